@@ -19,7 +19,19 @@ from onward import __version__
 from onward.errors import OnwardError
 
 # name: (module, attribute, one line for `onward --help`)
-COMMANDS: dict[str, tuple[str, str, str]] = {}
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("onward.cli.demo", "app", "Build the example operation and write its report."),
+    "new": ("onward.cli.new", "app", "Start an operation folder."),
+    "import": ("onward.cli.import_", "app", "Bring a list into an operation."),
+    "rulebook": ("onward.cli.rulebook", "app", "Check, show or draw a rulebook."),
+    "caseload": ("onward.cli.caseload", "app", "Who is here, as of a date."),
+    "check": ("onward.cli.check", "app", "What is open, what is blocked, and what would help."),
+    "plan": ("onward.cli.plan", "app", "Check the plan, its clocks and milestones."),
+    "forecast": ("onward.cli.forecast", "app", "Who will still be here on the date."),
+    "backtest": ("onward.cli.backtest", "app", "Forecast past deadlines and score the answers."),
+    "place": ("onward.cli.place", "app", "Propose places for families."),
+    "report": ("onward.cli.report", "app", "Write the situation report."),
+}
 
 
 class LazyGroup(TyperGroup):
@@ -29,11 +41,56 @@ class LazyGroup(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A placeholder that carries the name and one line, enough for `--help`."""
         if cmd_name not in COMMANDS:
             return None
-        module, attribute, summary = COMMANDS[cmd_name]
-        app: typer.Typer = getattr(importlib.import_module(module), attribute)
-        command = typer.main.get_command(app)
-        command.name = cmd_name
-        command.short_help = summary
-        return command
+        return typer.core.TyperCommand(cmd_name, short_help=COMMANDS[cmd_name][2])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command itself, loaded now because it is about to run."""
+        name, placeholder, rest = super().resolve_command(ctx, args)
+        if placeholder is None or name not in COMMANDS:
+            return name, placeholder, rest
+        module, attribute, summary = COMMANDS[name]
+        command = typer.main.get_command(getattr(importlib.import_module(module), attribute))
+        command.name, command.short_help = name, summary
+        return name, command, rest
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    name="onward",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        typer.echo(f"onward {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    """Lawful, voluntary outcomes before a protection ends.
+
+    Example: onward new camp --example meridian && onward report camp -o out
+    """
+
+
+def main() -> None:
+    """Entry point of the `onward` command."""
+    try:
+        app()
+    except OnwardError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:
+        raise SystemExit(1) from None
