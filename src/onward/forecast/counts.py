@@ -1,0 +1,401 @@
+"""Forecasts one published count series from its own past, its events and other operations.
+
+For planners who have counts but no register. In come the counts and events known at the origin
+and a reference class (`reference_class.py`): settings of this model, weighted by how well they
+followed other operations. Out come draws of the count on the target day. A stock moves between
+four regimes (growth, stall, trickle, surge); a particle filter holds every regime the counts
+leave possible and carries them to the target, so the spread is what is unknown, not only chance.
+Cumulative counts and flows carry their pace forward. `docs/explanation/forecast-counts.md` gives
+each choice and its reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onward.forecast.history import Count, Event, Kind
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+SEED = 20231
+GROWTH, STALL, TRICKLE, SURGE = 0, 1, 2, 3
+REGIMES = ("growth", "stall", "trickle", "surge")
+YEAR = 365.25
+
+# Where a future starts when nothing is known, and where it goes when a regime ends. Even-handed
+# on purpose: a published series begins because something is about to happen, or nothing is.
+_START = np.array([0.10, 0.35, 0.30, 0.25])
+_NEXT = np.array(
+    [
+        [0.00, 0.50, 0.40, 0.10],
+        [0.15, 0.00, 0.45, 0.40],
+        [0.20, 0.40, 0.00, 0.40],
+        [0.00, 0.50, 0.50, 0.00],
+    ]
+)
+# Relative error of a published count by the confidence its file states: a head count, a round
+# press figure, a figure derived over gaps.
+_COUNT_ERROR = {"high": 0.02, "medium": 0.04, "low": 0.08}
+# People leave in convoys and flights: around its course a count is off by part of one movement.
+_STEP_SHARE = 0.04
+_STALE_YEARS = 8.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`n` candidate settings of the model, one per row of each array; times are in days.
+
+    rate       (n, 4) median daily rate of each regime
+    spread     (n, 4) log-sd of that rate between spells of one operation
+    between    (n,)   log-sd of the surge rate between operations
+    drift      (n,)   log-sd by which a rate wanders in 90 days
+    stay       (n, 4) mean length of a regime's spell
+    kept       (n,)   chance that a known deadline sets the pace
+    spur       (n,)   factor by which a plan, offer or operational step speeds the way to a surge
+    none_left  (n,)   chance that nobody is left when a surge has run its course
+    residue    (n,)   otherwise, mean share of the peak that is left
+    """
+
+    rate: FloatArray
+    spread: FloatArray
+    between: FloatArray
+    drift: FloatArray
+    stay: FloatArray
+    kept: FloatArray
+    spur: FloatArray
+    none_left: FloatArray
+    residue: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def take(self, rows: IntArray) -> Settings:
+        """The chosen rows, with repeats."""
+        return Settings(**{name: values[rows] for name, values in self._arrays().items()})
+
+    def _arrays(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def prior_settings(n: int, rng: np.random.Generator) -> Settings:
+    """`n` settings drawn from the prior: what holds before any operation has been looked at.
+
+    The medians are round numbers a planner would recognise (a stall loses 2% a year, a trickle a
+    quarter, a surge empties a place in about five months); the log-sds of 0.5 to 0.7 allow each
+    to be wrong by a factor of two to four.
+    """
+
+    def log_normal(median: float, sd: float) -> FloatArray:
+        return median * np.exp(sd * rng.standard_normal(n))
+
+    rate = np.column_stack(
+        [
+            log_normal(0.15 / YEAR, 0.6),
+            log_normal(0.02 / YEAR, 0.5),
+            log_normal(0.25 / YEAR, 0.6),
+            log_normal(1 / 150, 0.6),
+        ]
+    )
+    stay = np.column_stack(
+        [
+            log_normal(300, 0.5),
+            log_normal(600, 0.6),
+            log_normal(400, 0.5),
+            log_normal(180, 0.6),
+        ]
+    )
+    spread = np.tile(np.array([0.7, 0.7, 0.6, 0.5]), (n, 1))
+    return Settings(
+        rate=rate,
+        spread=spread * log_normal(1.0, 0.2)[:, None],
+        between=log_normal(0.5, 0.3),
+        drift=log_normal(0.3, 0.4),
+        stay=stay,
+        kept=rng.beta(2, 2, n),
+        spur=1 + log_normal(2.0, 0.6),
+        none_left=rng.beta(2, 2, n),
+        residue=rng.beta(2, 18, n),
+    )
+
+
+class _Futures:
+    """The particles of one stock: every course of events its counts leave possible.
+
+    One row is one course: people present, those who will not leave in a surge (`residue`), the
+    regime and its rate, and what each known deadline means to it. State stays consistent only
+    when it moves together, hence a class.
+    """
+
+    def __init__(
+        self, settings: Settings, first: Count, peak: float, rng: np.random.Generator
+    ) -> None:
+        n = len(settings)
+        self.rng = rng
+        self.of = settings
+        self.day = first.day.toordinal()
+        self.people = np.full(n, first.value)
+        self.peak = np.full(n, max(peak, first.value))
+        # How a surge tails off: 0 runs at full pace to the end, towards 1 ever slower.
+        self.tail = rng.uniform(0, 0.9, n)
+        # An operation's own surge pace relative to the reference class.
+        self.own = settings.between * rng.standard_normal(n)
+        empty = rng.random(n) < settings.none_left
+        share = rng.beta(1.0, 1.0 / settings.residue - 1.0)
+        self.residue_share = np.where(empty, 0.0, share)
+        self.regime = rng.choice(4, size=n, p=_START)
+        self.rate = np.empty(n)
+        self.base = np.empty(n)
+        self.aim = np.full(n, math.inf)
+        # A planner's word is kept or not by operation: one propensity, one draw per deadline.
+        self.faith = rng.beta(3 * settings.kept, 3 * (1 - settings.kept))
+        self.deadlines: dict[int, tuple[FloatArray, FloatArray]] = {}
+        self._enter(np.arange(n))
+
+    # -- moving through time -------------------------------------------------------------
+
+    def _enter(self, rows: IntArray) -> None:
+        """Draws the rate of the regime each of `rows` has just entered."""
+        regime = self.regime[rows]
+        log_rate = np.log(self.of.rate[rows, regime])
+        log_rate += self.of.spread[rows, regime] * self.rng.standard_normal(len(rows))
+        log_rate += np.where(regime == SURGE, self.own[rows], 0.0)
+        self.rate[rows] = np.exp(log_rate)
+        self.base[rows] = np.maximum(self.people[rows] - self._residue(rows), 1.0)
+        self.aim[rows] = math.inf
+
+    def _residue(self, rows: Any = slice(None)) -> FloatArray:
+        left: FloatArray = np.minimum(
+            self.residue_share[rows] * self.peak[rows], self.people[rows]
+        )
+        return left
+
+    def hear_of_deadline(self, deadline: int) -> None:
+        """From today `deadline` (an ordinal day) is known: decide in each course what it means."""
+        n = len(self.people)
+        if deadline <= self.day or deadline in self.deadlines:
+            return
+        span = deadline - self.day
+        believed = self.rng.random(n) < self.faith
+        # Where it sets the pace, work starts some day before it and ends around it: sometimes
+        # early, more often late.
+        start = np.where(believed, self.day + span * self.rng.random(n), math.inf)
+        slip = span * self.rng.normal(0.0, 0.15, n) + 20.0 * self.rng.exponential(1.0, n)
+        self.deadlines[deadline] = (start, deadline + slip)
+
+    def _follow_deadlines(self) -> None:
+        for deadline, (start, finish) in self.deadlines.items():
+            due = (start <= self.day) & (finish > self.day + 1)
+            rows = np.flatnonzero(due)
+            if rows.size:
+                self.regime[rows] = SURGE
+                left = np.maximum(self.people[rows] - self._residue(rows), 1.0)
+                self.base[rows] = left
+                self.rate[rows] = 1 / ((1 - self.tail[rows]) * (finish[rows] - self.day))
+                self.aim[rows] = finish[rows]
+            # Decided once; a course that set out for a deadline may still be stopped later.
+            self.deadlines[deadline] = (np.where(due, math.inf, start), finish)
+
+    def step(self, days: float, spurred: bool, shaken: bool) -> None:
+        """Carries every course `days` forward."""
+        n = len(self.people)
+        self._follow_deadlines()
+        leave = days / self.of.stay[np.arange(n), self.regime]
+        idle = self.regime != SURGE
+        if spurred:
+            leave = np.where(idle, leave * np.sqrt(self.of.spur), leave)
+        if shaken:
+            leave = leave * 2.0
+        rows = np.flatnonzero(self.rng.random(n) < -np.expm1(-leave))
+        if rows.size:
+            odds = _NEXT[self.regime[rows]].copy()
+            if spurred:
+                odds[:, SURGE] *= np.sqrt(self.of.spur[rows])
+            edges = np.cumsum(odds, axis=1)
+            draw = self.rng.random(rows.size) * edges[:, -1]
+            self.regime[rows] = (draw[:, None] >= edges).sum(axis=1)
+            self._enter(rows)
+        self.rate *= np.exp(self.of.drift * math.sqrt(days / 90) * self.rng.standard_normal(n))
+        grown = self.people * np.exp(np.minimum(self.rate * days, 2.0))
+        faded = self.people * np.exp(-self.rate * days)
+        residue = self._residue()
+        movable = self.people - residue
+        # d(movable)/dt = -rate * base * (movable / base) ** tail, solved exactly.
+        power = 1 - self.tail
+        left = (movable / self.base) ** power - power * self.rate * days
+        surged = residue + self.base * np.maximum(left, 0.0) ** (1 / power)
+        self.people = np.where(
+            self.regime == SURGE,
+            np.minimum(surged, self.people),
+            np.where(self.regime == GROWTH, grown, faded),
+        )
+        self.people[self.people < 0.5] = 0.0
+        self.day += int(days)
+
+    # -- learning from counts ------------------------------------------------------------
+
+    def log_likelihood(self, count: Count, before: float) -> FloatArray:
+        """(n,) log-likelihood of each course for a count published today.
+
+        A Student t with 4 degrees of freedom, so that one odd figure cannot silence every
+        course that was right until then.
+        """
+        error = _COUNT_ERROR[count.confidence]
+        scale = np.hypot(error * np.maximum(self.people, count.value), _STEP_SHARE * before)
+        scale = np.maximum(scale, 1.0)
+        z = (count.value - self.people) / scale
+        value: FloatArray = -2.5 * np.log1p(z * z / 4) - np.log(scale)
+        return value
+
+    def accept(self, count: Count, rows: IntArray) -> None:
+        """Goes on from the published count with the courses in `rows`."""
+        self.of = self.of.take(rows)
+        for name in ("peak", "tail", "own", "residue_share", "regime", "rate", "base", "aim"):
+            setattr(self, name, getattr(self, name)[rows])
+        self.faith = self.faith[rows]
+        self.deadlines = {
+            day: (start[rows], finish[rows]) for day, (start, finish) in self.deadlines.items()
+        }
+        self.people = np.full(len(rows), count.value)
+        self.peak = np.maximum(self.peak, count.value)
+        # Fewer people than the supposed residue: the supposed residue was wrong.
+        over = np.flatnonzero(self.residue_share * self.peak > count.value)
+        self.residue_share[over] = self.rng.random(over.size) * count.value / self.peak[over]
+        # The pace of a surge is in people a day: it does not change with the count.
+        self.base = np.maximum(self.base, np.maximum(self.people - self._residue(), 1.0))
+
+
+def _systematic(weights: FloatArray, n: int, rng: np.random.Generator) -> IntArray:
+    """`n` rows drawn in proportion to `weights`, evenly spread (systematic resampling)."""
+    edges = np.cumsum(weights)
+    points = (rng.random() + np.arange(n)) / n * edges[-1]
+    rows: IntArray = np.minimum(np.searchsorted(edges, points), len(weights) - 1)
+    return rows
+
+
+def _advance(
+    futures: _Futures, until: int, events: Sequence[Event], longest_step: float
+) -> None:
+    """Carries the futures to day `until`, telling them of each event on the day it is known."""
+    while futures.day < until:
+        for event in events:
+            if event.kind == "deadline" and event.known_from.toordinal() <= futures.day:
+                futures.hear_of_deadline(event.effective.toordinal())
+        stops = [until] + [
+            day
+            for event in events
+            for day in (event.known_from.toordinal(), event.effective.toordinal())
+            if futures.day < day < until
+        ]
+        days = min(max(1, int(longest_step)), min(stops) - futures.day)
+        recent = [
+            event
+            for event in events
+            if event.known_from.toordinal() <= futures.day
+            and 0 <= futures.day - event.effective.toordinal()
+        ]
+        spurred = any(
+            event.kind in ("plan", "offer", "operational")
+            and futures.day - event.effective.toordinal() < 180
+            for event in recent
+        )
+        shaken = any(
+            event.kind == "shock" and futures.day - event.effective.toordinal() < 60
+            for event in recent
+        )
+        futures.step(days, spurred, shaken)
+
+
+def _step_for(days: int) -> float:
+    """Days per step: fine over short spans, at most ten days over long ones."""
+    return min(max(days / 40, 1.0), 10.0)
+
+
+def relevant_counts(counts: Sequence[Count]) -> tuple[Count, ...]:
+    """The counts of the last years before the latest one; older ones belong to another time."""
+    last = counts[-1].day
+    kept = [c for c in counts if (last - c.day).days <= _STALE_YEARS * YEAR]
+    return tuple(kept)
+
+
+def stock_evidence(
+    settings: Settings,
+    copies: int,
+    counts: Sequence[Count],
+    events: Sequence[Event],
+    seed: int,
+) -> list[tuple[date, FloatArray]]:
+    """How well each setting follows one operation's stock, count by count.
+
+    settings  n candidates, each tried with `copies` particles
+    returns   for every count after the first, its day and the (n,) log-likelihood of the count
+              given the earlier ones; the sum up to a day is the evidence known on that day
+    source    bootstrap particle filter, one filter per setting
+    """
+    rng = np.random.default_rng(seed)
+    n = len(settings)
+    owner = np.repeat(np.arange(n), copies)
+    futures = _Futures(settings.take(owner), counts[0], counts[0].value, rng)
+    known = sorted(events, key=lambda e: e.known_from)
+    out: list[tuple[date, FloatArray]] = []
+    for before, count in zip(counts, counts[1:], strict=False):
+        span = (count.day - before.day).days
+        heard = [e for e in known if e.known_from <= count.day]
+        _advance(futures, count.day.toordinal(), heard, _step_for(span))
+        log = futures.log_likelihood(count, before.value).reshape(n, copies)
+        top = log.max(axis=1, keepdims=True)
+        weight = np.exp(log - top)
+        out.append((count.day, (top[:, 0] + np.log(weight.mean(axis=1)))))
+        # Resample within each setting, so that each keeps its own particles.
+        edges = np.cumsum(weight, axis=1)
+        edges /= edges[:, -1:]
+        points = (rng.random((n, 1)) + np.arange(copies)) / copies
+        rows = (edges[:, None, :] < points[:, :, None]).sum(axis=2)
+        rows = np.minimum(rows, copies - 1) + np.arange(n)[:, None] * copies
+        futures.accept(count, rows.ravel())
+    return out
+
+
+def forecast_stock(
+    settings: Settings,
+    weights: FloatArray,
+    counts: Sequence[Count],
+    events: Sequence[Event],
+    origin: date,
+    target: date,
+    *,
+    draws: int,
+    seed: int,
+) -> tuple[FloatArray, dict[str, float]]:
+    """Draws of the people present on `target`, and the chance of each regime at the origin.
+
+    counts, events  only those known at the origin; the caller has cut them
+    returns         (draws,) people, whole and not below zero; regime name -> share of futures
+    """
+    rng = np.random.default_rng(seed)
+    counts = relevant_counts(counts)
+    chosen = _systematic(weights, draws, rng)
+    rng.shuffle(chosen)
+    futures = _Futures(settings.take(chosen), counts[0], counts[0].value, rng)
+    for before, count in zip(counts, counts[1:], strict=False):
+        span = (count.day - before.day).days
+        _advance(futures, count.day.toordinal(), events, _step_for(span))
+        log = futures.log_likelihood(count, before.value)
+        futures.accept(count, _systematic(np.exp(log - log.max()), draws, rng))
+    _advance(
+        futures, origin.toordinal(), events, _step_for((origin - counts[-1].day).days)
+    )
+    shares = np.bincount(futures.regime, minlength=4) / draws
+    _advance(futures, target.toordinal(), events, _step_for((target - origin).days))
+    people = futures.people.copy()
+    moving = people > 0
+    noise = rng.standard_normal(draws) * 0.02 * people
+    people[moving] = np.maximum(people[moving] + noise[moving], 0.0)
+    return np.round(people), dict(zip(REGIMES, shares.tolist(), strict=True))
