@@ -26,39 +26,50 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 SEED = 20231
-GROWTH, STALL, TRICKLE, SURGE = 0, 1, 2, 3
-REGIMES = ("growth", "stall", "trickle", "surge")
+GROWTH, STALL, TRICKLE, SURGE, PAUSE = range(5)
+REGIMES = ("growth", "stall", "trickle", "surge", "pause")
 YEAR = 365.25
 
 # Where a future starts when nothing is known, and where it goes when a regime ends. Even-handed
-# on purpose: a published series begins because something is about to happen, or nothing is.
-_START = np.array([0.10, 0.35, 0.30, 0.25])
+# on purpose. A pause differs from a stall: people have left before, so a destination and a way
+# there exist, and what stopped them is usually a dispute, a season or a convoy not yet agreed.
+_START = np.array([0.10, 0.35, 0.30, 0.25, 0.0])
 _NEXT = np.array(
     [
-        [0.00, 0.50, 0.40, 0.10],
-        [0.15, 0.00, 0.45, 0.40],
-        [0.20, 0.40, 0.00, 0.40],
-        [0.00, 0.50, 0.50, 0.00],
+        [0.00, 0.50, 0.40, 0.10, 0.00],
+        [0.15, 0.00, 0.45, 0.40, 0.00],
+        [0.20, 0.40, 0.00, 0.40, 0.00],
+        [0.00, 0.15, 0.25, 0.00, 0.60],
+        [0.00, 0.15, 0.10, 0.75, 0.00],
     ]
 )
 # Relative error of a published count by the confidence its file states: a head count, a round
 # press figure, a figure derived over gaps.
-_COUNT_ERROR = {"high": 0.02, "medium": 0.04, "low": 0.08}
-# People leave in convoys and flights: around its course a count is off by part of one movement.
-_STEP_SHARE = 0.04
+_COUNT_ERROR = {"high": 0.01, "medium": 0.025, "low": 0.06}
+# People leave in convoys and flights: around its course a count is off by part of one movement,
+# and a slope over less than two weeks says more about one convoy than about the operation.
+_STEP_SHARE = 0.03
+_LEAST_GAP_DAYS = 14
 _STALE_YEARS = 8.0
+# How long a plan, an offer or an operational step makes a surge likelier; a shock, any change.
+_SPUR_DAYS = 365
+_SHOCK_DAYS = 60
+# An operation that has taken a deadline as its pace gives up less easily.
+_AIM_LEAVES = 0.3
 
 
 @dataclass(frozen=True)
 class Settings:
     """`n` candidate settings of the model, one per row of each array; times are in days.
 
-    rate       (n, 4) median daily rate of each regime
-    spread     (n, 4) log-sd of that rate between spells of one operation
+    rate       (n, 5) median daily rate of each regime
+    spread     (n, 5) log-sd of that rate between spells of one operation
     between    (n,)   log-sd of the surge rate between operations
     drift      (n,)   log-sd by which a rate wanders in 90 days
-    stay       (n, 4) mean length of a regime's spell
-    kept       (n,)   chance that a known deadline sets the pace
+    stay       (n, 5) mean length of a regime's spell
+    kept       (n, 2) chance that a known deadline sets the pace: people idle, people leaving
+    on_time    (n,)   chance that such a pace is held to the day
+    slip       (n,)   otherwise, its mean lateness as a share of the time it was given
     spur       (n,)   factor by which a plan, offer or operational step speeds the way to a surge
     none_left  (n,)   chance that nobody is left when a surge has run its course
     residue    (n,)   otherwise, mean share of the peak that is left
@@ -70,6 +81,8 @@ class Settings:
     drift: FloatArray
     stay: FloatArray
     kept: FloatArray
+    on_time: FloatArray
+    slip: FloatArray
     spur: FloatArray
     none_left: FloatArray
     residue: FloatArray
@@ -96,12 +109,14 @@ def prior_settings(n: int, rng: np.random.Generator) -> Settings:
     def log_normal(median: float, sd: float) -> FloatArray:
         return median * np.exp(sd * rng.standard_normal(n))
 
+    stall = log_normal(0.02 / YEAR, 0.5)
     rate = np.column_stack(
         [
             log_normal(0.15 / YEAR, 0.6),
-            log_normal(0.02 / YEAR, 0.5),
-            log_normal(0.25 / YEAR, 0.6),
+            stall,
+            log_normal(0.25 / YEAR, 0.5),
             log_normal(1 / 150, 0.6),
+            stall,
         ]
     )
     stay = np.column_stack(
@@ -110,19 +125,24 @@ def prior_settings(n: int, rng: np.random.Generator) -> Settings:
             log_normal(600, 0.6),
             log_normal(400, 0.5),
             log_normal(180, 0.6),
+            log_normal(60, 0.7),
         ]
     )
-    spread = np.tile(np.array([0.7, 0.7, 0.6, 0.5]), (n, 1))
+    spread = np.tile(np.array([0.7, 0.7, 0.5, 0.5, 0.7]), (n, 1))
     return Settings(
         rate=rate,
         spread=spread * log_normal(1.0, 0.2)[:, None],
         between=log_normal(0.5, 0.3),
-        drift=log_normal(0.3, 0.4),
+        drift=log_normal(0.2, 0.4),
         stay=stay,
-        kept=rng.beta(2, 2, n),
+        # A date set where people are leaving already is likelier to be met than one set where
+        # nothing moves: what would carry them out exists.
+        kept=np.column_stack([rng.beta(1.5, 3.0, n), rng.beta(3.0, 1.5, n)]),
+        on_time=rng.beta(2, 2, n),
+        slip=log_normal(0.3, 0.6),
         spur=1 + log_normal(2.0, 0.6),
         none_left=rng.beta(2, 2, n),
-        residue=rng.beta(2, 18, n),
+        residue=rng.beta(2, 38, n),
     )
 
 
@@ -135,14 +155,14 @@ class _Futures:
     """
 
     def __init__(
-        self, settings: Settings, first: Count, peak: float, rng: np.random.Generator
+        self, settings: Settings, first: Count, rng: np.random.Generator
     ) -> None:
         n = len(settings)
         self.rng = rng
         self.of = settings
         self.day = first.day.toordinal()
         self.people = np.full(n, first.value)
-        self.peak = np.full(n, max(peak, first.value))
+        self.peak = np.full(n, first.value)
         # How a surge tails off: 0 runs at full pace to the end, towards 1 ever slower.
         self.tail = rng.uniform(0, 0.9, n)
         # An operation's own surge pace relative to the reference class.
@@ -150,13 +170,19 @@ class _Futures:
         empty = rng.random(n) < settings.none_left
         share = rng.beta(1.0, 1.0 / settings.residue - 1.0)
         self.residue_share = np.where(empty, 0.0, share)
-        self.regime = rng.choice(4, size=n, p=_START)
+        self.regime = rng.choice(5, size=n, p=_START)
+        self.proven = self.regime == SURGE
         self.rate = np.empty(n)
         self.base = np.empty(n)
-        self.aim = np.full(n, math.inf)
+        # The day a course means to be done, and how many may then be left; never and zero
+        # unless a deadline has set its pace. Work towards it may be heavy early (above 1) or
+        # late (below 1).
+        self.aim = np.full(n, -1.0)
+        self.aim_left = np.zeros(n)
+        self.early = np.exp(0.35 * rng.standard_normal(n))
         # A planner's word is kept or not by operation: one propensity, one draw per deadline.
         self.faith = rng.beta(3 * settings.kept, 3 * (1 - settings.kept))
-        self.deadlines: dict[int, tuple[FloatArray, FloatArray]] = {}
+        self.deadlines: dict[int, tuple[FloatArray, FloatArray, float]] = {}
         self._enter(np.arange(n))
 
     # -- moving through time -------------------------------------------------------------
@@ -169,7 +195,15 @@ class _Futures:
         log_rate += np.where(regime == SURGE, self.own[rows], 0.0)
         self.rate[rows] = np.exp(log_rate)
         self.base[rows] = np.maximum(self.people[rows] - self._residue(rows), 1.0)
-        self.aim[rows] = math.inf
+        # People begin to leave while a date is set: it may become the date they work to.
+        free = rows[(regime == SURGE) & (self.aim[rows] <= self.day)]
+        ahead = [day for day in self.deadlines if day > self.day]
+        if free.size and ahead:
+            deadline = min(ahead)
+            _, finish, left = self.deadlines[deadline]
+            taken = free[self.rng.random(free.size) < self.faith[free, 1]]
+            self.aim[taken] = finish[taken]
+            self.aim_left[taken] = left
 
     def _residue(self, rows: Any = slice(None)) -> FloatArray:
         left: FloatArray = np.minimum(
@@ -177,50 +211,54 @@ class _Futures:
         )
         return left
 
-    def hear_of_deadline(self, deadline: int) -> None:
-        """From today `deadline` (an ordinal day) is known: decide in each course what it means."""
+    def hear_of_deadline(self, deadline: int, left: float = 0.0) -> None:
+        """From today it is known that by `deadline` (an ordinal day) only `left` should remain.
+
+        Decides in each course what that means: nothing, or the pace from some day on. Where
+        people are leaving already the new date sets their pace at once. It is met on the day
+        or, more often, some part of the given time later.
+        """
         n = len(self.people)
         if deadline <= self.day or deadline in self.deadlines:
             return
         span = deadline - self.day
-        believed = self.rng.random(n) < self.faith
-        # Where it sets the pace, work starts some day before it and ends around it: sometimes
-        # early, more often late.
-        start = np.where(believed, self.day + span * self.rng.random(n), math.inf)
-        slip = span * self.rng.normal(0.0, 0.15, n) + 20.0 * self.rng.exponential(1.0, n)
-        self.deadlines[deadline] = (start, deadline + slip)
+        leaving = self.regime == SURGE
+        kept = self.rng.random(n) < np.where(leaving, self.faith[:, 1], self.faith[:, 0])
+        wait = np.where(leaving, 0.0, span * self.rng.random(n))
+        start = np.where(kept, self.day + wait, math.inf)
+        late = self.of.slip * self.rng.exponential(1.0, n)
+        late = np.where(self.rng.random(n) < self.of.on_time, 0.0, late)
+        self.deadlines[deadline] = (start, deadline + span * late, left)
 
     def _follow_deadlines(self) -> None:
-        for deadline, (start, finish) in self.deadlines.items():
+        for deadline, (start, finish, left) in self.deadlines.items():
             due = (start <= self.day) & (finish > self.day + 1)
             rows = np.flatnonzero(due)
             if rows.size:
-                self.regime[rows] = SURGE
-                left = np.maximum(self.people[rows] - self._residue(rows), 1.0)
-                self.base[rows] = left
-                self.rate[rows] = 1 / ((1 - self.tail[rows]) * (finish[rows] - self.day))
                 self.aim[rows] = finish[rows]
-            # Decided once; a course that set out for a deadline may still be stopped later.
-            self.deadlines[deadline] = (np.where(due, math.inf, start), finish)
+                self.aim_left[rows] = left
+                idle = rows[self.regime[rows] != SURGE]
+                self.regime[idle] = SURGE
+                self._enter(idle)
+                # Set out once; a course that did may still be stopped later.
+                self.deadlines[deadline] = (np.where(due, math.inf, start), finish, left)
 
     def step(self, days: float, spurred: bool, shaken: bool) -> None:
         """Carries every course `days` forward."""
         n = len(self.people)
         self._follow_deadlines()
-        leave = days / self.of.stay[np.arange(n), self.regime]
-        idle = self.regime != SURGE
-        if spurred:
-            leave = np.where(idle, leave * np.sqrt(self.of.spur), leave)
+        pull = _NEXT[self.regime] / self.of.stay[np.arange(n), self.regime][:, None]
+        # Transport seen running is the same evidence as a plan that promises it.
+        self.proven |= self.regime == SURGE
+        pull[:, SURGE] *= np.where(spurred | self.proven, self.of.spur, 1.0)
         if shaken:
-            leave = leave * 2.0
-        rows = np.flatnonzero(self.rng.random(n) < -np.expm1(-leave))
+            pull *= 2.0
+        pull[(self.regime == SURGE) & (self.aim > self.day)] *= _AIM_LEAVES
+        edges = np.cumsum(pull, axis=1)
+        rows = np.flatnonzero(self.rng.random(n) < -np.expm1(-edges[:, -1] * days))
         if rows.size:
-            odds = _NEXT[self.regime[rows]].copy()
-            if spurred:
-                odds[:, SURGE] *= np.sqrt(self.of.spur[rows])
-            edges = np.cumsum(odds, axis=1)
-            draw = self.rng.random(rows.size) * edges[:, -1]
-            self.regime[rows] = (draw[:, None] >= edges).sum(axis=1)
+            draw = self.rng.random(rows.size) * edges[rows, -1]
+            self.regime[rows] = (draw[:, None] >= edges[rows]).sum(axis=1)
             self._enter(rows)
         self.rate *= np.exp(self.of.drift * math.sqrt(days / 90) * self.rng.standard_normal(n))
         grown = self.people * np.exp(np.minimum(self.rate * days, 2.0))
@@ -231,6 +269,13 @@ class _Futures:
         power = 1 - self.tail
         left = (movable / self.base) ** power - power * self.rate * days
         surged = residue + self.base * np.maximum(left, 0.0) ** (1 / power)
+        # Towards a date the pace is set anew every day by what is left to do: the number to go
+        # falls as (days left) ** early and is done on the day, whatever was lost before.
+        ahead = self.aim - self.day
+        aimed = ahead > 0
+        still = np.clip((ahead - days) / np.where(aimed, ahead, 1.0), 0.0, 1.0) ** self.early
+        floor = np.minimum(np.maximum(residue, self.aim_left), self.people)
+        surged = np.where(aimed, floor + (self.people - floor) * still, surged)
         self.people = np.where(
             self.regime == SURGE,
             np.minimum(surged, self.people),
@@ -244,24 +289,27 @@ class _Futures:
     def log_likelihood(self, count: Count, before: float) -> FloatArray:
         """(n,) log-likelihood of each course for a count published today.
 
-        A Student t with 4 degrees of freedom, so that one odd figure cannot silence every
+        A Student t with 8 degrees of freedom, so that one odd figure cannot silence every
         course that was right until then.
         """
         error = _COUNT_ERROR[count.confidence]
         scale = np.hypot(error * np.maximum(self.people, count.value), _STEP_SHARE * before)
         scale = np.maximum(scale, 1.0)
         z = (count.value - self.people) / scale
-        value: FloatArray = -2.5 * np.log1p(z * z / 4) - np.log(scale)
+        value: FloatArray = -4.5 * np.log1p(z * z / 8) - np.log(scale)
         return value
 
     def accept(self, count: Count, rows: IntArray) -> None:
         """Goes on from the published count with the courses in `rows`."""
         self.of = self.of.take(rows)
-        for name in ("peak", "tail", "own", "residue_share", "regime", "rate", "base", "aim"):
+        for name in (
+            "peak", "tail", "own", "residue_share", "regime", "proven", "rate", "base", "aim",
+            "aim_left", "early", "faith",
+        ):
             setattr(self, name, getattr(self, name)[rows])
-        self.faith = self.faith[rows]
         self.deadlines = {
-            day: (start[rows], finish[rows]) for day, (start, finish) in self.deadlines.items()
+            day: (start[rows], finish[rows], left)
+            for day, (start, finish, left) in self.deadlines.items()
         }
         self.people = np.full(len(rows), count.value)
         self.peak = np.maximum(self.peak, count.value)
@@ -303,11 +351,11 @@ def _advance(
         ]
         spurred = any(
             event.kind in ("plan", "offer", "operational")
-            and futures.day - event.effective.toordinal() < 180
+            and futures.day - event.effective.toordinal() < _SPUR_DAYS
             for event in recent
         )
         shaken = any(
-            event.kind == "shock" and futures.day - event.effective.toordinal() < 60
+            event.kind == "shock" and futures.day - event.effective.toordinal() < _SHOCK_DAYS
             for event in recent
         )
         futures.step(days, spurred, shaken)
@@ -318,11 +366,27 @@ def _step_for(days: int) -> float:
     return min(max(days / 40, 1.0), 10.0)
 
 
-def relevant_counts(counts: Sequence[Count]) -> tuple[Count, ...]:
-    """The counts of the last years before the latest one; older ones belong to another time."""
-    last = counts[-1].day
-    kept = [c for c in counts if (last - c.day).days <= _STALE_YEARS * YEAR]
-    return tuple(kept)
+def spaced(counts: Sequence[Count]) -> list[Count]:
+    """The counts without those that follow another within two weeks, oldest first.
+
+    Read forwards, so that which counts stay never depends on later ones.
+    """
+    kept: list[Count] = []
+    for count in counts:
+        if not kept or (count.day - kept[-1].day).days >= _LEAST_GAP_DAYS:
+            kept.append(count)
+    return kept
+
+
+def relevant_counts(counts: Sequence[Count]) -> list[Count]:
+    """The spaced counts of the last years up to the latest one, which is always kept."""
+    last = counts[-1]
+    kept = spaced([c for c in counts if (last.day - c.day).days <= _STALE_YEARS * YEAR])
+    if kept[-1] != last:
+        if len(kept) > 1:
+            kept.pop()
+        kept.append(last)
+    return kept
 
 
 def stock_evidence(
@@ -340,9 +404,10 @@ def stock_evidence(
     source    bootstrap particle filter, one filter per setting
     """
     rng = np.random.default_rng(seed)
+    counts = spaced(counts)
     n = len(settings)
     owner = np.repeat(np.arange(n), copies)
-    futures = _Futures(settings.take(owner), counts[0], counts[0].value, rng)
+    futures = _Futures(settings.take(owner), counts[0], rng)
     known = sorted(events, key=lambda e: e.known_from)
     out: list[tuple[date, FloatArray]] = []
     for before, count in zip(counts, counts[1:], strict=False):
@@ -371,19 +436,22 @@ def forecast_stock(
     origin: date,
     target: date,
     *,
+    official: float | None = None,
     draws: int,
     seed: int,
 ) -> tuple[FloatArray, dict[str, float]]:
     """Draws of the people present on `target`, and the chance of each regime at the origin.
 
     counts, events  only those known at the origin; the caller has cut them
+    official        people the plan of the day says will remain on `target`, where it is known;
+                    heard as one more deadline unless an announced one falls within two weeks
     returns         (draws,) people, whole and not below zero; regime name -> share of futures
     """
     rng = np.random.default_rng(seed)
     counts = relevant_counts(counts)
     chosen = _systematic(weights, draws, rng)
     rng.shuffle(chosen)
-    futures = _Futures(settings.take(chosen), counts[0], counts[0].value, rng)
+    futures = _Futures(settings.take(chosen), counts[0], rng)
     for before, count in zip(counts, counts[1:], strict=False):
         span = (count.day - before.day).days
         _advance(futures, count.day.toordinal(), events, _step_for(span))
@@ -392,7 +460,12 @@ def forecast_stock(
     _advance(
         futures, origin.toordinal(), events, _step_for((origin - counts[-1].day).days)
     )
-    shares = np.bincount(futures.regime, minlength=4) / draws
+    announced = [e.effective for e in events if e.kind == "deadline"]
+    if official is not None and not any(
+        abs((day - target).days) <= _LEAST_GAP_DAYS for day in announced
+    ):
+        futures.hear_of_deadline(target.toordinal(), official)
+    shares = np.bincount(futures.regime, minlength=5) / draws
     _advance(futures, target.toordinal(), events, _step_for((target - origin).days))
     people = futures.people.copy()
     moving = people > 0

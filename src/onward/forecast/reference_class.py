@@ -140,7 +140,7 @@ def with_shipped(own: Iterable[Operation]) -> tuple[Operation, ...]:
 
 def _spread_unit(days: float) -> float:
     """How a pace's log error grows with the days ahead; it levels off after two years."""
-    return 0.1 + math.sqrt(min(max(days, 1.0), 730.0) / 180.0)
+    return 0.5 + math.sqrt(min(max(days, 1.0), 730.0) / 365.0)
 
 
 def _paces(counts: Sequence[Count], kind: Kind) -> list[tuple[date, date, float]]:
@@ -183,7 +183,8 @@ def _stretches(counts: Sequence[Count], kind: Kind) -> list[_Stretch]:
             if level + floor <= 0:
                 continue
             ratio = math.log((came + floor) / (level + floor))
-            out.append(_Stretch(later.day, ratio / _spread_unit(days)))
+            # One stretch of a few days may start or stop outright; it must not set the scale.
+            out.append(_Stretch(later.day, max(-2.5, min(2.5, ratio / _spread_unit(days)))))
     return out
 
 
@@ -245,6 +246,7 @@ class ReferenceClass:
         origin: date,
         target: date,
         *,
+        official: float | None = None,
         draws: int = DRAWS,
     ) -> CountForecast:
         """The count of `series` on `target`, seen from `origin`.
@@ -270,7 +272,9 @@ class ReferenceClass:
         if len(counts) == 1:
             notes.append("Only one count is known: the forecast rests on other operations.")
         if kind == "stock":
-            return self._stock(series, counts, known, case, origin, target, draws, seed, notes)
+            return self._stock(
+                series, counts, known, case, origin, target, official, draws, seed, notes
+            )
         return self._pace(series, counts, kind, case, origin, target, draws, seed, notes)
 
     def _stock(
@@ -281,6 +285,7 @@ class ReferenceClass:
         case: str,
         origin: date,
         target: date,
+        official: float | None,
         draws: int,
         seed: int,
         notes: list[str],
@@ -288,7 +293,8 @@ class ReferenceClass:
         weights, used = self.weights(case, series.name, origin)
         doubted = round(DOUBT * draws)
         people, regimes = forecast_stock(
-            self.settings, weights, counts, events, origin, target, draws=draws - doubted, seed=seed
+            self.settings, weights, counts, events, origin, target,
+            official=official, draws=draws - doubted, seed=seed,
         )
         afresh, _ = forecast_stock(
             self.settings, weights, counts[-1:], (), origin, target, draws=doubted, seed=seed + 1
@@ -344,7 +350,7 @@ class ReferenceClass:
             level, floor = last.value / 180.0, 0.0
             notes.append("With one total the pace is unknown: taken as half a year's work.")
         with np.errstate(over="ignore"):
-            ratio = np.exp(np.clip(jump * _spread_unit(days), -12.0, 6.0))
+            ratio = np.exp(np.clip(jump * _spread_unit(days), -12.0, 3.0))
         pace = np.maximum((level + floor) * ratio - floor, 0.0)
         values = pace if kind == "flow" else last.value + pace * days
         return CountForecast(
