@@ -92,13 +92,15 @@ class Derived:
 
 @dataclass(frozen=True)
 class State:
-    """One state of one axis. `ends` is "" while the person is active, else why not."""
+    """One state of one axis. `ends` is "" while the person is active, else why not.
+    `registered`: no step leads here, but people may be in it when their record begins."""
 
     name: str
     axis: str
     title: str
     code: str = ""
     ends: Literal["", "outcome", "handover", "absence", "death"] = ""
+    registered: bool = False
 
 
 @dataclass(frozen=True)
