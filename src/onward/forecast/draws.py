@@ -197,7 +197,7 @@ def _sample(law: Distribution, rng: np.random.Generator, n: int) -> FloatArray:
         case Fixed(value):
             return np.full(n, float(value))
         case Gamma(shape, exposure, scale):
-            return rng.standard_gamma(shape, n) * (scale / exposure)
+            return np.asarray(rng.standard_gamma(shape, n) * (scale / exposure))
         case Lognormal(median, log_sd):
             return median * np.exp(log_sd * rng.standard_normal(n))
         case Normal(mean, sd):

@@ -9,12 +9,15 @@ with the same seed share their chance, so their difference is measured far more 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from onward.errors import Fault, Faults
 from onward.forecast.draws import ParameterDraws
-from onward.forecast.model import Model
+from onward.forecast.model import Model, check
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +74,6 @@ class Futures:
     units_on: tuple[int, ...]
     flows_on: tuple[int, ...]
     path: str
-    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def simulate(
@@ -99,4 +101,145 @@ def simulate(
     path           "auto" takes the batched kernel where the model allows
     raises         Faults naming everything wrong with the model, draws or outputs
     """
-    raise NotImplementedError
+    import numpy as np
+
+    from onward.forecast.kernel_tables import build
+
+    outputs = outputs or Outputs()
+    groups = _groups(model, outputs)
+    _check_request(model, parameters, futures, seed, days, steps_per_day, outputs, first_future)
+    t = build(
+        model,
+        parameters.names,
+        days=days,
+        steps_per_day=steps_per_day,
+        present={name: (g.states, g.strata) for name, g in groups.items()},
+        units_on=outputs.units_on,
+        flows_on=outputs.flows_on,
+    )
+    lanes_possible = bool(t.shape[7])
+    if path == "lanes" and not lanes_possible:
+        raise Faults([Fault(model.name, "path", "", "lanes cannot run this model", "auto")])
+    chosen = "lanes" if lanes_possible and path != "general" else "general"
+    n_states, n_strata, n_sizes = len(model.states), len(model.strata), len(model.sizes)
+    present = np.empty((futures, len(groups), days), dtype=np.int32)
+    units = np.zeros((futures, len(t.units_on), n_states, n_strata, n_sizes), dtype=np.int64)
+    flows = np.zeros((futures, len(t.flows_on), len(model.transitions), n_strata), np.int64)
+    used = np.zeros((futures, len(t.flows_on), len(model.capacities)), dtype=np.int64)
+    rows = parameters.values
+    if not model.parameters():
+        rows = rows[:1] if rows.shape[0] else np.zeros((1, 0))
+    rows = np.ascontiguousarray(rows, dtype=np.float64)
+
+    if chosen == "lanes":
+        from onward.forecast.kernel_lanes import LANES, run_lanes as run
+
+        multiple = LANES
+    else:
+        from onward.forecast.kernel_general import run
+
+        multiple = 1
+
+    def piece(a: int, b: int) -> None:
+        mine = rows[first_future + a : first_future + b] if len(rows) > 1 else rows
+        run(
+            t,
+            mine,
+            seed,
+            first_future + a,
+            b - a,
+            present[a:b],
+            units[a:b],
+            flows[a:b],
+            used[a:b],
+        )
+
+    count = threads or os.cpu_count() or 1
+    block = -(-futures // (count * 8 * multiple)) * multiple
+    cuts = [(a, min(a + block, futures)) for a in range(0, futures, block)]
+    if count == 1 or len(cuts) == 1:
+        for a, b in cuts:
+            piece(a, b)
+    else:
+        with ThreadPoolExecutor(count) as pool:
+            for done in [pool.submit(piece, a, b) for a, b in cuts]:
+                done.result()
+    return Futures(
+        present={name: present[:, i, :] for i, name in enumerate(groups)},
+        units=units,
+        flows=flows,
+        used=used,
+        states=tuple(s.id for s in model.states),
+        strata=tuple(model.strata),
+        sizes=tuple(model.sizes),
+        transitions=tuple(x.id for x in model.transitions),
+        capacities=tuple(c.id for c in model.capacities),
+        units_on=tuple(int(d) for d in t.units_on),
+        flows_on=tuple(int(d) for d in t.flows_on),
+        path=chosen,
+    )
+
+
+def _groups(model: Model, outputs: Outputs) -> dict[str, Group]:
+    if outputs.present is not None:
+        return dict(outputs.present)
+    return {"all": Group(states=[s.id for s in model.states if s.present])}
+
+
+def _check_request(
+    model: Model,
+    parameters: ParameterDraws,
+    futures: int,
+    seed: int,
+    days: int,
+    steps_per_day: int,
+    outputs: Outputs,
+    first_future: int,
+) -> None:
+    """Everything wrong with the model, the draws or the request, at once."""
+    import numpy as np
+
+    faults: list[Fault] = []
+
+    def fault(where: str, found: str, allowed: str) -> None:
+        faults.append(Fault("simulate", where, "", found, allowed))
+
+    try:
+        check(model, parameters.names)
+    except Faults as wrong:
+        faults += wrong.faults
+    for where, value, low in (
+        ("futures", futures, 1),
+        ("seed", seed, 0),
+        ("days", days, 1),
+        ("steps_per_day", steps_per_day, 1),
+        ("first_future", first_future, 0),
+    ):
+        if value < low or value != int(value):
+            fault(where, f"{value}", f"a whole number, {low} or more")
+    rows = parameters.futures
+    if model.parameters() and rows != 1 and rows < first_future + futures:
+        fault("parameters", f"{rows} rows", f"1, or at least {first_future + futures}")
+    if np.isnan(parameters.values).any():
+        fault("parameters", "a value that is not a number", "numbers (infinity for never)")
+    by_name = dict(zip(parameters.names, parameters.values.T, strict=True))
+    for t in model.transitions:
+        hazards = (t.hazard,) if isinstance(t.hazard, str | int | float) else t.hazard
+        for name in hazards:
+            if isinstance(name, str) and name in by_name:
+                column = by_name[name]
+                if (column < 0).any() or not np.isfinite(column).all():
+                    fault(f"transitions[{t.id}].hazard", f'a draw of "{name}" below 0 or infinite',
+                          "0 or more")  # fmt: skip
+    for where, asked in (("units_on", outputs.units_on), ("flows_on", outputs.flows_on)):
+        wrong_days = [d for d in asked if not 0 <= d < days]
+        if wrong_days:
+            fault(f"outputs.{where}", f"day {wrong_days[0]}", f"0 to {days - 1}")
+    states = {s.id for s in model.states}
+    for name, g in _groups(model, outputs).items():
+        unknown = [x for x in g.states if x not in states]
+        unknown += [x for x in g.strata if x not in model.strata]
+        for x in unknown:
+            fault(f"outputs.present[{name}]", f'"{x}" is not declared', "a state or stratum")
+    if faults:
+        raise Faults(faults)

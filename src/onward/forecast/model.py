@@ -382,7 +382,6 @@ def check(model: Model, parameters: Iterable[str] | None = None) -> None:
     if model.people_at_start > 2_000_000_000:
         fault("start", f"{model.people_at_start} people", "at most two thousand million")
 
-    by_stage = {s.id: s.stages for s in model.states}
     consecutive = sizes == list(range(1, len(sizes) + 1))
     for t in model.transitions:
         where = f"transitions[{t.id}]"
@@ -412,15 +411,14 @@ def check(model: Model, parameters: Iterable[str] | None = None) -> None:
                 fault(where, f"size_change with sizes {sizes}", "sizes 1, 2, 3, ... in a row")
             if t.capacities or t.staged:
                 fault(where, "a size change that is staged or rationed", "neither")
-            if by_stage.get(t.source, 1) > 1 and t.size_change < 0 and sizes == [1]:
-                pass
             if t.size_change > 0 and t.source != t.target:
                 fault(where, "a birth that changes the state", "target equal to source")
     for f in model.factors:
         where = f"factors[{f.id}]"
-        if isinstance(f, Term):
-            if len(f.daily) == 0 or not all(math.isfinite(v) and v >= 0 for v in f.daily):
-                fault(where, "no value, or one that is negative", "finite values, 0 or more")
+        if isinstance(f, Term) and not (
+            len(f.daily) and all(math.isfinite(v) and v >= 0 for v in f.daily)
+        ):
+            fault(where, "no value, or one that is negative", "finite values, 0 or more")
         if isinstance(f, Feedback):
             known(where, [*f.states, *f.of_states], states, "state")
             known(where, [*f.strata, *f.of_strata, *f.on_strata], strata, "stratum")

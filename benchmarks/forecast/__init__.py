@@ -1,0 +1,1 @@
+"""The reference forecasting job, timed through the public functions beside other tools."""

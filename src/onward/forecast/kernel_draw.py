@@ -1,0 +1,311 @@
+"""Compiled random draws, keyed: the one place where chance enters a future.
+
+Exists so that both kernels draw the same numbers by the same rules. Goes in: a 64-bit key (of
+the seed, the future, the day and the cell) and the law's parameters. Comes out: one exact draw.
+A uniform is a hash of its key (the finaliser of SplitMix64, which passes BigCrush), so no state
+is carried: results cannot depend on order, threads or blocks, and two scenarios see the same
+chance. Small means are drawn by inversion, large ones by Hörmann's transformed rejection
+(BTRS, PTRS; J. Stat. Comput. Simul. 46, 1993), hypergeometrics by inversion from the mode.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+GOLD = np.uint64(0x9E3779B97F4A7C15)
+DAY = np.uint64(0xD1342543DE82EF95)
+SPLIT = np.uint64(0xA0761D6478BD642F)
+SIZE = np.uint64(0xE7037ED1A0B428DB)
+STAGE = np.uint64(0x8EBC6AF09C88C6E3)
+ROUND = np.uint64(1024)
+SMALL = 10.0  # mean below which inversion is used
+FEW = 16.0  # leavers up to this many are sent on one by one
+TINY = 1e-18
+
+
+def compiled(**options: Any) -> Callable[[Any], Any]:
+    """`numba.njit` that releases the lock and keeps its machine code on disk where it can.
+
+    A folder that cannot be written (a read-only installation) is replaced by one in the
+    temporary directory; failing that the code is compiled in memory, each time.
+    """
+
+    def wrap(function: Any) -> Any:
+        settings = {
+            "nogil": True,
+            "error_model": "numpy",
+            "fastmath": {"contract"},
+            "boundscheck": False,
+            **options,
+        }
+        try:
+            return numba.njit(cache=True, **settings)(function)
+        except RuntimeError:
+            numba.config.CACHE_DIR = tempfile.gettempdir() + "/onward-compiled"
+            try:
+                return numba.njit(cache=True, **settings)(function)
+            except RuntimeError:
+                return numba.njit(**settings)(function)
+
+    return wrap
+
+
+@intrinsic
+def _as_double(typingctx: Any, bits: Any) -> Any:
+    """The 64 bits read as a double; LLVM can vectorise it, unlike a view."""
+
+    def body(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.uint64), body
+
+
+@compiled(inline="always")
+def mix(z):  # type: ignore[no-untyped-def]
+    """SplitMix64's finaliser: every input bit moves every output bit."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@compiled(inline="always")
+def uniform(key):  # type: ignore[no-untyped-def]
+    """A uniform in [0, 1) with 52 bits."""
+    return _as_double((mix(key) >> np.uint64(12)) | np.uint64(0x3FF0000000000000)) - 1.0
+
+
+@compiled(inline="always")
+def em1(x):  # type: ignore[no-untyped-def]
+    """exp(x) - 1 for |x| <= 10: Taylor to x^10 of x/64, doubled six times; error below 2e-13.
+
+    Written without tables or branches so that a loop over futures becomes vector code.
+    """
+    z = x * 0.015625
+    y = 1.0 / 3628800.0
+    y = y * z + 1.0 / 362880.0
+    y = y * z + 1.0 / 40320.0
+    y = y * z + 1.0 / 5040.0
+    y = y * z + 1.0 / 720.0
+    y = y * z + 1.0 / 120.0
+    y = y * z + 1.0 / 24.0
+    y = y * z + 1.0 / 6.0
+    y = y * z + 0.5
+    y = y * z + 1.0
+    y = y * z
+    y = y * (y + 2.0)
+    y = y * (y + 2.0)
+    y = y * (y + 2.0)
+    y = y * (y + 2.0)
+    y = y * (y + 2.0)
+    return y * (y + 2.0)
+
+
+@compiled()
+def stirling(k):  # type: ignore[no-untyped-def]
+    """log(k!) minus Stirling's formula."""
+    if k < 10:
+        return (
+            math.lgamma(k + 1.0)
+            - (k + 0.5) * math.log(k + 1.0)
+            + (k + 1.0)
+            - 0.9189385332046727
+        )
+    s = 1.0 / ((k + 1.0) * (k + 1.0))
+    return (1.0 / 12 - (1.0 / 360 - (1.0 / 1260) * s) * s) / (k + 1.0)
+
+
+@compiled()
+def btrs(n, p, base):  # type: ignore[no-untyped-def]
+    """Binomial(n, p), p <= 0.5 and n p >= 10, by transformed rejection with squeeze."""
+    q = 1.0 - p
+    spq = math.sqrt(n * p * q)
+    b = 1.15 + 2.53 * spq
+    a = -0.0873 + 0.0248 * b + 0.01 * p
+    c = n * p + 0.5
+    vr = 0.92 - 4.2 / b
+    key = base + ROUND * GOLD
+    while True:
+        u = uniform(key) - 0.5
+        v = uniform(key + GOLD)
+        key += GOLD + GOLD
+        us = 0.5 - abs(u)
+        k = math.floor((2.0 * a / us + b) * u + c)
+        if us >= 0.07 and v <= vr:
+            return k
+        if k < 0.0 or k > n:
+            continue
+        alpha = (2.83 + 5.1 / b) * spq
+        r = p / q
+        m = math.floor((n + 1.0) * p)
+        v = math.log(v * alpha / (a / (us * us) + b))
+        bound = (
+            (m + 0.5) * math.log((m + 1.0) / (r * (n - m + 1.0)))
+            + (n + 1.0) * math.log((n - m + 1.0) / (n - k + 1.0))
+            + (k + 0.5) * math.log(r * (n - k + 1.0) / (k + 1.0))
+            + stirling(m)
+            + stirling(n - m)
+            - stirling(k)
+            - stirling(n - k)
+        )
+        if v <= bound:
+            return k
+
+
+@compiled()
+def binomial(n, p, base):  # type: ignore[no-untyped-def]
+    """Binomial(n, p) as a float; n a whole float of 0 or more."""
+    if n <= 0.0 or p <= 0.0:
+        return 0.0
+    if p >= 1.0:
+        return n
+    s = min(p, 1.0 - p)
+    if n * s >= SMALL:
+        k = btrs(n, s, base)
+    else:
+        u = uniform(base)
+        r = math.exp(n * math.log1p(-s))
+        ratio = s / (1.0 - s)
+        k = 0.0
+        while u >= r and r > TINY:
+            u -= r
+            r = r * (ratio * (n - k) / (k + 1.0))
+            k += 1.0
+    return k if p <= 0.5 else n - k
+
+
+@compiled()
+def leavers(n, hazard, base):  # type: ignore[no-untyped-def]
+    """How many of n leave under a total hazard, and a fresh uniform left over (or -1).
+
+    Starts the inversion at P(nobody) = exp(-n hazard), so that no logarithm is needed. What is
+    left of the uniform is uniform again and places the first leaver.
+    """
+    m = n * hazard
+    if m < SMALL:
+        u = uniform(base)
+        r = 1.0 + em1(-m)
+        if u < r:
+            return 0.0, -1.0
+        ratio = em1(hazard)
+        k = 0.0
+        while u >= r and r > TINY:
+            u -= r
+            r = r * (ratio * (n - k) / (k + 1.0))
+            k += 1.0
+        return k, min(u / max(r, 1e-300), 0.9999999999999999)
+    return binomial(n, -math.expm1(-hazard), base), -1.0
+
+
+@compiled()
+def hypergeometric(good, bad, k, key):  # type: ignore[no-untyped-def]
+    """How many good ones among k drawn without replacement from good + bad (whole floats)."""
+    total = good + bad
+    lo = max(0.0, k - bad)
+    hi = min(k, good)
+    if lo >= hi:
+        return lo
+    u = uniform(key)
+    if k == 1.0:
+        return 1.0 if u * total < good else 0.0
+    mode = math.floor((k + 1.0) * (good + 1.0) / (total + 2.0))
+    mode = min(max(mode, lo), hi)
+    p = math.exp(
+        math.lgamma(good + 1.0)
+        - math.lgamma(mode + 1.0)
+        - math.lgamma(good - mode + 1.0)
+        + math.lgamma(bad + 1.0)
+        - math.lgamma(k - mode + 1.0)
+        - math.lgamma(bad - k + mode + 1.0)
+        - math.lgamma(total + 1.0)
+        + math.lgamma(k + 1.0)
+        + math.lgamma(total - k + 1.0)
+    )
+    up, down = mode, mode
+    p_up, p_down = p, p
+    u -= p
+    while u >= 0.0:
+        moved = False
+        if up < hi and p_up > TINY:
+            p_up *= (good - up) * (k - up) / ((up + 1.0) * (bad - k + up + 1.0))
+            up += 1.0
+            u -= p_up
+            moved = True
+            if u < 0.0:
+                return up
+        if down > lo and p_down > TINY:
+            p_down *= down * (bad - k + down) / ((good - down + 1.0) * (k - down + 1.0))
+            down -= 1.0
+            u -= p_down
+            moved = True
+            if u < 0.0:
+                return down
+        if not moved:
+            break
+    return mode
+
+
+@compiled()
+def poisson(mean, base):  # type: ignore[no-untyped-def]
+    """Poisson(mean) as a float."""
+    if mean <= 0.0:
+        return 0.0
+    if mean < SMALL:
+        u = uniform(base)
+        r = math.exp(-mean)
+        k = 0.0
+        while u >= r and r > TINY:
+            u -= r
+            k += 1.0
+            r *= mean / k
+        return k
+    slam = math.sqrt(mean)
+    b = 0.931 + 2.53 * slam
+    a = -0.059 + 0.02483 * b
+    inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
+    vr = 0.9277 - 3.6224 / (b - 2.0)
+    key = base + ROUND * GOLD
+    while True:
+        u = uniform(key) - 0.5
+        v = uniform(key + GOLD)
+        key += GOLD + GOLD
+        us = 0.5 - abs(u)
+        k = math.floor((2.0 * a / us + b) * u + mean + 0.43)
+        if us >= 0.07 and v <= vr:
+            return k
+        if k < 0.0 or (us < 0.013 and v > us):
+            continue
+        if math.log(v * inverse_alpha / (a / (us * us) + b)) <= (
+            -mean + k * math.log(mean) - math.lgamma(k + 1.0)
+        ):
+            return k
+
+
+@compiled()
+def normal(key):  # type: ignore[no-untyped-def]
+    """A standard normal (Box-Muller)."""
+    u = uniform(key)
+    v = uniform(key + GOLD)
+    return math.sqrt(-2.0 * math.log(1.0 - u)) * math.cos(6.283185307179586 * v)
+
+
+@compiled()
+def future_key(seed, future):  # type: ignore[no-untyped-def]
+    """The key of one future."""
+    return mix(
+        mix(np.uint64(seed) * GOLD + np.uint64(0x243F6A8885A308D3)) + np.uint64(future) * DAY
+    )
+
+
+@compiled()
+def cell_key(label, step):  # type: ignore[no-untyped-def]
+    """The key of one cell (or factor, or pool) on one step, to be added to the future's."""
+    return mix(label + np.uint64(step) * DAY)

@@ -1,0 +1,618 @@
+"""The general compiled kernel: one future at a time, everything a model can declare.
+
+Exists to simulate stages, unit sizes, capacities, pledges, births, deaths and arrivals exactly.
+Goes in: `Tables`, one row of parameters per future, the seed. Comes out: the arrays asked for.
+`onward.forecast.kernel_lanes` does the same law on many futures at once for plain models, with
+the same keyed draws, and the tests hold the two to the same numbers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from onward.forecast.kernel_draw import (
+    DAY,
+    FEW,
+    GOLD,
+    SIZE,
+    SPLIT,
+    STAGE,
+    binomial,
+    cell_key,
+    compiled,
+    future_key,
+    hypergeometric,
+    leavers,
+    mix,
+    normal,
+    poisson,
+    uniform,
+)
+from onward.forecast.kernel_tables import APPROACH, EFFECT, FEEDBACK, GATE, SHOCK, TERM
+
+
+@compiled()
+def effect(value, start, end, over, day):  # type: ignore[no-untyped-def]
+    """A dated multiplier at a day."""
+    if day < start or day >= end:
+        return 1.0
+    if over > 0.0 and day < start + over:
+        return 1.0 + (value - 1.0) * (day - start) / over
+    return value
+
+
+@compiled()
+def approach(strength, start, end, deadline, scale, day):  # type: ignore[no-untyped-def]
+    """A deadline drawing near, at a day."""
+    if day < start or day >= end:
+        return 1.0
+    return 1.0 + strength * math.exp(-max(deadline - day, 0.0) / scale)
+
+
+@compiled()
+def response(form, a, b, x):  # type: ignore[no-untyped-def]
+    """The multiplier of a feedback at x."""
+    if form == 0:
+        return 1.0 + a * x / (x + b) if x > 0.0 else 1.0
+    if form == 1:
+        return math.exp(a * x)
+    return max(0.0, 1.0 + a * x)
+
+
+@compiled()
+def shock_step(z, sd, memory, fresh, first, noise):  # type: ignore[no-untyped-def]
+    """The log-AR(1) one day on; `fresh` on the first day draws from the long-run law."""
+    if first and fresh:
+        return sd * noise
+    phi = math.exp(-1.0 / memory) if memory > 0.0 else 0.0
+    return phi * z + sd * math.sqrt(1.0 - phi * phi) * noise
+
+
+@compiled()
+def split_by_size(units, count, left, give, key):  # type: ignore[no-untyped-def]
+    """Which sizes `units` leavers have, all units of the group being alike.
+
+    count   (w,) units present by size, reduced in place;  left  their sum
+    give    (w,) filled with the leavers by size
+    """
+    width = len(count)
+    for z in range(width):
+        if units <= 0.0:
+            give[z] = 0.0
+            continue
+        rest = left - count[z]
+        x = hypergeometric(count[z], rest, units, key + np.uint64(z) * GOLD)
+        give[z] = x
+        left = rest
+        count[z] -= x
+        units -= x
+
+
+@compiled()
+def run(t, rows, seed, first, n, present, units, flows, used):  # type: ignore[no-untyped-def]
+    """Simulate futures first ... first+n-1 into rows 0 ... n-1 of the outputs.
+
+    rows     (n or 1, columns) parameters;  present (n, groups, days) int32
+    units    (n, days asked, states, S, Z) int64; flows (n, days asked, transitions, S) int64
+    used     (n, days asked, capacities) float
+    """
+    n_strata, n_sizes = t.shape[1], t.shape[2]
+    n_trans, days, per_day = t.shape[4], t.shape[5], t.shape[6]
+    n_cells = len(t.start)
+    n_groups = len(t.g_cell)
+    n_factors = len(t.k_kind)
+    n_combos = len(t.b_start) - 1
+    n_ratios = len(t.r_constant)
+    n_caps = len(t.cap_key)
+    n_pledges = len(t.l_cap)
+    steps = days * per_day
+    stratum_cells = n_strata * n_sizes
+
+    num = np.zeros(len(t.q_fixed))
+    rate = np.zeros(len(t.e_fixed))
+    count = np.zeros(n_cells)
+    inflow = np.zeros(n_cells)
+    touched = np.zeros(n_cells, np.int64)
+    factor = np.ones(n_factors)
+    z_shock = np.zeros(n_factors)
+    combo = np.ones(n_combos)
+    history = np.zeros((n_ratios, steps))
+    ratio_of = np.full(n_ratios, -1)
+    for k in range(n_factors):
+        if t.k_kind[k] == FEEDBACK:
+            ratio_of[t.k_extra[k, 2]] = k
+    moved = np.zeros((n_trans, n_strata))
+    level = np.zeros(n_caps)
+    refill = np.zeros(n_caps)
+    spent = np.zeros(n_caps)
+    opened = np.zeros(n_pledges)
+    done = np.zeros(n_pledges, np.int64)
+    max_ways = 1
+    for g in range(n_groups):
+        max_ways = max(max_ways, t.g_entry[g + 1] - t.g_entry[g])
+    edge = np.zeros(max_ways)
+    give = np.zeros(n_sizes)
+    # demands for rationed moves
+    room = 64
+    d_entry = np.zeros(room, np.int64)
+    d_group = np.zeros(room, np.int64)
+    d_size = np.zeros(room, np.int64)
+    d_want = np.zeros(room)
+    d_get = np.zeros(room)
+    d_left = np.zeros(room)
+
+    for f in range(n):
+        row = rows[f if rows.shape[0] > 1 else 0]
+        key_f = future_key(seed, first + f)
+        for q in range(len(num)):
+            c = t.q_column[q]
+            num[q] = row[c] if c >= 0 else t.q_fixed[q]
+        for e in range(len(rate)):
+            q = t.e_number[e]
+            rate[e] = t.e_fixed[e] * num[q] if q >= 0 else t.e_fixed[e]
+        for c in range(n_cells):
+            count[c] = t.start[c]
+            inflow[c] = 0.0
+        for i in range(len(t.spread)):
+            c0, gap, phases = t.spread[i, 0], t.spread[i, 1], t.spread[i, 2]
+            left = count[c0]
+            count[c0] = 0.0
+            for j in range(phases):
+                x = left
+                if j + 1 < phases:
+                    x = binomial(
+                        left,
+                        1.0 / (phases - j),
+                        key_f + mix(t.spread_key[i] + np.uint64(j) * DAY),
+                    )
+                count[c0 + j * gap] = x
+                left -= x
+        moved[:] = 0.0
+        level[:] = 0.0
+        spent[:] = 0.0
+        opened[:] = math.inf
+        done[:] = 0
+        iu = 0
+        il = 0
+        for step in range(steps):
+            whole = step // per_day
+            new_day = step % per_day == 0
+            day = step / per_day
+            # 1. what the hazards see: the counts at the start of the step
+            for r in range(n_ratios):
+                top = 0.0
+                for i in range(t.r_top_start[r], t.r_top_start[r + 1]):
+                    c = t.r_top[i]
+                    top += count[c] * t.c_people[c]
+                bottom = t.r_constant[r]
+                for i in range(t.r_bottom_start[r], t.r_bottom_start[r + 1]):
+                    c = t.r_bottom[i]
+                    bottom += count[c] * t.c_people[c]
+                history[r, step] = top / bottom if bottom > 0.0 else -1.0
+            for k in range(n_factors):
+                kind = t.k_kind[k]
+                if kind == TERM:
+                    factor[k] = t.terms[t.k_extra[k, 0], whole]
+                elif kind == EFFECT:
+                    factor[k] = effect(
+                        num[t.k_number[k, 0]], num[t.k_number[k, 1]], num[t.k_number[k, 2]],
+                        num[t.k_number[k, 3]], day,
+                    )  # fmt: skip
+                elif kind == APPROACH:
+                    factor[k] = approach(
+                        num[t.k_number[k, 0]], num[t.k_number[k, 1]], num[t.k_number[k, 2]],
+                        num[t.k_number[k, 3]], num[t.k_number[k, 4]], day,
+                    )  # fmt: skip
+                elif kind == GATE:
+                    inside = False
+                    for w in range(t.k_extra[k, 0], t.k_extra[k, 1]):
+                        if num[t.windows[w, 0]] <= day < num[t.windows[w, 1]]:
+                            inside = True
+                    factor[k] = 1.0 if inside != (t.k_extra[k, 2] == 1) else 0.0
+                elif kind == FEEDBACK:
+                    lag = t.k_extra[k, 1]
+                    x = t.k_before[k]
+                    if step >= lag:
+                        x = history[t.k_extra[k, 2], step - lag]
+                    if x < 0.0:
+                        factor[k] = 1.0
+                    else:
+                        factor[k] = response(
+                            t.k_extra[k, 0], num[t.k_number[k, 0]], num[t.k_number[k, 1]], x
+                        )
+                elif kind == SHOCK and new_day:
+                    sd = num[t.k_number[k, 0]]
+                    if whole == 0:
+                        z_shock[k] = num[t.k_number[k, 2]]
+                    z_shock[k] = shock_step(
+                        z_shock[k], sd, num[t.k_number[k, 1]], t.k_extra[k, 0] == 1, whole == 0,
+                        normal(key_f + cell_key(t.k_key[k], whole)),
+                    )  # fmt: skip
+                    centre = 0.5 * sd * sd if t.k_extra[k, 1] == 1 else 0.0
+                    factor[k] = math.exp(z_shock[k] - centre)
+            for b in range(n_combos):
+                w = 1.0
+                for i in range(t.b_start[b], t.b_start[b + 1]):
+                    w *= factor[t.b_factor[i]]
+                combo[b] = w
+            n_touched = 0
+            n_demands = 0
+            # 2. who leaves, by competing hazards
+            for g in range(n_groups):
+                c0 = t.g_cell[g]
+                width = t.g_width[g]
+                total = 0.0
+                for z in range(width):
+                    total += count[c0 + z]
+                if total <= 0.0:
+                    continue
+                e0, e1 = t.g_entry[g], t.g_entry[g + 1]
+                base = key_f + cell_key(t.g_key[g], step)
+                hazard = 0.0
+                advance = 0.0
+                phases_left = t.g_phases_left[g]
+                if phases_left == 0:
+                    for e in range(e0, e1):
+                        hazard += rate[e] * combo[t.e_combo[e]]
+                        edge[e - e0] = hazard
+                    scale = hazard
+                else:
+                    done_rate = 0.0
+                    other = 0.0
+                    for e in range(e0, e1):
+                        h = rate[e] * combo[t.e_combo[e]]
+                        edge[e - e0] = h
+                        if t.e_staged[e]:
+                            done_rate += h
+                        else:
+                            other += h
+                    advance = done_rate * t.g_stages[g]
+                    both = advance + other
+                    p_fewer = 1.0  # P(fewer stages passed than are left), no other exit
+                    q_fewer = 1.0
+                    a = 1.0
+                    b_ = 1.0
+                    for j in range(1, phases_left):
+                        a *= advance / j
+                        b_ *= both / j
+                        p_fewer += a
+                        q_fewer += b_
+                    p_fewer *= math.exp(-advance)
+                    q_fewer *= math.exp(-both)
+                    stay = p_fewer * math.exp(-other)
+                    complete = 0.0
+                    if advance > 0.0:
+                        complete = (advance / both) ** phases_left * max(1.0 - q_fewer, 0.0)
+                    leave = max(1.0 - stay - complete, 0.0)
+                    scale = 0.0
+                    for e in range(e0, e1):
+                        h = edge[e - e0]
+                        if t.e_staged[e]:
+                            scale += complete * h / done_rate if done_rate > 0.0 else 0.0
+                        else:
+                            scale += leave * h / other if other > 0.0 else 0.0
+                        edge[e - e0] = scale
+                    hazard = -math.log(max(stay, 1e-300))
+                if hazard <= 0.0 and advance <= 0.0:
+                    continue
+                x = 0.0
+                v = -1.0
+                if hazard > 0.0:
+                    x, v = leavers(total, hazard, base)
+                if x > 0.0:
+                    ways = e1 - e0
+                    if x <= FEW:
+                        for i in range(int(x)):
+                            if i > 0 or v < 0.0:
+                                v = uniform(base + np.uint64(i + 1) * GOLD)
+                            y = v * scale
+                            j = 0
+                            while j < ways - 1 and y >= edge[j]:
+                                j += 1
+                            z = 0
+                            if width > 1:
+                                y = uniform(base + SIZE + np.uint64(i + 1) * GOLD) * total
+                                while z < width - 1 and y >= count[c0 + z]:
+                                    y -= count[c0 + z]
+                                    z += 1
+                                while count[c0 + z] <= 0.0:
+                                    z -= 1
+                            count[c0 + z] -= 1.0
+                            total -= 1.0
+                            e = e0 + j
+                            if t.e_caps[e, 0] >= 0:
+                                if n_demands == room:
+                                    room *= 2
+                                    d_entry = np.append(d_entry, d_entry)
+                                    d_group = np.append(d_group, d_group)
+                                    d_size = np.append(d_size, d_size)
+                                    d_want = np.append(d_want, d_want)
+                                    d_get = np.append(d_get, d_get)
+                                    d_left = np.append(d_left, d_left)
+                                at = n_demands
+                                for i2 in range(n_demands - 1, -1, -1):
+                                    if d_group[i2] != g:
+                                        break
+                                    if d_entry[i2] == e and d_size[i2] == z:
+                                        at = i2
+                                        break
+                                if at == n_demands:
+                                    d_entry[at] = e
+                                    d_group[at] = g
+                                    d_size[at] = z
+                                    d_want[at] = 0.0
+                                    n_demands += 1
+                                d_want[at] += 1.0
+                            else:
+                                c = t.e_to[e] + z
+                                if inflow[c] == 0.0:
+                                    touched[n_touched] = c
+                                    n_touched += 1
+                                inflow[c] += 1.0
+                                one = t.size[z + c0 % n_sizes]
+                                if t.e_size_change[e] != 0:
+                                    one = 1
+                                moved[t.e_transition[e], t.g_stratum[g]] += one
+                    else:
+                        rest = x
+                        rest_h = scale
+                        for j in range(ways):
+                            e = e0 + j
+                            own = edge[j] - (edge[j - 1] if j > 0 else 0.0)
+                            y = rest
+                            if j < ways - 1:
+                                y = binomial(
+                                    rest,
+                                    own / rest_h if rest_h > 0.0 else 0.0,
+                                    base + np.uint64(j + 1) * SPLIT,
+                                )
+                            rest -= y
+                            rest_h = scale - edge[j]
+                            if y <= 0.0:
+                                continue
+                            if width > 1:
+                                split_by_size(
+                                    y, count[c0 : c0 + width], total, give,
+                                    base + np.uint64(j + 1) * SIZE,
+                                )  # fmt: skip
+                            else:
+                                give[0] = y
+                                count[c0] -= y
+                            total -= y
+                            for z in range(width):
+                                if give[z] <= 0.0:
+                                    continue
+                                if t.e_caps[e, 0] >= 0:
+                                    if n_demands == room:
+                                        room *= 2
+                                        d_entry = np.append(d_entry, d_entry)
+                                        d_group = np.append(d_group, d_group)
+                                        d_size = np.append(d_size, d_size)
+                                        d_want = np.append(d_want, d_want)
+                                        d_get = np.append(d_get, d_get)
+                                        d_left = np.append(d_left, d_left)
+                                    d_entry[n_demands] = e
+                                    d_group[n_demands] = g
+                                    d_size[n_demands] = z
+                                    d_want[n_demands] = give[z]
+                                    n_demands += 1
+                                else:
+                                    c = t.e_to[e] + z
+                                    if inflow[c] == 0.0:
+                                        touched[n_touched] = c
+                                        n_touched += 1
+                                    inflow[c] += give[z]
+                                    one = t.size[z + c0 % n_sizes]
+                                    if t.e_size_change[e] != 0:
+                                        one = 1
+                                    moved[t.e_transition[e], t.g_stratum[g]] += one * give[z]
+                # those who stay pass stages: a Poisson number, given that it is too few to end
+                if advance > 0.0 and phases_left > 1 and total > 0.0:
+                    p = math.exp(-advance)
+                    rest_p = 0.0
+                    a = p
+                    for j in range(phases_left):
+                        rest_p += a
+                        a *= advance / (j + 1)
+                    stay_on = total
+                    rest_p -= p
+                    staying = binomial(total, p / (p + rest_p), base + STAGE)
+                    going = total - staying
+                    a = p
+                    for j in range(1, phases_left):
+                        if going <= 0.0:
+                            break
+                        a *= advance / j
+                        y = going
+                        if j + 1 < phases_left:
+                            y = binomial(
+                                going, min(a / rest_p, 1.0), base + STAGE + np.uint64(j) * GOLD
+                            )
+                        rest_p = max(rest_p - a, 1e-300)
+                        going -= y
+                        if y <= 0.0:
+                            continue
+                        if width > 1:
+                            split_by_size(
+                                y, count[c0 : c0 + width], stay_on, give,
+                                base + STAGE + np.uint64(j) * SIZE,
+                            )  # fmt: skip
+                        else:
+                            give[0] = y
+                            count[c0] -= y
+                        stay_on -= y
+                        for z in range(width):
+                            if give[z] > 0.0:
+                                c = c0 + j * stratum_cells + z
+                                if inflow[c] == 0.0:
+                                    touched[n_touched] = c
+                                    n_touched += 1
+                                inflow[c] += give[z]
+            # 3. short pools: priority first, then at random among those waiting
+            if n_caps > 0:
+                if new_day:
+                    for k in range(n_caps):
+                        refill[k] = 0.0
+                    for i in range(len(t.s_cap)):
+                        k = t.s_cap[i]
+                        amount = num[t.s_number[i, 0]]
+                        start, end = num[t.s_number[i, 1]], num[t.s_number[i, 2]]
+                        window = t.cap_window[k]
+                        opens = math.ceil(start) if start > 0.0 else 0.0
+                        if whole < opens or whole >= end:
+                            continue
+                        if window == 0:
+                            if whole == opens:
+                                refill[k] += amount
+                        elif whole % window == 0:
+                            refill[k] += amount
+                        elif whole == opens and start > 0.0:
+                            refill[k] += amount * (window - whole % window) / window
+                    for k in range(n_caps):
+                        window = t.cap_window[k]
+                        if window > 0 and whole % window == 0 and t.cap_carry[k] == 0:
+                            level[k] -= math.floor(level[k])
+                        level[k] += max(refill[k], 0.0)
+                    for i in range(n_pledges):
+                        k = t.l_cap[i]
+                        window = t.cap_window[k]
+                        if whole >= opened[i]:
+                            if done[i] == 0:
+                                level[k] += num[t.l_number[i, 1]]
+                                done[i] = 1
+                            elif t.l_repeats[i] == 1 and window > 0 and whole % window == 0:
+                                level[k] += num[t.l_number[i, 1]]
+                for i in range(n_demands):
+                    d_get[i] = d_want[i]
+                for k in range(n_caps):
+                    base = key_f + cell_key(t.cap_key[k], step)
+                    draws = np.uint64(0)
+                    avail = math.floor(level[k] + 1e-9)
+                    low = -(1 << 60)
+                    while True:
+                        rank = 1 << 60
+                        for i in range(n_demands):
+                            e = d_entry[i]
+                            if (
+                                t.e_caps[e, 0] == k
+                                or t.e_caps[e, 1] == k
+                                or t.e_caps[e, 2] == k
+                            ) and t.e_priority[e] > low:
+                                rank = min(rank, t.e_priority[e])
+                        if rank == 1 << 60:
+                            break
+                        low = rank
+                        for i in range(n_demands):
+                            e = d_entry[i]
+                            d_left[i] = 0.0
+                            if t.e_priority[e] == rank and (
+                                t.e_caps[e, 0] == k
+                                or t.e_caps[e, 1] == k
+                                or t.e_caps[e, 2] == k
+                            ):
+                                d_left[i] = d_get[i]
+                                d_get[i] = 0.0
+                        while True:
+                            waiting = 0.0
+                            need = 0.0
+                            largest = 0.0
+                            for i in range(n_demands):
+                                if d_left[i] > 0.0:
+                                    s = 1.0
+                                    if t.cap_people[k] == 1:
+                                        s = t.size[d_size[i] + t.g_cell[d_group[i]] % n_sizes]
+                                    if s > avail:
+                                        d_left[i] = 0.0
+                                        continue
+                                    waiting += d_left[i]
+                                    need += d_left[i] * s
+                                    largest = max(largest, s)
+                            if waiting <= 0.0:
+                                break
+                            # this many fit whoever they are, so their order does not matter
+                            batch = min(math.floor(avail / largest), waiting)
+                            if need <= avail:
+                                batch = waiting
+                            for i in range(n_demands):
+                                if d_left[i] > 0.0 and batch > 0.0:
+                                    x = hypergeometric(
+                                        d_left[i], waiting - d_left[i], batch,
+                                        base + draws * GOLD,
+                                    )  # fmt: skip
+                                    draws += np.uint64(1)
+                                    waiting -= d_left[i]
+                                    d_left[i] -= x
+                                    d_get[i] += x
+                                    batch -= x
+                                    s = 1.0
+                                    if t.cap_people[k] == 1:
+                                        s = t.size[d_size[i] + t.g_cell[d_group[i]] % n_sizes]
+                                    avail -= x * s
+                for i in range(n_demands):
+                    e = d_entry[i]
+                    g = d_group[i]
+                    z = d_size[i]
+                    people = t.size[z + t.g_cell[g] % n_sizes]
+                    if d_get[i] > 0.0:
+                        c = t.e_to[e] + z
+                        if inflow[c] == 0.0:
+                            touched[n_touched] = c
+                            n_touched += 1
+                        inflow[c] += d_get[i]
+                        moved[t.e_transition[e], t.g_stratum[g]] += people * d_get[i]
+                        for j in range(3):
+                            k = t.e_caps[e, j]
+                            if k >= 0:
+                                s = people if t.cap_people[k] == 1 else 1
+                                level[k] -= d_get[i] * s
+                                spent[k] += d_get[i] * s
+                    refused = d_want[i] - d_get[i]
+                    if refused > 0.0:
+                        # their stages are behind them; they wait for room, not from the start
+                        c = (t.g_last[g] if t.e_staged[e] else t.g_cell[g]) + z
+                        if inflow[c] == 0.0:
+                            touched[n_touched] = c
+                            n_touched += 1
+                        inflow[c] += refused
+            # 4. everyone arrives where they went
+            for i in range(n_touched):
+                c = touched[i]
+                count[c] += inflow[c]
+                inflow[c] = 0.0
+            for i in range(len(t.a_cell)):
+                count[t.a_cell[i]] += poisson(
+                    num[t.a_number[i]] * combo[t.a_combo[i]] / per_day,
+                    key_f + cell_key(t.a_key[i], step),
+                )
+            for i in range(n_pledges):
+                if opened[i] == math.inf:
+                    so_far = 0.0
+                    for j in range(t.l_start[i], t.l_start[i + 1]):
+                        for s_ in range(n_strata):
+                            so_far += moved[t.l_transition[j], s_]
+                    if so_far >= num[t.l_number[i, 0]]:
+                        opened[i] = whole + 1 + t.l_delay[i]
+            # 5. what was asked for
+            if (step + 1) % per_day == 0:
+                for i in range(present.shape[1]):
+                    s2 = 0.0
+                    for j in range(t.p_start[i], t.p_start[i + 1]):
+                        c = t.p_cell[j]
+                        s2 += count[c] * t.c_people[c]
+                    present[f, i, whole] = np.int32(s2)
+                if iu < len(t.units_on) and t.units_on[iu] == whole:
+                    for c in range(n_cells):
+                        k = t.phase_state[c // stratum_cells]
+                        units[f, iu, k, (c // n_sizes) % n_strata, c % n_sizes] += np.int64(
+                            count[c]
+                        )
+                    iu += 1
+                if il < len(t.flows_on) and t.flows_on[il] == whole:
+                    for j in range(n_trans):
+                        for s_ in range(n_strata):
+                            flows[f, il, j, s_] = np.int64(moved[j, s_])
+                    for k in range(n_caps):
+                        used[f, il, k] = np.int64(spent[k])
+                    il += 1
