@@ -132,7 +132,8 @@ def simulate(
     rows = np.ascontiguousarray(rows, dtype=np.float64)
 
     if chosen == "lanes":
-        from onward.forecast.kernel_lanes import LANES, run_lanes as run
+        from onward.forecast.kernel_lanes import LANES
+        from onward.forecast.kernel_lanes import run_lanes as run
 
         multiple = LANES
     else:

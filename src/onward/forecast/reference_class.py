@@ -40,6 +40,8 @@ DOUBT = 0.10
 # share of the candidates stays in play.
 _IN_PLAY = 0.25
 _MEMORY_DAYS = 60.0
+# Highest pace thought possible, in times the highest seen; each future draws its own up to it.
+_CEILING = 4.0
 
 
 @dataclass(frozen=True)
@@ -352,6 +354,10 @@ class ReferenceClass:
         with np.errstate(over="ignore"):
             ratio = np.exp(np.clip(jump * _spread_unit(days), -12.0, 3.0))
         pace = np.maximum((level + floor) * ratio - floor, 0.0)
+        if paces:
+            # Vehicles, staff and crossing points set a ceiling: a few times the best so far.
+            best = max(value for _, _, value in paces)
+            pace = np.minimum(pace, best * rng.uniform(1.0, _CEILING, draws))
         values = pace if kind == "flow" else last.value + pace * days
         return CountForecast(
             kind, origin, target, last, np.sort(np.round(values)), {}, tuple(used), tuple(notes)
