@@ -1,0 +1,77 @@
+"""The report on paper: A4, readable in greyscale, case codes only, page x of y on each sheet.
+
+Comes in: the report. Goes out: a PDF made by typst, which carries its own fonts and needs no
+system library. The text is set from data, never from markup, so no cell can change the layout.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from onward.report.html import numeric
+from onward.report.model import Figure, Points, Report, Table, Text, Tiles
+
+TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
+
+
+def render_pdf(report: Report, definitions: Sequence[tuple[str, str, str]]) -> bytes:
+    """The PDF's bytes; the same report gives the same bytes."""
+    import typst
+
+    with tempfile.TemporaryDirectory(prefix="onward-report-") as folder:
+        room = Path(folder)
+        (room / "report.typ").write_bytes(TEMPLATE.read_bytes())
+        data: dict[str, Any] = {
+            "operation": report.operation,
+            "date": f"{report.as_of.day} {report.as_of:%B %Y}",
+            "audience": "internal use" if report.audience == "internal" else "external release",
+            "demonstration": report.demonstration,
+            "headline": report.headline,
+            "summary": list(report.summary),
+            "notes": list(report.notes),
+            "rulebook": report.rulebook,
+            "rulebook_hash": report.rulebook_hash,
+            "floor_hash": report.floor_hash,
+            "definitions": [list(entry) for entry in definitions],
+            "sections": [],
+        }
+        for section in report.sections:
+            blocks = []
+            for block in section.blocks:
+                if isinstance(block, Figure):
+                    file = f"{block.name}.svg"
+                    (room / file).write_text(block.svg, encoding="utf-8")
+                    blocks.append(
+                        {
+                            "kind": "figure", "title": block.title, "file": file,
+                            "how": block.how_to_read, "table": _table(block.table),
+                        }
+                    )  # fmt: skip
+                elif isinstance(block, Table):
+                    blocks.append({"kind": "table", "table": _table(block)})
+                elif isinstance(block, Points):
+                    blocks.append({"kind": "points", "items": list(block.items)})
+                elif isinstance(block, Tiles):
+                    blocks.append({"kind": "tiles", "items": [list(i) for i in block.items]})
+                elif isinstance(block, Text):
+                    blocks.append({"kind": "text", "text": block.text, "tone": block.tone})
+            data["sections"].append({"title": section.title, "blocks": blocks})
+        (room / "report.json").write_text(json.dumps(data, ensure_ascii=False), "utf-8")
+        made: bytes = typst.compile(
+            str(room / "report.typ"), root=str(room), ignore_system_fonts=True
+        )
+        return made
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "title": table.title,
+        "columns": list(table.columns),
+        "numeric": [i > 0 and numeric(table, i) for i in range(len(table.columns))],
+        "rows": [[cell.text for cell in row] for row in table.rows],
+        "note": f"{table.as_of.day} {table.as_of:%B %Y}. {table.note}".strip(),
+    }
