@@ -31,7 +31,9 @@ _SHORT = {
 def backtest(
     folder: Path = typer.Argument(..., help="A folder laid out like examples/history."),
     case: str | None = typer.Option(None, "--case", help="Only the tests of this case."),
-    seed: int | None = typer.Option(None, help="Seed of the draws; the same seed, same answer."),
+    seed: int | None = typer.Option(
+        None, help="Seed of the draws; the same seed, same answer."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print JSON (backtest.schema.json)."),
 ) -> None:
     """Example: onward backtest examples/history --case ashraf
@@ -195,7 +197,9 @@ def _page(data: dict[str, Any]) -> str:
             "Where the truth fell in the forecast, lowest to highest fifth (even is honest):",
         ]
         for i, count in enumerate(means["pit"]):
-            lines.append(f"  {i * 20:>3}-{i * 20 + 20}%  {'#' * count}{' ' if count else ''}{count}")
+            lines.append(
+                f"  {i * 20:>3}-{i * 20 + 20}%  {'#' * count}{' ' if count else ''}{count}"
+            )
         lines.append("")
     if other:
         lines += ["Totals and flows: forecast, truth and CRPS in people, listed apart", ""]
@@ -206,5 +210,7 @@ def _page(data: dict[str, Any]) -> str:
     if not data["tests"]:
         lines.append("tests.csv holds no test.")
     lines += [f"Note: {note}" for note in data["notes"]]
-    lines.append(f"Seed {data['seed']}, {data['draws']:,} draws a test; same seed, same answer.")
+    lines.append(
+        f"Seed {data['seed']}, {data['draws']:,} draws a test; same seed, same answer."
+    )
     return "\n".join(lines)

@@ -338,5 +338,3 @@ def as_json(
         "draws": draws,
         "notes": list(notes),
     }
-
-

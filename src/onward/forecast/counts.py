@@ -56,6 +56,7 @@ _SPUR_DAYS = 365
 _SHOCK_DAYS = 60
 # An operation that has taken a deadline as its pace gives up less easily.
 _AIM_LEAVES = 0.3
+_RENEWED = 0.10
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Settings:
     kept       (n, 2) chance that a known deadline sets the pace: people idle, people leaving
     on_time    (n,)   chance that such a pace is held to the day
     slip       (n,)   otherwise, its mean lateness as a share of the time it was given
+    stretch    (n,)   times its own pace an operation can reach when a date asks for it
     spur       (n,)   factor by which a plan, offer or operational step speeds the way to a surge
     none_left  (n,)   chance that nobody is left when a surge has run its course
     residue    (n,)   otherwise, mean share of the peak that is left
@@ -83,6 +85,7 @@ class Settings:
     kept: FloatArray
     on_time: FloatArray
     slip: FloatArray
+    stretch: FloatArray
     spur: FloatArray
     none_left: FloatArray
     residue: FloatArray
@@ -93,6 +96,11 @@ class Settings:
     def take(self, rows: IntArray) -> Settings:
         """The chosen rows, with repeats."""
         return Settings(**{name: values[rows] for name, values in self._arrays().items()})
+
+    def replace_rows(self, rows: IntArray, source: Settings, chosen: IntArray) -> None:
+        """Puts the `chosen` rows of `source` in place of `rows`."""
+        for name, values in self._arrays().items():
+            values[rows] = getattr(source, name)[chosen]
 
     def _arrays(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -140,6 +148,7 @@ def prior_settings(n: int, rng: np.random.Generator) -> Settings:
         kept=np.column_stack([rng.beta(1.5, 3.0, n), rng.beta(3.0, 1.5, n)]),
         on_time=rng.beta(2, 2, n),
         slip=log_normal(0.3, 0.6),
+        stretch=log_normal(2.0, 0.3),
         spur=1 + log_normal(2.0, 0.6),
         none_left=rng.beta(2, 2, n),
         residue=rng.beta(2, 38, n),
@@ -154,36 +163,44 @@ class _Futures:
     when it moves together, hence a class.
     """
 
-    def __init__(
-        self, settings: Settings, first: Count, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, settings: Settings, first: Count, rng: np.random.Generator) -> None:
         n = len(settings)
         self.rng = rng
+        self.every = np.arange(n)
         self.of = settings
         self.day = first.day.toordinal()
         self.people = np.full(n, first.value)
         self.peak = np.full(n, first.value)
-        # How a surge tails off: 0 runs at full pace to the end, towards 1 ever slower.
-        self.tail = rng.uniform(0, 0.9, n)
-        # An operation's own surge pace relative to the reference class.
-        self.own = settings.between * rng.standard_normal(n)
-        empty = rng.random(n) < settings.none_left
-        share = rng.beta(1.0, 1.0 / settings.residue - 1.0)
-        self.residue_share = np.where(empty, 0.0, share)
+        self.tail, self.own, self.residue_share = (np.empty(n) for _ in range(3))
+        self.early, self.stretch = np.empty(n), np.empty(n)
+        self.faith = np.empty((n, 2))
+        self._draw_character(self.every)
         self.regime = rng.choice(5, size=n, p=_START)
         self.proven = self.regime == SURGE
         self.rate = np.empty(n)
-        self.base = np.empty(n)
         # The day a course means to be done, and how many may then be left; never and zero
-        # unless a deadline has set its pace. Work towards it may be heavy early (above 1) or
-        # late (below 1).
+        # unless a deadline has set its pace.
         self.aim = np.full(n, -1.0)
         self.aim_left = np.zeros(n)
-        self.early = np.exp(0.35 * rng.standard_normal(n))
-        # A planner's word is kept or not by operation: one propensity, one draw per deadline.
-        self.faith = rng.beta(3 * settings.kept, 3 * (1 - settings.kept))
         self.deadlines: dict[int, tuple[FloatArray, FloatArray, float]] = {}
         self._enter(np.arange(n))
+
+    def _draw_character(self, rows: IntArray) -> None:
+        """Draws what marks an operation for good: how it tails off, its pace, its word."""
+        n = len(rows)
+        rng, of = self.rng, self.of
+        # How a surge tails off: 0 runs at full pace to the end, towards 1 ever slower.
+        self.tail[rows] = rng.uniform(0, 0.9, n)
+        # An operation's own surge pace relative to the reference class.
+        self.own[rows] = of.between[rows] * rng.standard_normal(n)
+        empty = rng.random(n) < of.none_left[rows]
+        share = rng.beta(1.0, 1.0 / of.residue[rows] - 1.0)
+        self.residue_share[rows] = np.where(empty, 0.0, share)
+        # Work towards a date may be heavy early (above 1) or late (below 1).
+        self.early[rows] = np.exp(0.35 * rng.standard_normal(n))
+        self.stretch[rows] = of.stretch[rows] * np.exp(0.5 * rng.standard_normal(n))
+        # A planner's word is kept or not by operation: one propensity, one draw per deadline.
+        self.faith[rows] = rng.beta(3 * of.kept[rows], 3 * (1 - of.kept[rows]))
 
     # -- moving through time -------------------------------------------------------------
 
@@ -194,7 +211,6 @@ class _Futures:
         log_rate += self.of.spread[rows, regime] * self.rng.standard_normal(len(rows))
         log_rate += np.where(regime == SURGE, self.own[rows], 0.0)
         self.rate[rows] = np.exp(log_rate)
-        self.base[rows] = np.maximum(self.people[rows] - self._residue(rows), 1.0)
         # People begin to leave while a date is set: it may become the date they work to.
         free = rows[(regime == SURGE) & (self.aim[rows] <= self.day)]
         ahead = [day for day in self.deadlines if day > self.day]
@@ -210,6 +226,12 @@ class _Futures:
             self.residue_share[rows] * self.peak[rows], self.people[rows]
         )
         return left
+
+    def _base(self, rows: IntArray) -> FloatArray:
+        """Those who could ever leave. A surge runs at a share of these a day, so that one that
+        resumes goes on where it stopped: buses and flights do not shrink with the camp."""
+        base: FloatArray = np.maximum(self.peak[rows] * (1 - self.residue_share[rows]), 1.0)
+        return base
 
     def hear_of_deadline(self, deadline: int, left: float = 0.0) -> None:
         """From today it is known that by `deadline` (an ordinal day) only `left` should remain.
@@ -247,42 +269,56 @@ class _Futures:
         """Carries every course `days` forward."""
         n = len(self.people)
         self._follow_deadlines()
-        pull = _NEXT[self.regime] / self.of.stay[np.arange(n), self.regime][:, None]
+        regime = self.regime
         # Transport seen running is the same evidence as a plan that promises it.
-        self.proven |= self.regime == SURGE
-        pull[:, SURGE] *= np.where(spurred | self.proven, self.of.spur, 1.0)
+        surging = regime == SURGE
+        self.proven |= surging
+        pull = np.where(spurred | self.proven, self.of.spur, 1.0)
+        leave = (1.0 + (pull - 1.0) * _NEXT[regime, SURGE]) / self.of.stay[self.every, regime]
         if shaken:
-            pull *= 2.0
-        pull[(self.regime == SURGE) & (self.aim > self.day)] *= _AIM_LEAVES
-        edges = np.cumsum(pull, axis=1)
-        rows = np.flatnonzero(self.rng.random(n) < -np.expm1(-edges[:, -1] * days))
+            leave *= 2.0
+        leave[surging & (self.aim > self.day)] *= _AIM_LEAVES
+        rows = np.flatnonzero(self.rng.random(n) < -np.expm1(-leave * days))
         if rows.size:
-            draw = self.rng.random(rows.size) * edges[rows, -1]
-            self.regime[rows] = (draw[:, None] >= edges[rows]).sum(axis=1)
+            odds = _NEXT[regime[rows]].copy()
+            odds[:, SURGE] *= pull[rows]
+            edges = np.cumsum(odds, axis=1)
+            draw = self.rng.random(rows.size) * edges[:, -1]
+            regime[rows] = (draw[:, None] >= edges).sum(axis=1)
             self._enter(rows)
         self.rate *= np.exp(self.of.drift * math.sqrt(days / 90) * self.rng.standard_normal(n))
-        grown = self.people * np.exp(np.minimum(self.rate * days, 2.0))
-        faded = self.people * np.exp(-self.rate * days)
-        residue = self._residue()
-        movable = self.people - residue
-        # d(movable)/dt = -rate * base * (movable / base) ** tail, solved exactly.
-        power = 1 - self.tail
-        left = (movable / self.base) ** power - power * self.rate * days
-        surged = residue + self.base * np.maximum(left, 0.0) ** (1 / power)
-        # Towards a date the pace is set anew every day by what is left to do: the number to go
-        # falls as (days left) ** early and is done on the day, whatever was lost before.
-        ahead = self.aim - self.day
-        aimed = ahead > 0
-        still = np.clip((ahead - days) / np.where(aimed, ahead, 1.0), 0.0, 1.0) ** self.early
-        floor = np.minimum(np.maximum(residue, self.aim_left), self.people)
-        surged = np.where(aimed, floor + (self.people - floor) * still, surged)
-        self.people = np.where(
-            self.regime == SURGE,
-            np.minimum(surged, self.people),
-            np.where(self.regime == GROWTH, grown, faded),
-        )
+        surging = regime == SURGE
+        sign = np.where(surging, 0.0, np.where(regime == GROWTH, 1.0, -1.0))
+        self.people *= np.exp(sign * np.minimum(self.rate * days, 2.0))
+        self._surge(np.flatnonzero(surging & (self.aim <= self.day)), days)
+        self._work_to_date(np.flatnonzero(surging & (self.aim > self.day)), days)
         self.people[self.people < 0.5] = 0.0
         self.day += int(days)
+
+    def _surge(self, rows: IntArray, days: float) -> None:
+        """People leave at the operation's own pace, more slowly towards the last who can."""
+        people = self.people[rows]
+        residue = self._residue(rows)
+        power = 1 - self.tail[rows]
+        # d(movable)/dt = -rate * base * (movable / base) ** tail, solved exactly.
+        base = self._base(rows)
+        left = ((people - residue) / base) ** power - power * self.rate[rows] * days
+        after = residue + base * np.maximum(left, 0.0) ** (1 / power)
+        self.people[rows] = np.minimum(after, people)
+
+    def _work_to_date(self, rows: IntArray, days: float) -> None:
+        """The pace is set anew every day by what is left to do before the date aimed at.
+
+        The number to go falls as (days left) ** early and is done on the day, whatever was lost
+        before; but a date can stretch the operation's own pace, not conjure another.
+        """
+        people = self.people[rows]
+        ahead = self.aim[rows] - self.day
+        still = np.maximum((ahead - days) / ahead, 0.0) ** self.early[rows]
+        floor = np.minimum(np.maximum(self._residue(rows), self.aim_left[rows]), people)
+        wanted = (people - floor) * (1 - still)
+        able = self.stretch[rows] * self.rate[rows] * self._base(rows) * days
+        self.people[rows] = people - np.minimum(wanted, able)
 
     # -- learning from counts ------------------------------------------------------------
 
@@ -299,12 +335,26 @@ class _Futures:
         value: FloatArray = -4.5 * np.log1p(z * z / 8) - np.log(scale)
         return value
 
-    def accept(self, count: Count, rows: IntArray) -> None:
-        """Goes on from the published count with the courses in `rows`."""
+    def accept(self, count: Count, rows: IntArray, pool: Settings | None = None) -> None:
+        """Goes on from the published count with the courses in `rows`.
+
+        pool  settings to renew a few courses from; None where each keeps its own
+        """
         self.of = self.of.take(rows)
+        self.every = np.arange(len(rows))
         for name in (
-            "peak", "tail", "own", "residue_share", "regime", "proven", "rate", "base", "aim",
-            "aim_left", "early", "faith",
+            "peak",
+            "tail",
+            "own",
+            "residue_share",
+            "regime",
+            "proven",
+            "rate",
+            "stretch",
+            "aim",
+            "aim_left",
+            "early",
+            "faith",
         ):
             setattr(self, name, getattr(self, name)[rows])
         self.deadlines = {
@@ -313,11 +363,15 @@ class _Futures:
         }
         self.people = np.full(len(rows), count.value)
         self.peak = np.maximum(self.peak, count.value)
+        # Resampling leaves ever fewer different characters. A tenth are drawn anew at each count:
+        # no operation is marked for good, and the filter must not run out of ideas.
+        fresh = np.flatnonzero(self.rng.random(len(rows)) < _RENEWED)
+        if pool is not None and fresh.size:
+            self.of.replace_rows(fresh, pool, self.rng.integers(0, len(pool), fresh.size))
+        self._draw_character(fresh)
         # Fewer people than the supposed residue: the supposed residue was wrong.
         over = np.flatnonzero(self.residue_share * self.peak > count.value)
         self.residue_share[over] = self.rng.random(over.size) * count.value / self.peak[over]
-        # The pace of a surge is in people a day: it does not change with the count.
-        self.base = np.maximum(self.base, np.maximum(self.people - self._residue(), 1.0))
 
 
 def _systematic(weights: FloatArray, n: int, rng: np.random.Generator) -> IntArray:
@@ -451,15 +505,14 @@ def forecast_stock(
     counts = relevant_counts(counts)
     chosen = _systematic(weights, draws, rng)
     rng.shuffle(chosen)
+    pool = settings.take(chosen)
     futures = _Futures(settings.take(chosen), counts[0], rng)
     for before, count in zip(counts, counts[1:], strict=False):
         span = (count.day - before.day).days
         _advance(futures, count.day.toordinal(), events, _step_for(span))
         log = futures.log_likelihood(count, before.value)
-        futures.accept(count, _systematic(np.exp(log - log.max()), draws, rng))
-    _advance(
-        futures, origin.toordinal(), events, _step_for((origin - counts[-1].day).days)
-    )
+        futures.accept(count, _systematic(np.exp(log - log.max()), draws, rng), pool)
+    _advance(futures, origin.toordinal(), events, _step_for((origin - counts[-1].day).days))
     announced = [e.effective for e in events if e.kind == "deadline"]
     if official is not None and not any(
         abs((day - target).days) <= _LEAST_GAP_DAYS for day in announced

@@ -174,7 +174,9 @@ class _Reader:
         try:
             lines = list(reader)
         except csv.Error:
-            self.faults.append(Fault(path.name, "", "", "not a CSV file", "comma-separated rows"))
+            self.faults.append(
+                Fault(path.name, "", "", "not a CSV file", "comma-separated rows")
+            )
             return
         if not lines:
             self.faults.append(
@@ -230,7 +232,11 @@ class _Reader:
         if value is None:
             found = f'found "{text}"' if text else "blank"
             self.fault(
-                row, name, found, "a number of zero or more", "Write 1200, not 1,200 or about 1200."
+                row,
+                name,
+                found,
+                "a number of zero or more",
+                "Write 1200, not 1,200 or about 1200.",
             )
         return value
 
@@ -310,14 +316,18 @@ def _read_tests(
         if row.cells.get("official_forecast"):
             official = reader.number(row, "official_forecast")
         if test and test in seen:
-            reader.fault(row, "test", f"{test} is already in row {seen[test]}", "each test once")
+            reader.fault(
+                row, "test", f"{test} is already in row {seen[test]}", "each test once"
+            )
         if series and series not in names:
             near = sorted(names)
             reader.fault(
                 row, "series", f'no case file has a series "{series}"', one_of(near[:12])
             )
         if origin and target and target <= origin:
-            reader.fault(row, "target", f"{target} is not after the origin {origin}", "a later day")
+            reader.fault(
+                row, "target", f"{target} is not after the origin {origin}", "a later day"
+            )
         if len(reader.faults) > before:
             continue
         assert test and case and series and kind and origin and target
@@ -461,7 +471,9 @@ def read_series(file: Path, until: date) -> tuple[Series, ...]:
     reader = _Reader()
     raw = _read_case(reader, file, until)
     if reader.faults:
-        raise Faults(reader.faults, f"{file.name} cannot be used: {len(reader.faults)} fault(s).")
+        raise Faults(
+            reader.faults, f"{file.name} cannot be used: {len(reader.faults)} fault(s)."
+        )
     return tuple(
         Series(name, file.name, file.stem, _merge(counts)) for name, counts in raw.items()
     )
@@ -474,7 +486,9 @@ def read_events(file: Path, until: date) -> tuple[Event, ...]:
     reader = _Reader()
     events = _read_events(reader, file, until)
     if reader.faults:
-        raise Faults(reader.faults, f"{file.name} cannot be used: {len(reader.faults)} fault(s).")
+        raise Faults(
+            reader.faults, f"{file.name} cannot be used: {len(reader.faults)} fault(s)."
+        )
     return tuple(events)
 
 

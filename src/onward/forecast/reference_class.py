@@ -29,11 +29,19 @@ from onward.forecast.counts import (
     prior_settings,
     stock_evidence,
 )
-from onward.forecast.history import Count, Event, Inputs, Kind, Series, kind_from_name, read_inputs
+from onward.forecast.history import (
+    Count,
+    Event,
+    Inputs,
+    Kind,
+    Series,
+    kind_from_name,
+    read_inputs,
+)
 
-CANDIDATES = 200
+CANDIDATES = 300
 COPIES = 40
-DRAWS = 6000
+DRAWS = 16000
 # One future in ten ignores the operation's own past and events: the model may not fit it.
 DOUBT = 0.10
 # Other operations are like this one, not the same: their evidence counts only as far as this
@@ -178,9 +186,7 @@ def _stretches(counts: Sequence[Count], kind: Kind) -> list[_Stretch]:
         for later in counts[i + 1 :]:
             days = (later.day - seen[-1].day).days
             came = (
-                later.value
-                if kind == "flow"
-                else max(later.value - seen[-1].value, 0.0) / days
+                later.value if kind == "flow" else max(later.value - seen[-1].value, 0.0) / days
             )
             if level + floor <= 0:
                 continue
@@ -221,7 +227,9 @@ class ReferenceClass:
             if lesson.case != case and series not in lesson.series
         ]
 
-    def weights(self, case: str, series: str, origin: date) -> tuple[FloatArray, tuple[str, ...]]:
+    def weights(
+        self, case: str, series: str, origin: date
+    ) -> tuple[FloatArray, tuple[str, ...]]:
         """(candidates,) weights learnt from the others by `origin`, and which they were."""
         log = np.zeros(len(self.settings))
         used: list[str] = []
@@ -258,7 +266,9 @@ class ReferenceClass:
         """
         counts = series.known_on(origin)
         if target <= origin:
-            raise OnwardError(f"The day {target} is not after the origin {origin}. Give a later day.")
+            raise OnwardError(
+                f"The day {target} is not after the origin {origin}. Give a later day."
+            )
         if not counts:
             raise OnwardError(
                 f"{series.name} has no count on or before {origin}. Choose a later origin, or add "
@@ -295,14 +305,30 @@ class ReferenceClass:
         weights, used = self.weights(case, series.name, origin)
         doubted = round(DOUBT * draws)
         people, regimes = forecast_stock(
-            self.settings, weights, counts, events, origin, target,
-            official=official, draws=draws - doubted, seed=seed,
+            self.settings,
+            weights,
+            counts,
+            events,
+            origin,
+            target,
+            official=official,
+            draws=draws - doubted,
+            seed=seed,
         )
         afresh, _ = forecast_stock(
-            self.settings, weights, counts[-1:], (), origin, target, draws=doubted, seed=seed + 1
+            self.settings,
+            weights,
+            counts[-1:],
+            (),
+            origin,
+            target,
+            draws=doubted,
+            seed=seed + 1,
         )
         if not used:
-            notes.append("No other operation had published counts by then: general priors only.")
+            notes.append(
+                "No other operation had published counts by then: general priors only."
+            )
         return CountForecast(
             "stock",
             origin,
