@@ -19,7 +19,7 @@ FACTS = {
     fact.name: fact
     for fact in (
         FactType("sex", "code", allowed=("female", "male", "other", "unknown")),
-        FactType("birth_date", "date"),
+        FactType("birth_date", "partial_date"),
         FactType("arrived", "date"),
         FactType("nationality", "country"),
         FactType("language", "language"),
@@ -27,8 +27,9 @@ FACTS = {
         FactType("children", "integer"),
         FactType("weight", "number"),
         FactType("remark", "text"),
-        FactType("shelter", "text", subject="household"),
-        FactType("fear_note", "text", sensitivity="identity"),
+        FactType("shelter", "text", kind="household"),
+        FactType("needs", "codes", allowed=("CR", "SC", "WR", "ER")),
+        FactType("fear_note", "text", identity=True),
     )
 }
 

@@ -228,6 +228,21 @@ def test_codes_come_from_the_offices_words_the_labels_and_common_words():
     assert parse_value("code", 2, mapped) == "female"
 
 
+def test_several_codes_in_one_cell_are_a_set():
+    needs = Options(allowed=("CR", "SC", "WR"), values={"کودک در خطر": "CR"})
+    assert parse_value("codes", "WR; CR", needs) == ("CR", "WR")
+    assert parse_value("codes", "SC CR", needs) == ("CR", "SC")
+    assert parse_value("codes", "کودک در خطر", needs) == ("CR",)
+    assert isinstance(parse_value("codes", "WR, XX", needs), Problem)
+
+
+def test_a_fact_that_needs_one_day_takes_no_year():
+    assert parse_value("date", "1985-02-03").edtf == "1985-02-03"
+    assert isinstance(parse_value("date", "1985"), Problem)
+    lunar = Options(dates=DateRules(calendar="lunar_hijri"))
+    assert isinstance(parse_value("date", "1398/9/1", lunar), Problem)
+
+
 def test_yes_and_no_in_six_languages():
     assert {
         parse_value("boolean", w) for w in ("yes", "oui", "نعم", "بله", "بەڵێ", "erê", 1)

@@ -26,32 +26,36 @@ from onward.intake.values import TYPES, Options
 
 
 class FactLike(Protocol):
-    """What intake needs to know of a declared fact (`onward.rulebook.Fact` has all of it)."""
+    """What intake needs to know of a declared fact; `onward.rulebook.model.Fact` has all of it.
+
+    Where an object also has `labels` or `identity` (see `FactType`), they are used.
+    """
 
     @property
     def name(self) -> str: ...
     @property
-    def subject(self) -> str: ...
+    def kind(self) -> str: ...
     @property
     def type(self) -> str: ...
     @property
     def allowed(self) -> Sequence[str]: ...
-    @property
-    def labels(self) -> Mapping[str, Any]: ...
-    @property
-    def sensitivity(self) -> str: ...
 
 
 @dataclass(frozen=True)
 class FactType:
-    """A plain declaration of a fact, for callers without a rulebook."""
+    """A plain declaration of a fact, for callers without a rulebook.
+
+    kind      whose fact it is: "person", "household", or the kind of record a list of events adds
+    labels    allowed value -> language -> label, where they are known
+    identity  the value says who someone is and belongs in the vault
+    """
 
     name: str
     type: str = "text"
-    subject: str = "person"
+    kind: str = "person"
     allowed: Sequence[str] = ()
     labels: Mapping[str, Any] = field(default_factory=dict)
-    sensitivity: str = "internal"
+    identity: bool = False
 
 
 # Identity goes to the vault and never among the facts.
@@ -500,7 +504,7 @@ class _Reader:
         labels: dict[str, str] = {}
         allowed: Sequence[str] = ()
         if fact is not None:
-            kind, subject = fact.type, fact.subject
+            kind, subject = fact.type, fact.kind
             allowed = tuple(fact.allowed or ())
             labels = value_labels(fact)
             if kind not in TYPES:
@@ -511,8 +515,8 @@ class _Reader:
         elif to in STRUCTURE:
             kind, subject = {
                 "role": ("code", ""),
-                "effective": ("date", ""),
-                "event.date": ("date", ""),
+                "effective": ("partial_date", ""),
+                "event.date": ("partial_date", ""),
                 "event.kind": ("text", ""),
             }.get(to, ("text", ""))
             if to == "role":
@@ -641,6 +645,15 @@ class _Reader:
                     "nothing says who a row is about",
                     "a column to: person, or a name",
                 )
+            for rule in columns:
+                if rule.subject and rule.subject not in ("person", "household"):
+                    self.lines.fault(
+                        ("columns", rule.header),
+                        rule.header,
+                        f"a fact about a {rule.subject} in a list of people",
+                        "facts about people and households",
+                        "Put these columns in a profile with rows: events.",
+                    )
         if "role" in targets and "household" not in targets:
             self.lines.fault(
                 ("columns",), "household", "roles without a household column", "to: household"
@@ -662,7 +675,7 @@ def value_labels(fact: FactLike) -> dict[str, str]:
     values (value -> language -> text); only the second kind is used here.
     """
     made: dict[str, str] = {}
-    for key, label in dict(fact.labels or {}).items():
+    for key, label in dict(getattr(fact, "labels", None) or {}).items():
         if isinstance(label, Mapping):
             if key in (fact.allowed or ()):
                 made.update({str(text): key for text in label.values()})

@@ -161,6 +161,7 @@ def stage(
 
 
 SAMPLE_ROWS = 12
+DATES = ("date", "partial_date")
 
 
 class _Stager:
@@ -374,7 +375,7 @@ class _Stager:
     def _typed(self, rule: ColumnRule, numbers: list[int], column: list[Cell]) -> list[Any]:
         """Every cell of one column as a value; problems are filed, doubts become one question."""
         options = rule.options
-        if rule.kind == "date" and self.latest is not None and "birth" in rule.to:
+        if rule.kind in DATES and self.latest is not None and "birth" in rule.to:
             options = _with_latest(options, self.latest)
         read_cell = self._reader(rule, options)
         known: dict[Any, Any] = {}
@@ -400,7 +401,7 @@ class _Stager:
             made.append(value)
         for doubt, rows in doubts.values():
             self._ask(rule, doubt, rows)
-        if rule.kind == "date" and not doubts:
+        if rule.kind in DATES and not doubts:
             self._suspect_dates(rule, column)
         return made
 
@@ -496,7 +497,7 @@ class _Stager:
                     continue
                 if rule.subject:
                     fact = self.facts[rule.to]
-                    if getattr(fact, "sensitivity", "") == "identity":
+                    if getattr(fact, "identity", False):
                         draft["sealed"][rule.to] = value
                     elif rule.subject == "household":
                         draft["home"][rule.to] = value
@@ -529,7 +530,7 @@ class _Stager:
                 found = value.found if isinstance(value, Problem) else value.text
                 self.file_faults.append(Fault(self.profile.file, "constants", name, found))
             elif value is not None:
-                made[name] = (fact.subject, value)
+                made[name] = (fact.kind, value)
         return made
 
     def _check_rows(self, drafts: list[tuple[int, dict[str, Any]]]) -> None:

@@ -19,8 +19,11 @@ from onward.errors import one_of
 from onward.intake.dates import DateRules, Doubt, PartialDate, Problem, parse_date
 from onward.intake.fold import clean, digits, fold
 
-Value = str | int | float | bool | PartialDate
-TYPES = ("text", "code", "date", "number", "integer", "boolean", "country", "language")
+Value = str | int | float | bool | tuple[str, ...] | PartialDate
+TYPES = (
+    "text", "code", "codes", "date", "partial_date", "number", "integer", "boolean", "country",
+    "language",
+)  # fmt: skip
 
 # Cells that say nothing. A profile may add words; "NA" is Namibia and is not among them.
 MISSING = frozenset(
@@ -188,8 +191,10 @@ def parse_value(
             return None
         if options.missing and any(folded == fold(word) for word in options.missing):
             return None
-    if kind == "date":
+    if kind == "partial_date":
         return parse_date(cell, options.dates)
+    if kind == "date":
+        return _exact(parse_date(cell, options.dates))
     if kind == "text":
         return clean(_as_text(cell))
     if kind == "code":
@@ -201,6 +206,8 @@ def parse_value(
             one_of(options.allowed),
             "Correct the cell, or map your word under `values` in the profile.",
         )
+    if kind == "codes":
+        return _codes(_as_text(cell), options)
     if kind == "boolean":
         return _boolean(cell)
     if kind in ("number", "integer"):
@@ -239,6 +246,35 @@ def _code(text: str, options: Options) -> str | None:
         if folded in words and code in options.allowed:
             return code
     return None
+
+
+def _codes(text: str, options: Options) -> tuple[str, ...] | Problem:
+    """Several codes in one cell, between commas, semicolons, bars or (for forms) spaces."""
+    words = [word for word in re.split(r"[,;|/،؛\n]+", text) if word.strip()]
+    found = [_code(word.strip(), options) for word in words]
+    if None in found and len(words) == 1:
+        found = [_code(word, options) for word in text.split()]
+    if not found or None in found:
+        return Problem(
+            "a word or code this list may not use",
+            f"any of {one_of(options.allowed)}, with commas between",
+            "Correct the cell, or map your word under `values` in the profile.",
+        )
+    return tuple(sorted({code for code in found if code is not None}))
+
+
+def _exact(
+    made: PartialDate | Problem | Doubt | None,
+) -> PartialDate | Problem | Doubt | None:
+    """A date that must be one day."""
+    if isinstance(made, PartialDate) and made.earliest != made.latest:
+        return Problem(
+            "a date that is not one certain day",
+            "year, month and day",
+            "Find the day, or leave the cell empty. A lunar Hijri day can be a day off: "
+            "write the Gregorian day.",
+        )
+    return made
 
 
 def _boolean(cell: object) -> bool | Problem:
