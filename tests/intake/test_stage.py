@@ -232,7 +232,7 @@ def test_facts_that_identify_go_to_the_vault_whatever_the_rulebook_calls_them(
 
 
 def test_hidden_control_characters_put_their_row_at_fault(bring_in, write_csv):
-    path = write_csv("No,Arrived\n\u202e1,1985\n2,1985\n")
+    path = write_csv("No,Arrived\n\u202e1,1985-02-13\n2,1985-02-13\n")
     staged = bring_in(path, QUESTIONED + "most_faulty_percent: 100\n")
     assert [row.row for row in staged.accepted(partly=True)] == [3]
 
