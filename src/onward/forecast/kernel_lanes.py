@@ -382,7 +382,6 @@ def run_lanes(t, rows, seed, first, n, present, units, flows, used):  # type: ig
                         continue
                     chop(w)
                     which_way(w, ways)
-                many = 0
                 if busy > 0:
                     for l in range(WIDE):  # noqa: E741
                         if w[MEAN + l] < SMALL:
@@ -403,14 +402,12 @@ def run_lanes(t, rows, seed, first, n, present, units, flows, used):  # type: ig
                                 for i2 in range(ways - 1):
                                     j += 1 if y >= w[EDGE + np.uint64(i2) * WIDE + l] else 0
                                 w[WAY + l] = j
-                            many += 1 if w[K + l] > FEW else 0
-                else:
-                    for l in range(WIDE):  # noqa: E741
-                        many += 1 if w[K + l] > FEW else 0
                 o = np.uint64(c0) * WIDE
                 several = 0
+                many = 0
                 for l in range(WIDE):  # noqa: E741
                     x = w[K + l]
+                    many += 1 if x > FEW else 0
                     new_row[o + l] -= x if x <= FEW else 0.0
                     several += 1 if (x > 1.0) & (x <= FEW) else 0
                 if many < LANES:
