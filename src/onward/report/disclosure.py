@@ -116,8 +116,14 @@ def protect(tables: Sequence[Counts], audience: Audience) -> list[Shown]:
     shown = [_primary(table, audience, rule) for table in tables]
     for index, table in enumerate(shown):
         shown[index] = _complete([table], 0)
-    for first, second in itertools.permutations(range(len(shown)), 2):
-        shown[first] = _complete([shown[first], shown[second]], 0)
+    changed = len(shown) > 1
+    while changed:
+        # A cell hidden for one pair is a new target in every other pair: sweep until still.
+        changed = False
+        for first, second in itertools.permutations(range(len(shown)), 2):
+            closed = _complete([shown[first], shown[second]], 0)
+            changed = changed or closed is not shown[first]
+            shown[first] = closed
     return shown
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from onward.report.html import numeric
 from onward.report.model import Figure, Points, Report, Table, Text, Tiles
 
+FONTS = Path(__file__).parent / "fonts"
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 
 
@@ -62,7 +63,10 @@ def render_pdf(report: Report, definitions: Sequence[tuple[str, str, str]]) -> b
             data["sections"].append({"title": section.title, "blocks": blocks})
         (room / "report.json").write_text(json.dumps(data, ensure_ascii=False), "utf-8")
         made: bytes = typst.compile(
-            str(room / "report.typ"), root=str(room), ignore_system_fonts=True
+            str(room / "report.typ"),
+            root=str(room),
+            font_paths=[str(FONTS)],
+            ignore_system_fonts=True,
         )
         return made
 
