@@ -154,11 +154,16 @@ class AgeAtLeast:
 
 @dataclass(frozen=True)
 class Quantifier:
-    """all_true or any_true over a relation of the row it stands in; `part` is one level in."""
+    """all_true or any_true over a relation of a row; `part` is one level further in.
+
+    level  the row the relation belongs to: 0, the row it stands in, as parsed; more only after
+           a derived fact of an outer row was put in its place (see safeguards/compile.py)
+    """
 
     every: bool
     relation: Relation
     part: Node
+    level: int = 0
 
 
 Node: TypeAlias = And | Or | Not | Known | Compare | OneOf | AgeAtLeast | Quantifier
