@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -29,12 +29,12 @@ _SHORT = {
 
 @app.command()
 def backtest(
-    folder: Path = typer.Argument(..., help="A folder laid out like examples/history."),
-    case: str | None = typer.Option(None, "--case", help="Only the tests of this case."),
-    seed: int | None = typer.Option(
-        None, help="Seed of the draws; the same seed, same answer."
-    ),
-    as_json: bool = typer.Option(False, "--json", help="Print JSON (backtest.schema.json)."),
+    folder: Annotated[Path, typer.Argument(help="A folder laid out like examples/history.")],
+    case: Annotated[str | None, typer.Option("--case", help="Only this case's tests.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed: the same seed, same answer.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON (backtest.schema.json).")
+    ] = False,
 ) -> None:
     """Example: onward backtest examples/history --case ashraf
 

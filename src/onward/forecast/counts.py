@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onward.forecast.history import Count, Event, Kind
+from onward.forecast.history import Count, Event
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -103,7 +104,7 @@ class Settings:
             values[rows] = getattr(source, name)[chosen]
 
     def _arrays(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 def prior_settings(n: int, rng: np.random.Generator) -> Settings:
@@ -115,7 +116,8 @@ def prior_settings(n: int, rng: np.random.Generator) -> Settings:
     """
 
     def log_normal(median: float, sd: float) -> FloatArray:
-        return median * np.exp(sd * rng.standard_normal(n))
+        values: FloatArray = median * np.exp(sd * rng.standard_normal(n))
+        return values
 
     stall = log_normal(0.02 / YEAR, 0.5)
     rate = np.column_stack(
@@ -401,7 +403,7 @@ def _advance(
             event
             for event in events
             if event.known_from.toordinal() <= futures.day
-            and 0 <= futures.day - event.effective.toordinal()
+            and event.effective.toordinal() <= futures.day
         ]
         spurred = any(
             event.kind in ("plan", "offer", "operational")
@@ -464,7 +466,7 @@ def stock_evidence(
     futures = _Futures(settings.take(owner), counts[0], rng)
     known = sorted(events, key=lambda e: e.known_from)
     out: list[tuple[date, FloatArray]] = []
-    for before, count in zip(counts, counts[1:], strict=False):
+    for before, count in pairwise(counts):
         span = (count.day - before.day).days
         heard = [e for e in known if e.known_from <= count.day]
         _advance(futures, count.day.toordinal(), heard, _step_for(span))
@@ -507,7 +509,7 @@ def forecast_stock(
     rng.shuffle(chosen)
     pool = settings.take(chosen)
     futures = _Futures(settings.take(chosen), counts[0], rng)
-    for before, count in zip(counts, counts[1:], strict=False):
+    for before, count in pairwise(counts):
         span = (count.day - before.day).days
         _advance(futures, count.day.toordinal(), events, _step_for(span))
         log = futures.log_likelihood(count, before.value)

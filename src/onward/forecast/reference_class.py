@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,6 @@ from onward.errors import OnwardError
 from onward.forecast.counts import (
     SEED,
     FloatArray,
-    Settings,
     forecast_stock,
     prior_settings,
     stock_evidence,
@@ -160,7 +160,7 @@ def _paces(counts: Sequence[Count], kind: Kind) -> list[tuple[date, date, float]
         return [(a.day, b.day, b.value) for a, b in zip(before, counts, strict=True)]
     return [
         (a.day, b.day, max(b.value - a.value, 0.0) / (b.day - a.day).days)
-        for a, b in zip(counts, counts[1:], strict=False)
+        for a, b in pairwise(counts)
     ]
 
 

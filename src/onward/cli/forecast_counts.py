@@ -1,0 +1,228 @@
+"""`onward forecast --counts`: one published series, one day, one forecast.
+
+In come a CSV of counts, optionally events, an origin and a target day; out comes the forecast in
+words or as JSON. Rows dated after the origin are passed over unread. `forecast_counts` is what
+the forecast command calls; `app` lets it be tried by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def _command(
+    counts: Annotated[Path, typer.Option(help="CSV with columns series, date, value.")],
+    series: Annotated[str, typer.Option(help="The series to forecast.")],
+    origin: Annotated[str, typer.Option(help="The day of the forecast, YYYY-MM-DD.")],
+    by: Annotated[str, typer.Option(help="The day to forecast, YYYY-MM-DD.")],
+    events: Annotated[Path | None, typer.Option(help="An events.csv.")] = None,
+    case: Annotated[str | None, typer.Option(help="The case of the events to use.")] = None,
+    kind: Annotated[str | None, typer.Option(help="stock, cumulative or flow.")] = None,
+    official: Annotated[
+        float | None, typer.Option(help="People the official plan leaves by then.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed: the same seed, same answer.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON (forecast-counts.schema.json).")
+    ] = False,
+) -> None:
+    """Example: --counts camp.csv --series camp_population --origin 2012-07-19 --by 2012-09-16
+
+    Forecasts one published series from its own past and from other operations.
+    """
+    forecast_counts(
+        counts=counts,
+        series=series,
+        origin=origin,
+        by=by,
+        events=events,
+        case=case,
+        kind=kind,
+        official=official,
+        seed=seed,
+        as_json=as_json,
+    )
+
+
+def forecast_counts(
+    *,
+    counts: Path,
+    series: str,
+    origin: str,
+    by: str,
+    events: Path | None = None,
+    case: str | None = None,
+    kind: str | None = None,
+    official: float | None = None,
+    seed: int | None = None,
+    as_json: bool = False,
+) -> None:
+    """Prints the forecast of one series of `counts` on day `by`, seen from day `origin`.
+
+    events, case  dated events; with several cases in the file, `case` says which are meant.
+                  The case, and every past operation with this series, is left out of the
+                  reference class
+    kind          stock (people there), cumulative (total so far) or flow (in a period); taken
+                  from the series' name where it says so, else stock, and the answer tells which
+    official      people the plan of the day leaves on `by`, where it is known
+    raises        OnwardError with everything wrong in the options or the files
+    """
+    data = _forecast(counts, series, origin, by, events, case, kind, official, seed)
+    typer.echo(json.dumps(data, indent=2) if as_json else _page(data))
+
+
+def _forecast(
+    counts: Path,
+    name: str,
+    origin_text: str,
+    by_text: str,
+    events_file: Path | None,
+    case: str | None,
+    kind: str | None,
+    official: float | None,
+    seed: int | None,
+) -> dict[str, Any]:
+    from typing import cast
+
+    from onward.errors import Fault, Faults, OnwardError, one_of
+    from onward.forecast.counts import SEED
+    from onward.forecast.history import KINDS, Kind, kind_from_name, read_events, read_series
+    from onward.forecast.reference_class import shipped_reference
+
+    faults: list[Fault] = []
+
+    def day(option: str, text: str) -> date:
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            faults.append(Fault("", "", option, f'found "{text}"', "a day such as 2012-09-16"))
+            return date.min
+
+    origin, by = day("--origin", origin_text), day("--by", by_text)
+    if not faults and by <= origin:
+        faults.append(
+            Fault("", "", "--by", f"{by} is not after the origin {origin}", "a later day")
+        )
+    if kind is not None and kind not in KINDS:
+        faults.append(Fault("", "", "--kind", f'found "{kind}"', one_of(KINDS)))
+    if official is not None and official < 0:
+        faults.append(Fault("", "", "--official", f"found {official:g}", "zero or more people"))
+    if faults:
+        raise Faults(faults)
+    held = read_series(counts, origin)
+    chosen = [one for one in held if one.name == name]
+    if not chosen:
+        names = [one.name for one in held]
+        raise OnwardError(
+            f'{counts.name}: no series "{name}" with a count on or before {origin}; expected '
+            f"{one_of(names) or 'at least one count by then'}."
+        )
+    notes: list[str] = []
+    heard = read_events(events_file, origin) if events_file else ()
+    cases = sorted({event.case for event in heard})
+    if case is None and len(cases) > 1:
+        raise OnwardError(
+            f"{events_file.name if events_file else 'events'}: events of several cases; say which "
+            f"with --case: {one_of(cases)}."
+        )
+    if case is None:
+        case = cases[0] if cases else chosen[0].case
+    elif events_file is not None and case not in cases:
+        notes.append(f"No event of case {case} was known on {origin}.")
+    meant = kind or kind_from_name(name)
+    if meant is None:
+        meant = "stock"
+        notes.append("Taken as a stock (people still there); say otherwise with --kind.")
+    used = SEED if seed is None else seed
+    forecast = shipped_reference(used).forecast(
+        chosen[0], cast(Kind, meant), heard, case, origin, by, official=official
+    )
+    known = sum(event.case == case for event in heard)
+    q = forecast.quantile
+    draws = forecast.draws
+    return {
+        "series": name,
+        "case": case,
+        "kind": forecast.kind,
+        "origin": origin.isoformat(),
+        "target": by.isoformat(),
+        "last": {"date": forecast.last.day.isoformat(), "value": forecast.last.value},
+        "counts_used": len(chosen[0].known_on(origin)),
+        "events_used": known,
+        "median": q(0.5),
+        "q025": q(0.025),
+        "q05": q(0.05),
+        "q10": q(0.1),
+        "q25": q(0.25),
+        "q75": q(0.75),
+        "q90": q(0.9),
+        "q95": q(0.95),
+        "q975": q(0.975),
+        "chance_zero": float((draws == 0).mean()),
+        "chance_at_most_tenth_of_last": (
+            float((draws <= 0.1 * forecast.last.value).mean()) if meant == "stock" else None
+        ),
+        "regimes": forecast.regimes,
+        "reference": list(forecast.reference),
+        "seed": used,
+        "draws": len(draws),
+        "notes": [*notes, *forecast.notes],
+    }
+
+
+_MEANING = {
+    "growth": "more arriving than leaving",
+    "stall": "next to nobody leaving",
+    "trickle": "leaving slowly",
+    "surge": "leaving in numbers",
+    "pause": "stopped after people had begun to leave",
+}
+_WHAT = {
+    "stock": "People still there",
+    "cumulative": "Total so far",
+    "flow": "Movements in the period",
+}
+
+
+def _page(data: dict[str, Any]) -> str:
+    def people(value: float) -> str:
+        return f"{value:,.0f}"
+
+    last = data["last"]
+    lines = [
+        f"{_WHAT[data['kind']]} on {data['target']}, forecast from {data['origin']}: "
+        f"about {people(data['median'])}",
+        "",
+        f"  last count          {people(last['value'])} on {last['date']}",
+        f"  as likely as not    {people(data['q25'])} to {people(data['q75'])}",
+        f"  nine in ten         {people(data['q05'])} to {people(data['q95'])}",
+        f"  nineteen in twenty  {people(data['q025'])} to {people(data['q975'])}",
+    ]
+    if data["kind"] == "stock":
+        lines += [
+            f"  nobody left         {data['chance_zero']:.0%} chance",
+            f"  a tenth or fewer    {data['chance_at_most_tenth_of_last']:.0%} chance",
+            "",
+            "What the counts say is going on, on the day of the forecast:",
+        ]
+        for name, share in sorted(data["regimes"].items(), key=lambda item: -item[1]):
+            lines.append(f"  {name:<8} {share:>4.0%}  {_MEANING[name]}")
+    lines += [
+        "",
+        f"Rests on {data['counts_used']} count(s) and {data['events_used']} event(s) known on the "
+        "day, and on",
+        f"past operations: {', '.join(data['reference']) or 'none had published counts by then'}.",
+    ]
+    lines += [f"Note: {note}" for note in data["notes"]]
+    lines.append(
+        f"Seed {data['seed']}, {data['draws']:,} draws; the same seed, the same answer."
+    )
+    return "\n".join(lines)
