@@ -108,7 +108,7 @@ class Casework:
         rng = self.rng
         self.logs.interviews.append(
             {
-                "ref": self.number("interviews", "I"), "person": person.number,
+                "ref": self.number("interviews", "I"), "person": person.number, "date": day,
                 "purpose": purpose, "held_on": day,
                 "alone": ok or rng.random() < 0.5, "impartial_body": True,
                 "confidential_place": ok or rng.random() < 0.6,
@@ -125,7 +125,7 @@ class Casework:
         version = NEW_SHEET if day >= NEW_FROM else OLD_SHEET
         self.logs.consents.append(
             {
-                "ref": self.number("consents", "C"), "person": person.number,
+                "ref": self.number("consents", "C"), "person": person.number, "date": day,
                 "pathway": case.choice, "destination": case.destination, "signed_on": day,
                 "given_by": "self" if person.age(day) >= 18 else "guardian",
                 "in_private": self.rng.random() < 0.97, "pressure": self.rng.random() < 0.02,
@@ -138,7 +138,8 @@ class Casework:
                since: dt.date | None = None) -> None:  # fmt: skip
         self.logs.assessments.append(
             {
-                "ref": self.number("assessments", "A"), "person": person.number, "topic": topic,
+                "ref": self.number("assessments", "A"), "person": person.number, "date": day,
+                "topic": topic,
                 "destination": place, "finding": finding, "made_on": day,
                 "observed_since": since, "qualified": True,
             }
@@ -150,7 +151,8 @@ class Casework:
                 continue
             self.logs.documents.append(
                 {
-                    "ref": self.number("documents", "D"), "person": person.number, "type": kind,
+                    "ref": self.number("documents", "D"), "person": person.number, "date": day,
+                    "type": kind,
                     "destination": place, "valid_from": day,
                     "valid_to": day + dt.timedelta(days=valid),
                 }
@@ -179,14 +181,13 @@ class Casework:
         for offset in days:
             due = left + dt.timedelta(days=offset)
             done = due + dt.timedelta(days=self.rng.randint(0, 10))
-            row: Row = {"ref": self.number("follow_ups", "U"), "person": person.number, "due_on": due}
+            row: Row = {"ref": self.number("follow_ups", "U"), "person": person.number}
+            self.logs.follow_ups.append({**row, "date": left, "due_on": due})
             if done <= END and self.rng.random() < 0.8:
-                row["done_on"] = done
-                row["result"] = self.rng.choices(
+                result = self.rng.choices(
                     ["safe", "concern", "not_reached", "refused"], [0.66, 0.06, 0.24, 0.04]
                 )[0]
-            if due <= END + dt.timedelta(days=400):
-                self.logs.follow_ups.append(row)
+                self.logs.follow_ups.append({**row, "date": done, "done_on": done, "result": result})
 
     def leave(self, case: Case, day: dt.date, step: str, days: list[int]) -> None:
         for person in case.people:
@@ -251,7 +252,7 @@ class Casework:
             if afraid:
                 for person in adults[:1]:
                     self.logs.claims.append(
-                        {"ref": self.number("claims", "K"), "person": person.number,
+                        {"ref": self.number("claims", "K"), "person": person.number, "date": day,
                          "expressed_on": day, "lodged": False, "exclusion": "not_raised"}
                     )  # fmt: skip
             return len(adults)
@@ -374,7 +375,7 @@ class Casework:
             if not case.claim:
                 for person in adults[:1]:
                     self.logs.claims.append(
-                        {"ref": self.number("claims", "K"), "person": person.number,
+                        {"ref": self.number("claims", "K"), "person": person.number, "date": day,
                          "expressed_on": day, "lodged": True, "exclusion": "not_raised"}
                     )  # fmt: skip
             case.legal, case.claim = "asylum_seeker", "lodged"
@@ -433,7 +434,7 @@ class Casework:
             complete = rng.random() < 0.95
             self.logs.waivers.append(
                 {
-                    "ref": self.number("waivers", "W"), "person": person.number,
+                    "ref": self.number("waivers", "W"), "person": person.number, "date": day,
                     "destination": case.destination, "read_on": day - dt.timedelta(days=4),
                     "signed_on": day, "identity_and_dependants": True, "route_stated": True,
                     "told_what_ends": True, "witnessed": complete, "capacity_noted": True,
@@ -484,30 +485,30 @@ class Casework:
             old = (END - day).days > 40
             triaged = old or rng.random() < 0.5
             closed = day + dt.timedelta(days=rng.randint(4, 60))
-            known = rng.random() < 0.9
+            ref = {"ref": self.number("complaints", "Q"), "person": case.people[0].number}
             self.logs.complaints.append(
-                {
-                    "ref": self.number("complaints", "Q"),
-                    "person": case.people[0].number if known or category == "coercion" else "",
-                    "household": "",
-                    "category": category, "received_on": day, "triaged": triaged,
-                    "destination": "",
-                    "closed_on": closed if triaged and closed <= END and rng.random() < 0.8 else None,
-                }
-            )  # fmt: skip
+                {**ref, "date": day, "category": category, "received_on": day, "triaged": False}
+            )
+            seen = day + dt.timedelta(days=rng.randint(1, 6))
+            if triaged and seen <= END:
+                self.logs.complaints.append({**ref, "date": seen, "triaged": True})
+                if closed <= END and closed >= seen and rng.random() < 0.8:
+                    self.logs.complaints.append({**ref, "date": closed, "closed_on": closed})
         if week <= INCIDENT < week + dt.timedelta(days=7):
             gone = [c for c in self.cases if c.gone and c.choice == "return"]
             case = rng.choice(gone)
             self.logs.incidents.append(
                 {"ref": self.number("incidents", "N"), "person": case.people[0].number,
-                 "destination": ORIGIN, "severity": 1, "happened_on": INCIDENT, "reviewed": True}
+                 "date": INCIDENT, "destination": ORIGIN, "severity": 1, "happened_on": INCIDENT, "reviewed": True}
             )  # fmt: skip
         elif rng.random() < 0.03 and week > dt.date(2025, 11, 1):
             gone = [c for c in self.cases if c.gone and c.choice]
             if gone:
                 case = rng.choice(gone)
+                day = self.day_in(week)
                 self.logs.incidents.append(
                     {"ref": self.number("incidents", "N"), "person": case.people[0].number,
-                     "destination": case.destination, "severity": rng.choice([3, 4]),
-                     "happened_on": self.day_in(week), "reviewed": rng.random() < 0.7}
+                     "date": day, "destination": case.destination,
+                     "severity": rng.choice([3, 4]), "happened_on": day,
+                     "reviewed": rng.random() < 0.7}
                 )  # fmt: skip

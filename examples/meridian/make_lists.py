@@ -163,35 +163,46 @@ def screening(people: list[Resident], path: Path) -> None:
     )  # fmt: skip
 
 
-def operation_records(path: Path) -> None:
-    """Sheets, destinations, the relocation site, the assurance sought: one row a change."""
-    rows: list[Row] = []
-
-    def put(day: dt.date, kind: str, ref: str, **facts: Any) -> None:
-        for name, value in facts.items():
-            rows.append({"date": day, "kind": kind, "ref": ref, "fact": name, "value": value})
-
+def operation_records(folder: Path) -> None:
+    """Sheets, destinations, sites and the assurance sought: one row a change, by reference."""
+    sheets: list[Row] = []
     for pathway in ("return", "protection", "resettlement", "onward", "relocation", "stay"):
         for language in ("fa", "ar", "ckb"):
-            put(START, "sheet", f"{pathway}-2-{language}", pathway=pathway, version="2",
-                language=language, approved=True, current=True)  # fmt: skip
+            ref = f"{pathway}-2-{language}"
+            sheets.append({"ref": ref, "date": START, "pathway": pathway, "version": "2",
+                           "language": language, "approved": True, "current": True})  # fmt: skip
             if pathway in ("return", "onward"):
-                put(NEW_FROM, "sheet", f"{pathway}-2-{language}", current=False)
-                put(NEW_FROM, "sheet", f"{pathway}-3-{language}", pathway=pathway, version="3",
-                    language=language, approved=language != "ckb", current=True)  # fmt: skip
-    for code in (ORIGIN, HOST, *THIRD):
-        put(START, "destination", code, information_updated_on=dt.date(2024, 9, 2))
-    put(INFORMATION_CHANGED, "destination", ORIGIN, information_updated_on=INFORMATION_CHANGED)
-    put(dt.date(2025, 6, 1), "site", "SITE-NORTH", voluntary=True, safe_distance=True,
-        liberty_no_worse=False, monitored=True)  # fmt: skip
-    factors = ["disclosed", "specific", "binding", "local_authorities", "lawful_treatment",
-               "treaty_party", "relations", "monitoring", "domestic_protection", "court_examined"]  # fmt: skip
-    found = ["met", "not_met", "met", "uncertain", "met", "met", "uncertain", "not_met",
-             "uncertain", "not_met"]  # fmt: skip
-    put(dt.date(2026, 7, 1), "assurance", "HOST-DRAFT", recipient=HOST, covers="everyone",
-        covers_onward_transfer=False, **dict(zip(factors, found, strict=True)),
-        conclusion="cannot_rely", breached=False)  # fmt: skip
-    write_csv(path, rows)
+                sheets.append({"ref": ref, "date": NEW_FROM, "current": False})
+                sheets.append({"ref": f"{pathway}-3-{language}", "date": NEW_FROM,
+                               "pathway": pathway, "version": "3", "language": language,
+                               "approved": language != "ckb", "current": True})  # fmt: skip
+    write_csv(folder / "sheets.csv", sheets)
+    countries = [{"ref": code, "date": START, "information_updated_on": dt.date(2024, 9, 2)}
+                 for code in (ORIGIN, HOST, *THIRD)]  # fmt: skip
+    countries.append({"ref": ORIGIN, "date": INFORMATION_CHANGED,
+                      "information_updated_on": INFORMATION_CHANGED})  # fmt: skip
+    write_csv(folder / "destinations.csv", countries)
+    write_csv(
+        folder / "sites.csv",
+        [
+            {"ref": "SITE-MAIN", "date": START},
+            {"ref": "SITE-SMALL", "date": START},
+            {"ref": "SITE-NORTH", "date": dt.date(2025, 6, 1), "voluntary": True,
+             "safe_distance": True, "liberty_no_worse": False, "monitored": True},
+        ],
+    )  # fmt: skip
+    found = {
+        "disclosed": "met", "specific": "not_met", "binding": "met",
+        "local_authorities": "uncertain", "lawful_treatment": "met", "treaty_party": "met",
+        "relations": "uncertain", "monitoring": "not_met", "domestic_protection": "uncertain",
+        "court_examined": "not_met",
+    }  # fmt: skip
+    write_csv(
+        folder / "assurances.csv",
+        [{"ref": "HOST-DRAFT", "date": dt.date(2026, 7, 1), "recipient": HOST,
+          "covers": "everyone", "covers_onward_transfer": False, **found,
+          "conclusion": "cannot_rely", "breached": False}],
+    )  # fmt: skip
 
 
 def logs(made: Logs, folder: Path) -> None:
@@ -231,7 +242,7 @@ def main() -> None:
     small_facility(facility, HERE / "lists" / "small_facility.csv")
     verification_extract(rng, main_camp, HERE / "lists" / "verification_extract.csv")
     screening(people, HERE / "logs" / "screening.csv")
-    operation_records(HERE / "logs" / "operation_records.csv")
+    operation_records(HERE / "logs")
     made.steps.sort(key=lambda row: (row["date"], row["person"]))
     logs(made, HERE / "logs")
     gone = {row["person"] for row in made.steps

@@ -139,7 +139,7 @@ def households(rng: random.Random, start: dt.date) -> list[list[Resident]]:
     """All households on the first day, the small facility's first."""
     plan = [
         ("recognised_group", 226, "F", {1: 0.45, 2: 0.2, 3: 0.15, 4: 0.12, 5: 0.08}, 2021),
-        ("main_group", 3980, "M", {1: 0.62, 2: 0.17, 3: 0.09, 4: 0.07, 5: 0.03, 6: 0.02}, 2012),
+        ("main_group", 4030, "M", {1: 0.62, 2: 0.17, 3: 0.09, 4: 0.07, 5: 0.03, 6: 0.02}, 2012),
     ]
     found: list[list[Resident]] = []
     for group, total, letter, weights, since in plan:
