@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast, get_args
 
 import yaml
 
-from onward.errors import OnwardError, one_of
+from onward.errors import Fault, Faults, OnwardError, one_of
 from onward.rulebook.model import (
     Axis,
     ClosedBy,
@@ -101,7 +101,23 @@ def loads(text: str | bytes, *, file: str = "rulebook.yaml") -> Rulebook:
     The hash is the SHA-256 of the bytes as given (text is encoded as UTF-8).
     """
     data = text.encode() if isinstance(text, str) else text
-    return _RulebookReader(file, data).rulebook()
+    reader = _RulebookReader(file, data)
+    rulebook = reader.rulebook()
+    reader.finish()
+    return rulebook
+
+
+def read_all(data: bytes, *, file: str) -> tuple[Rulebook | None, list[Fault]]:
+    """What can be read of a rulebook, with every fault, so that a check can go on.
+
+    The rulebook is complete and sound only when the list is empty; None when it is not YAML.
+    """
+    try:
+        reader = _RulebookReader(file, data)
+    except Faults as error:
+        return None, list(error.faults)
+    rulebook = reader.rulebook()
+    return rulebook, reader.in_order()
 
 
 # ---------------------------------------------------------------------------------------------
@@ -142,7 +158,6 @@ class _RulebookReader(Reader):
         units = self._movement_units(top.get("movement_units"))
         strata, states = self._forecast(top.get("forecast"), derived.get("person", {}))
         calendar = self._calendar(top.get("follow_up_calendar"))
-        self.finish()
         return Rulebook(
             name=name,
             version=version,

@@ -79,10 +79,13 @@ class Reader:
             Fault(self.file, f"line {line}" if line else "", field, found, allowed, do)
         )
 
+    def in_order(self) -> list[Fault]:
+        """Every fault once, in the order of the file."""
+        return list(dict.fromkeys(sorted(self.faults, key=lambda f: _line_number(f.where))))
+
     def finish(self) -> None:
         if self.faults:
-            in_order = sorted(self.faults, key=lambda fault: _line_number(fault.where))
-            raise Faults(dict.fromkeys(in_order))
+            raise Faults(self.in_order())
 
     # -- values -------------------------------------------------------------------------------
     def mapping(

@@ -355,15 +355,21 @@ def load_situations(path: Path, rulebook: Rulebook) -> list[Situation]:
 
 
 def read_situations(
-    data: bytes, rulebook: Rulebook, *, file: str = "situations.yaml"
+    data: bytes, rulebook: Rulebook, *, file: str = "situations.yaml", lenient: bool = False
 ) -> list[Situation]:
-    """Like `load_situations`, from bytes."""
-    return _SituationReader(file, data, rulebook).situations()
+    """Like `load_situations`, from bytes.
+
+    lenient  for a floor's situations asked of somebody else's rulebook: facts and codes it does
+             not declare are read as written (no condition of it can ask for them), and a
+             situation about a step it does not have is left out
+    """
+    return _SituationReader(file, data, rulebook, lenient).situations()
 
 
 class _SituationReader(Reader):
-    def __init__(self, file: str, data: bytes, rulebook: Rulebook) -> None:
+    def __init__(self, file: str, data: bytes, rulebook: Rulebook, lenient: bool) -> None:
         super().__init__(file, data)
+        self.lenient = lenient
         self.rulebook = rulebook
         self.moves = rulebook.moves()
         self.findings = [
@@ -384,7 +390,7 @@ class _SituationReader(Reader):
                 self.fault(node, "id", f'"{situation.name}" twice', "each id once")
             found[situation.name] = situation
         self.finish()
-        return list(found.values())
+        return [situation for situation in found.values() if situation.step in self.moves]
 
     def _situation(
         self, node: yaml.Node, path: str, found: Mapping[str, Situation]
@@ -432,7 +438,8 @@ class _SituationReader(Reader):
         step = base.step if base else ""
         if "step" in parts:
             step = self.string(parts["step"], f"{path}.step")
-            self.refers(parts["step"], f"{path}.step", step, self.moves, "move")
+            if not self.lenient:
+                self.refers(parts["step"], f"{path}.step", step, self.moves, "move")
         at: str = base.at if base else "decision"
         if "at" in parts:
             at = self.choice(parts["at"], f"{path}.at", ("decision", "movement"))
@@ -452,9 +459,9 @@ class _SituationReader(Reader):
         destination = base.destination if base else None
         if "destination" in parts:
             destination = self.string(parts["destination"], f"{path}.destination")
-        if step not in self.moves:
+        if step not in self.moves and not self.lenient:
             return None
-        pathway: str | None = self.moves[step].pathway
+        pathway = self.moves[step].pathway if step in self.moves else None
         if pathway == "common":
             pathway = cast(str | None, rows["person"][person].get("intended_pathway"))
         return Situation(
@@ -487,7 +494,7 @@ class _SituationReader(Reader):
                 self.fault(node, path, f'"{part.strip()}"',
                            "a finding as G5.no_fear, with (false) or (unknown) after it")  # fmt: skip
                 continue
-            if self.refers(node, path, match[1], self.findings, "finding"):
+            if self.lenient or self.refers(node, path, match[1], self.findings, "finding"):
                 answers: dict[str | None, Truth | Literal["any"]] = {
                     "false": False, "unknown": None, None: "any",
                 }  # fmt: skip
@@ -498,7 +505,9 @@ class _SituationReader(Reader):
         """ "consent C1: {withdrawn: true}", or "consent C1: removed"."""
         for key, body in self.mapping(node, path, free=True).items():
             kind, _, name = key.partition(" ")
-            if not self.refers(body, join_path(path, key), kind, self.rulebook.kinds, "kind"):
+            if kind not in self.rulebook.kinds:
+                if not self.lenient:
+                    self.refers(body, join_path(path, key), kind, self.rulebook.kinds, "kind")
                 continue
             if not name:
                 self.fault(
@@ -516,6 +525,8 @@ class _SituationReader(Reader):
                 where = f"{path}.{key}.{column}"
                 type_, allowed = self._column(kind, column)
                 if not type_:
+                    if self.lenient:
+                        continue
                     self.fault(value, where, f'no fact "{column}" of {kind}',
                                one_of(self.rulebook.kinds[kind].facts))  # fmt: skip
                     continue
@@ -539,6 +550,8 @@ class _SituationReader(Reader):
         return "", ()
 
     def _value(self, node: yaml.Node, path: str, type_: str, allowed: tuple[str, ...]) -> Any:
+        if type_ == "codes" and self.lenient:
+            return ()
         if type_ == "codes":
             return tuple(self.choice(item, path, allowed) for item in self.items(node, path))
         if not isinstance(node, yaml.ScalarNode):
@@ -567,9 +580,9 @@ class _SituationReader(Reader):
                 short = " or a part of it" if type_ == "partial_date" else ""
                 self.fault(node, path, f'"{value}"', f"a date as 2026-03-01{short}, or unknown")
                 return None
-        if allowed:
+        if allowed and not self.lenient:
             return self.choice(node, path, allowed)
-        return self.string(node, path)
+        return value if self.lenient else self.string(node, path)
 
 
 def digest(*parts: bytes) -> str:
