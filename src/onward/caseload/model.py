@@ -83,17 +83,19 @@ class EventTables:
     log          every event, in order of position
                    position int64, seq int64, recorded timestamp[us] (UTC), kind,
                    subject_kind, effective_first, effective_last date32
-    corrections  one row per event that supersedes another: target int64 (position),
-                   recorded timestamp[us], effective_first date32
-    merges       position, recorded, effective_first, subject int32, into int32
+    corrections  one row per event that supersedes another: position, target int64 (position
+                   of the superseded event; null when the log does not hold it), recorded
+    merges       as facts, with into int32
     ids          kind -> (no int32, id string), sorted by id: what `subject` and refs mean
-    facts        kind -> one row per event about it
+    words        (no int32, word string): texts, countries, languages and sets of codes
+    facts        kind -> one row per event about it, by subject then position
                    position, seq, recorded, effective_first, effective_last,
-                   subject int32; one int32 column per ref; one column per fact.
-                   Null: not mentioned. "Now unknown" is written as a value that cannot occur
-                   otherwise (see `UNKNOWN_…` in `onward.caseload.table`).
+                   subject int32; one int32 column per ref; one column per fact, codes and
+                   words as numbers from 1. Null: not mentioned. "Now unknown" is written as
+                   a value that cannot occur otherwise (`UNKNOWN_…` in `caseload.table`).
                    person also: kind, one column per axis, process_<name> int8
-    breaches, overrides   as in `Caseload`, with position
+    breaches, overrides   as in `Caseload`, with the envelope of facts
+    unread       (seq, kind, name): what this rulebook does not declare and nobody reads
     rulebook_hash, head   what it was made from
     """
 
@@ -101,8 +103,10 @@ class EventTables:
     corrections: pa.Table
     merges: pa.Table
     ids: Mapping[str, pa.Table]
+    words: pa.Table
     facts: Mapping[str, pa.Table]
     breaches: pa.Table
     overrides: pa.Table
+    unread: pa.Table
     rulebook_hash: str = ""
     head: str = ""

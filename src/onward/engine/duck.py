@@ -74,11 +74,11 @@ class DuckEngine:
                 for stage in stages:
                     _create(cursor, stage)
                     name = quoted(stage.name)
-                    count = cursor.sql(f"SELECT count(*) FROM {name}").fetchone()
+                    [(count,)] = cursor.sql(f"SELECT count(*) FROM {name}").fetchall()
                     first = cursor.sql(
                         f"SELECT * FROM {name} LIMIT {int(rows)}"
                     ).to_arrow_table()
-                    yield StageResult(stage, int(count[0]) if count else 0, first)
+                    yield StageResult(stage, int(count), first)
             except duckdb.OutOfMemoryException:
                 raise self._refusal() from None
             finally:

@@ -1,0 +1,665 @@
+"""Who is here and what is known, as of one date, as known at one instant.
+
+Exists because nothing is ever overwritten: the state of a person is computed from the log each
+time, so that last month's answer can be computed again. Goes in: the log in columns and two
+dates. Comes out: a `Caseload`. The work is a chain of named SQL stages in three parts: what
+corrections and merges say (whole log), the latest word on every column (in batches of subjects,
+so that memory does not grow with the operation), and the tables people read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from onward.caseload.events import PERSON
+from onward.caseload.model import Caseload, EventTables
+from onward.caseload.rules import active_sql, adult_sql, forecast_state_sql, word_sql
+from onward.caseload.table import WORD_TYPES, Column, columns_of
+from onward.caseload.units import unit_stages
+from onward.engine import DuckEngine, Engine, Stage, quoted
+from onward.engine.stages import literal
+from onward.rulebook.model import Kind, Rulebook
+
+BATCH_CELLS = 10_000_000
+"""Cells (rows times columns) folded at a time: small enough to stay in the processor's caches."""
+
+MERGE_DEPTH = 16
+"""Longest chain of merges followed (A into B, B into C …)."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """As of one date, as known at one instant (None: everything recorded)."""
+
+    as_of: date
+    known_at: datetime | None = None
+
+    def known(self, table: str) -> str:
+        """SQL: the row was recorded by the instant."""
+        if self.known_at is None:
+            return "TRUE"
+        return f"{table}.recorded <= {literal(self.known_at)}"
+
+    def begun(self, table: str) -> str:
+        """SQL: the row may have taken effect by the date."""
+        return f"{table}.effective_first <= {literal(self.as_of)} AND {self.known(table)}"
+
+    def settled(self, table: str) -> str:
+        """SQL: the row has taken effect by the date, whatever day its partial date meant."""
+        return f"{table}.effective_last <= {literal(self.as_of)}"
+
+
+def fold(
+    events: EventTables,
+    rulebook: Rulebook,
+    *,
+    as_of: date,
+    known_at: datetime | None = None,
+    engine: Engine | None = None,
+    batch_cells: int = BATCH_CELLS,
+) -> Caseload:
+    """The caseload as of a date, as known at an instant, under one rulebook.
+
+    events    from `events_table` with the same rulebook
+    as_of     events that took effect later are not seen; one whose partial date may or may not
+              have come makes its facts unknown
+    known_at  timezone-aware; events recorded later are not seen. None: all of them
+    raises    EngineMemory when even a batch needs more memory than allowed
+    """
+    if known_at is not None and known_at.tzinfo is None:
+        raise ValueError("known_at needs a time zone")
+    engine = engine or DuckEngine()
+    moment = Moment(as_of, known_at)
+    plan = FoldPlan(rulebook, moment)
+    size = max(table.num_rows * table.num_columns for table in events.facts.values())
+    if size <= batch_cells:
+        tables = engine.run(plan.all_stages(), plan.inputs(events), plan.outputs)
+        return _caseload(tables, plan)
+    scope = engine.run(plan.scope, plan.scope_inputs(events), ["corrected", "merged"])
+
+    latest = {
+        name: _latest(events, name, plan, scope, engine, batch_cells) for name in rulebook.kinds
+    }
+    whole = {f"{name}_latest": table for name, table in latest.items()}
+    whole.update({f"{name}_ids": table for name, table in events.ids.items()})
+    known = engine.run(plan.there, whole, [stage.name for stage in plan.there])
+    units = engine.run(
+        plan.units,
+        {**plan.word_inputs(events), "person_latest": latest[PERSON], **known},
+        ["unit", "unit_of_person"],
+    )
+    tables = {
+        name: _readable(events, name, plan, scope, latest, known, units, engine, batch_cells)
+        for name in rulebook.kinds
+    }
+    tables.update(
+        engine.run(
+            plan.notices,
+            {
+                "breaches": events.breaches,
+                "overrides": events.overrides,
+                "person_ids": events.ids[PERSON],
+                **scope,
+            },
+            ["breach", "override"],
+        )
+    )
+    return _caseload({**tables, "unit": units["unit"]}, plan)
+
+
+def _caseload(tables: Mapping[str, pa.Table], plan: FoldPlan) -> Caseload:
+    return Caseload(
+        as_of=plan.moment.as_of,
+        known_at=plan.moment.known_at,
+        rulebook=plan.rulebook,
+        tables={
+            name: table.combine_chunks() for name, table in tables.items() if name != "unit"
+        },
+        units=tables["unit"].combine_chunks(),
+        stages=plan.all_stages(),
+    )
+
+
+class FoldPlan:
+    """The stages of one fold, as text: what `--explain` prints and every engine runs."""
+
+    def __init__(self, rulebook: Rulebook, moment: Moment) -> None:
+        self.rulebook = rulebook
+        self.moment = moment
+        self.scope = _scope_stages(moment)
+        self.latest = {
+            kind.name: _latest_stages(kind, rulebook, moment)
+            for kind in rulebook.kinds.values()
+        }
+        self.there = there_stages(rulebook)
+        self.units = unit_stages(rulebook, moment.as_of)
+        self.readable = {
+            kind.name: _readable_stages(kind, rulebook, moment)
+            for kind in rulebook.kinds.values()
+        }
+        self.notices = _notice_stages(moment)
+
+    def all_stages(self) -> list[Stage]:
+        """Every stage in the order it runs."""
+        stages = [
+            *self.scope,
+            Stage(
+                "person_moved",
+                "SELECT e.* FROM person_events AS e "
+                "INNER JOIN merged AS m ON m.subject = e.subject",
+                "The events of merged records, which count for the person merged into.",
+            ),
+        ]
+        for part in self.latest.values():
+            stages += part
+        stages += [*self.there, *self.units]
+        for name, part in self.readable.items():
+            why = "All of them here; in a large operation, one part at a time."
+            stages.append(Stage(f"{name}_batch", f"SELECT * FROM {name}_there", why))
+            stages += part
+        return stages + list(self.notices)
+
+    @property
+    def outputs(self) -> list[str]:
+        """The stages whose tables make the caseload."""
+        return [*self.rulebook.kinds, "unit", "breach", "override"]
+
+    def inputs(self, events: EventTables) -> dict[str, pa.Table]:
+        """Everything the stages read when they run over the whole log at once."""
+        tables = {**self.scope_inputs(events), **self.word_inputs(events)}
+        for name, table in events.facts.items():
+            tables[f"{name}_events"] = table
+            tables[f"{name}_ids"] = events.ids[name]
+        return {**tables, "breaches": events.breaches, "overrides": events.overrides}
+
+    def scope_inputs(self, events: EventTables) -> dict[str, pa.Table]:
+        return {"corrections": events.corrections, "merges": events.merges}
+
+    def word_inputs(self, events: EventTables) -> dict[str, pa.Table]:
+        return {"words": events.words}
+
+
+# ---------------------------------------------------------------------------------------------
+# Part 1: corrections and merges
+# ---------------------------------------------------------------------------------------------
+
+
+def _scope_stages(moment: Moment) -> list[Stage]:
+    stages = [
+        Stage(
+            "corrected",
+            "SELECT DISTINCT c.target AS position FROM corrections AS c "
+            f"WHERE c.target IS NOT NULL AND {moment.known('c')}",
+            "Events that a later event, known by then, corrects or retracts.",
+            keep=True,
+        ),
+        Stage(
+            "merge_1",
+            "SELECT m.subject, max_by(m.into, m.position) AS into_subject FROM merges AS m "
+            "LEFT JOIN corrected AS c ON c.position = m.position "
+            f"WHERE c.position IS NULL AND {moment.known('m')} AND {moment.settled('m')} "
+            "GROUP BY m.subject",
+            "Records found to be the same person: the latest word on each.",
+            keep=True,
+        ),
+    ]
+    depth = 1
+    while depth < MERGE_DEPTH:
+        stages.append(
+            Stage(
+                f"merge_{2 * depth}",
+                "SELECT a.subject, COALESCE(b.into_subject, a.into_subject) AS into_subject "
+                f"FROM merge_{depth} AS a LEFT JOIN merge_{depth} AS b "
+                "ON b.subject = a.into_subject",
+                "Follow merges into merged records.",
+                keep=True,
+            )
+        )
+        depth *= 2
+    stages.append(
+        Stage(
+            "merged",
+            "SELECT a.subject, a.into_subject "
+            f"FROM merge_{depth} AS a LEFT JOIN merge_1 AS b ON b.subject = a.into_subject "
+            "WHERE b.subject IS NULL",
+            "Each merged record and the person it is. Records that merge in a circle are left "
+            "as they are, so that nobody is lost; they are flagged.",
+            keep=True,
+        )
+    )
+    return stages
+
+
+# ---------------------------------------------------------------------------------------------
+# Part 2: the latest word on every column
+# ---------------------------------------------------------------------------------------------
+
+
+def _latest_stages(kind: Kind, rulebook: Rulebook, moment: Moment) -> list[Stage]:
+    """Stages from one kind's event table to one row per subject, values still as numbers."""
+    name, columns = kind.name, columns_of(kind, rulebook)
+    stages = heard_stages(kind, rulebook, moment)
+    said = [
+        Stage(f"{name}_said", _said(kind, columns, moment), "Facts whose partial date may not "
+              "have come yet count as unknown; steps count from the last day they can mean."),
+    ]  # fmt: skip
+    latest = [
+        "subject",
+        "min(effective_first) AS first_on",
+        *(
+            f"max_by({_argument(column)}, CASE WHEN {quoted(column.name)} IS NOT NULL "
+            f"THEN position END) AS {quoted(column.name)}"
+            for column in columns
+        ),
+    ]
+    if name != PERSON:
+        order = " ORDER BY subject"
+        return [
+            *stages,
+            *said,
+            Stage(
+                f"{name}_latest",
+                f"SELECT {', '.join(latest)} FROM {name}_said GROUP BY subject{order}",
+                "The latest word on every column.",
+                keep=True,
+            ),
+        ]
+    latest.insert(2, "min(registered_on) AS registered_on")
+    axes = list(rulebook.axes)
+    since = ", ".join(
+        f"max(CASE WHEN axis = {literal(axis)} THEN on_day END) AS {quoted(axis + '_since')}"
+        for axis in axes
+    )
+    return [
+        *stages,
+        *said,
+        Stage(
+            "person_word",
+            f"SELECT {', '.join(latest)} FROM person_said GROUP BY subject",
+            "The latest word on every column.",
+        ),
+        *axis_stages(rulebook, f"SELECT * FROM person_heard AS h WHERE {moment.settled('h')}"),
+        Stage(
+            "person_since",
+            f"SELECT subject, {since} FROM axis_change GROUP BY subject",
+            "The day each axis last changed.",
+        ),
+        Stage(
+            "person_latest",
+            "SELECT w.*, "
+            + ", ".join(f"s.{quoted(axis + '_since')}" for axis in axes)
+            + " FROM person_word AS w LEFT JOIN person_since AS s ON s.subject = w.subject "
+            "ORDER BY w.subject",
+            "One row per person, values still as numbers.",
+            keep=True,
+        ),
+    ]
+
+
+def heard_stages(kind: Kind, rulebook: Rulebook, moment: Moment) -> list[Stage]:
+    """`<kind>_heard`: the events that count, under the id their person has by then."""
+    name = kind.name
+    columns = [quoted(column.name) for column in columns_of(kind, rulebook)]
+    envelope = ["position", "effective_first", "effective_last"]
+    if name != PERSON:
+        listed = ", ".join(f"e.{column}" for column in ["subject", *envelope, *columns])
+        return [
+            Stage(
+                f"{name}_heard",
+                f"SELECT {listed} FROM {name}_events AS e "
+                "LEFT JOIN corrected AS c ON c.position = e.position "
+                f"WHERE c.position IS NULL AND {moment.begun('e')}",
+                "Events known by then, not corrected, that may have taken effect.",
+            )
+        ]
+    envelope += ["kind"]
+    axes = {quoted(axis) for axis in rulebook.axes}
+    listed = ", ".join(f"e.{column}" for column in ["subject", *envelope, *columns])
+    moved = ", ".join(f"e.{column}" for column in [*envelope, *columns])
+    kept = ", ".join(
+        f"CASE WHEN r.first_position < e.position AND e.kind = 'registered' THEN NULL "
+        f"ELSE e.{column} END AS {column}"
+        if column in axes
+        else f"e.{column}"
+        for column in ["subject", *envelope, *columns]
+    )
+    return [
+        Stage(
+            "person_known",
+            f"SELECT {listed} FROM person_events AS e "
+            "LEFT JOIN corrected AS c ON c.position = e.position "
+            "LEFT JOIN merged AS m ON m.subject = e.subject "
+            f"WHERE c.position IS NULL AND m.subject IS NULL AND {moment.begun('e')} "
+            f"UNION ALL SELECT m.into_subject AS subject, {moved} FROM person_moved AS e "
+            "INNER JOIN merged AS m ON m.subject = e.subject "
+            "LEFT JOIN corrected AS c ON c.position = e.position "
+            f"WHERE c.position IS NULL AND {moment.begun('e')}",
+            "Events known by then, not corrected, that may have taken effect, under the id "
+            "their person has by then.",
+        ),
+        Stage(
+            "registered_again",
+            "SELECT subject, min(position) AS first_position FROM person_known "
+            "WHERE kind = 'registered' GROUP BY subject HAVING count(*) > 1",
+            "People registered more than once, usually before a merge.",
+            keep=True,
+        ),
+        Stage(
+            "person_heard",
+            f"SELECT {kept} FROM person_known AS e "
+            "LEFT JOIN registered_again AS r ON r.subject = e.subject",
+            "A second registration adds what it says, but starts nobody again.",
+        ),
+    ]
+
+
+def axis_stages(rulebook: Rulebook, heard: str) -> list[Stage]:
+    """`axis_change`: every change of state on any axis, with the state it left (codes)."""
+    rows = " UNION ALL ".join(
+        f"SELECT subject, {literal(axis)} AS axis, position, effective_last AS on_day, kind, "
+        f"{quoted(axis)} AS state FROM axis_heard WHERE {quoted(axis)} IS NOT NULL"
+        for axis in rulebook.axes
+    )
+    return [
+        Stage("axis_heard", heard, "Events that have taken effect."),
+        Stage(
+            "axis_word",
+            "SELECT *, lag(state) OVER (PARTITION BY subject, axis ORDER BY position) AS before "
+            f"FROM ({rows}) AS w",
+            "Every word on every axis beside the one before.",
+        ),
+        Stage(
+            "axis_change",
+            "SELECT subject, axis, position, on_day, kind, before, state FROM axis_word "
+            "WHERE before IS NULL OR before <> state",
+            "Only the words that changed the state.",
+        ),
+    ]
+
+
+def _said(kind: Kind, columns: Sequence[Column], moment: Moment) -> str:
+    person = kind.name == PERSON
+    first = ["subject", "position", "effective_first"]
+    names = [quoted(column.name) for column in columns]
+    unsettled = [
+        f"CASE WHEN {quoted(column.name)} IS NOT NULL THEN {column.unknown} END"
+        if column.role in ("fact", "ref")
+        else "NULL"
+        for column in columns
+    ]
+    registered = ["CASE WHEN kind = 'registered' THEN effective_last END AS registered_on"]
+    settled_row = [*first, *(registered if person else []), *names]
+    unsettled_row = [
+        *first,
+        *(["NULL AS registered_on"] if person else []),
+        *(f"{value} AS {name}" for value, name in zip(unsettled, names, strict=True)),
+    ]
+    source = f"{kind.name}_heard"
+    return (
+        f"SELECT {', '.join(settled_row)} FROM {source} AS h WHERE {moment.settled('h')} "
+        f"UNION ALL SELECT {', '.join(unsettled_row)} FROM {source} AS h "
+        f"WHERE NOT ({moment.settled('h')})"
+    )
+
+
+def _argument(column: Column) -> str:
+    # Small integers are compared as ordinary ones: the engine's fast path.
+    name = quoted(column.name)
+    return f"CAST({name} AS INTEGER)" if column.type in (pa.int8(), pa.int16()) else name
+
+
+def _latest(
+    events: EventTables,
+    name: str,
+    plan: FoldPlan,
+    scope: Mapping[str, pa.Table],
+    engine: Engine,
+    batch_cells: int,
+) -> pa.Table:
+    """One row per subject of one kind, folded in batches of subjects."""
+    table = events.facts[name]
+    inputs = dict(scope)
+    moved = table.slice(0, 0)
+    away: pa.ChunkedArray | None = None
+    if name == PERSON:
+        moved, away = _moved(table, scope["merged"])
+    parts = []
+    for batch, first, end in batches(table, batch_cells):
+        inputs[f"{name}_events"] = batch
+        if name == PERSON:
+            inputs["person_moved"] = _between(moved, away, first, end)
+        stages = plan.latest[name]
+        parts.append(engine.run(stages, inputs, [f"{name}_latest"])[f"{name}_latest"])
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def _moved(table: pa.Table, merged: pa.Table) -> tuple[pa.Table, pa.ChunkedArray | None]:
+    """The events of merged-away records, and the person each of them is folded into."""
+    if merged.num_rows == 0:
+        return table.slice(0, 0), None
+    rows = table.filter(pc.is_in(table["subject"], merged["subject"].combine_chunks()))
+    place = pc.index_in(rows["subject"], merged["subject"].combine_chunks())
+    return rows, merged["into_subject"].combine_chunks().take(place)
+
+
+def _between(rows: pa.Table, into: pa.ChunkedArray | None, first: int, end: int) -> pa.Table:
+    if into is None:
+        return rows
+    inside = pc.and_(pc.greater_equal(into, first), pc.less(into, end))
+    return rows.filter(inside)
+
+
+def batches(table: pa.Table, cells: int) -> Iterator[tuple[pa.Table, int, int]]:
+    """Slices of a table in subject order with the subjects [first, end) each may hold.
+
+    Together the slices hold every row once and every subject whole, and the ranges cover all
+    subject numbers. An empty table gives one empty slice.
+    """
+    subjects = table["subject"].to_numpy()
+    size = max(1, cells // max(1, table.num_columns))
+    start, first = 0, 0
+    limit = 2**31 - 1
+    while True:
+        if start + size >= len(subjects):
+            yield table.slice(start), first, limit
+            return
+        # End where a subject ends: the first row of the subject standing at `start + size`,
+        # or, for a subject longer than a batch, the row after its last.
+        cut = int(np.searchsorted(subjects, subjects[start + size], side="left"))
+        if cut <= start:
+            cut = int(np.searchsorted(subjects, subjects[start + size], side="right"))
+        if cut >= len(subjects):
+            yield table.slice(start), first, limit
+            return
+        end = int(subjects[cut])
+        yield table.slice(start, cut - start), first, end
+        start, first = cut, end
+
+
+# ---------------------------------------------------------------------------------------------
+# Part 3: the tables people read
+# ---------------------------------------------------------------------------------------------
+
+
+def there_stages(rulebook: Rulebook) -> list[Stage]:
+    """`<kind>_there`: the things of each kind that exist, and that a reference may point at.
+
+    A person's reference makes what it points at exist (a household is known by its members);
+    any other reference must point at something that has a record of its own.
+    """
+    implied: dict[str, list[str]] = {}
+    for ref, target in rulebook.kinds[PERSON].refs.items():
+        implied.setdefault(target, []).append(ref)
+    stages = []
+    for name in rulebook.kinds:
+        numbers = [f"SELECT subject AS no FROM {name}_latest"]
+        numbers += [
+            f"SELECT {quoted(ref)} AS no FROM person_latest WHERE {quoted(ref)} >= 0"
+            for ref in implied.get(name, ())
+        ]
+        stages.append(
+            Stage(
+                f"{name}_there",
+                f"SELECT i.no, i.id FROM {name}_ids AS i "
+                f"INNER JOIN ({' UNION '.join(numbers)}) AS n ON n.no = i.no ORDER BY i.no",
+                "What exists, by its number and id.",
+                keep=True,
+            )
+        )
+    return stages
+
+
+def _readable_stages(kind: Kind, rulebook: Rulebook, moment: Moment) -> list[Stage]:
+    """The stage from one kind's numbers to the table people read."""
+    name = kind.name
+    person = name == PERSON
+    columns = columns_of(kind, rulebook)
+    select = ["i.id AS id"]
+    joins = []
+    for column in columns:
+        text, join = _readable_column(column, kind, person)
+        select.append(f"{text} AS {quoted(column.name)}")
+        joins += join
+        if column.role == "axis":
+            select.append(
+                f"s.{quoted(column.name + '_since')} AS {quoted(column.name + '_since')}"
+            )
+    select.append("s.first_on")
+    listed = (
+        f"SELECT {', '.join(select)}"
+        + (", s.registered_on, u.unit" if person else "")
+        + f" FROM {name}_batch AS i LEFT JOIN {name}_latest AS s ON s.subject = i.no "
+        + (
+            "LEFT JOIN unit_of_person AS o ON o.subject = i.no "
+            "LEFT JOIN unit AS u ON u.unit_no = o.unit_no "
+            if person
+            else ""
+        )
+        + " ".join(joins)
+    )
+    if not person:
+        return [Stage(name, f"{listed} ORDER BY i.id", f"The table of kind {name}.", keep=True)]
+    return [
+        Stage("person_named", listed, "Numbers back into words and ids."),
+        Stage(
+            "person",
+            f"SELECT *, {active_sql(rulebook)} AS active, {adult_sql(rulebook, moment.as_of)} "
+            f"AS adult, {forecast_state_sql(rulebook)} AS forecast_state "
+            "FROM person_named ORDER BY id",
+            "The table of kind person.",
+            keep=True,
+        ),
+    ]
+
+
+def _readable_column(column: Column, kind: Kind, person: bool) -> tuple[str, list[str]]:
+    """SQL for one column in words, and the joins it needs. `s` is the row of numbers."""
+    name = quoted(column.name)
+    source = f"s.{name}"
+    if column.role == "ref":
+        alias = quoted(f"ref_{column.name}")
+        target = kind.refs[column.source]
+        if target == PERSON:
+            merge = quoted(f"merge_{column.name}")
+            joins = [
+                f"LEFT JOIN merged AS {merge} ON {merge}.subject = {source}",
+                f"LEFT JOIN person_there AS {alias} "
+                f"ON {alias}.no = COALESCE({merge}.into_subject, {source})",
+            ]
+        else:
+            joins = [f"LEFT JOIN {target}_there AS {alias} ON {alias}.no = {source}"]
+        return f"{alias}.id", joins
+    if column.role == "process":
+        return f"COALESCE({source} = 1, FALSE)", []
+    if column.codes:
+        return word_sql(source, column.codes), []
+    fact = column.fact
+    assert fact is not None
+    if fact.type == "boolean":
+        return f"CASE {source} WHEN 1 THEN TRUE WHEN 0 THEN FALSE END", []
+    if fact.type in WORD_TYPES:
+        alias = quoted(f"word_{column.name}")
+        join = f"LEFT JOIN words AS {alias} ON {alias}.no = {source}"
+        word = f"{alias}.word"
+        if fact.type == "codes":
+            empty = "CAST([] AS TEXT[])"
+            split = f"STRING_SPLIT(SUBSTRING({word}, 2), '|')"
+            return f"CASE WHEN {word} = '|' THEN {empty} ELSE {split} END", [join]
+        return word, [join]
+    value = f"NULLIF({source}, {column.unknown})"
+    return (f"CAST({value} AS BIGINT)" if fact.type == "integer" else value), []
+
+
+def _readable(
+    events: EventTables,
+    name: str,
+    plan: FoldPlan,
+    scope: Mapping[str, pa.Table],
+    latest: Mapping[str, pa.Table],
+    known: Mapping[str, pa.Table],
+    units: Mapping[str, pa.Table],
+    engine: Engine,
+    batch_cells: int,
+) -> pa.Table:
+    """One kind's table, made in batches of its ids."""
+    there, numbers = known[f"{name}_there"], latest[name]
+    inputs = {"merged": scope["merged"], **plan.word_inputs(events), **known}
+    nos, subjects = there["no"].to_numpy(), numbers["subject"].to_numpy()
+    size = max(1, batch_cells // max(1, numbers.num_columns) // 2)
+    parts = []
+    for start in range(0, max(1, len(nos)), size):
+        batch = there.slice(start, size)
+        inputs[f"{name}_batch"] = batch
+        if batch.num_rows:
+            first, last = int(nos[start]), int(nos[start + batch.num_rows - 1])
+            low = int(np.searchsorted(subjects, first, side="left"))
+            high = int(np.searchsorted(subjects, last, side="right"))
+            inputs[f"{name}_latest"] = numbers.slice(low, high - low)
+            if name == PERSON:
+                people = units["unit_of_person"]
+                travelling = people["subject"].to_numpy()
+                low = int(np.searchsorted(travelling, first, side="left"))
+                high = int(np.searchsorted(travelling, last, side="right"))
+                inputs["unit_of_person"] = people.slice(low, high - low)
+        else:
+            inputs[f"{name}_latest"] = numbers
+            if name == PERSON:
+                inputs["unit_of_person"] = units["unit_of_person"]
+        if name == PERSON:
+            inputs["unit"] = units["unit"].select(["unit_no", "unit"])
+        parts.append(engine.run(plan.readable[name], inputs, [name])[name])
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def _notice_stages(moment: Moment) -> list[Stage]:
+    stages = []
+    for name, source, columns in (
+        ("breach", "breaches", ("move", "safeguards", "severity")),
+        (
+            "override",
+            "overrides",
+            ("move", "finding", "destination", "approved_by", "reason", "valid_on"),
+        ),
+    ):
+        listed = ", ".join(f"e.{quoted(column)}" for column in columns)
+        stages.append(
+            Stage(
+                name,
+                "SELECT e.seq, i.id AS person, e.effective_last AS effective, e.recorded, "
+                f"{listed} FROM {source} AS e "
+                "LEFT JOIN corrected AS c ON c.position = e.position "
+                "LEFT JOIN merged AS m ON m.subject = e.subject "
+                "INNER JOIN person_ids AS i ON i.no = COALESCE(m.into_subject, e.subject) "
+                f"WHERE c.position IS NULL AND {moment.begun('e')} AND {moment.settled('e')} "
+                "ORDER BY e.seq",
+                f"Every {name} recorded and not corrected.",
+                keep=True,
+            )
+        )
+    return stages
