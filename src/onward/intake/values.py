@@ -67,6 +67,9 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 FOLDED_SYNONYMS = {code: frozenset(map(fold, words)) for code, words in SYNONYMS.items()}
+# ISO 3166-1 leaves these alpha-3 codes to their users; demonstrations use them for invented
+# countries, so no real one is ever meant.
+USER_ASSIGNED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-Z]{2}|ZZ[A-Z]")
 NUMBER = re.compile(r"^[+-]?(?:\d+(?:\.\d*)?|\.\d+)$")
 SCIENTIFIC = re.compile(r"^\s*\d(?:[.,٫]\d+)?[eE]\+\d+\s*$")
 
@@ -143,6 +146,8 @@ def _word_table(file: str, key: str, codes: Sequence[str]) -> dict[str, str]:
 def country_of(text: str) -> str | None:
     """ISO 3166-1 alpha-3 of a country named in any of eight languages, or by its code."""
     words = _plain_words(digits(text))
+    if USER_ASSIGNED.fullmatch(text.strip()):
+        return text.strip()
     known = _countries()
     return known.get(words) or known.get(words.removeprefix("the "))
 

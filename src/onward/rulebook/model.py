@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 FactType = Literal[
@@ -249,6 +250,10 @@ class Rulebook:
 
     def moves(self) -> Mapping[str, Move]:
         """Every move by its key, "T4.return", in the file's order."""
+        return self._moves
+
+    @cached_property
+    def _moves(self) -> Mapping[str, Move]:
         return {m.key: m for t in self.transitions.values() for m in t.moves.values()}
 
     def safeguards_for(self, move: Move, at: When) -> tuple[str, ...]:
