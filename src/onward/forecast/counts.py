@@ -171,8 +171,8 @@ class _Futures:
         self.every = np.arange(n)
         self.of = settings
         self.day = first.day.toordinal()
-        self.people = np.full(n, first.value)
-        self.peak = np.full(n, first.value)
+        self.people = np.full(n, float(first.value))
+        self.peak = np.full(n, float(first.value))
         self.tail, self.own, self.residue_share = (np.empty(n) for _ in range(3))
         self.early, self.stretch = np.empty(n), np.empty(n)
         self.faith = np.empty((n, 2))
@@ -363,7 +363,7 @@ class _Futures:
             day: (start[rows], finish[rows], left)
             for day, (start, finish, left) in self.deadlines.items()
         }
-        self.people = np.full(len(rows), count.value)
+        self.people = np.full(len(rows), float(count.value))
         self.peak = np.maximum(self.peak, count.value)
         # Resampling leaves ever fewer different characters. A tenth are drawn anew at each count:
         # no operation is marked for good, and the filter must not run out of ideas.
