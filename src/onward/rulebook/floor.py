@@ -526,14 +526,16 @@ class _Comparison:
                                f"{ref} points to {ours.refs.get(ref, 'nothing')}", target)  # fmt: skip
             for name, want in least.facts.items():
                 self.fact(want, ours.facts.get(name), ours.line, (kind, name) in negative)
-        for kind, name in self.floor.absent_facts:
+        for kind, name in sorted(self.floor.absent_facts):
             known = self.rulebook.kinds.get(kind)
             if known is not None and name in known.facts:
                 self.fault(known.facts[name].line, f"kinds.{kind}.facts.{name}",
                            f"{name} is recorded, which this floor does not protect",
                            "no such fact, or the floor of an operation that needs it")  # fmt: skip
         for step in self.rulebook.transitions.values():
-            for pathway in {step.pathway, *(move.pathway for move in step.moves.values())}:
+            for pathway in dict.fromkeys(
+                (step.pathway, *(m.pathway for m in step.moves.values()))
+            ):
                 if pathway not in (*self.floor.pathways, "common", "chosen"):
                     self.fault(step.line, f"transitions.{step.name}.pathway",
                                f"the pathway {pathway} has no place under this floor",
@@ -709,7 +711,7 @@ class _Comparison:
             self.fault(step.line, f"{path}.pathway", have.pathway, want.pathway)
         if have.targets != want.targets:
             self.fault(step.line, f"{path}.to", _states(have.targets), _states(want.targets))
-        for axis in {*want.sources, *have.sources}:
+        for axis in dict.fromkeys((*want.sources, *have.sources)):
             least, ours = want.sources.get(axis), have.sources.get(axis)
             if want.records:
                 # What happened may be recorded from every state the floor names.
