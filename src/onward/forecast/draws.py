@@ -199,7 +199,7 @@ def _sample(law: Distribution, rng: np.random.Generator, n: int) -> FloatArray:
         case Gamma(shape, exposure, scale):
             return np.asarray(rng.standard_gamma(shape, n) * (scale / exposure))
         case Lognormal(median, log_sd):
-            return median * np.exp(log_sd * rng.standard_normal(n))
+            return np.asarray(median * np.exp(log_sd * rng.standard_normal(n)))
         case Normal(mean, sd):
             return mean + sd * rng.standard_normal(n)
         case Beta(yes, no):

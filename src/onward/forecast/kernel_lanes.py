@@ -33,10 +33,10 @@ from onward.forecast.kernel_draw import (
 from onward.forecast.kernel_general import approach, effect, response, shock_step
 from onward.forecast.kernel_tables import APPROACH, EFFECT, FEEDBACK, GATE, SHOCK, TERM
 
-LANES = 64
+LANES = 128
 WIDE = np.uint64(LANES)  # unsigned indices need no check for a negative sign
-MANY_LANES = 16  # more than this have a further leaver: move them all at once
-FEW_LANES = 6  # fewer than this still drawing: finish them one by one
+MANY_LANES = 24  # more than this have a further leaver: move them all at once
+FEW_LANES = 12  # fewer than this still drawing: finish them one by one
 
 
 # Every working row of a group is a stretch of one flat array at a fixed distance: the compiler
