@@ -117,7 +117,7 @@ def test_one_day_is_one_binomial_at_every_size(path, n, hazard):
     )
     f = run(model, 20_000, 1, path=path, flows_on=[0])
     p = -math.expm1(-hazard)
-    left = f.present["all"][:, 0] if f.present else None
+    left = f.present["all"][:, 0]
     for draws, q in (
         (n - left, p),
         (f.flows[:, 0, 0, 0], 0.7 * p),
