@@ -359,12 +359,18 @@ def heard_stages(kind: Kind, rulebook: Rulebook, moment: Moment) -> list[Stage]:
     ]
 
 
-def axis_stages(rulebook: Rulebook, heard: str) -> list[Stage]:
-    """`axis_change`: every change of state on any axis, with the state it left (codes)."""
+def axis_stages(rulebook: Rulebook, heard: str, *, processes: bool = False) -> list[Stage]:
+    """`axis_change`: every change of state on any axis, with the state it left (codes).
+
+    processes  also every opening (1) and closing (0) of a process, as axis process_<name>
+    """
+    axes = [*rulebook.axes]
+    if processes:
+        axes += [f"process_{name}" for name in rulebook.processes]
     rows = " UNION ALL ".join(
         f"SELECT subject, {literal(axis)} AS axis, position, effective_last AS on_day, kind, "
         f"{quoted(axis)} AS state FROM axis_heard WHERE {quoted(axis)} IS NOT NULL"
-        for axis in rulebook.axes
+        for axis in axes
     )
     return [
         Stage("axis_heard", heard, "Events that have taken effect."),
@@ -424,19 +430,31 @@ def _latest(
 ) -> pa.Table:
     """One row per subject of one kind, folded in batches of subjects."""
     table = events.facts[name]
-    inputs = dict(scope)
-    moved = table.slice(0, 0)
-    away: pa.ChunkedArray | None = None
+    wanted, stages = f"{name}_latest", plan.latest[name]
     if name == PERSON:
-        moved, away = _moved(table, scope["merged"])
-    parts = []
-    for batch, first, end in batches(table, batch_cells):
-        inputs[f"{name}_events"] = batch
-        if name == PERSON:
-            inputs["person_moved"] = _between(moved, away, first, end)
-        stages = plan.latest[name]
-        parts.append(engine.run(stages, inputs, [f"{name}_latest"])[f"{name}_latest"])
+        inputs_of_batches = person_batches(events, scope, batch_cells)
+    else:
+        inputs_of_batches = (
+            {**scope, f"{name}_events": batch} for batch, _, _ in batches(table, batch_cells)
+        )
+    parts = [engine.run(stages, inputs, [wanted])[wanted] for inputs in inputs_of_batches]
     return pa.concat_tables(parts).combine_chunks()
+
+
+def person_batches(
+    events: EventTables, scope: Mapping[str, pa.Table], batch_cells: int = BATCH_CELLS
+) -> Iterator[dict[str, pa.Table]]:
+    """What the stages of one person read, for one batch of people after another."""
+    table = events.facts[PERSON]
+    moved, away = _moved(table, scope["merged"])
+    for batch, first, end in batches(table, batch_cells):
+        yield {
+            **scope,
+            "person_events": batch,
+            "person_moved": _between(moved, away, first, end),
+            "person_ids": events.ids[PERSON],
+            "words": events.words,
+        }
 
 
 def _moved(table: pa.Table, merged: pa.Table) -> tuple[pa.Table, pa.ChunkedArray | None]:

@@ -316,6 +316,8 @@ class _Rows:
 
     def _column(self, name: str, type_: pa.DataType) -> pa.Array:
         where, what = self._where[name], self._what[name]
+        if not where:
+            return pa.nulls(self._count, type_)
         plain = type_.value_type if pa.types.is_dictionary(type_) else type_
         if plain == pa.date32() and what and isinstance(what[0], str):
             what = [date.fromisoformat(text) for text in what]

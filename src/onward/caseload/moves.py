@@ -1,0 +1,109 @@
+"""Which moves lead from which forecast state to which: read off the axes, never drawn twice.
+
+Exists because a second graph for the forecast would soon disagree with the rulebook. Goes in: a
+rulebook. Comes out: every (forecast state, move, forecast state) that the transitions allow
+from where people start, and where the map loses somebody or leads to more than one state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onward.errors import Fault
+from onward.rulebook.model import Move, Rulebook
+
+
+@dataclass(frozen=True)
+class ForecastMove:
+    """One move as the forecast sees it. `to_state` is "" where no forecast state matches."""
+
+    from_state: str
+    move: str
+    to_state: str
+
+
+def forecast_moves(rulebook: Rulebook) -> list[ForecastMove]:
+    """Every step between forecast states that some reachable person can take.
+
+    In the rulebook's order of states, then of moves. A move that leaves its forecast state as
+    it was is listed too (from_state = to_state): it is an event, but no step of the forecast.
+    Where one (from_state, move) leads to several states, all are listed; see
+    `ambiguous_moves`.
+    """
+    found: dict[ForecastMove, None] = {}
+    for axes in reachable(rulebook):
+        start = forecast_state(axes, rulebook)
+        if not start:
+            continue
+        for move in rulebook.moves().values():
+            if allowed(move, axes):
+                end = forecast_state({**axes, **move.targets}, rulebook)
+                found[ForecastMove(start, move.key, end)] = None
+    states = list(rulebook.forecast_states)
+    moves = list(rulebook.moves())
+    rank = {name: number for number, name in enumerate([*states, ""])}
+    return sorted(
+        found,
+        key=lambda step: (rank[step.from_state], moves.index(step.move), rank[step.to_state]),
+    )
+
+
+def forecast_faults(rulebook: Rulebook) -> list[Fault]:
+    """Reachable people whom no forecast state matches: they would be lost from a forecast."""
+    faults = []
+    for axes in reachable(rulebook):
+        if not forecast_state(axes, rulebook):
+            shown = ", ".join(f"{axis} {state}" for axis, state in axes.items())
+            faults.append(
+                Fault(
+                    rulebook.file,
+                    "forecast.states",
+                    "",
+                    f"no forecast state matches somebody with {shown}",
+                    "every reachable combination of states matched",
+                )
+            )
+    return faults
+
+
+def ambiguous_moves(rulebook: Rulebook) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(forecast state, move) -> the several forecast states it may lead to.
+
+    Not a fault of the record: it is what counting people by fewer states than they have costs.
+    `exposures` counts each destination apart (`to_state`), so a forecast can share the move out
+    as the past did; a rulebook that must be exact splits the forecast state.
+    """
+    ends: dict[tuple[str, str], list[str]] = {}
+    for step in forecast_moves(rulebook):
+        ends.setdefault((step.from_state, step.move), []).append(step.to_state)
+    return {key: tuple(states) for key, states in ends.items() if len(states) > 1}
+
+
+def reachable(rulebook: Rulebook) -> list[Mapping[str, str]]:
+    """Every combination of axis states that somebody registered at the start can come to."""
+    start = {axis.name: axis.starts for axis in rulebook.axes.values()}
+    seen = {tuple(start.items())}
+    queue: list[Mapping[str, str]] = [start]
+    for axes in queue:
+        for move in rulebook.moves().values():
+            if allowed(move, axes):
+                after = {**axes, **move.targets}
+                key = tuple(after.items())
+                if key not in seen:
+                    seen.add(key)
+                    queue.append(after)
+    return queue
+
+
+def allowed(move: Move, axes: Mapping[str, str]) -> bool:
+    """Whether the move starts from these states of the axes."""
+    return all(axes[axis] in states for axis, states in move.sources.items())
+
+
+def forecast_state(axes: Mapping[str, str], rulebook: Rulebook) -> str:
+    """The first forecast state that matches these states of the axes, or ""."""
+    for state in rulebook.forecast_states.values():
+        if all(axes[axis] in states for axis, states in state.where.items()):
+            return state.name
+    return ""
