@@ -1,0 +1,250 @@
+"""One forecast of an operation: simulate, summarise, keep.
+
+Comes in: `Inputs`, a number of futures and a seed. Goes out: a `Forecast`, plain and ready to be
+stored: the fan, who is left by state and group, who left by which pathway, where the width comes
+from, what was assumed. Everything in it follows from its inputs and seed; nothing reads a clock.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from onward import __version__
+from onward.forecast.inputs import Inputs
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    FloatArray = npt.NDArray[np.float64]
+
+LEVELS = {
+    "q025": 0.025, "q10": 0.1, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9, "q975": 0.975,
+}  # fmt: skip
+WIDTHS = ("rates", "shocks", "behaviour", "plan dates")
+EVERYONE = "everyone"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Who will still be here, with what it rests on.
+
+    as_of, deadline   the day it starts from and the day asked about
+    days              ISO dates of the fan, about weekly, the deadline last
+    fan               group -> level ("q025" … "q975") -> people on each of `days`
+    states            forecast state -> level -> people on the deadline
+    left              pathway -> level -> people who leave by it from as_of to the deadline
+    mean, zero        mean people on the deadline; chance that nobody is left
+    fewer_than        number -> chance that fewer than so many are left
+    gone_95           level -> ISO date on which 95% of today's people have left, or null
+    width             what narrows the 80% range if it were known: source -> share of the range
+    start             people present on as_of
+    """
+
+    operation: str
+    as_of: str
+    deadline: str
+    futures: int
+    seed: int
+    start: int
+    days: Sequence[str]
+    fan: Mapping[str, Mapping[str, Sequence[float]]]
+    states: Mapping[str, Mapping[str, float]]
+    left: Mapping[str, Mapping[str, float]]
+    mean: float
+    zero: float
+    fewer_than: Mapping[str, float]
+    gone_95: Mapping[str, str | None]
+    width: Mapping[str, float]
+    assumptions: Sequence[str]
+    left_out: Sequence[str]
+    inputs: Mapping[str, str]
+    version: str = __version__
+    kind: str = "onward-forecast-1"
+    sample: Sequence[int] = field(default_factory=tuple)
+
+    def to_json(self) -> str:
+        """Canonical text: the same forecast gives the same bytes."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, indent=1) + "\n"
+
+    @property
+    def identity(self) -> str:
+        """Short name of the run: what it was made from."""
+        made = json.dumps([self.as_of, self.deadline, self.futures, self.seed, dict(self.inputs)])
+        return hashlib.sha256(made.encode()).hexdigest()[:12]
+
+    def deadline_levels(self, group: str = EVERYONE) -> dict[str, float]:
+        """People left on the deadline by level."""
+        return {name: values[-1] for name, values in self.fan[group].items()}
+
+
+def from_json(text: str) -> Forecast:
+    """The stored forecast; raises ValueError when it is none."""
+    data = json.loads(text)
+    if not isinstance(data, dict) or data.get("kind") != "onward-forecast-1":
+        raise ValueError("not a stored forecast")
+    return Forecast(**data)
+
+
+def forecast(
+    inputs: Inputs,
+    *,
+    operation: str,
+    as_of: dt.date,
+    deadline: dt.date,
+    futures: int,
+    seed: int,
+    hashes: Mapping[str, str] | None = None,
+    threads: int | None = None,
+    split: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> Forecast:
+    """Simulate to the deadline and summarise.
+
+    futures   at least 200; below 1,000 the outer quantiles are rough
+    hashes    name -> SHA-256 of what the inputs were made from (log, rulebook, plan)
+    split     also work out where the width comes from (four shorter runs)
+    """
+    import numpy as np
+
+    from onward.forecast.kernel import Group, Outputs, simulate
+
+    days = (deadline - as_of).days
+    if days < 1:
+        raise ValueError("the deadline is not after the date of the forecast")
+    if futures < 200:
+        raise ValueError(f"{futures} futures; at least 200")
+    model = inputs.model
+    here = [state.id for state in model.states if state.present]
+    groups = {EVERYONE: Group(states=here)}
+    if len(model.strata) > 1:
+        groups |= {stratum: Group(states=here, strata=[stratum]) for stratum in model.strata}
+    wanted = Outputs(present=groups, units_on=[days - 1], flows_on=[days - 1])
+    draws = inputs.draws(futures, seed)
+    if progress:
+        progress(f"{futures:,} futures of {days} days")
+    made = simulate(model, draws, futures, seed, days=days, outputs=wanted, threads=threads)
+    everyone = made.present[EVERYONE]
+    final = everyone[:, -1]
+    shown = [*range(6, days - 1, 7), days - 1]
+    sizes = np.array(made.sizes)
+    by_state = (made.units[:, 0] * sizes).sum(axis=(2, 3))
+    start = sum(
+        units * size for (state, _, size), units in model.start.items() if state in set(here)
+    )
+    left: dict[str, FloatArray] = {}
+    states = {state.id: state.present for state in model.states}
+    for index, transition in enumerate(model.transitions):
+        if states[transition.source] and not states[transition.target]:
+            flow = made.flows[:, 0, index, :].sum(axis=1).astype(float)
+            left[transition.pathway] = left.get(transition.pathway, np.zeros(futures)) + flow
+    return Forecast(
+        operation=operation,
+        as_of=as_of.isoformat(),
+        deadline=deadline.isoformat(),
+        futures=futures,
+        seed=seed,
+        start=int(start),
+        days=[(as_of + dt.timedelta(days=day + 1)).isoformat() for day in shown],
+        fan={name: _levels_over(values[:, shown]) for name, values in made.present.items()},
+        states={
+            name: _levels(by_state[:, i]) for i, name in enumerate(made.states) if name in here
+        },
+        left={name: _levels(values) for name, values in sorted(left.items())},
+        mean=round(float(final.mean()), 2),
+        zero=round(float((final == 0).mean()), 4),
+        fewer_than={
+            str(bound): round(float((final < bound).mean()), 4)
+            for bound in _bounds(int(start))
+        },
+        gone_95=_gone(everyone, start, as_of),
+        width=_width(inputs, draws, seed, days, wanted, threads, futures) if split else {},
+        assumptions=list(inputs.assumptions),
+        left_out=list(inputs.left_out),
+        inputs=dict(hashes or {}),
+        sample=[int(v) for v in np.sort(final)[:: max(futures // 200, 1)]],
+    )
+
+
+def _levels(values: Any) -> dict[str, float]:
+    import numpy as np
+
+    return {name: round(float(np.quantile(values, q)), 1) for name, q in LEVELS.items()}
+
+
+def _levels_over(values: Any) -> dict[str, list[float]]:
+    """(futures, days) -> level -> one value per day."""
+    import numpy as np
+
+    table = np.quantile(values, list(LEVELS.values()), axis=0)
+    return {
+        name: [round(float(v), 1) for v in row] for name, row in zip(LEVELS, table, strict=True)
+    }
+
+
+def _bounds(start: int) -> list[int]:
+    """Round numbers a planner asks about: shares of today's people."""
+    found = []
+    for share in (0.05, 0.1, 0.25, 0.5, 0.75):
+        value = start * share
+        step = 10 ** max(len(str(int(value))) - 1, 0) // 2 or 1
+        found.append(max(int(round(value / step) * step), 1))
+    return sorted(set(found))
+
+
+def _gone(everyone: Any, start: int, as_of: dt.date) -> dict[str, str | None]:
+    """When 95% of today's people have left: the date in each of three shares of the futures."""
+    import numpy as np
+
+    reached = everyone <= 0.05 * start
+    days = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
+    found: dict[str, str | None] = {}
+    for name in ("q10", "median", "q90"):
+        day = float(np.quantile(days, LEVELS[name], method="inverted_cdf"))
+        found[name] = None if np.isinf(day) else str(as_of + dt.timedelta(days=int(day)))
+    return found
+
+
+def _width(
+    inputs: Inputs, draws: Any, seed: int, days: int, wanted: Any, threads: int | None, futures: int
+) -> dict[str, float]:  # fmt: skip
+    """How much narrower the 80% range is when one source is held at its middle.
+
+    returns  source -> share of the range that goes, 0 to 1; "chance" is the range that stays
+             when every source is held
+    """
+    import numpy as np
+
+    from onward.forecast.kernel import Outputs, simulate
+
+    few = min(futures, 600)
+    outputs = Outputs(present={EVERYONE: wanted.present[EVERYONE]})
+
+    def spread(rows: Any) -> float:
+        made = simulate(
+            inputs.model, rows, few, seed, days=days, outputs=outputs, threads=threads
+        )
+        low, high = np.quantile(made.present[EVERYONE][:, -1], [0.1, 0.9])
+        return float(high - low)
+
+    whole = spread(draws)
+    if whole <= 0:
+        return {}
+    found = {}
+    for source in WIDTHS:
+        held = [name for name, kind in inputs.sources.items() if kind == source]
+        if held:
+            found[source] = round(max(1 - spread(_held(draws, held)) / whole, 0.0), 3)
+    found["chance"] = round(min(spread(_held(draws, list(inputs.sources))) / whole, 1.0), 3)
+    return found
+
+
+def _held(draws: Any, names: Sequence[str]) -> Any:
+    """The draws with some parameters at their middle; a date that may never come stays drawn
+    as it most often is."""
+    return draws.at_centre(names)
