@@ -18,7 +18,6 @@ from onward.forecast.model import (
     Approach,
     Effect,
     Feedback,
-    Gate,  # noqa: F401  (kept for readers who extend the job)
     Model,
     State,
     Term,
@@ -135,8 +134,8 @@ def day_law(
     hazard = base * np.where(NEWS, n, 1.0) * np.where(LED, h, 1.0)
     total = np.zeros((*hazard.shape[:-1], len(STATES)))
     for k in range(len(STATES)):
-        if (SOURCE == k).any():
-            total[..., k] = hazard[..., SOURCE == k].sum(-1)
+        if (k == SOURCE).any():
+            total[..., k] = hazard[..., k == SOURCE].sum(-1)
     return -np.expm1(-total), hazard / total[..., SOURCE]
 
 
@@ -153,8 +152,6 @@ def camp(scale: int = 1, *, with_feedback: bool = True, drawn: bool = True) -> M
     for name, source, target, hazard, covariate, names, news, led in WAYS:
         column = COLUMN[covariate]
         used = list(names)
-        if "deadline" in used and not drawn:
-            used = list(names)
         if with_feedback:
             used += ["news"] * news + ["hold"] * led
         transitions.append(
