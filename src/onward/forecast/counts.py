@@ -75,7 +75,8 @@ class Settings:
     between    (n,)   log-sd of the surge rate between operations
     drift      (n,)   log-sd by which a rate wanders in 90 days
     stay       (n, 5) mean length of a regime's spell
-    kept       (n, 2) chance that a known deadline sets the pace: people idle, people leaving
+    kept       (n, 2) chance that a known deadline sets the pace: where nothing has yet carried
+               people away, and where something does or has just done so
     on_time    (n,)   chance that such a pace is held to the day
     slip       (n,)   otherwise, its mean lateness as a share of the time it was given
     stretch    (n,)   times its own pace an operation can reach when a date asks for it
@@ -260,7 +261,8 @@ class _Futures:
             return
         span = deadline - self.day
         leaving = self.regime == SURGE
-        kept = self.rng.random(n) < np.where(leaving, self.faith[:, 1], self.faith[:, 0])
+        carried = leaving | (self.regime == PAUSE)
+        kept = self.rng.random(n) < np.where(carried, self.faith[:, 1], self.faith[:, 0])
         wait = np.where(leaving, 0.0, span * self.rng.random(n))
         start = np.where(kept, self.day + wait, math.inf)
         late = self.of.slip * self.rng.exponential(1.0, n)
@@ -433,8 +435,8 @@ def _advance(
 
 
 def _step_for(days: int) -> float:
-    """Days per step: fine over short spans, at most ten days over long ones."""
-    return min(max(days / 40, 1.0), 10.0)
+    """Days per step: fine over short spans, at most twenty days over long ones."""
+    return min(max(days / 40, 1.0), 20.0)
 
 
 def spaced(counts: Sequence[Count]) -> list[Count]:
