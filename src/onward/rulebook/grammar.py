@@ -294,6 +294,7 @@ class _Checker:
         self.rulebook = rulebook
         self.file = file
         self.derived: dict[Key, Condition | None] = {}
+        self.circles: list[str] = []
         self.pathways = pathways(rulebook)
 
     def condition(self, text: str, kind: str, line: int, within: tuple[Key, ...]) -> Condition:
@@ -782,17 +783,21 @@ class _Reader:
     def derive(self, key: Key) -> None:
         if key in self.within:
             circle = [name for _, name in self.within[self.within.index(key) :]] + [key[1]]
-            self.fault(
-                f"derived fact {key[1]} depends on itself: {' → '.join(circle)}",
-                "derived facts that rest on raw facts in the end",
-            )
+            self.circle(f"derived fact {key[1]} depends on itself: {' → '.join(circle)}")
             return
         resolved = self.checker.resolve_derived(key, self.within)
+        if resolved is None and self.checker.circles:
+            # Whoever reads a circle has no answer: reported here too, not only where it lies.
+            self.circle(self.checker.circles[0])
         if resolved is not None:
             self.raw |= resolved.reads_raw
             self.relations |= resolved.relations
             self.parameters |= resolved.parameters
             self.settings |= resolved.settings
+
+    def circle(self, found: str) -> None:
+        self.checker.circles.append(found)
+        self.fault(found, "derived facts that rest on raw facts in the end")
 
     # -- types
 

@@ -540,6 +540,12 @@ class Frame:
             {o for _, o in equal if o.startswith("o.")}
             | {f"o.{quoted(name)}" for g in columns for name in g.outer}
         )
+        if 'o."id"' in read:
+            where = " AND ".join([where, *ours_null])
+            return (
+                f"SELECT o.{key} AS gathered_key, {values} FROM {outer_stage} AS o"
+                f" JOIN {inner_stage} AS i ON {on} WHERE {where} GROUP BY o.{key}"
+            )
         if not read:
             return (
                 f"SELECT o.{key} AS gathered_key, {out} FROM (SELECT {values} FROM"
@@ -573,10 +579,13 @@ class Frame:
         for name in sorted(pairs.used):
             head, _, rest = name.partition("__")
             if head == "asked":
+                self.used.add(name)
                 select.append(f"o.{quoted(name)}")
             elif head.startswith("outer"):
                 level = int(head.removeprefix("outer")) - 1
                 source = rest if level == 0 else f"outer{level}__{rest}"
+                if source not in self.columns:
+                    self.used.add(source)
                 select.append(f"o.{quoted(source)} AS {quoted(name)}")
             else:
                 select.append(f"i.{quoted(name)}")
@@ -669,8 +678,8 @@ def _carried(gathered: _Gathered, alias: str) -> str:
 class Compiler:
     """Collects conditions over the asked people and writes the stages that compute them.
 
-    asked   stage or table with one row per question: `ask` (integer key), every column of the
-            person, asked__destination, asked__pathway and asked__recipient
+    asked   SQL of one row per question, its FROM clause only: alias p is the person, and
+            `columns` says what the asked__… columns and the integer key `ask` are there
     nulls   for each (kind, column) of the inputs whether it holds any NULL; columns that are
             not named may
     """
@@ -681,7 +690,8 @@ class Compiler:
         *,
         on: date,
         nulls: Mapping[tuple[str, str], bool] | None = None,
-        asked: str = "asked",
+        asked: str = "",
+        columns: Mapping[str, str] | None = None,
     ) -> None:
         self.rulebook = rulebook
         self.on = on
@@ -690,7 +700,9 @@ class Compiler:
         self.stages: list[Stage] = []
         self.pairs: list[_Pairs] = []
         self._shown: list[tuple[str, Frame, Frame, Relation, int, dict[str, str]]] = []
-        self.asked = Frame(self, asked, ("person",), key="ask", depth=0)
+        self.asked = Frame(self, "asked", ("person",), key="ask", depth=0)
+        self._asked_from = asked
+        self._asked_columns = dict(columns or {})
         self._rows: dict[tuple[int, str], Frame] = {}
         self._count = 0
 
@@ -737,7 +749,33 @@ class Compiler:
                 frame.name, f"SELECT * FROM {quoted(KIND + kind)}", f"Every {kind} on record."
             )
             frame.write()
+        # What the asked rows hold is known once everything that reads them is written.
+        before = len(self.stages)
         self.asked.write()
+        self._write_shown()
+        select = [
+            f"{self._asked_columns.get(name, f'p.{quoted(name)}')} AS {quoted(name)}"
+            for name in sorted(self.asked.used | {"ask", "id", *keep})
+        ]
+        self.stages.insert(
+            before,
+            Stage(
+                name="asked",
+                sql=f"SELECT {', '.join(select)} FROM {self._asked_from}",
+                why="The people asked about, with the question's destination and pathway.",
+                keep=True,
+            ),
+        )
+        select = ["f.ask", *(f"f.{quoted(name)}" for name in keep)]
+        select += [f"{sql} AS {quoted(name)}" for name, sql in outputs.items()]
+        self.stage(
+            "answers",
+            f"SELECT {', '.join(select)} FROM {self.asked.layer(self.asked.top())} AS f",
+            "Every finding: true, false or unknown.",
+        )
+        return self.stages
+
+    def _write_shown(self) -> None:
         for name, pairs, inner, relation, rank, values in self._shown:
             last = self.asked.write_pairs(pairs, inner, relation, rank)
             listed = ", ".join(f"{sql} AS {quoted(column)}" for column, sql in values.items())
@@ -747,14 +785,6 @@ class Compiler:
                 f" FROM {last} AS o",
                 f"Each {inner.kinds[0]} a person may reach, with what it says.",
             )
-        select = ["f.ask", *(f"f.{quoted(name)}" for name in keep)]
-        select += [f"{sql} AS {quoted(name)}" for name, sql in outputs.items()]
-        self.stage(
-            "answers",
-            f"SELECT {', '.join(select)} FROM {self.asked.layer(self.asked.top())} AS f",
-            "Every finding: true, false or unknown.",
-        )
-        return self.stages
 
 
 def columns_of(parts: Sequence[Node]) -> list[Column]:

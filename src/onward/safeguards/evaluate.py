@@ -196,7 +196,7 @@ def evaluate(
             "asked__pathway": pathway_of(move, person["intended_pathway"].take(rows)),
         }
     )
-    answers, stages = ask(caseload, asking, findings, Asking(on, None), engine)
+    answers, stages = ask(caseload, asking, findings, Asking(on, _one_pathway(move)), engine)
     recorded = caseload.tables["override"].to_pylist() if "override" in caseload.tables else []
     aside = counting(overrides, recorded, rulebook, move=move.key, on=on)
     places = dict(zip(ids.to_pylist(), where.to_pylist(), strict=True)) if aside else {}
@@ -249,12 +249,12 @@ def ask(
 
     asking   ask (0 … n-1), person, asked__destination, asked__pathway
     """
-    plan = Compiler(caseload.rulebook, on=fixed.on, nulls=nulls_of(caseload, asking))
-    plan.stage(
-        "asked",
-        'SELECT a.ask, a."asked__destination", a."asked__pathway", p.*'
-        f' FROM asking AS a JOIN "{KIND}person" AS p ON p.id = a.person',
-        "The people asked about, with the destination and pathway of the question.",
+    plan = Compiler(
+        caseload.rulebook,
+        on=fixed.on,
+        nulls=nulls_of(caseload, asking),
+        asked=f'asking AS a JOIN "{KIND}person" AS p ON p.id = a.person',
+        columns={name: f"a.{name}" for name in asking.column_names if name != "person"},
     )
     outputs = {}
     for finding in findings:
@@ -303,6 +303,10 @@ def pathway_of(move: Move, own: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
     if move.pathway in PATHWAY_OWN:
         return own.cast(pa.string())
     return pa.array([move.pathway] * len(own), pa.string())
+
+
+def _one_pathway(move: Move) -> str | None:
+    return None if move.pathway in PATHWAY_OWN else move.pathway
 
 
 def _truth(column: pa.ChunkedArray) -> Booleans:

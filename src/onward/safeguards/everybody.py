@@ -106,13 +106,17 @@ def evaluate_all(
     )
     nulls = nulls_of(caseload, asking)
     nulls["", "asked__recipient"] = hand_over_to is None
-    plan = Compiler(rulebook, on=on, nulls=nulls)
-    plan.stage(
-        "asked",
-        "SELECT p.*, p.intended_destination AS asked__destination,"
-        " p.intended_pathway AS asked__pathway, q.recipient AS asked__recipient"
-        f' FROM "{KIND}person" AS p CROSS JOIN question AS q WHERE p.active',
-        "Everybody active, asked about their own destination and pathway.",
+    plan = Compiler(
+        rulebook,
+        on=on,
+        nulls=nulls,
+        asked=f'"{KIND}person" AS p CROSS JOIN question AS q WHERE p.active',
+        columns={
+            "ask": "p.ask",
+            "asked__destination": "p.intended_destination",
+            "asked__pathway": "p.intended_pathway",
+            "asked__recipient": "q.recipient",
+        },
     )
     steps = _steps(rulebook)
     columns: dict[str, str] = {}

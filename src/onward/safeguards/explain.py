@@ -145,12 +145,13 @@ class _Explainer:
         self.engine = engine
 
     def missing(self, findings: Sequence[Finding]) -> dict[str, tuple[Missing, ...]]:
-        plan = Compiler(self.rulebook, on=self.on)
-        plan.stage(
-            "asked",
-            'SELECT a.ask, a."asked__destination", a."asked__pathway", p.*'
-            f' FROM asking AS a JOIN "{KIND}person" AS p ON p.id = a.person',
-            "The person asked about.",
+        plan = Compiler(
+            self.rulebook,
+            on=self.on,
+            asked=f'asking AS a JOIN "{KIND}person" AS p ON p.id = a.person',
+            columns={
+                name: f"a.{name}" for name in ("ask", "asked__destination", "asked__pathway")
+            },
         )
         fixed = Asking(self.on, None)
         trees = {}
