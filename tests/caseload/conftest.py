@@ -102,6 +102,6 @@ def make_log() -> type[Log]:
     return Log
 
 
-@pytest.fixture()
+@pytest.fixture
 def log() -> Log:
     return Log()

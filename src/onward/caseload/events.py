@@ -348,16 +348,18 @@ def _faults(event: Event, rulebook: Rulebook, file: str, where: str) -> Iterator
     if event.kind == ADOPTED:
         yield from _adopted_faults(event, fault)
         return
-    if event.subject.kind not in rulebook.kinds:
-        yield fault(
-            "subject.kind", "a kind this rulebook does not declare", one_of(rulebook.kinds)
-        )
-        return
     if event.kind == RETRACTED:
+        if event.subject.kind not in (*rulebook.kinds, RULEBOOK_SUBJECT):
+            yield fault("subject.kind", "a kind this rulebook does not declare")
         if event.supersedes is None:
             yield fault("supersedes", "missing", "the id of the event that is retracted")
         if event.facts:
             yield fault("facts", "a retraction with facts", "no facts")
+        return
+    if event.subject.kind not in rulebook.kinds:
+        yield fault(
+            "subject.kind", "a kind this rulebook does not declare", one_of(rulebook.kinds)
+        )
         return
     if event.kind == REGISTERED and event.subject.kind not in (PERSON, "household"):
         yield fault("subject.kind", "a registration of this kind", "person or household")
