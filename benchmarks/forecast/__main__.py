@@ -140,9 +140,9 @@ def keyed_ratio(futures: int) -> dict[str, float]:
         ]
         return Model(**{**vars(model), "factors": changed})
 
-    def end(day: float, seed: int) -> np.ndarray:
+    def end(day: float, seed: int, keyed: bool = True) -> np.ndarray:
         d = draw(job.known_parameters(), futures, 1)
-        f = simulate(earlier(job.camp(), day), d, futures, seed, days=job.DAYS)
+        f = simulate(earlier(job.camp(), day), d, futures, seed, days=job.DAYS, keyed=keyed)
         return f.present["all"][:, -1].astype(float)
 
     base = end(150.0, 1)

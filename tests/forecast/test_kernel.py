@@ -98,11 +98,12 @@ def test_threads_and_pieces_do_not_change_any_future(path):
     assert (one.flows == two.flows).all()
 
 
+@pytest.mark.parametrize("keyed", [False, True])
 @pytest.mark.parametrize("scale", [1, 100, 10_000])
-def test_the_batched_and_the_general_kernel_draw_the_same_futures(scale):
+def test_the_batched_and_the_general_kernel_draw_the_same_futures(scale, keyed):
     start = {("member", "leaders", 1): 30 * scale, ("member", "others", 1): 900 * scale}
     d = draw(LAWS, 150, seed=1)
-    asked = {"days": 90, "outputs": Outputs(units_on=[89], flows_on=[30, 89])}
+    asked = {"days": 90, "keyed": keyed, "outputs": Outputs(units_on=[89], flows_on=[30, 89])}
     fast = simulate(camp(start=start), d, 150, 5, **asked)
     slow = simulate(camp(start=start), d, 150, 5, path="general", **asked)
     assert (fast.path, slow.path) == ("lanes", "general")

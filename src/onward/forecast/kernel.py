@@ -84,6 +84,7 @@ def simulate(
     *,
     days: int,
     steps_per_day: int = 1,
+    keyed: bool = False,
     outputs: Outputs | None = None,
     first_future: int = 0,
     threads: int | None = None,
@@ -96,6 +97,9 @@ def simulate(
     seed           any whole number, 0 or more; same seed, same futures, whatever the threads
     days           horizon; day 0 is the first simulated
     steps_per_day  1 is the daily law; more removes the step's own bias (see `step_bias`)
+    keyed          True for runs whose difference matters (scenarios): every transition then has a
+                   draw of its own, so what a lever does not touch stays as it was, future by
+                   future. The law is the same; it costs about twice as much
     first_future   number of the first one, so that a long run can be cut into pieces
     threads        None: as many as the machine offers
     path           "auto" takes the batched kernel where the model allows
@@ -149,6 +153,7 @@ def simulate(
             seed,
             first_future + a,
             b - a,
+            keyed,
             present[a:b],
             units[a:b],
             flows[a:b],

@@ -30,6 +30,7 @@ ROUND = np.uint64(1024)
 SMALL = 10.0  # mean below which inversion is used
 FEW = 16.0  # leavers up to this many are sent on one by one
 TINY = 1e-18
+RARE = 0.2  # chance up to which the logarithm is taken by its series
 
 
 def compiled(**options: Any) -> Callable[[Any], Any]:
@@ -114,7 +115,7 @@ def em1(x):  # type: ignore[no-untyped-def]
 
 @compiled(inline="always")
 def nobody(m):  # type: ignore[no-untyped-def]
-    """exp(-m) for 0 <= m <= 10, relative error below 1e-11."""
+    """exp(-m) for 0 <= m <= 12, relative error below 1e-10."""
     y = 1.0 + _em1_small(m * -0.015625)
     y = y * y
     y = y * y
@@ -122,6 +123,22 @@ def nobody(m):  # type: ignore[no-untyped-def]
     y = y * y
     y = y * y
     return y * y
+
+
+@compiled(inline="always")
+def minus_log1m(p):  # type: ignore[no-untyped-def]
+    """-log(1 - p) for 0 <= p <= 0.2 by the series of the inverse hyperbolic tangent."""
+    z = p / (2.0 - p)
+    s = z * z
+    y = 2.0 / 15.0
+    y = y * s + 2.0 / 13.0
+    y = y * s + 2.0 / 11.0
+    y = y * s + 2.0 / 9.0
+    y = y * s + 2.0 / 7.0
+    y = y * s + 2.0 / 5.0
+    y = y * s + 2.0 / 3.0
+    y = y * s + 2.0
+    return y * z
 
 
 @compiled()
@@ -187,7 +204,7 @@ def binomial(n, p, base):  # type: ignore[no-untyped-def]
         k = btrs(n, s, base)
     else:
         u = uniform(base)
-        r = math.exp(n * math.log1p(-s))
+        r = nobody(n * minus_log1m(s)) if s <= RARE else math.exp(n * math.log1p(-s))
         ratio = s / (1.0 - s)
         k = 0.0
         while u >= r and r > TINY:

@@ -91,7 +91,7 @@ def split_by_size(units, count, left, give, key):  # type: ignore[no-untyped-def
 
 
 @compiled()
-def run(t, rows, seed, first, n, present, units, flows, used):  # type: ignore[no-untyped-def]
+def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: ignore[no-untyped-def]
     """Simulate futures first ... first+n-1 into rows 0 ... n-1 of the outputs.
 
     rows     (n or 1, columns) parameters;  present (n, groups, days) int32
@@ -299,11 +299,13 @@ def run(t, rows, seed, first, n, present, units, flows, used):  # type: ignore[n
                     continue
                 x = 0.0
                 v = -1.0
-                if hazard > 0.0:
+                if keyed:
+                    x = total
+                elif hazard > 0.0:
                     x, v = leavers(total, hazard, base)
-                if x > 0.0:
+                if x > 0.0 and hazard > 0.0:
                     ways = e1 - e0
-                    if x <= FEW:
+                    if x <= FEW and not keyed:
                         for i in range(int(x)):
                             if i > 0 or v < 0.0:
                                 v = uniform(base + np.uint64(i + 1) * GOLD)
@@ -358,18 +360,31 @@ def run(t, rows, seed, first, n, present, units, flows, used):  # type: ignore[n
                     else:
                         rest = x
                         rest_h = scale
+                        per_hazard = 0.0
+                        if keyed:
+                            rest_h = 1.0
+                            per_hazard = -math.expm1(-hazard) / scale if scale > 0.0 else 0.0
                         for j in range(ways):
                             e = e0 + j
                             own = edge[j] - (edge[j - 1] if j > 0 else 0.0)
+                            rest_p_after = 0.0
                             y = rest
-                            if j < ways - 1:
+                            if keyed:
+                                # a draw of its own for each way: what happens to one is then
+                                # the same in two scenarios that differ in another
+                                p = own * per_hazard
+                                y = 0.0
+                                if p > 0.0:
+                                    y = binomial(rest, min(p / rest_h, 1.0), base + t.e_key[e])
+                                rest_p_after = rest_h - p
+                            elif j < ways - 1:
                                 y = binomial(
                                     rest,
                                     own / rest_h if rest_h > 0.0 else 0.0,
                                     base + np.uint64(j + 1) * SPLIT,
                                 )
                             rest -= y
-                            rest_h = scale - edge[j]
+                            rest_h = rest_p_after if keyed else scale - edge[j]
                             if y <= 0.0:
                                 continue
                             if width > 1:

@@ -17,6 +17,7 @@ from onward.forecast.kernel_draw import (
     DAY,
     FEW,
     GOLD,
+    RARE,
     ROUND,
     SMALL,
     SPLIT,
@@ -26,6 +27,7 @@ from onward.forecast.kernel_draw import (
     compiled,
     em1,
     future_key,
+    minus_log1m,
     nobody,
     normal,
     uniform,
@@ -52,7 +54,10 @@ WAY = np.uint64(7) * WIDE  # way of the first leaver, -1 if none is decided
 P = np.uint64(8) * WIDE  # binomial: probability
 OUT = np.uint64(9) * WIDE  # binomial: result
 TRIES = np.uint64(10) * WIDE  # binomial: number of trials
-EDGE = np.uint64(11) * WIDE  # hazards summed up to each way
+U2 = np.uint64(11) * WIDE  # binomial: uniform
+R2 = np.uint64(12) * WIDE  # binomial: probability of the count reached
+RATIO2 = np.uint64(13) * WIDE  # binomial: odds
+EDGE = np.uint64(14) * WIDE  # hazards summed up to each way
 
 
 @compiled()
@@ -95,42 +100,48 @@ def first_chop(w, key, base):  # type: ignore[no-untyped-def]
     return some
 
 
-@compiled()
-def chop(w):  # type: ignore[no-untyped-def]
-    """Finish the inversion: K leavers per lane; U becomes the uniform that is left over."""
-    for l in range(WIDE):  # noqa: E741
-        w[RATIO + l] = em1(min(w[HAZARD + l], SMALL))
-        w[K + l] = 0.0
+@compiled(inline="always")
+def chop_down(w, n, u, r, k, ratio):  # type: ignore[no-untyped-def]
+    """Inversion in every lane: walk up the counts until the uniform is used up."""
     i = 0.0
     while True:
         going = 0
         over = 1.0 / (i + 1.0)
         for l in range(WIDE):  # noqa: E741
-            x = w[U + l]
-            p = w[R + l]
-            k = w[K + l]
+            x = w[u + l]
+            p = w[r + l]
+            y = w[k + l]
             on = (x >= p) & (p > TINY)
-            nxt = p * (w[RATIO + l] * (w[N + l] - i) * over)
-            w[U + l] = x - p if on else x
-            w[R + l] = nxt if on else p
-            w[K + l] = k + 1.0 if on else k
+            nxt = p * (w[ratio + l] * (w[n + l] - i) * over)
+            w[u + l] = x - p if on else x
+            w[r + l] = nxt if on else p
+            w[k + l] = y + 1.0 if on else y
             going += 1 if on else 0
         i += 1.0
         if going <= FEW_LANES:
             break
     if going > 0:
         for l in range(WIDE):  # noqa: E741
-            x = w[U + l]
-            p = w[R + l]
+            x = w[u + l]
+            p = w[r + l]
             if x >= p and p > TINY:
-                i = w[K + l]
+                i = w[k + l]
                 while x >= p and p > TINY:
                     x -= p
-                    p = p * (w[RATIO + l] * (w[N + l] - i) * (1.0 / (i + 1.0)))
+                    p = p * (w[ratio + l] * (w[n + l] - i) * (1.0 / (i + 1.0)))
                     i += 1.0
-                w[U + l] = x
-                w[R + l] = p
-                w[K + l] = i
+                w[u + l] = x
+                w[r + l] = p
+                w[k + l] = i
+
+
+@compiled()
+def chop(w):  # type: ignore[no-untyped-def]
+    """Finish the inversion: K leavers per lane; U becomes the uniform that is left over."""
+    for l in range(WIDE):  # noqa: E741
+        w[RATIO + l] = em1(min(w[HAZARD + l], SMALL))
+        w[K + l] = 0.0
+    chop_down(w, N, U, R, K, RATIO)
     for l in range(WIDE):  # noqa: E741
         w[U + l] = min(w[U + l] / max(w[R + l], 1e-300), 0.9999999999999999)
 
@@ -215,9 +226,49 @@ def quick_btrs(w, key, base):  # type: ignore[no-untyped-def]
 
 
 @compiled()
+def small_binomials(w, key, base):  # type: ignore[no-untyped-def]
+    """OUT by inversion where the mean is small; lanes it is not for are left at -1."""
+    for l in range(WIDE):  # noqa: E741
+        n = w[TRIES + l]
+        full = w[P + l]
+        p = min(full, 1.0 - full)
+        fits = (n * p < SMALL) & (p <= RARE)
+        few = min(p, RARE)
+        x = uniform(key[l] + base)
+        r = nobody(min(n * minus_log1m(few), 12.0))
+        w[U2 + l] = x if fits else 0.0
+        w[R2 + l] = r if fits else 1.0
+        w[RATIO2 + l] = few / (1.0 - few)
+        w[OUT + l] = 0.0
+    chop_down(w, TRIES, U2, R2, OUT, RATIO2)
+    for l in range(WIDE):  # noqa: E741
+        n = w[TRIES + l]
+        full = w[P + l]
+        p = min(full, 1.0 - full)
+        fits = (n * p < SMALL) & (p <= RARE)
+        x = w[OUT + l]
+        x = x if full <= 0.5 else n - x
+        w[OUT + l] = x if fits else -1.0
+
+
+@compiled()
 def binomials(w, key, base):  # type: ignore[no-untyped-def]
     """A binomial per lane, as `binomial` draws it, from TRIES and P into OUT."""
-    quick_btrs(w, key, base)
+    busy = 0
+    for l in range(WIDE):  # noqa: E741
+        p = w[P + l]
+        busy += 1 if w[TRIES + l] * min(p, 1.0 - p) >= SMALL else 0
+    if busy == LANES:
+        quick_btrs(w, key, base)
+    else:
+        small_binomials(w, key, base)
+        if busy > 0:
+            for l in range(WIDE):  # noqa: E741
+                w[U2 + l] = w[OUT + l]
+            quick_btrs(w, key, base)
+            for l in range(WIDE):  # noqa: E741
+                x = w[U2 + l]
+                w[OUT + l] = x if x >= 0.0 else w[OUT + l]
     for l in range(WIDE):  # noqa: E741
         if w[OUT + l] < 0.0:
             w[OUT + l] = binomial(w[TRIES + l], w[P + l], key[l] + base)
@@ -245,7 +296,9 @@ def factors(t, whole, day, new_day, step, num, factor, z_shock, history, key):  
                 row[l] = effect(num[q0, l], num[q1, l], num[q2, l], num[q3, l], day)
         elif kind == APPROACH:
             for l in range(WIDE):  # noqa: E741
-                row[l] = approach(num[q0, l], num[q1, l], num[q2, l], num[q3, l], num[q4, l], day)
+                row[l] = approach(
+                    num[q0, l], num[q1, l], num[q2, l], num[q3, l], num[q4, l], day
+                )
         elif kind == GATE:
             for l in range(WIDE):  # noqa: E741
                 inside = False
@@ -277,7 +330,7 @@ def factors(t, whole, day, new_day, step, num, factor, z_shock, history, key):  
 
 
 @compiled()
-def run_lanes(t, rows, seed, first, n, present, units, flows, used):  # type: ignore[no-untyped-def]
+def run_lanes(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: ignore[no-untyped-def]
     """Simulate futures first ... first+n-1 into rows 0 ... n-1 of the outputs."""
     n_strata = t.shape[1]
     n_trans, days, per_day = t.shape[4], t.shape[5], t.shape[6]
@@ -305,7 +358,7 @@ def run_lanes(t, rows, seed, first, n, present, units, flows, used):  # type: ig
     max_ways = 1
     for g in range(n_groups):
         max_ways = max(max_ways, t.g_entry[g + 1] - t.g_entry[g])
-    w = np.zeros((11 + max_ways) * LANES)
+    w = np.zeros((14 + max_ways) * LANES)
     rate_row = rate.reshape(-1)
     old_row = old.reshape(-1)
     new_row = new.reshape(-1)
@@ -375,6 +428,41 @@ def run_lanes(t, rows, seed, first, n, present, units, flows, used):  # type: ig
                 ways = t.g_entry[g + 1] - e0
                 label = cell_key(t.g_key[g], step)
                 busy = hazards(w, rate_row, combo_row, old_row, c0, e0, t.e_combo, ways)
+                if keyed:
+                    o = np.uint64(c0) * WIDE
+                    for l in range(WIDE):  # noqa: E741
+                        w[TRIES + l] = w[N + l]
+                        h = w[HAZARD + l]
+                        w[MEAN + l] = -math.expm1(-h) / h if h > 0.0 else 0.0
+                        w[R + l] = 1.0
+                    for j in range(ways):
+                        e = e0 + j
+                        o1 = EDGE + np.uint64(j) * WIDE if j < ways - 1 else HAZARD
+                        for l in range(WIDE):  # noqa: E741
+                            below = w[o1 - WIDE + l] if j > 0 else 0.0
+                            if j > 0 and j == ways - 1:
+                                below = w[EDGE + np.uint64(j - 1) * WIDE + l]
+                            p = (w[o1 + l] - below) * w[MEAN + l]
+                            w[P + l] = min(p / w[R + l], 1.0) if p > 0.0 else 0.0
+                            w[R + l] -= p
+                        binomials(w, key, label + t.e_key[e])
+                        c = t.e_to[e]
+                        o2 = np.uint64(c) * WIDE
+                        some = 0
+                        for l in range(WIDE):  # noqa: E741
+                            x = w[OUT + l]
+                            w[TRIES + l] -= x
+                            new_row[o + l] -= x
+                            some += 1 if x > 0.0 else 0
+                        if some > 0:
+                            taken[c] = 1
+                            for l in range(WIDE):  # noqa: E741
+                                new_row[o2 + l] += w[OUT + l]
+                            if ask_flows:
+                                o2 = np.uint64(flow_row[e]) * WIDE
+                                for l in range(WIDE):  # noqa: E741
+                                    moved_row[o2 + l] += w[OUT + l]
+                    continue
                 some = 0
                 if busy < LANES:
                     some = first_chop(w, key, label)
@@ -411,7 +499,9 @@ def run_lanes(t, rows, seed, first, n, present, units, flows, used):  # type: ig
                     new_row[o + l] -= x if x <= FEW else 0.0
                     several += 1 if (x > 1.0) & (x <= FEW) else 0
                 if many < LANES:
-                    send(w, ways, 0.0, e0, t.e_to, new_row, taken, moved_row, flow_row, ask_flows)
+                    send(
+                        w, ways, 0.0, e0, t.e_to, new_row, taken, moved_row, flow_row, ask_flows
+                    )
                     i = 1
                     while several > MANY_LANES:
                         fresh(w, key, label + np.uint64(i + 1) * GOLD)
@@ -473,7 +563,9 @@ def run_lanes(t, rows, seed, first, n, present, units, flows, used):  # type: ig
                 if iu < len(t.units_on) and t.units_on[iu] == whole:
                     for c in range(n_cells):
                         for l in range(np.uint64(live)):  # noqa: E741
-                            units[f0 + np.int64(l), iu, c // n_strata, c % n_strata, 0] = np.int64(old[c, l])
+                            units[f0 + np.int64(l), iu, c // n_strata, c % n_strata, 0] = (
+                                np.int64(old[c, l])
+                            )
                     iu += 1
                 if il < len(t.flows_on) and t.flows_on[il] == whole:
                     for j in range(n_trans):
@@ -485,4 +577,3 @@ def run_lanes(t, rows, seed, first, n, present, units, flows, used):  # type: ig
                     il += 1
 
 
-__all__ = ["DAY", "LANES", "leavers", "run_lanes"]

@@ -66,6 +66,7 @@ class Tables(NamedTuple):
     e_priority: I
     e_caps: I  # (E, 3), -1 none
     e_size_change: I
+    e_key: U  # (E,) key of the transition, for keyed draws
     # numbers: constant or drawn
     q_fixed: F
     q_column: I
@@ -401,6 +402,7 @@ def build(
         e_priority=_i(e["priority"]),
         e_caps=np.asarray(e["caps"], dtype=np.int64).reshape(len(e["to"]), 3),
         e_size_change=_i(e["change"]),
+        e_key=_u([label_key("way", model.transitions[j].id) for j in e["transition"]]),
         q_fixed=np.asarray(q_fixed, dtype=np.float64),
         q_column=_i(q_column),
         k_kind=_i(kinds),
