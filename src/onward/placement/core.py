@@ -1,0 +1,780 @@
+"""Large problems: prices first, then an exact look at the few cases that are still undecided.
+
+A limit that many compete for has a price per person. At the right prices nearly every case has
+one clearly best choice, and only some hundreds lie at a margin; those are left to an exact
+solver. The value at any prices, right or wrong, is a proven bound, so the gap reported is always
+proven. In: a `Model` and a value per column. Out: a choice, its value, the bound and the prices.
+Method: Lagrangian relaxation of the coupling rows, sample prices, a quasi-Newton descent on the
+dual, sifting with an exact linear program, then integer programs on price-marginal cases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import highspy
+import numpy as np
+from scipy.optimize import minimize
+
+from onward.placement import kernels
+from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
+from onward.placement.program import INF, Clock, new_highs
+
+
+# Softness of the smoothed dual, as shares of the median price of a full limit, in turn.
+SOFTNESS = (0.03, 0.01, 0.003, 0.001)
+
+# Shares of its price that an empty place counts while slots are refilled, in turn.
+ALPHAS = (0.99, 0.97, 0.95, 0.9, 0.85, 0.8, 0.7, 0.5, 0.25, 0.0)
+
+# Units the first exact program looks at.
+CORE_UNITS = 2500
+WIDTH = 0.1
+
+
+@dataclass
+class Bundles:
+    """Choices that put all members of a group in one slot, worth `bonus` more than apart.
+
+    group (b,), start (b+1,), column and unit (flat, by bundle), bonus (b,)."""
+
+    group: IntArray
+    start: IntArray
+    column: IntArray
+    unit: IntArray
+    bonus: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+
+def bundles_of(model: Model, bonus: float) -> Bundles:
+    """Every slot that all members of a linked group could share."""
+    none = np.zeros(0, np.int64)
+    args = (model.group_start, model.group_member, model.start, model.slot)
+    b, e = kernels.common_slots(*args, True, none, none, none, none)
+    group, start = np.zeros(b, np.int64), np.zeros(b + 1, np.int64)
+    column, unit = np.zeros(e, np.int64), np.zeros(e, np.int64)
+    kernels.common_slots(*args, False, group, start, column, unit)
+    start[b] = e
+    return Bundles(group, start, column, unit, np.full(b, bonus))
+
+
+@dataclass
+class CoreAnswer:
+    """chosen (n,) column per unit or -1; pledges open; value; proven bound; price of each row.
+
+    lp: the value of the linear relaxation, when it was solved to the end."""
+
+    chosen: IntArray
+    pledges: BoolArray
+    value: float
+    bound: float
+    price: FloatArray
+    lp: float
+    passes: int = 0
+    log: list[str] = field(default_factory=list)
+
+
+class Pricing:
+    """The dual side: bound, choices and margins at any prices, over all columns."""
+
+    def __init__(
+        self, model: Model, value: AnyArray, bundles: Bundles | None, must: BoolArray
+    ) -> None:
+        self.model, self.value, self.bundles, self.must = model, value, bundles, must
+        self.classes = (len(model.met_start) - 1) // model.slots
+        self.best = np.full(model.units, -1)
+        self.first = np.zeros(model.units)
+        self.second = np.zeros(model.units)
+        self.cells = np.zeros((self.classes, model.slots))
+        self.met_cell = np.repeat(
+            np.arange(self.classes * model.slots), np.diff(model.met_start)
+        )
+        self.passes = 0
+        if bundles is not None and len(bundles):
+            self.groups = np.unique(bundles.group)
+            self.members_start = model.group_start
+        self.best_bundle = np.full(max(0, len(model.group_start) - 1), -1)
+
+    def cell_price(self, price: FloatArray) -> FloatArray:
+        flat = np.bincount(
+            self.met_cell,
+            weights=price[self.model.met] * self.model.met_share,
+            minlength=self.classes * self.model.slots,
+        )
+        return flat.reshape(self.classes, self.model.slots)
+
+    def __call__(self, price: FloatArray) -> tuple[float, FloatArray]:
+        """The Lagrangian bound at `price` (r,) >= 0 and its slope in each price."""
+        model = self.model
+        self.cell = self.cell_price(price)
+        kernels.best_choices(
+            model.start, model.slot, self.value, model.size, model.klass, self.cell,
+            self.must, self.best, self.first, self.second,
+        )  # fmt: skip
+        self.passes += 1
+        total = float(self.first.sum())
+        chosen = self.best
+        bundles = self.bundles
+        if bundles is not None and len(bundles):
+            worth = np.empty(len(self.best_bundle))
+            kernels.best_bundles(
+                bundles.group, bundles.start, bundles.column, bundles.unit, bundles.bonus,
+                model.slot, self.value, model.size, model.klass, self.cell,
+                self.best_bundle, worth,
+            )  # fmt: skip
+            apart = np.add.reduceat(self.first[model.group_member], model.group_start[:-1])
+            win = worth > apart
+            self.group_lead = worth - apart
+            total += float((worth - apart)[win].sum())
+            chosen = self.best.copy()
+            for b in self.best_bundle[win]:
+                e = slice(bundles.start[b], bundles.start[b + 1])
+                chosen[bundles.unit[e]] = bundles.column[e]
+        kernels.demand(model.slot, model.size, model.klass, chosen, self.cells)
+        use = np.bincount(
+            model.met,
+            weights=self.cells.ravel()[self.met_cell] * model.met_share,
+            minlength=len(model.limit),
+        )
+        slope = model.limit - use
+        total += float(price @ model.limit)
+        if model.pledges:
+            gain = -np.bincount(
+                model.pledge_of,
+                weights=price[model.pledge_row] * model.pledge_coef,
+                minlength=model.pledges,
+            )
+            total += float(np.maximum(0, gain).sum())
+            opened = (gain > 0)[model.pledge_of]
+            slope -= np.bincount(
+                model.pledge_row, weights=opened * model.pledge_coef, minlength=len(model.limit)
+            )
+        self.chosen = chosen
+        return total, slope
+
+    def soft(self, price: FloatArray, softness: float) -> tuple[float, FloatArray]:
+        """The bound smoothed by `softness` (value per person), with a continuous slope.
+
+        Groups choose apart or together as a whole, by the same rule as in the bound itself."""
+        model, bundles = self.model, self.bundles
+        self.cell = self.cell_price(price)
+        if not hasattr(self, "blocks"):
+            self.blocks = np.zeros((kernels.BLOCKS, self.classes, model.slots))
+            self.skip = np.zeros(model.units, bool)
+            if bundles is not None and len(bundles):
+                self.skip[model.group_member] = True
+        total = float(
+            kernels.soft_choices(
+                model.start, model.slot, self.value, model.size, model.klass, self.cell,
+                self.must, self.skip, softness, self.blocks,
+            )
+        )  # fmt: skip
+        self.passes += 1
+        cells = self.blocks.sum(0)
+        if bundles is not None and len(bundles):
+            worth, brought = kernels.soft_groups(
+                model.group_start, model.group_member, bundles.group, bundles.start,
+                bundles.column, bundles.unit, bundles.bonus, model.start, model.slot,
+                self.value, model.size, model.klass, self.cell, self.must, softness,
+            )  # fmt: skip
+            total += worth
+            cells = cells + brought
+        use = np.bincount(
+            model.met,
+            weights=cells.ravel()[self.met_cell] * model.met_share,
+            minlength=len(model.limit),
+        )
+        slope = model.limit - use
+        total += float(price @ model.limit)
+        if model.pledges:
+            gain = -np.bincount(
+                model.pledge_of,
+                weights=price[model.pledge_row] * model.pledge_coef,
+                minlength=model.pledges,
+            )
+            room = softness * np.maximum(
+                1.0,
+                np.bincount(
+                    model.pledge_of, weights=np.abs(model.pledge_coef), minlength=model.pledges
+                ),
+            )
+            total += float((room * np.logaddexp(0, gain / room)).sum())
+            opened = (1 / (1 + np.exp(-np.clip(gain / room, -40, 40))))[model.pledge_of]
+            slope -= np.bincount(
+                model.pledge_row, weights=opened * model.pledge_coef, minlength=len(model.limit)
+            )
+        return total, slope
+
+    def spread(self, softness: float) -> IntArray:
+        """One choice per unit at the last prices, spread over choices that are as good as
+        equal; groups take what is best for them as a whole."""
+        model = self.model
+        spread = np.full(model.units, -1)
+        kernels.spread_choices(
+            model.start, model.slot, self.value, model.size, model.klass, self.cell,
+            self.must, softness, np.zeros(model.slots + 1), spread,
+        )  # fmt: skip
+        if self.bundles is not None and len(self.bundles):
+            spread[model.group_member] = self.chosen[model.group_member]
+        return spread
+
+
+class Part:
+    """A linear or integer program over some units and columns, the rest being fixed."""
+
+    def __init__(
+        self,
+        pricing: Pricing,
+        columns: IntArray,
+        bundles: IntArray,
+        limit: FloatArray,
+        *,
+        slack_cost: FloatArray | None,
+        give: FloatArray | None = None,
+        units: IntArray | None = None,
+    ) -> None:
+        model, value = pricing.model, pricing.value
+        all_unit = np.searchsorted(model.start, columns, side="right") - 1
+        flat_unit = np.zeros(0, np.int64)
+        flat_column = np.zeros(0, np.int64)
+        of_bundle = np.zeros(0, np.int64)
+        chosen = pricing.bundles
+        worth = np.zeros(0)
+        if chosen is not None and len(bundles):
+            count = np.diff(chosen.start)[bundles]
+            of_bundle = np.repeat(np.arange(len(bundles)), count)
+            first = np.repeat(
+                chosen.start[bundles] - np.concatenate([[0], np.cumsum(count)[:-1]]), count
+            )
+            e = first + np.arange(len(first))
+            flat_unit, flat_column = chosen.unit[e], chosen.column[e]
+            worth = chosen.bonus[bundles] + np.bincount(
+                of_bundle, weights=value[flat_column], minlength=len(bundles)
+            )
+        named = np.unique(np.concatenate([all_unit, flat_unit]))
+        self.units = named if units is None else units
+        position = np.searchsorted(self.units, np.concatenate([all_unit, flat_unit]))
+        m, nb, p = len(columns), len(bundles), model.pledges
+        n, r = len(self.units), len(model.limit)
+        col = np.concatenate([np.arange(m), m + of_bundle])
+        which, row, persons = model.column_rows(
+            np.concatenate([columns, flat_column]), np.concatenate([all_unit, flat_unit])
+        )
+        cols = [col, col[which], m + nb + model.pledge_of]
+        rows = [position, n + row, n + model.pledge_row]
+        coef = [np.ones(len(col)), persons, model.pledge_coef]
+        total = m + nb + p
+        cost = np.concatenate([value[columns].astype(float), worth, np.zeros(p)])
+        upper = np.ones(total)
+        if slack_cost is not None:
+            cols.append(total + np.arange(r))
+            rows.append(n + np.arange(r))
+            coef.append(-np.ones(r))
+            cost = np.concatenate([cost, -slack_cost])
+            upper = np.concatenate([upper, np.full(r, INF)])
+            total += r
+        if give is not None:
+            cols.append(total + np.arange(r))
+            rows.append(n + np.arange(r))
+            coef.append(np.ones(r))
+            cost = np.concatenate([cost, give])
+            upper = np.concatenate([upper, np.full(r, INF)])
+            total += r
+        index, rws, cfs = (np.concatenate(x) for x in (cols, rows, coef))
+        # one entry per (column, row): members of a bundle share rows
+        key = index.astype(np.int64) * (n + r) + rws
+        key, back = np.unique(key, return_inverse=True)
+        cfs = np.bincount(back, weights=cfs)
+        index, rws = key // (n + r), key % (n + r)
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = total, n + r
+        lp.col_cost_, lp.col_lower_, lp.col_upper_ = cost, np.zeros(total), upper
+        lower = np.full(n + r, -INF)
+        lower[:n][pricing.must[self.units]] = 1.0
+        lp.row_lower_ = lower
+        lp.row_upper_ = np.concatenate([np.ones(n), limit])
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_ = np.concatenate(
+            [[0], np.cumsum(np.bincount(index, minlength=total))]
+        ).astype(np.int32)
+        lp.a_matrix_.index_ = rws.astype(np.int32)
+        lp.a_matrix_.value_ = cfs
+        lp.sense_ = highspy.ObjSense.kMaximize
+        self.n, self.m, self.nb, self.p = n, m, nb, p
+        self.column, self.column_unit, self.bundle = columns, all_unit, bundles
+        self.flat_unit, self.flat_column, self.of_bundle = flat_unit, flat_column, of_bundle
+        h = new_highs()
+        h.passModel(lp)
+        self.highs = h
+
+    def relax(self, seconds: float) -> tuple[float, FloatArray, FloatArray] | None:
+        """Value, price of each row and share of each choice of the linear relaxation."""
+        self.highs.setOptionValue("time_limit", self.highs.getRunTime() + max(0.1, seconds))
+        self.highs.run()
+        if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        s = self.highs.getSolution()
+        return (
+            float(self.highs.getInfo().objective_function_value),
+            np.maximum(0.0, np.asarray(s.row_dual)[self.n :]),
+            np.asarray(s.col_value),
+        )
+
+    def decide_pledges(self, seconds: float, gap: float) -> FloatArray | None:
+        """Pledges whole, choices divisible: then the shares of all choices."""
+        h = self.highs
+        first = self.m + self.nb
+        index = np.arange(first, first + self.p, dtype=np.int32)
+        h.changeColsIntegrality(self.p, index, np.full(self.p, highspy.HighsVarType.kInteger))
+        h.setOptionValue("time_limit", h.getRunTime() + max(0.1, seconds))
+        h.setOptionValue("mip_rel_gap", gap)
+        h.run()
+        if h.getInfo().primal_solution_status != 2:
+            return None
+        y = np.round(np.asarray(h.getSolution().col_value)[first : first + self.p])
+        h.changeColsIntegrality(
+            self.p, index, np.full(self.p, highspy.HighsVarType.kContinuous)
+        )
+        h.changeColsBounds(self.p, index, y, y)
+        solved = self.relax(seconds)
+        return None if solved is None else solved[2]
+
+    def whole(
+        self, seconds: float, target: float, gap: float, start: IntArray
+    ) -> FloatArray | None:
+        """Whole choices, stopped at `target` or at a proven relative `gap`; None if none."""
+        h = self.highs
+        total = self.m + self.nb + self.p
+        h.changeColsIntegrality(
+            total,
+            np.arange(total, dtype=np.int32),
+            np.full(total, highspy.HighsVarType.kInteger),
+        )
+        h.setOptionValue("time_limit", h.getRunTime() + max(0.1, seconds))
+        h.setOptionValue("objective_target", target)
+        h.setOptionValue("mip_rel_gap", gap)
+        x = np.zeros(total)
+        if self.nb:
+            match = start[self.flat_unit] == self.flat_column
+            x[self.m : self.m + self.nb] = (
+                np.bincount(self.of_bundle, weights=~match, minlength=self.nb) == 0
+            )
+        x[: self.m] = start[self.column_unit] == self.column
+        held = (
+            self.flat_unit[x[self.m : self.m + self.nb][self.of_bundle] > 0] if self.nb else []
+        )
+        x[: self.m][np.isin(self.column_unit, held)] = 0.0
+        index = np.arange(self.m + self.nb, dtype=np.int32)
+        h.setSolution(len(index), index, x[: self.m + self.nb])
+        h.run()
+        if h.getInfo().primal_solution_status != 2:
+            return None
+        return np.asarray(h.getSolution().col_value)
+
+    def write(self, x: FloatArray, chosen: IntArray) -> None:
+        """Put the whole choices of x into chosen; what is split stays unplaced."""
+        chosen[self.units] = -1
+        taken = np.flatnonzero(x[: self.m] > 1 - 1e-5)
+        chosen[self.column_unit[taken]] = self.column[taken]
+        together = (x[self.m : self.m + self.nb] > 1 - 1e-5)[self.of_bundle] if self.nb else []
+        chosen[self.flat_unit[together]] = self.flat_column[together]
+
+
+def total_value(
+    model: Model, value: AnyArray, bundles: Bundles | None, chosen: IntArray
+) -> float:
+    """What a choice is worth, counted from the choice alone."""
+    got = float(value[chosen[chosen >= 0]].astype(float).sum())
+    if bundles is not None and len(bundles):
+        match = chosen[bundles.unit] == bundles.column
+        full = np.add.reduceat(match, bundles.start[:-1]) == np.diff(bundles.start)
+        got += float(bundles.bonus[full].sum())
+    return got
+
+
+def open_pledges(model: Model, chosen: IntArray) -> tuple[BoolArray, BoolArray] | None:
+    """Which pledges must be open for the choice to fit: (open, fits by row), trying the
+    pledges whose condition is met. Opening a met condition only adds room."""
+    use = model.usage(chosen)
+    opened = np.zeros(model.pledges, bool)
+    for k in range(model.pledges):
+        mine = model.pledge_of == k
+        asks = mine & (model.pledge_coef > 0)
+        rows, need = model.pledge_row[asks], model.pledge_coef[asks]
+        opened[k] = bool(np.all(use[rows] + need <= model.limit[rows] + 1e-6))
+    add = np.bincount(
+        model.pledge_row,
+        weights=opened[model.pledge_of] * model.pledge_coef,
+        minlength=len(model.limit),
+    )
+    return opened, use + add <= model.limit + 1e-6
+
+
+def sample_prices(pricing: Pricing, count: int, seed: int, seconds: float) -> FloatArray:
+    """Prices of a linear program over a random part of the units with limits scaled down."""
+    model = pricing.model
+    rng = np.random.default_rng(seed)
+    units = np.sort(rng.permutation(model.units)[:count])
+    share = float(model.size[units].sum() / max(1, model.size.sum()))
+    length = np.diff(model.start)[units]
+    columns = np.repeat(
+        model.start[units] - np.concatenate([[0], np.cumsum(length)[:-1]]), length
+    )
+    columns = columns + np.arange(len(columns))
+    scaled = Pricing(model, pricing.value, None, np.zeros(model.units, bool))
+    part = Part(scaled, columns, np.zeros(0, np.int64), model.limit * share, slack_cost=None)
+    # a pledge adds whole numbers of places; here everything is scaled alike
+    h = part.highs
+    for k, r, c in zip(model.pledge_of, model.pledge_row, model.pledge_coef, strict=True):
+        h.changeCoeff(int(part.n + r), int(part.m + k), float(c * share))
+    solved = part.relax(seconds)
+    return np.zeros(len(model.limit)) if solved is None else solved[1]
+
+
+def solve_core(
+    model: Model,
+    value: AnyArray,
+    *,
+    bundles: Bundles | None = None,
+    must: BoolArray | None = None,
+    gap: float = 0.0005,
+    seconds: float = 600.0,
+    seed: int = 1,
+    sample: int = 3000,
+    start: IntArray | None = None,
+    price: FloatArray | None = None,
+) -> CoreAnswer:
+    """A choice within `gap` of a proven bound, where that can be had in `seconds`.
+
+    value (m,) per column; must (n,): the unit has to take a choice (`start` is then a choice
+    that does); price: prices to begin with instead of those of a sample."""
+    clock = Clock(seconds)
+    must = np.zeros(model.units, bool) if must is None else must
+    pricing = Pricing(model, value, bundles, must)
+    log: list[str] = []
+    whole_lp = model.columns <= 60_000
+
+    def note(text: str) -> None:
+        log.append(f"{seconds - clock.left():6.2f} s  {text}")
+
+    if price is None:
+        price = np.zeros(len(model.limit))
+        if not whole_lp:
+            price = sample_prices(pricing, min(sample, model.units), seed, clock.left())
+            note("sample prices")
+    bound, slope = pricing(price)
+    best_price = price
+    scale = max(1e-9, abs(bound))
+    if not whole_lp:
+        # quasi-Newton descent on the smoothed dual, less and less smooth, prices 0 or more
+        level = float(np.median(price[price > 0])) if (price > 0).any() else 1.0
+        # a limit many compete for answers more sharply to its price: scale by its root
+        unit = np.sqrt(np.maximum(model.limit, 1.0))
+        unit = np.median(unit) / unit
+
+        def smoothed(z: FloatArray, softness: float) -> tuple[float, FloatArray]:
+            worth, slope = pricing.soft(z * unit, softness)
+            return worth / scale, slope * unit / scale
+
+        for softness in SOFTNESS:
+            result = minimize(
+                smoothed,
+                best_price / unit,
+                args=(softness * level,),
+                jac=True,
+                method="L-BFGS-B",
+                bounds=[(0, None)] * len(price),
+                options={"maxfun": 40, "maxiter": 30, "maxcor": 30, "ftol": 1e-9, "gtol": 0},
+            )
+            now, _ = pricing(result.x * unit)
+            note(f"descent at softness {softness}: bound {now:.4f}, {pricing.passes} passes")
+            if now < bound:
+                bound, best_price = now, result.x * unit
+
+    # sifting: units whose best choice leads clearly are fixed, the rest is solved exactly
+    lp_value = np.inf
+    shares: AnyArray = np.zeros(0)
+    part: Part | None = None
+    fixed = np.full(model.units, -1)
+    # the exact prices are looked for in a box around the best known ones, which is moved and
+    # widened until it no longer matters; so a small core can neither overfill nor run away
+    level = float(np.median(best_price[best_price > 0])) if (best_price > 0).any() else 1.0
+    want = max(CORE_UNITS, 16 * model.slots)
+    undecided = np.zeros(model.units, bool)
+    box = 0.02 * level
+    none = np.zeros(len(model.limit))
+    held = fixed
+    for round_ in range(12):
+        pricing(best_price)
+        lead = _leads(pricing)
+        if whole_lp:
+            undecided = np.ones(model.units, bool)
+            width = np.full(model.units, np.inf)
+            trial, rest = _part(pricing, undecided, width, True, slack_cost=None)
+        else:
+            if not round_:
+                held = pricing.spread(SOFTNESS[-1] * level)
+            undecided |= _lost(pricing, held) > 0.01 * level * model.size
+            nth = min(want, model.units) - 1
+            cut = max(float(np.partition(lead, nth)[nth]), 1e-9)
+            undecided |= lead <= cut
+            width = np.where(undecided, max(4.0 * cut, 0.02 * level) * model.size, -1.0)
+            trial, rest = _part(
+                pricing, undecided, width, False,
+                slack_cost=best_price + box,
+                give=np.where(best_price > box, best_price - box, none),
+                held=held,
+            )  # fmt: skip
+        solved = trial.relax(clock.left() * 0.6)
+        if solved is None:
+            note("linear program stopped")
+            break
+        part, fixed, shares = trial, rest, solved[2]
+        boxed = shares[part.m + part.nb + part.p :]
+        outside = float(np.abs(boxed).sum()) if len(boxed) else 0.0
+        lp_value = solved[0] + total_value(model, value, bundles, fixed)
+        new_bound, _ = pricing(solved[1])
+        note(
+            f"core of {part.n} units, {part.m} columns: {lp_value:.4f}, bound {new_bound:.4f}, "
+            f"{outside:.1f} outside the box"
+        )
+        if new_bound < bound:
+            bound, best_price = new_bound, solved[1]
+        near = max(1e-7, gap / 4) * max(1.0, abs(bound))
+        if (bound - lp_value <= near and outside < 1e-6) or clock.left() <= 0:
+            break
+        if outside >= 1e-6:
+            box *= 5
+        want = int(want * 1.5)
+    half = shares[part.m + part.nb : part.m + part.nb + part.p] if part and len(shares) else []
+    if part is not None and np.any(np.abs(half - np.round(half)) > 1e-6):
+        # conditions are met or not: decide them whole, with everything else still divisible
+        decided = part.decide_pledges(min(clock.left(), 10.0), gap / 10)
+        if decided is not None:
+            shares = decided
+            note("conditional pledges decided")
+    chosen, opened, got = _round(
+        pricing, best_price, bound, part, shares, fixed, start, gap, clock, note
+    )
+    note(f"value {got:.4f}, gap {(bound - got) / max(1e-9, abs(bound)):.6f}")
+    return CoreAnswer(chosen, opened, got, bound, best_price, lp_value, pricing.passes, log)
+
+
+def _lost(pricing: Pricing, chosen: IntArray) -> FloatArray:
+    """What each unit loses against its best choice at the current prices; groups as a whole."""
+    model = pricing.model
+    taken = np.flatnonzero(chosen >= 0)
+    got = np.zeros(model.units)
+    column = chosen[taken]
+    got[taken] = (
+        pricing.value[column]
+        - model.size[taken] * pricing.cell[model.klass[taken], model.slot[column]]
+    )
+    lost = pricing.first - got
+    bundles = pricing.bundles
+    if bundles is not None and len(bundles):
+        match = chosen[bundles.unit] == bundles.column
+        full = np.add.reduceat(match, bundles.start[:-1]) == np.diff(bundles.start)
+        groups = len(model.group_start) - 1
+        by_group = np.add.reduceat(lost[model.group_member], model.group_start[:-1])
+        by_group += np.maximum(0.0, pricing.group_lead)
+        by_group -= np.bincount(
+            bundles.group[full], weights=bundles.bonus[full], minlength=groups
+        )
+        lost[model.group_member] = np.repeat(by_group, np.diff(model.group_start))
+    return np.asarray(lost)
+
+
+def _leads(pricing: Pricing) -> FloatArray:
+    """How clearly each unit's best choice leads, per person; groups share one lead."""
+    model = pricing.model
+    lead = (pricing.first - pricing.second) / model.size
+    if pricing.bundles is not None and len(pricing.bundles):
+        sizes = np.diff(model.group_start)
+        total = np.add.reduceat(model.size[model.group_member], model.group_start[:-1])
+        between = np.abs(pricing.group_lead) / total
+        own = np.minimum.reduceat(lead[model.group_member], model.group_start[:-1])
+        lead[model.group_member] = np.repeat(np.minimum(between, own), sizes)
+    empty = np.diff(model.start) == 0
+    lead[empty] = np.inf
+    return np.asarray(lead)
+
+
+def _part(
+    pricing: Pricing,
+    undecided: BoolArray,
+    width: FloatArray,
+    whole: bool,
+    slack_cost: FloatArray | None,
+    give: FloatArray | None = None,
+    held: IntArray | None = None,
+) -> tuple[Part, IntArray]:
+    """The program over undecided units with columns within `width` of their best, and what the
+    others take."""
+    model = pricing.model
+    bundles = np.zeros(0, np.int64)
+    if pricing.bundles is not None and len(pricing.bundles):
+        sizes = np.diff(model.group_start)
+        any_open = np.logical_or.reduceat(undecided[model.group_member], model.group_start[:-1])
+        undecided = undecided.copy()
+        undecided[model.group_member] = np.repeat(any_open, sizes)
+        width = np.where(undecided, np.where(width < 0, width.max(), width), -1.0)
+        bundles = np.flatnonzero(any_open[pricing.bundles.group])
+    if whole:
+        columns = np.arange(model.columns)
+    else:
+        near = np.zeros(model.units, np.int64)
+        args = (model.start, model.slot, pricing.value, model.size, model.klass, pricing.cell)
+        kernels.count_near(*args, pricing.first, width, near)
+        columns = np.zeros(int(near.sum()), np.int64)
+        kernels.list_near(*args, pricing.first, width, columns)
+    fixed = (pricing.chosen if held is None else held).copy()
+    fixed[undecided] = -1
+    limit = model.limit - model.usage(fixed)
+    return Part(pricing, columns, bundles, limit, slack_cost=slack_cost, give=give), fixed
+
+
+def _round(
+    pricing: Pricing,
+    price: FloatArray,
+    bound: float,
+    part: Part | None,
+    shares: FloatArray,
+    fixed: IntArray,
+    start: IntArray | None,
+    gap: float,
+    clock: Clock,
+    note: object,
+) -> tuple[IntArray, BoolArray, float]:
+    """Whole choices: keep what the linear program decided, and solve integer programs over the
+    units it split and those with the smallest leads, more of them until the gap is met."""
+    model, value = pricing.model, pricing.value
+    best = np.full(model.units, -1) if start is None else start.copy()
+    best_value = total_value(model, value, pricing.bundles, best)
+    if part is None or not len(shares):
+        checked = open_pledges(model, best)
+        return best, checked[0] if checked else np.zeros(model.pledges, bool), best_value
+    chosen = fixed.copy()
+    part.write(shares, chosen)
+    split = np.zeros(model.units, bool)
+    broken = np.flatnonzero((shares[: part.m] > 1e-6) & (shares[: part.m] < 1 - 1e-6))
+    split[part.column_unit[broken]] = True
+    if part.nb:
+        share = shares[part.m : part.m + part.nb]
+        broken = (share > 1e-6) & (share < 1 - 1e-6)
+        split[part.flat_unit[broken[part.of_bundle]]] = True
+    note(f"{int(split.sum())} units split by the linear program")  # type: ignore[operator]
+    polished = _polish(pricing, price, chosen, split, best, best_value, clock)
+    if polished is not None:
+        best, best_value = polished
+        note(f"refilled slot by slot: {best_value:.4f}")  # type: ignore[operator]
+    if bound - best_value <= gap * max(1e-9, abs(bound)):
+        opened, _ = open_pledges(model, best) or (np.zeros(model.pledges, bool), None)
+        return best, opened, best_value
+    base = best if polished is not None else chosen
+    pricing(price)
+    lead = _leads(pricing)
+    count = 300
+    while clock.left() > 0.05:
+        # first those that lost most by rounding, then those at the margin
+        lost = _lost(pricing, base)
+        order = np.lexsort((lead, -np.where(lost > 0.02, lost, 0.0)))
+        count = min(count, model.units)
+        undecided = np.zeros(model.units, bool)
+        undecided[order[:count]] = True
+        cut = max(float(lead[order[-1 + count // 2]]), 1e-6)
+        width = np.where(undecided, max(4.0 * cut, WIDTH) * model.size, -1.0)
+        everything = count == model.units and model.columns <= 60_000
+        sub, rest = _part(pricing, undecided, width, everything, None, held=base)
+        need = bound * (1 - gap) if bound > 0 else bound * (1 + gap)
+        there = total_value(model, value, pricing.bundles, rest)
+        x = sub.whole(min(clock.left(), 2.0 + count / 300), need - there, gap / 10, base)
+        if x is not None:
+            trial = rest.copy()
+            sub.write(x, trial)
+            got = total_value(model, value, pricing.bundles, trial)
+            note(f"integer program over {sub.n} units, {sub.m} columns: {got:.4f}")  # type: ignore[operator]
+            checked = open_pledges(model, trial)
+            if checked is not None and checked[1].all() and got > best_value:
+                best, best_value = trial, got
+                base = best
+        if bound - best_value <= gap * max(1e-9, abs(bound)) or count == model.units:
+            break
+        count *= 2
+    opened, _ = open_pledges(model, best) or (np.zeros(model.pledges, bool), None)
+    return best, opened, best_value
+
+
+def _polish(
+    pricing: Pricing,
+    price: FloatArray,
+    chosen: IntArray,
+    split: BoolArray,
+    best: IntArray,
+    best_value: float,
+    clock: Clock,
+) -> tuple[IntArray, float] | None:
+    """Whole choices from the linear program's, refilled slot by slot; None if none better.
+
+    Places left empty count a share of their price that falls from nearly all to nothing, so
+    early sweeps shift cases to make sizes fit and late sweeps take any gain."""
+    model, value = pricing.model, pricing.value
+    current = chosen.copy()
+    opened, _ = open_pledges(model, current) or (np.zeros(model.pledges, bool), None)
+    extra = np.bincount(
+        model.pledge_row,
+        weights=opened[model.pledge_of] * model.pledge_coef,
+        minlength=len(model.limit),
+    )
+    # choices that the linear program split are empty here; drop what still overfills a row
+    slack = model.limit - model.usage(current) - extra
+    frozen = np.zeros(model.units, bool)
+    if pricing.bundles is not None and len(pricing.bundles):
+        frozen[model.group_member] = True
+    pricing(price)
+    lead = _leads(pricing)
+    if slack.min(initial=0.0) < -1e-6:
+        order = np.argsort(lead, kind="stable")
+        taken = order[current[order] >= 0]
+        again = current.copy()
+        current[:] = -1
+        slack = model.limit - extra
+        sequence = taken[::-1]
+        kernels.settle(
+            sequence, again[sequence], model.slot, model.size, model.klass, model.slots,
+            model.met_start, model.met, model.met_share, slack, current,
+        )  # fmt: skip
+        if slack.min(initial=0.0) < -1e-6:
+            return None
+    level = float(np.median(price[price > 0])) if (price > 0).any() else 0.0
+    near = np.zeros(model.units, np.int64)
+    count = min(model.units, max(4000, 40 * model.slots)) - 1
+    cut = float(np.partition(lead, count)[count])
+    width = np.where(lead <= cut, max(cut, 0.1 * level) * model.size, -1.0)
+    args = (model.start, model.slot, value, model.size, model.klass, pricing.cell)
+    kernels.count_near(*args, pricing.first, width, near)
+    columns = np.zeros(int(near.sum()), np.int64)
+    kernels.list_near(*args, pricing.first, width, columns)
+    where = model.slot[columns].astype(np.int64)
+    order = np.argsort(where, kind="stable")
+    columns = columns[order]
+    near_unit = np.searchsorted(model.start, columns, side="right") - 1
+    near_start = np.searchsorted(where[order], np.arange(model.slots + 1))
+    found = None
+    for alpha in ALPHAS:
+        for _ in range(6):
+            moved = kernels.refill(
+                model.start, model.slot, value, model.size, model.klass, pricing.cell,
+                pricing.must, frozen, model.met_start, model.met, model.met_share, slack,
+                near_start, columns, near_unit, current, alpha,
+                np.argsort(-price[: model.slots], kind="stable"),
+            )  # fmt: skip
+            got = total_value(model, value, pricing.bundles, current)
+            if got > best_value and not np.any(pricing.must & (current < 0)):
+                best_value = got
+                found = (current.copy(), got)
+            if not moved or clock.left() <= 0:
+                break
+    return found

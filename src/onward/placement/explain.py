@@ -1,0 +1,431 @@
+"""Every line of a proposal explained: why here, what next, why not, and what one more place
+would be worth.
+
+An officer can only decide about what she can question. In: a `Proposal`. Out: plain rows per
+case, per limit, per conditional pledge and per unused place. Costs come from the prices of the
+linear relaxation; what would place a case is counted exactly, with everybody else staying.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from onward.placement.inputs import Window
+from onward.placement.model import (
+    BARRIERS,
+    FloatArray,
+    deadline,
+    first_day,
+    outcome_parts,
+)
+from onward.placement.propose import Proposal
+
+Row = dict[str, Any]
+
+
+def _slack(proposal: Proposal) -> FloatArray:
+    model = proposal.compiled.model
+    opened = np.bincount(
+        model.pledge_row,
+        weights=proposal.pledges[model.pledge_of] * model.pledge_coef,
+        minlength=len(model.limit),
+    )
+    return np.asarray(model.limit - opened - model.usage(proposal.chosen))
+
+
+def _cell_price(proposal: Proposal, price: FloatArray, unit: int, slot: int) -> float:
+    model = proposal.compiled.model
+    key = int(model.klass[unit]) * model.slots + slot
+    e = slice(model.met_start[key], model.met_start[key + 1])
+    return float((price[model.met[e]] * model.met_share[e]).sum() * model.size[unit])
+
+
+def _points(value: float) -> float:
+    return round(float(value), 6) + 0.0
+
+
+def assignments(proposal: Proposal) -> list[Row]:
+    """One row per placed case: case, size, programme, window, country, departs (earliest day),
+    why (points of the outcome by part), next_best (programme, window, fewer_points,
+    cost_after_prices), kept (None without last week), limits (rows of the place that are full)."""
+    c, model = proposal.compiled, proposal.compiled.model
+    slack = _slack(proposal)
+    price = proposal.outcome_price
+    rows: list[Row] = []
+    for i, case in enumerate(c.tables.cases):
+        unit = int(c.unit_of_case[i])
+        column = int(proposal.chosen[unit])
+        if column < 0:
+            continue
+        slot = int(model.slot[column])
+        window = c.slots[slot]
+        day = first_day(case, window, c.tables.on)
+        best: Row | None = None
+        here = c.outcome[column] - (
+            _cell_price(proposal, price, unit, slot) if price is not None else 0
+        )
+        for j in range(model.start[unit], model.start[unit + 1]):
+            if j == column:
+                continue
+            s = int(model.slot[j])
+            there = c.outcome[j]
+            if price is not None:
+                there = there - _cell_price(proposal, price, unit, s)
+            cost = max(0.0, float(here - there))
+            if best is None or cost < best["_cost"] - 1e-12:
+                best = {
+                    "programme": c.slots[s].programme,
+                    "window": c.slots[s].window,
+                    "fewer_points": _points(c.outcome[column] - c.outcome[j]),
+                    "cost_after_prices": _points(cost) if price is not None else None,
+                    "_cost": cost,
+                }
+        if best is not None:
+            best.pop("_cost")
+        key = int(model.klass[unit]) * model.slots + slot
+        met = model.met[model.met_start[key] : model.met_start[key + 1]]
+        parts = outcome_parts(case, window, c.aims, c.score)
+        before = c.tables.previous.get(case.case)
+        rows.append(
+            {
+                "case": case.case,
+                "size": case.size,
+                "programme": window.programme,
+                "window": window.window,
+                "country": window.country,
+                "departs": day.isoformat() if day else None,
+                "locked": bool(c.must[unit]),
+                "kept": None
+                if not c.tables.previous
+                else before == (window.programme, window.window),
+                "why": {k: _points(v) for k, v in parts.items()},
+                "full_limits": [
+                    model.rows[r].name
+                    for r in met
+                    if slack[r] < 1 and model.rows[r].kind != "floor"
+                ],
+                "next_best": best,
+            }
+        )
+    return rows
+
+
+def unplaced(proposal: Proposal) -> list[Row]:
+    """One row per unplaced case: case, size, priority, code, reason, stopped_by (limits that
+    are full), change (the cheapest change that would place it, in words)."""
+    c, model = proposal.compiled, proposal.compiled.model
+    slack = _slack(proposal)
+    held = {x.case for x in c.tables.locks if not x.programme}
+    rows: list[Row] = []
+    for i, case in enumerate(c.tables.cases):
+        unit = int(c.unit_of_case[i])
+        if proposal.chosen[unit] >= 0:
+            continue
+        row: Row = {"case": case.case, "size": case.size, "priority": case.priority}
+        columns = range(model.start[unit], model.start[unit + 1])
+        if case.case in held:
+            row |= {"code": "held back", "reason": "held back by a lock", "stopped_by": [],
+                    "change": "release the lock"}  # fmt: skip
+        elif proposal.state == "infeasible":
+            row |= {"code": "infeasible", "reason": "no proposal: locks or floors clash",
+                    "stopped_by": [], "change": "; ".join(proposal.conflict)}  # fmt: skip
+        elif len(columns) == 0:
+            row |= _no_option(proposal, i, unit)
+        else:
+            best: tuple[float, str, list[int], Window] | None = None
+            for j in columns:
+                s = int(model.slot[j])
+                key = int(model.klass[unit]) * model.slots + s
+                e = slice(model.met_start[key], model.met_start[key + 1])
+                need = model.met_share[e] * model.size[unit] - slack[model.met[e]]
+                short = [
+                    (float(n), int(r))
+                    for n, r, share in zip(need, model.met[e], model.met_share[e], strict=True)
+                    if share > 0 and n > 1e-6
+                ]
+                total = sum(n for n, _ in short)
+                text = " and ".join(
+                    f"{int(np.ceil(n - 1e-9))} more {'place' if round(n) == 1 else 'places'} in "
+                    f"{_row_words(proposal, r)}"
+                    for n, r in short
+                )
+                if best is None or (total, c.slots[s].name) < (best[0], best[3].name):
+                    best = (total, text, [r for _, r in short], c.slots[s])
+            assert best is not None
+            if best[2]:
+                names = [_row_words(proposal, r) for r in best[2]]
+                row |= {
+                    "code": "full",
+                    "reason": f"every possible window is full; nearest: {', '.join(names)}",
+                    "stopped_by": [model.rows[r].name for r in best[2]],
+                    "change": best[1],
+                }
+            else:
+                row |= {
+                    "code": "not proposed",
+                    "reason": f"there is room in {best[3].name}, but the aims settle otherwise "
+                    "(see the gap of the stages)",
+                    "stopped_by": [],
+                    "change": f"lock it to {best[3].name}",
+                }
+        rows.append(row)
+    return rows
+
+
+def _row_words(proposal: Proposal, r: int) -> str:
+    info = proposal.compiled.model.rows[r]
+    if info.kind == "places":
+        return info.name
+    return f"{info.kind} {info.name}"
+
+
+def _no_option(proposal: Proposal, i: int, unit: int) -> Row:
+    """Why a case can go nowhere, and the step that comes nearest to changing it."""
+    c = proposal.compiled
+    case = c.tables.cases[i]
+    mates = c.members[unit]
+    counts: dict[str, list[int]] = {}
+    for s in range(len(c.slots)):
+        code = c.barriers.get((i, s))
+        if code is not None:
+            counts.setdefault(code, []).append(s)
+    if not counts or len(c.slots) > sum(len(v) for v in counts.values()):
+        if len(mates) > 1:
+            return {
+                "code": "household",
+                "reason": "no window accepts all cases of this household together",
+                "stopped_by": [],
+                "change": "ask each adult of the household whether they agree to be apart",
+            }
+        return {"code": "none", "reason": "no window", "stopped_by": [], "change": ""}
+    order = list(BARRIERS)
+    nearest = max(counts, key=order.index)  # the test that is looked at last comes nearest
+    slots = counts[nearest]
+    where = sorted({c.slots[s].programme for s in slots})
+    reason = "; ".join(
+        f"{BARRIERS[code]} ({len({c.slots[s].programme for s in there})} programme"
+        f"{'s' if len({c.slots[s].programme for s in there}) > 1 else ''})"
+        for code, there in sorted(counts.items(), key=lambda x: order.index(x[0]))
+    )
+    change = {
+        "consent": "ask the people, in private, about another destination",
+        "safeguards": "see `onward check` for what would open the safeguard",
+        "refused": "none: a refusal stands until the people change it",
+        "forbidden": "review the ban on " + ", ".join(where),
+        "state": "have the pledge confirmed: " + ", ".join(where),
+        "nationality": "ask to accept this nationality: " + ", ".join(where),
+        "category": "ask to accept these categories: " + ", ".join(where),
+        "size": "ask to accept this size: " + ", ".join(where),
+        "need": "ask whether the need can be met: " + ", ".join(where),
+        "not scored": "score the case for a programme",
+    }.get(nearest, "")
+    if nearest == "deadline":
+        days = []
+        for s in slots:
+            first, last = first_day(case, c.slots[s], c.tables.on), deadline(case, c.slots[s])
+            if first and last:
+                days.append(((first - last).days, c.slots[s].name))
+        if days:
+            change = f"{min(days)[0]} days more, or faster processing, in {min(days)[1]}"
+    if nearest == "places":
+        short, name = min(
+            (sum(c.tables.cases[j].size for j in mates) - c.slots[s].persons, c.slots[s].name)
+            for s in slots
+        )
+        change = f"{short} more places in {name}"
+    return {"code": nearest, "reason": reason, "stopped_by": [], "change": change}
+
+
+def worth(proposal: Proposal) -> list[Row]:
+    """One row per programme window, cap, earmark and pledge condition: persons used and
+    allowed, worth of one more (protection-weighted persons, and outcome points with who is
+    placed held), and by how many places fewer or more that price holds (None: not computed)."""
+    c, model = proposal.compiled, proposal.compiled.model
+    if proposal.state == "infeasible":
+        return []
+    slack = _slack(proposal)
+    rows: list[Row] = []
+    for r, info in enumerate(model.rows):
+        if info.kind in ("pledge", "floor"):
+            continue
+        used = model.limit[r] - slack[r]
+        opened = -sum(
+            float(model.pledge_coef[e])
+            for e in range(len(model.pledge_of))
+            if model.pledge_row[e] == r and proposal.pledges[model.pledge_of[e]]
+        )
+        used += opened
+        rows.append(
+            {
+                "limit": info.name,
+                "kind": info.kind,
+                "programme": info.programme,
+                "window": info.window,
+                "counts": ("everybody but " if info.kind == "earmark" else "") + info.who,
+                "persons": int(round(used)),
+                "allowed": int(round(model.limit[r] + opened)),
+                "worth_of_one_more": None
+                if proposal.price is None
+                else _points(proposal.price[r]),
+                "outcome_of_one_more": None
+                if proposal.outcome_price is None
+                else _points(proposal.outcome_price[r]),
+                "holds_for_fewer": _range(proposal.fewer, r),
+                "holds_for_more": _range(proposal.more, r),
+            }
+        )
+    return rows
+
+
+def _range(values: FloatArray | None, r: int) -> float | None:
+    if values is None or not np.isfinite(values[r]) or values[r] > 1e15:
+        return None
+    return _points(values[r])
+
+
+def pledges(proposal: Proposal) -> list[Row]:
+    """One row per conditional pledge: condition, persons that count, met or not, and its price:
+    protection-weighted persons placed with the condition met less without it (exact sizes
+    only; None where the solver was not asked)."""
+    from onward.placement.program import Program
+    from onward.placement.propose import EXACT_UNITS, stage_values
+
+    c, model = proposal.compiled, proposal.compiled.model
+    if proposal.state == "infeasible" or not c.pledges:
+        return []
+    use = model.usage(proposal.chosen)
+    program = None
+    if model.units <= 5 * EXACT_UNITS:
+        program = Program(model, grouped=False)
+        program.must_place(np.flatnonzero(c.must))
+        value = stage_values(c, "protection", program.unit, np.arange(model.columns))
+    rows: list[Row] = []
+    for k, pledge in enumerate(c.pledges):
+        row = next(
+            r
+            for r, i in enumerate(model.rows)
+            if i.kind == "pledge" and i.name == pledge.pledge
+        )
+        price = None
+        if program is not None:
+            at = np.array([program.m + k])
+            program.set_range(at, 1.0, 1.0)
+            met = program.relax(value)
+            program.set_range(at, 0.0, 0.0)
+            unmet = program.relax(value)
+            program.set_range(at, 0.0, 1.0)
+            if met is not None and unmet is not None:
+                price = _points(met.value - unmet.value)
+        rows.append(
+            {
+                "pledge": pledge.pledge,
+                "if_programme": pledge.if_programme,
+                "takes_persons": pledge.if_persons,
+                "of": pledge.who.words(),
+                "persons_now": int(round(-use[row])),
+                "opens": f"{pledge.opens_persons} places in {pledge.opens_programme}"
+                + (f", {pledge.opens_window}" if pledge.opens_window else ""),
+                "met": bool(proposal.pledges[k]),
+                "price": price,
+            }
+        )
+    return rows
+
+
+def unused(proposal: Proposal) -> list[Row]:
+    """One row per window with free places: free persons and the cause: pledge state, nobody
+    left who may go there, cases too large for what is left, a sub-quota, or the aims."""
+    c, model = proposal.compiled, proposal.compiled.model
+    slack = _slack(proposal)
+    waiting: dict[int, list[int]] = {}
+    for u in np.flatnonzero(proposal.chosen < 0):
+        for j in range(model.start[u], model.start[u + 1]):
+            waiting.setdefault(int(model.slot[j]), []).append(int(u))
+    rows: list[Row] = []
+    for s, window in enumerate(c.slots):
+        free = int(round(slack[s]))
+        if window.state not in c.aims.states_that_count:
+            rows.append({"programme": window.programme, "window": window.window,
+                         "free": window.persons, "cause": f"pledge is {window.state}"})  # fmt: skip
+            continue
+        if free <= 0:
+            continue
+        who = waiting.get(s, [])
+        if not who:
+            late = any(
+                c.barriers.get((i, s)) == "deadline" and proposal.chosen[c.unit_of_case[i]] < 0
+                for i in range(len(c.tables.cases))
+            )
+            cause = (
+                "processing ends after the deadline" if late else "nobody left who may go there"
+            )
+        elif all(model.size[u] > free for u in who):
+            cause = "cases too large for what is left"
+        else:
+            cause = "a sub-quota is full"
+            for u in who:
+                key = int(model.klass[u]) * model.slots + s
+                e = slice(model.met_start[key], model.met_start[key + 1])
+                if np.all(model.met_share[e] * model.size[u] <= slack[model.met[e]] + 1e-6):
+                    cause = "the aims place others first"
+                    break
+        rows.append(
+            {
+                "programme": window.programme,
+                "window": window.window,
+                "free": free,
+                "cause": cause,
+            }
+        )
+    return rows
+
+
+def links(proposal: Proposal) -> list[Row]:
+    """One row per linked group: cases, how it stands (together, same country, apart, partly
+    placed, nobody placed) and why not together."""
+    c, model = proposal.compiled, proposal.compiled.model
+    rows: list[Row] = []
+    for g in range(len(model.group_start) - 1):
+        units = model.group_member[model.group_start[g] : model.group_start[g + 1]]
+        columns = proposal.chosen[units]
+        placed = columns[columns >= 0]
+        slots = {int(s) for s in model.slot[placed]}
+        countries = {int(model.slot_country[s]) for s in slots}
+        common = set.intersection(
+            *(set(model.slot[model.start[u] : model.start[u + 1]].tolist()) for u in units)
+        )
+        if not len(placed):
+            state = "nobody placed"
+        elif len(placed) < len(units):
+            state = "partly placed"
+        elif len(slots) == 1:
+            state = "together"
+        elif len(countries) == 1:
+            state = "same country"
+        else:
+            state = "apart"
+        why = ""
+        if state not in ("together", "nobody placed"):
+            size = int(model.size[units].sum())
+            if not common:
+                why = "no window is possible for all of them"
+            elif all(model.limit[s] < size for s in common):
+                why = f"no common window has {size} places"
+            else:
+                why = "places for all of them would cost persons that come first"
+        rows.append(
+            {
+                "cases": [c.tables.cases[i].case for u in units for i in c.members[u]],
+                "state": state,
+                "why": why,
+            }
+        )
+    return rows
+
+
+def with_places(window: Window, add: int) -> Window:
+    """The same window with more (or fewer) places, never below none."""
+    return replace(window, persons=max(0, window.persons + add))

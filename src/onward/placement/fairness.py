@@ -1,0 +1,133 @@
+"""Who is placed, group by group, beside what chance alone would have done.
+
+An optimum can quietly pass over a group; this table makes it visible. In: a `Proposal` and a
+seed. Out: one row per group: persons, share placed, days and windows waited, and the same
+share when cases are taken in random order, each to the first best place that fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from onward.placement.aims import lone_older
+from onward.placement.inputs import Case
+from onward.placement.model import Compiled, FloatArray, IntArray, first_day
+from onward.placement.propose import Proposal
+
+AGE_BANDS = ((0, 17), (18, 59), (60, 200))
+DRAWS = 20
+
+
+def _age_band(case: Case) -> str:
+    if case.age is None:
+        return ""
+    low, high = next(b for b in AGE_BANDS if b[0] <= case.age <= b[1])
+    return f"{low}+" if high == 200 else f"{low}-{high}"
+
+
+def _size_band(case: Case) -> str:
+    return str(case.size) if case.size < 4 else ("4-6" if case.size < 7 else "7+")
+
+
+def _yes(value: bool | None) -> str:
+    return "" if value is None else ("yes" if value else "no")
+
+
+GROUPINGS: dict[str, Callable[[Case, bool], tuple[str, ...]]] = {
+    "all": lambda c, linked: ("all",),
+    "priority": lambda c, linked: (c.priority,),
+    "category": lambda c, linked: c.categories,
+    "nationality": lambda c, linked: (c.nationality,),
+    "sex": lambda c, linked: (c.sex,),
+    "age": lambda c, linked: (_age_band(c),),
+    "size": lambda c, linked: (_size_band(c),),
+    "need": lambda c, linked: c.needs or ("none",),
+    "lone older person": lambda c, linked: (
+        "" if c.age is None and c.size == 1 else _yes(lone_older(c)),
+    ),
+    "single parent": lambda c, linked: (_yes(c.single_parent),),
+    "linked": lambda c, linked: (_yes(linked),),
+}
+
+
+def random_order(compiled: Compiled, seed: int, draws: int = DRAWS) -> FloatArray:
+    """Share of draws in which each unit is placed when cases come in random order."""
+    model = compiled.model
+    placed = np.zeros(model.units)
+    shares = model.met_share
+    preferred: list[IntArray] = []
+    for u in range(model.units):
+        columns = np.arange(model.start[u], model.start[u + 1])
+        preferred.append(columns[np.argsort(-compiled.outcome[columns], kind="stable")])
+    for draw in range(draws):
+        slack = model.limit.copy()
+        slack[[r for r, i in enumerate(model.rows) if i.kind in ("pledge", "floor")]] = np.inf
+        order = np.random.default_rng([seed, draw]).permutation(model.units)
+        locked = compiled.must[order]
+        for u in np.concatenate([order[locked], order[~locked]]):
+            size, base = model.size[u], int(model.klass[u]) * model.slots
+            for j in preferred[u]:
+                key = base + int(model.slot[j])
+                a, b = model.met_start[key], model.met_start[key + 1]
+                rows = model.met[a:b]
+                need = shares[a:b] * size
+                if (need <= slack[rows]).all():
+                    slack[rows] -= need
+                    placed[u] += 1
+                    break
+    return placed / draws
+
+
+def fairness(proposal: Proposal, draws: int | None = None) -> list[dict[str, Any]]:
+    """Rows: grouping, group, cases, persons, placed_persons, share, share_random_order,
+    mean_wait_days and mean_window (0 is the first) of those placed; None where not known."""
+    c, model = proposal.compiled, proposal.compiled.model
+    if draws is None:
+        draws = DRAWS if model.units <= 2_000 else 3
+    chance = random_order(c, proposal.seed, draws)
+    later = {float(o): float(i) for i, o in enumerate(sorted(set(model.slot_order.tolist())))}
+    table: dict[tuple[str, str], list[tuple[int, bool, float, float | None, float | None]]] = {}
+    for i, case in enumerate(c.tables.cases):
+        unit = int(c.unit_of_case[i])
+        column = int(proposal.chosen[unit])
+        wait: float | None = None
+        window: float | None = None
+        if column >= 0:
+            slot = int(model.slot[column])
+            window = later[float(model.slot_order[slot])]
+            day = first_day(case, c.slots[slot], c.tables.on)
+            since = case.registered_on or case.ready_on or c.tables.on
+            wait = float((day - since).days) if day and since else None
+        line = (case.size, column >= 0, float(chance[unit]), wait, window)
+        for grouping, of in GROUPINGS.items():
+            for group in of(case, bool(c.linked[unit])):
+                if group:
+                    table.setdefault((grouping, group), []).append(line)
+    rows = []
+    for grouping in GROUPINGS:
+        groups = sorted(g for k, g in table if k == grouping)
+        if grouping != "all" and groups in ([], ["none"], ["no"]):
+            continue
+        for group in groups:
+            lines = table[grouping, group]
+            persons = sum(x[0] for x in lines)
+            got = sum(x[0] for x in lines if x[1])
+            waits = [x[3] for x in lines if x[3] is not None]
+            orders = [x[4] for x in lines if x[4] is not None]
+            rows.append(
+                {
+                    "grouping": grouping,
+                    "group": group,
+                    "cases": len(lines),
+                    "persons": persons,
+                    "placed_persons": got,
+                    "share": round(got / persons, 4),
+                    "share_random_order": round(sum(x[0] * x[2] for x in lines) / persons, 4),
+                    "mean_wait_days": round(float(np.mean(waits)), 1) if waits else None,
+                    "mean_window": round(float(np.mean(orders)), 2) if orders else None,
+                }
+            )
+    return rows

@@ -1,0 +1,520 @@
+"""The inner loops of pricing, compiled: what every unit would choose at given prices.
+
+Pricing a million cases is one independent look per case at its own choices, which is why the
+large problems are solved by prices and why this part could be a map over cases on a cluster.
+In: arrays of a `Model` and the price per person of each class in each slot. Out: best choice,
+its value, the lead over the second best, and the persons that these choices bring to each cell.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+BLOCKS = 64
+
+
+@njit(parallel=True, cache=True, fastmath=False)  # type: ignore[untyped-decorator]
+def best_choices(start, slot, value, size, klass, price, must, best, first, second):  # type: ignore[no-untyped-def]
+    """For each unit the best column (-1: stay unplaced) and the two best values at `price`.
+
+    start (n+1,) slot (m,) value (m,) size (n,) klass (n,) price (classes, slots) must (n,)
+    best (n,) int64, first (n,), second (n,) are filled. Second is -inf when there is none."""
+    n = len(size)
+    for block in prange(BLOCKS):
+        for u in range(n * block // BLOCKS, n * (block + 1) // BLOCKS):
+            top, next_top, at = 0.0, -np.inf, -1
+            if must[u]:
+                top = -np.inf
+            persons = size[u]
+            row = price[klass[u]]
+            for j in range(start[u], start[u + 1]):
+                worth = value[j] - persons * row[slot[j]]
+                if worth > top:
+                    next_top, top, at = top, worth, j
+                elif worth > next_top:
+                    next_top = worth
+            best[u] = at
+            first[u] = top
+            second[u] = next_top
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def demand(slot, size, klass, best, cells):  # type: ignore[no-untyped-def]
+    """Persons by (class, slot) when every unit takes `best`; cells (classes, slots) is filled."""
+    cells[:] = 0.0
+    for u in range(len(best)):
+        if best[u] >= 0:
+            cells[klass[u], slot[best[u]]] += size[u]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def best_bundles(
+    bundle_group,
+    bundle_start,
+    bundle_column,
+    bundle_unit,
+    bonus,
+    slot,
+    value,
+    size,
+    klass,
+    price,
+    at,
+    worth,
+):  # type: ignore[no-untyped-def]
+    """For each group the best bundle (all members in one slot): its index and value."""
+    at[:] = -1
+    worth[:] = -np.inf
+    for b in range(len(bundle_group)):
+        total = bonus[b]
+        for e in range(bundle_start[b], bundle_start[b + 1]):
+            u, j = bundle_unit[e], bundle_column[e]
+            total += value[j] - size[u] * price[klass[u], slot[j]]
+        g = bundle_group[b]
+        if total > worth[g]:
+            worth[g] = total
+            at[g] = b
+
+
+@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def count_near(start, slot, value, size, klass, price, first, lead, near):  # type: ignore[no-untyped-def]
+    """How many columns of each unit lie within lead[u] of its best value."""
+    n = len(size)
+    for block in prange(BLOCKS):
+        for u in range(n * block // BLOCKS, n * (block + 1) // BLOCKS):
+            count = 0
+            if lead[u] >= 0:
+                row = price[klass[u]]
+                least = first[u] - lead[u]
+                for j in range(start[u], start[u + 1]):
+                    if value[j] - size[u] * row[slot[j]] >= least:
+                        count += 1
+            near[u] = count
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def list_near(start, slot, value, size, klass, price, first, lead, out):  # type: ignore[no-untyped-def]
+    """The columns `count_near` counted, in order."""
+    k = 0
+    for u in range(len(size)):
+        if lead[u] >= 0:
+            row = price[klass[u]]
+            least = first[u] - lead[u]
+            for j in range(start[u], start[u + 1]):
+                if value[j] - size[u] * row[slot[j]] >= least:
+                    out[k] = j
+                    k += 1
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def common_slots(
+    group_start, group_member, start, slot, count_only, group_of, first_of, columns, units
+):  # type: ignore[no-untyped-def]
+    """Every (group, slot) all members can take: fills group, offsets, columns and units."""
+    b, e = 0, 0
+    for g in range(len(group_start) - 1):
+        u0 = group_member[group_start[g]]
+        k = group_start[g + 1] - group_start[g]
+        for j0 in range(start[u0], start[u0 + 1]):
+            found = 1
+            for q in range(1, k):
+                u = group_member[group_start[g] + q]
+                lo, hi = start[u], start[u + 1]
+                while lo < hi:
+                    mid = (lo + hi) // 2
+                    if slot[mid] < slot[j0]:
+                        lo = mid + 1
+                    else:
+                        hi = mid
+                if lo < start[u + 1] and slot[lo] == slot[j0]:
+                    found += 1
+                    if not count_only:
+                        columns[e + q] = lo
+                        units[e + q] = u
+                else:
+                    break
+            if found == k:
+                if not count_only:
+                    columns[e] = j0
+                    units[e] = u0
+                    group_of[b] = g
+                    first_of[b] = e
+                b += 1
+                e += k
+    return b, e
+
+
+@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+def soft_choices(start, slot, value, size, klass, price, must, skip, softness, cells):  # type: ignore[no-untyped-def]
+    """The smoothed bound: each unit spreads over choices by exp(worth / (softness * persons)).
+
+    cells (BLOCKS, classes, slots) is filled with the persons brought to each cell; units marked
+    in skip are left out. Returns the smoothed value of all units."""
+    n = len(size)
+    totals = np.zeros(BLOCKS)
+    for block in prange(BLOCKS):
+        mine = cells[block]
+        mine[:] = 0.0
+        total = 0.0
+        for u in range(n * block // BLOCKS, n * (block + 1) // BLOCKS):
+            if skip[u]:
+                continue
+            top = -np.inf if must[u] else 0.0
+            persons = size[u]
+            row = price[klass[u]]
+            for j in range(start[u], start[u + 1]):
+                worth = value[j] - persons * row[slot[j]]
+                if worth > top:
+                    top = worth
+            scale = softness * persons
+            least = top - 12.0 * scale
+            mass = 0.0
+            if not must[u] and least < 0.0:
+                mass = np.exp(-top / scale)
+            for j in range(start[u], start[u + 1]):
+                worth = value[j] - persons * row[slot[j]]
+                if worth > least:
+                    mass += np.exp((worth - top) / scale)
+            for j in range(start[u], start[u + 1]):
+                worth = value[j] - persons * row[slot[j]]
+                if worth > least:
+                    mine[klass[u], slot[j]] += persons * np.exp((worth - top) / scale) / mass
+            if mass > 0.0:
+                total += top + scale * np.log(mass)
+        totals[block] = total
+    return totals.sum()
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def soft_groups(
+    group_start,
+    group_member,
+    bundle_group,
+    bundle_start,
+    bundle_column,
+    bundle_unit,
+    bonus,
+    start,
+    slot,
+    value,
+    size,
+    klass,
+    price,
+    must,
+    softness,
+):  # type: ignore[no-untyped-def]
+    """The smoothed bound of linked groups: soft over together in a slot or each on its own.
+
+    Returns the value and the persons brought to each (class, slot)."""
+    cells = np.zeros(price.shape)
+    total = 0.0
+    b = 0
+    for g in range(len(group_start) - 1):
+        members = group_member[group_start[g] : group_start[g + 1]]
+        apart = 0.0
+        persons = 0.0
+        for u in members:
+            top = -np.inf if must[u] else 0.0
+            for j in range(start[u], start[u + 1]):
+                worth = value[j] - size[u] * price[klass[u], slot[j]]
+                if worth > top:
+                    top = worth
+            apart += top
+            persons += size[u]
+        scale = softness * persons
+        first = b
+        best = apart
+        while b < len(bundle_group) and bundle_group[b] == g:
+            worth = bonus[b]
+            for e in range(bundle_start[b], bundle_start[b + 1]):
+                u, j = bundle_unit[e], bundle_column[e]
+                worth += value[j] - size[u] * price[klass[u], slot[j]]
+            if worth > best:
+                best = worth
+            b += 1
+        mass = np.exp((apart - best) / scale)
+        for q in range(first, b):
+            worth = bonus[q]
+            for e in range(bundle_start[q], bundle_start[q + 1]):
+                u, j = bundle_unit[e], bundle_column[e]
+                worth += value[j] - size[u] * price[klass[u], slot[j]]
+            mass += np.exp((worth - best) / scale)
+        for q in range(first, b):
+            worth = bonus[q]
+            for e in range(bundle_start[q], bundle_start[q + 1]):
+                u, j = bundle_unit[e], bundle_column[e]
+                worth += value[j] - size[u] * price[klass[u], slot[j]]
+            share = np.exp((worth - best) / scale) / mass
+            if share > 1e-6:
+                for e in range(bundle_start[q], bundle_start[q + 1]):
+                    u, j = bundle_unit[e], bundle_column[e]
+                    cells[klass[u], slot[j]] += share * size[u]
+        alone = np.exp((apart - best) / scale) / mass
+        total += best + scale * np.log(mass) + 0.0
+        if alone > 1e-6:
+            for u in members:
+                top = -np.inf if must[u] else 0.0
+                for j in range(start[u], start[u + 1]):
+                    worth = value[j] - size[u] * price[klass[u], slot[j]]
+                    if worth > top:
+                        top = worth
+                own = softness * size[u]
+                sum_ = 0.0 if must[u] else np.exp(-top / own)
+                for j in range(start[u], start[u + 1]):
+                    worth = value[j] - size[u] * price[klass[u], slot[j]]
+                    sum_ += np.exp((worth - top) / own)
+                for j in range(start[u], start[u + 1]):
+                    worth = value[j] - size[u] * price[klass[u], slot[j]]
+                    cells[klass[u], slot[j]] += (
+                        alone * size[u] * np.exp((worth - top) / own) / sum_
+                    )
+    return total, cells
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _fits(u, new, old, slot, size, klass, slots, met_start, met, met_share, slack):  # type: ignore[no-untyped-def]
+    """Whether unit u may change from column old to column new (-1: unplaced) in every row."""
+    for step in range(2):
+        j = new if step == 0 else old
+        if j < 0:
+            continue
+        key = klass[u] * slots + slot[j]
+        for e in range(met_start[key], met_start[key + 1]):
+            change = met_share[e] * size[u]
+            if step == 1:
+                change = -change
+            other = old if step == 0 else new
+            if other >= 0:
+                k2 = klass[u] * slots + slot[other]
+                for f in range(met_start[k2], met_start[k2 + 1]):
+                    if met[f] == met[e]:
+                        if step == 0:
+                            change -= met_share[f] * size[u]
+                        else:
+                            change += met_share[f] * size[u]
+            if change > 1e-9 and change > slack[met[e]] + 1e-6:
+                return False
+    return True
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _move(u, new, chosen, slot, size, klass, slots, met_start, met, met_share, slack):  # type: ignore[no-untyped-def]
+    old = chosen[u]
+    if old >= 0:
+        key = klass[u] * slots + slot[old]
+        for e in range(met_start[key], met_start[key + 1]):
+            slack[met[e]] += met_share[e] * size[u]
+    if new >= 0:
+        key = klass[u] * slots + slot[new]
+        for e in range(met_start[key], met_start[key + 1]):
+            slack[met[e]] -= met_share[e] * size[u]
+    chosen[u] = new
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def refill(
+    start,
+    slot,
+    value,
+    size,
+    klass,
+    cell,
+    must,
+    frozen,
+    met_start,
+    met,
+    met_share,
+    slack,
+    near_start,
+    near_column,
+    near_unit,
+    chosen,
+    alpha,
+    order,
+):  # type: ignore[no-untyped-def]
+    """Refill one slot after another, each exactly; returns how many units moved.
+
+    For one slot, all marginal cases in it and all that could come are weighed at once by a
+    knapsack over its free places; places left anywhere else count `alpha` times their price.
+    Row s of the problem holds the places of slot s. near_start (slots+1,), near_column and
+    near_unit list the marginal columns by slot. chosen (n,) and slack (r,) change in place, and
+    every single move is checked against every row."""
+    slots = cell.shape[1]
+    most, longest = 140, 300
+    moves = 0
+    table = np.empty(longest + 1)
+    take = np.empty((most, longest + 1), np.bool_)
+    for s in order:
+        lo, hi = near_start[s], near_start[s + 1]
+        gains = np.empty(hi - lo)
+        outs = np.full(hi - lo, -1)
+        keep = np.zeros(hi - lo, np.bool_)
+        for e in range(lo, hi):
+            u, j = near_unit[e], near_column[e]
+            if frozen[u]:
+                continue
+            now = chosen[u]
+            persons = size[u]
+            if now == j:
+                stay = -np.inf
+                out = -2
+                if not must[u] and _fits(
+                    u, -1, j, slot, size, klass, slots, met_start, met, met_share, slack
+                ):
+                    stay, out = 0.0, -1
+                for q in range(start[u], start[u + 1]):
+                    if q != j:
+                        w = value[q] - alpha * persons * cell[klass[u], slot[q]]
+                        if w > stay and _fits(
+                            u, q, j, slot, size, klass, slots, met_start, met, met_share, slack
+                        ):
+                            stay, out = w, q
+                if out == -2:
+                    continue
+                outs[e - lo] = out
+            else:
+                # whoever has to be placed and is not yet comes before everybody else
+                stay = -1e4 * persons if must[u] else 0.0
+                if now >= 0:
+                    stay = value[now] - alpha * persons * cell[klass[u], slot[now]]
+                # room is asked of every row but the places of this slot
+                spare = slack[s]
+                slack[s] = 1e18
+                room = _fits(
+                    u, j, now, slot, size, klass, slots, met_start, met, met_share, slack
+                )
+                slack[s] = spare
+                if not room:
+                    continue
+            gains[e - lo] = value[j] - alpha * persons * cell[klass[u], s] - stay
+            keep[e - lo] = True
+        index = np.flatnonzero(keep)
+        if len(index) == 0:
+            continue
+        per = np.empty(len(index))
+        for i in range(len(index)):
+            e = lo + index[i]
+            per[i] = abs(gains[index[i]]) / size[near_unit[e]]
+            # whoever would gain by coming is looked at before those at the margin
+            if gains[index[i]] > 0 and chosen[near_unit[e]] != near_column[e]:
+                per[i] = -per[i]
+        index = index[np.argsort(per, kind="mergesort")]
+        room_for = int(slack[s] + 1e-6)
+        if room_for > longest or room_for < 0:
+            continue
+        count = 0
+        picked = np.empty(most, np.int64)
+        for i in index:
+            if count == most:
+                break
+            e = lo + i
+            if chosen[near_unit[e]] == near_column[e]:
+                if room_for + size[near_unit[e]] > longest:
+                    continue
+                room_for += size[near_unit[e]]
+            picked[count] = e
+            count += 1
+        table[: room_for + 1] = 0.0
+        for i in range(count):
+            persons = size[near_unit[picked[i]]]
+            g = gains[picked[i] - lo]
+            for c in range(room_for, -1, -1):
+                take[i, c] = False
+                if c >= persons and table[c - persons] + g > table[c] + 1e-12:
+                    table[c] = table[c - persons] + g
+                    take[i, c] = True
+        c = room_for
+        inside = np.zeros(count, np.bool_)
+        for i in range(count - 1, -1, -1):
+            if take[i, c]:
+                inside[i] = True
+                c -= size[near_unit[picked[i]]]
+        for i in range(count):
+            u, j = near_unit[picked[i]], near_column[picked[i]]
+            if chosen[u] == j and not inside[i]:
+                out = outs[picked[i] - lo]
+                if not _fits(
+                    u, out, j, slot, size, klass, slots, met_start, met, met_share, slack
+                ):
+                    if must[u] or not _fits(
+                        u, -1, j, slot, size, klass, slots, met_start, met, met_share, slack
+                    ):
+                        continue
+                    out = -1
+                _move(
+                    u, out, chosen, slot, size, klass, slots, met_start, met, met_share, slack
+                )
+                moves += 1
+        for i in range(count):
+            u, j = near_unit[picked[i]], near_column[picked[i]]
+            if chosen[u] != j and inside[i]:
+                if _fits(
+                    u, j, chosen[u], slot, size, klass, slots, met_start, met, met_share, slack
+                ):
+                    _move(
+                        u, j, chosen, slot, size, klass, slots, met_start, met, met_share, slack
+                    )
+                    moves += 1
+    return moves
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def settle(units, columns, slot, size, klass, slots, met_start, met, met_share, slack, chosen):  # type: ignore[no-untyped-def]
+    """Give units their column in turn where it fits; returns how many did not."""
+    left = 0
+    for i in range(len(units)):
+        u, j = units[i], columns[i]
+        if _fits(u, j, chosen[u], slot, size, klass, slots, met_start, met, met_share, slack):
+            _move(u, j, chosen, slot, size, klass, slots, met_start, met, met_share, slack)
+        else:
+            left += 1
+    return left
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def spread_choices(start, slot, value, size, klass, price, must, softness, owed, chosen):  # type: ignore[no-untyped-def]
+    """One choice per unit, so that slots receive what the smoothed choices bring them.
+
+    Where choices are as good as equal, all taking the first would overfill it. Units are taken
+    in turn; each adds its smoothed shares to what every slot is owed (slots + 1: the last is
+    staying unplaced) and takes the near choice that is owed most."""
+    slots = len(owed) - 1
+    for u in range(len(size)):
+        top = -np.inf if must[u] else 0.0
+        persons = size[u]
+        row = price[klass[u]]
+        for j in range(start[u], start[u + 1]):
+            worth = value[j] - persons * row[slot[j]]
+            if worth > top:
+                top = worth
+        scale = softness * persons
+        least = top - 7.0 * scale
+        mass = 0.0
+        if not must[u] and least < 0.0:
+            mass = np.exp(-top / scale)
+        alone = mass
+        near = 0
+        for j in range(start[u], start[u + 1]):
+            worth = value[j] - persons * row[slot[j]]
+            if worth > least:
+                mass += np.exp((worth - top) / scale)
+                near += 1
+        most = -np.inf
+        at = -1
+        if alone > 0.0:
+            owed[slots] += persons * alone / mass
+            most = owed[slots]
+        for j in range(start[u], start[u + 1]):
+            worth = value[j] - persons * row[slot[j]]
+            if worth > least:
+                s = slot[j]
+                owed[s] += persons * np.exp((worth - top) / scale) / mass
+                if owed[s] > most:
+                    most = owed[s]
+                    at = j
+        chosen[u] = at
+        if at >= 0:
+            owed[slot[at]] -= persons
+        elif most > -np.inf:
+            owed[slots] -= persons

@@ -1,0 +1,210 @@
+"""The aims in order on large problems, every stage with a bound that is a proof.
+
+First who: emergencies and protection-weighted persons, ties among cases by the draw, linked
+cases drawing one ticket together. Then where, with who held: togetherness before outcome before
+last week's place. In: a `Model` and what each stage counts per column. Out: the choice, values
+and bounds. A stage solved together with the next says so in its note.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from onward.placement.core import Pricing, bundles_of, solve_core
+from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
+from onward.placement.program import Clock
+
+
+@dataclass
+class LargeAnswer:
+    """chosen (units,), stages as (name, value, bound, note), prices of the rows."""
+
+    chosen: IntArray
+    stages: list[tuple[str, float, float, str]]
+    price: FloatArray
+    outcome_price: FloatArray | None
+
+
+def together_value(
+    model: Model, chosen: IntArray, same_window: float, same_country: float
+) -> tuple[float, float]:
+    """Togetherness of a choice, and the most the placed members of each group could reach."""
+    member = model.group_member
+    if not len(member):
+        return 0.0, 0.0
+    group = np.repeat(np.arange(len(model.group_start) - 1), np.diff(model.group_start))
+    placed = chosen[member] >= 0
+    group, member = group[placed], member[placed]
+    slot = model.slot[chosen[member]].astype(np.int64)
+    count = len(member)
+    slots = len(np.unique(group * model.slots + slot))
+    countries = len(np.unique(group * model.slots + model.slot_country[slot]))
+    groups = len(np.unique(group))
+    value = same_window * (count - slots) + same_country * (count - countries)
+    return value, (same_window + same_country) * (count - groups)
+
+
+def solve_large(
+    model: Model,
+    *,
+    emergencies: AnyArray | None,
+    protection: AnyArray,
+    ticket: FloatArray,
+    outcome: AnyArray | None,
+    kept: AnyArray | None,
+    same_window: float,
+    same_country: float,
+    may_lose: float,
+    must: BoolArray,
+    gap: float,
+    seconds: float,
+    seed: int,
+) -> LargeAnswer:
+    """See the module. protection, emergencies, outcome, kept: (m,); ticket: (n,) 0 to below 2."""
+    clock = Clock(seconds)
+    stages: list[tuple[str, float, float, str]] = []
+    lengths = np.diff(model.start)
+    value = np.asarray(protection, np.float64).copy()
+    heavy = 0.0
+    if emergencies is not None and np.any(emergencies):
+        per_person = float(np.max(value, initial=1.0))
+        heavy = 10.0 * max(1.0, per_person / max(1.0, float(model.size.max())))
+        value += heavy * np.asarray(emergencies)
+    # ties among equal cases: too small to buy a person anywhere, large enough to decide a tie
+    draw = ticket.copy()
+    if len(model.group_member):
+        first = model.group_member[model.group_start[:-1]]
+        draw[model.group_member] = np.repeat(ticket[first] + 1.0, np.diff(model.group_start))
+    tiny = 2e-4
+    value += np.repeat(tiny * draw * model.size, lengths)
+    who = solve_core(
+        model, value, must=must if must.any() else None, gap=gap * 0.6,
+        seconds=clock.left() * 0.5, seed=seed,
+    )  # fmt: skip
+    placed = who.chosen >= 0
+    column = who.chosen[placed]
+    free = np.zeros(model.units, bool)
+
+    def proven(values: AnyArray, price: FloatArray, must_: BoolArray) -> float:
+        return Pricing(model, values, None, must_)(price)[0]
+
+    if emergencies is not None and np.any(emergencies):
+        best = np.zeros(model.units)
+        some = np.flatnonzero(lengths > 0)
+        best[some] = np.maximum.reduceat(np.asarray(emergencies), model.start[some])
+        stages.append(("emergencies", float(np.asarray(emergencies)[column].sum()),
+                       float(best.sum()), "bound: every emergency in its first window"))  # fmt: skip
+    got = float(np.asarray(protection, np.float64)[column].sum())
+    plain = np.asarray(protection)
+    bound = min(
+        proven(plain, who.price, free),
+        who.bound - (heavy * stages[0][1] if stages else 0.0) if not stages else np.inf,
+    )
+    stages.append(("protection", got, bound, ""))
+    stages.append(
+        ("who", float((ticket * model.size)[placed].sum()), np.nan, "drawn within protection")
+    )
+    chosen = who.chosen
+    outcome_price = None
+    if outcome is not None:
+        # where, among the placed: everybody else has no choice left
+        weight = 0.0
+        bundles = None
+        points = np.asarray(outcome, np.float32)
+        held = np.flatnonzero(placed)
+        narrowed, back = _narrow(model, held, emergencies, chosen)
+        local = points[back]
+        if len(narrowed.group_start) > 1 and same_window + same_country > 0:
+            weight = 2.0 * float(local.max(initial=1.0))
+            bundles = bundles_of(narrowed, weight)
+        start = np.full(narrowed.units, -1)
+        position = np.full(model.columns, -1, np.int64)
+        position[back] = np.arange(len(back))
+        start = position[chosen[held]]
+        all_must = np.ones(narrowed.units, bool)
+        where = solve_core(
+            narrowed, local, bundles=bundles, must=all_must, gap=gap * 0.8,
+            seconds=clock.left() * (0.6 if kept is not None else 1.0), seed=seed, start=start,
+        )  # fmt: skip
+        best_local = where.chosen
+        outcome_price = where.price
+        # the bound of the outcome alone: any prices prove one
+        bound = Pricing(narrowed, local, None, all_must)(where.price)[0]
+        got = float(local[best_local].astype(float).sum())
+        kept_stage = None
+        if kept is not None:
+            stay = np.asarray(kept, np.float32)[back]
+            worth = 0.1 * float(np.median(local[local > 0])) if np.any(local > 0) else 0.1
+            for _ in range(2):
+                again = solve_core(
+                    narrowed, local + np.float32(worth) * stay, bundles=bundles, must=all_must,
+                    gap=gap * 0.8, seconds=clock.left() * 0.5, seed=seed, start=best_local,
+                    price=where.price,
+                )  # fmt: skip
+                now = float(local[again.chosen].astype(float).sum())
+                if now >= got * (1 - may_lose):
+                    best_local = again.chosen
+                    break
+                worth /= 4
+            some = np.flatnonzero(np.diff(narrowed.start) > 0)
+            most = np.maximum.reduceat(stay, narrowed.start[some]).sum() if len(some) else 0.0
+            kept_stage = ("keep", float(stay[best_local].sum()), float(most),
+                          "bound: everyone proposed before and placed now stays")  # fmt: skip
+        chosen = np.full(model.units, -1)
+        chosen[held] = back[best_local]
+        got = float(points[chosen[held]].astype(float).sum())
+        value_t, most_t = together_value(model, chosen, same_window, same_country)
+        stages.append(("together", value_t, most_t, "with who is placed held"))
+        stages.append(("outcome", got, bound, "with who is placed held"))
+        if kept_stage:
+            stages.append(kept_stage)
+    return LargeAnswer(chosen, stages, who.price, outcome_price)
+
+
+def _narrow(
+    model: Model, held: IntArray, emergencies: AnyArray | None, chosen: IntArray
+) -> tuple[Model, IntArray]:
+    """The problem of the held units alone; emergencies keep the window they have. Returns it
+    and the column of the whole problem behind each of its columns."""
+    lengths = np.diff(model.start)[held]
+    offset = np.concatenate([[0], np.cumsum(lengths)])
+    back = np.repeat(model.start[held] - offset[:-1], lengths) + np.arange(offset[-1])
+    unit = np.repeat(np.arange(len(held)), lengths)
+    if emergencies is not None and np.any(emergencies):
+        now = model.slot_order[model.slot[chosen[held]]][unit]
+        urgent = (np.asarray(emergencies)[chosen[held]] > 0)[unit]
+        keep = ~urgent | (model.slot_order[model.slot[back]] <= now + 1e-9)
+        back, unit = back[keep], unit[keep]
+    start = np.concatenate([[0], np.cumsum(np.bincount(unit, minlength=len(held)))])
+    position = np.full(model.units, -1, np.int64)
+    position[held] = np.arange(len(held))
+    members = position[model.group_member]
+    group = np.repeat(np.arange(len(model.group_start) - 1), np.diff(model.group_start))
+    there = members >= 0
+    sizes = np.bincount(group[there], minlength=len(model.group_start) - 1)
+    full = sizes >= 2
+    kept_members = members[there & full[group]]
+    group_start = np.concatenate([[0], np.cumsum(sizes[full])]).astype(np.int64)
+    narrowed = Model(
+        size=model.size[held],
+        klass=model.klass[held],
+        start=start.astype(np.int64),
+        slot=model.slot[back],
+        slot_programme=model.slot_programme,
+        slot_country=model.slot_country,
+        slot_order=model.slot_order,
+        met_start=model.met_start,
+        met=model.met,
+        met_share=model.met_share,
+        limit=model.limit,
+        pledges=model.pledges,
+        pledge_of=model.pledge_of,
+        pledge_row=model.pledge_row,
+        pledge_coef=model.pledge_coef,
+        group_start=group_start,
+        group_member=kept_members,
+        rows=model.rows,
+    )
+    return narrowed, back

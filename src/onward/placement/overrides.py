@@ -1,0 +1,165 @@
+"""The log of what officers changed, what it was expected to cost, and what came of it.
+
+An override is often right: it knows what no table holds. The log keeps the proposal, the
+override and the outcome side by side, and a back-test replays them. In: a proposal, locks that
+differ from it, outcomes as they come. Out: JSON lines, one entry each, and a summary.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from onward.errors import Fault, Faults
+from onward.placement.document import input_hash
+from onward.placement.explain import _cell_price
+from onward.placement.inputs import Lock
+from onward.placement.propose import Proposal
+
+KEYS = ("entry", "case")
+
+
+def predicted_cost(proposal: Proposal, lock: Lock) -> dict[str, float | None]:
+    """What a lock is expected to cost, by prices: points of the outcome and, where it changes
+    who is placed, protection-weighted persons. None where the case cannot go there at all."""
+    c, model = proposal.compiled, proposal.compiled.model
+    index = next(i for i, case in enumerate(c.tables.cases) if case.case == lock.case)
+    unit = int(c.unit_of_case[index])
+    now = int(proposal.chosen[unit])
+
+    def worth(column: int, protection: bool) -> float:
+        if column < 0:
+            return 0.0
+        price = proposal.price if protection else proposal.outcome_price
+        value = float(c.weight[unit]) if protection else float(c.outcome[column])
+        if price is None:
+            return value
+        return value - _cell_price(proposal, price, unit, int(model.slot[column]))
+
+    options = [
+        j
+        for j in range(model.start[unit], model.start[unit + 1])
+        if c.slots[model.slot[j]].programme == lock.programme
+        and lock.window in ("", c.slots[model.slot[j]].window)
+    ]
+    if lock.programme and not options:
+        return {"outcome_points": None, "weighted_persons": None}
+    best = max((worth(j, False), worth(j, True)) for j in options) if options else (0.0, 0.0)
+    return {
+        "outcome_points": round(worth(now, False) - best[0], 6),
+        "weighted_persons": round(max(0.0, worth(now, True) - best[1]), 6),
+    }
+
+
+def entries(proposal: Proposal, locks: Iterable[Lock], when: str) -> list[dict[str, Any]]:
+    """Log entries for the locks that differ from the proposal. `when` is a date, as text."""
+    digest = input_hash(proposal.compiled.tables)
+    placed = proposal.places()
+    found = []
+    for lock in locks:
+        proposed = placed.get(lock.case, ("", ""))
+        if proposed[0] == lock.programme and lock.window in ("", proposed[1]):
+            continue
+        found.append(
+            {
+                "entry": "override",
+                "proposal": digest,
+                "case": lock.case,
+                "when": when,
+                "by": lock.by,
+                "reason": lock.reason,
+                "proposed": list(proposed),
+                "override": [lock.programme, lock.window],
+                "predicted_cost": predicted_cost(proposal, lock),
+            }
+        )
+    return found
+
+
+def outcome(
+    case: str, when: str, result: str, realised_cost: float | None = None
+) -> dict[str, Any]:
+    """What came of a case: result is one of accepted, denied, departed, withdrawn, other."""
+    return {"entry": "outcome", "case": case, "when": when, "result": result,
+            "realised_cost": realised_cost}  # fmt: skip
+
+
+def append(path: Path, lines: Sequence[dict[str, Any]]) -> None:
+    """Add entries to the log; nothing already there is touched."""
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        for line in lines:
+            file.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The entries of a log. Raises `Faults` naming every line that is none."""
+    faults: list[Fault] = []
+    lines = []
+    for number, text in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if not text.strip():
+            continue
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError:
+            line = None
+        if not isinstance(line, dict) or any(k not in line for k in KEYS):
+            faults.append(
+                Fault(path.name, f"line {number}", "", "not a log entry", "a JSON object")
+            )
+            continue
+        lines.append(line)
+    if faults:
+        raise Faults(faults)
+    return lines
+
+
+def replay(log: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The back-test: overrides with predicted beside real cost, and how the two agree.
+
+    A later outcome belongs to the latest override of the case before it in the log."""
+    latest: dict[str, dict[str, Any]] = {}
+    rows: list[dict[str, Any]] = []
+    for line in log:
+        if line["entry"] == "override":
+            row = {
+                "case": line["case"], "when": line["when"], "by": line["by"],
+                "reason": line["reason"], "proposed": line["proposed"],
+                "override": line["override"],
+                "predicted_cost": line["predicted_cost"].get("outcome_points"),
+                "realised_cost": None, "result": None,
+            }  # fmt: skip
+            latest[line["case"]] = row
+            rows.append(row)
+        elif line["entry"] == "outcome" and line["case"] in latest:
+            latest[line["case"]]["realised_cost"] = line.get("realised_cost")
+            latest[line["case"]]["result"] = line.get("result")
+    both = [
+        (r["predicted_cost"], r["realised_cost"])
+        for r in rows
+        if r["predicted_cost"] is not None and r["realised_cost"] is not None
+    ]
+    predicted, real = (
+        np.array(x, float) for x in (zip(*both, strict=True) if both else ((), ()))
+    )
+    correlation = None
+    if len(both) > 2 and predicted.std() > 0 and real.std() > 0:
+        correlation = round(float(np.corrcoef(predicted, real)[0, 1]), 4)
+    return {
+        "overrides": len(rows),
+        "with_outcome": sum(r["result"] is not None for r in rows),
+        "mean_predicted_cost": round(float(predicted.mean()), 6) if both else None,
+        "mean_realised_cost": round(float(real.mean()), 6) if both else None,
+        "correlation": correlation,
+        "lines": rows,
+    }
+
+
+def realised_cost(before: Proposal, after: Proposal) -> float | None:
+    """Points of the outcome lost between a proposal and the one made with the lock in place."""
+    first = next((s.value for s in before.stages if s.name == "outcome"), None)
+    second = next((s.value for s in after.stages if s.name == "outcome"), None)
+    return None if first is None or second is None else round(first - second, 6)

@@ -1,0 +1,359 @@
+"""One proposal: the aims in order, each solved, proven and held for those after it.
+
+The officer decides; this proposes. In: `Tables`, `Aims`, a seed and limits on effort. Out: a
+`Proposal` with every case's place or the reason it has none, and for every stage its value, the
+proven bound and the gap. Up to some thousand units every stage is an exact integer program;
+above that prices guide the search (`core`), and the bound is just as much a proof. The same
+input and seed give the same proposal, whatever the order of rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from onward.placement.aims import Aims
+from onward.placement.inputs import Tables
+from onward.placement.model import (
+    BARRIERS,
+    BoolArray,
+    Compiled,
+    FloatArray,
+    IntArray,
+    compile_tables,
+)
+from onward.placement.program import Answer, Clock, Program
+
+EXACT_UNITS = 2_000
+PROVEN = ("emergencies", "protection", "together", "outcome", "keep")
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """A stage's value, its proven bound and relative gap (0 when the value is the bound)."""
+
+    name: str
+    value: float
+    bound: float
+    note: str = ""
+
+    @property
+    def gap(self) -> float:
+        if self.bound - self.value <= 1e-6 * max(1.0, abs(self.bound)):
+            return 0.0
+        return (self.bound - self.value) / max(abs(self.bound), 1e-9)
+
+
+@dataclass
+class Proposal:
+    """chosen (units,) column or -1; state is optimal, within_gap, time_limit or infeasible.
+
+    gap: the largest gap of the stages that are proven. conflict: when infeasible, the smallest
+    set of locks, floors and limits found that cannot hold together, in words. price (rows,)
+    and fewer/more: worth of one more place in protection-weighted persons and the change of
+    the limit within which it holds (None: not computed at this size). outcome_price (rows,):
+    the same in points of the outcome, with who is placed held."""
+
+    compiled: Compiled
+    seed: int
+    state: str
+    chosen: IntArray
+    pledges: BoolArray
+    stages: list[StageResult] = field(default_factory=list)
+    gap: float = 0.0
+    conflict: list[str] = field(default_factory=list)
+    price: FloatArray | None = None
+    fewer: FloatArray | None = None
+    more: FloatArray | None = None
+    outcome_price: FloatArray | None = None
+    floors: list[dict[str, object]] = field(default_factory=list)
+
+    def place_of(self, case: str) -> tuple[str, str] | None:
+        """(programme, window) of a case, or None."""
+        names = {c.case: i for i, c in enumerate(self.compiled.tables.cases)}
+        column = self.chosen[self.compiled.unit_of_case[names[case]]]
+        if column < 0:
+            return None
+        window = self.compiled.slots[self.compiled.model.slot[column]]
+        return window.programme, window.window
+
+    def places(self) -> dict[str, tuple[str, str]]:
+        """Every placed case with its (programme, window)."""
+        found = {}
+        for i, case in enumerate(self.compiled.tables.cases):
+            column = self.chosen[self.compiled.unit_of_case[i]]
+            if column >= 0:
+                window = self.compiled.slots[self.compiled.model.slot[column]]
+                found[case.case] = (window.programme, window.window)
+        return found
+
+
+def propose(
+    tables: Tables,
+    aims: Aims,
+    *,
+    seed: int = 1,
+    seconds: float = 120.0,
+    gap: float | None = None,
+) -> Proposal:
+    """The proposal for these tables under these aims.
+
+    seconds stops a stage that has not met its gap (the state then says time_limit); gap
+    replaces the one in the aims."""
+    compiled = compile_tables(tables, aims, seed=seed)
+    wanted = aims.gap if gap is None else gap
+    model = compiled.model
+    none = np.full(model.units, -1)
+    shut = np.zeros(model.pledges, bool)
+    if compiled.impossible_locks:
+        words = [f"lock of case {case}: {why}" for case, why in compiled.impossible_locks]
+        return Proposal(compiled, seed, "infeasible", none, shut, conflict=words)
+    if model.units <= EXACT_UNITS:
+        return _exact(compiled, seed, wanted, seconds)
+    if compiled.must.any() or aims.floors:
+        from onward.placement.conflicts import fits_at_all
+
+        if not fits_at_all(compiled):
+            return _infeasible(compiled, seed)
+    return _large(compiled, seed, wanted, seconds)
+
+
+def _infeasible(compiled: Compiled, seed: int) -> Proposal:
+    from onward.placement.conflicts import smallest_conflict
+
+    none = np.full(compiled.model.units, -1)
+    shut = np.zeros(compiled.model.pledges, bool)
+    return Proposal(
+        compiled, seed, "infeasible", none, shut, conflict=smallest_conflict(compiled)
+    )
+
+
+def stage_values(
+    compiled: Compiled, name: str, unit: IntArray, columns: IntArray
+) -> FloatArray:
+    """What a stage counts, per column (togetherness is not a sum over columns)."""
+    model = compiled.model
+    stage = compiled.aims.stage(name)
+    if name == "emergencies":
+        factor = stage.options["later_window_counts"] if stage else 1.0
+        later = np.power(float(factor), model.slot_order)
+        return np.asarray(compiled.emergency[unit] * later[model.slot[columns]])
+    if name == "protection":
+        if compiled.column_weight is not None:
+            return compiled.column_weight[columns]
+        return compiled.weight[unit]
+    if name == "who":
+        return np.asarray(compiled.ticket[unit] * model.size[unit])
+    if name == "outcome":
+        return compiled.outcome[columns]
+    if name == "keep":
+        return compiled.kept[columns]
+    if name == "lottery":
+        return compiled.column_ticket[columns]
+    return np.zeros(len(columns))
+
+
+def _held(value: float, lose: float = 0.0) -> float:
+    """The least a held stage may fall to: its value less rounding, less what it may lose."""
+    return value - abs(value) * lose - 1e-6 * max(1.0, abs(value))
+
+
+def _exact(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposal:
+    model, aims = compiled.model, compiled.aims
+    clock = Clock(seconds)
+    together = aims.stage("together")
+    options = together.options if together else {"same_window": 0.0, "same_country": 0.0}
+    program = Program(
+        model,
+        same_window=float(options["same_window"]),
+        same_country=float(options["same_country"]),
+        grouped=together is not None,
+    )
+    locked = np.flatnonzero(compiled.must)
+    program.must_place(locked)
+    columns = np.arange(model.columns)
+    results: list[StageResult] = []
+    answer: Answer | None = None
+    limit_hit = False
+    outcome = aims.stage("outcome")
+    only_where = outcome is None or outcome.options["decides"] == "where"
+    prices = None
+    outcome_price = None
+    names = [s.name for s in aims.stages]
+    if model.columns == 0:
+        names = []
+    freeze_after = _freeze_after(names, only_where)
+    main = "protection" if "protection" in names else (names[0] if names else "")
+    if main:
+        prices = program.relax(
+            stage_values(compiled, main, program.unit, columns),
+            seconds=clock.left(),
+            ranges=True,
+        )
+        if prices is None and clock.left() > 0:
+            return _infeasible(compiled, seed)
+    for at, name in enumerate(names):
+        value = (
+            program.together
+            if name == "together"
+            else stage_values(compiled, name, program.unit, columns)
+        )
+        proven = name in PROVEN
+        nothing = not np.any(value)
+        if name == "who" and not only_where:
+            continue
+        if nothing and (answer is not None or at < len(names) - 1):
+            results.append(StageResult(name, 0.0, 0.0))
+        else:
+            if name == "outcome" and answer is not None:
+                relaxed = program.relax(value, seconds=clock.left())
+                outcome_price = relaxed.row if relaxed else None
+            left = len(names) - at
+            answer_now = program.solve(
+                value,
+                gap=gap / 10 if proven else 0.01,
+                seconds=clock.left() / max(1, left) * (1.5 if proven else 0.5),
+                start=answer,
+                nodes=None if proven else 200,
+            )
+            if not answer_now.feasible:
+                if answer is None:
+                    return _infeasible(compiled, seed)
+                raise AssertionError("a held stage became impossible")
+            if not np.isfinite(answer_now.value):
+                # stopped before any choice was found: what was there before still stands
+                limit_hit = True
+                if answer is None:
+                    answer = Answer(
+                        True, 0.0, np.inf, np.full(model.units, -1),
+                        np.zeros(model.pledges, bool), True,
+                    )  # fmt: skip
+                    if compiled.must.any() or aims.floors:
+                        return _infeasible(compiled, seed)
+                continue
+            answer = answer_now
+            result = StageResult(name, answer.value, answer.bound)
+            results.append(result)
+            limit_hit |= proven and result.gap > gap
+            lose = 0.0
+            if name == "outcome" and outcome is not None:
+                lose = float(outcome.options["may_lose"])
+            if at < len(names) - 1 and name != "who":
+                program.hold(value, _held(answer.value, lose))
+        if name == freeze_after and answer is not None:
+            program.place_only(answer.chosen)
+    if answer is None:
+        answer = Answer(True, 0.0, 0.0, np.full(model.units, -1), np.zeros(model.pledges, bool))
+    proposal = Proposal(
+        compiled, seed, "optimal", answer.chosen, _met(compiled, answer.chosen), results
+    )
+    if prices is not None:
+        proposal.price, proposal.fewer, proposal.more = prices.row, prices.fewer, prices.more
+    proposal.outcome_price = outcome_price
+    _state(proposal, gap, limit_hit)
+    if aims.floors:
+        _price_floors(proposal, clock)
+    return proposal
+
+
+def _freeze_after(names: list[str], only_where: bool) -> str:
+    """The stage after which who is placed is settled: the draw, or the last before outcome."""
+    if not only_where:
+        return ""
+    if "who" in names:
+        return "who"
+    if "outcome" in names and names.index("outcome") > 0:
+        return names[names.index("outcome") - 1]
+    return ""
+
+
+def _met(compiled: Compiled, chosen: IntArray) -> BoolArray:
+    """Pledges whose condition the proposal meets."""
+    model = compiled.model
+    use = model.usage(chosen)
+    met = np.zeros(model.pledges, bool)
+    for k in range(model.pledges):
+        asks = (model.pledge_of == k) & (model.pledge_coef > 0)
+        rows = model.pledge_row[asks]
+        met[k] = bool(np.all(use[rows] + model.pledge_coef[asks] <= model.limit[rows] + 1e-6))
+    return met
+
+
+def _state(proposal: Proposal, gap: float, limit_hit: bool) -> None:
+    proven = [s.gap for s in proposal.stages if s.name in PROVEN]
+    proposal.gap = max(proven, default=0.0)
+    if proposal.gap <= 1e-6:
+        proposal.state = "optimal"
+    elif proposal.gap <= gap and not limit_hit:
+        proposal.state = "within_gap"
+    else:
+        proposal.state = "time_limit"
+
+
+def _price_floors(proposal: Proposal, clock: Clock) -> None:
+    """What each floor costs in protection-weighted persons: solved with and without it."""
+    compiled = proposal.compiled
+    value = next((s.value for s in proposal.stages if s.name == "protection"), None)
+    if value is None:
+        return
+    for floor in compiled.aims.floors:
+        others = tuple(f for f in compiled.aims.floors if f is not floor)
+        aims = replace(
+            compiled.aims, floors=others,
+            stages=tuple(s for s in compiled.aims.stages if s.name in ("emergencies", "protection")),
+        )  # fmt: skip
+        without = propose(
+            compiled.tables, aims, seed=proposal.seed, seconds=max(1.0, clock.left())
+        )
+        best = next((s.value for s in without.stages if s.name == "protection"), value)
+        proposal.floors.append(
+            {
+                "floor": floor.name,
+                "share": floor.share,
+                "price": round(max(0.0, best - value), 6),
+            }
+        )
+
+
+def _large(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposal:
+    """Above a few thousand units: who by prices, then where with who held."""
+    from onward.placement.large import solve_large
+
+    model = compiled.model
+    unit = model.unit_of_column()
+    columns = np.arange(model.columns)
+
+    def values(name: str) -> FloatArray:
+        return stage_values(compiled, name, unit, columns)
+
+    together = compiled.aims.stage("together")
+    outcome = compiled.aims.stage("outcome")
+    found = solve_large(
+        model,
+        emergencies=values("emergencies") if compiled.aims.stage("emergencies") else None,
+        protection=values("protection"),
+        ticket=compiled.ticket,
+        outcome=values("outcome") if outcome else None,
+        kept=values("keep") if compiled.aims.stage("keep") and compiled.kept.any() else None,
+        same_window=float(together.options["same_window"]) if together else 0.0,
+        same_country=float(together.options["same_country"]) if together else 0.0,
+        may_lose=float(outcome.options["may_lose"]) if outcome else 0.0,
+        must=compiled.must,
+        gap=gap,
+        seconds=seconds,
+        seed=seed,
+    )
+    stages = [
+        StageResult(name, value, bound, note) for name, value, bound, note in found.stages
+    ]
+    proposal = Proposal(
+        compiled, seed, "optimal", found.chosen, _met(compiled, found.chosen), stages
+    )
+    proposal.price, proposal.outcome_price = found.price, found.outcome_price
+    _state(proposal, gap, False)
+    return proposal
+
+
+def barrier_words(code: str) -> str:
+    return BARRIERS[code]
