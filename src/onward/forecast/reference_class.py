@@ -42,7 +42,8 @@ from onward.forecast.history import (
 CANDIDATES = 300
 COPIES = 40
 DRAWS = 16000
-# One future in ten ignores the operation's own past and events: the model may not fit it.
+# In one future in ten the model does not fit, and anything from nobody to everybody may remain:
+# flat between the two is the prior that asks for no data.
 DOUBT = 0.10
 # Other operations are like this one, not the same: their evidence counts only as far as this
 # share of the candidates stays in play.
@@ -315,16 +316,7 @@ class ReferenceClass:
             draws=draws - doubted,
             seed=seed,
         )
-        afresh, _ = forecast_stock(
-            self.settings,
-            weights,
-            counts[-1:],
-            (),
-            origin,
-            target,
-            draws=doubted,
-            seed=seed + 1,
-        )
+        unfit = counts[-1].value * (np.arange(doubted) + 0.5) / max(doubted, 1)
         if not used:
             notes.append(
                 "No other operation had published counts by then: general priors only."
@@ -334,7 +326,7 @@ class ReferenceClass:
             origin,
             target,
             counts[-1],
-            np.sort(np.concatenate([people, afresh])),
+            np.sort(np.concatenate([people, np.round(unfit)])),
             regimes,
             used,
             tuple(notes),
