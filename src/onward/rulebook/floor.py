@@ -548,7 +548,8 @@ class _Comparison:
             return
         if have.type != want.type:
             self.fault(have.line, f"{path}.type", f"type {have.type}", want.type)
-        if SENSITIVITY.index(have.sensitivity) < SENSITIVITY.index(want.sensitivity):
+        stricter = SENSITIVITY[SENSITIVITY.index(want.sensitivity) :]
+        if have.sensitivity in SENSITIVITY and have.sensitivity not in stricter:
             self.fault(have.line, f"{path}.sensitivity", have.sensitivity,
                        f"{want.sensitivity} or stricter")  # fmt: skip
         if have.starts != want.starts:
@@ -714,8 +715,12 @@ class _Comparison:
         for axis in dict.fromkeys((*want.sources, *have.sources)):
             least, ours = want.sources.get(axis), have.sources.get(axis)
             if want.records:
-                # What happened may be recorded from every state the floor names.
-                narrow = ours is not None and (least is None or not set(least) <= set(ours))
+                # What happened may be recorded from every state the floor names and this
+                # rulebook has.
+                here = set(self.rulebook.axes[axis].states)
+                narrow = ours is not None and (
+                    least is None or not set(least) & here <= set(ours)
+                )
                 if narrow:
                     self.fault(step.line, f"{path}.from.{axis}", "recordable from fewer states",
                                one_of(least or ("any state",)))  # fmt: skip
@@ -879,7 +884,7 @@ def always_true(condition: g.Condition, interpreter: Interpreter, trials: int = 
             "P1",
             on=date(2026, 6, 1),
             destination=draw.choice(PLACES),
-            pathway=draw.choice(g.pathways(interpreter.rulebook) or ("return",)),
+            pathway=draw.choice((*g.pathways(interpreter.rulebook), "handover")),
         )
         if truth is not True:
             return False

@@ -459,6 +459,7 @@ class _SituationReader(Reader):
         destination = base.destination if base else None
         if "destination" in parts:
             destination = self.string(parts["destination"], f"{path}.destination")
+        expected = self._expected(parts.get("expected"), f"{path}.expected")
         if step not in self.moves and not self.lenient:
             return None
         pathway = self.moves[step].pathway if step in self.moves else None
@@ -475,7 +476,7 @@ class _SituationReader(Reader):
             at=cast(When, at),
             destination=destination,
             pathway=pathway,
-            expected=self._expected(parts.get("expected"), f"{path}.expected"),
+            expected=expected,
             rows=rows,
             base=base.name if base else "",
         )
