@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from onward.caseload import Caseload
 from onward.engine import Engine, Stage
-from onward.rulebook.grammar import And, Column, Node, Not, Or, Parameter, Quantifier, terms
+from onward.rulebook.grammar import And, Column, Compare, Node, Not, Or, Parameter, Quantifier, terms
 from onward.rulebook.model import Finding, Move, Owner, Rulebook
 from onward.safeguards.compile import (
     KIND,
@@ -368,7 +368,24 @@ class _Walk:
         return found
 
     def distance(self, node: Quantifier, row: _Reached, wanted: bool) -> int:
-        return len(self.row(node, row, wanted))
+        """How far a row is from what is wanted. A row of another sort (another type, topic or
+        destination) is far, one that lacks an answer is near."""
+        self.stack.append((row.values, row.nulls, row.id))
+        far = self.off(node.part, wanted)
+        self.stack.pop()
+        return far
+
+    def off(self, node: Node, wanted: bool) -> int:
+        values, _, _ = self.stack[-1]
+        if values[repr(node)] is wanted:
+            return 0
+        if isinstance(node, Not):
+            return self.off(node.part, not wanted)
+        if isinstance(node, And | Or):
+            parts = [self.off(part, wanted) for part in node.parts]
+            return sum(parts) if isinstance(node, And) is wanted else min(parts)
+        sort = isinstance(node, Compare) and node.op == "=" and node.left.type != "date"
+        return 10 if sort and values[repr(node)] is not None else 1
 
     def none(self, kind: str) -> Missing:
         title = self.explainer.rulebook.kinds[kind].title
