@@ -201,7 +201,7 @@ def _scope_stages(moment: Moment) -> list[Stage]:
         ),
         Stage(
             "merge_1",
-            "SELECT m.subject, max_by(m.into, m.position) AS into_subject FROM merges AS m "
+            "SELECT m.subject, max_by(m.\"into\", m.position) AS into_subject FROM merges AS m "
             "LEFT JOIN corrected AS c ON c.position = m.position "
             f"WHERE c.position IS NULL AND {moment.known('m')} AND {moment.settled('m')} "
             "GROUP BY m.subject",
