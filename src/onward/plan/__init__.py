@@ -15,6 +15,7 @@ from onward.plan.draws import (
     plan_draws,
 )
 from onward.plan.effects import PlanEffect, PlanEffects, plan_effects
+from onward.plan.gantt import gantt_list, gantt_svg
 from onward.plan.lapses import lapses
 from onward.plan.load import load_plan, loads_plan
 from onward.plan.model import Plan
@@ -31,6 +32,8 @@ __all__ = [
     "alerts",
     "check_plan",
     "criticality",
+    "gantt_list",
+    "gantt_svg",
     "lapses",
     "load_plan",
     "loads_plan",

@@ -126,7 +126,7 @@ def _late(plan: Plan, draws: PlanDraws) -> Iterable[PlanFinding]:
             what = f"finishes after {plan.title_of(target)} ({wanted})"
         yield PlanFinding(
             "late", severity, id, plan.line_of(id),
-            f"{word} be late: {what}",
+            f"{word} be late{'' if np.isfinite(done).all() else ' or never done'}: {what}",
             "Start earlier, shorten what it waits for (see `onward plan milestones`), or move the date.",
             chance,
         )  # fmt: skip

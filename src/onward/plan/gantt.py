@@ -46,6 +46,8 @@ WORDS: Mapping[str, str] = {
     "in_time": "in time",
     "never": "not reached",
     "succeeds": "succeeds",
+    "ever": "ever",
+    "by": "by",
 }
 
 _CRITICAL_LOOK = f'fill="{INK}"'
@@ -338,17 +340,18 @@ class _Canvas:
         if bar.kind == "action" and bar.state != "done" and bar.done.chance < 0.995:
             note = f"{note} · {say['succeeds']} {bar.done.chance:.0%}"
         if bar.kind == "milestone":
-            note = ""
-            if bar.in_time is not None and bar.by:
-                note = (
-                    f"{say['in_time']} {bar.in_time:.0%} ({say['wanted']} {bar.by.isoformat()})"
-                )
-            elif bar.done.chance < 0.995:
-                note = f"{say['succeeds']} {bar.done.chance:.0%}"
+            parts = []
+            if bar.in_time is not None:
+                parts.append(f"{say['in_time']} {bar.in_time:.0%}")
+            if bar.done.chance < 0.995:
+                parts.append(f"{say['ever']} {bar.done.chance:.0%}")
+            if bar.by:
+                parts.append(f"{say['by']} {bar.by.isoformat()}")
+            note = ", ".join(parts)
         bold = bar.kind == "action" and bar.critical >= CRITICAL and bar.state != "done"
         room = self.width if self.narrow else self.left - 12
         size = 12.5 if self.narrow else 12.0
-        lines = _wrapped(bar.title, room, size * (1.06 if bold else 1.0))
+        lines = _wrapped(bar.title, room, size * (1.08 if bold else 1.0))
         for i, line in enumerate(lines):
             self.text(out, 0, y + 12 + 14 * i, line, size=size, weight=bold, halo=True)
         low = y + 12 + 14 * (len(lines) - 1)
@@ -402,15 +405,17 @@ class _Canvas:
         self, out: list[str], x0: float, x1: float, y: float, beyond: bool, *, feet: bool = True
     ) -> None:
         """A thin line with feet; an arrow where it runs beyond the drawing."""
+        a, b = self.at(x0), self.at(x1)
+        shape = f"M{a:.1f},{y:.1f}H{b:.1f}"
+        if feet:
+            shape += f"M{a:.1f},{y - 3.5:.1f}v7"
+        if not beyond:
+            shape += f"M{b:.1f},{y - 3.5:.1f}v7"
         for look in (
             'stroke="#ffffff" stroke-width="3.4"',
             f'stroke="{INK}" stroke-width="1.3"',
         ):
-            self.stroke(out, x0, y, x1, y, look)
-            if feet:
-                self.stroke(out, x0, y - 3.5, x0, y + 3.5, look)
-            if not beyond:
-                self.stroke(out, x1, y - 3.5, x1, y + 3.5, look)
+            out.append(f'<path d="{shape}" {look}/>')
         if beyond:
             tip, back = self.at(x1 + 9), self.at(x1)
             shape = f"M{tip:.1f},{y:.1f}L{back:.1f},{y - 4.5:.1f}L{back:.1f},{y + 4.5:.1f}z"
@@ -483,7 +488,7 @@ def _right_to_left(text: str) -> bool:
 
 def _wide(text: str, size: float) -> float:
     """About how wide a text is; a little too much rather than too little."""
-    return sum(0.62 if c.isupper() or c.isdigit() else 0.53 for c in text) * size
+    return sum(0.62 if c.isupper() or c.isdigit() else 0.5 for c in text) * size
 
 
 def _fitted(text: str, room: float, size: float) -> str:
