@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from onward.errors import Faults
-from onward.intake.events import Earlier, declared, earlier_from, kind_of_list, to_events
+from onward.intake.events import declared, earlier_from, kind_of_list, to_events
 from onward.intake.profile import parse_profile
 from onward.intake.read import read
 from onward.intake.stage import stage
@@ -61,7 +61,7 @@ class Office:
     """An office that imports one list after another and keeps what each left behind."""
 
     def __init__(self, folder):
-        self.folder, self.ids, self.keys, self.events = folder, {}, [], []
+        self.folder, self.ids, self.events = folder, {}, []
         self.random = random.Random(1)
 
     def bring(self, profile, text):
@@ -80,12 +80,11 @@ class Office:
             by="clerk",
             instant=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
             random=self.random,
-            earlier=earlier_from(self.keys, self.ids) if self.keys else Earlier(),
+            earlier=earlier_from(self.events),
             default_effective=dt.date(2025, 11, 1),
             new_id=lambda: str(uuid.UUID(int=self.random.getrandbits(128), version=4)),
         )
         self.ids.update(batch.ids)
-        self.keys += [(event.idempotency_key, event.id) for event in batch.events]
         self.events += batch.events
         return batch
 

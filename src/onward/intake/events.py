@@ -84,17 +84,24 @@ def idempotency_key(key: str, effective: str, content: str) -> str:
     return f"{key}@{effective}#{content}"
 
 
-def earlier_from(
-    keys: Iterable[tuple[str, str]], ids: Mapping[str, str]
-) -> Earlier:  # pairs of (idempotency key, event id)
-    """Rebuild `Earlier` from the log's idempotency keys; the last event of a row counts."""
+def earlier_from(log: Iterable[Event]) -> Earlier:
+    """What earlier imports left behind, read back from the log itself.
+
+    The row's key stands in each event's idempotency key, so no second index can disagree with
+    the log; where a row became several events, the last one counts.
+    """
+    ids: dict[str, str] = {}
     events: dict[tuple[str, str], tuple[str, str]] = {}
-    for text, event in keys:
-        head, mark, content = text.partition("#")
+    for event in log:
+        head, mark, content = event.idempotency_key.partition("#")
         key, at, effective = head.partition("@")
-        if mark and at:
-            events[key, effective] = (content, event)
-    return Earlier(dict(ids), events)
+        if not (mark and at):
+            continue
+        events[key, effective] = (content, event.id)
+        ids[key] = event.subject.id
+        if event.subject.kind not in ("person", "household"):
+            ids[f"{event.subject.kind}:{event.subject.id}"] = event.subject.id
+    return Earlier(ids, events)
 
 
 def to_events(

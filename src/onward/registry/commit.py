@@ -1,0 +1,300 @@
+"""Commits what intake staged: names to the vault, events to the log, breaches beside movements.
+
+Comes in: an opened operation, a list and its profile. Goes out: a `Receipt`. Everything is
+checked before anything is written; the log takes the batch entirely or not at all. A list of
+movements is recorded whatever the safeguards say, and each movement made with a failed one
+opens a breach in the same batch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from onward.caseload.events import Event, Subject, instant_text, new_event
+from onward.caseload.fold import fold
+from onward.caseload.table import events_table
+from onward.dates import day_range
+from onward.engine import DuckEngine
+from onward.errors import Fault, Faults, OnwardError
+from onward.intake.events import Batch, declared, earlier_from, kind_of_list, to_events
+from onward.intake.profile import load_profile
+from onward.intake.read import read
+from onward.intake.stage import Identity, Staged, stage
+from onward.registry.operation import Operation
+from onward.safeguards.evaluate import evaluate
+from onward.safeguards.record import Breach, breach_for, opens_breach
+
+IMPORTER = "import"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What one list became.
+
+    rows       rows read
+    added, corrected, unchanged   rows by what became of them
+    events     events recorded, breaches included
+    breaches   movements recorded although a safeguard was not met
+    notices    what a person should know about the file
+    """
+
+    list: str
+    rows: int
+    added: int
+    corrected: int
+    unchanged: int
+    events: int
+    breaches: int
+    notices: tuple[str, ...]
+    recorded: bool = True
+
+
+class Importer:
+    """Brings lists into one operation, one after another.
+
+    Keeps the log it read, so that twenty lists cost one reading.
+    """
+
+    def __init__(self, operation: Operation, *, by: str = IMPORTER,
+                 clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:  # fmt: skip
+        self.operation = operation
+        self.by = by
+        self._clock = clock
+        self._log: list[Event] = list(operation.store.read())
+        self._head = operation.store.head()
+
+    def bring(
+        self,
+        file: Path,
+        profile: Path,
+        *,
+        answers: Mapping[str, str] | None = None,
+        check_only: bool = False,
+        partly: bool = False,
+    ) -> Receipt:
+        """Read, check and record one list.
+
+        answers     what a person just answered to a question about the file
+        check_only  say what would happen and write nothing
+        partly      keep the good rows although others are at fault
+        raises      Faults with every fault and open question; then nothing was kept
+        """
+        operation, rulebook = self.operation, self.operation.rulebook
+        facts = declared(rulebook, kind_of_list(rulebook, _event_kind(profile)))
+        chosen = load_profile(profile, facts, answers=answers)
+        reading = read(
+            file, sheets=chosen.sheets, encoding=chosen.encoding, delimiter=chosen.delimiter
+        )
+        staged = stage(
+            reading, chosen, facts, secret=secret(operation), latest=operation.default_date()
+        )
+        rows = staged.accepted(partly=partly)
+        if self._head != operation.store.head():
+            self._log, self._head = list(operation.store.read()), operation.store.head()
+        now = self._clock()
+        batch = to_events(
+            staged,
+            rows,
+            rulebook=rulebook,
+            operation=operation.settings.id,
+            by=self.by,
+            instant=now,
+            random=random.SystemRandom(),
+            earlier=earlier_from(self._log),
+            default_effective=operation.default_date(),
+            new_id=lambda: str(uuid.uuid4()),
+        )
+        breaches = self._breaches(batch.events, now)
+        if not check_only:
+            self._keep(staged, batch, breaches, now)
+        return Receipt(
+            file.name,
+            staged.read_rows,
+            batch.added,
+            batch.corrected,
+            batch.unchanged,
+            len(batch.events) + len(breaches),
+            len(breaches),
+            tuple(staged.notices),
+            recorded=not check_only,
+        )
+
+    def _keep(
+        self, staged: Staged, batch: Batch, breaches: Sequence[Event], now: datetime
+    ) -> None:
+        """Names first, then the log: a name without a person is harmless, the reverse is not."""
+        named = {
+            person: _vault_fields(identity)
+            for person, identity in batch.identities.items()
+            if _vault_fields(identity)
+        }
+        if any(set(fields) - {"number"} for fields in named.values()):
+            self.operation.vault.put(named)
+        recorded = instant_text(now)
+        events = [replace(event, recorded=recorded) for event in (*batch.events, *breaches)]
+        self._log += self.operation.store.append(events)
+        self._head = self.operation.store.head()
+
+    # -- movements already made
+
+    def _breaches(self, events: Sequence[Event], now: datetime) -> list[Event]:
+        """A breach event for each movement of the batch made with a failed safeguard."""
+        rulebook = self.operation.rulebook
+        moves = rulebook.moves()
+        movers = [e for e in events if e.kind in moves and opens_breach(rulebook, moves[e.kind])]
+        if not movers:
+            return []
+        asked: dict[date, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for event in movers:
+            asked[day_range(event.effective)[1]][event.kind].append(event.subject.id)
+        left = {event.id for event in movers}
+        before = [e for e in (*self._log, *events) if e.id not in left]
+        near = _around({event.subject.id for event in movers}, before)
+        placed = [
+            event.placed(seq=number, recorded=event.recorded or instant_text(now))
+            for number, event in enumerate(near, 1)
+        ]
+        tables = events_table(placed, rulebook)
+
+        def judged(days: Sequence[date]) -> list[tuple[date, Breach]]:
+            engine = DuckEngine(threads=1)
+            found: list[tuple[date, Breach]] = []
+            for day in days:
+                caseload = fold(tables, rulebook, as_of=day, known_at=None, engine=engine)
+                for move, people in asked[day].items():
+                    answer = evaluate(caseload, move, on=day, engine=engine, people=people)
+                    breaches = (breach_for(answer, person) for person in people)
+                    found += [(day, breach) for breach in breaches if breach]
+            return found
+
+        days = sorted(asked)
+        workers = max(min(os.cpu_count() or 1, len(days)), 1)
+        with ThreadPoolExecutor(workers) as pool:
+            parts = list(pool.map(judged, [days[i::workers] for i in range(workers)]))
+        found = sorted(
+            (entry for part in parts for entry in part),
+            key=lambda entry: (entry[0], entry[1].person, entry[1].move),
+        )
+        return [
+            new_event(
+                rulebook,
+                operation=self.operation.settings.id,
+                subject=Subject("person", breach.person),
+                kind="breach",
+                effective=day.isoformat(),
+                by=self.by,
+                instant=now,
+                random=random.SystemRandom(),
+                facts=breach.facts(),
+                idempotency_key=f"breach:{breach.person}:{breach.move}:{day}",
+            )
+            for day, breach in found
+        ]
+
+
+def _around(people: set[str], events: Sequence[Event]) -> list[Event]:
+    """The events that can bear on these people: their own, their households' members', and
+    everything that belongs to nobody in particular."""
+    home: dict[str, str] = {}
+    for event in events:
+        if event.subject.kind == "person" and isinstance(event.facts.get("household"), str):
+            home[event.subject.id] = str(event.facts["household"])
+    homes = {home[person] for person in people if person in home}
+    near = people | {person for person, where in home.items() if where in homes}
+    kept = []
+    for event in events:
+        kind, identity = event.subject.kind, event.subject.id
+        if kind == "person":
+            wanted = identity in near
+        elif kind == "household":
+            wanted = identity in homes
+        else:
+            owner = event.facts.get("person")
+            wanted = owner is None or owner in near
+        if wanted:
+            kept.append(event)
+    return kept
+
+
+def secret(operation: Operation) -> bytes:
+    """The operation's own key for row keys: 32 random bytes, made once, readable by its owner."""
+    path = operation.folder("vault") / "row-keys.secret"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.urandom(32))
+            file.flush()
+            os.fsync(file.fileno())
+    return path.read_bytes()
+
+
+def _event_kind(profile: Path) -> str | None:
+    """The kind of record a profile adds, read before its columns can be checked."""
+    try:
+        raw = yaml.safe_load(profile.read_text("utf-8"))
+    except FileNotFoundError:
+        raise OnwardError(
+            f"{profile} was not found. A profile says which column is which fact: see "
+            "docs/reference/import-profiles.md."
+        ) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    event = raw.get("event") if isinstance(raw, dict) else None
+    kind = event.get("kind") if isinstance(event, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
+def _vault_fields(identity: Identity) -> dict[str, str]:
+    """What the vault keeps of one person."""
+    fields: dict[str, str] = {}
+    for name in identity.names:
+        fields[f"name.{name.part}.{name.script}"] = name.text
+    for kind, document in identity.documents:
+        fields[f"document.{kind}"] = document.printed
+    for kind, text in identity.contacts:
+        fields[f"contact.{kind}"] = text
+    if identity.notes:
+        fields["notes"] = "\\n".join(identity.notes)
+    if identity.office_number:
+        fields["number"] = identity.office_number
+    for name, value in identity.sealed.items():
+        fields[f"sealed.{name}"] = str(value)
+    return fields
+
+
+def lists_of(file: Path) -> list[tuple[Path, Path]]:
+    """The lists and profiles an order file names, beside it.
+
+    raises  Faults with every entry that is not a list and a profile
+    """
+    try:
+        raw: Any = yaml.safe_load(file.read_text("utf-8"))
+    except OSError:
+        raise OnwardError(f"{file} was not found.") from None
+    except (UnicodeDecodeError, yaml.YAMLError):
+        raise OnwardError(f"{file.name} is not YAML: entries such as - {{list: a.csv, profile: b.yaml}}") from None  # fmt: skip
+    faults = []
+    found = []
+    for number, entry in enumerate(raw if isinstance(raw, list) else [raw], 1):
+        if not isinstance(entry, dict) or set(entry) != {"list", "profile"}:
+            faults.append(
+                Fault(file.name, f"entry {number}", "", "not a list with its profile",
+                      json.dumps({"list": "people.csv", "profile": "people.yaml"}))
+            )  # fmt: skip
+            continue
+        found.append((file.parent / str(entry["list"]), file.parent / str(entry["profile"])))
+    if faults:
+        raise Faults(faults)
+    return found

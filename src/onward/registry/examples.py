@@ -1,0 +1,49 @@
+"""Makes an operation from a shipped example, as an office would: settings, plan, then its lists.
+
+Everybody in an example is invented, and the operation is marked a demonstration.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+from onward.registry.commit import Importer, lists_of
+from onward.registry.operation import Operation, create_operation, read_settings
+from onward.rulebook.load import shipped_path
+from onward.shipped import example
+
+
+def new_from_example(
+    directory: Path, name: str, *, say: Callable[[str], None] = lambda text: None
+) -> Operation:
+    """A new operation folder from an example, its lists brought in.
+
+    say     told what is being done
+    raises  OnwardError when the example is unknown or the folder not empty
+    """
+    source = example(name)
+    settings = read_settings(source / "operation.toml")
+    ends = settings.data_ends
+    instant = datetime.combine(ends + timedelta(days=1), time(6), UTC) if ends else None
+    operation = create_operation(
+        directory,
+        settings,
+        rulebook_text=shipped_path(settings.kind).read_text("utf-8"),
+        effective=(source / "first-day.txt").read_text("utf-8").strip(),
+        by="administrator",
+        plan_text=(source / "plan.yaml").read_text("utf-8"),
+        instant=instant,
+    )
+    for folder in ("profiles", "lists", "logs", "messages", "scenarios"):
+        if (source / folder).is_dir():
+            shutil.copytree(source / folder, directory / folder, dirs_exist_ok=True)
+    shutil.copy(source / "imports.yaml", directory / "imports.yaml")
+    importer = Importer(operation, clock=lambda: instant or datetime.now(UTC))
+    jobs = lists_of(directory / "imports.yaml")
+    for number, (file, profile) in enumerate(jobs, 1):
+        receipt = importer.bring(file, profile)
+        say(f"{number}/{len(jobs)} {receipt.list}: {receipt.rows:,} rows")
+    return operation
