@@ -103,6 +103,7 @@ def test_without_feedback_the_residual_is_a_sum_of_binomials(path, keyed):
     assert agrees(got, pmf) > 1e-4
 
 
+@pytest.mark.parametrize("keyed", [False, True])
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     ("n", "hazard"), [(400, 0.05), (90_000, 0.004), (25, 2.0), (10**7, 0.9)]

@@ -176,6 +176,14 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
         done[:] = 0
         iu = 0
         il = 0
+        c_left = -1
+        c_advance = 0.0
+        c_other = 0.0
+        c_none = 0.0
+        c_fewer = 0.0
+        c_complete = 0.0
+        c_leave = 0.0
+        c_hazard = 0.0
         for step in range(steps):
             whole = step // per_day
             new_day = step % per_day == 0
@@ -269,23 +277,31 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                         else:
                             other += h
                     advance = done_rate * t.g_stages[g]
-                    both = advance + other
-                    p_fewer = 1.0  # P(fewer stages passed than are left), no other exit
-                    q_fewer = 1.0
-                    a = 1.0
-                    b_ = 1.0
-                    for j in range(1, phases_left):
-                        a *= advance / j
-                        b_ *= both / j
-                        p_fewer += a
-                        q_fewer += b_
-                    p_fewer *= math.exp(-advance)
-                    q_fewer *= math.exp(-both)
-                    stay = p_fewer * math.exp(-other)
-                    complete = 0.0
-                    if advance > 0.0:
-                        complete = (advance / both) ** phases_left * max(1.0 - q_fewer, 0.0)
-                    leave = max(1.0 - stay - complete, 0.0)
+                    if phases_left != c_left or advance != c_advance or other != c_other:
+                        # strata often share these; they cost several exponentials
+                        c_left, c_advance, c_other = phases_left, advance, other
+                        both = advance + other
+                        c_none = math.exp(-advance)
+                        out = math.exp(-other)
+                        p_fewer = 1.0  # P(fewer stages passed than are left), no other exit
+                        q_fewer = 1.0
+                        a = 1.0
+                        b_ = 1.0
+                        for j in range(1, phases_left):
+                            a *= advance / j
+                            b_ *= both / j
+                            p_fewer += a
+                            q_fewer += b_
+                        c_fewer = p_fewer * c_none
+                        c_complete = 0.0
+                        if advance > 0.0:
+                            c_complete = (advance / both) ** phases_left * max(
+                                1.0 - q_fewer * c_none * out, 0.0
+                            )
+                        c_leave = max(1.0 - c_fewer * out - c_complete, 0.0)
+                        c_hazard = -math.log(max(c_fewer * out, 1e-300))
+                    complete = c_complete
+                    leave = c_leave
                     scale = 0.0
                     for e in range(e0, e1):
                         h = edge[e - e0]
@@ -294,7 +310,7 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                         else:
                             scale += leave * h / other if other > 0.0 else 0.0
                         edge[e - e0] = scale
-                    hazard = -math.log(max(stay, 1e-300))
+                    hazard = c_hazard
                 if hazard <= 0.0 and advance <= 0.0:
                     continue
                 x = 0.0
@@ -425,12 +441,8 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                                     moved[t.e_transition[e], t.g_stratum[g]] += one * give[z]
                 # those who stay pass stages: a Poisson number, given that it is too few to end
                 if advance > 0.0 and phases_left > 1 and total > 0.0:
-                    p = math.exp(-advance)
-                    rest_p = 0.0
-                    a = p
-                    for j in range(phases_left):
-                        rest_p += a
-                        a *= advance / (j + 1)
+                    p = c_none
+                    rest_p = c_fewer
                     stay_on = total
                     rest_p -= p
                     staying = binomial(total, p / (p + rest_p), base + STAGE)
@@ -505,6 +517,16 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                     base = key_f + cell_key(t.cap_key[k], step)
                     draws = np.uint64(0)
                     avail = math.floor(level[k] + 1e-9)
+                    need = 0.0
+                    for i in range(n_demands):
+                        e = d_entry[i]
+                        if t.e_caps[e, 0] == k or t.e_caps[e, 1] == k or t.e_caps[e, 2] == k:
+                            s = 1.0
+                            if t.cap_people[k] == 1:
+                                s = t.size[d_size[i] + t.g_cell[d_group[i]] % n_sizes]
+                            need += d_get[i] * s
+                    if need <= avail:
+                        continue
                     low = -(1 << 60)
                     while True:
                         rank = 1 << 60
