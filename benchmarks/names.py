@@ -14,6 +14,7 @@ import random
 import sys
 import time
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def metaphones(text: str) -> list[str]:
 def double_metaphone(a: str, b: str) -> float:
     """Share of words whose double metaphone meets one of the other name."""
     x, y = metaphones(a), metaphones(b)
-    shared = sum(1 for word in x if word in y)
+    shared = sum((Counter(x) & Counter(y)).values())
     return 2 * shared / (len(x) + len(y)) if x and y else 0.0
 
 
@@ -94,20 +95,24 @@ def measure(scored: list[tuple[float, Row]], threshold: float) -> dict[str, floa
     }
 
 
-def best_threshold(scored: list[tuple[float, Row]]) -> float:
-    """The loosest threshold with the wanted precision, or else the one with the best F1."""
+def best_f1(scored: list[tuple[float, Row]]) -> float:
+    """The threshold with the best F1."""
 
     def f1(threshold: float) -> float:
         m = measure(scored, threshold)
         both = m["precision"] + m["recall"]
         return 2 * m["precision"] * m["recall"] / both if both else 0.0
 
-    candidates = sorted({score for score, _ in scored if score > 0})
-    for threshold in candidates:
+    return max({score for score, _ in scored if score > 0}, key=f1)
+
+
+def best_threshold(scored: list[tuple[float, Row]]) -> float:
+    """The loosest threshold with the wanted precision, or else the one with the best F1."""
+    for threshold in sorted({score for score, _ in scored if score > 0}):
         m = measure(scored, threshold)
         if m["precision"] >= PRECISION and m["recall"] > 0:
             return threshold
-    return max(candidates, key=f1)
+    return best_f1(scored)
 
 
 def interval(
@@ -166,6 +171,7 @@ def run(quick: bool) -> dict[str, object]:
         # Ours is judged at the threshold that is shipped, which was set on this half too.
         threshold = NAME_AGREES if name == "onward" else best_threshold(halves["development"])
         found: dict[str, object] = {"threshold": round(threshold, 4)}
+        found["at its best F1"] = measure(halves["test"], best_f1(halves["development"]))
         for group, belongs in groups.items():
             part = [(s, row) for s, row in halves["test"] if belongs(row)]
             m: dict[str, object] = dict(measure(part, threshold))
@@ -206,7 +212,7 @@ def main() -> None:
         print(f"\n{name} (threshold {found['threshold']})")
         for group, m in found.items():
             if isinstance(m, dict) and "recall" in m:
-                low, high = m["recall_95"]
+                low, high = m.get("recall_95", (m["recall"], m["recall"]))
                 print(
                     f"  {group:24} precision {m['precision']:.3f}  recall {m['recall']:.3f} "
                     f"({low:.3f}-{high:.3f})  {m['pairs']} pairs"
