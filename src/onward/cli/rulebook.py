@@ -251,7 +251,7 @@ def _movements(console: Console, rulebook: Rulebook) -> None:
     always = ", ".join(rulebook.movement_always)
     table = _table(
         f"Asked of each movement on the day: the union along its path, and always {always}",
-        ("move", {"width": 20}), ("title", {"width": 24}), ("safeguards asked", {}),
+        ("move", {"width": 19}), ("title", {"width": 22}), ("safeguards asked", {}),
         ("", {"width": 8}),
     )  # fmt: skip
     for row in movements_table(rulebook):
