@@ -199,6 +199,7 @@ def svg(pits: dict[str, list[int]]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{3 * width + 4 * gap}" '
         f'height="{height + 70}" font-family="sans-serif" font-size="12">',
+        '<rect width="100%" height="100%" fill="#fff"/>',
         f'<text x="{gap}" y="18">Where the truth fell in the forecast (tenths, lowest first); '
         "even bars mean honest forecasts</text>",
     ]

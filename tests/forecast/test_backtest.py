@@ -26,6 +26,8 @@ from onward.forecast.history import Count, Event, Inputs, Truth, read_answers, r
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "examples" / "history"
+# Fewer than the command draws: what is tested holds for any number.
+DRAWS = 3000
 SCHEMAS = ROOT / "docs" / "reference" / "schemas"
 
 
@@ -36,12 +38,12 @@ def inputs() -> Inputs:
 
 @pytest.fixture(scope="module")
 def made(inputs: Inputs) -> dict[str, room.TestForecast]:
-    return {one.test.test: one for one in room.forecast_tests(inputs)}
+    return {one.test.test: one for one in room.forecast_tests(inputs, draws=DRAWS)}
 
 
 def forecast(inputs: Inputs, name: str) -> room.TestForecast:
     test = next(test for test in inputs.tests if test.test == name)
-    made = room.forecast_tests(inputs, case=test.case)
+    made = room.forecast_tests(inputs, case=test.case, draws=DRAWS)
     return next(one for one in made if one.test.test == name)
 
 
@@ -140,12 +142,13 @@ def test_each_forecast_learns_only_from_what_others_had_published_by_then(
     assert "choucha" in made["O1"].forecast.reference
 
 
+@pytest.mark.slow
 def test_the_truths_do_not_reach_a_forecast(tmp_path: Path, made: dict[str, room.TestForecast]):
     folder = tmp_path / "history"
     shutil.copytree(SHIPPED, folder)
     (folder / "truths.csv").unlink()
     (folder / "baselines.csv").unlink()
-    again = room.forecast_tests(read_inputs(folder), case="choucha")
+    again = room.forecast_tests(read_inputs(folder), case="choucha", draws=DRAWS)
     assert all(same(one, made[one.test.test]) for one in again)
 
 
@@ -154,7 +157,7 @@ def test_the_same_seed_gives_the_same_answer_and_another_seed_another(
     inputs: Inputs, made: dict[str, room.TestForecast]
 ):
     assert same(forecast(inputs, "C2"), made["C2"])
-    other = room.forecast_tests(inputs, case="choucha", seed=5)
+    other = room.forecast_tests(inputs, case="choucha", seed=5, draws=DRAWS)
     assert not same(other[1], made["C2"])
 
 
@@ -282,6 +285,7 @@ def test_the_command_prints_json_that_fits_its_schema():
     assert data["tests"][0]["q05"] <= data["tests"][0]["median"] <= data["tests"][0]["q95"]
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_page_that_fits_a_terminal():
     result = CliRunner().invoke(
         backtest_app, [str(SHIPPED), "--case", "burundi_tanzania"], catch_exceptions=False
