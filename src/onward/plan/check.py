@@ -37,6 +37,40 @@ POSSIBLE = 0.1
 
 Severity = Literal["must", "look"]
 
+CODES: Mapping[str, str] = {
+    "late": "work or a milestone comes after the date it serves",
+    "overdue": "work under way for longer than its longest duration",
+    "order": "work begun before what it waits for was done",
+    "date": "two dates that cannot both be right",
+    "lapses_before_move": "what work or a movement relies on ends before it is done",
+    "not_in_force": "what work or a movement relies on has not begun when it begins",
+    "renewal_missed": "the day for asking for renewal is past, or is likely to be missed",
+    "renewal_unplanned": "nobody is to ask for a renewal",
+    "status_by_date": "a status is said to end by date, which the law does not allow",
+    "factor_missing": "an assurance without a finding on every factor",
+    "no_conclusion": "an assurance in force on which no named lawyer has concluded",
+    "assurance_to_origin": "an assurance of the country of origin for a transfer without consent",
+    "onward_transfer": "an assurance that leaves onward transfer open",
+    "pledge_lapsed": "a pledge past its last day",
+    "overfilled": "more places filled than pledged",
+    "unreachable": "a condition on another pledge that cannot be met",
+    "capacity_missing": "a step draws on a capacity the plan does not mention",
+    "sheet_missing": "a pathway people may choose has no information sheet",
+    "sheet_language": "a sheet lacks a language of the operation",
+    "sheet_incomplete": "a sheet does not list what every sheet must say",
+    "unapproved": "a text in use or about to be told that nobody has approved",
+    "text_missing": "the file of a text is not there",
+    "embargo": "a message told before its embargo ends",
+    "told_too_widely": "a message tells more people of something than may know it",
+    "names_country": "a message names a country that has announced no place",
+    "promises_country": "a message names a country without saying that no place is promised",
+    "deadline_as_threat": "a message speaks of a deadline without what it does not do",
+    "only_option": "a message presents one pathway as the only one",
+    "counts_departures": "a target counts people leaving",
+    "not_a_service": "a target counts something that is not a service",
+}
+"""What a finding's code means."""
+
 _LEAVING = re.compile(
     r"depart|return|repatriat|leav|left|exit|transfer|hand_?over|relocat|resettled|removed|"
     r"removal|movement|moved|outflow|residual|population|caseload|headcount"
@@ -92,7 +126,8 @@ def check_plan(
         _messages(plan, draws, text_of), _targets(plan), _deadlines(plan),
     ):  # fmt: skip
         found += part
-    return tuple(sorted(set(found), key=lambda f: (f.line, f.code, f.what, f.found)))
+    order = {code: place for place, code in enumerate(CODES)}
+    return tuple(sorted(set(found), key=lambda f: (f.line, order[f.code], f.what, f.found)))
 
 
 # -- dates ------------------------------------------------------------------------------------
