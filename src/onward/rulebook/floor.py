@@ -763,12 +763,14 @@ class _Comparison:
                     recordable.add(target)
                 elif asked:
                     gates[target] = gates.get(target, asked) & asked
-        for axis in self.rulebook.axes.values():
-            least = self.least.axes[axis.name].starts if axis.name in self.least.axes else ""
-            begun = (axis.name, axis.starts)
-            if axis.starts != least and (begun in gates or axis.states[axis.starts].ends):
-                self.fault(line_in(self.rulebook, "axes", "starts"), f"axes.{axis.name}.starts",
-                           f"records begin in {axis.starts}, beyond a gate", least)  # fmt: skip
+        for begins in self.rulebook.axes.values():
+            least = (
+                self.least.axes[begins.name].starts if begins.name in self.least.axes else ""
+            )
+            begun = (begins.name, begins.starts)
+            if begins.starts != least and (begun in gates or begins.states[begins.starts].ends):
+                self.fault(line_in(self.rulebook, "axes", "starts"), f"axes.{begins.name}.starts",
+                           f"records begin in {begins.starts}, beyond a gate", least)  # fmt: skip
         for move in self.rulebook.moves().values():
             if move.key in known:
                 continue
