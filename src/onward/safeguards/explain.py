@@ -18,7 +18,17 @@ import pyarrow.compute as pc
 
 from onward.caseload import Caseload
 from onward.engine import Engine, Stage
-from onward.rulebook.grammar import And, Column, Compare, Node, Not, Or, Parameter, Quantifier, terms
+from onward.rulebook.grammar import (
+    And,
+    Column,
+    Compare,
+    Node,
+    Not,
+    Or,
+    Parameter,
+    Quantifier,
+    terms,
+)
 from onward.rulebook.model import Finding, Move, Owner, Rulebook
 from onward.safeguards.compile import (
     KIND,

@@ -178,9 +178,12 @@ def is_handover(rulebook: Rulebook, move: Move) -> bool:
 
 
 def is_option(rulebook: Rulebook, move: Move) -> bool:
-    """Whether an open move is a lawful voluntary option to a person: on one pathway, chosen
-    freely, and no step towards hand-over, absence, death or the loss of a status."""
+    """Whether an open move is a lawful voluntary option to a person: a step on one pathway
+    (choosing one is the person's own), and none towards hand-over, absence, death or the loss
+    of a status."""
     if move.records or move.pathway in PATHWAY_OWN or is_handover(rulebook, move):
+        return False
+    if rulebook.transitions[move.transition].pathway == "chosen":
         return False
     if _ends(rulebook, move) in ("handover", "absence", "death"):
         return False
