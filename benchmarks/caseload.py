@@ -42,7 +42,7 @@ from onward.caseload.table import (
     process_effects,
 )
 from onward.engine import DuckEngine, quoted
-from onward.registry.operation import _read_cache, _write_cache
+from onward.registry.operation import read_tables, write_tables
 from onward.rulebook import Rulebook, load, shipped_path
 
 AS_OF = date(2026, 3, 1)
@@ -571,12 +571,12 @@ def _peak_gb() -> float:
 def measure(people: int, folder: Path, rulebook: Rulebook, *, peers: bool) -> dict[str, Any]:
     """Everything measured for one size of operation."""
     kept = folder / str(people)
-    made = _measured(lambda: _write_cache(kept, invent(people, rulebook)))
+    made = _measured(lambda: write_tables(kept, invent(people, rulebook)))
     if "error" in made:
         raise RuntimeError(made["error"])
 
     def tables() -> EventTables:
-        found = _read_cache(kept)
+        found = read_tables(kept)
         assert found is not None
         return found
 

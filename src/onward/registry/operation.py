@@ -239,10 +239,10 @@ class Operation:
         rulebook = rulebook or self.rulebook
         head = self.store.head()
         kept = self.path / ".cache" / f"{CACHE_FORM}-{head[:24]}-{rulebook.hash[:24]}"
-        if (cached := _read_cache(kept)) is not None:
+        if (cached := read_tables(kept)) is not None:
             return cached
         tables = events_table(self.store.read(), rulebook, head=head)
-        _write_cache(kept, tables)
+        write_tables(kept, tables)
         return tables
 
     def caseload(
@@ -415,7 +415,7 @@ def _tables_of(tables: EventTables) -> dict[str, pa.Table]:
     return flat
 
 
-def _write_cache(kept: Path, tables: EventTables) -> None:
+def write_tables(kept: Path, tables: EventTables) -> None:
     """Keep the tables; an operation that cannot be written to simply has no cache."""
     root = kept.parent
     try:
@@ -441,7 +441,7 @@ def _write_cache(kept: Path, tables: EventTables) -> None:
         return
 
 
-def _read_cache(kept: Path) -> EventTables | None:
+def read_tables(kept: Path) -> EventTables | None:
     try:
         head, rulebook_hash = (kept / "made-from").read_text(encoding="ascii").split()
         parts: dict[str, Any] = {"head": head, "rulebook_hash": rulebook_hash}
