@@ -134,14 +134,21 @@ def lapses(
     Without --on: everything that lapses in the next 180 days. People are counted where the
     folder holds a register; their ids are only in --json.
     """  # fmt: skip
+    from onward.plan import alerts
     from onward.plan import lapses as what_lapses
-    from onward.plan.timeline import ALERT_DAYS
+    from onward.plan.timeline import ALERT_DAYS, KINDS
 
     plan, book, day = _opened(where, rulebook, as_of)
     asked = _day(on, "--on") if on else day + dt.timedelta(days=max(ALERT_DAYS))
     after = _day(since, "--since") if since else (None if on else day)
     caseload = _caseload(where, day)
     rows = what_lapses(plan, caseload, asked, rulebook=book, since=after).to_pylist()
+    due = [
+        {"date": row["date_likely"], "days_left": row["days_left"], "level": row["alert"],
+         "kind": row["kind"], "what": row["what"], "title": row["title"], "says": row["says"],
+         "owner": row["owner"], "confidentiality": row["confidentiality"]}
+        for row in alerts(plan, on=day).to_pylist()
+    ]  # fmt: skip
     if as_json:
         _print(
             {
@@ -151,6 +158,7 @@ def lapses(
                 "on": asked,
                 "people_counted": caseload is not None,
                 "lapses": rows,
+                "alerts": due,
             }
         )
         return
@@ -167,6 +175,12 @@ def lapses(
         typer.echo(f"  {row['title']} ({row['who']}){_people(row)}\n    {row['says']}.")
         if row["remedy"]:
             typer.echo(f"    {row['remedy']}")
+    if due:
+        typer.echo(f"\nClocks running out within {max(ALERT_DAYS)} days of {day}\n")
+    for row in due:
+        typer.echo(
+            f"  {row['days_left']:>3} days  {row['date']}  {row['title']}: {KINDS[row['kind']]}"
+        )
     typer.echo("\nWhat no date ends\n")
     for row in rows:
         if not row["lapses"]:

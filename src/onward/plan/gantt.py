@@ -93,7 +93,8 @@ def gantt_list(plan: Plan, draws: PlanDraws, *, audience: Audience = "internal")
     returns  columns of LIST_SCHEMA: state ("done", "under way", "to come"), chance (that it
              is ever done), dates (over the futures in which it is; null when there is none),
              in_time (share of all futures; null without a wanted date), critical (share of
-             futures in which it holds a deadline up; null for milestones)
+             futures in which it holds a deadline up; null for milestones). For "external"
+             only what is public, at its likely date, without chances
     """
     rows = [
         {
@@ -108,8 +109,10 @@ def gantt_list(plan: Plan, draws: PlanDraws, *, audience: Audience = "internal")
             "done_p90": bar.done.p90,
             "wanted_by": bar.by,
             "in_time": bar.in_time,
-            "chance": bar.done.chance,
-            "critical": bar.critical if bar.kind == "action" else None,
+            "chance": bar.done.chance if audience == "internal" else None,
+            "critical": bar.critical
+            if bar.kind == "action" and audience == "internal"
+            else None,
         }
         for bar in _bars(plan, draws, audience)
     ]
@@ -131,7 +134,8 @@ def gantt_svg(
     as_of     the day marked; usually the draws' own
     width     units of the drawing; below 600 labels stand above their bars (use 380 for phones)
     mirrored  time runs from right to left, for readers of Arabic script
-    audience  "external" draws only what is public
+    audience  "external" draws only what is public, at its likely dates: how sure anybody is of
+              a State's answer stays inside
     words     translations of WORDS; missing ones stay English
     returns   SVG text that scales to the width it is given
     """
@@ -146,7 +150,7 @@ def gantt_svg(
     stones = [bar for bar in bars if bar.kind == "milestone"]
 
     body: list[str] = []
-    y = canvas.legend(body, say)
+    y = canvas.legend(body, say, audience)
     head = y
     for i, deadline in enumerate(deadlines):
         canvas.deadline_label(body, deadline.date, deadline.title, y + 13 + 17 * i)
@@ -168,7 +172,7 @@ def gantt_svg(
         canvas.deadline_line(under, deadline.date, head + 17 * i + 17, height)
     described = _described(bars, deadlines_text=[(d.title, d.date) for d in deadlines], say=say)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:.0f}" role="img"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:.0f}" role="img" direction="ltr"'
         f' font-family="{FONT}" font-size="12">'
         f"<title>{_safe(say['title'])}, {as_of.isoformat()}</title><desc>{_safe(described)}</desc>"
         f'<rect width="{width}" height="{height:.0f}" fill="#ffffff"/>'
@@ -233,18 +237,16 @@ class _Canvas:
         rtl = _right_to_left(words)
         if self.mirrored:
             anchor = {"start": "end", "end": "start"}.get(anchor, anchor)
-        side = ""
-        if rtl:
-            # With direction rtl, "start" is the right end of the text.
-            anchor = {"start": "end", "end": "start"}.get(anchor, anchor)
-            side = ' direction="rtl" unicode-bidi="embed"'
+        # An isolate carries its own direction. The attribute `direction` would also turn the
+        # anchor round, and not every renderer (paper, PNG) follows it there.
+        shown = f"\u2067{words}\u2069" if rtl else words
         tip = f"<title>{_safe(full)}</title>" if full != words else ""
         out.append(
             f'<text x="{self.at(x):.1f}" y="{y:.1f}" font-size="{size:g}"'
-            f' fill="{QUIET if quiet else INK}" text-anchor="{anchor}"{side}'
+            f' fill="{QUIET if quiet else INK}" text-anchor="{anchor}"'
             + (' font-weight="600"' if weight else "")
             + (' paint-order="stroke" stroke="#ffffff" stroke-width="3"' if halo else "")
-            + f">{tip}{_safe(words)}</text>"
+            + f">{tip}{_safe(shown)}</text>"
         )
 
     def box(self, out: list[str], x0: float, x1: float, y: float, h: float, look: str) -> None:
@@ -262,13 +264,16 @@ class _Canvas:
         )
 
     # -- parts --------------------------------------------------------------------------------
-    def legend(self, out: list[str], say: Mapping[str, str]) -> float:
+    def legend(self, out: list[str], say: Mapping[str, str], audience: Audience) -> float:
         """What the marks mean; returns the y below it."""
         marks = [
             (say["critical"], _CRITICAL_LOOK),
             (say["other"], _OTHER_LOOK),
             (say["done"], _DONE_LOOK),
         ]
+        lines = [(say["range"], "range"), (say["wanted"], "wanted")]
+        if audience == "external":
+            marks, lines = marks[1:], lines[1:]
         x, y = 0.0, 6.0
         for words, look in marks:
             wide = 22 + _wide(words, 11) + 14
@@ -277,7 +282,7 @@ class _Canvas:
             self.box(out, x + 1, x + 17, y, 8, look)
             self.text(out, x + 22, y + 8.5, words, size=11)
             x += wide
-        for words, draw in ((say["range"], "range"), (say["wanted"], "wanted")):
+        for words, draw in lines:
             wide = 26 + _wide(words, 11) + 14
             if x + wide > self.width:
                 x, y = 0.0, y + 17
@@ -405,6 +410,8 @@ class _Canvas:
         self, out: list[str], x0: float, x1: float, y: float, beyond: bool, *, feet: bool = True
     ) -> None:
         """A thin line with feet; an arrow where it runs beyond the drawing."""
+        if x0 == x1 and not beyond:
+            return
         a, b = self.at(x0), self.at(x1)
         shape = f"M{a:.1f},{y:.1f}H{b:.1f}"
         if feet:
@@ -452,7 +459,19 @@ def _bars(plan: Plan, draws: PlanDraws, audience: Audience) -> list[_Bar]:
         day = ready(plan, m.id, draws)
         when = m.when if day is None else _when(day, day, draws)
         bars.append(_Bar("milestone", m.id, m.title, "", "", when, when, m.by, m.in_time, 0.0))
+    if audience == "external":
+        bars = [
+            replace(
+                bar, start=_plain(bar.start), done=_plain(bar.done), in_time=None, critical=0.0
+            )
+            for bar in bars
+        ]
     return bars
+
+
+def _plain(when: Spread) -> Spread:
+    """The likely day alone."""
+    return Spread(when.p50, when.p50, when.p50, 1.0)
 
 
 def _when(days: FloatArray, done: FloatArray, draws: PlanDraws) -> Spread:
