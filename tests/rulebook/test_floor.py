@@ -352,11 +352,22 @@ def weakened(name: str, draw: random.Random) -> tuple[object, str]:
     return replace(book, movement_always=rest), f"{way} {gone}"
 
 
-@given(name=st.sampled_from(sorted(BOOKS)), seed=st.integers(0, 10**9))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_a_rulebook_weakened_at_random_is_always_caught(name, seed):
+def caught(name: str, seed: int) -> None:
     mutant, what = weakened(name, random.Random(seed))
     assert compare(mutant, FLOORS[name]), what
+
+
+@given(name=st.sampled_from(sorted(BOOKS)), seed=st.integers(0, 10**9))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_rulebook_weakened_at_random_is_always_caught(name, seed):
+    caught(name, seed)
+
+
+@pytest.mark.slow
+@given(name=st.sampled_from(sorted(BOOKS)), seed=st.integers(0, 10**9))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_many_rulebooks_weakened_at_random_are_all_caught(name, seed):
+    caught(name, seed)
 
 
 # -- the proof by form ----------------------------------------------------------------------------
