@@ -405,7 +405,7 @@ def test_a_read_only_installation_still_computes(tmp_path):
         "    def __init__(self, *a): raise RuntimeError('cannot cache: no locator available')\n"
         "import numba.core.dispatcher as d\n"
         "d.FunctionCache = Nowhere\n"
-        "f = compiled()(lambda x: x + 1)\n"
+        "f = compiled(keep=True)(lambda x: x + 1)\n"
         "assert f(1) == 2\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -17,7 +17,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -33,9 +33,11 @@ TINY = 1e-18
 RARE = 0.2  # chance up to which the logarithm is taken by its series
 
 
-def compiled(**options: Any) -> Callable[[Any], Any]:
-    """`numba.njit` that releases the lock and keeps its machine code on disk where it can.
+def compiled(keep: bool = False, **options: Any) -> Callable[[Any], Any]:
+    """`numba.njit` that releases the lock and, with `keep`, leaves its machine code on disk.
 
+    The stored code is found by the file of the function it belongs to and does not notice a
+    change in a function it calls from another file: after editing this one, touch the kernels.
     A folder that cannot be written (a read-only installation) is replaced by one in the
     temporary directory; failing that the code is compiled in memory, each time.
     """
@@ -48,6 +50,8 @@ def compiled(**options: Any) -> Callable[[Any], Any]:
             "boundscheck": False,
             **options,
         }
+        if not keep:
+            return numba.njit(**settings)(function)
         try:
             return numba.njit(cache=True, **settings)(function)
         except RuntimeError:
@@ -60,7 +64,7 @@ def compiled(**options: Any) -> Callable[[Any], Any]:
     return wrap
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _as_double(typingctx: Any, bits: Any) -> Any:
     """The 64 bits read as a double; LLVM can vectorise it, unlike a view."""
 

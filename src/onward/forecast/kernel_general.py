@@ -90,7 +90,7 @@ def split_by_size(units, count, left, give, key):  # type: ignore[no-untyped-def
         units -= x
 
 
-@compiled()
+@compiled(keep=True)
 def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: ignore[no-untyped-def]
     """Simulate futures first ... first+n-1 into rows 0 ... n-1 of the outputs.
 
@@ -215,8 +215,8 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                     )  # fmt: skip
                 elif kind == GATE:
                     inside = False
-                    for w in range(t.k_extra[k, 0], t.k_extra[k, 1]):
-                        if num[t.windows[w, 0]] <= day < num[t.windows[w, 1]]:
+                    for i in range(t.k_extra[k, 0], t.k_extra[k, 1]):
+                        if num[t.windows[i, 0]] <= day < num[t.windows[i, 1]]:
                             inside = True
                     factor[k] = 1.0 if inside != (t.k_extra[k, 2] == 1) else 0.0
                 elif kind == FEEDBACK:

@@ -14,7 +14,6 @@ import math
 import numpy as np
 
 from onward.forecast.kernel_draw import (
-    DAY,
     FEW,
     GOLD,
     RARE,
@@ -329,7 +328,7 @@ def factors(t, whole, day, new_day, step, num, factor, z_shock, history, key):  
                 row[l] = math.exp(z - centre)
 
 
-@compiled()
+@compiled(keep=True)
 def run_lanes(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: ignore[no-untyped-def]
     """Simulate futures first ... first+n-1 into rows 0 ... n-1 of the outputs."""
     n_strata = t.shape[1]
@@ -575,5 +574,3 @@ def run_lanes(t, rows, seed, first, n, keyed, present, units, flows, used):  # t
                                     moved[j * n_strata + s, l] * t.size[0]
                                 )
                     il += 1
-
-
