@@ -93,7 +93,7 @@ def lapses(
                 "who": who,
                 "people": None if ids is None else len(ids[0]),
                 "not_known_people": None if ids is None else ids[1],
-                "people_ids": None if ids is None else sorted(ids[0].to_pylist()),
+                "people_ids": None if ids is None else ids[0],
                 "says": says,
                 "remedy": remedy,
                 "owner": owner,
@@ -179,7 +179,25 @@ def lapses(
             add(None, "status", status.name, status.title, str(rule), ids, says, does=False,
                 rests_on=resting)  # fmt: skip
     rows.sort(key=lambda r: (r["date"] or dt.date.max, not r["lapses"]))
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    return _table(rows)
+
+
+def _table(rows: list[dict[str, Any]]) -> pa.Table:
+    """The rows with their ids as one list column, never as a million Python texts."""
+    offsets: list[int | None] = []
+    chunks: list[pa.Array] = []
+    filled = 0
+    for row in rows:
+        ids = row["people_ids"]
+        offsets.append(None if ids is None else filled)
+        if ids is not None:
+            chunks.append(ids.take(pc.sort_indices(ids)))
+            filled += len(ids)
+    values = pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
+    lists = pa.ListArray.from_arrays(pa.array([*offsets, filled], pa.int32()), values)
+    place = SCHEMA.get_field_index("people_ids")
+    plain = pa.Table.from_pylist(rows, schema=SCHEMA.remove(place))
+    return plain.add_column(place, SCHEMA.field(place), lists)
 
 
 def _ending(plan: Plan) -> dict[str, tuple[dt.date, tuple[str, ...]]]:
@@ -261,24 +279,36 @@ def _growing_old(
     if clock.column not in table.column_names:
         return []
     person = "id" if clock.kind == "person" else "person"
-    keep = pc.is_in(table[person], people["id"])
+    # Only people with a row that runs out in these days can be concerned: find them first, so
+    # that grouping touches few rows. A newer row of theirs may still save them.
+    earliest = first - dt.timedelta(days=clock.days)
+    latest = on - dt.timedelta(days=clock.days)
+    dates = table[clock.column]
+    inside = pc.and_(pc.greater_equal(dates, earliest), pc.less_equal(dates, latest))
+    some = pc.unique(table.filter(pc.fill_null(inside, False))[person])
+    some = some.filter(pc.is_in(some, people["id"].combine_chunks()))
+    table = table.filter(
+        pc.and_(
+            pc.is_in(table[person], some),
+            pc.fill_null(pc.greater_equal(dates, earliest), False),
+        )
+    )
     for one in clock.filters:
         if one.column not in table.column_names:
             return []
         data = table[one.column]
         known = pc.is_in(data, pa.array(one.values, data.type))
         wanted = pc.invert(known) if one.negated else known
-        keep = pc.and_(keep, pc.and_(pc.is_valid(data), wanted))
-    keep = pc.and_(keep, pc.is_valid(table[clock.column]))
+        table = table.filter(pc.and_(pc.is_valid(data), wanted))
     groups = [name for name in clock.groups if name in table.column_names]
-    rows = table.filter(keep).select(list(dict.fromkeys([person, *groups, clock.column])))
+    rows = table.select(list(dict.fromkeys([person, *groups, clock.column])))
     newest = rows.group_by([person, *groups]).aggregate([(clock.column, "max")])
     last = newest[f"{clock.column}_max"].to_numpy().astype("datetime64[D]")
     last = last + np.timedelta64(clock.days, "D")
-    inside = (last >= np.datetime64(first)) & (last <= np.datetime64(on))
+    now = last <= np.datetime64(on)
     found: list[tuple[dt.date, pa.Array]] = []
     holders = newest[person].combine_chunks()
-    for day in np.unique(last[inside]):
+    for day in np.unique(last[now]):
         chosen = holders.filter(pa.array(last == day))
         found.append((day.item(), pc.unique(chosen)))
     return found
