@@ -125,7 +125,7 @@ def reference(households: int, programmes: int, seed: int = 1) -> Reference:
                 for s in slots:
                     cells[c * s_count + s].append((r, part))
 
-    start, slot, score = [np.zeros(1, np.int64)], [], []
+    start, slot, _score = [np.zeros(1, np.int64)], [], []
     base = rng.normal(0, 0.6, (d, 4)), rng.normal(0, 0.4, (d, NATIONALITIES))
     ease = rng.normal(0.8, 0.5, d)
     block = 20_000

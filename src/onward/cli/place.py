@@ -10,7 +10,7 @@ import json
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -41,38 +41,34 @@ def _path(text: str) -> Any:
 @app.command(help=HELP)
 def place(
     folder: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Argument(help="A folder with cases.csv and programmes.csv.", show_default=False),
     ] = None,
-    cases: Annotated[
-        Optional[Path], _path("CSV of cases: case, size and what is known.")
-    ] = None,
-    programmes: Annotated[
-        Optional[Path], _path("CSV of programmes, one row per window.")
-    ] = None,
-    scores: Annotated[Optional[Path], _path("CSV: case, programme, score.")] = None,
-    limits: Annotated[Optional[Path], _path("CSV of caps and earmarks.")] = None,
-    pledges: Annotated[Optional[Path], _path("CSV of conditional pledges.")] = None,
+    cases: Annotated[Path | None, _path("CSV of cases: case, size and what is known.")] = None,
+    programmes: Annotated[Path | None, _path("CSV of programmes, one row per window.")] = None,
+    scores: Annotated[Path | None, _path("CSV: case, programme, score.")] = None,
+    limits: Annotated[Path | None, _path("CSV of caps and earmarks.")] = None,
+    pledges: Annotated[Path | None, _path("CSV of conditional pledges.")] = None,
     openings: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option("--open", help="CSV of what safeguards left open.", show_default=False),
     ] = None,
     locks: Annotated[
-        Optional[Path], _path("Locks: CSV, or the workbook an officer changed.")
+        Path | None, _path("Locks: CSV, or the workbook an officer changed.")
     ] = None,
-    previous: Annotated[Optional[Path], _path("JSON of last week's proposal.")] = None,
+    previous: Annotated[Path | None, _path("JSON of last week's proposal.")] = None,
     aims: Annotated[
-        Optional[Path], _path("YAML of the aims, in order. Default: the shipped one.")
+        Path | None, _path("YAML of the aims, in order. Default: the shipped one.")
     ] = None,
-    on: Annotated[Optional[str], _path("The day the proposal is for, YYYY-MM-DD.")] = None,
+    on: Annotated[str | None, _path("The day the proposal is for, YYYY-MM-DD.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the published draw.")] = 1,
-    gap: Annotated[Optional[float], _path("Relative gap at which a stage may stop.")] = None,
+    gap: Annotated[float | None, _path("Relative gap at which a stage may stop.")] = None,
     time_limit: Annotated[float, typer.Option(help="Seconds after which stages stop.")] = 120.0,
     out: Annotated[
-        Optional[Path], _path("Folder for proposal.json, CSV tables and proposal.xlsx.")
+        Path | None, _path("Folder for proposal.json, CSV tables and proposal.xlsx.")
     ] = None,
     what_if: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         _path(
             "Ask instead: places:NAME@WINDOW=+5, delay:..., limit:..., condition:..., remove:..., unlock:CASE."
         ),
@@ -84,11 +80,11 @@ def place(
         ),
     ] = False,
     overrides: Annotated[
-        Optional[Path],
+        Path | None,
         _path("Log (JSON lines) to which locks that differ are added; give --on."),
     ] = None,
     replay: Annotated[
-        Optional[Path], _path("Only: replay such a log, predicted beside real cost.")
+        Path | None, _path("Only: replay such a log, predicted beside real cost.")
     ] = None,
     show_aims: Annotated[
         bool, typer.Option("--show-aims", help="Only: print the shipped aims.")

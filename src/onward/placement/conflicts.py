@@ -10,18 +10,18 @@ from __future__ import annotations
 import numpy as np
 
 from onward.placement.model import Compiled, IntArray
-from onward.placement.program import INF, Program
+from onward.placement.program import INF, Answer, Program
 
 
-def fits_at_all(compiled: Compiled) -> bool:
-    """Whether locks and floors can hold together with every limit."""
+def fits_at_all(compiled: Compiled) -> Answer:
+    """A choice in which locks and floors hold within every limit; feasible says if there is."""
     columns = None
     if not compiled.aims.floors and not compiled.model.pledges:
         unit = compiled.model.unit_of_column()
         columns = np.flatnonzero(compiled.must[unit])
     program = Program(compiled.model, keep=columns, grouped=False)
     program.must_place(np.flatnonzero(compiled.must))
-    return program.solve(np.zeros(program.m), gap=1.0, seconds=30).feasible
+    return program.solve(np.zeros(program.m), gap=1.0, seconds=30)
 
 
 def smallest_conflict(compiled: Compiled, seconds: float = 60.0) -> list[str]:

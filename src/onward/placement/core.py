@@ -10,16 +10,17 @@ dual, sifting with an exact linear program, then integer programs on price-margi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import highspy
+import numba
 import numpy as np
 from scipy.optimize import minimize
 
 from onward.placement import kernels
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.program import INF, Clock, new_highs
-
 
 # Softness of the smoothed dual, as shares of the median price of a full limit, in turn.
 SOFTNESS = (0.03, 0.01, 0.003, 0.001)
@@ -92,6 +93,10 @@ class Pricing:
             np.arange(self.classes * model.slots), np.diff(model.met_start)
         )
         self.passes = 0
+        # sharing small problems out costs more than it saves
+        numba.set_num_threads(
+            1 if model.columns < 2_000_000 else min(2, numba.config.NUMBA_NUM_THREADS)
+        )
         if bundles is not None and len(bundles):
             self.groups = np.unique(bundles.group)
             self.members_start = model.group_start
@@ -433,6 +438,45 @@ def sample_prices(pricing: Pricing, count: int, seed: int, seconds: float) -> Fl
     return np.zeros(len(model.limit)) if solved is None else solved[1]
 
 
+def descend(
+    pricing: Pricing, price: FloatArray, softness: Sequence[float], rounds: int = 30
+) -> tuple[float, FloatArray]:
+    """A better bound and its prices, by quasi-Newton steps on the smoothed dual, less and less
+    smooth, from `price` on; prices stay 0 or more."""
+    level = float(np.median(price[price > 0])) if (price > 0).any() else 1.0
+    bound, _ = pricing(price)
+    best = price
+    scale = max(1e-9, abs(bound))
+    # a limit many compete for answers more sharply to its price: scale by its root
+    unit = np.sqrt(np.maximum(pricing.model.limit, 1.0))
+    unit = np.median(unit) / unit
+
+    def smoothed(z: FloatArray, tau: float) -> tuple[float, FloatArray]:
+        worth, slope = pricing.soft(z * unit, tau)
+        return worth / scale, slope * unit / scale
+
+    for share in softness:
+        result = minimize(
+            smoothed,
+            best / unit,
+            args=(share * level,),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(0, None)] * len(price),
+            options={
+                "maxfun": rounds + 10,
+                "maxiter": rounds,
+                "maxcor": 30,
+                "ftol": 1e-9,
+                "gtol": 0,
+            },
+        )
+        now, _ = pricing(result.x * unit)
+        if now < bound:
+            bound, best = now, result.x * unit
+    return bound, best
+
+
 def solve_core(
     model: Model,
     value: AnyArray,
@@ -452,6 +496,10 @@ def solve_core(
     that does); price: prices to begin with instead of those of a sample."""
     clock = Clock(seconds)
     must = np.zeros(model.units, bool) if must is None else must
+    if not model.columns:
+        none = np.full(model.units, -1)
+        shut = np.zeros(model.pledges, bool)
+        return CoreAnswer(none, shut, 0.0, 0.0, np.zeros(len(model.limit)), 0.0)
     pricing = Pricing(model, value, bundles, must)
     log: list[str] = []
     whole_lp = model.columns <= 60_000
@@ -464,34 +512,12 @@ def solve_core(
         if not whole_lp:
             price = sample_prices(pricing, min(sample, model.units), seed, clock.left())
             note("sample prices")
-    bound, slope = pricing(price)
+    bound, _slope = pricing(price)
     best_price = price
-    scale = max(1e-9, abs(bound))
+    max(1e-9, abs(bound))
     if not whole_lp:
-        # quasi-Newton descent on the smoothed dual, less and less smooth, prices 0 or more
-        level = float(np.median(price[price > 0])) if (price > 0).any() else 1.0
-        # a limit many compete for answers more sharply to its price: scale by its root
-        unit = np.sqrt(np.maximum(model.limit, 1.0))
-        unit = np.median(unit) / unit
-
-        def smoothed(z: FloatArray, softness: float) -> tuple[float, FloatArray]:
-            worth, slope = pricing.soft(z * unit, softness)
-            return worth / scale, slope * unit / scale
-
-        for softness in SOFTNESS:
-            result = minimize(
-                smoothed,
-                best_price / unit,
-                args=(softness * level,),
-                jac=True,
-                method="L-BFGS-B",
-                bounds=[(0, None)] * len(price),
-                options={"maxfun": 40, "maxiter": 30, "maxcor": 30, "ftol": 1e-9, "gtol": 0},
-            )
-            now, _ = pricing(result.x * unit)
-            note(f"descent at softness {softness}: bound {now:.4f}, {pricing.passes} passes")
-            if now < bound:
-                bound, best_price = now, result.x * unit
+        bound, best_price = descend(pricing, price, SOFTNESS)
+        note(f"descent: bound {bound:.4f}, {pricing.passes} passes")
 
     # sifting: units whose best choice leads clearly are fixed, the rest is solved exactly
     lp_value = np.inf
@@ -520,7 +546,9 @@ def solve_core(
             nth = min(want, model.units) - 1
             cut = max(float(np.partition(lead, nth)[nth]), 1e-9)
             undecided |= lead <= cut
-            width = np.where(undecided, max(4.0 * cut, 0.02 * level) * model.size, -1.0)
+            # where near ties are many, a narrower look is enough
+            wide = min(max(4.0 * cut, 0.002 * level), 0.02 * level)
+            width = np.where(undecided, wide * model.size, -1.0)
             trial, rest = _part(
                 pricing, undecided, width, False,
                 slack_cost=best_price + box,

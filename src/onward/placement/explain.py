@@ -75,16 +75,19 @@ def assignments(proposal: Proposal) -> list[Row]:
             if price is not None:
                 there = there - _cell_price(proposal, price, unit, s)
             cost = max(0.0, float(here - there))
-            if best is None or cost < best["_cost"] - 1e-12:
+            # another programme says more than another window of the same one
+            same = c.slots[s].programme == window.programme
+            if best is None or (same, cost) < (best["_same"], best["_cost"] - 1e-12):
                 best = {
                     "programme": c.slots[s].programme,
                     "window": c.slots[s].window,
                     "fewer_points": _points(c.outcome[column] - c.outcome[j]),
                     "cost_after_prices": _points(cost) if price is not None else None,
                     "_cost": cost,
+                    "_same": same,
                 }
         if best is not None:
-            best.pop("_cost")
+            del best["_cost"], best["_same"]
         key = int(model.klass[unit]) * model.slots + slot
         met = model.met[model.met_start[key] : model.met_start[key + 1]]
         parts = outcome_parts(case, window, c.aims, c.score)
@@ -243,7 +246,7 @@ def worth(proposal: Proposal) -> list[Row]:
     """One row per programme window, cap, earmark and pledge condition: persons used and
     allowed, worth of one more (protection-weighted persons, and outcome points with who is
     placed held), and by how many places fewer or more that price holds (None: not computed)."""
-    c, model = proposal.compiled, proposal.compiled.model
+    _c, model = proposal.compiled, proposal.compiled.model
     if proposal.state == "infeasible":
         return []
     slack = _slack(proposal)
@@ -265,8 +268,8 @@ def worth(proposal: Proposal) -> list[Row]:
                 "programme": info.programme,
                 "window": info.window,
                 "counts": ("everybody but " if info.kind == "earmark" else "") + info.who,
-                "persons": int(round(used)),
-                "allowed": int(round(model.limit[r] + opened)),
+                "persons": round(used),
+                "allowed": round(model.limit[r] + opened),
                 "worth_of_one_more": None
                 if proposal.price is None
                 else _points(proposal.price[r]),
@@ -291,14 +294,14 @@ def pledges(proposal: Proposal) -> list[Row]:
     protection-weighted persons placed with the condition met less without it (exact sizes
     only; None where the solver was not asked)."""
     from onward.placement.program import Program
-    from onward.placement.propose import EXACT_UNITS, stage_values
+    from onward.placement.propose import EXACT_WHEN_BOUND, stage_values
 
     c, model = proposal.compiled, proposal.compiled.model
     if proposal.state == "infeasible" or not c.pledges:
         return []
     use = model.usage(proposal.chosen)
     program = None
-    if model.units <= 5 * EXACT_UNITS:
+    if model.units <= EXACT_WHEN_BOUND:
         program = Program(model, grouped=False)
         program.must_place(np.flatnonzero(c.must))
         value = stage_values(c, "protection", program.unit, np.arange(model.columns))
@@ -325,7 +328,7 @@ def pledges(proposal: Proposal) -> list[Row]:
                 "if_programme": pledge.if_programme,
                 "takes_persons": pledge.if_persons,
                 "of": pledge.who.words(),
-                "persons_now": int(round(-use[row])),
+                "persons_now": round(-use[row]),
                 "opens": f"{pledge.opens_persons} places in {pledge.opens_programme}"
                 + (f", {pledge.opens_window}" if pledge.opens_window else ""),
                 "met": bool(proposal.pledges[k]),
@@ -346,7 +349,7 @@ def unused(proposal: Proposal) -> list[Row]:
             waiting.setdefault(int(model.slot[j]), []).append(int(u))
     rows: list[Row] = []
     for s, window in enumerate(c.slots):
-        free = int(round(slack[s]))
+        free = round(slack[s])
         if window.state not in c.aims.states_that_count:
             rows.append({"programme": window.programme, "window": window.window,
                          "free": window.persons, "cause": f"pledge is {window.state}"})  # fmt: skip

@@ -497,7 +497,7 @@ def read_rows(path: Path, table: str, faults: list[Fault]) -> tuple[list[Row], s
             for column, cell in zip(header, cells, strict=False):
                 if column not in columns:
                     continue
-                read, required = columns[column]
+                read, _required = columns[column]
                 cell = cell.strip()
                 if not cell:
                     continue

@@ -448,14 +448,15 @@ def refill(
                 moves += 1
         for i in range(count):
             u, j = near_unit[picked[i]], near_column[picked[i]]
-            if chosen[u] != j and inside[i]:
-                if _fits(
+            if (
+                chosen[u] != j
+                and inside[i]
+                and _fits(
                     u, j, chosen[u], slot, size, klass, slots, met_start, met, met_share, slack
-                ):
-                    _move(
-                        u, j, chosen, slot, size, klass, slots, met_start, met, met_share, slack
-                    )
-                    moves += 1
+                )
+            ):
+                _move(u, j, chosen, slot, size, klass, slots, met_start, met, met_share, slack)
+                moves += 1
     return moves
 
 

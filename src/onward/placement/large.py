@@ -12,9 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onward.placement.core import Pricing, bundles_of, solve_core
+from onward.placement.core import Pricing, bundles_of, descend, solve_core
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.program import Clock
+
+# What a draw is worth per person, where the smallest weight of a person is 1: too little to
+# buy a person anywhere.
+DRAW = 2e-4
+CHOICE_DRAW = 2e-3
 
 
 @dataclass
@@ -61,6 +66,7 @@ def solve_large(
     gap: float,
     seconds: float,
     seed: int,
+    start: IntArray | None = None,
 ) -> LargeAnswer:
     """See the module. protection, emergencies, outcome, kept: (m,); ticket: (n,) 0 to below 2."""
     clock = Clock(seconds)
@@ -72,23 +78,24 @@ def solve_large(
         per_person = float(np.max(value, initial=1.0))
         heavy = 10.0 * max(1.0, per_person / max(1.0, float(model.size.max())))
         value += heavy * np.asarray(emergencies)
-    # ties among equal cases: too small to buy a person anywhere, large enough to decide a tie
+    # Ties: among equal cases the draw decides, linked cases drawing one ticket together and
+    # before others; and every choice has a draw of its own, because where a case goes is all
+    # the same to this aim and a problem of ties alone has no prices to find.
     draw = ticket.copy()
     if len(model.group_member):
         first = model.group_member[model.group_start[:-1]]
         draw[model.group_member] = np.repeat(ticket[first] + 1.0, np.diff(model.group_start))
-    tiny = 2e-4
-    value += np.repeat(tiny * draw * model.size, lengths)
+    noise = np.random.default_rng(seed).random(model.columns, dtype=np.float32)
+    value += np.repeat(DRAW * draw * model.size, lengths)
+    value += np.repeat(CHOICE_DRAW * model.size, lengths) * noise
+    del noise
     who = solve_core(
         model, value, must=must if must.any() else None, gap=gap * 0.6,
-        seconds=clock.left() * 0.5, seed=seed,
+        seconds=clock.left() * 0.5, seed=seed, start=start,
     )  # fmt: skip
     placed = who.chosen >= 0
     column = who.chosen[placed]
     free = np.zeros(model.units, bool)
-
-    def proven(values: AnyArray, price: FloatArray, must_: BoolArray) -> float:
-        return Pricing(model, values, None, must_)(price)[0]
 
     if emergencies is not None and np.any(emergencies):
         best = np.zeros(model.units)
@@ -98,17 +105,15 @@ def solve_large(
                        float(best.sum()), "bound: every emergency in its first window"))  # fmt: skip
     got = float(np.asarray(protection, np.float64)[column].sum())
     plain = np.asarray(protection)
-    bound = min(
-        proven(plain, who.price, free),
-        who.bound - (heavy * stages[0][1] if stages else 0.0) if not stages else np.inf,
-    )
+    # the draws are no part of this bound: go down from the prices found, without them
+    bound, price = descend(Pricing(model, plain, None, free), who.price, (0.003, 0.001))
     stages.append(("protection", got, bound, ""))
     stages.append(
         ("who", float((ticket * model.size)[placed].sum()), np.nan, "drawn within protection")
     )
     chosen = who.chosen
     outcome_price = None
-    if outcome is not None:
+    if outcome is not None and placed.any():
         # where, among the placed: everybody else has no choice left
         weight = 0.0
         bundles = None
@@ -119,14 +124,13 @@ def solve_large(
         if len(narrowed.group_start) > 1 and same_window + same_country > 0:
             weight = 2.0 * float(local.max(initial=1.0))
             bundles = bundles_of(narrowed, weight)
-        start = np.full(narrowed.units, -1)
         position = np.full(model.columns, -1, np.int64)
         position[back] = np.arange(len(back))
-        start = position[chosen[held]]
+        begin = position[chosen[held]]
         all_must = np.ones(narrowed.units, bool)
         where = solve_core(
             narrowed, local, bundles=bundles, must=all_must, gap=gap * 0.8,
-            seconds=clock.left() * (0.6 if kept is not None else 1.0), seed=seed, start=start,
+            seconds=clock.left() * (0.6 if kept is not None else 1.0), seed=seed, start=begin,
         )  # fmt: skip
         best_local = where.chosen
         outcome_price = where.price
@@ -160,7 +164,7 @@ def solve_large(
         stages.append(("outcome", got, bound, "with who is placed held"))
         if kept_stage:
             stages.append(kept_stage)
-    return LargeAnswer(chosen, stages, who.price, outcome_price)
+    return LargeAnswer(chosen, stages, price, outcome_price)
 
 
 def _narrow(

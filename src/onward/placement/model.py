@@ -115,7 +115,7 @@ class Model:
     def usage(self, chosen: IntArray) -> FloatArray:
         """Persons in every row when unit u takes column chosen[u] (-1: none), pledges shut."""
         units = np.flatnonzero(chosen >= 0)
-        which, row, persons = self.column_rows(chosen[units], units)
+        _which, row, persons = self.column_rows(chosen[units], units)
         return np.bincount(row, weights=persons, minlength=len(self.limit))
 
 

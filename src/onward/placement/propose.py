@@ -25,7 +25,10 @@ from onward.placement.model import (
 )
 from onward.placement.program import Answer, Clock, Program
 
-EXACT_UNITS = 2_000
+# Up to so many units every stage is one integer program; above, prices guide the search. With
+# locks, floors or an outcome that may decide whether, the integer program is kept for longer.
+EXACT_UNITS = 400
+EXACT_WHEN_BOUND = 2_000
 PROVEN = ("emergencies", "protection", "together", "outcome", "keep")
 
 
@@ -109,14 +112,20 @@ def propose(
     if compiled.impossible_locks:
         words = [f"lock of case {case}: {why}" for case, why in compiled.impossible_locks]
         return Proposal(compiled, seed, "infeasible", none, shut, conflict=words)
-    if model.units <= EXACT_UNITS:
+    bound_to = bool(compiled.must.any() or aims.floors)
+    outcome = aims.stage("outcome")
+    where = outcome is None or outcome.options["decides"] == "where"
+    if model.units <= (EXACT_UNITS if where and not bound_to else EXACT_WHEN_BOUND):
         return _exact(compiled, seed, wanted, seconds)
-    if compiled.must.any() or aims.floors:
+    start = None
+    if bound_to:
         from onward.placement.conflicts import fits_at_all
 
-        if not fits_at_all(compiled):
+        answer = fits_at_all(compiled)
+        if not answer.feasible:
             return _infeasible(compiled, seed)
-    return _large(compiled, seed, wanted, seconds)
+        start = answer.chosen
+    return _large(compiled, seed, wanted, seconds, start)
 
 
 def _infeasible(compiled: Compiled, seed: int) -> Proposal:
@@ -182,6 +191,12 @@ def _exact(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposa
     outcome_price = None
     names = [s.name for s in aims.stages]
     if model.columns == 0:
+        if any(
+            i.kind == "floor" and limit < 0
+            for i, limit in zip(model.rows, model.limit, strict=True)
+        ):
+            return _infeasible(compiled, seed)
+        results = [StageResult(name, 0.0, 0.0) for name in names]
         names = []
     freeze_after = _freeze_after(names, only_where)
     main = "protection" if "protection" in names else (names[0] if names else "")
@@ -316,7 +331,9 @@ def _price_floors(proposal: Proposal, clock: Clock) -> None:
         )
 
 
-def _large(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposal:
+def _large(
+    compiled: Compiled, seed: int, gap: float, seconds: float, start: IntArray | None
+) -> Proposal:
     """Above a few thousand units: who by prices, then where with who held."""
     from onward.placement.large import solve_large
 
@@ -340,6 +357,7 @@ def _large(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposa
         same_country=float(together.options["same_country"]) if together else 0.0,
         may_lose=float(outcome.options["may_lose"]) if outcome else 0.0,
         must=compiled.must,
+        start=start,
         gap=gap,
         seconds=seconds,
         seed=seed,

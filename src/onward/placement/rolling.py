@@ -131,7 +131,7 @@ def run(
         chosen[batch] = got
         taken = got[got >= 0]
         if len(taken):
-            which, row, persons = model.column_rows(taken, batch[got >= 0])
+            _which, row, persons = model.column_rows(taken, batch[got >= 0])
             limit = limit - np.bincount(row, weights=persons, minlength=len(limit))
         held = batch[got < 0]
     placed = chosen[chosen >= 0]

@@ -247,7 +247,15 @@ def what_if(
         for limit in tables.limits:
             if limit.kind == "cap":
                 rows[index["cap", limit.limit]] = float(limit.persons)
-        return session.limits(rows)
+        model = proposal.compiled.model
+        grown = {r for r, new in rows.items() if new > model.limit[r] and r < model.slots}
+        # cases that were too large for a window are not in the warm program
+        too_large = {s for (_, s), why in proposal.compiled.barriers.items() if why == "places"}
+        if not grown & too_large:
+            answer = session.limits(rows)
+            # a condition that no longer holds closes places elsewhere: solve that in full
+            if answer["feasible"]:
+                return answer
     again = propose(
         replace(tables, previous=proposal.places()), proposal.compiled.aims,
         seed=proposal.seed, seconds=seconds,

@@ -1,0 +1,335 @@
+"""Placement: seconds, memory and proven gap, beside plain HiGHS and CP-SAT in the same run.
+
+Part 1, like for like: one blended value, linked pairs, caps, earmarks and conditional pledges,
+solved by us and by the two solvers under the same time limit and gap; the time of the linear
+relaxation stands beside it as the limit to approach. Part 2, the real thing: all aims in order on
+the same data. Then: questions (what if), stability under noise in the scores, and arrivals over
+time against deciding greedily and against hindsight. Every solve runs in a process of its own, so
+that memory is its own; several seeds, the worst is the figure.
+
+    python -m benchmarks.placement [--quick] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+GAP = 0.0005
+# households, programmes, seeds, time limit (s), wanted gap, wanted seconds
+SIZES = (
+    (100, 10, (1, 2, 3), 30, 0.0, 0.3),
+    (1_000, 20, (1, 2, 3), 60, 0.0005, 3),
+    (10_000, 20, (1, 2, 3), 120, 0.0005, 5),
+    (100_000, 40, (1, 3), 180, 0.0005, 20),
+    (1_000_000, 40, (1,), 400, 0.0003, 120),
+)
+QUICK = (
+    (100, 10, (1,), 10, 0.0, 0.3),
+    (1_000, 20, (1,), 12, 0.0005, 3),
+    (10_000, 20, (1,), 25, 0.0005, 5),
+)
+
+
+def rss_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def warm() -> None:
+    """Compile and load what is compiled once per installation."""
+    from benchmarks.placement.generate import reference
+    from onward.placement.core import bundles_of, solve_core
+
+    r = reference(2_500, 10)
+    solve_core(r.model, r.value, bundles=bundles_of(r.model, 2.0), seconds=3)
+
+
+def exact_arrays(r: Any) -> Any:
+    """The whole reference problem as one program: every column and every bundle."""
+    import numpy as np
+
+    from onward.placement.core import Part, Pricing, bundles_of
+
+    bundles = bundles_of(r.model, 2 * r.apart)
+    pricing = Pricing(r.model, r.value, bundles, np.zeros(r.model.units, bool))
+    columns = np.arange(r.model.columns)
+    return pricing, Part(
+        pricing, columns, np.arange(len(bundles)), r.model.limit, slack_cost=None
+    )
+
+
+def one(what: str, n: int, d: int, seed: int, limit: float, gap: float) -> dict[str, Any]:
+    """One solve in this process: what is ours, highs, cpsat, lp or stages."""
+    import numpy as np
+
+    from benchmarks.placement.generate import reference
+
+    if what in ("ours", "stages"):
+        warm()
+    r = reference(n, d, seed)
+    model = r.model
+    base = rss_mib()
+    began = time.perf_counter()
+    if what == "ours":
+        from onward.placement.core import bundles_of, open_pledges, solve_core
+
+        a = solve_core(
+            model,
+            r.value,
+            bundles=bundles_of(model, 2 * r.apart),
+            gap=gap,
+            seconds=limit,
+            seed=seed,
+        )
+        seconds = time.perf_counter() - began
+        fits = open_pledges(model, a.chosen)
+        result = {"value": a.value, "bound": a.bound, "feasible": bool(fits and fits[1].all())}
+    elif what in ("highs", "lp"):
+        _pricing, part = exact_arrays(r)
+        h = part.highs
+        h.setOptionValue("time_limit", limit)
+        if what == "highs":
+            import highspy
+
+            total = part.m + part.nb + part.p
+            h.changeColsIntegrality(
+                total,
+                np.arange(total, dtype=np.int32),
+                np.full(total, highspy.HighsVarType.kInteger),
+            )
+            h.setOptionValue("mip_rel_gap", gap)
+        h.run()
+        seconds = time.perf_counter() - began
+        info = h.getInfo()
+        value = float(info.objective_function_value)
+        found = info.primal_solution_status == 2
+        result = {
+            "value": value if found else None,
+            "bound": float(info.mip_dual_bound)
+            if what == "highs"
+            else (value if found else None),
+        }
+    elif what == "cpsat":
+        result = cpsat(r, limit, gap)
+        seconds = time.perf_counter() - began
+    else:
+        from onward.placement.large import solve_large
+
+        unit = model.unit_of_column()
+        found_all = solve_large(
+            model,
+            emergencies=r.emergency[unit] * np.power(0.9, model.slot_order)[model.slot],
+            protection=r.weight[unit],
+            ticket=np.random.default_rng(seed).random(n),
+            outcome=r.outcome, kept=None, same_window=1.0, same_country=1.0, may_lose=0.0,
+            must=np.zeros(n, bool), gap=gap, seconds=limit, seed=seed,
+        )  # fmt: skip
+        seconds = time.perf_counter() - began
+        result = {
+            "stages": {
+                s[0]: {
+                    "value": s[1],
+                    "bound": s[2],
+                    "gap": (s[2] - s[1]) / max(1e-9, abs(s[2])),
+                }
+                for s in found_all.stages
+                if s[2] == s[2]
+            }
+        }
+    if result.get("value") is not None and result.get("bound") is not None:
+        result["gap"] = max(0.0, (result["bound"] - result["value"]) / abs(result["bound"]))
+    return {"what": what, "n": n, "d": d, "seed": seed, "seconds": round(seconds, 3),
+            "peak_mib": round(rss_mib()), "data_mib": round(base), **result}  # fmt: skip
+
+
+def cpsat(r: Any, limit: float, gap: float) -> dict[str, Any]:
+    """The reference problem in OR-Tools CP-SAT, values in thousandths."""
+    import numpy as np
+    from ortools.sat.python import cp_model
+
+    from onward.placement.core import bundles_of
+
+    model = r.model
+    bundles = bundles_of(model, 2 * r.apart)
+    cp = cp_model.CpModel()
+    unit = model.unit_of_column()
+    x = [cp.new_bool_var("") for _ in range(model.columns)]
+    z = [cp.new_bool_var("") for _ in range(len(bundles))]
+    y = [cp.new_bool_var("") for _ in range(model.pledges)]
+    by_unit: list[list[Any]] = [[] for _ in range(model.units)]
+    by_row: list[list[tuple[int, Any]]] = [[] for _ in range(len(model.limit))]
+    for j, u in enumerate(unit):
+        by_unit[u].append(x[j])
+    which, row, persons = model.column_rows(np.arange(model.columns), unit)
+    for j, k, p in zip(which, row, persons, strict=True):
+        by_row[k].append((round(p), x[j]))
+    worth = np.zeros(len(bundles))
+    for b in range(len(bundles)):
+        for e in range(bundles.start[b], bundles.start[b + 1]):
+            worth[b] += r.value[bundles.column[e]]
+            by_unit[bundles.unit[e]].append(z[b])
+        e = slice(bundles.start[b], bundles.start[b + 1])
+        _w, k, p = model.column_rows(bundles.column[e], bundles.unit[e])
+        for kk, pp in zip(k, p, strict=True):
+            by_row[kk].append((round(pp), z[b]))
+        worth[b] += bundles.bonus[b]
+    for k, q, c in zip(model.pledge_of, model.pledge_row, model.pledge_coef, strict=True):
+        by_row[q].append((round(c), y[k]))
+    for options in by_unit:
+        if len(options) > 1:
+            cp.add_at_most_one(options)
+    for k, terms in enumerate(by_row):
+        if terms:
+            cp.add(sum(c * v for c, v in terms) <= int(model.limit[k]))
+    scale = 1000
+    cp.maximize(
+        sum(round(scale * float(v)) * x[j] for j, v in enumerate(r.value))
+        + sum(round(scale * v) * z[b] for b, v in enumerate(worth))
+    )
+    solver = cp_model.CpSolver()
+    solver.parameters.max_time_in_seconds = limit
+    solver.parameters.num_workers = 2
+    solver.parameters.relative_gap_limit = gap
+    status = solver.solve(cp)
+    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return {"value": None, "bound": None}
+    return {
+        "value": solver.objective_value / scale,
+        "bound": solver.best_objective_bound / scale,
+    }
+
+
+def extras(quick: bool) -> dict[str, Any]:
+    """Questions, stability and arrivals, on middle sizes."""
+    import numpy as np
+
+    from benchmarks.placement.generate import reference
+    from onward.placement import rolling
+    from onward.placement.core import solve_core
+    from onward.placement.program import Program
+
+    result: dict[str, Any] = {}
+    for n in (1_000,) if quick else (1_000, 10_000):
+        r = reference(n, 20)
+        program = Program(r.model, grouped=False)
+        value = r.value.astype(float)
+        program.relax(value)
+        times = []
+        for slot in range(12):
+            limit = float(r.model.limit[slot])
+            program.set_limit(slot, limit + 5)
+            began = time.perf_counter()
+            program.relax(value)
+            times.append(time.perf_counter() - began)
+            program.set_limit(slot, limit)
+            program.relax(value)
+        result[f"what_if_{n}_ms"] = {"median": round(1000 * float(np.median(times)), 1),
+                                     "worst": round(1000 * max(times), 1)}  # fmt: skip
+    r = reference(1_000 if quick else 10_000, 20)
+    base = solve_core(r.model, r.value, gap=GAP, seconds=20)
+    noise = 1 + np.random.default_rng(9).uniform(-0.01, 0.01, r.model.columns)
+    keep = np.zeros(r.model.columns)
+    placed = base.chosen[base.chosen >= 0]
+    keep[placed] = 0.1 * r.model.size[r.model.unit_of_column()[placed]]
+    for name, bonus in (("without_keep", 0.0), ("with_keep", 1.0)):
+        again = solve_core(r.model, r.value * noise + bonus * keep, gap=GAP, seconds=20)
+        both = (base.chosen >= 0) & (again.chosen >= 0)
+        where = r.model.slot_programme[r.model.slot[np.maximum(base.chosen, 0)]]
+        now = r.model.slot_programme[r.model.slot[np.maximum(again.chosen, 0)]]
+        result[f"moved_{name}"] = round(float((where != now)[both].mean()), 5)
+    n, weeks = (400, 10) if quick else (1_000, 20)
+    r, past = reference(n, 10, 1), reference(n, 10, 1)
+    rng = np.random.default_rng(4)
+    # last year's cases: other people drawn from the same population and the same programmes
+    order = rng.permutation(n)
+    this, before = order[: n // 2], order[n // 2 :]
+    lengths = r.model.limit * 0.5
+    lengths[[k for k, i in enumerate(r.model.rows) if i.kind == "pledge"]] = 0
+    small, columns = rolling._subset(r.model, np.sort(this), np.floor(lengths))
+    history, past_columns = rolling._subset(past.model, np.sort(before), np.floor(lengths))
+    value, past_value = r.value[columns].astype(float), past.value[past_columns].astype(float)
+    week = rng.integers(0, weeks, small.units)
+    hindsight = Program(small, grouped=False).solve(value, gap=0.002, seconds=20)
+    _, greedy = rolling.run(small, value, week, None)
+    _, kept = rolling.run(small, value, week, (history, past_value))
+    result["rolling"] = {"greedy": round(greedy / hindsight.value, 4),
+                         "prices": round(kept / hindsight.value, 4)}  # fmt: skip
+    return result
+
+
+def fresh(*arguments: object) -> dict[str, Any]:
+    """One solve in a process of its own."""
+    call = [sys.executable, "-m", "benchmarks.placement", "--one", *map(str, arguments)]
+    done = subprocess.run(call, capture_output=True, text=True, check=False, env=os.environ)
+    if done.returncode:
+        return {"what": arguments[0], "failed": done.stderr.strip().splitlines()[-1:]}
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--one", nargs=6)
+    parser.add_argument("--only", type=int, help="only this number of households")
+    parser.add_argument("--no-peers", action="store_true", help="skip plain HiGHS and CP-SAT")
+    arguments = parser.parse_args()
+    if arguments.one:
+        what, n, d, seed, limit, gap = arguments.one
+        print(json.dumps(one(what, int(n), int(d), int(seed), float(limit), float(gap))))
+        return
+    lines: list[dict[str, Any]] = []
+
+    def say(line: dict[str, Any], wanted: str = "") -> None:
+        lines.append(line)
+        if arguments.json:
+            return
+        size = f"{line.get('n', 0):>9,} x {line.get('d', 0):<3}"
+        if "failed" in line:
+            print(f"{size} {line['what']:<7} failed {line['failed']}", flush=True)
+        elif "stages" in line:
+            gaps = "  ".join(f"{k} {v['gap']:.3%}" for k, v in line["stages"].items())
+            print(
+                f"{size} seed {line['seed']} stages  {line['seconds']:>8.2f} s {line['peak_mib']:>6} MiB  {gaps}",
+                flush=True,
+            )
+        else:
+            gap = "none" if line.get("gap") is None else f"{line['gap']:.4%}"
+            print(
+                f"{size} seed {line['seed']} {line['what']:<7} {line['seconds']:>8.2f} s {line['peak_mib']:>6} MiB  gap {gap} {wanted}",
+                flush=True,
+            )
+
+    for n, d, seeds, limit, gap, seconds in QUICK if arguments.quick else SIZES:
+        if arguments.only and n != arguments.only:
+            continue
+        ours = []
+        for seed in seeds:
+            ours.append(fresh("ours", n, d, seed, limit, gap))
+            say(ours[-1], f"(wanted {gap:.2%} in {seconds} s)")
+        if n <= 10_000:
+            say(fresh("lp", n, d, seeds[0], limit, gap))
+            if not arguments.no_peers:
+                for peer in ("highs", "cpsat"):
+                    say(fresh(peer, n, d, seeds[0], limit, gap))
+                    theirs = lines[-1]
+                    if not arguments.json and "seconds" in theirs and "seconds" in ours[0]:
+                        ratio = theirs["seconds"] / ours[0]["seconds"]
+                        print(f"{'':>15} {peer} took {ratio:.1f} times our seconds", flush=True)
+        say(fresh("stages", n, d, seeds[0], limit, max(gap, GAP)))
+    more = {} if arguments.only else extras(arguments.quick)
+    if arguments.json:
+        print(json.dumps({"runs": lines, **more}, indent=2))
+    else:
+        for key, value in more.items():
+            print(f"{key}: {value}")
+
+
+if __name__ == "__main__":
+    main()

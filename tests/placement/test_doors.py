@@ -1,0 +1,282 @@
+"""The doors: files in, files out, the terminal, questions, overrides, arrivals over time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from onward.cli.place import app
+from onward.errors import Faults
+from onward.placement import overrides, rolling
+from onward.placement.aims import parse_aims, read_aims
+from onward.placement.document import document
+from onward.placement.inputs import (
+    FILES,
+    Case,
+    Lock,
+    Score,
+    Tables,
+    Window,
+    read_folder,
+    read_tables,
+)
+from onward.placement.model import compile_tables
+from onward.placement.propose import propose
+from onward.placement.summary import summary
+from onward.placement.whatif import Session, parse_change, what_if
+from onward.placement.workbook import locks_from_workbook, write_workbook
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples" / "placement"
+SCHEMA = json.loads((ROOT / "docs/reference/schemas/placement.schema.json").read_text("utf-8"))
+AIMS = read_aims()
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.mark.parametrize("folder", ["smallest", "spring"])
+def test_the_shipped_examples_are_placed_and_fit_the_published_schema(folder):
+    result = run(EXAMPLES / folder, "--json")
+    assert result.exit_code == 0
+    content = json.loads(result.stdout)
+    jsonschema.validate(content, SCHEMA)
+    assert content["state"] == "optimal"
+    assert content["check"] == {"passed": True, "faults": []}
+
+
+def test_the_same_input_gives_the_same_bytes_in_a_fresh_process():
+    code = "from onward.cli.place import app; app()"
+    call = [sys.executable, "-c", code, str(EXAMPLES / "spring"), "--json"]
+    first, second = (subprocess.run(call, capture_output=True, check=True).stdout for _ in "ab")
+    assert first == second
+    assert first.startswith(b"{")
+
+
+def test_computing_loads_no_web_framework():
+    code = (
+        "import sys, onward.placement.document, onward.placement.whatif, onward.placement.large;"
+        "print([m for m in ('django', 'sqlite3', 'flask') if m in sys.modules])"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True
+    )
+    assert out.stdout.strip() == "[]"
+
+
+def test_the_templates_hold_exactly_the_documented_columns():
+    page = (ROOT / "docs/reference/placement-files.md").read_text("utf-8")
+    for name, columns in FILES.items():
+        head = (EXAMPLES / "templates" / f"{name}.csv").read_text("utf-8").strip()
+        assert head.split(",") == list(columns)
+        for column in columns:
+            assert f"`{column}`" in page
+
+
+def test_every_fault_of_every_file_is_reported_at_once(tmp_path):
+    (tmp_path / "cases.csv").write_text(
+        "case,size,priority,ready_on,colour\nC1,two,normal,,\nC2,3,soon,31/12/2025,\nC2,1,,,\n,1,,,\n"
+    )
+    (tmp_path / "programmes.csv").write_text("programme,persons\nNorth,-1\n")
+    with pytest.raises(Faults) as found:
+        read_folder(tmp_path)
+    where = {(f.file, f.where, f.field) for f in found.value.faults}
+    assert where == {
+        ("cases.csv", "row 1", ""),
+        ("cases.csv", "row 2", "size"),
+        ("cases.csv", "row 3", "priority"),
+        ("cases.csv", "row 3", "ready_on"),
+        ("cases.csv", "row 5", "case"),
+        ("programmes.csv", "row 2", "persons"),
+    }
+    assert "31/12/2025" not in str(found.value)
+
+
+def test_names_that_point_nowhere_are_faults(tmp_path):
+    (tmp_path / "cases.csv").write_text("case,size,linked_to\nC1,2,C9\n")
+    (tmp_path / "programmes.csv").write_text("programme,persons\nNorth,4\n")
+    (tmp_path / "scores.csv").write_text("case,programme,score\nC1,South,1\nC7,North,1\n")
+    with pytest.raises(Faults) as found:
+        read_folder(tmp_path)
+    assert [f.field for f in found.value.faults] == ["linked_to", "programme", "case"]
+
+
+def test_a_wrong_aims_file_names_its_place():
+    with pytest.raises(Faults) as found:
+        parse_aims(
+            "version: 1\ngap: 2\nstages:\n  - {name: outcome, decides: all}\n  - speed\n"
+        )
+    assert [(f.where, f.field) for f in found.value.faults] == [
+        ("", "gap"), ("stages[0]", "decides"), ("stages[1]", "name"),
+    ]  # fmt: skip
+
+
+def test_an_impossible_input_says_why_and_ends_with_one(tmp_path):
+    (tmp_path / "cases.csv").write_text("case,size,locked\nC1,2,North\nC2,2,North\n")
+    (tmp_path / "programmes.csv").write_text("programme,persons\nNorth,3\n")
+    result = run(tmp_path, "--json")
+    assert result.exit_code == 1
+    content = json.loads(result.stdout)
+    assert content["state"] == "infeasible"
+    assert len(content["conflict"]) == 3
+    jsonschema.validate(content, SCHEMA)
+
+
+def test_an_officer_changes_three_lines_of_the_workbook_and_they_come_back_as_locks(tmp_path):
+    from python_calamine import CalamineWorkbook
+
+    proposal = propose(read_folder(EXAMPLES / "spring"), AIMS)
+    content = document(proposal)
+    write_workbook(content, tmp_path / "proposal.xlsx")
+    assert locks_from_workbook(tmp_path / "proposal.xlsx", []) == []
+    # the officer's spreadsheet program writes the same sheet with three cells changed
+    import xlsxwriter
+
+    rows = (
+        CalamineWorkbook.from_path(str(tmp_path / "proposal.xlsx"))
+        .get_sheet_by_name("Proposal")
+        .to_python()
+    )
+    placed = [n for n, row in enumerate(rows) if n and row[2]]
+    rows[placed[0]][2], rows[placed[0]][3] = "", ""
+    rows[placed[1]][4] = "yes"
+    rows[placed[2]][5], rows[placed[2]][4] = "Chantal", "yes"
+    book = xlsxwriter.Workbook(str(tmp_path / "changed.xlsx"))
+    sheet = book.add_worksheet("Proposal")
+    for n, row in enumerate(rows):
+        sheet.write_row(n, 0, row)
+    book.close()
+    faults: list = []
+    locks = locks_from_workbook(tmp_path / "changed.xlsx", faults)
+    assert faults == []
+    assert [x.case for x in locks] == [rows[n][0] for n in placed[:3]]
+    again = propose(replace(proposal.compiled.tables, locks=tuple(locks)), AIMS)
+    assert again.place_of(locks[0].case) is None
+    assert again.place_of(locks[1].case) == proposal.place_of(locks[1].case)
+
+
+def test_results_are_written_as_csv_xlsx_and_json(tmp_path):
+    assert run(EXAMPLES / "smallest", "--out", tmp_path).exit_code == 0
+    assert {"assignments.csv", "unplaced.csv", "proposal.json", "proposal.xlsx"} <= {
+        p.name for p in tmp_path.iterdir()
+    }
+    past = read_tables(
+        cases=EXAMPLES / "smallest/cases.csv", programmes=EXAMPLES / "smallest/programmes.csv",
+        previous=tmp_path / "proposal.json",
+    )  # fmt: skip
+    assert len(past.previous) == 3
+
+
+# --- questions -------------------------------------------------------------------------------
+
+TOWN = Tables(
+    (Case("C1", 2), Case("C2", 3), Case("C3", 1)),
+    (Window("North", 3), Window("South", 0)),
+    scores=tuple(Score(f"C{i}", p, 0.5) for i in (1, 2, 3) for p in ("North", "South")),
+)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_more_places_are_answered_line_by_line(exact):
+    before = propose(TOWN, AIMS)
+    answer = what_if(before, [parse_change("places:South=+3")], exact=exact)
+    assert answer["dropped"] == []
+    assert answer["value_before"] == 3
+    assert answer["value"] == answer["bound"] == 6
+    assert {row["to"] for row in answer["gained"]} == {"South"}
+
+
+def test_fewer_places_drop_only_whom_they_must():
+    answer = what_if(propose(TOWN, AIMS), [parse_change("remove:North")])
+    assert answer["value"] == 0
+    assert answer["gained"] == []
+
+
+def test_a_mended_proposal_never_overfills():
+    t = read_folder(EXAMPLES / "spring")
+    free = tuple(replace(c, locked="") for c in t.cases)
+    before = propose(replace(t, pledges=(), cases=free), AIMS)
+    session = Session(before)
+    for row in range(before.compiled.model.slots):
+        for limit in (0.0, 4.0, 30.0):
+            answer = session.limits({row: limit})
+            assert answer["feasible"]
+            assert answer["bound"] >= answer["value"] - 1e-6
+
+
+def test_an_unknown_name_in_a_question_is_a_fault():
+    with pytest.raises(Faults):
+        what_if(propose(TOWN, AIMS), [parse_change("places:East=+3")])
+
+
+# --- overrides -------------------------------------------------------------------------------
+
+
+def test_the_log_keeps_proposal_override_and_outcome_and_replays_them(tmp_path):
+    t = Tables((Case("C1", 1),), (Window("North", 1), Window("South", 1)),
+               scores=(Score("C1", "North", 0.9), Score("C1", "South", 0.4)))  # fmt: skip
+    before = propose(t, AIMS)
+    lock = Lock("C1", "South", by="Amina", reason="brother nearby")
+    after = propose(replace(t, locks=(lock,)), AIMS)
+    log = tmp_path / "overrides.jsonl"
+    overrides.append(log, overrides.entries(before, [lock], "2026-03-01"))
+    cost = overrides.realised_cost(before, after)
+    overrides.append(log, [overrides.outcome("C1", "2026-09-01", "accepted", cost)])
+    result = overrides.replay(overrides.read(log))
+    assert (result["overrides"], result["with_outcome"]) == (1, 1)
+    assert result["mean_predicted_cost"] == pytest.approx(0.5)
+    assert result["mean_realised_cost"] == pytest.approx(0.5)
+    assert result["lines"][0]["by"] == "Amina"
+
+
+def test_a_lock_that_agrees_with_the_proposal_is_no_override():
+    proposal = propose(TOWN, AIMS)
+    case, (programme, window) = next(iter(proposal.places().items()))
+    assert overrides.entries(proposal, [Lock(case, programme, window)], "2026-03-01") == []
+
+
+# --- the report, fairness, arrivals ----------------------------------------------------------
+
+
+def test_the_summary_hides_a_sensitive_programme_and_every_total():
+    content = document(propose(read_folder(EXAMPLES / "spring"), AIMS))
+    open_ = summary(content)
+    closed = summary(content, sensitive=("Westmoor",))
+    assert {"Westmoor"} == {r["programme"] for r in open_["programmes"]} - {
+        r["programme"] for r in closed["programmes"]
+    }
+    assert [r["what"] for r in closed["headline"]] == ["state", "largest proven gap"]
+    assert len(open_["missing_places"]) <= 10
+
+
+def test_fairness_stands_beside_random_order():
+    content = document(propose(read_folder(EXAMPLES / "spring"), AIMS))
+    whole = content["fairness"][0]
+    assert whole["grouping"] == "all"
+    assert whole["placed_persons"] == content["persons"]["placed"]
+    assert 0 < whole["share_random_order"] <= 1
+
+
+def test_keeping_places_for_later_beats_taking_the_best_as_it_comes():
+    # every early case fits both programmes; every late one only the North, and is worth more
+    cases = [Case(f"E{i}", 1, ready_on=None) for i in range(10)] + [
+        Case(f"L{i}", 1, consents=("North",)) for i in range(10)
+    ]
+    scores = [Score(c.case, "North", 0.6 if c.case[0] == "E" else 0.9) for c in cases]
+    scores += [Score(c.case, "South", 0.5) for c in cases]
+    t = Tables(tuple(cases), (Window("North", 10), Window("South", 10)), scores=tuple(scores))
+    c = compile_tables(t, AIMS, seed=1)
+    week = np.array([0 if x.case[0] == "E" else 1 for x in c.tables.cases])
+    _, greedy = rolling.run(c.model, c.outcome, week, None)
+    _, kept = rolling.run(c.model, c.outcome, week, (c.model, c.outcome))
+    assert greedy == pytest.approx(6.0)
+    assert kept > 12
