@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from onward import __version__
@@ -20,6 +20,9 @@ from onward.forecast.inputs import Inputs
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import pyarrow as pa
+
+    from onward.rulebook.model import Rulebook
 
     FloatArray = npt.NDArray[np.float64]
 
@@ -28,6 +31,8 @@ LEVELS = {
 }  # fmt: skip
 WIDTHS = ("rates", "shocks", "behaviour", "plan dates")
 EVERYONE = "everyone"
+SPREAD = 40
+KIND = "onward-forecast-1"
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class Forecast:
     gone_95           level -> ISO date on which 95% of today's people have left, or null
     width             what narrows the 80% range if it were known: source -> share of the range
     start             people present on as_of
+    spread            for each of `days`, SPREAD equally likely numbers of people, ascending:
+                      what the forecast is scored by once the day has passed
     """
 
     operation: str
@@ -65,8 +72,8 @@ class Forecast:
     left_out: Sequence[str]
     inputs: Mapping[str, str]
     version: str = __version__
-    kind: str = "onward-forecast-1"
-    sample: Sequence[int] = field(default_factory=tuple)
+    kind: str = KIND
+    spread: Sequence[Sequence[int]] = field(default_factory=tuple)
 
     def to_json(self) -> str:
         """Canonical text: the same forecast gives the same bytes."""
@@ -75,7 +82,9 @@ class Forecast:
     @property
     def identity(self) -> str:
         """Short name of the run: what it was made from."""
-        made = json.dumps([self.as_of, self.deadline, self.futures, self.seed, dict(self.inputs)])
+        made = json.dumps(
+            [self.as_of, self.deadline, self.futures, self.seed, dict(self.inputs)]
+        )
         return hashlib.sha256(made.encode()).hexdigest()[:12]
 
     def deadline_levels(self, group: str = EVERYONE) -> dict[str, float]:
@@ -86,8 +95,10 @@ class Forecast:
 def from_json(text: str) -> Forecast:
     """The stored forecast; raises ValueError when it is none."""
     data = json.loads(text)
-    if not isinstance(data, dict) or data.get("kind") != "onward-forecast-1":
+    if not isinstance(data, dict) or data.get("kind") != KIND:
         raise ValueError("not a stored forecast")
+    if set(data) != {one.name for one in fields(Forecast)}:
+        raise ValueError("a stored forecast of another version")
     return Forecast(**data)
 
 
@@ -159,16 +170,79 @@ def forecast(
         mean=round(float(final.mean()), 2),
         zero=round(float((final == 0).mean()), 4),
         fewer_than={
-            str(bound): round(float((final < bound).mean()), 4)
-            for bound in _bounds(int(start))
+            str(bound): round(float((final < bound).mean()), 4) for bound in _bounds(int(start))
         },
         gone_95=_gone(everyone, start, as_of),
         width=_width(inputs, draws, seed, days, wanted, threads, futures) if split else {},
         assumptions=list(inputs.assumptions),
         left_out=list(inputs.left_out),
         inputs=dict(hashes or {}),
-        sample=[int(v) for v in np.sort(final)[:: max(futures // 200, 1)]],
+        spread=_spread(everyone[:, shown]),
     )
+
+
+def present_by_day(daily: pa.Table, rulebook: Rulebook) -> dict[str, int]:
+    """ISO day -> people present at its end.
+
+    daily  from `caseload.counting.exposures` with periods of one day
+    """
+    found: dict[str, int] = {}
+    states = rulebook.forecast_states
+    for row in daily.select(
+        ["forecast_state", "period_start", "move", "person_days"]
+    ).to_pylist():
+        if row["move"] is None:
+            day = row["period_start"].isoformat()
+            state = row["forecast_state"]
+            here = state is not None and not states[state].gone
+            found[day] = found.get(day, 0) + (int(row["person_days"]) if here else 0)
+    return found
+
+
+def scored(made: Forecast, present: Mapping[str, int]) -> dict[str, Any]:
+    """A kept forecast beside what happened.
+
+    present  ISO day -> people present at its end; days of the fan that are missing have not
+             passed
+    returns  "days": one row per passed day (present, median, q025 … q975, crps in people,
+             covered80, covered95); and over them the means "crps", "covered80", "covered95"
+             and "crps_no_change", the miss of repeating the number on `as_of`
+    raises   ValueError when no day of the fan has passed
+    """
+    import numpy as np
+
+    from onward.forecast.scores import crps
+
+    rows: list[dict[str, Any]] = []
+    for index, day in enumerate(made.days):
+        if day not in present:
+            continue
+        truth = present[day]
+        at = {name: values[index] for name, values in made.fan[EVERYONE].items()}
+        rows.append(
+            {
+                "date": day,
+                "present": truth,
+                **at,
+                "crps": round(float(crps(made.spread[index], truth)), 2),
+                "covered80": at["q10"] <= truth <= at["q90"],
+                "covered95": at["q025"] <= truth <= at["q975"],
+            }
+        )
+    if not rows:
+        raise ValueError("no day of the forecast has passed")
+    return {
+        "as_of": made.as_of,
+        "deadline": made.deadline,
+        "start": made.start,
+        "crps": round(float(np.mean([row["crps"] for row in rows])), 2),
+        "crps_no_change": round(
+            float(np.mean([abs(row["present"] - made.start) for row in rows])), 2
+        ),
+        "covered80": round(float(np.mean([row["covered80"] for row in rows])), 4),
+        "covered95": round(float(np.mean([row["covered95"] for row in rows])), 4),
+        "days": rows,
+    }
 
 
 def _levels(values: Any) -> dict[str, float]:
@@ -185,6 +259,15 @@ def _levels_over(values: Any) -> dict[str, list[float]]:
     return {
         name: [round(float(v), 1) for v in row] for name, row in zip(LEVELS, table, strict=True)
     }
+
+
+def _spread(values: Any) -> list[list[int]]:
+    """(futures, days) -> per day SPREAD numbers, each as likely as the others."""
+    import numpy as np
+
+    at = (np.arange(SPREAD) + 0.5) / SPREAD
+    table = np.quantile(values, at, axis=0, method="inverted_cdf")
+    return [[int(v) for v in row] for row in table.T]
 
 
 def _bounds(start: int) -> list[int]:

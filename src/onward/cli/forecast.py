@@ -1,0 +1,464 @@
+"""`onward forecast`: who will still be here on the date, from the operation's own record.
+
+Turns arguments into calls of the registry and the forecast room and their answers into plain
+words or JSON. `onward forecast camp` runs; `list` and `score` speak of the runs kept in the
+folder; `--counts` forecasts one published series and needs no folder.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from onward.forecast.run import Forecast
+    from onward.registry.operation import Operation
+
+
+class _RunUnlessNamed(TyperGroup):
+    """`onward forecast camp` means `onward forecast run camp`; so does `--help`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or args[0] not in self.commands:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_RunUnlessNamed,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DIRECTORY = Annotated[Path, typer.Argument(metavar="DIR", help="The operation folder.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
+LEAST_FUTURES = 200
+
+
+@app.command()
+def run(
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="The operation folder.")
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="The day asked about. Left out: the operation's deadline."),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of", help="The day it starts from. Left out: where the record ends."
+        ),
+    ] = None,
+    futures: Annotated[
+        int, typer.Option("--futures", help="Courses of events to simulate.")
+    ] = 2000,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed, the same answer.")] = 1,
+    plan: Annotated[
+        bool, typer.Option("--plan/--no-plan", help="With what the plan opens and closes.")
+    ] = True,
+    behaviour: Annotated[
+        bool,
+        typer.Option(
+            "--behaviour/--no-behaviour", help="With people hurrying as the deadline nears."
+        ),
+    ] = True,
+    as_json: JSON = False,
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            "--counts", help="Instead of DIR: a CSV with columns series, date, value."
+        ),
+    ] = None,
+    series: Annotated[str | None, typer.Option(help="With --counts: the series.")] = None,
+    origin: Annotated[
+        str | None, typer.Option(help="With --counts: the day of the forecast.")
+    ] = None,
+    events: Annotated[Path | None, typer.Option(help="With --counts: an events.csv.")] = None,
+    case: Annotated[
+        str | None, typer.Option(help="With --events: the case of the events to use.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="With --counts: stock, cumulative or flow.")
+    ] = None,
+    official: Annotated[
+        float | None,
+        typer.Option(help="With --counts: people the official plan leaves by then."),
+    ] = None,
+) -> None:
+    """Example: onward forecast camp --by 2027-11-30
+
+    Who will still be here on the date, how sure that is, by which ways people leave, and what
+    the answer rests on. The run is kept in camp/forecasts.
+
+    Kept runs: onward forecast list camp. How they did: onward forecast score camp.
+
+    Published counts only, no register: onward forecast --counts camp.csv
+    --series camp_population --origin 2012-07-19 --by 2012-09-16
+    """
+    only_counts = {
+        "--series": series, "--origin": origin, "--events": events, "--case": case,
+        "--kind": kind, "--official": official,
+    }  # fmt: skip
+    if counts is not None:
+        _from_counts(directory, counts, by, seed, as_json, only_counts)
+        return
+    _check_request(directory, futures, seed, only_counts)
+    assert directory is not None
+    from onward.cli.work import day
+    from onward.registry import open_operation
+    from onward.registry.analysis import forecast_of, keep_forecast, opened
+
+    asked, target = day(as_of or "", "--as-of"), day(by or "", "--by")
+    operation = open_operation(directory)
+    _say("Reading the record")
+    found = opened(operation, asked)
+    made = forecast_of(
+        found, by=target, futures=futures, seed=seed, use_plan=plan, behaviour=behaviour,
+        progress=_say,
+    )  # fmt: skip
+    kept = keep_forecast(operation, made)
+    if as_json:
+        typer.echo(made.to_json(), nl=False)
+        sys.stderr.write(f"Kept as {kept}\n")
+        return
+    states = found.caseload.rulebook.forecast_states
+    for line in page(made, {name: state.title for name, state in states.items()}):
+        typer.echo(line)
+    typer.echo(f"\nKept as {kept}")
+
+
+@app.command("list")
+def list_(directory: DIRECTORY, as_json: JSON = False) -> None:
+    """Example: onward forecast list camp
+
+    The forecasts kept in the folder, oldest first.
+    """
+    from onward.registry import open_operation
+
+    kept = _kept(open_operation(directory))
+    if as_json:
+        rows = [
+            {
+                "file": name,
+                **{
+                    k: getattr(one, k)
+                    for k in ("as_of", "deadline", "start", "futures", "seed")
+                },
+                **one.deadline_levels(),
+            }
+            for name, one in kept
+        ]
+        typer.echo(json.dumps({"forecasts": rows}, indent=2))
+        return
+    if not kept:
+        typer.echo("No forecast is kept yet. Make one: onward forecast " + str(directory))
+        return
+    for name, one in kept:
+        levels = one.deadline_levels()
+        typer.echo(
+            f"from {one.as_of} ({one.start:,} here) to {one.deadline}: about "
+            f"{_people(levels['median'])}, 8 in 10 {_range(levels, 'q10', 'q90')}   {name}"
+        )
+
+
+@app.command()
+def score(directory: DIRECTORY, as_json: JSON = False) -> None:
+    """Example: onward forecast score camp
+
+    Every kept forecast beside what happened since, on each of its days that has passed. The
+    miss is the CRPS, in people: how far the whole forecast was off, 0 when it was sure and
+    right. Beside it, the miss of simply repeating the number on the day of the forecast.
+    """
+    from onward.registry import open_operation
+
+    operation = open_operation(directory)
+    kept = _kept(operation)
+    end = operation.default_date()
+    due = [
+        (name, one)
+        for name, one in kept
+        if any(dt.date.fromisoformat(day) <= end for day in one.days)
+    ]
+    rows: list[dict[str, Any]] = []
+    if due:
+        from onward.forecast.run import scored
+
+        _say("Reading what happened")
+        first = min(dt.date.fromisoformat(one.days[0]) for _, one in due)
+        truth = _present(operation, first, end)
+        rows = [{"file": name, **scored(one, truth)} for name, one in due]
+    if as_json:
+        waiting = [name for name, one in kept if (name, one) not in due]
+        data = {"as_of": end.isoformat(), "scores": rows, "waiting": waiting}
+        typer.echo(json.dumps(data, indent=2))
+        return
+    if not rows:
+        typer.echo(f"No day of a kept forecast has passed by {end}.")
+        return
+    for row in rows:
+        last = row["days"][-1]
+        typer.echo(
+            f"from {row['as_of']}, {len(row['days'])} days passed, the last {last['date']}: "
+            f"middle {_people(last['median'])}, 8 in 10 {_people(last['q10'])} to "
+            f"{_people(last['q90'])}; {last['present']:,} were here"
+        )
+        typer.echo(
+            f"  within the 8 in 10 range on {row['covered80']:.0%} of the days, within the "
+            f"19 in 20 range on {row['covered95']:.0%}"
+        )
+        typer.echo(
+            f"  missed by {row['crps']:,.1f} people on average (repeating the first count: "
+            f"{row['crps_no_change']:,.1f})   {row['file']}"
+        )
+
+
+def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:
+    """The forecast in words.
+
+    titles   forecast state -> the rulebook's title of it
+    """
+    levels = made.deadline_levels()
+    lines = [
+        f"Of {made.start:,} people here on {_day(made.as_of)}, about {_people(levels['median'])} "
+        f"will still be here on {_day(made.deadline)}.",
+        f"In 8 of 10 simulated futures between {_range(levels, 'q10', 'q90', ' and ')}; in 19 of "
+        f"20 between {_range(levels, 'q025', 'q975', ' and ')}.",
+        "",
+        "People still here     middle     as likely as not            8 in 10          19 in 20",
+    ]
+    for i in _few(len(made.days)):
+        at = {name: values[i] for name, values in made.fan["everyone"].items()}
+        lines.append(f"  {_day(made.days[i]):<18}" + _bands(at))
+    groups = [name for name in made.fan if name != "everyone"]
+    if groups:
+        lines += ["", f"By group on {_day(made.deadline)}"]
+        width = max(18, *(len(name) for name in groups))
+        for name in groups:
+            lines.append(
+                f"  {name.replace('_', ' '):<{width}}" + _bands(made.deadline_levels(name))
+            )
+    lines += ["", f"Where they will stand on {_day(made.deadline)}   middle, 8 in 10"]
+    lines += _ranked(made.states, titles)
+    lines += ["", "Who will have left, and how   middle, 8 in 10"]
+    lines += _ranked(made.left, WAYS)
+    lines += ["", "Chances"]
+    lines.append(f"  nobody is left: {_chance(made.zero, made.futures)}")
+    lines += [
+        f"  fewer than {int(bound):,} are left: {_chance(chance, made.futures)}"
+        for bound, chance in made.fewer_than.items()
+    ]
+    lines.append(f"  95% of those here have left: {_when(made.gone_95, made.deadline)}")
+    if made.width:
+        lines += ["", "What the uncertainty comes from (the range would narrow by)"]
+        for name, share in sorted(made.width.items(), key=lambda item: -item[1]):
+            if name != "chance":
+                lines.append(f"  {WIDTHS.get(name, name):<44}{share:>5.0%}")
+        lines.append(f"  {'left over: chance alone':<44}{made.width['chance']:>5.0%}")
+    lines += ["", "What is assumed"]
+    lines += [f"  - {text}" for text in made.assumptions]
+    if made.left_out:
+        lines += ["", "What is not simulated"]
+        lines += [f"  - {text}" for text in made.left_out]
+    lines += [
+        "",
+        f"{made.futures:,} futures, seed {made.seed}: the same record, plan and seed give the "
+        "same answer.",
+    ]
+    return lines
+
+
+WAYS = {
+    "return": "Returned home",
+    "protection": "Under protection elsewhere",
+    "resettlement": "Resettled",
+    "onward": "Departed onward",
+    "relocation": "Relocated",
+    "stay": "Staying lawfully",
+    "handover": "Handed over",
+    "absence": "Absent, whereabouts not known",
+    "death": "Died",
+}
+WIDTHS = {
+    "rates": "if we knew how fast people really move",
+    "shocks": "if we knew the good and bad months ahead",
+    "behaviour": "if we knew how people answer the deadline",
+    "plan dates": "if we knew when the plan's steps happen",
+}
+
+
+def _from_counts(
+    directory: Path | None, counts: Path, by: str | None, seed: int, as_json: bool,
+    options: Mapping[str, Any],
+) -> None:  # fmt: skip
+    from onward.cli.forecast_counts import forecast_counts
+    from onward.errors import Fault, Faults
+
+    faults = []
+    if directory is not None:
+        faults.append(Fault("", "", "DIR", "a folder and --counts", "one of the two"))
+    wanted = {**options, "--by": by}
+    faults += [
+        Fault("", "", name, "not given", "needed with --counts")
+        for name in ("--series", "--origin", "--by")
+        if not wanted[name]
+    ]
+    if faults:
+        raise Faults(faults)
+    forecast_counts(
+        counts=counts,
+        series=options["--series"],
+        origin=options["--origin"],
+        by=by or "",
+        events=options["--events"],
+        case=options["--case"],
+        kind=options["--kind"],
+        official=options["--official"],
+        seed=seed,
+        as_json=as_json,
+    )
+
+
+def _check_request(
+    directory: Path | None, futures: int, seed: int, options: Mapping[str, Any]
+) -> None:
+    """Everything wrong with the options at once."""
+    from onward.errors import Fault, Faults
+
+    faults = []
+    if directory is None:
+        faults.append(
+            Fault("", "", "DIR", "no operation folder named", "a folder, or --counts FILE",
+                  "For example: onward forecast camp")
+        )  # fmt: skip
+    if futures < LEAST_FUTURES:
+        faults.append(
+            Fault("", "", "--futures", f"{futures}", f"{LEAST_FUTURES} or more",
+                  "Below 1,000 the outer ranges are rough.")
+        )  # fmt: skip
+    if seed < 0:
+        faults.append(Fault("", "", "--seed", f"{seed}", "0 or more"))
+    faults += [
+        Fault("", "", name, "only goes with --counts", "a published series with --counts FILE")
+        for name, value in options.items()
+        if value is not None
+    ]
+    if faults:
+        raise Faults(faults)
+
+
+def _kept(operation: Operation) -> list[tuple[str, Forecast]]:
+    """Kept runs with their file names, by the day they start from, then the day asked about."""
+    from onward.errors import Fault, Faults
+    from onward.forecast.run import from_json
+
+    found, faults = [], []
+    for path in sorted((operation.path / "forecasts").glob("*.json")):
+        try:
+            found.append((path.name, from_json(path.read_text("utf-8"))))
+        except ValueError as wrong:
+            faults.append(
+                Fault(f"forecasts/{path.name}", "", "", str(wrong), "a run kept by onward forecast",
+                      "Move the file away.")
+            )  # fmt: skip
+    if faults:
+        raise Faults(faults)
+    return sorted(found, key=lambda one: (one[1].as_of, one[1].deadline, one[0]))
+
+
+def _present(operation: Operation, first: dt.date, last: dt.date) -> dict[str, int]:
+    """ISO day -> people present at its end, as the record now knows it."""
+    from onward.caseload.counting import exposures
+    from onward.forecast.run import present_by_day
+
+    rulebook = operation.rulebook_at(last)
+    daily = exposures(
+        operation.events_table(rulebook), rulebook, since=first,
+        until=last + dt.timedelta(days=1), period_days=1, engine=operation.engine(),
+    )  # fmt: skip
+    return present_by_day(daily, rulebook)
+
+
+def _few(days: int, wanted: int = 8) -> list[int]:
+    """Positions of a few days spread over the fan, the last always among them."""
+    step = max(days // wanted, 1)
+    return sorted({*range(step - 1, days - step // 2, step), days - 1})
+
+
+def _bands(at: Mapping[str, float]) -> str:
+    return (
+        f"{_people(at['median']):>8}"
+        f"{_range(at, 'q25', 'q75'):>21}{_range(at, 'q10', 'q90'):>19}"
+        f"{_range(at, 'q025', 'q975'):>18}"
+    )
+
+
+def _ranked(rows: Mapping[str, Mapping[str, float]], titles: Mapping[str, str]) -> list[str]:
+    """One line each, largest first; those that are surely empty together on the last line."""
+    shown = sorted(rows, key=lambda name: (-rows[name]["median"], -rows[name]["q90"], name))
+    lines = []
+    empty = []
+    for name in shown:
+        levels = rows[name]
+        title = titles.get(name, name.replace("_", " ").capitalize())
+        if levels["q975"] < 0.5:
+            empty.append(title.lower())
+            continue
+        lines.append(
+            f"  {title:<32}{_people(levels['median']):>8}   {_range(levels, 'q10', 'q90')}"
+        )
+    if empty:
+        lines.append(f"  nobody, as good as surely: {', '.join(empty)}")
+    return lines
+
+
+def _chance(value: float, futures: int) -> str:
+    """A chance as a reader takes it: never 0% or 100% from counting a few futures."""
+    if value <= 0:
+        return f"in none of {futures:,} futures"
+    if value >= 1:
+        return f"in all of {futures:,} futures"
+    if value < 0.01 or value > 0.99:
+        return "less than 1%" if value < 0.01 else "more than 99%"
+    return f"{value:.0%}"
+
+
+def _when(dates: Mapping[str, str | None], deadline: str) -> str:
+    early, middle, late = (dates.get(name) for name in ("q10", "median", "q90"))
+    if early is None:
+        return f"not by {_day(deadline)} in at least 9 of 10 futures"
+    first = f"by {_day(early)} in 1 of 10 futures"
+    if middle is None:
+        return f"{first}, in half of them not by {_day(deadline)}"
+    if late is None:
+        return f"by {_day(middle)} in half of the futures, in 1 of 10 not by {_day(deadline)}"
+    return f"by {_day(middle)} in half of the futures, by {_day(late)} in 9 of 10"
+
+
+def _people(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _range(at: Mapping[str, float], low: str, high: str, between: str = " to ") -> str:
+    return f"{_people(at[low])}{between}{_people(at[high])}"
+
+
+def _day(text: str) -> str:
+    day = dt.date.fromisoformat(text)
+    return f"{day.day} {day:%B %Y}"
+
+
+def _say(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{text} …\n")
+
+
+__all__: Sequence[str] = ("app", "page")
