@@ -309,14 +309,16 @@ class Casework:
                 self.leave(case, flight, "T16.departed", [30])
         elif stage == "intent_onward" and chance(rng, 0.035):
             self.sign_waivers(case, day)
-        elif stage == "waiver_signed" and chance(rng, 0.06):
+        elif stage == "waiver_signed" and chance(rng, 0.16):
             departure = week + dt.timedelta(days=3)
-            if departure <= END and (departure - case.since).days >= 5:
+            weeks = (week - START).days // 7
+            # Escorted onward departures leave every third week, when transport is arranged.
+            if weeks % 3 == 0 and departure <= END and (departure - case.since).days >= 5:
                 for person in people:
                     self.papers(person, departure - dt.timedelta(days=2), case.destination)
                 self.ready_to_travel(case, departure)
                 self.leave(case, departure, "T17.departed", [30])
-        if not case.gone and len(people) == 1 and people[0].age(day) >= 18 and chance(rng, 0.00035):
+        if not case.gone and len(people) == 1 and people[0].age(day) >= 18 and chance(rng, 0.0001):
             self.leave(case, day, "T17.left_unassisted", [30])
         return 0
 
@@ -336,7 +338,7 @@ class Casework:
             case.stage = "not_engaging"
             return
         case.destination = {
-            "return": ORIGIN, "protection": HOST, "relocation": "SITE-NORTH", "stay": HOST,
+            "return": ORIGIN, "protection": HOST, "relocation": "north-site", "stay": HOST,
         }.get(case.choice) or rng.choices(THIRD, [0.35, 0.35, 0.2, 0.1])[0]  # fmt: skip
         for person in people:
             facts: Row = {"intended_pathway": case.choice, "intended_destination": case.destination}

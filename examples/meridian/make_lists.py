@@ -185,9 +185,9 @@ def operation_records(folder: Path) -> None:
     write_csv(
         folder / "sites.csv",
         [
-            {"ref": "SITE-MAIN", "date": START},
-            {"ref": "SITE-SMALL", "date": START},
-            {"ref": "SITE-NORTH", "date": dt.date(2025, 6, 1), "voluntary": True,
+            {"ref": "main-camp", "date": START},
+            {"ref": "small-facility", "date": START},
+            {"ref": "north-site", "date": dt.date(2025, 6, 1), "voluntary": True,
              "safe_distance": True, "liberty_no_worse": False, "monitored": True},
         ],
     )  # fmt: skip

@@ -199,6 +199,8 @@ class _Attack:
     def __init__(self, group: Sequence[Shown]) -> None:
         import highspy
 
+        from onward.placement.program import new_highs
+
         names: dict[str, tuple[str, ...]] = {}
         for table in group:
             for name, labels in zip(table.counts.dimensions, table.counts.labels, strict=True):
@@ -209,9 +211,7 @@ class _Attack:
             name: np.array([atom[i] for atom in atoms]) for i, name in enumerate(self._names)
         }
         self._rows: list[dict[Key, np.ndarray]] = []
-        model = highspy.Highs()
-        model.silent()
-        model.setOptionValue("threads", 1)
+        model = new_highs()
         infinity = highspy.kHighsInf
         model.addVars(len(atoms), np.zeros(len(atoms)), np.full(len(atoms), infinity))
         for table in group:

@@ -1,0 +1,47 @@
+"""`onward report`: the situation report as a page, on paper and as a workbook."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def report(
+    directory: Path = typer.Argument(..., help="The operation folder."),
+    out: Path = typer.Option(..., "-o", "--out", help="Folder for the files."),
+    as_of: str = typer.Option("", "--as-of", help="A date, as 2026-10-31; internal only."),
+    audience: str = typer.Option("internal", "--audience", help="internal or external."),
+    futures: int = typer.Option(2000, "--futures", help="Simulated futures."),
+    forecast: bool = typer.Option(True, "--forecast/--no-forecast", help="With the forecast."),
+    as_json: bool = typer.Option(False, "--json", help="Headline and files as JSON."),
+) -> None:
+    """Example: onward report camp -o out --audience external
+
+    Writes report.html, report.pdf and report.xlsx. The external report hides and rounds small
+    counts, has a fixed date and never shows what changed.
+    """
+    from onward.cli.work import write_report
+
+    done = write_report(
+        directory, out, as_of=as_of, audience=audience, futures=futures, with_forecast=forecast,
+        say=_say,
+    )  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(done, ensure_ascii=False))
+        return
+    typer.echo(done["headline"])
+    for line in done["summary"]:
+        typer.echo(line)
+    for file in done["files"]:
+        typer.echo(f"  {file}")
+
+
+def _say(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{text} …\n")

@@ -1,0 +1,237 @@
+"""What the two doors ask of an opened operation: its forecast and its report's material.
+
+Exists so that terminal and browser give the same answer to the same question. Comes in: an
+operation and dates. Goes out: plain results of the computing rooms. The only clock read here is
+the operation's own default date.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onward.caseload.model import Caseload, EventTables
+from onward.engine import Engine
+from onward.errors import OnwardError
+from onward.registry.operation import Operation
+
+if TYPE_CHECKING:
+    from onward.forecast.run import Forecast
+    from onward.plan.draws import PlanDraws
+    from onward.plan.model import Plan
+    from onward.report.build import Material
+
+FUTURES = 2000
+SEED = 1
+PERIOD_DAYS = 28
+PLAN_FUTURES = 4000
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An operation as of one date, with what nearly every question needs."""
+
+    operation: Operation
+    as_of: dt.date
+    engine: Engine
+    events: EventTables
+    caseload: Caseload
+    plan: Plan | None
+
+
+def opened(operation: Operation, as_of: dt.date | None = None) -> Opened:
+    """Fold the log as of a date (the operation's own when left out) and read the plan."""
+    day = as_of or operation.default_date()
+    engine = operation.engine()
+    rulebook = operation.rulebook_at(day)
+    events = operation.events_table(rulebook)
+    caseload = operation.caseload(day, engine=engine)
+    plan = None
+    if operation.plan_path.exists():
+        from onward.plan.load import load_plan
+
+        plan = load_plan(operation.plan_path, rulebook)
+    return Opened(operation, day, engine, events, caseload, plan)
+
+
+def deadline_of(found: Opened, by: dt.date | None = None) -> dt.date:
+    """The date asked about: `by`, or the expiry of the authority the settings name.
+
+    raises  OnwardError saying how to name one
+    """
+    if by is not None:
+        return by
+    name = found.operation.settings.deadline
+    authority = found.plan.authorities.get(name) if found.plan is not None and name else None
+    if authority is None or authority.expiry is None:
+        raise OnwardError(
+            "There is no deadline to forecast to: name a date with --by, or set deadline in "
+            "operation.toml to an authority of plan.yaml that has an expiry."
+        )
+    return authority.expiry
+
+
+def draws_of(found: Opened, futures: int = PLAN_FUTURES, seed: int = SEED) -> PlanDraws | None:
+    """The plan's dates drawn from the as-of date."""
+    if found.plan is None:
+        return None
+    from onward.plan.draws import plan_draws
+
+    return plan_draws(found.plan, futures, seed, found.as_of)
+
+
+def forecast_of(
+    found: Opened,
+    *,
+    by: dt.date | None = None,
+    futures: int = FUTURES,
+    seed: int = SEED,
+    use_plan: bool = True,
+    behaviour: bool = True,
+    split: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> Forecast:
+    """Forecast from the operation's own log, rulebook and plan."""
+    from onward.caseload.counting import counts, exposures
+    from onward.caseload.moves import forecast_moves
+    from onward.forecast.inputs import build
+    from onward.forecast.run import forecast
+
+    deadline = deadline_of(found, by)
+    if deadline <= found.as_of:
+        raise OnwardError(
+            f"The deadline {deadline} is not after {found.as_of}; name a later one with --by."
+        )
+    rulebook = found.caseload.rulebook
+    first = _first_day(found)
+    if (found.as_of - first).days < PERIOD_DAYS:
+        raise OnwardError(
+            f"The log covers {(found.as_of - first).days} days; at least {PERIOD_DAYS} are "
+            "needed to read any pace from it. With published counts only, use "
+            "onward forecast --counts."
+        )
+    effects = None
+    if use_plan and found.plan is not None:
+        from onward.plan.effects import plan_effects
+
+        drawn = draws_of(found, max(futures, 1), seed)
+        assert drawn is not None
+        effects = plan_effects(found.plan, drawn, rulebook)
+    seen = exposures(
+        found.events, rulebook, since=first, until=found.as_of + dt.timedelta(days=1),
+        period_days=PERIOD_DAYS, engine=found.engine,
+    )  # fmt: skip
+    inputs = build(
+        rulebook,
+        counts=counts(found.caseload, engine=found.engine),
+        exposures=seen,
+        steps=[(m.from_state, m.move, m.to_state) for m in forecast_moves(rulebook)],
+        as_of=found.as_of,
+        deadline=deadline,
+        effects=effects,
+        behaviour=behaviour,
+        name=found.operation.settings.id,
+    )
+    hashes = {"log": found.operation.store.head(), "rulebook": rulebook.hash}
+    if effects is not None:
+        hashes["plan"] = hashlib.sha256(found.operation.plan_path.read_bytes()).hexdigest()
+    return forecast(
+        inputs,
+        operation=found.operation.settings.id,
+        as_of=found.as_of,
+        deadline=deadline,
+        futures=futures,
+        seed=seed,
+        hashes=hashes,
+        split=split,
+        progress=progress,
+    )
+
+
+def keep_forecast(operation: Operation, made: Forecast) -> Path:
+    """Store a run under `forecasts/`; the same run again gives the same file."""
+    path = operation.folder("forecasts") / f"{made.as_of}-to-{made.deadline}-{made.identity}.json"
+    path.write_text(made.to_json(), encoding="utf-8")
+    return path
+
+
+def _first_day(found: Opened) -> dt.date:
+    """The first day anybody is on record."""
+    days = [d for d in found.caseload.people.column("registered_on").to_pylist() if d]
+    if not days:
+        raise OnwardError("Nobody is on record yet. Bring in a list with: onward import")
+    first: dt.date = min(days)
+    return first
+
+
+def observed(found: Opened, *, months: int = 24) -> list[tuple[dt.date, int]]:
+    """People present at the end of each past month, counted from their stays."""
+    from onward.caseload.spells import spells
+
+    rulebook = found.caseload.rulebook
+    table = spells(found.events, rulebook, as_of=found.as_of, engine=found.engine)
+    ended = {name for name, state in rulebook.axes["stage"].states.items() if state.ends}
+    stays = [
+        (row["from_date"], row["to_date"])
+        for row in table.select(["axis", "state", "from_date", "to_date"]).to_pylist()
+        if row["axis"] == "stage" and row["state"] not in ended
+    ]
+    first = _first_day(found)
+    days = []
+    day = found.as_of
+    while len(days) <= months and day >= first:
+        days.append(day)
+        day = day.replace(day=1) - dt.timedelta(days=1)
+    return [
+        (day, sum(1 for start, end in stays if start <= day and (end is None or end > day)))
+        for day in sorted(days)
+    ]
+
+
+def material_of(
+    found: Opened,
+    *,
+    forecast: Forecast | None,
+    earlier: dict[str, object] | None = None,
+) -> Material:
+    """Everything the report is made from."""
+    from onward.caseload.spells import spells
+    from onward.report.build import Material
+    from onward.rulebook.floor import load_floor
+    from onward.safeguards.everybody import evaluate_all
+
+    settings = found.operation.settings
+    rulebook = found.caseload.rulebook
+    deadline = None
+    if found.plan is not None and settings.deadline:
+        deadline = deadline_of(found)
+    return Material(
+        title=settings.title,
+        caseload=found.caseload,
+        spells=spells(found.events, rulebook, as_of=found.as_of, engine=found.engine),
+        engine=found.engine,
+        plan=found.plan,
+        draws=draws_of(found),
+        steps=evaluate_all(found.caseload, on=found.as_of, engine=found.engine),
+        forecast=forecast,
+        deadline=deadline,
+        floor_hash=load_floor(rulebook.floor).hash,
+        demonstration=settings.demonstration,
+        observed=observed(found),
+        earlier=earlier,
+    )
+
+
+def last_figures(operation: Operation, before: dt.date) -> dict[str, object] | None:
+    """The figures of the latest internal report made before a date, if one is kept."""
+    found: Sequence[Path] = sorted(operation.folder("reports").glob("figures-*.json"))
+    for path in reversed(found):
+        data = json.loads(path.read_text("utf-8"))
+        if isinstance(data, dict) and str(data.get("as_of", "")) < before.isoformat():
+            return data
+    return None
