@@ -51,6 +51,8 @@ class Remedy:
 
     options  (person, pathway) pairs that would newly have an open step
     people   people among them
+    freed    people of whom a next step of their own would newly be open, steps common to all
+             pathways (counselling, interview) included
     """
 
     finding: str
@@ -60,6 +62,7 @@ class Remedy:
     owner_role: str
     options: int
     people: int
+    freed: int
 
 
 def own_steps(steps: NextSteps) -> Booleans:
@@ -126,14 +129,19 @@ def counts(steps: NextSteps) -> Counts:
 
 def remedies(steps: NextSteps) -> tuple[Remedy, ...]:
     """Every finding that an authority or the operation can mend, by the lawful voluntary
-    options it would open, most first; equal numbers in the rulebook's order."""
+    options it would open, most first; equal numbers by the people it would free, then in the
+    rulebook's order."""
     rulebook = steps.caseload.rulebook
     benefit = np.array([is_option(rulebook, move) for move in steps.moves] or [False])
     option = benefit[steps.step]
+    own = own_steps(steps)
+    is_open = np.asarray(steps.table["open"])
+    people = steps.caseload.people.num_rows
+    free_already = _mark(people, steps.person_row[own & is_open])
     pathways = sorted({move.pathway for move in steps.moves})
     code = np.array([pathways.index(move.pathway) for move in steps.moves] or [0])
     person_pathway = steps.person_row * len(pathways) + code[steps.step]
-    already = np.unique(person_pathway[option & np.asarray(steps.table["open"])])
+    already = np.unique(person_pathway[option & is_open])
     masks = _masks(steps)
     unit_codes, sizes = _units(steps)
     moving = np.array([rulebook.is_movement(move) for move in steps.moves] or [False])
@@ -143,20 +151,23 @@ def remedies(steps: NextSteps) -> tuple[Remedy, ...]:
             continue
         bit = np.int64(1) << np.int64(index % WORD)
         touched = (masks[index // WORD] & bit) != 0
-        if not (touched & option).any():
-            found.append(_remedy(finding, 0, 0))
+        if not touched.any():
+            found.append(_remedy(finding, 0, 0, 0))
             continue
         clear = np.ones(len(steps.step), dtype=bool)
         for word, mask in enumerate(masks):
             clear &= (mask & ~bit if word == index // WORD else mask) == 0
-        opened = clear & option
+        opened = clear.copy()
         for number in np.flatnonzero(moving):
             at = np.flatnonzero(steps.step == number)
             rows = steps.person_row[at]
             opened[at] &= together(clear[at], unit_codes[rows], sizes)
-        new = np.setdiff1d(np.unique(person_pathway[opened]), already, assume_unique=True)
-        found.append(_remedy(finding, len(new), len(np.unique(new // len(pathways)))))
-    return tuple(sorted(found, key=lambda each: -each.options))
+        new = np.setdiff1d(np.unique(person_pathway[opened & option]), already)
+        freed = _mark(people, steps.person_row[opened & own]) & ~free_already
+        found.append(
+            _remedy(finding, len(new), len(np.unique(new // len(pathways))), int(freed.sum()))
+        )
+    return tuple(sorted(found, key=lambda each: (-each.options, -each.freed)))
 
 
 def best_remedy(steps: NextSteps) -> tuple[Remedy, ...]:
@@ -197,7 +208,7 @@ def _ends(rulebook: Rulebook, move: Move) -> str:
     return next((end for end in found if end), "")
 
 
-def _remedy(finding: Finding, options: int, people: int) -> Remedy:
+def _remedy(finding: Finding, options: int, people: int, freed: int) -> Remedy:
     return Remedy(
         finding=finding.key,
         safeguard=finding.safeguard,
@@ -206,6 +217,7 @@ def _remedy(finding: Finding, options: int, people: int) -> Remedy:
         owner_role=finding.owner_role,
         options=options,
         people=people,
+        freed=freed,
     )
 
 
