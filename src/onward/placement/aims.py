@@ -8,7 +8,7 @@ once with its place in the file.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def lone_older(case: Case) -> bool:
 
 def in_group(case: Case, group: Mapping[str, Any], linked: bool) -> bool:
     """Whether the case belongs to the group of a floor; an unknown fact is not a match."""
-    tests = {
+    tests: dict[str, Callable[[Any], bool]] = {
         "category": lambda v: v in case.categories,
         "nationality": lambda v: case.nationality == v,
         "need": lambda v: v in case.needs,
@@ -96,7 +96,7 @@ def in_group(case: Case, group: Mapping[str, Any], linked: bool) -> bool:
         "lone_older": lambda v: lone_older(case) is v,
         "linked": lambda v: linked is v,
     }
-    return all(tests[key](value) for key, value in group.items())
+    return all(bool(tests[key](value)) for key, value in group.items())
 
 
 def read_aims(path: Path | None = None) -> Aims:
@@ -114,7 +114,7 @@ def parse_aims(text: str, name: str = "aims.yaml") -> Aims:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+        mark: Any = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else ""
         raise Faults([Fault(name, where, "", "not valid YAML", "key: value lines")]) from None
     faults: list[Fault] = []

@@ -10,7 +10,7 @@ dual, sifting with an exact linear program, then integer programs on price-margi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import highspy
@@ -108,7 +108,7 @@ class Pricing:
             weights=price[self.model.met] * self.model.met_share,
             minlength=self.classes * self.model.slots,
         )
-        return flat.reshape(self.classes, self.model.slots)
+        return np.asarray(flat, float).reshape(self.classes, self.model.slots)
 
     def __call__(self, price: FloatArray) -> tuple[float, FloatArray]:
         """The Lagrangian bound at `price` (r,) >= 0 and its slope in each price."""
@@ -291,7 +291,7 @@ class Part:
         # one entry per (column, row): members of a bundle share rows
         key = index.astype(np.int64) * (n + r) + rws
         key, back = np.unique(key, return_inverse=True)
-        cfs = np.bincount(back, weights=cfs)
+        cfs = np.asarray(np.bincount(back, weights=cfs), float)
         index, rws = key // (n + r), key % (n + r)
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = total, n + r
@@ -367,9 +367,8 @@ class Part:
                 np.bincount(self.of_bundle, weights=~match, minlength=self.nb) == 0
             )
         x[: self.m] = start[self.column_unit] == self.column
-        held = (
-            self.flat_unit[x[self.m : self.m + self.nb][self.of_bundle] > 0] if self.nb else []
-        )
+        bundled = x[self.m : self.m + self.nb] > 0
+        held = self.flat_unit[bundled[self.of_bundle]]
         x[: self.m][np.isin(self.column_unit, held)] = 0.0
         index = np.arange(self.m + self.nb, dtype=np.int32)
         h.setSolution(len(index), index, x[: self.m + self.nb])
@@ -383,7 +382,8 @@ class Part:
         chosen[self.units] = -1
         taken = np.flatnonzero(x[: self.m] > 1 - 1e-5)
         chosen[self.column_unit[taken]] = self.column[taken]
-        together = (x[self.m : self.m + self.nb] > 1 - 1e-5)[self.of_bundle] if self.nb else []
+        whole = x[self.m : self.m + self.nb] > 1 - 1e-5
+        together = whole[self.of_bundle]
         chosen[self.flat_unit[together]] = self.flat_column[together]
 
 
@@ -576,7 +576,9 @@ def solve_core(
         if outside >= 1e-6:
             box *= 5
         want = int(want * 1.5)
-    half = shares[part.m + part.nb : part.m + part.nb + part.p] if part and len(shares) else []
+    half: AnyArray = np.zeros(0)
+    if part is not None and len(shares):
+        half = shares[part.m + part.nb : part.m + part.nb + part.p]
     if part is not None and np.any(np.abs(half - np.round(half)) > 1e-6):
         # conditions are met or not: decide them whole, with everything else still divisible
         decided = part.decide_pledges(min(clock.left(), 10.0), gap / 10)
@@ -674,7 +676,7 @@ def _round(
     start: IntArray | None,
     gap: float,
     clock: Clock,
-    note: object,
+    note: Callable[[str], None],
 ) -> tuple[IntArray, BoolArray, float]:
     """Whole choices: keep what the linear program decided, and solve integer programs over the
     units it split and those with the smallest leads, more of them until the gap is met."""
@@ -691,13 +693,13 @@ def _round(
     split[part.column_unit[broken]] = True
     if part.nb:
         share = shares[part.m : part.m + part.nb]
-        broken = (share > 1e-6) & (share < 1 - 1e-6)
-        split[part.flat_unit[broken[part.of_bundle]]] = True
-    note(f"{int(split.sum())} units split by the linear program")  # type: ignore[operator]
+        cut_up = (share > 1e-6) & (share < 1 - 1e-6)
+        split[part.flat_unit[cut_up[part.of_bundle]]] = True
+    note(f"{int(split.sum())} units split by the linear program")
     polished = _polish(pricing, price, chosen, split, best, best_value, clock)
     if polished is not None:
         best, best_value = polished
-        note(f"refilled slot by slot: {best_value:.4f}")  # type: ignore[operator]
+        note(f"refilled slot by slot: {best_value:.4f}")
     if bound - best_value <= gap * max(1e-9, abs(bound)):
         opened, _ = open_pledges(model, best) or (np.zeros(model.pledges, bool), None)
         return best, opened, best_value
@@ -723,7 +725,7 @@ def _round(
             trial = rest.copy()
             sub.write(x, trial)
             got = total_value(model, value, pricing.bundles, trial)
-            note(f"integer program over {sub.n} units, {sub.m} columns: {got:.4f}")  # type: ignore[operator]
+            note(f"integer program over {sub.n} units, {sub.m} columns: {got:.4f}")
             checked = open_pledges(model, trial)
             if checked is not None and checked[1].all() and got > best_value:
                 best, best_value = trial, got

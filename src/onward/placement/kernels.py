@@ -6,6 +6,7 @@ In: arrays of a `Model` and the price per person of each class in each slot. Out
 its value, the lead over the second best, and the persons that these choices bring to each cell.
 """
 
+# mypy: disable-error-code="no-untyped-def,untyped-decorator"
 from __future__ import annotations
 
 import numpy as np
@@ -14,8 +15,8 @@ from numba import njit, prange
 BLOCKS = 64
 
 
-@njit(parallel=True, cache=True, fastmath=False)  # type: ignore[untyped-decorator]
-def best_choices(start, slot, value, size, klass, price, must, best, first, second):  # type: ignore[no-untyped-def]
+@njit(parallel=True, cache=True, fastmath=False)
+def best_choices(start, slot, value, size, klass, price, must, best, first, second):
     """For each unit the best column (-1: stay unplaced) and the two best values at `price`.
 
     start (n+1,) slot (m,) value (m,) size (n,) klass (n,) price (classes, slots) must (n,)
@@ -39,8 +40,8 @@ def best_choices(start, slot, value, size, klass, price, must, best, first, seco
             second[u] = next_top
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def demand(slot, size, klass, best, cells):  # type: ignore[no-untyped-def]
+@njit(cache=True)
+def demand(slot, size, klass, best, cells):
     """Persons by (class, slot) when every unit takes `best`; cells (classes, slots) is filled."""
     cells[:] = 0.0
     for u in range(len(best)):
@@ -48,7 +49,7 @@ def demand(slot, size, klass, best, cells):  # type: ignore[no-untyped-def]
             cells[klass[u], slot[best[u]]] += size[u]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def best_bundles(
     bundle_group,
     bundle_start,
@@ -62,7 +63,7 @@ def best_bundles(
     price,
     at,
     worth,
-):  # type: ignore[no-untyped-def]
+):
     """For each group the best bundle (all members in one slot): its index and value."""
     at[:] = -1
     worth[:] = -np.inf
@@ -77,8 +78,8 @@ def best_bundles(
             at[g] = b
 
 
-@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
-def count_near(start, slot, value, size, klass, price, first, lead, near):  # type: ignore[no-untyped-def]
+@njit(parallel=True, cache=True)
+def count_near(start, slot, value, size, klass, price, first, lead, near):
     """How many columns of each unit lie within lead[u] of its best value."""
     n = len(size)
     for block in prange(BLOCKS):
@@ -93,8 +94,8 @@ def count_near(start, slot, value, size, klass, price, first, lead, near):  # ty
             near[u] = count
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def list_near(start, slot, value, size, klass, price, first, lead, out):  # type: ignore[no-untyped-def]
+@njit(cache=True)
+def list_near(start, slot, value, size, klass, price, first, lead, out):
     """The columns `count_near` counted, in order."""
     k = 0
     for u in range(len(size)):
@@ -107,10 +108,10 @@ def list_near(start, slot, value, size, klass, price, first, lead, out):  # type
                     k += 1
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def common_slots(
     group_start, group_member, start, slot, count_only, group_of, first_of, columns, units
-):  # type: ignore[no-untyped-def]
+):
     """Every (group, slot) all members can take: fills group, offsets, columns and units."""
     b, e = 0, 0
     for g in range(len(group_start) - 1):
@@ -145,8 +146,8 @@ def common_slots(
     return b, e
 
 
-@njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
-def soft_choices(start, slot, value, size, klass, price, must, skip, softness, cells):  # type: ignore[no-untyped-def]
+@njit(parallel=True, cache=True)
+def soft_choices(start, slot, value, size, klass, price, must, skip, softness, cells):
     """The smoothed bound: each unit spreads over choices by exp(worth / (softness * persons)).
 
     cells (BLOCKS, classes, slots) is filled with the persons brought to each cell; units marked
@@ -186,7 +187,7 @@ def soft_choices(start, slot, value, size, klass, price, must, skip, softness, c
     return totals.sum()
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def soft_groups(
     group_start,
     group_member,
@@ -203,7 +204,7 @@ def soft_groups(
     price,
     must,
     softness,
-):  # type: ignore[no-untyped-def]
+):
     """The smoothed bound of linked groups: soft over together in a slot or each on its own.
 
     Returns the value and the persons brought to each (class, slot)."""
@@ -272,8 +273,8 @@ def soft_groups(
     return total, cells
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _fits(u, new, old, slot, size, klass, slots, met_start, met, met_share, slack):  # type: ignore[no-untyped-def]
+@njit(cache=True)
+def _fits(u, new, old, slot, size, klass, slots, met_start, met, met_share, slack):
     """Whether unit u may change from column old to column new (-1: unplaced) in every row."""
     for step in range(2):
         j = new if step == 0 else old
@@ -298,8 +299,8 @@ def _fits(u, new, old, slot, size, klass, slots, met_start, met, met_share, slac
     return True
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _move(u, new, chosen, slot, size, klass, slots, met_start, met, met_share, slack):  # type: ignore[no-untyped-def]
+@njit(cache=True)
+def _move(u, new, chosen, slot, size, klass, slots, met_start, met, met_share, slack):
     old = chosen[u]
     if old >= 0:
         key = klass[u] * slots + slot[old]
@@ -312,7 +313,7 @@ def _move(u, new, chosen, slot, size, klass, slots, met_start, met, met_share, s
     chosen[u] = new
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def refill(
     start,
     slot,
@@ -332,7 +333,7 @@ def refill(
     chosen,
     alpha,
     order,
-):  # type: ignore[no-untyped-def]
+):
     """Refill one slot after another, each exactly; returns how many units moved.
 
     For one slot, all marginal cases in it and all that could come are weighed at once by a
@@ -460,8 +461,8 @@ def refill(
     return moves
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def settle(units, columns, slot, size, klass, slots, met_start, met, met_share, slack, chosen):  # type: ignore[no-untyped-def]
+@njit(cache=True)
+def settle(units, columns, slot, size, klass, slots, met_start, met, met_share, slack, chosen):
     """Give units their column in turn where it fits; returns how many did not."""
     left = 0
     for i in range(len(units)):
@@ -473,8 +474,8 @@ def settle(units, columns, slot, size, klass, slots, met_start, met, met_share, 
     return left
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def spread_choices(start, slot, value, size, klass, price, must, softness, owed, chosen):  # type: ignore[no-untyped-def]
+@njit(cache=True)
+def spread_choices(start, slot, value, size, klass, price, must, softness, owed, chosen):
     """One choice per unit, so that slots receive what the smoothed choices bring them.
 
     Where choices are as good as equal, all taking the first would overfill it. Units are taken

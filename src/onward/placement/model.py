@@ -116,7 +116,7 @@ class Model:
         """Persons in every row when unit u takes column chosen[u] (-1: none), pledges shut."""
         units = np.flatnonzero(chosen >= 0)
         _which, row, persons = self.column_rows(chosen[units], units)
-        return np.bincount(row, weights=persons, minlength=len(self.limit))
+        return np.asarray(np.bincount(row, weights=persons, minlength=len(self.limit)), float)
 
 
 @dataclass
@@ -230,10 +230,10 @@ def compile_tables(tables: Tables, aims: Aims, *, seed: int) -> Compiled:
     impossible: list[tuple[str, str]] = []
     for u, members in enumerate(unit_members):
         options = sorted(set.intersection(*(set(open_slots[i]) for i in members)))
-        size = sum(cases[i].size for i in members)
+        together = sum(cases[i].size for i in members)
         if len(members) > 1:
             fits = [
-                s for s in options if size <= slots[s].persons + pledged.get(_pair(slots[s]), 0)
+                s for s in options if together <= slots[s].persons + pledged.get(_pair(slots[s]), 0)
             ]
             for s in set(options) - set(fits):
                 for i in members:
@@ -251,8 +251,8 @@ def compile_tables(tables: Tables, aims: Aims, *, seed: int) -> Compiled:
             if not held:
                 wanted = [s for s, w in enumerate(slots) if w.programme == lock[0]
                           and (not lock[1] or w.window == lock[1])]  # fmt: skip
-                why = [barriers[j, s] for s in wanted for j in members if (j, s) in barriers]
-                reason = BARRIERS[why[0]] if why else "its household is locked somewhere else"
+                reasons = [barriers[j, s] for s in wanted for j in members if (j, s) in barriers]
+                reason = BARRIERS[reasons[0]] if reasons else "its household is locked somewhere else"
                 impossible.append((cases[i].case, reason))
             must[u] = True
             options = held

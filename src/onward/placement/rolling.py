@@ -89,7 +89,7 @@ def decide_batch(
     unit = small.unit_of_column()
     which, row, persons = small.column_rows(np.arange(small.columns), unit)
     cost = np.bincount(which, weights=price[row] * persons, minlength=small.columns)
-    net = value[columns].astype(float) - cost
+    net = np.asarray(value[columns] - cost, float)
     program = Program(small, grouped=False)
     program.set_range(np.flatnonzero(net < 0), 0.0, 0.0)
     answer = program.solve(net, gap=1e-4, seconds=20)

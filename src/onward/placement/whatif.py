@@ -162,8 +162,8 @@ class Session:
         proposal, compiled = self.proposal, self.proposal.compiled
         model = compiled.model
         old = {r: float(model.limit[r]) for r in changes}
-        for r, limit in changes.items():
-            self.program.set_limit(r, limit)
+        for r, new in changes.items():
+            self.program.set_limit(r, new)
         solved = self.program.relax(self.value)
         limit = model.limit.copy()
         for r, new in changes.items():
