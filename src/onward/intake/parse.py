@@ -177,6 +177,12 @@ EMPTY_FORMULA = re.compile(
     rb"<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*"
     rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
+# A text cell that points before the list of texts, or a number cell without a number: the parser
+# would make something of both.
+WRONG_CELL = re.compile(
+    rb'<(?:\w+:)?c\b(?:[^>]*\st="s"[^>]*>\s*<(?:\w+:)?v>[^<\d]|'
+    rb"(?![^>]*\st=)[^>/]*>\s*<(?:\w+:)?v>[^<\d.+-])"
+)
 ODS_HIDDEN = re.compile(
     rb'<table:table-(row|column)\b[^>]*table:visibility="(?:collapse|filter)"'
 )
@@ -344,6 +350,8 @@ def _inspect(data: bytes, limits: dict[str, int]) -> tuple[dict[str, _PartReport
                                     found, "a workbook that holds values only", remedy
                                 )
                         _look(report, text, len(tail))
+                        if WRONG_CELL.search(text):
+                            raise _damaged()
                         if FAR_COLUMN.search(text):
                             raise Refused(
                                 f"a sheet has more than {limits['columns']} columns",
