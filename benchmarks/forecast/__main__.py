@@ -65,11 +65,12 @@ def ours(
 
 def agreement(x: np.ndarray, y: np.ndarray) -> dict[str, float | bool]:
     """Whether two samples can come from one law."""
-    from scipy.stats import ks_2samp
+    from scipy.stats import chi2, ks_2samp, norm
 
-    error = math.sqrt(x.var(ddof=1) / len(x) + y.var(ddof=1) / len(y))
-    mean_z = float((x.mean() - y.mean()) / error)
-    sd_z = float(math.log(x.std(ddof=1) / y.std(ddof=1)) * math.sqrt(2 * (len(x) - 1)))
+    # y has thousands of draws, x sometimes three: take the spread from y and the exact law of x's
+    mean_z = float((x.mean() - y.mean()) / (y.std() * math.sqrt(1 / len(x) + 1 / len(y))))
+    share = chi2.cdf((len(x) - 1) * x.var(ddof=1) / y.var(ddof=1), len(x) - 1)
+    sd_z = float(norm.ppf(min(max(share, 1e-12), 1 - 1e-12)))
     p = float(ks_2samp(x, y).pvalue)
     return {
         "futures": len(x), "mean_z": round(mean_z, 2), "sd_z": round(sd_z, 2), "ks_p": round(p, 4),
