@@ -70,10 +70,10 @@ def test_sql_and_plain_python_agree_on_thousands_of_generated_situations(bench, 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_situations_are_answered_as_written(bench, name):
-    """Those in which a step is open, and every eighth of those in which it is blocked."""
+    """One in which each pathway is open, and some of those in which a step is blocked."""
     blocked = [situation for situation in bench.situations[name] if not situation.opens]
-    opened = [situation for situation in bench.situations[name] if situation.opens]
-    answer_as_written(bench, name, [*opened, *blocked[::8]])
+    opened = {each.pathway: each for each in bench.situations[name] if each.opens}
+    answer_as_written(bench, name, [*opened.values(), *blocked[::20]])
 
 
 @pytest.mark.slow

@@ -109,6 +109,7 @@ def check(
     _progress("Asking every safeguard …")
     if person is not None:
         answer["steps"] = _for_person(caseload, person, moves, destination, at, day, engine)
+        answer["may_choose"] = _choices(caseload, person) if moves is None else []
     elif moves is not None:
         answer["steps"] = [
             _for_all(caseload, move, destination, at, day, engine) for move in moves
@@ -181,7 +182,10 @@ def _for_person(
     asked = sorted(asked, key=lambda move: is_handover(rulebook, move))
     found = []
     for move in asked:
-        if moves is None and not _is_next(caseload, person, move):
+        if moves is None and not (
+            _is_next(caseload, person, move)
+            and rulebook.transitions[move.transition].pathway != "chosen"
+        ):
             continue
         answer = evaluate(
             caseload, move.key, on=day, at=at, destination=destination, people=[person],
@@ -189,6 +193,18 @@ def _for_person(
         )  # fmt: skip
         found.append(_step(answer, person))
     return found
+
+
+def _choices(caseload: Caseload, person: str) -> list[str]:
+    """Pathways the person may choose, or choose again, from where the person is."""
+    rulebook = caseload.rulebook
+    return [
+        move.key
+        for move in rulebook.moves().values()
+        if rulebook.transitions[move.transition].pathway == "chosen"
+        and not move.records
+        and _is_next(caseload, person, move)
+    ]
 
 
 def _is_next(caseload: Caseload, person: str, move: Move) -> bool:
@@ -388,14 +404,18 @@ def _say_person(answer: dict[str, Any], rulebook: Rulebook) -> None:
                 f"{step['others_in_unit']} others who travel together are still waiting."
             )
         for reason in step["reasons"]:
-            _say_reason(reason)
+            _say_reason(reason, who)
+    if answer["may_choose"]:
+        names = [rulebook.moves()[key].pathway for key in answer["may_choose"]]
+        typer.echo(f"\nMay also choose, or choose again: {', '.join(names)}.")
+        typer.echo("  Ask about one with --transition, as " + answer["may_choose"][0] + ".")
     typer.echo(
         "\nRefusals, claims, complaints, withdrawals and what has happened can always be recorded."
     )
     typer.echo(_judged_by(answer))
 
 
-def _say_reason(reason: dict[str, Any]) -> None:
+def _say_reason(reason: dict[str, Any], person: str) -> None:
     known = "not known" if reason["status"] == "unknown" else "does not hold"
     typer.echo(f"  {reason['finding']} {reason['title']}: {known}.")
     typer.echo(f"    Must be true: {reason['sentence']}")
@@ -404,8 +424,9 @@ def _say_reason(reason: dict[str, Any]) -> None:
         state = "not recorded" if fact["status"] == "unknown" else "is not as needed"
         place = f" ({fact['kind']} {fact['row']})" if fact["row"] and fact["kind"] != "person" else ""  # fmt: skip
         if fact["kind"] == "person" and fact["row"]:
-            place = f" ({fact['row']})"
-        text = fact["label"] if not fact["column"] else f"{fact['label']}{place}: {state}"
+            place = f" ({fact['row']})" if fact["row"] != person else ""
+        bare = not fact["column"] or fact["kind"] == "question"
+        text = fact["label"] if bare else f"{fact['label']}{place}: {state}"
         shown.setdefault(text)
     for text in shown:
         typer.echo(f"    - {text}")

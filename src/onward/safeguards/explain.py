@@ -153,6 +153,13 @@ class _Explainer:
         self.row = row
         self.on = on
         self.engine = engine
+        people = caseload.people
+        at = pc.index(people["id"], pa.scalar(row["person"])).as_py()
+        self.own = {
+            name: people[name][at].as_py()
+            for name in ("intended_pathway", "intended_destination")
+            if name in people.column_names
+        }
 
     def missing(self, findings: Sequence[Finding]) -> dict[str, tuple[Missing, ...]]:
         plan = Compiler(
@@ -286,7 +293,10 @@ class _Walk:
             found = []
             # What is only a question of pathway or destination cannot be mended: the other
             # ways to satisfy an OR are what a person can work on.
+            # Nor is a state of the person (deceased, say) ever a way to mend anything.
             parts = [part for part in node.parts if _reads_fact(part)]
+            if isinstance(node, Or) is wanted:
+                parts = [part for part in parts if not _reads_state(part)] or parts
             for part in parts or node.parts:
                 found += self.collect(part, wanted)
             return found
@@ -322,8 +332,11 @@ class _Walk:
         name = "intended_pathway" if "pathway" in term.name else "intended_destination"
         asked = "pathway" if "pathway" in term.name else "destination"
         facts = self.explainer.rulebook.kinds["person"].facts
-        if self.explainer.row[asked] is not None or name not in facts:
+        if self.explainer.row[asked] is not None:
             return []
+        if name not in facts or self.explainer.own[name] is not None:
+            label = "The recipient, which nobody named" if asked == "destination" else "Pathway"
+            return [Missing("question", asked, label, "unknown")]
         return [self.fact("person", name, True, str(self.explainer.row["person"]))]
 
     def inside(self, node: Quantifier) -> list[Missing]:
@@ -400,6 +413,10 @@ class _Walk:
     def none(self, kind: str) -> Missing:
         title = self.explainer.rulebook.kinds[kind].title
         return Missing(kind, "", f"{title}: none on record", "unknown")
+
+
+def _reads_state(node: Node) -> bool:
+    return any(isinstance(term, Column) and term.role == "axis" for term in terms(node))
 
 
 def _reads_fact(node: Node) -> bool:
