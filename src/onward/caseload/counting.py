@@ -20,7 +20,7 @@ from onward.caseload.fold import (
     person_batches,
 )
 from onward.caseload.model import Caseload, EventTables
-from onward.caseload.rules import forecast_state_sql, word_sql
+from onward.caseload.rules import ending_axis, forecast_state_sql, word_sql
 from onward.caseload.table import Column, columns_of
 from onward.engine import DuckEngine, Engine, Stage, quoted
 from onward.engine.stages import literal
@@ -245,9 +245,9 @@ def exposure_stages(rulebook: Rulebook, moment: Moment) -> list[Stage]:
         Stage(
             "stood_in",
             f"SELECT subject, on_day, position, move, "
-            f"{quoted(axes[0])} IS NOT NULL AS present, {forecast_state_sql(rulebook)} "
+            f"{quoted(ending_axis(rulebook))} IS NOT NULL AS present, {forecast_state_sql(rulebook)} "
             f"AS forecast_state{''.join(', ' + name for name in stratum_names)} FROM stood",
-            "The forecast state after each word. Somebody not yet registered stands nowhere.",
+            "The forecast state after each word. Somebody without a stage stands nowhere.",
         ),
         Stage(
             "stepped",
