@@ -422,7 +422,9 @@ def learn(
         cheap = np.empty((0, len(FIELDS)), dtype=np.int64)
     for f, name in enumerate(FIELDS):
         size = len(START[name])
-        accident[name] = _shares(cheap[:, f], size, 200 * np.array(STRANGERS[name]))
+        accident[name] = _shares(
+            cheap[:, f], size, 200.0 * np.array(STRANGERS[name], dtype=np.float64)
+        )
     true = {name: np.array(START[name]) for name in FIELDS}
     share = 0.2
     patterns, counts = np.unique(levels, axis=0, return_counts=True)

@@ -90,6 +90,8 @@ STRUCTURE = {
     "event.date": "when it happened (lists of events only)",
     "ignore": "not imported",
 }
+# Columns of our own in the workbook of faulty rows; they are left out when it comes back.
+OUR_COLUMNS = ("Onward: row", "Onward: what to correct")
 ROLES = (
     "head", "spouse", "child", "parent", "sibling", "grandparent", "grandchild",
     "other_relative", "not_related", "unknown",

@@ -22,7 +22,7 @@ from typing import Any
 from onward.errors import Fault, Faults
 from onward.intake.dates import DateRules, Doubt, PartialDate, Problem, from_age
 from onward.intake.fold import clean, digits, fold
-from onward.intake.profile import IDENTITY, ColumnRule, FactLike, Profile
+from onward.intake.profile import IDENTITY, OUR_COLUMNS, ColumnRule, FactLike, Profile
 from onward.intake.read import Cell, Option, Question, Reading, ranges
 from onward.intake.values import (
     DocumentNumber,
@@ -338,6 +338,8 @@ class _Stager:
         for position, name in enumerate(header):
             at[fold(name)].append(position)
         places: list[tuple[ColumnRule, int]] = []
+        for ours in OUR_COLUMNS:
+            at.pop(fold(ours), None)
         row = f"{self.where}row {self.profile.header_row}"
         for rule in self.profile.columns:
             found = at.pop(fold(rule.header), [])
