@@ -121,14 +121,17 @@ class Casework:
     def answer(self, person: Resident, day: dt.date, **facts: Any) -> None:
         self.logs.answers.append({"person": person.number, "date": day, **facts})
 
-    def consent(self, case: Case, person: Resident, day: dt.date) -> None:
+    def consent(
+        self, case: Case, person: Resident, day: dt.date, careful: bool = False
+    ) -> None:
         version = NEW_SHEET if day >= NEW_FROM else OLD_SHEET
         self.logs.consents.append(
             {
                 "ref": self.number("consents", "C"), "person": person.number, "date": day,
                 "pathway": case.choice, "destination": case.destination, "signed_on": day,
                 "given_by": "self" if person.age(day) >= 18 else "guardian",
-                "in_private": self.rng.random() < 0.97, "pressure": self.rng.random() < 0.02,
+                "in_private": careful or self.rng.random() < 0.97,
+                "pressure": not careful and self.rng.random() < 0.02,
                 "informed": True, "sheet_version": version, "sheet_language": person.language,
                 "withdrawn": False,
             }
@@ -168,7 +171,16 @@ class Casework:
         )  # fmt: skip
 
     def ready_to_travel(self, case: Case, day: dt.date) -> None:
+        """The last week: consent, test and papers renewed, fitness checked, the person asked
+        again in private. Now and then something is forgotten, as in life."""
+        forgotten = self.rng.random() < 0.05
         for person in case.people:
+            eve = day - dt.timedelta(days=2)
+            if not forgotten:
+                self.consent(case, person, eve, careful=True)
+                if case.choice != "resettlement":
+                    self.assess(person, "non_refoulement", "passed", eve, case.destination)
+                self.papers(person, eve, case.destination)
             self.interview(person, day, "reconfirmation")
             self.answer(
                 person, day - dt.timedelta(days=1),
@@ -303,22 +315,20 @@ class Casework:
         elif stage == "accepted":
             flight = next((f for f in FLIGHTS if week <= f < week + dt.timedelta(days=7)), None)
             if flight and (flight - case.since).days > 30:
-                for person in people:
-                    self.papers(person, flight - dt.timedelta(days=10), case.destination)
                 self.ready_to_travel(case, flight)
                 self.leave(case, flight, "T16.departed", [30])
         elif stage == "intent_onward" and chance(rng, 0.035):
             self.sign_waivers(case, day)
-        elif stage == "waiver_signed" and chance(rng, 0.16):
+        elif stage == "waiver_signed" and chance(rng, 0.45):
             departure = week + dt.timedelta(days=3)
             weeks = (week - START).days // 7
-            # Escorted onward departures leave every third week, when transport is arranged.
-            if weeks % 3 == 0 and departure <= END and (departure - case.since).days >= 5:
+            # Escorted onward departures leave every eighth week, when transport is arranged.
+            if weeks % 8 == 0 and departure <= END and (departure - case.since).days >= 5:
                 for person in people:
-                    self.papers(person, departure - dt.timedelta(days=2), case.destination)
+                    self.release(case, person, departure - dt.timedelta(days=2))
                 self.ready_to_travel(case, departure)
                 self.leave(case, departure, "T17.departed", [30])
-        if not case.gone and len(people) == 1 and people[0].age(day) >= 18 and chance(rng, 0.0001):
+        if not case.gone and len(people) == 1 and people[0].age(day) >= 18 and chance(rng, 0.00007):
             self.leave(case, day, "T17.left_unassisted", [30])
         return 0
 
