@@ -271,6 +271,16 @@ def test_last_week_is_kept_where_it_costs_nothing():
         assert propose(kept, AIMS).places()["C1"] == (before, "")
 
 
+def test_a_place_that_nobody_needs_is_worth_nothing():
+    t = Tables((Case("C1", 3),), (Window("North", 3),))
+    (line,) = document(propose(t, AIMS))["limits"]
+    assert line["worth_of_one_more"] == 0
+    short = replace(t, cases=(*t.cases, Case("C2", 1, priority="urgent")))
+    (line,) = document(propose(short, AIMS))["limits"]
+    assert line["worth_of_one_more"] == 1
+    assert line["holds_for_more"] == 1
+
+
 # --- locks, floors and conflicts -------------------------------------------------------------
 
 

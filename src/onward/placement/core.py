@@ -30,6 +30,8 @@ ALPHAS = (0.99, 0.97, 0.95, 0.9, 0.85, 0.8, 0.7, 0.5, 0.25, 0.0)
 
 # Units the first exact program looks at.
 CORE_UNITS = 2500
+# Columns up to which the linear program is solved over all of them.
+WHOLE_COLUMNS = 60_000
 WIDTH = 0.1
 
 
@@ -327,8 +329,11 @@ class Part:
             np.asarray(s.col_value),
         )
 
-    def decide_pledges(self, seconds: float, gap: float) -> FloatArray | None:
-        """Pledges whole, choices divisible: then the shares of all choices."""
+    def decide_pledges(
+        self, seconds: float, gap: float
+    ) -> tuple[FloatArray, FloatArray, float] | None:
+        """Pledges whole, choices divisible: the shares of all choices, the prices of the rows
+        once pledges are settled, and the proven bound of this program."""
         h = self.highs
         first = self.m + self.nb
         index = np.arange(first, first + self.p, dtype=np.int32)
@@ -339,12 +344,13 @@ class Part:
         if h.getInfo().primal_solution_status != 2:
             return None
         y = np.round(np.asarray(h.getSolution().col_value)[first : first + self.p])
+        proven = float(h.getInfo().mip_dual_bound)
         h.changeColsIntegrality(
             self.p, index, np.full(self.p, highspy.HighsVarType.kContinuous)
         )
         h.changeColsBounds(self.p, index, y, y)
         solved = self.relax(seconds)
-        return None if solved is None else solved[2]
+        return None if solved is None else (solved[2], solved[1], proven)
 
     def whole(
         self, seconds: float, target: float, gap: float, start: IntArray
@@ -438,11 +444,19 @@ def sample_prices(pricing: Pricing, count: int, seed: int, seconds: float) -> Fl
     return np.zeros(len(model.limit)) if solved is None else solved[1]
 
 
+class _Stop(Exception):
+    """Time for the descent is over."""
+
+
 def descend(
-    pricing: Pricing, price: FloatArray, softness: Sequence[float], rounds: int = 30
+    pricing: Pricing,
+    price: FloatArray,
+    softness: Sequence[float],
+    rounds: int = 30,
+    until: Callable[[], bool] = lambda: False,
 ) -> tuple[float, FloatArray]:
     """A better bound and its prices, by quasi-Newton steps on the smoothed dual, less and less
-    smooth, from `price` on; prices stay 0 or more."""
+    smooth, from `price` on; prices stay 0 or more. Stops early once `until()` is true."""
     level = float(np.median(price[price > 0])) if (price > 0).any() else 1.0
     bound, _ = pricing(price)
     best = price
@@ -450,30 +464,40 @@ def descend(
     # a limit many compete for answers more sharply to its price: scale by its root
     unit = np.sqrt(np.maximum(pricing.model.limit, 1.0))
     unit = np.median(unit) / unit
+    last = price.copy()
 
     def smoothed(z: FloatArray, tau: float) -> tuple[float, FloatArray]:
+        if until():
+            raise _Stop
         worth, slope = pricing.soft(z * unit, tau)
+        last[:] = z * unit
         return worth / scale, slope * unit / scale
 
     for share in softness:
-        result = minimize(
-            smoothed,
-            best / unit,
-            args=(share * level,),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=[(0, None)] * len(price),
-            options={
-                "maxfun": rounds + 10,
-                "maxiter": rounds,
-                "maxcor": 30,
-                "ftol": 1e-9,
-                "gtol": 0,
-            },
-        )
-        now, _ = pricing(result.x * unit)
+        try:
+            found = (
+                minimize(
+                    smoothed,
+                    best / unit,
+                    args=(share * level,),
+                    jac=True,
+                    method="L-BFGS-B",
+                    bounds=[(0, None)] * len(price),
+                    options={
+                        "maxfun": rounds + 10,
+                        "maxiter": rounds,
+                        "maxcor": 30,
+                        "ftol": 1e-9,
+                        "gtol": 0,
+                    },
+                ).x
+                * unit
+            )
+        except _Stop:
+            found = np.maximum(0.0, last)
+        now, _ = pricing(found)
         if now < bound:
-            bound, best = now, result.x * unit
+            bound, best = now, found
     return bound, best
 
 
@@ -502,7 +526,7 @@ def solve_core(
         return CoreAnswer(none, shut, 0.0, 0.0, np.zeros(len(model.limit)), 0.0)
     pricing = Pricing(model, value, bundles, must)
     log: list[str] = []
-    whole_lp = model.columns <= 60_000
+    whole_lp = model.columns <= WHOLE_COLUMNS
 
     def note(text: str) -> None:
         log.append(f"{seconds - clock.left():6.2f} s  {text}")
@@ -516,7 +540,9 @@ def solve_core(
     best_price = price
     max(1e-9, abs(bound))
     if not whole_lp:
-        bound, best_price = descend(pricing, price, SOFTNESS)
+        bound, best_price = descend(
+            pricing, price, SOFTNESS, until=lambda: clock.left() < 0.5 * seconds
+        )
         note(f"descent: bound {bound:.4f}, {pricing.passes} passes")
 
     # sifting: units whose best choice leads clearly are fixed, the rest is solved exactly
@@ -555,7 +581,7 @@ def solve_core(
                 give=np.where(best_price > box, best_price - box, none),
                 held=held,
             )  # fmt: skip
-        solved = trial.relax(clock.left() * 0.6)
+        solved = trial.relax(clock.left() * 0.4)
         if solved is None:
             note("linear program stopped")
             break
@@ -577,17 +603,25 @@ def solve_core(
             box *= 5
         want = int(want * 1.5)
     half: AnyArray = np.zeros(0)
+    round_price = best_price
     if part is not None and len(shares):
         half = shares[part.m + part.nb : part.m + part.nb + part.p]
     if part is not None and np.any(np.abs(half - np.round(half)) > 1e-6):
         # conditions are met or not: decide them whole, with everything else still divisible
         decided = part.decide_pledges(min(clock.left(), 10.0), gap / 10)
         if decided is not None:
-            shares = decided
-            note("conditional pledges decided")
+            shares, round_price = decided[0], decided[1]
+            if whole_lp:
+                bound = min(bound, decided[2])
+            note(f"conditional pledges decided, bound {bound:.4f}")
     chosen, opened, got = _round(
-        pricing, best_price, bound, part, shares, fixed, start, gap, clock, note
+        pricing, round_price, bound, part, shares, fixed, start, gap, clock, note
     )
+    if whole_lp and bound - got > gap * max(1e-9, abs(bound)) and clock.left() > 0:
+        from onward.placement.whole import finish
+
+        chosen, got, bound = finish(pricing, round_price, chosen, got, bound, gap, clock, log)
+        opened = (open_pledges(model, chosen) or (opened, None))[0]
     note(f"value {got:.4f}, gap {(bound - got) / max(1e-9, abs(bound)):.6f}")
     return CoreAnswer(chosen, opened, got, bound, best_price, lp_value, pricing.passes, log)
 
@@ -684,8 +718,15 @@ def _round(
     best = np.full(model.units, -1) if start is None else start.copy()
     best_value = total_value(model, value, pricing.bundles, best)
     if part is None or not len(shares):
-        checked = open_pledges(model, best)
-        return best, checked[0] if checked else np.zeros(model.pledges, bool), best_value
+        # no time for the linear program: begin with what the prices alone would choose
+        pricing(price)
+        level = float(np.median(price[price > 0])) if (price > 0).any() else 1.0
+        chosen = pricing.spread(SOFTNESS[-1] * level)
+        found = _polish(pricing, price, chosen, best, best_value, clock)
+        if found is not None:
+            best, best_value = found
+        opened, _ = open_pledges(model, best) or (np.zeros(model.pledges, bool), None)
+        return best, opened, best_value
     chosen = fixed.copy()
     part.write(shares, chosen)
     split = np.zeros(model.units, bool)
@@ -696,7 +737,7 @@ def _round(
         cut_up = (share > 1e-6) & (share < 1 - 1e-6)
         split[part.flat_unit[cut_up[part.of_bundle]]] = True
     note(f"{int(split.sum())} units split by the linear program")
-    polished = _polish(pricing, price, chosen, split, best, best_value, clock)
+    polished = _polish(pricing, price, chosen, best, best_value, clock)
     if polished is not None:
         best, best_value = polished
         note(f"refilled slot by slot: {best_value:.4f}")
@@ -716,7 +757,7 @@ def _round(
         undecided[order[:count]] = True
         cut = max(float(lead[order[-1 + count // 2]]), 1e-6)
         width = np.where(undecided, max(4.0 * cut, WIDTH) * model.size, -1.0)
-        everything = count == model.units and model.columns <= 60_000
+        everything = count == model.units and model.columns <= WHOLE_COLUMNS
         sub, rest = _part(pricing, undecided, width, everything, None, held=base)
         need = bound * (1 - gap) if bound > 0 else bound * (1 + gap)
         there = total_value(model, value, pricing.bundles, rest)
@@ -732,6 +773,8 @@ def _round(
                 base = best
         if bound - best_value <= gap * max(1e-9, abs(bound)) or count == model.units:
             break
+        if model.columns <= WHOLE_COLUMNS:
+            break  # the whole problem is looked at next
         count *= 2
     opened, _ = open_pledges(model, best) or (np.zeros(model.pledges, bool), None)
     return best, opened, best_value
@@ -741,7 +784,6 @@ def _polish(
     pricing: Pricing,
     price: FloatArray,
     chosen: IntArray,
-    split: BoolArray,
     best: IntArray,
     best_value: float,
     clock: Clock,

@@ -520,3 +520,56 @@ def spread_choices(start, slot, value, size, klass, price, must, softness, owed,
             owed[slot[at]] -= persons
         elif most > -np.inf:
             owed[slots] -= persons
+
+
+@njit(cache=True)
+def fill_slots(
+    item_start,
+    item_profit,
+    item_size,
+    room,
+    more_room,
+    value_room,
+    value_more,
+    table_room,
+    count,
+):
+    """The best whole filling of each slot on its own: an exact knapsack per slot.
+
+    item_start (slots+1,), item_profit and item_size by item; room and more_room (slots,) whole
+    places without and with a pledge; value_room and value_more (slots,) and table_room (slots,
+    most+1), the best value for every number of places, are filled; count (items,) marks the
+    items of the filling for `room`."""
+    slots = len(room)
+    most = 0
+    for s in range(slots):
+        most = max(most, more_room[s])
+    table = np.zeros(most + 1)
+    for s in range(slots):
+        lo, hi = item_start[s], item_start[s + 1]
+        good = np.empty(hi - lo, np.int64)
+        k = 0
+        for i in range(lo, hi):
+            count[i] = 0
+            if item_profit[i] > 0.0 and item_size[i] <= more_room[s]:
+                good[k] = i
+                k += 1
+        cap = more_room[s]
+        table[:] = 0.0
+        take = np.zeros((k, cap + 1), np.bool_)
+        for q in range(k):
+            i = good[q]
+            for c in range(cap, item_size[i] - 1, -1):
+                worth = table[c - item_size[i]] + item_profit[i]
+                if worth > table[c]:
+                    table[c] = worth
+                    take[q, c] = True
+        value_room[s] = table[room[s]]
+        value_more[s] = table[cap]
+        for c in range(table_room.shape[1]):
+            table_room[s, c] = table[min(c, cap)]
+        c = room[s]
+        for q in range(k - 1, -1, -1):
+            if take[q, c]:
+                count[good[q]] = 1
+                c -= item_size[good[q]]

@@ -106,7 +106,12 @@ def solve_large(
     got = float(np.asarray(protection, np.float64)[column].sum())
     plain = np.asarray(protection)
     # the draws are no part of this bound: go down from the prices found, without them
-    bound, price = descend(Pricing(model, plain, None, free), who.price, (0.003, 0.001))
+    bound, price = descend(
+        Pricing(model, plain, None, free),
+        who.price,
+        (0.003, 0.001),
+        until=lambda: clock.left() < 0.35 * seconds,
+    )
     stages.append(("protection", got, bound, ""))
     stages.append(
         ("who", float((ticket * model.size)[placed].sum()), np.nan, "drawn within protection")

@@ -233,7 +233,9 @@ def compile_tables(tables: Tables, aims: Aims, *, seed: int) -> Compiled:
         together = sum(cases[i].size for i in members)
         if len(members) > 1:
             fits = [
-                s for s in options if together <= slots[s].persons + pledged.get(_pair(slots[s]), 0)
+                s
+                for s in options
+                if together <= slots[s].persons + pledged.get(_pair(slots[s]), 0)
             ]
             for s in set(options) - set(fits):
                 for i in members:
@@ -251,8 +253,14 @@ def compile_tables(tables: Tables, aims: Aims, *, seed: int) -> Compiled:
             if not held:
                 wanted = [s for s, w in enumerate(slots) if w.programme == lock[0]
                           and (not lock[1] or w.window == lock[1])]  # fmt: skip
-                reasons = [barriers[j, s] for s in wanted for j in members if (j, s) in barriers]
-                reason = BARRIERS[reasons[0]] if reasons else "its household is locked somewhere else"
+                reasons = [
+                    barriers[j, s] for s in wanted for j in members if (j, s) in barriers
+                ]
+                reason = (
+                    BARRIERS[reasons[0]]
+                    if reasons
+                    else "its household is locked somewhere else"
+                )
                 impossible.append((cases[i].case, reason))
             must[u] = True
             options = held

@@ -23,7 +23,7 @@ from onward.placement.model import (
     IntArray,
     compile_tables,
 )
-from onward.placement.program import Answer, Clock, Program
+from onward.placement.program import Answer, Clock, Prices, Program
 
 # Up to so many units every stage is one integer program; above, prices guide the search. With
 # locks, floors or an outcome that may decide whether, the integer program is kept for longer.
@@ -208,6 +208,10 @@ def _exact(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposa
         )
         if prices is None and clock.left() > 0:
             return _infeasible(compiled, seed)
+        if prices is not None:
+            _whole_place(
+                program, stage_values(compiled, main, program.unit, columns), prices, clock
+            )
     for at, name in enumerate(names):
         value = (
             program.together
@@ -270,6 +274,20 @@ def _exact(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposa
     if aims.floors:
         _price_floors(proposal, clock)
     return proposal
+
+
+def _whole_place(program: Program, value: FloatArray, prices: Prices, clock: Clock) -> None:
+    """Where a price holds for less than one place, ask what one whole place more brings."""
+    limit = program.model.limit
+    for r in np.flatnonzero((prices.row > 1e-9) & (prices.more < 1)):
+        if clock.left() <= 0:
+            break
+        program.set_limit(int(r), float(limit[r]) + 1)
+        more = program.relax(value, seconds=clock.left())
+        program.set_limit(int(r), float(limit[r]))
+        if more is not None:
+            prices.row[r] = max(0.0, more.value - prices.value)
+            prices.more[r] = 1.0
 
 
 def _freeze_after(names: list[str], only_where: bool) -> str:
