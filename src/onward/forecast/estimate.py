@@ -45,7 +45,8 @@ class Observed:
     period_days (P,) length of each period in days
     people      (M, S, P) people who made the move in the period
     at_risk     (M, S, P) person-days during which they could have (those of the source state)
-    family      people per unit, weighted by people: 1 when everyone is alone
+    family      people who move as one, weighted by people: 1 when everyone is alone; one number
+                or one per move
     """
 
     moves: Sequence[tuple[str, str]]
@@ -53,7 +54,7 @@ class Observed:
     period_days: FloatArray
     people: FloatArray
     at_risk: FloatArray
-    family: float = 1.0
+    family: float | FloatArray = 1.0
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,15 @@ def fit(seen: Observed) -> Rates:
         raise ValueError(f"people {people.shape} and at_risk {at_risk.shape}; expected {shape}")
     if (people < 0).any() or (at_risk < 0).any():
         raise ValueError("counts and person-days are 0 or more")
+    family = np.broadcast_to(np.asarray(seen.family, dtype=float), shape[:1])
+    if (family < 1).any():
+        raise ValueError("family is people per unit: 1 or more")
     hazard_days = at_risk / _daily_step(seen, people, at_risk)
     shock_sd, memory, level, level_sd, paths = _shared_shock(seen, people, hazard_days)
     # What was seen in a lucky month counts for less: the shock's path scales the exposure.
     lucky = np.exp(paths - (shock_sd**2 / 2 if paths.any() else 0.0))
-    exposure = (hazard_days * lucky[None, None, :]).sum(axis=2) / seen.family
-    events = people.sum(axis=2) / seen.family
+    exposure = (hazard_days * lucky).sum(axis=2) / family[:, None]
+    events = people.sum(axis=2) / family[:, None]
     span = float(np.sum(seen.period_days))
     # The mean level of the shocks over the window is itself uncertain; it caps what any single
     # move can be known to.
@@ -137,8 +141,9 @@ def _shared_shock(
     import numpy as np
 
     rate = people.sum(axis=2) / np.maximum(days.sum(axis=2), 1e-9)
-    expected = (rate[:, :, None] * days).sum(axis=(0, 1)) / seen.family
-    counted = people.sum(axis=(0, 1)) / seen.family
+    family = np.broadcast_to(np.asarray(seen.family, dtype=float), rate.shape[:1])
+    expected = (rate[:, :, None] * days / family[:, None, None]).sum(axis=(0, 1))
+    counted = (people / family[:, None, None]).sum(axis=(0, 1))
     use = expected > 1
     periods = len(expected)
     path = np.zeros(periods)

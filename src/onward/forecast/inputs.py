@@ -10,19 +10,22 @@ states and moves are read off the rulebook.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from onward.forecast.draws import Distribution, Gamma, Lognormal, Normal, ParameterDraws, draw
 from onward.forecast.estimate import LEAST_SHAPE, Observed, Rates, fit
 from onward.forecast.model import (
+    FOREVER,
     Approach,
+    Arrival,
     Capacity,
     Effect,
     Factor,
     Gate,
     Model,
+    Number,
     Pledge,
     Shock,
     State,
@@ -113,20 +116,27 @@ def edges_of(
     planned  moves some effect of the plan names
 
     Left out: moves that stay where they are; steps the log never saw, unless the plan speaks
-    of them or nothing else leads to where they lead; hand-over nobody has begun, since only a
-    decision could begin it.
+    of them or nothing else leads to where they lead; steps of a hand-over while the log shows
+    none, since only a decision can begin one and a plan that would permit it is no decision;
+    steps back from having left that the log never saw.
     """
     states = rulebook.forecast_states
     moves = rulebook.moves()
     entered = {target for (source, _, target), people in seen.items() if people}
+    handed = any(
+        people and move in moves and moves[move].pathway == "handover"
+        for (_, move, _), people in seen.items()
+    )
     found = []
     for source, move, target in steps:
         if source == target or not target:
             continue
         count = seen.get((source, move, target), 0)
         if not count:
-            begun = moves[move].pathway != "handover" and not states[source].gone
-            if not begun or (move not in planned and target in entered):
+            begun = handed or moves[move].pathway != "handover"
+            if not begun or states[source].gone:
+                continue
+            if move not in planned and target in entered:
                 continue
         found.append(Edge(source, move, target, count))
     return found
@@ -134,12 +144,15 @@ def edges_of(
 
 def observed(
     exposures: pa.Table, edges: Sequence[Edge], strata: Sequence[str], columns: Sequence[str],
-    family: float,
+    family: FloatArray, possible: Callable[[str, dt.date, int], float] = lambda *_: 1.0,
 ) -> Observed:  # fmt: skip
     """The log's exposures as arrays, in the order of edges and strata.
 
     exposures  from `caseload.counting.exposures`
     columns    the stratum columns of the rulebook, in order
+    family     people who move as one, per edge
+    possible   (move, first day of a period, its days) -> the share of the period in which the
+               move was possible at all: a gate that was shut says nothing about the pace
     """
     import numpy as np
 
@@ -152,11 +165,11 @@ def observed(
         (edge.source, edge.move, edge.target): i for i, edge in enumerate(edges)
     }
     for row in rows:
-        stratum = strata.index(stratum_name(row, columns))
-        period = place[row["period_start"]]
         state = row["forecast_state"]
         if state is None:
             continue
+        stratum = strata.index(stratum_name(row, columns))
+        period = place[row["period_start"]]
         if row["move"] is None:
             held = days.setdefault(state, np.zeros((len(strata), len(periods))))
             held[stratum, period] += row["person_days"]
@@ -165,7 +178,13 @@ def observed(
             if index is not None:
                 people[index, stratum, period] += row["transitions"]
     nobody = np.zeros((len(strata), len(periods)))
-    at_risk = np.stack([days.get(edge.source, nobody) for edge in edges])
+    shape = (len(edges), len(strata), len(periods))
+    at_risk = np.zeros(shape)
+    for index, edge in enumerate(edges):
+        share = np.array([possible(edge.move, start, length) for start, length in periods])
+        # Whoever moved nevertheless shows that the way was open.
+        share[(share <= 0) & (people[index].sum(axis=0) > 0)] = 1.0
+        at_risk[index] = days.get(edge.source, nobody) * share
     return Observed(
         [(edge.source, edge.target) for edge in edges],
         list(strata),
@@ -189,11 +208,11 @@ def start_cells(
     strata: set[str] = set()
     weight = people = 0
     for row in counts.to_pylist():
-        name = stratum_name(row, columns)
-        strata.add(name)
         state, size = row["forecast_state"], int(row["unit_size"])
         if state is None:
             continue
+        name = stratum_name(row, columns)
+        strata.add(name)
         key = (state, name, size)
         start[key] = start.get(key, 0) + int(row["units"])
         if not rulebook.forecast_states[state].gone:
@@ -210,7 +229,7 @@ def build(
     exposures: pa.Table,
     steps: Sequence[tuple[str, str, str]],
     as_of: dt.date,
-    deadline: dt.date,
+    deadline: dt.date | None,
     effects: PlanEffects | None = None,
     behaviour: bool = True,
     name: str = "operation",
@@ -220,56 +239,121 @@ def build(
     counts      from `caseload.counting.counts` as of `as_of`
     exposures   from `caseload.counting.exposures` up to `as_of`
     steps       (from state, move, to state), from `caseload.moves.forecast_moves`
-    deadline    the date asked about; the "draws near" term leans towards it
+    deadline    the day that people see drawing near; None: none is known
     effects     from the plan room, drawn from `as_of`
     behaviour   whether the deadline may change the pace (a declared assumption)
     """
+    import numpy as np
+
     columns = rulebook.forecast_strata
     start, strata, sizes, family = start_cells(counts, rulebook, columns)
-    for row in exposures.to_pylist():
-        strata = tuple(sorted({*strata, stratum_name(row, columns)}))
     seen: dict[tuple[str, str, str], int] = {}
-    for row in exposures.to_pylist():
-        if row["move"] is not None and row["forecast_state"] is not None:
-            key = (row["forecast_state"], row["move"], row["to_state"] or "")
-            seen[key] = seen.get(key, 0) + int(row["transitions"])
-    planned = frozenset(
-        target
-        for effect in (effects.effects if effects is not None else ())
-        for target in effect.targets
-    )
+    rows = exposures.to_pylist()
+    for row in rows:
+        if row["forecast_state"] is not None:
+            strata = tuple(sorted({*strata, stratum_name(row, columns)}))
+            if row["move"] is not None:
+                key = (row["forecast_state"], row["move"], row["to_state"] or "")
+                seen[key] = seen.get(key, 0) + int(row["transitions"])
+    strata = strata or ("everyone",)
+    plan = effects.effects if effects is not None else ()
+    planned = frozenset(target for effect in plan for target in effect.targets)
     edges = edges_of(rulebook, steps, seen, planned)
-    log = observed(exposures, edges, strata, columns, family)
-    rates = fit(log)
-    builder = _Builder(rulebook, edges, rates, strata, as_of, deadline, behaviour)
-    if effects is not None:
-        for effect in effects.effects:
-            builder.add(effect)
+    together = np.array([1.0 if _single(rulebook, edge) else family for edge in edges])
+    log = observed(
+        exposures, edges, strata, columns, together, _was_possible(rulebook, plan, as_of)
+    )
+    builder = _Builder(
+        rulebook, edges, fit(log), strata, as_of, deadline if behaviour else None
+    )
+    builder.lost(counts, seen, edges)
+    for effect in plan:
+        builder.add(effect, seen)
+    transitions = builder.transitions(sizes)
+    arrivals = builder.arrivals(rows, start)
+    occupied = _occupied(start, transitions, arrivals)
     model = Model(
         states=[
             State(state.name, present=not state.gone)
             for state in rulebook.forecast_states.values()
+            if state.name in occupied
         ],
         strata=strata,
         start=start,
-        transitions=builder.transitions(sizes),
+        transitions=[one for one in transitions if one.source in occupied],
         sizes=sizes,
         factors=builder.factors,
         capacities=builder.pools(),
-        pledges=builder.pledges,
+        pledges=builder.pledges(transitions, occupied),
+        arrivals=arrivals,
         name=name,
     )
+    used = set(model.parameters())
     return Inputs(
         model,
-        builder.laws,
-        builder.columns,
-        tuple(edges),
-        builder.sources,
-        rates,
+        {name: law for name, law in builder.laws.items() if name in used},
+        {name: column for name, column in builder.columns.items() if name in used},
+        tuple(edge for edge in edges if edge.source in occupied),
+        {name: kind for name, kind in builder.sources.items() if name in used},
+        builder.rates,
         tuple(builder.assumptions),
-        tuple(builder.left_out),
+        tuple(dict.fromkeys(builder.left_out)),
         {stratum: (stratum,) for stratum in strata},
     )
+
+
+def _single(rulebook: Rulebook, edge: Edge) -> bool:
+    """Deaths and disappearances take one person; every other move takes the whole unit."""
+    return rulebook.forecast_states[edge.target].gone in ("death", "absence")
+
+
+def _occupied(
+    start: Mapping[tuple[str, str, int], int],
+    transitions: Sequence[Transition],
+    arrivals: Sequence[Arrival],
+) -> set[str]:
+    """States somebody is in or can come to: the others cost time and say nothing."""
+    found = {state for (state, *_), units in start.items() if units}
+    found |= {one.state for one in arrivals}
+    while True:
+        more = {one.target for one in transitions if one.source in found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def _was_possible(
+    rulebook: Rulebook, effects: Sequence[PlanEffect], as_of: dt.date
+) -> Callable[[str, dt.date, int], float]:
+    """How much of a past period a move's gates were open, as the plan knows it."""
+    import numpy as np
+
+    gates: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for effect in effects:
+        if effect.kind != "gate" or effect.closed or effect.target_kind != "transition":
+            continue
+        if effect.destination and not _one_country(rulebook, effect.targets):
+            continue
+        window = tuple(
+            float(np.quantile(values, 0.5, method="inverted_cdf"))
+            for values in (effect.starts, effect.ends)
+        )
+        for move in effect.targets:
+            gates.setdefault(move, {}).setdefault(effect.gate, []).append(
+                (window[0], window[1])
+            )
+
+    def share(move: str, first: dt.date, days: int) -> float:
+        at = (first - as_of).days + np.arange(days)
+        open_ = np.ones(days, dtype=bool)
+        for windows in gates.get(move, {}).values():
+            inside = np.zeros(days, dtype=bool)
+            for start, end in windows:
+                inside |= (at >= start) & (at <= end)
+            open_ &= inside
+        return float(open_.mean())
+
+    return share
 
 
 class _Builder:
@@ -277,23 +361,23 @@ class _Builder:
 
     def __init__(
         self, rulebook: Rulebook, edges: Sequence[Edge], rates: Rates, strata: Sequence[str],
-        as_of: dt.date, deadline: dt.date, behaviour: bool,
+        as_of: dt.date, deadline: dt.date | None,
     ) -> None:  # fmt: skip
         self.rulebook, self.edges, self.rates, self.strata = rulebook, edges, rates, strata
         self.laws: dict[str, Distribution] = {}
         self.columns: dict[str, FloatArray] = {}
         self.sources: dict[str, str] = {}
         self.factors: list[Factor] = []
-        self.pledges: list[Pledge] = []
         self.assumptions: list[str] = []
         self.left_out: list[str] = []
         self._on_move: dict[str, list[str]] = {}
         self._supplies: dict[str, list[tuple[Supply, int | None, str]]] = {}
-        self._gates: dict[tuple[str, ...], dict[str, list[tuple[str, str]]]] = {}
+        self._waiting: list[tuple[PlanEffect, int]] = []
+        self._gates: dict[str, dict[str, list[tuple[Number, Number]]]] = {}
         self.as_of = as_of
         self._rates(edges)
         self._luck()
-        if behaviour:
+        if deadline is not None and deadline > as_of:
             self._deadline(deadline)
 
     def _law(self, name: str, law: Distribution, source: str) -> str:
@@ -335,7 +419,7 @@ class _Builder:
         )
 
     def _deadline(self, deadline: dt.date) -> None:
-        days = float((deadline - self.as_of).days)
+        days = float((deadline - self.as_of).days) - 1
         self.factors.append(
             Approach(
                 DEADLINE,
@@ -349,77 +433,170 @@ class _Builder:
             "possibly not at all. An assumption from past deadlines, not from this log."
         )
 
+    # -- what the counts and the log hold beyond the map
+
+    def lost(
+        self,
+        counts: pa.Table,
+        seen: Mapping[tuple[str, str, str], int],
+        edges: Sequence[Edge],
+    ) -> None:
+        """Say who is not in the model, so that nobody drops out unseen."""
+        nowhere = sum(
+            int(row["people"]) for row in counts.to_pylist() if row["forecast_state"] is None
+        )
+        if nowhere:
+            self.left_out.append(
+                f"{nowhere} people stand in no state the rulebook's forecast knows; they are "
+                "not counted"
+            )
+        known = {(edge.source, edge.move, edge.target) for edge in edges}
+        other = {
+            key: people
+            for key, people in seen.items()
+            if people and key[0] != key[2] and key not in known
+        }
+        for (source, move, target), people in sorted(other.items()):
+            where = target or "no state of the forecast"
+            self.left_out.append(
+                f"{people} people went from {source} to {where} by {move}, which the rulebook "
+                "does not lead to from there; nobody does so again in the forecast"
+            )
+
+    def arrivals(
+        self, rows: Sequence[Mapping[str, Any]], start: Mapping[tuple[str, str, int], int]
+    ) -> list[Arrival]:
+        """People who came after the first registration, at the pace they came, one by one."""
+        columns = self.rulebook.forecast_strata
+        periods = sorted({(row["period_start"], row["period_days"]) for row in rows})[1:]
+        days = float(sum(length for _, length in periods))
+        if not days:
+            return []
+        later = {first for first, _ in periods}
+        came: dict[tuple[str, str], int] = {}
+        here: dict[str, int] = {}
+        for (_, stratum, size), units in start.items():
+            here[stratum] = here.get(stratum, 0) + units * size
+        largest = max(here, key=lambda name: (here[name], name), default=self.strata[0])
+        for row in rows:
+            new = row["forecast_state"] is None and row["move"] is not None
+            if new and row["period_start"] in later and row["to_state"]:
+                stratum = stratum_name(row, columns)
+                if stratum not in self.strata:
+                    stratum = largest
+                key = (row["to_state"], stratum)
+                came[key] = came.get(key, 0) + int(row["transitions"])
+        made = []
+        for (state, stratum), people in sorted(came.items()):
+            if self.rulebook.forecast_states[state].gone or not people:
+                continue
+            name = f"arrivals to {state} [{stratum}]"
+            self._law(name, Gamma(people + LEAST_SHAPE, days), "rates")
+            made.append(Arrival(name, state, stratum, 1, name))
+        if made:
+            pace = sum(came.values()) / days * 30
+            self.assumptions.append(
+                f"People keep arriving as they did after the first registration: about "
+                f"{pace:.1f} a month, one by one."
+            )
+        return made
+
     # -- the plan
 
-    def add(self, effect: PlanEffect) -> None:
-        """Take one effect of the plan, or say why it is left out."""
+    def add(self, effect: PlanEffect, seen: Mapping[tuple[str, str, str], int]) -> None:
+        """Take one effect of the plan, or say why it is left out.
+
+        seen  (from state, move, to state) -> people who made it
+        """
         if effect.target_kind == "finding":
-            self._leave(effect, "a safeguard's finding; its pace is in the log's rates")
+            self._leave(effect, "changes a safeguard's finding; its pace is in the log's rates")
             return
         if effect.target_kind == "transition":
             known = {edge.move for edge in self.edges}
             if not known & set(effect.targets):
+                if all(
+                    self.rulebook.moves()[key].pathway == "handover" for key in effect.targets
+                ):
+                    self._leave(effect, "concerns hand-over, which nobody has begun")
+                elif effect.targets:
+                    self._leave(effect, f"no one can come to {', '.join(effect.targets)}")
                 return
-            if effect.destination and not self._only_destination(effect):
+            if effect.destination and not _one_country(self.rulebook, effect.targets):
                 self._leave(effect, f"one destination only ({effect.destination})")
                 return
+            self._not_everyone(effect)
             if effect.kind == "gate":
                 self._gate(effect)
             else:
                 self._speed(effect, effect.targets)
         elif effect.kind == "cap":
-            self._supply(effect)
+            self._supply(effect, seen)
         else:
-            moves = tuple(
-                move.key
-                for move in self.rulebook.moves().values()
-                if self.rulebook.transitions[move.transition].consumes in effect.targets
-            )
-            self._speed(effect, moves)
+            self._speed(effect, self._consumers(*effect.targets))
 
-    def _only_destination(self, effect: PlanEffect) -> bool:
-        """Return, hand-over and lawful stay lead to one country, so its gate is everybody's."""
-        one_country = {"return", "handover", "stay", "protection"}
-        moves = self.rulebook.moves()
-        return all(moves[key].pathway in one_country for key in effect.targets)
+    def _consumers(self, *pools: str) -> tuple[str, ...]:
+        """The moves that draw on these capacities."""
+        return tuple(
+            move.key
+            for move in self.rulebook.moves().values()
+            if self.rulebook.transitions[move.transition].consumes in pools
+        )
 
     def _leave(self, effect: PlanEffect, why: str) -> None:
         self.left_out.append(f"{effect.source}: {why}")
 
-    def _gate(self, effect: PlanEffect) -> None:
-        start = self._column(f"{effect.id} from", effect.starts)
+    def _not_everyone(self, effect: PlanEffect) -> None:
+        """A condition on people that the model does not tell apart is said, not dropped."""
+        limits = []
+        if not effect.who.everyone:
+            limits.append(str(effect.who))
+        if effect.families_only:
+            limits.append("families")
+        for column, values in (effect.conditions or {}).items():
+            words = " or ".join(value.replace("_", " ") for value in values)
+            limits.append(f"{column.replace('_', ' ')} {words}")
+        if limits:
+            what = (
+                "its places are counted as open to" if effect.kind == "cap" else "taken as for"
+            )
+            self._leave(effect, f"only for {'; '.join(limits)}; {what} everybody waiting")
+
+    def _window(self, effect: PlanEffect) -> tuple[str, str]:
+        """The columns of its first and last day, as the simulator counts them.
+
+        The plan counts from the as-of date, whose end is the origin: its day 1 is the
+        simulator's day 0. A last day is included; the simulator's `until` is not.
+        """
+        start = self._column(f"{effect.id} from", effect.starts - 1)
         end = self._column(f"{effect.id} until", effect.ends)
+        return start, end
+
+    def _gate(self, effect: PlanEffect) -> None:
+        window = self._window(effect)
         if effect.closed:
-            gate = Gate(effect.id, [(start, end)], closed=True)
+            gate = Gate(effect.id, [window], closed=True)
             self.factors.append(gate)
             self._attach(gate.id, effect.targets)
             return
-        open_windows = self._gates.setdefault(tuple(effect.targets), {})
-        open_windows.setdefault(effect.gate, []).append((start, end))
+        for move in effect.targets:
+            self._gates.setdefault(move, {}).setdefault(effect.gate, []).append(window)
 
     def _speed(self, effect: PlanEffect, moves: Sequence[str]) -> None:
-        self.factors.append(
-            Effect(
-                effect.id,
-                self._column(f"{effect.id} factor", effect.values),
-                self._column(f"{effect.id} from", effect.starts),
-                self._column(f"{effect.id} until", effect.ends),
-            )
-        )
+        factor = self._column(f"{effect.id} factor", effect.values)
+        self.factors.append(Effect(effect.id, factor, *self._window(effect)))
         self._attach(effect.id, moves)
 
-    def _supply(self, effect: PlanEffect) -> None:
+    def _supply(self, effect: PlanEffect, seen: Mapping[tuple[str, str, str], int]) -> None:
+        self._not_everyone(effect)
         pool = effect.targets[0]
         amount = self._column(f"{effect.id} amount", effect.values)
+        start, end = self._window(effect)
         if effect.after is not None:
-            pledge = getattr(effect.after, "pledge", "another pledge")
-            self._leave(effect, f"opens only after {pledge}; counted as not opening")
+            moves = set(self._consumers(pool))
+            gone = sum(people for (_, move, _), people in seen.items() if move in moves)
+            self._waiting.append((effect, gone))
             return
-        supply = Supply(
-            amount,
-            self._column(f"{effect.id} from", effect.starts),
-            self._column(f"{effect.id} until", effect.ends),
-        )
+        supply = Supply(amount, start, end)
         self._supplies.setdefault(pool, []).append((supply, effect.window_days, effect.counts))
 
     def _attach(self, factor: str, moves: Sequence[str]) -> None:
@@ -429,49 +606,122 @@ class _Builder:
     # -- the parts
 
     def pools(self) -> list[Capacity]:
-        """One pool per capacity the plan fills; windows of different length become daily."""
+        """One pool per capacity the plan fills."""
         made = []
-        for pool, supplies in sorted(self._supplies.items()):
+        for pool in sorted(self._filled()):
+            supplies = self._supplies.get(pool, [])
             lengths = {length for _, length, _ in supplies}
-            counts = "units" if all(kind == "units" for *_, kind in supplies) else "people"
-            if len(lengths) == 1:
-                (length,) = lengths
+            in_units = bool(supplies) and all(kind == "units" for *_, kind in supplies)
+            counts: Literal["people", "units"] = "units" if in_units else "people"
+            if len(lengths) <= 1:
+                length = next(iter(lengths), None)
                 items = [supply for supply, _, _ in supplies]
                 made.append(Capacity(pool, items, counts, length, carry=length is None))
                 continue
-            self.left_out.append(
-                f"{pool}: its supplies have windows of different length; taken as even per day"
-            )
-            items = [self._per_day(supply, length) for supply, length, _ in supplies]
-            made.append(Capacity(pool, items, counts, 1, carry=True))
+            longest = max(length for length in lengths if length is not None)
+            known = sorted(length for length in lengths if length is not None)
+            if len(known) > 1:
+                self.left_out.append(
+                    f"{pool}: what comes every {' and every '.join(str(n) for n in known)} days "
+                    f"is taken as even and counted every {longest} days"
+                )
+            items = [self._every(supply, length, longest) for supply, length, _ in supplies]
+            made.append(Capacity(pool, items, counts, longest))
         return made
 
-    def _per_day(self, supply: Supply, length: int | None) -> Supply:
-        """The same supply spread evenly over its window (a one-off over thirty days)."""
-        days = length or 30
-        name = f"{supply.amount} a day"
-        self._column(name, self.columns[str(supply.amount)] / days, "plan dates")
-        if length is not None:
-            return replace(supply, amount=name)
-        end = self._column(f"{supply.start} spread", self.columns[str(supply.start)] + days)
-        return replace(supply, amount=name, end=end)
+    def _filled(self) -> set[str]:
+        return set(self._supplies) | {effect.targets[0] for effect, _ in self._waiting}
+
+    def _every(self, supply: Supply, length: int | None, days: int) -> Supply:
+        """The same supply, counted every so many days; a one-off falls in one window."""
+        if length == days:
+            return supply
+        if length is None:
+            # Places given once last one window: more cannot be told apart in a mixed pool.
+            end = f"{supply.start} plus a window"
+            self._column(end, self.columns[str(supply.start)] + days)
+            return replace(supply, end=end)
+        name = f"{supply.amount} every {days} days"
+        self._column(name, self.columns[str(supply.amount)] * (days / length))
+        return replace(supply, amount=name)
+
+    def pledges(self, transitions: Sequence[Transition], occupied: set[str]) -> list[Pledge]:
+        """Places that open once enough people have left on another pledge.
+
+        Which pledge a place came from is not kept, so those who leave are shared among the
+        pledges of the pool by their places, future by future.
+        """
+        import numpy as np
+
+        made = []
+        for effect, gone in self._waiting:
+            assert effect.after is not None
+            pool = effect.targets[0]
+            other = effect.after.pledge
+            supplies = [supply for supply, *_ in self._supplies.get(pool, [])]
+            places = np.zeros_like(effect.values)
+            theirs = np.zeros_like(effect.values)
+            for supply in supplies:
+                opens = self.columns[str(supply.start)] < np.inf
+                amount = np.where(opens, self.columns[str(supply.amount)], 0.0)
+                places += amount
+                if str(supply.amount).startswith(f"{other}/"):
+                    theirs += amount
+            needed = max(effect.after.departed_people - gone, 0)
+            share = np.divide(theirs, places, out=np.zeros_like(places), where=places > 0)
+            threshold = np.divide(
+                needed, share, out=np.full_like(share, np.inf), where=share > 0
+            )
+            if not needed:
+                threshold = np.zeros_like(share)
+            threshold = np.where(np.isfinite(effect.starts), threshold, np.inf)
+            drawing = [
+                one.id
+                for one in transitions
+                if pool in one.capacities and one.source in occupied
+            ]
+            if not drawing:
+                self._leave(effect, "nobody can use its places")
+                continue
+            made.append(
+                Pledge(
+                    effect.id,
+                    pool,
+                    drawing,
+                    self._column(f"{effect.id} after people", threshold),
+                    self._column(f"{effect.id} amount", effect.values),
+                    float(effect.after.delay_days),
+                )
+            )
+            self.assumptions.append(
+                f"{effect.source} opens its places {effect.after.delay_days} days after "
+                f"{effect.after.departed_people} people have left on {other}; {gone} have left "
+                "by such places so far, and those to come are shared among the pledges by their "
+                "places. Its own opening date is not waited for beyond that."
+            )
+        return made
 
     def transitions(self, sizes: Sequence[int]) -> list[Transition]:
         """Every edge as the simulator takes it, with its factors and pools."""
-        for targets, alternatives in self._gates.items():
-            for gate, windows in alternatives.items():
-                name = f"{gate} open"
-                if any(factor.id == name for factor in self.factors):
-                    name = f"{name} for {', '.join(targets)}"
-                self.factors.append(Gate(name, windows))
-                self._attach(name, targets)
-        filled = set(self._supplies)
+        self._lapsing()
+        shared: dict[tuple[str, tuple[tuple[Number, Number], ...]], str] = {}
+        for key, gates in self._gates.items():
+            for gate, windows in gates.items():
+                name = shared.get((gate, tuple(windows)))
+                if name is None:
+                    name = f"{gate} open"
+                    if name in shared.values():
+                        name = f"{name} for {key}"
+                    shared[gate, tuple(windows)] = name
+                    self.factors.append(Gate(name, windows))
+                self._attach(name, (key,))
+        filled = self._filled()
         moves = self.rulebook.moves()
         states = self.rulebook.forecast_states
         made = []
         for edge in self.edges:
             move = moves[edge.move]
-            single = states[edge.target].gone in ("death", "absence")
+            single = _single(self.rulebook, edge)
             chosen = not (move.records or self.rulebook.transitions[move.transition].records)
             factors = list(self._on_move.get(edge.move, []))
             if not single:
@@ -493,4 +743,37 @@ class _Builder:
             )
         return made
 
+    def _lapsing(self) -> None:
+        """Places given once are lost when the last pledge of their kind ends."""
+        import numpy as np
 
+        for pool in sorted(self._filled()):
+            supplies = self._supplies.get(pool, [])
+            if not supplies or any(length is not None for _, length, _ in supplies):
+                continue
+            ends = [self.columns[str(supply.end)] for supply, *_ in supplies]
+            waiting = [effect for effect, _ in self._waiting if effect.targets[0] == pool]
+            ends += [effect.ends for effect in waiting]
+            last = np.max(ends, axis=0)
+            if not np.isfinite(last).any():
+                continue
+            name = f"{pool} last day"
+            self._column(name, last)
+            for move in self._consumers(pool):
+                self._gates.setdefault(move, {}).setdefault(f"{pool} not lapsed", []).append(
+                    (-FOREVER, name)
+                )
+            if len(ends) > 1:
+                self.left_out.append(
+                    f"{pool}: places of one pledge left over when it ends are counted as usable "
+                    "until the last pledge ends"
+                )
+
+
+def _one_country(rulebook: Rulebook, targets: Sequence[str]) -> bool:
+    """Return, hand-over, protection and lawful stay lead to one country: what its authorities
+    decide holds for everybody on that pathway."""
+    moves = rulebook.moves()
+    return all(
+        moves[key].pathway in ("return", "handover", "stay", "protection") for key in targets
+    )
