@@ -103,6 +103,13 @@ def test_people_and_their_households_are_registered_with_the_number_on_the_roste
     assert {e.kind for e in batch.events} == {"registered"}
 
 
+def test_somebody_listed_without_a_household_is_one_alone(office):
+    batch = office.bring(PEOPLE, LIST + "4,,Dawit Lantern,M,1970,,01.11.2025\n")
+    person = next(e for e in reversed(batch.events) if e.subject.kind == "person")
+    home = next(e for e in batch.events if e.subject.id == person.facts["household"])
+    assert home.facts["roster_size"] == 1
+
+
 def test_names_go_to_the_vault_and_never_into_an_event(office):
     batch = office.bring(PEOPLE, LIST)
     assert len(batch.identities) == 3

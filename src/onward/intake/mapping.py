@@ -200,7 +200,7 @@ def _fitting(fact: FactLike, cells: list[Cell], sure: float) -> tuple[float, dic
     share = 1 - sum(str(c) in unread for c in cells) / len(cells)
     lines: dict[str, Any] = {}
     if unread and fact.type in ("code", "codes") and len(unread) <= 12:
-        extra["values"] = dict.fromkeys(sorted(unread), "?")
+        lines["values"] = dict.fromkeys(sorted(unread), "?")
         share = max(share, 0.5)
     return sure * (0.4 + 0.6 * share), lines
 

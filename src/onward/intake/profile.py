@@ -176,6 +176,7 @@ class Profile:
     effective: dt.date | None = None
     event_kind: str | None = None
     other_columns: str = "refuse"
+    absent_columns: str = "refuse"
     most_faulty_percent: float = 20.0
     digest: str = ""
 
@@ -189,7 +190,7 @@ class Profile:
 TOP = {
     "profile", "about", "rows", "file", "sheet", "parent", "header_row", "calendar", "date_order",
     "century", "decimal", "missing", "effective", "event", "columns", "constants", "other_columns",
-    "most_faulty_percent", "numbers",
+    "most_faulty_percent", "numbers", "absent_columns",
 }  # fmt: skip
 COLUMN = {
     "to", "values", "calendar", "date_order", "century", "date_cells", "conventional", "missing",
@@ -401,6 +402,9 @@ class _Reader:
         self._unknown(event, ("event",), {"kind"})
         columns = self._columns()
         constants = self._constants()
+        absent = self._choice(
+            top.get("absent_columns"), ("absent_columns",), ("refuse", "empty")
+        )
         other = self._choice(top.get("other_columns"), ("other_columns",), ("refuse", "ignore"))
         self._whole_makes_sense(rows, columns, event)
         most = self._whole(top.get("most_faulty_percent"), ("most_faulty_percent",), 0, 100)
@@ -419,6 +423,7 @@ class _Reader:
             effective=self._day(top.get("effective"), ("effective",)),
             event_kind=self._word(event.get("kind"), ("event", "kind")),
             other_columns=other or "refuse",
+            absent_columns=absent or "refuse",
             most_faulty_percent=20.0 if most is None else float(most),
             digest=hashlib.sha256(
                 (self.text + repr(sorted(self.answers.items()))).encode()

@@ -161,6 +161,7 @@ def stage(
 
 
 SAMPLE_ROWS = 12
+NEEDED = ("person", "row", "event.kind", "event.date")
 DATES = ("date", "partial_date")
 
 
@@ -344,7 +345,8 @@ class _Stager:
         for rule in self.profile.columns:
             found = at.pop(fold(rule.header), [])
             if not found:
-                if rule.to == "ignore":
+                optional = self.profile.absent_columns == "empty" and not rule.required
+                if rule.to == "ignore" or (optional and rule.to not in NEEDED):
                     continue
                 self.file_faults.append(
                     Fault(self.file, row, rule.header, "the column is not in the list",
