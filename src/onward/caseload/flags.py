@@ -12,7 +12,15 @@ from datetime import date, datetime
 import pyarrow as pa
 
 from onward.caseload.events import PERSON
-from onward.caseload.fold import FoldPlan, Moment
+from onward.caseload.fold import (
+    FoldPlan,
+    Moment,
+    axis_stages,
+    heard_stages,
+    latest_words,
+    moved_events,
+    there_stages,
+)
 from onward.caseload.model import EventTables
 from onward.caseload.table import columns_of
 from onward.engine import DuckEngine, Engine, Stage, quoted
@@ -58,13 +66,23 @@ def quality_flags(
     engine = engine or DuckEngine()
     moment = Moment(as_of, known_at)
     plan = FoldPlan(rulebook, moment)
-    inputs = {**plan.inputs(events), "log": events.log, "unread": events.unread}
+    found = ["corrected", "merged", "merge_1"]
+    scope = engine.run(plan.scope, plan.scope_inputs(events), found)
+    inputs = {
+        **scope,
+        **latest_words(events, plan, scope, engine),
+        **{f"{name}_ids": table for name, table in events.ids.items()},
+        "person_events": events.facts[PERSON],
+        "person_moved": moved_events(events, scope),
+        "corrections": events.corrections,
+        "log": events.log,
+        "unread": events.unread,
+    }
     return engine.run(flag_stages(rulebook, moment), inputs, ["flag"])["flag"]
 
 
 def flag_stages(rulebook: Rulebook, moment: Moment) -> list[Stage]:
-    """Stages from the event tables to `flag`."""
-    plan = FoldPlan(rulebook, moment)
+    """Stages from the latest words and the people's events to `flag`."""
     found = [
         *_sequence(rulebook),
         *_people(),
@@ -77,10 +95,11 @@ def flag_stages(rulebook: Rulebook, moment: Moment) -> list[Stage]:
         for stage in found
         if stage.name.startswith("flag_")
     )
-    every = plan.all_stages()
-    end = next(n for n, stage in enumerate(every) if stage.name == "traveller")
+    heard = f"SELECT * FROM person_heard AS h WHERE {moment.settled('h')}"
     return [
-        *every[:end],
+        *heard_stages(rulebook.kinds[PERSON], rulebook, moment),
+        axis_stages(rulebook, heard)[0],
+        *there_stages(rulebook),
         *found,
         Stage(
             "flag",

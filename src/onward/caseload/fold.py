@@ -83,10 +83,8 @@ def fold(
         return _caseload(tables, plan)
     scope = engine.run(plan.scope, plan.scope_inputs(events), ["corrected", "merged"])
 
-    latest = {
-        name: _latest(events, name, plan, scope, engine, batch_cells) for name in rulebook.kinds
-    }
-    whole = {f"{name}_latest": table for name, table in latest.items()}
+    whole = latest_words(events, plan, scope, engine, batch_cells)
+    latest = {name: whole[f"{name}_latest"] for name in rulebook.kinds}
     whole.update({f"{name}_ids": table for name, table in events.ids.items()})
     known = engine.run(plan.there, whole, [stage.name for stage in plan.there])
     units = engine.run(
@@ -201,7 +199,7 @@ def _scope_stages(moment: Moment) -> list[Stage]:
         ),
         Stage(
             "merge_1",
-            "SELECT m.subject, max_by(m.\"into\", m.position) AS into_subject FROM merges AS m "
+            'SELECT m.subject, max_by(m."into", m.position) AS into_subject FROM merges AS m '
             "LEFT JOIN corrected AS c ON c.position = m.position "
             f"WHERE c.position IS NULL AND {moment.known('m')} AND {moment.settled('m')} "
             "GROUP BY m.subject",
@@ -420,6 +418,20 @@ def _argument(column: Column) -> str:
     return f"CAST({name} AS INTEGER)" if column.type in (pa.int8(), pa.int16()) else name
 
 
+def latest_words(
+    events: EventTables,
+    plan: FoldPlan,
+    scope: Mapping[str, pa.Table],
+    engine: Engine,
+    batch_cells: int = BATCH_CELLS,
+) -> dict[str, pa.Table]:
+    """`<kind>_latest` of every kind: one row per subject, values still as numbers."""
+    return {
+        f"{name}_latest": _latest(events, name, plan, scope, engine, batch_cells)
+        for name in plan.rulebook.kinds
+    }
+
+
 def _latest(
     events: EventTables,
     name: str,
@@ -455,6 +467,11 @@ def person_batches(
             "person_ids": events.ids[PERSON],
             "words": events.words,
         }
+
+
+def moved_events(events: EventTables, scope: Mapping[str, pa.Table]) -> pa.Table:
+    """`person_moved` of the whole log: the events of merged-away records."""
+    return _moved(events.facts[PERSON], scope["merged"])[0]
 
 
 def _moved(table: pa.Table, merged: pa.Table) -> tuple[pa.Table, pa.ChunkedArray | None]:

@@ -3,8 +3,9 @@
 Exists because ten million events as objects take minutes and as columns take seconds. Goes in:
 events, as the store gives them. Comes out: `EventTables`, whose columns `docs/reference/
 events.md` lists. One sparse table per kind of subject was chosen over one long table of
-(subject, fact, value) after measuring both on a million people: a quarter of the memory and
-half the time, because a registration says twelve things about one person at once.
+(subject, fact, value) after measuring both on six million events of a million people: the
+latest word on every fact took a third of the processor time (3.4 s against 9.6 s at best), for
+twice the memory (0.7 GB against 0.4 GB), because a registration says a dozen things at once.
 """
 
 from __future__ import annotations
