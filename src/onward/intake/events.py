@@ -188,9 +188,10 @@ class _Writer:
         joined: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         facts: dict[str, dict[str, Any]] = {}
         for row in rows:
-            if row.event is None and row.household:
-                joined[row.household][self._effective(row.effective)] += 1
-                facts.setdefault(row.household, dict(row.household_facts))
+            if row.event is None:
+                home = _home(row)
+                joined[home][self._effective(row.effective)] += 1
+                facts.setdefault(home, dict(row.household_facts))
         sized = "roster_size" in self.rulebook.kinds["household"].facts
         for key, days in joined.items():
             household, new = self._id(key)
@@ -212,8 +213,7 @@ class _Writer:
         facts: dict[str, Any] = {
             name: _value(value) for name, value in row.facts.items() if value is not None
         }
-        if row.household:
-            facts["household"] = self._id(row.household)[0]
+        facts["household"] = self._id(_home(row))[0]
         if row.site and "site" in self.rulebook.kinds["person"].refs:
             facts["site"] = row.site
         role = _role(row.role, self.rulebook)
@@ -317,6 +317,12 @@ class _Writer:
             self.corrected += before is not None
             self.added += before is None
         return True
+
+
+def _home(row: StagedRow) -> str:
+    """The key of the row's household. Somebody listed with no household is one alone: a person
+    of unknown household might belong to any, and would leave family unity open for everybody."""
+    return row.household or f"{row.person or row.key}-home"
 
 
 def _value(value: Any) -> Any:
