@@ -266,6 +266,17 @@ def test_fairness_stands_beside_random_order():
     assert 0 < whole["share_random_order"] <= 1
 
 
+def test_the_effect_of_the_chance_of_acceptance_on_flagged_groups_is_reported():
+    cases = (Case("C1", 1, needs=("SM",)), Case("C2", 1))
+    scores = (Score("C1", "North", 0.5, 0.4), Score("C2", "North", 0.5, 0.9))
+    for seed in range(6):  # whoever the draw prefers, using the chance always prefers C2
+        proposal = propose(Tables(cases, (Window("North", 1),), scores=scores), AIMS, seed=seed)
+        rows = {r["group"]: r for r in document(proposal)["acceptance"]}
+        assert rows["SM"]["share_used"] == 0
+        assert rows["no need"]["share_used"] == 1
+        assert rows["SM"]["share_ignored"] == float("C1" in proposal.places())
+
+
 def test_keeping_places_for_later_beats_taking_the_best_as_it_comes():
     # every early case fits both programmes; every late one only the North, and is worth more
     cases = [Case(f"E{i}", 1, ready_on=None) for i in range(10)] + [

@@ -546,7 +546,7 @@ def solve_core(
         note(f"descent: bound {bound:.4f}, {pricing.passes} passes")
 
     # sifting: units whose best choice leads clearly are fixed, the rest is solved exactly
-    lp_value = np.inf
+    lp_value, was_clean = np.inf, False
     shares: AnyArray = np.zeros(0)
     part: Part | None = None
     fixed = np.full(model.units, -1)
@@ -585,19 +585,23 @@ def solve_core(
         if solved is None:
             note("linear program stopped")
             break
-        part, fixed, shares = trial, rest, solved[2]
-        boxed = shares[part.m + part.nb + part.p :]
+        boxed = solved[2][trial.m + trial.nb + trial.p :]
         outside = float(np.abs(boxed).sum()) if len(boxed) else 0.0
-        lp_value = solved[0] + total_value(model, value, bundles, fixed)
+        lp_now = solved[0] + total_value(model, value, bundles, rest)
+        # keep the best program that stays inside every limit; failing that, the latest
+        clean = outside < 1e-6
+        if part is None or (clean and (not was_clean or lp_now > lp_value)) or not was_clean:
+            part, fixed, shares = trial, rest, solved[2]
+            lp_value, was_clean = lp_now, clean
         new_bound, _ = pricing(solved[1])
         note(
-            f"core of {part.n} units, {part.m} columns: {lp_value:.4f}, bound {new_bound:.4f}, "
+            f"core of {trial.n} units, {trial.m} columns: {lp_now:.4f}, bound {new_bound:.4f}, "
             f"{outside:.1f} outside the box"
         )
         if new_bound < bound:
             bound, best_price = new_bound, solved[1]
         near = max(1e-7, gap / 4) * max(1.0, abs(bound))
-        if (bound - lp_value <= near and outside < 1e-6) or clock.left() <= 0:
+        if (bound - lp_value <= near and was_clean) or clock.left() <= 0:
             break
         if outside >= 1e-6:
             box *= 5

@@ -18,7 +18,7 @@ from typing import Any
 from onward import __version__
 from onward.placement import explain
 from onward.placement.check import check
-from onward.placement.fairness import fairness
+from onward.placement.fairness import acceptance_effect, fairness
 from onward.placement.inputs import Tables
 from onward.placement.propose import Proposal
 
@@ -79,6 +79,7 @@ def document(proposal: Proposal) -> dict[str, Any]:
         "links": [] if proposal.state == "infeasible" else explain.links(proposal),
         "floors": proposal.floors,
         "fairness": [] if proposal.state == "infeasible" else fairness(proposal),
+        "acceptance": [] if proposal.state == "infeasible" else acceptance_effect(proposal),
     }  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def to_json(content: dict[str, Any]) -> str:
 
 
 CSV_TABLES = ("assignments", "unplaced", "stages", "limits", "pledges", "unused", "links",
-              "floors", "fairness")  # fmt: skip
+              "floors", "fairness", "acceptance")  # fmt: skip
 
 
 def flat(row: dict[str, Any]) -> dict[str, Any]:

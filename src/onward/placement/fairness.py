@@ -8,6 +8,7 @@ share when cases are taken in random order, each to the first best place that fi
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from onward.placement.aims import lone_older
 from onward.placement.inputs import Case
 from onward.placement.model import Compiled, FloatArray, IntArray, first_day
-from onward.placement.propose import Proposal
+from onward.placement.propose import EXACT_UNITS, Proposal, propose
 
 AGE_BANDS = ((0, 17), (18, 59), (60, 200))
 DRAWS = 20
@@ -130,4 +131,56 @@ def fairness(proposal: Proposal, draws: int | None = None) -> list[dict[str, Any
                     "mean_window": round(float(np.mean(orders)), 2) if orders else None,
                 }
             )
+    return rows
+
+
+def acceptance_effect(proposal: Proposal, seconds: float = 20.0) -> list[dict[str, Any]]:
+    """What counting the chance of acceptance does to groups with a need: share of persons
+    placed when it is ignored and when it is used (rows: group, persons, share_ignored,
+    share_used). Empty when no chance is given, or above the size that is solved exactly."""
+    c = proposal.compiled
+    stage = c.aims.stage("protection")
+    known = any(s.acceptance is not None for s in c.tables.scores or ())
+    if not known or stage is None or c.model.units > EXACT_UNITS or not proposal.stages:
+        return []
+    placed: dict[bool, set[str]] = {}
+    for used in (False, True):
+        if used == bool(stage.options["use_acceptance"]):
+            placed[used] = set(proposal.places())
+            continue
+        stages = tuple(
+            replace(s, options={**s.options, "use_acceptance": used}) if s is stage else s
+            for s in c.aims.stages
+            if s.name in ("emergencies", "protection", "together", "who")
+        )
+        other = propose(
+            c.tables,
+            replace(c.aims, stages=stages, floors=()),
+            seed=proposal.seed,
+            seconds=seconds,
+        )
+        placed[used] = set(other.places())
+    rows = []
+    needs = sorted({need for case in c.tables.cases for need in case.needs})
+    for group in ("all", "no need", *needs):
+        mine = [
+            x
+            for x in c.tables.cases
+            if group == "all" or (group == "no need" and not x.needs) or group in x.needs
+        ]
+        persons = sum(x.size for x in mine)
+        if not persons:
+            continue
+        share = {
+            used: round(sum(x.size for x in mine if x.case in placed[used]) / persons, 4)
+            for used in (False, True)
+        }
+        rows.append(
+            {
+                "group": group,
+                "persons": persons,
+                "share_ignored": share[False],
+                "share_used": share[True],
+            }
+        )
     return rows

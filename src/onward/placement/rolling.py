@@ -28,7 +28,7 @@ def _columns(model: Model, units: IntArray) -> IntArray:
     )
 
 
-def _subset(model: Model, units: IntArray, limit: FloatArray) -> tuple[Model, IntArray]:
+def subset(model: Model, units: IntArray, limit: FloatArray) -> tuple[Model, IntArray]:
     """The problem of some units (repeats allowed) under other limits; columns behind it."""
     columns = _columns(model, units)
     lengths = np.diff(model.start)[units]
@@ -62,8 +62,8 @@ def expected_prices(
     for k in range(samples):
         rng = np.random.default_rng([seed, k])
         drawn = np.sort(rng.integers(0, past.units, expected))
-        now, now_columns = _subset(model, batch, limit)
-        later, later_columns = _subset(past, drawn, limit)
+        now, now_columns = subset(model, batch, limit)
+        later, later_columns = subset(past, drawn, limit)
         both = replace(
             now,
             size=np.concatenate([now.size, later.size]),
@@ -85,7 +85,7 @@ def decide_batch(
 ) -> IntArray:
     """Column (or -1: held back) for each unit of the batch: the best total of value less what
     the places are expected to be worth later, within what is left."""
-    small, columns = _subset(model, batch, limit)
+    small, columns = subset(model, batch, limit)
     unit = small.unit_of_column()
     which, row, persons = small.column_rows(np.arange(small.columns), unit)
     cost = np.bincount(which, weights=price[row] * persons, minlength=small.columns)
