@@ -102,7 +102,12 @@ class _Words:
 
 
 def _person_facts(facts: Mapping[str, FactLike], kind: str) -> list[str]:
-    return [name for name, fact in facts.items() if fact.kind == kind]
+    # What is sealed (claims, health, fear) is never asked in front of a household.
+    return [
+        name
+        for name, fact in facts.items()
+        if fact.kind == kind and getattr(fact, "sensitivity", "") != "sealed"
+    ]
 
 
 def _check(languages: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
@@ -278,6 +279,17 @@ def load_profile(
             ]
         ) from bad
     return parse_profile(text, facts, file=path.name, answers=answers)
+
+
+def shipped_profiles() -> dict[str, str]:
+    """The profiles that come with Onward: name -> YAML text, to be copied and corrected."""
+    folder = resources.files("onward.intake").joinpath("profiles")
+    texts = {
+        entry.name.removesuffix(".yaml"): entry.read_text("utf-8")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yaml")
+    }
+    return dict(sorted(texts.items()))
 
 
 def parse_profile(
