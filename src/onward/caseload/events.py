@@ -10,6 +10,7 @@ fault in it at once, and the canonical bytes that hashes and proofs are made ove
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -289,8 +290,18 @@ def from_json(data: Mapping[str, Any]) -> Event:
 
 
 def canonical_bytes(event: Event) -> bytes:
-    """The event's bytes under RFC 8785, the same on every machine: hashed, signed, compared."""
-    return cast(bytes, rfc8785.dumps(to_json(event)))
+    """The event's bytes under RFC 8785, the same on every machine: hashed, signed, compared.
+
+    Without fractions, sorted compact JSON is the same bytes and many times faster; the tests
+    hold the two together.
+    """
+    data = to_json(event)
+    facts = event.facts
+    if any(isinstance(v, float) or not k.isascii() for k, v in facts.items()):
+        return cast(bytes, rfc8785.dumps(data))
+    return json.dumps(
+        data, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    ).encode()
 
 
 def event_hash(event: Event) -> str:
