@@ -16,7 +16,7 @@ app = typer.Typer(rich_markup_mode=None)
 def demo(
     out: Path = typer.Argument(Path("out/meridian"), help="Where the report goes."),
     example: str = typer.Option("meridian", "--example", help="Which example."),
-    futures: int = typer.Option(1000, "--futures", help="Simulated futures."),
+    futures: int = typer.Option(500, "--futures", help="Simulated futures."),
 ) -> None:
     """Example: onward demo out/meridian
 
