@@ -1,0 +1,167 @@
+"""What people decided about possible doubles, and what is still open before a commit.
+
+Why: names propose, people decide, and what they decided must hold, be undone, and never
+contradict itself. In: suggestions from matching and decisions so far. Out: the questions still
+open, who is one person with whom, whom to keep apart, and who carries an open duplicate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from onward.errors import Fault, Faults
+from onward.intake.match import Suggestion
+
+Choice = Literal["merge", "apart", "ask"]
+# A batch in which this share of rows looks like people already there is more likely an old list
+# loaded under a new name than new arrivals. A product choice; the caller may set another.
+MOST_MATCHED_PERCENT = 50.0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One person's answer to one suggestion. The latest about a pair counts.
+
+    choice  "merge": one person; "apart": two, never to be asked again; "ask": the field must
+            find out, both carry an open duplicate until then; "undo" is a decision of its own:
+            give the pair again with another choice
+    by      who decided
+    why     the reason, without names
+    """
+
+    first: str
+    second: str
+    choice: Choice
+    by: str
+    why: str
+
+    @property
+    def pair(self) -> frozenset[str]:
+        """The two keys, in no order."""
+        return frozenset((self.first, self.second))
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """Where a batch stands.
+
+    questions  suggestions nobody has answered, the surest first
+    same       key -> the key it is one person with (the smallest of its group), for every
+               merged key
+    apart      pairs never to be suggested again
+    open       keys that carry an open duplicate
+    """
+
+    questions: tuple[Suggestion, ...]
+    same: Mapping[str, str]
+    apart: frozenset[frozenset[str]]
+    open: frozenset[str]
+
+
+def review(
+    suggestions: Sequence[Suggestion],
+    decisions: Iterable[Decision],
+    *,
+    must_answer: float = 0.5,
+) -> Reviewed:
+    """Put suggestions and decisions together.
+
+    suggestions  from `match.suggest`
+    decisions    in the order they were taken; of two about one pair the later counts
+    must_answer  suggestions from this probability on are questions; weaker ones are offered but
+                 do not hold a commit back
+    returns      Reviewed
+    raises       Faults when decisions contradict each other: two people kept apart who would be
+                 one through others
+    """
+    latest: dict[frozenset[str], Decision] = {}
+    for decision in decisions:
+        if decision.first == decision.second:
+            raise Faults([Fault("decisions", "", "", "a pair of one and the same row")])
+        latest.pop(decision.pair, None)
+        latest[decision.pair] = decision
+    same = _same(d for d in latest.values() if d.choice == "merge")
+    apart = frozenset(pair for pair, d in latest.items() if d.choice == "apart")
+    faults = [
+        Fault(
+            "decisions",
+            f"rows {' and '.join(sorted(pair))}",
+            "",
+            "kept apart, but other decisions make them one person",
+            "decisions that agree",
+            "Undo one of the merges, or the decision to keep apart.",
+        )
+        for pair in sorted(apart, key=sorted)
+        if len({same.get(key, key) for key in pair}) == 1
+    ]
+    if faults:
+        raise Faults(faults)
+    kept_apart = {frozenset(same.get(key, key) for key in pair) for pair in apart}
+    questions = tuple(
+        s
+        for s in suggestions
+        if s.probability >= must_answer
+        and frozenset((s.first, s.second)) not in latest
+        and same.get(s.first, s.first) != same.get(s.second, s.second)
+        and frozenset((same.get(s.first, s.first), same.get(s.second, s.second)))
+        not in kept_apart
+    )
+    asked = frozenset(key for pair, d in latest.items() if d.choice == "ask" for key in pair)
+    return Reviewed(questions, same, apart, asked)
+
+
+def _same(merges: Iterable[Decision]) -> dict[str, str]:
+    root: dict[str, str] = {}
+
+    def find(key: str) -> str:
+        root.setdefault(key, key)
+        while root[key] != key:
+            key = root[key]
+        return key
+
+    for merge in merges:
+        a, b = sorted((find(merge.first), find(merge.second)))
+        root[b] = a
+    return {key: find(key) for key in sorted(root)}
+
+
+def refuse_if_mostly_known(
+    file: str,
+    keys: Sequence[str],
+    suggestions: Iterable[Suggestion],
+    *,
+    most_percent: float = MOST_MATCHED_PERCENT,
+) -> None:
+    """Refuse a batch whose rows are mostly people already there under other keys.
+
+    file         the name for the message
+    keys         the batch's row keys, without those the record already knows by the same key
+    suggestions  from matching the batch against the record
+    raises       Faults with the share found
+    """
+    batch = set(keys)
+    matched = {
+        key
+        for s in suggestions
+        if s.probability >= 0.5
+        for key, other in ((s.first, s.second), (s.second, s.first))
+        if key in batch and other not in batch
+    }
+    share = 100 * len(matched) / len(batch) if batch else 0.0
+    if share > most_percent and len(matched) > 1:
+        raise Faults(
+            [
+                Fault(
+                    file,
+                    "",
+                    "",
+                    f"{len(matched)} of {len(batch)} rows look like people already recorded "
+                    f"({share:.0f}%)",
+                    f"at most {most_percent:g}%",
+                    "Load it under the profile (or the `numbers`) of the earlier list, so that "
+                    "it corrects those people instead of doubling them.",
+                )
+            ]
+        )
