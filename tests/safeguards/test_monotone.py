@@ -101,11 +101,22 @@ def test_forgetting_any_answer_never_opens_anything(bench, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHIPPED)
+def test_forgetting_any_answer_never_opens_anything_in_more_worlds(bench, name):
+    forget_somewhere(bench, name, random.Random(9), rounds=15)
+
+
+@pytest.mark.slow
+def test_no_rulebook_among_more_lets_a_missing_answer_open_anything(bench):
+    forget_under_changed_rulebooks(bench, random.Random(10), rounds=20)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", SHIPPED)
 def test_forgetting_any_answer_never_opens_anything_in_many_worlds(bench, name):
     forget_somewhere(bench, name, random.Random(2), rounds=150)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("name", SHIPPED)
 def test_each_answer_of_a_complete_world_can_be_forgotten_without_opening_anything(bench, name):
     """Every known column of the world in which return is open, one after the other."""
@@ -182,7 +193,7 @@ def test_no_rulebook_that_can_be_written_lets_a_missing_answer_open_anything(ben
     forget_under_changed_rulebooks(bench, random.Random(5), rounds=4)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_no_rulebook_among_very_many_lets_a_missing_answer_open_anything(bench):
     forget_under_changed_rulebooks(bench, random.Random(6), rounds=150)
 
