@@ -32,6 +32,8 @@ ALPHAS = (0.99, 0.97, 0.95, 0.9, 0.85, 0.8, 0.7, 0.5, 0.25, 0.0)
 CORE_UNITS = 2500
 # Columns up to which the linear program is solved over all of them.
 WHOLE_COLUMNS = 60_000
+# Nodes one of the small integer programs may look at.
+NODES = 60
 WIDTH = 0.1
 
 
@@ -353,7 +355,12 @@ class Part:
         return None if solved is None else (solved[2], solved[1], proven)
 
     def whole(
-        self, seconds: float, target: float, gap: float, start: IntArray
+        self,
+        seconds: float,
+        target: float,
+        gap: float,
+        start: IntArray,
+        nodes: int | None = None,
     ) -> FloatArray | None:
         """Whole choices, stopped at `target` or at a proven relative `gap`; None if none."""
         h = self.highs
@@ -365,6 +372,9 @@ class Part:
         )
         h.setOptionValue("time_limit", h.getRunTime() + max(0.1, seconds))
         h.setOptionValue("objective_target", target)
+        # effort is counted in nodes, not seconds, so that a busy machine changes nothing
+        if nodes is not None:
+            h.setOptionValue("mip_max_nodes", nodes)
         h.setOptionValue("mip_rel_gap", gap)
         x = np.zeros(total)
         if self.nb:
@@ -765,7 +775,7 @@ def _round(
         sub, rest = _part(pricing, undecided, width, everything, None, held=base)
         need = bound * (1 - gap) if bound > 0 else bound * (1 + gap)
         there = total_value(model, value, pricing.bundles, rest)
-        x = sub.whole(min(clock.left(), 2.0 + count / 300), need - there, gap / 10, base)
+        x = sub.whole(clock.left(), need - there, gap / 10, base, nodes=NODES)
         if x is not None:
             trial = rest.copy()
             sub.write(x, trial)
