@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -264,6 +266,38 @@ def test_json_lines_and_kobo_submissions_with_repeats_are_read(write_csv):
 def test_json_with_a_key_twice_or_cut_short_is_refused_with_its_line(write_csv):
     assert "line 2" in refusal(write_csv('{"a":1}\n{"a":1,"a":2}\n', name="x.jsonl"))
     assert "line 2" in refusal(write_csv('{"a":1}\n{"a":1,\n', name="x.jsonl"))
+
+
+@pytest.mark.parametrize(
+    "attempt", ["socket.socket()", "open('/etc/hostname')", "os.open('/tmp', os.O_RDONLY)"]
+)
+def test_the_locked_process_opens_no_connection_and_no_file(attempt):
+    program = (
+        "import os, socket, sys; from onward.intake import parse; "
+        f"parse.lock_down(512 << 20, 30); {attempt}; print('opened')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "opened" not in done.stdout
+    assert "Too many open files" in done.stderr
+
+
+def test_the_locked_process_has_little_memory():
+    program = "from onward.intake import parse; parse.lock_down(256 << 20, 30); x = bytearray(300 << 20)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "MemoryError" in done.stderr
+
+
+def test_cells_without_their_own_address_hide_no_formula_error(write_xlsx):
+    path = changed(
+        write_xlsx([["a"], ["x"]]),
+        lambda name, data: (
+            data.replace(b"</sheetData>", b'<row><c t="e"><v>#REF!</v></c></row></sheetData>')
+            if name.endswith("sheet1.xml")
+            else data
+        ),
+    )
+    assert "formula errors" in read(path).faults[0].found
 
 
 def test_no_message_repeats_a_cell(write_csv):

@@ -170,10 +170,10 @@ HIDDEN_COLUMN = re.compile(
 )
 ROW_NUMBER = re.compile(rb'<(?:\w+:)?row\b[^>]*?\sr="(\d+)"')
 FAR_COLUMN = re.compile(rb'<(?:\w+:)?c\b[^>]*?\sr="(G[S-Z]|[H-Z][A-Z]|[A-Z]{3})\d')
-ERROR_CELL = re.compile(rb'<(?:\w+:)?c\b(?=[^>]*\st="e")[^>]*?\sr="([A-Z]{1,3}\d+)"')
+ERROR_CELL = re.compile(rb'<(?:\w+:)?c\b(?=[^>]*\st="e")(?:[^>]*?\sr="([A-Z]{1,3}\d+)")?')
 FORMULA = re.compile(rb"<(?:\w+:)?f[\s>/]")
 EMPTY_FORMULA = re.compile(
-    rb'<(?:\w+:)?c\b[^>]*?\sr="([A-Z]{1,3}\d+)"[^>]*>\s*'
+    rb'<(?:\w+:)?c\b(?:[^>]*?\sr="([A-Z]{1,3}\d+)")?[^>]*>\s*'
     rb"<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*"
     rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
@@ -268,13 +268,13 @@ def _look(report: _PartReport, text: bytes, fresh_from: int) -> None:
         for hit in ERROR_CELL.finditer(text):
             if hit.end() > fresh_from:
                 report.error_count += 1
-                if len(report.error_cells) < 1000:
+                if hit[1] and len(report.error_cells) < 1000:
                     report.error_cells.append(hit[1].decode())
     if FORMULA.search(text):
         report.formulas += sum(1 for hit in FORMULA.finditer(text) if hit.end() > fresh_from)
         for hit in EMPTY_FORMULA.finditer(text):
             if hit.end() > fresh_from and len(report.empty_formulas) < 1000:
-                report.empty_formulas.append(hit[1].decode())
+                report.empty_formulas.append((hit[1] or b"an unnumbered cell").decode())
     for last in ROW_NUMBER.findall(text)[-1:]:
         report.last_row = max(report.last_row, int(last) if len(last) < 12 else 10**9)
     if b"table:visibility=" in text:

@@ -457,7 +457,7 @@ class Collector:
                     "Mend the formula or type the value.",
                 )
             )
-        if (count := about.get("error_count", 0)) and not about.get("error_cells"):
+        if (count := about.get("error_count", 0)) > len(about.get("error_cells") or []):
             self.faults.append(
                 Fault(
                     self.file,
