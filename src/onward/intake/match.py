@@ -14,7 +14,6 @@ source  Fellegi and Sunter, "A Theory for Record Linkage" (1969); weights by exp
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -140,6 +139,8 @@ STRANGERS = {
 }
 BLOCK_LIMIT = 120
 FLOOR = 1e-6
+# A rare or common name moves the weight by this many bits at most.
+MOST_RARE = 8.0
 
 
 def person_of(row: StagedRow, *, known: bool = False) -> Person:
@@ -207,8 +208,8 @@ def whole_names(identity: Identity) -> tuple[str, ...]:
 
 
 def _hashed(*parts: str) -> int:
-    text = "\x1f".join(parts).encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
+    # Only equality inside one run counts, so Python's own hash serves: results do not hang on it.
+    return hash(parts)
 
 
 def _block_keys(person: Person) -> set[int]:
@@ -490,7 +491,7 @@ def _rarity(people: Sequence[Person]) -> Callable[[Person, Person], float]:
         if not shared:
             return 0.0
         rare = [math.log2(usual * total / words[word]) for word in shared]
-        return min(max(sum(rare) / len(rare) * min(len(rare), 2), -8.0), 8.0)
+        return min(max(sum(rare) / len(rare) * min(len(rare), 2), -MOST_RARE), MOST_RARE)
 
     return bits
 
@@ -543,7 +544,15 @@ def _suggestions(
     prior = math.log2(_prior(weights.share, len(people), max(int(first.size), 1)))
     table = {name: [weights.bits(name, n) for n in range(len(LEVELS[name]))] for name in FIELDS}
     made: list[Suggestion] = []
-    for i, j, row in zip(first.tolist(), second.tolist(), levels.tolist(), strict=True):
+    # Most pairs are far from likely whatever their names' rarity: they are left out at once.
+    base = np.full(first.size, prior)
+    for f, name in enumerate(FIELDS):
+        base += np.array(table[name])[levels[:, f]]
+    least_bits = math.log2(least / (1 - least)) if 0 < least < 1 else -math.inf
+    near = (base + MOST_RARE >= least_bits) | (levels[:, 5] == 0)
+    for i, j, row in zip(
+        first[near].tolist(), second[near].tolist(), levels[near].tolist(), strict=True
+    ):
         a, b = people[i], people[j]
         bits = {name: table[name][level] for name, level in zip(FIELDS, row, strict=True)}
         if row[0] <= 1:

@@ -17,6 +17,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from onward.errors import Fault, Faults
@@ -707,6 +708,7 @@ def _identity_text(cell: Cell, options: Options) -> str | Problem | None:
     return clean(cell)
 
 
+@lru_cache(maxsize=100_000)
 def script_of(text: str) -> str:
     """ISO 15924 script of most letters: "Arab", "Latn", "Cyrl", or "Zyyy" when there is none."""
     arabic = sum(1 for c in text if "\u0600" <= c <= "\u08ff" or "\ufb50" <= c <= "\ufeff")
