@@ -66,6 +66,7 @@ class Case:
     choice: str = ""
     destination: str = ""
     claim: str = ""
+    also: list[str] = field(default_factory=list)
     gone: bool = False
     counsel_pace: float = 1.0
     willing: float = 1.0
@@ -350,8 +351,11 @@ class Casework:
         case.destination = {
             "return": ORIGIN, "protection": HOST, "relocation": "north-site", "stay": HOST,
         }.get(case.choice) or rng.choices(THIRD, [0.35, 0.35, 0.2, 0.1])[0]  # fmt: skip
+        self.also_named(case)
         for person in people:
             facts: Row = {"intended_pathway": case.choice, "intended_destination": case.destination}
+            if case.also:
+                facts["open_destination"] = True
             if person.age(day) < 18:
                 parents = sum(1 for p in people if p.role in ("head", "spouse"))
                 facts["travels_with_parents"] = "both" if parents > 1 else "one"
@@ -360,8 +364,29 @@ class Casework:
                     facts["other_parent_settled"] = rng.random() < 0.7
             self.answer(person, day, **facts)
             self.consent(case, person, day)
+            self.elsewhere(case, person, day)
             self.step(person, day, f"T4.{case.choice}")
         case.stage, case.since = f"intent_{case.choice}", day
+
+    def also_named(self, case: Case) -> None:
+        """Other countries a household would go to together, for resettlement only."""
+        case.also = []
+        if case.choice == "resettlement" and self.rng.random() < 0.65:
+            others = [country for country in THIRD if country != case.destination]
+            case.also = self.rng.sample(others, self.rng.choice([1, 2, 3]))
+
+    def elsewhere(self, case: Case, person: Resident, day: dt.date) -> None:
+        """Consent and release for each further country, one by one; each person alone."""
+        if case.choice != "resettlement":
+            return
+        first = case.destination
+        for country in (first, *case.also):
+            case.destination = country
+            if country != first:
+                self.consent(case, person, day)
+            if self.rng.random() < 0.85:
+                self.release(case, person, day)
+        case.destination = first
 
     def towards_return(self, case: Case, day: dt.date) -> None:
         rng = self.rng
@@ -423,10 +448,13 @@ class Casework:
             case.since = day
         elif case.legal in ("refugee", "complementary") and chance(rng, 0.06):
             case.choice, case.destination = "resettlement", rng.choice(THIRD)
+            self.also_named(case)
             for person in case.people:
                 self.answer(person, day, intended_pathway="resettlement",
-                            intended_destination=case.destination)  # fmt: skip
+                            intended_destination=case.destination,
+                            open_destination=bool(case.also))  # fmt: skip
                 self.consent(case, person, day)
+                self.elsewhere(case, person, day)
                 self.step(person, day, "T4.resettlement")
             case.stage = "intent_resettlement"
         elif case.legal == "rejected" and (day - case.since).days > 30 and chance(rng, 0.04):
