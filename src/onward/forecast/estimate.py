@@ -78,10 +78,11 @@ class Rates:
         return law.shape / law.exposure
 
 
-def fit(seen: Observed) -> Rates:
+def fit(seen: Observed, *, shocks: bool = True) -> Rates:
     """Posterior rates and shared shocks.
 
     seen     the log's exposures; periods in time order
+    shocks   False takes every month for an ordinary one: only to measure what that neglects
     returns  rates; a move never seen keeps a wide guess, never zero
     raises   ValueError when shapes disagree or a count is negative
     """
@@ -99,6 +100,8 @@ def fit(seen: Observed) -> Rates:
         raise ValueError("family is people per unit: 1 or more")
     hazard_days = at_risk / _daily_step(seen, people, at_risk)
     shock_sd, memory, level, level_sd, paths = _shared_shock(seen, people, hazard_days)
+    if not shocks:
+        shock_sd, level, level_sd, paths = 0.0, 0.0, 0.0, np.zeros_like(paths)
     # What was seen in a lucky month counts for less: the shock's path scales the exposure.
     lucky = np.exp(paths - (shock_sd**2 / 2 if paths.any() else 0.0))
     exposure = (hazard_days * lucky).sum(axis=2) / family[:, None]
@@ -207,7 +210,9 @@ def _pooled(
     import numpy as np
 
     total, days = float(events.sum()), float(exposure.sum())
-    common = (total + LEAST_SHAPE) / (days + LEAST_SHAPE * UNSEEN_DAYS)
+    # Once a move was seen the log speaks; the guess of last resort must not slow it down.
+    guess = LEAST_SHAPE * UNSEEN_DAYS if total == 0 else 0.0
+    common = (total + LEAST_SHAPE) / max(days + guess, 1.0)
     if len(events) > 1 and total > 0:
         expected = common * exposure
         spread = float(((events - expected) ** 2 - expected).sum())

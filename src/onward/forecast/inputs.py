@@ -232,6 +232,7 @@ def build(
     deadline: dt.date | None,
     effects: PlanEffects | None = None,
     behaviour: bool = True,
+    shocks: bool = True,
     name: str = "operation",
 ) -> Inputs:
     """Put a model together.
@@ -242,6 +243,8 @@ def build(
     deadline    the day that people see drawing near; None: none is known
     effects     from the plan room, drawn from `as_of`
     behaviour   whether the deadline may change the pace (a declared assumption)
+    shocks      False reads the log as if no month were luckier than another: only to measure
+                what that neglects
     """
     import numpy as np
 

@@ -1,0 +1,408 @@
+"""From rulebook, counts, log and plan to a model: nobody is lost, nothing is invented."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from onward.caseload.moves import forecast_moves
+from onward.forecast.draws import Gamma
+from onward.forecast.inputs import build, edges_of
+from onward.forecast.kernel import Outputs, simulate
+from onward.plan.draws import PlanDraws
+from onward.plan.effects import PlanEffect, PlanEffects
+from onward.plan.model import Rule, Threshold
+from onward.rulebook import load, shipped_path
+
+RULEBOOK = load(shipped_path("protected-camp"))
+STEPS = [(m.from_state, m.move, m.to_state) for m in forecast_moves(RULEBOOK)]
+AS_OF = dt.date(2026, 10, 31)
+FUTURES = 300
+FOREVER = np.full(FUTURES, np.inf)
+ALREADY = np.full(FUTURES, -np.inf)
+ONES = np.ones(FUTURES)
+
+
+def counted(*rows):
+    """(state, group, unit size, units), as the caseload counts them."""
+    return pa.Table.from_pylist(
+        [
+            {"forecast_state": state, "group": group, "unit_size": size, "units": units,
+             "people": size * units, "mixed_people": 0}
+            for state, group, size, units in rows
+        ],
+        schema=pa.schema(
+            [("forecast_state", pa.string()), ("group", pa.string()), ("unit_size", pa.int64()),
+             ("units", pa.int64()), ("people", pa.int64()), ("mixed_people", pa.int64())]
+        ),
+    )  # fmt: skip
+
+
+def logged(*rows, periods=6, days=30):
+    """(state, group, move, to state, people a period, person-days a period) over some periods."""
+    found = []
+    for index in range(periods):
+        start = AS_OF - dt.timedelta(days=days * (periods - index) - 1)
+        held = {}
+        for state, group, move, target, people, person_days in rows:
+            held[state, group] = person_days
+            if move:
+                found.append(row(state, group, start, days, move, target, 0, people))
+        for (state, group), person_days in held.items():
+            found.append(row(state, group, start, days, None, None, person_days, 0))
+    return pa.Table.from_pylist(found)
+
+
+def row(state, group, start, days, move, target, person_days, people):
+    return {
+        "forecast_state": state, "group": group, "period_start": start, "period_days": days,
+        "move": move, "to_state": target, "person_days": person_days, "transitions": people,
+    }  # fmt: skip
+
+
+CLEARED = counted(
+    ("return_cleared", "main_group", 1, 200), ("return_cleared", "main_group", 4, 20)
+)
+RETURNS = logged(("return_cleared", "main_group", "T7.done", "returned", 60, 6000))
+
+
+def effect(
+    kind, targets, *, id="e/1", start=None, end=None, values=ONES, target_kind=None, **more
+):
+    return PlanEffect(
+        id, id.split("/")[0], target_kind or ("capacity" if kind == "cap" else "transition"),
+        tuple(targets), kind, ALREADY if start is None else np.full(FUTURES, float(start)),
+        FOREVER if end is None else np.full(FUTURES, float(end)), values, **more,
+    )  # fmt: skip
+
+
+def plan(*effects):
+    return PlanEffects(PlanDraws(AS_OF, FUTURES, 1, {}, {}, {}, {}, {}, {}), tuple(effects))
+
+
+def made(counts=CLEARED, exposures=RETURNS, *effects, **options):
+    settings_ = {"steps": STEPS, "as_of": AS_OF, "deadline": None} | options
+    return build(
+        RULEBOOK, counts=counts, exposures=exposures,
+        effects=plan(*effects) if effects else None, **settings_,
+    )  # fmt: skip
+
+
+def run(inputs, days=120, **options):
+    return simulate(
+        inputs.model, inputs.draws(FUTURES, 1), FUTURES, 1, days=days,
+        outputs=Outputs(units_on=list(range(days)), flows_on=list(range(days))), **options,
+    )  # fmt: skip
+
+
+def moved(futures, move):
+    """(futures, days) people who have made the move so far."""
+    which = [i for i, name in enumerate(futures.transitions) if name.startswith(f"{move} ")]
+    return futures.flows[:, :, which, :].sum(axis=(2, 3))
+
+
+# -- nobody is lost
+
+
+def test_everybody_counted_stands_in_the_model():
+    inputs = made(
+        counted(("interviewed", "main_group", 3, 7), ("returned", "main_group", 1, 11),
+                ("counselled", "recognised_group", 1, 5))
+    )  # fmt: skip
+    assert inputs.model.people_at_start == 3 * 7 + 11 + 5
+    assert inputs.model.start["interviewed", "main_group", 3] == 7
+
+
+def test_people_no_state_matches_are_said_not_dropped():
+    inputs = made(counted((None, "main_group", 1, 4), ("interviewed", "main_group", 1, 5)))
+    assert inputs.model.people_at_start == 5
+    assert any(text.startswith("4 people stand in no state") for text in inputs.left_out)
+
+
+def test_people_are_neither_lost_nor_invented_in_the_futures():
+    inputs = made()
+    futures = run(inputs)
+    here = {state.id for state in inputs.model.states if state.present}
+    sizes = np.array(futures.sizes)
+    which = [i for i, name in enumerate(futures.states) if name in here]
+    present = (futures.units[:, :, which] * sizes).sum(axis=(2, 3, 4))
+    sign = np.array(
+        [(t.target not in here) * (t.source in here) for t in inputs.model.transitions]
+    )
+    back = np.array(
+        [(t.source not in here) * (t.target in here) for t in inputs.model.transitions]
+    )
+    left = (futures.flows.sum(axis=3) * (sign - back.astype(int))).sum(axis=2)
+    assert (left[:, -1] > 0).all()
+    assert (present + left == inputs.model.people_at_start).all()
+
+
+# -- the graph is the rulebook's
+
+
+def test_every_edge_is_a_move_the_rulebook_allows():
+    inputs = made(counted(("interviewed", "main_group", 1, 50)))
+    assert {(e.source, e.move, e.target) for e in inputs.edges} <= set(STEPS)
+
+
+def test_a_move_the_rulebook_does_not_lead_to_is_named_and_not_repeated():
+    odd = logged(("counselled", "main_group", "T7.done", "returned", 2, 900))
+    inputs = made(counted(("counselled", "main_group", 1, 9)), odd)
+    assert all(edge.move != "T7.done" or edge.source != "counselled" for edge in inputs.edges)
+    assert any(
+        "went from counselled to returned by T7.done" in text for text in inputs.left_out
+    )
+
+
+def test_a_step_never_seen_is_left_out_when_others_lead_there():
+    seen = {("interviewed", "T4.return", "wants_return"): 9}
+    names = {(e.source, e.move) for e in edges_of(RULEBOOK, STEPS, seen)}
+    assert ("not_engaging", "T4.return") not in names
+    planned = edges_of(RULEBOOK, STEPS, seen, frozenset({"T4.return"}))
+    assert ("not_engaging", "T4.return") in {(e.source, e.move) for e in planned}
+
+
+def test_a_step_never_seen_keeps_a_wide_guess():
+    inputs = made(exposures=logged(("return_cleared", "main_group", None, None, 0, 6000)))
+    laws = [law for name, law in inputs.laws.items() if "T7.done" in name]
+    assert laws
+    for law in laws:
+        assert isinstance(law, Gamma)
+        assert 0 < law.shape <= 0.5
+        assert law.shape / law.exposure < 1e-3
+
+
+def test_a_step_often_seen_in_a_short_stay_is_not_slowed_by_the_guess():
+    inputs = made(
+        exposures=logged(("return_cleared", "main_group", "T7.done", "returned", 4, 40))
+    )
+    draws = inputs.draws(FUTURES, 1)
+    name = "rate T7.done from return_cleared to returned [main_group]"
+    assert draws.column(name).mean() == pytest.approx(0.1, rel=0.35)
+
+
+def test_handover_begins_only_when_the_log_shows_one():
+    here = counted(("wants_protection", "main_group", 1, 500))
+    quiet = logged(("wants_protection", "main_group", "T4.withdrawn", "interviewed", 1, 15000))
+    permits = effect("gate", ["T18.proposed", "T20.done"], gate="assurance")
+    inputs = made(here, quiet, permits)
+    assert not [e for e in inputs.edges if RULEBOOK.moves()[e.move].pathway == "handover"]
+    assert any("hand-over, which nobody has begun" in text for text in inputs.left_out)
+    begun = logged(("wants_protection", "main_group", "T18.proposed", "in_handover", 1, 15000))
+    assert "in_handover" in {e.target for e in made(here, begun).edges}
+
+
+# -- units
+
+
+def test_families_leave_whole_and_deaths_take_single_persons():
+    log = logged(
+        ("return_cleared", "main_group", "T7.done", "returned", 60, 6000),
+        ("return_cleared", "main_group", "T22.deceased", "deceased", 6, 6000),
+    )
+    inputs = made(counted(("return_cleared", "main_group", 5, 100)), log)
+    changes = {t.id.split(" ")[0]: t.size_change for t in inputs.model.transitions}
+    assert changes == {"T7.done": 0, "T22.deceased": -1} | {
+        name: 0 for name in changes if name not in ("T7.done", "T22.deceased")
+    } | {name: -1 for name in changes if name == "T22.absent"}
+    futures = run(inputs)
+    assert (moved(futures, "T22.deceased")[:, -1] > 0).any()
+    gone = futures.states.index("returned")
+    # Families that went before anybody of theirs died went as five.
+    first = futures.units[:, 0, gone]
+    assert first[:, :, :3].sum() == 0
+    assert first[:, :, 4].sum() > 0
+
+
+def test_a_family_is_one_decision_and_a_death_one_person():
+    log = logged(
+        ("return_cleared", "main_group", "T7.done", "returned", 60, 6000),
+        ("return_cleared", "main_group", "T22.deceased", "deceased", 60, 6000),
+    )
+    inputs = made(counted(("return_cleared", "main_group", 5, 100)), log)
+    shape = {
+        name.split(" ")[1]: law.shape for name, law in inputs.laws.items() if "rate" in name
+    }
+    assert shape["T22.deceased"] > 2 * shape["T7.done"]
+
+
+# -- the plan
+
+
+def test_a_shut_gate_stops_its_moves_from_the_day_after_its_last():
+    shut = effect("gate", ["T7.done"], end=30, gate="permits")
+    so_far = moved(run(made(CLEARED, RETURNS, shut)), "T7.done")
+    assert (np.diff(so_far[:, 29:], axis=1) == 0).all()
+    assert (so_far[:, 29] > so_far[:, 28]).any(), "the last day itself is open"
+
+
+def test_a_gate_opens_on_its_first_day():
+    opens = effect("gate", ["T7.done"], start=10, gate="permits")
+    so_far = moved(run(made(CLEARED, RETURNS, opens)), "T7.done")
+    assert (so_far[:, 8] == 0).all()
+    assert (so_far[:, 9] > 0).any()
+
+
+def test_gates_of_one_name_are_alternatives_move_by_move():
+    first = effect("gate", ["T7.done", "T16.departed"], id="old/gate", end=5, gate="permits")
+    second = effect("gate", ["T7.done"], id="new/gate", start=20, gate="permits")
+    so_far = moved(run(made(CLEARED, RETURNS, first, second)), "T7.done")
+    assert (so_far[:, 4] > 0).any()
+    assert (np.diff(so_far[:, 4:19], axis=1) == 0).all()
+    assert (so_far[:, -1] > so_far[:, 19]).any()
+
+
+def test_a_time_with_the_gate_shut_says_nothing_about_the_pace():
+    early = logged(("return_cleared", "main_group", None, None, 0, 6000), periods=3)
+    late = RETURNS.slice(RETURNS.num_rows // 2)
+    log = pa.concat_tables([early.cast(late.schema), late], promote_options="permissive")
+    opened = effect("gate", ["T7.done"], start=-80, gate="permits")
+    name = "rate T7.done from return_cleared to returned [main_group]"
+    free, gated = made(CLEARED, RETURNS), made(CLEARED, RETURNS, opened)
+    assert log.num_rows
+    assert (
+        gated.draws(FUTURES, 1).column(name).mean() > free.draws(FUTURES, 1).column(name).mean()
+    )
+
+
+@pytest.mark.parametrize(("window", "places"), [(7, 3), (28, 10)])
+def test_a_capacity_bounds_every_window(window, places):
+    cap = effect("cap", ["return_seat"], values=ONES * places, window_days=window)
+    so_far = moved(run(made(CLEARED, RETURNS, cap)), "T7.done")
+    for start in range(0, 120 - window, window):
+        before = so_far[:, start - 1] if start else 0
+        assert (so_far[:, start + window - 1] - before <= places).all()
+
+
+def test_places_given_once_bound_all_departures_and_lapse():
+    cap = effect("cap", ["return_seat"], id="pledge/1", end=40, values=ONES * 30)
+    so_far = moved(run(made(CLEARED, RETURNS, cap)), "T7.done")
+    assert so_far.max() <= 30
+    assert (np.diff(so_far[:, 39:], axis=1) == 0).all()
+
+
+def test_capacities_of_different_rhythm_add_up():
+    weekly = effect("cap", ["return_seat"], id="a/1", values=ONES * 5, window_days=7)
+    monthly = effect("cap", ["return_seat"], id="b/1", values=ONES * 14, window_days=28)
+    inputs = made(CLEARED, RETURNS, weekly, monthly)
+    so_far = moved(run(inputs), "T7.done")
+    assert so_far[:, 27].max() <= 34
+    assert so_far[:, 27].max() > 20
+    assert any("every 7 and every 28 days" in text for text in inputs.left_out)
+
+
+def test_a_conditional_pledge_opens_after_enough_have_left():
+    first = effect("cap", ["return_seat"], id="one/1", values=ONES * 30)
+    then = effect("cap", ["return_seat"], id="two/1", values=ONES * 15, start=1,
+                  after=Threshold("one", 200 + 20, 10))  # fmt: skip
+    log = logged(("return_cleared", "main_group", "T7.done", "returned", 50, 6000), periods=4)
+    inputs = made(CLEARED, log, first, then)
+    so_far = moved(run(inputs), "T7.done")
+    reached = (so_far >= 20).argmax(axis=1)
+    at = so_far[np.arange(FUTURES), np.minimum(reached + 9, 119)]
+    assert (at <= 30).all(), "ten days pass before the second pledge opens"
+    assert so_far.max() > 30
+    assert so_far.max() <= 45
+    never = effect("cap", ["return_seat"], id="two/1", values=ONES * 15, start=np.inf,
+                   after=Threshold("one", 20, 10))  # fmt: skip
+    assert moved(run(made(CLEARED, log, first, never)), "T7.done").max() <= 30
+
+
+def test_what_the_model_does_not_tell_apart_is_said():
+    cap = effect("cap", ["return_seat"], id="canada/1", values=ONES * 50, families_only=True,
+                 conditions={"affiliation": ("none", "family_member")})  # fmt: skip
+    gate = effect("gate", ["T7.done"], id="permit/gate", gate="permit",
+                  who=Rule(everyone=False, columns={"group": ("main_group",)}))  # fmt: skip
+    far = effect("gate", ["T16.departed"], id="visa/gate", gate="visa", destination="CAN")
+    log = logged(
+        ("return_cleared", "main_group", "T7.done", "returned", 60, 6000),
+        ("accepted", "main_group", "T16.departed", "resettled", 6, 600),
+    )
+    said = "\n".join(made(CLEARED, log, cap, gate, far).left_out)
+    assert "canada: only for families; affiliation none or family member" in said
+    assert "permit: only for" in said
+    assert "visa: one destination only (CAN)" in said
+
+
+def test_plan_draws_are_shared_future_by_future():
+    values = np.arange(FUTURES, dtype=float)
+    faster = effect("multiplier", ["T7.done"], values=values)
+    inputs = made(CLEARED, RETURNS, faster)
+    draws = inputs.draws(FUTURES, 9)
+    assert (draws.column("e/1 factor") == values).all()
+    assert len(draws.column("e/1 factor")) == draws.futures
+    with pytest.raises(ValueError, match="plan draws"):
+        inputs.draws(FUTURES + 1, 9)
+
+
+def test_the_deadline_is_optional():
+    with_it = made(deadline=AS_OF + dt.timedelta(days=100))
+    assert "behaviour" in with_it.sources.values()
+    assert (
+        "behaviour"
+        not in made(deadline=AS_OF + dt.timedelta(100), behaviour=False).sources.values()
+    )
+    assert "behaviour" not in made().sources.values()
+
+
+# -- arrivals, strata, order
+
+
+def test_people_keep_arriving_as_they_did_after_the_first_registration():
+    rows = RETURNS.to_pylist()
+    starts = sorted({one["period_start"] for one in rows})
+    for index, start in enumerate(starts):
+        rows.append(
+            row(
+                None,
+                None,
+                start,
+                30,
+                "registered",
+                "not_counselled",
+                0,
+                500 if not index else 6,
+            )
+        )
+    inputs = made(exposures=pa.Table.from_pylist(rows))
+    (arrival,) = inputs.model.arrivals
+    assert arrival.state == "not_counselled"
+    law = inputs.laws[arrival.units_per_day]
+    assert isinstance(law, Gamma)
+    assert law.shape / law.exposure == pytest.approx(6 / 30, rel=0.05)
+    assert any("keep arriving" in text for text in inputs.assumptions)
+
+
+def test_a_stratum_only_the_log_knows_is_known_to_the_model():
+    inputs = made(exposures=logged(
+        ("return_cleared", "main_group", "T7.done", "returned", 60, 6000),
+        ("return_cleared", None, "T7.done", "returned", 1, 100),
+    ))  # fmt: skip
+    assert inputs.model.strata == ("main_group", "not recorded")
+
+
+def test_states_nobody_can_come_to_are_left_out():
+    inputs = made()
+    known = {state.id for state in inputs.model.states}
+    assert known < set(RULEBOOK.forecast_states)
+    assert "in_handover" not in known
+    assert {t.source for t in inputs.model.transitions} <= known
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_order_of_rows_changes_nothing(seed):
+    shuffled = RETURNS.to_pylist()
+    random.Random(seed).shuffle(shuffled)
+    again = CLEARED.to_pylist()
+    random.Random(seed).shuffle(again)
+    one, two = made(), made(pa.Table.from_pylist(again), pa.Table.from_pylist(shuffled))
+    assert one.model.transitions == two.model.transitions
+    assert dict(one.model.start) == dict(two.model.start)
+    assert one.laws == two.laws
