@@ -1,0 +1,216 @@
+"""One forecast, kept and scored; and the command a planner types."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from onward.caseload.moves import forecast_moves
+from onward.cli import forecast as command
+from onward.errors import OnwardError
+from onward.forecast.inputs import build
+from onward.forecast.run import forecast, from_json, present_by_day, scored
+from onward.forecast.scores import crps
+from onward.rulebook import load, shipped_path
+
+ROOT = Path(__file__).parents[2]
+RULEBOOK = load(shipped_path("protected-camp"))
+AS_OF, DEADLINE = dt.date(2026, 5, 31), dt.date(2026, 10, 31)
+
+
+def inputs():
+    counts = pa.Table.from_pylist(
+        [
+            {"forecast_state": "return_cleared", "group": group, "unit_size": size,
+             "units": units, "people": size * units, "mixed_people": 0}
+            for group, size, units in (
+                ("main_group", 1, 150), ("main_group", 4, 30), ("recognised_group", 2, 20))
+        ]
+    )  # fmt: skip
+    rows = []
+    for index in range(6):
+        base = {"group": "main_group", "forecast_state": "return_cleared", "period_days": 30,
+                "period_start": AS_OF - dt.timedelta(days=30 * (6 - index) - 1)}  # fmt: skip
+        rows.append(
+            {**base, "move": None, "to_state": None, "person_days": 9000, "transitions": 0}
+        )
+        rows.append({**base, "move": "T7.done", "to_state": "returned", "person_days": 0,
+                     "transitions": 40 + 5 * index})  # fmt: skip
+    steps = [(m.from_state, m.move, m.to_state) for m in forecast_moves(RULEBOOK)]
+    return build(
+        RULEBOOK, counts=counts, exposures=pa.Table.from_pylist(rows), steps=steps,
+        as_of=AS_OF, deadline=DEADLINE,
+    )  # fmt: skip
+
+
+def made(seed=1, threads=None, **more):
+    return forecast(
+        inputs(), operation="camp", as_of=AS_OF, deadline=DEADLINE, futures=400, seed=seed,
+        threads=threads, **more,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def one():
+    return made(hashes={"log": "ab"})
+
+
+def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(one):
+    assert made(threads=1, hashes={"log": "ab"}).to_json() == one.to_json()
+    assert made(threads=2, hashes={"log": "ab"}).to_json() == one.to_json()
+    assert made(seed=2, threads=2).to_json() != one.to_json()
+
+
+def test_the_fan_ends_on_the_deadline_and_its_levels_never_cross(one):
+    assert one.days[-1] == DEADLINE.isoformat()
+    for levels in one.fan.values():
+        table = np.array(list(levels.values()))
+        assert (np.diff(table, axis=0) >= 0).all()
+
+
+def test_who_stays_and_who_leaves_add_up(one):
+    left = sum(levels["median"] for levels in one.left.values())
+    stays = one.deadline_levels()["median"]
+    assert one.start == 150 + 120 + 40
+    assert stays + left == pytest.approx(one.start, abs=0.05 * one.start)
+    groups = [one.fan[group]["median"][-1] for group in one.fan if group != "everyone"]
+    assert sum(groups) == pytest.approx(stays, abs=0.05 * one.start)
+
+
+def test_a_kept_run_reads_back_as_it_was(one):
+    assert from_json(one.to_json()) == replace(
+        one, **{name: json.loads(one.to_json())[name] for name in ("days", "spread")}
+    )
+    with pytest.raises(ValueError, match="not a stored forecast"):
+        from_json('{"kind": "letter"}')
+
+
+def test_what_is_kept_fits_its_schema(one):
+    schema = json.loads((ROOT / "docs/reference/schemas/forecast.schema.json").read_text())
+    jsonschema.validate(json.loads(one.to_json()), schema, cls=jsonschema.Draft202012Validator)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**json.loads(one.to_json()), "extra": 1}, schema)
+
+
+def test_sources_of_width_are_shares(one):
+    assert set(one.width) >= {"rates", "shocks", "behaviour", "chance"}
+    assert all(0 <= share <= 1 for share in one.width.values())
+
+
+def test_a_date_that_is_not_ahead_and_too_few_futures_are_refused():
+    with pytest.raises(ValueError, match="not after"):
+        forecast(inputs(), operation="camp", as_of=AS_OF, deadline=AS_OF, futures=400, seed=1)
+    with pytest.raises(ValueError, match="at least 200"):
+        forecast(inputs(), operation="camp", as_of=AS_OF, deadline=DEADLINE, futures=20, seed=1)
+
+
+def test_a_kept_run_is_scored_on_the_days_that_have_passed(one):
+    truth = {one.days[0]: 300, one.days[3]: 250}
+    score = scored(one, truth)
+    assert [row["date"] for row in score["days"]] == [one.days[0], one.days[3]]
+    assert score["days"][1]["crps"] == pytest.approx(float(crps(one.spread[3], 250)), abs=0.01)
+    assert score["crps_no_change"] == pytest.approx((10 + 60) / 2)
+    middle = {day: int(one.fan["everyone"]["median"][i]) for i, day in enumerate(one.days)}
+    sure = scored(one, middle)
+    assert sure["covered80"] == sure["covered95"] == 1.0
+    assert sure["crps"] < score["crps"]
+    with pytest.raises(ValueError, match="no day"):
+        scored(one, {"2020-01-01": 4})
+
+
+def test_the_numbers_kept_for_scoring_are_the_fan(one):
+    for index in range(len(one.days)):
+        spread = one.spread[index]
+        assert list(spread) == sorted(spread)
+        middle = one.fan["everyone"]["median"][index]
+        assert spread[18] <= middle <= spread[21]
+
+
+def test_only_people_not_gone_count_as_present():
+    day = dt.date(2026, 6, 1)
+    table = pa.Table.from_pylist(
+        [
+            {"forecast_state": state, "period_start": day, "move": move, "person_days": days}
+            for state, move, days in (
+                ("interviewed", None, 30), ("returned", None, 12), ("interviewed", "T4.return", 0),
+                (None, None, 5))
+        ]
+    )  # fmt: skip
+    assert present_by_day(table, RULEBOOK) == {"2026-06-01": 30}
+
+
+# -- the command
+
+
+def call(*words):
+    return CliRunner().invoke(command.app, [str(word) for word in words])
+
+
+def test_the_page_says_it_in_words(one):
+    page = "\n".join(command.page(one, {"return_cleared": "Cleared for return"}))
+    assert page.startswith("Of 310 people here on 31 May 2026, about ")
+    for words in ("8 of 10 simulated futures", "Cleared for return", "Returned home",
+                  "nobody is left", "What is assumed", "400 futures, seed 1"):  # fmt: skip
+        assert words in page
+
+
+def test_help_starts_with_an_example_and_names_the_others():
+    result = call("--help")
+    assert result.exit_code == 0
+    assert "Example: onward forecast camp" in result.output
+    assert "onward forecast list camp" in result.output
+    for name in ("list", "score"):
+        assert f"Example: onward forecast {name} camp" in call(name, "--help").output
+
+
+def test_everything_wrong_with_the_options_is_said_at_once():
+    result = call("--futures", "3", "--seed", "-1", "--series", "stock")
+    assert isinstance(result.exception, OnwardError)
+    said = str(result.exception)
+    assert "no operation folder named" in said
+    assert "200 or more" in said
+    assert "--seed" in said
+    assert "only goes with --counts" in said
+
+
+def test_counts_need_a_series_and_two_days(tmp_path):
+    result = call("--counts", tmp_path / "x.csv")
+    said = str(result.exception)
+    assert isinstance(result.exception, OnwardError)
+    assert all(option in said for option in ("--series", "--origin", "--by"))
+
+
+def test_a_published_series_is_forecast(tmp_path):
+    file = tmp_path / "camp.csv"
+    file.write_text(
+        "series,date,value\n"
+        + "".join(
+            f"camp_population,2012-0{month}-15,{3400 - 300 * month}\n" for month in range(1, 8)
+        )
+    )
+    result = call("--counts", file, "--series", "camp_population", "--origin", "2012-07-19",
+                  "--by", "2012-09-16", "--json")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    assert data["series"] == "camp_population"
+    assert data["q05"] <= data["median"] <= data["q95"]
+
+
+def test_the_terminal_answers_help_without_loading_the_heavy_parts():
+    script = (
+        "import sys, onward.cli.forecast; "
+        "heavy = {'numpy', 'numba', 'duckdb', 'pyarrow', 'sqlglot'} & set(sys.modules); "
+        "sys.exit(str(sorted(heavy)) if heavy else None)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
