@@ -192,7 +192,7 @@ def test_a_grave_incident_pauses_pending_moves_to_that_recipient(evaluate_world,
         }
     }
     paused = evaluate_world(going_home, people=["P1"])
-    assert paused.failed_findings("P1") == ("G6.incidents_reviewed",)
+    assert paused.failed_findings("P1") == ("G6.incidents_reviewed", "G17.incidents_reviewed")
     elsewhere = {**going_home["incident"]["N1"], "destination": "third"}
     going_home["incident"] = {"N1": elsewhere}
     assert evaluate_world(going_home, people=["P1"]).is_open("P1")
