@@ -1,26 +1,30 @@
 """From an operation's tables to the report's model: the one place where a count may be shown.
 
 Comes in: caseload, spells, next steps, plan, forecast, all as of one date, and an audience. Goes
-out: a `Report` whose every number has passed the disclosure rules. A section that cannot be
-written for an audience is left out and said to be.
+out: a `Report` and the protected tables behind it. Every count is first entered in one ledger,
+which is protected as a whole; a section can only ask the ledger for what may be shown, and
+shares, sums and differences are worked out from shown figures alone. A section that cannot be
+written for an audience is left out.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 
 from onward.caseload import Caseload
 from onward.engine import Engine
 from onward.forecast.run import EVERYONE, Forecast
+from onward.placement.summary import summary as placement_summary
 from onward.plan.draws import PlanDraws, milestone_chances
 from onward.plan.gantt import gantt_list, gantt_svg
 from onward.plan.lapses import lapses
-from onward.plan.model import SURE_PLEDGES, Plan
+from onward.plan.model import Plan, Pledge
 from onward.plan.timeline import timeline
 from onward.report import charts, indicators
 from onward.report.disclosure import (
@@ -28,11 +32,13 @@ from onward.report.disclosure import (
     TOTAL,
     Audience,
     Counts,
+    Key,
     Shown,
+    alone,
     protect,
     rounded,
-    scalar,
 )
+from onward.report.indicators import EARLIER, PERIOD_DAYS, Record
 from onward.report.model import (
     Block,
     Cell,
@@ -48,14 +54,20 @@ from onward.report.model import (
     words,
 )
 from onward.safeguards.everybody import NextSteps
-from onward.safeguards.help import counts as blocked_counts
-from onward.safeguards.help import remedies
+from onward.safeguards.help import Remedy, remedies
 
 MOST_ROWS = 12
+BASIS_DAYS = (30, 60, 90)
+LAPSE_DAYS = (30, 60, 90, 180)
+HELPERS = ("authority", "operation")
+"""Whose remedies count as help; a person's own consent or claim is never asked for."""
+
 HIDDEN_NOTE: Mapping[Audience, str] = {
     "internal": "… stands for fewer than 5, or for a count hidden to protect one.",
     "external": "Rounded to 5; … stands for 10 or fewer, or for a count hidden to protect one.",
 }
+LEAST_BEHIND: Mapping[Audience, int] = {"internal": 20, "external": 50}
+"""People or stays that must stand behind a mean or a median."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +75,12 @@ class Material:
     """Everything the report is made from, as of one date.
 
     spells     from `caseload.spells`
-    steps      from `safeguards.evaluate_all`; None leaves blocks out
-    forecast   None leaves the forecast out and says so
-    earlier    the last report's figures, for "what changed"; internal only
+    before     the caseload as of the day before the last 90 days; None leaves withdrawals out
+    steps      from `safeguards.evaluate_all`; None leaves what holds people back out
+    forecast   None leaves the forecast out; `no_forecast` says why
+    observed   (day, people) counted on past days
+    earlier    what the last report showed, for "what changed"; internal only
+    proposal   the document of the latest stored placement proposal
     demonstration  whether everybody is invented
     """
 
@@ -83,72 +98,224 @@ class Material:
     observed: Sequence[tuple[dt.date, int]] = ()
     earlier: Mapping[str, Any] | None = None
     required_rate: bool = True
+    before: Caseload | None = None
+    proposal: Mapping[str, Any] | None = None
+    no_forecast: str = ""
 
 
-def build(material: Material, audience: Audience) -> tuple[Report, dict[str, Any]]:
-    """The report, and the figures to compare the next one with."""
-    return _Builder(material, audience).report()
+@dataclass(frozen=True)
+class Made:
+    """A report and the protected tables it was written from."""
+
+    report: Report
+    shown: Sequence[Shown] = field(default_factory=tuple)
+
+    def figures(self) -> dict[str, Any]:
+        """What was shown, to compare the next report with: never a hidden count."""
+        return {
+            "as_of": self.report.as_of.isoformat(),
+            "tables": {
+                table.counts.name: [[list(key), value] for key, value in table.shown.items()]
+                for table in self.shown
+            },
+        }
+
+
+def build(material: Material, audience: Audience) -> Made:
+    """The report for one audience."""
+    return _Builder(material, audience).made()
+
+
+class _Ledger:
+    """All counts of one release, protected together; asked by table and cell."""
+
+    def __init__(self, tables: Sequence[Counts], audience: Audience) -> None:
+        self.audience = audience
+        self.shown = protect(tables, audience)
+        self._by_name = {table.counts.name: table for table in self.shown}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    def table(self, name: str) -> Shown:
+        return self._by_name[name]
+
+    def value(self, name: str, *key: str) -> int | None:
+        """What may be shown of one cell; of the whole table without a key."""
+        table = self._by_name[name]
+        cell: Key = key or (TOTAL,) * len(table.counts.dimensions)
+        if cell not in table.shown and len(cell) == len(table.counts.dimensions):
+            # A category nobody is in is not in the table: a plain zero, which outside is hidden.
+            return None if RULES[self.audience].hide_from == 0 else 0
+        return table.shown[cell]
+
+    def say(self, name: str, *key: str) -> str:
+        """A figure in a sentence."""
+        value = self.value(name, *key)
+        return "a number not shown of" if value is None else f"{value:,}"
 
 
 class _Builder:
-    """Writes one section after another from the same protected tables."""
+    """Writes one section after another from the same protected ledger."""
 
     def __init__(self, material: Material, audience: Audience) -> None:
         self.m, self.audience = material, audience
+        self.internal = audience == "internal"
         self.rule = RULES[audience]
         self.on = material.caseload.as_of
         self.rulebook = material.caseload.rulebook
-        engine, caseload = material.engine, material.caseload
-        status = indicators.by_status_and_site(caseload, engine)
-        pipeline = indicators.pipeline(caseload, engine)
-        age = indicators.by_sex_and_age(caseload, engine)
-        self.status, self.pipeline, self.age = protect([status, pipeline, age], audience)
-        totals = self.outcomes_total()
-        ways = tuple(totals) or ("none",)
-        self.gone = protect(
-            [Counts("outcomes", ("way",), (ways,), {(way,): totals.get(way, 0) for way in ways})],
-            audience,
-        )[0]
-        self.people, self.cases = indicators.people_and_cases(caseload, engine)
-        self.figures: dict[str, Any] = {
-            "as_of": self.on.isoformat(),
-            "people": self.people,
-            "pipeline": {key[0]: value for key, value in pipeline.values.items()},
-        }
+        r = self.r = Record(material.caseload, material.spells, material.engine)
+        self.reading = r.reading
+        tables: list[Counts | None] = [
+            indicators.by_status_and_site(r), indicators.pipeline(r), indicators.by_sex_and_age(r),
+            indicators.whereabouts(r), alone("cases", indicators.cases(r)),
+            indicators.not_engaging(r), indicators.interview_coverage(r),
+            indicators.decisions(r), indicators.appeals(r), indicators.departures(r),
+            indicators.relocations(r), indicators.incidents(r), indicators.incidents_unreviewed(r),
+            indicators.separated_children(r),
+        ]  # fmt: skip
+        valid = indicators.valid_consents(r.caseload, r.engine)
+        tables += indicators.consents(r, valid) if "consent" in r.caseload.tables else []
+        if material.before is not None:
+            tables.append(indicators.withdrawals(r, material.before, valid))
+        self.since = self.on - dt.timedelta(days=PERIOD_DAYS - 1)
+        self.backlog = indicators.backlog(r, self.since)
+        if self.backlog is not None:
+            tables += [self.backlog.came, self.backlog.went]
+        self.capacities = sorted({p.capacity for p in self._pledges() if p.capacity})
+        for capacity in self.capacities:
+            tables += [indicators.state_decisions(r, capacity), indicators.place_users(r, capacity)]
+        self.remedies: list[Remedy] = []
+        if material.steps is not None:
+            overall, held = indicators.blocked(r, material.steps)
+            tables += [overall, *held, indicators.no_open_pathway(r, material.steps)]
+            found = remedies(material.steps)
+            self.remedies = [x for x in found if x.owner in HELPERS and x.options]
+            tables += [table for x in self.remedies[:8] for table in self._remedy_counts(x)]
+        self.contacts = indicators.follow_ups(r)
+        if self.contacts is not None:
+            tables += [self.contacts.due, self.contacts.soon]
+        households = indicators.split_households(r)
+        if households is not None:
+            agreed, apart = households
+            tables.append(Counts("split households", ("households",), (("agreed", "not agreed"),),
+                {("agreed",): agreed, ("not agreed",): apart}, universe="households"))  # fmt: skip
+        self.heard = indicators.complaints(r, LEAST_BEHIND[audience])
+        if self.heard is not None:
+            tables += [self.heard.received, self.heard.open, self.heard.coercion]
+        tables += self._breach_counts() + self._lapse_counts()
+        self.l = _Ledger([table for table in tables if table is not None], audience)
+        self.people = self.l.value("pipeline")
 
-    # -- showing one number
+    # -- counting what only this report counts
 
-    def n(self, value: int) -> str:
-        return scalar(value, self.audience)
+    def _pledges(self) -> list[Pledge]:
+        """Pledges this audience may know of."""
+        known = ("public", "partners") if self.internal else ("public",)
+        plan = self.m.plan
+        return [p for p in plan.pledges.values() if p.confidentiality in known] if plan else []
 
-    def cell(self, value: int) -> Cell:
-        rule = self.rule
-        if rule.hide_from <= value <= rule.hide_to:
-            return count(None)
-        return count(rounded(value, rule.round_to))
+    def secrets(self) -> set[str]:
+        """Words that would name a pledge this audience may not know of."""
+        open_ones = self._pledges()
+        plan = self.m.plan
+        closed = [p for p in plan.pledges.values() if p not in open_ones] if plan else []
+        found = {word for p in closed for word in (p.id, p.title, p.country)}
+        return found - {word for p in open_ones for word in (p.country,)}
 
-    def part(self, value: int, whole: int) -> Cell:
-        """A count beside the whole it is part of: the rest must not be a small count either."""
-        rest = whole - value
-        if self.rule.hide_from <= rest <= self.rule.hide_to and rest:
-            return count(None)
-        return self.cell(value)
+    def quiet(self, *texts: Any) -> bool:
+        """Whether nothing in these words names a pledge that is kept in confidence."""
+        whole = " ".join(str(text) for text in texts)
+        return not any(secret in whole for secret in self.secrets())
 
-    def ratio(self, ratio: indicators.Ratio) -> Cell:
-        """A share, unless either of its counts, or their difference, is hidden."""
-        rule = self.rule
-        shown = (ratio.part, ratio.whole - ratio.part)
-        if any(rule.hide_from <= value <= rule.hide_to for value in shown if value or rule.hide_from == 0):
+    def _remedy_counts(self, x: Remedy) -> list[Counts]:
+        here = int(self.r.active.sum())
+        options = Counts(f"options {x.finding}", (f"options {x.finding}",),
+            (("people", "further"),), {("people",): x.people, ("further",): x.options - x.people},
+            universe=f"options {x.finding}")  # fmt: skip
+        people = Counts(f"helped {x.finding}", (f"helped {x.finding}",), (("yes", "no"),),
+            {("yes",): x.people, ("no",): here - x.people})  # fmt: skip
+        return [options, people]
+
+    def _breach_counts(self) -> list[Counts]:
+        rows = self.m.caseload.tables["breach"].to_pylist()
+        rows = [x for x in rows if _as_date(x["effective"]) <= self.on]
+        recent = sum((self.on - _as_date(x["effective"])).days < PERIOD_DAYS for x in rows)
+        found = [Counts("breaches", ("breach",), (("recent", "before"),),
+                        {("recent",): recent, ("before",): len(rows) - recent}, universe="breaches")]  # fmt: skip
+        self.breached: list[tuple[str, int]] = []
+        each: dict[str, int] = {}
+        for row in rows:
+            for key in row["safeguards"]:
+                each[key] = each.get(key, 0) + 1
+        for key, n in sorted(each.items(), key=lambda item: (-item[1], item[0])):
+            self.breached.append((key, n))
+            found.append(Counts(f"breach {key}", (f"breach {key}",), (("yes", "no"),),
+                                {("yes",): n, ("no",): len(rows) - n}, universe="breaches"))  # fmt: skip
+        return found
+
+    def _lapse_counts(self) -> list[Counts]:
+        """People behind everything that ends: dated things, growing papers, and their basis."""
+        self.dated: list[tuple[Mapping[str, Any], str]] = []
+        self.growing: dict[tuple[str, str, str], str] = {}
+        plan = self.m.plan
+        if plan is None:
+            return []
+        found: list[Counts] = []
+        aging: dict[str, list[np.ndarray]] = {}  # type: ignore[type-arg]
+        basis = [np.zeros(self.r.n, dtype=bool) for _ in BASIS_DAYS]
+        before = self.on
+        for number, days in enumerate(LAPSE_DAYS):
+            until = self.on + dt.timedelta(days=days)
+            table = lapses(plan, self.m.caseload, until, rulebook=self.rulebook, since=before)
+            before = until
+            for row in table.to_pylist():
+                if not row["lapses"] or not self.quiet(row["what"], row["title"], row["says"]):
+                    continue
+                if not self.internal and row["confidentiality"] != "public" and row["kind"] != "record":
+                    continue
+                mask = np.zeros(self.r.n, dtype=bool)
+                rows = self.r.rows(pa.chunked_array([pa.array(row["people_ids"] or [], pa.string())]))
+                mask[rows[rows >= 0]] = True
+                mask &= self.r.active
+                if row["kind"] in ("status", "place", "authority") and days in BASIS_DAYS:
+                    basis[BASIS_DAYS.index(days)] |= mask
+                if row["kind"] == "record":
+                    key = (row["title"], row["says"], row["owner"] or "–")
+                    name = self.growing.setdefault(key, f"aging {len(self.growing)}")
+                    found_here = aging.setdefault(name, [np.zeros(self.r.n, bool) for _ in LAPSE_DAYS])
+                    found_here[number] |= mask
+                    continue
+                name = f"lapse {len(self.dated)}"
+                self.dated.append((row, name if row["people"] is not None else ""))
+                found.append(self.r.split(name, {"yes": mask}, self.r.active, "no"))
+        for name, masks in aging.items():
+            for days, mask in zip(LAPSE_DAYS, masks, strict=True):
+                found.append(self.r.split(f"{name} {days}", {"yes": mask}, self.r.active, "no"))
+        windows = {f"within {days}": mask for days, mask in zip(BASIS_DAYS, basis, strict=True)}
+        names = tuple(windows)
+        sums = {f"up to {days}": names[: i + 1] for i, days in enumerate(BASIS_DAYS) if i}
+        found.append(self.r.split("basis", windows, self.r.active, "later or never", sums=sums))
+        return found
+
+    # -- showing one figure
+
+    def cell(self, name: str, *key: str) -> Cell:
+        return count(self.l.value(name, *key)) if name in self.l else words("–")
+
+    def ratio(self, part: tuple[str, ...], whole: tuple[str, ...]) -> Cell:
+        """A share of two shown figures; hidden when either is."""
+        if part[0] not in self.l or whole[0] not in self.l:
+            return words("–")
+        above, below = self.l.value(*part), self.l.value(*whole)
+        if above is None or below is None:
             return words("…")
-        if ratio.whole and rule.round_to > 1:
-            part, whole = (rounded(v, rule.round_to) for v in (ratio.part, ratio.whole))
-            return share(part / whole if whole else None)
-        return share(ratio.value)
+        return share(min(above / below, 1.0) if below else None)
 
-    def crosstab(self, shown: Shown, name: str, title: str, *, head: str, note: str = "",
+    def crosstab(self, name: str, title: str, *, head: str, note: str = "", indicator: str = "",
                  labels: Mapping[str, str] | None = None, hxl: Sequence[str] = ()) -> Table:  # fmt: skip
         """A protected table with its margins."""
-        named = labels or {}
+        shown, named = self.l.table(name), labels or {}
         dims = shown.counts.labels
         rows: list[list[Cell]] = []
         if len(dims) == 1:
@@ -166,284 +333,313 @@ class _Builder:
                     [first, *(count(shown.shown[(label, other)]) for other in (*dims[1], TOTAL))]
                 )
         hidden = any(value is None for value in shown.shown.values())
-        parts = [note, HIDDEN_NOTE[self.audience] if hidden or self.audience == "external" else ""]
-        return Table(name, title, columns, rows, self.on, " ".join(p for p in parts if p), hxl, name)
+        note = " ".join(p for p in (note, self.note if hidden or not self.internal else "") if p)
+        return Table(name, title, columns, rows, self.on, note, hxl, indicator or name)
+
+    @property
+    def note(self) -> str:
+        return HIDDEN_NOTE[self.audience]
+
+    def measures(self, name: str, title: str, rows: Sequence[tuple[str, Cell]], indicator: str, note: str = "") -> Table:  # fmt: skip
+        """A table of measure and value."""
+        return Table(name, title, ["Measure", "Value"], [[words(a), b] for a, b in rows], self.on,
+                     f"{note} {self.note}".strip(), (), indicator)  # fmt: skip
 
     # -- the report
 
-    def report(self) -> tuple[Report, dict[str, Any]]:
+    def made(self) -> Made:
         made = [
             self.who_is_here(),
+            self.changed(),
             self.pipeline_section(),
             self.departures(),
             self.blocked(),
             self.lapsing(),
             self.plan_section(),
             self.forecast_section(),
+            self.pledges(),
+            self.placement(),
             self.after_departure(),
             self.protection(),
             self.breaches(),
-            self.pledges(),
-            self.decisions(),
-            self.changed(),
         ]
-        sections = [section for section in made if section is not None]
-        notes = [
-            f"Audience: {self.audience}. {HIDDEN_NOTE[self.audience]}",
-            "Safeguards are judged under the rulebook and floor named here.",
-        ]
-        return (
-            Report(
-                operation=self.m.title,
-                as_of=self.on,
-                audience=self.audience,
-                headline=self.headline(),
-                summary=self.summary(),
-                sections=sections,
-                demonstration=self.m.demonstration,
-                rulebook=f"{self.rulebook.name} {self.rulebook.version}",
-                rulebook_hash=self.rulebook.hash,
-                floor_hash=self.m.floor_hash or self.rulebook.floor_hash,
-                notes=notes,
-            ),
-            self.figures,
+        decisions = self.decisions()
+        sections = [section for section in (decisions, *made) if section is not None]
+        report = Report(
+            operation=self.m.title,
+            as_of=self.on,
+            audience=self.audience,
+            headline=self.headline(),
+            summary=self.summary(),
+            sections=sections,
+            demonstration=self.m.demonstration,
+            rulebook=f"{self.rulebook.name} {self.rulebook.version}",
+            rulebook_hash=self.rulebook.hash,
+            floor_hash=self.m.floor_hash or self.rulebook.floor_hash,
+            notes=[
+                f"Audience: {self.audience}. {self.note}",
+                "Safeguards are judged under the rulebook and floor named here.",
+            ],
         )
+        return Made(report, self.l.shown)
 
     def headline(self) -> str:
-        text = f"{self.n(self.people)} people are here"
+        if not self.r.n or not self.r.active.any():
+            nobody = "Nobody is on record yet" if not self.r.n else "Nobody on record is still here"
+            return f"{nobody} on {_date(self.on)}."
+        people = "Few" if self.people is None else f"{self.people:,}"
+        text = f"{people} {'person is' if people == '1' else 'people are'} here"
         if self.m.deadline is not None:
             days = (self.m.deadline - self.on).days
-            text += f", with {days:,} days until {_date(self.m.deadline)}"
+            text += f", with {days:,} days until {_date(self.m.deadline)}" if days > 0 else f"; the deadline was {_date(self.m.deadline)}"
         if self.m.forecast is not None:
             levels = self.m.forecast.deadline_levels()
             low, high = (self.expected(levels[name]) for name in ("q10", "q90"))
-            text += f". Under the plan as it stands, between {low} and {high} of them will probably still be here then"
+            text += (
+                f". Under the plan as it stands, {_between(low, high)} of them will probably "
+                "still be here then (8 futures in 10)"
+            )
         return text + "."
 
     def expected(self, value: float) -> str:
         """A forecast figure, rounded to what it can carry."""
-        if value < 100:
-            return f"{round(value / 5) * 5:,}"
-        return f"{round(value / 10) * 10:,}"
+        return f"{rounded(value, 5 if value < 100 and self.internal else 10):,}"
 
     def summary(self) -> list[str]:
         lines = []
-        if self.m.steps is not None:
-            found = blocked_counts(self.m.steps)
-            best = [r for r in remedies(self.m.steps) if r.owner in ("authority", "operation")]
-            line = f"{self.n(found.blocked)} people have no open next step."
-            if best and best[0].options:
-                top = best[0]
+        if self.m.steps is not None and self.r.active.any():
+            line = f"{self.l.say('next step', 'held back')} people have no open next step."
+            if self.remedies:
+                top = self.remedies[0]
+                shown = self.l.value(f"options {top.finding}")
                 line += (
                     f" What would open most lawful, voluntary options: {_lower(top.remedy)} "
-                    f"({top.owner_role}; {self.n(top.options)} options)."
+                    f"({top.owner_role}{'' if shown is None else f'; {shown:,} options'})."
                 )
-            lines.append(line)
-        if self.m.plan is not None and self.m.draws is not None:
-            late = [c for c in milestone_chances(self.m.plan, self.m.draws)
-                    if c.in_time is not None and c.in_time < 0.5 and c.kind == "milestone"]  # fmt: skip
-            if late and self.audience == "internal":
-                lines.append(
-                    f"{len(late)} milestones are more likely missed than met; first: "
-                    f"{_lower(late[0].title)} ({late[0].in_time:.0%} by {_date(late[0].by)})."
-                )
+            lines.append(line.replace("a number not shown of people", "A number of people not shown here"))
+        late = self._late()
+        if late:
+            chance = late[0].in_time or 0.0
+            many = f"{len(late)} milestones are" if len(late) > 1 else "1 milestone is"
+            lines.append(
+                f"{many} more likely missed than met; first: {_lower(late[0].title)} "
+                f"({chance:.0%} by {_date(late[0].by)})."
+            )
         return lines
 
+    def _late(self) -> list[Any]:
+        if self.m.plan is None or self.m.draws is None or not self.internal:
+            return []
+        return [c for c in milestone_chances(self.m.plan, self.m.draws)
+                if c.in_time is not None and c.in_time < 0.5 and c.kind == "milestone"]  # fmt: skip
+
     def who_is_here(self) -> Section:
-        states = self.rulebook.axes["legal"].states
+        states = self.rulebook.axes["legal"].states if "legal" in self.rulebook.axes else {}
+        places = self.rulebook.axes["place"].states
         labels = {name: state.title for name, state in states.items()}
-        rate = indicators.engagement(self.m.caseload, self.m.engine)
-        blocks: list[Block] = [
-            Tiles(
-                [
-                    (self.n(self.people), "people present", f"in {self.n(self.cases)} cases"),
-                    (self.ratio(rate["interview_coverage"]).text, "heard in private", "adults and unaccompanied children"),
-                    (self.ratio(rate["consent_rate"]).text, "choice with consent on record", "of those who chose"),
-                    (self.ratio(rate["not_engaging"]).text, "not engaging", "never means consent"),
-                ]
-            ),
+        sites = self.l.table("caseload").counts.labels[1]
+        where = {site: places[site].title if site in places else _label(site) for site in sites}
+        declining = self.ratio(("not engaging", "declining"), ("not engaging",))
+        tiles = [
+            ("…" if self.people is None else f"{self.people:,}", "people here", f"in {self.cell('cases').text} cases"),
+            (self.ratio(("heard", "heard"), ("heard", "asked")).text, "heard in private", "of adults and unaccompanied children"),
+            (declining.text, "not engaging", "never means consent"),
+        ]  # fmt: skip
+        blocks: list[Block] = []
+        if not self.r.active.any():
+            blocks.append(Text("There is nobody to report on. Bring in a list with: onward import", "wait"))
+            return Section("who", "Who is here", blocks)
+        if "open pathway" in self.l:
+            closed = self.ratio(("open pathway", "none"), ("open pathway",))
+            tiles.append((closed.text, "no open pathway", "nothing lawful and voluntary is open to them"))
+        blocks += [
+            Tiles(tiles),
             self.crosstab(
-                self.status, "caseload", "People present by legal status and site", head="Legal status",
-                labels={**labels, **{site: _label(site.replace("-", "_")) for site in self.status.counts.labels[1]}},
-                hxl=["#status+code", *["#population+num+site"] * len(self.status.counts.labels[1]), "#population+num"],
-            ),
-            self.crosstab(
-                self.age, "sex-and-age", "People present by age and sex", head="Age",
-                note="Where the possible birth dates cross 18 a person is protected as a child.",
+                "caseload", "People here, by legal status and site", head="Legal status",
+                labels={**labels, **where},
+                hxl=["#status+code", *["#population+num+site"] * len(sites), "#population+num"],
             ),
         ]  # fmt: skip
+        if "sex" in self.rulebook.kinds["person"].facts:
+            blocks.append(
+                self.crosstab(
+                    "sex-and-age", "People here, by age and sex", head="Age", indicator="caseload",
+                    note="Where the possible birth dates cross 18 a person is protected as a child.",
+                )
+            )  # fmt: skip
+        rows = [
+            [words(self.reading.choice(p)), self.cell(f"consent {p}", "could choose"),
+             self.cell(f"consent {p}", "valid"),
+             self.ratio((f"consent {p}", "valid"), (f"consent {p}", "could choose"))]
+            for p in self.reading.pathways
+            if f"consent {p}" in self.l
+        ]  # fmt: skip
+        if rows:
+            blocks.append(
+                Table("consents", "Valid consents on the date", ["Pathway", "People who could choose it", "With a valid consent", "Share"],
+                      rows, self.on, "One person may hold several. A low share is an answer, not a failure. " + self.note, (), "consent_rate")
+            )  # fmt: skip
         return Section("who", "Who is here", blocks)
 
-    def pipeline_section(self) -> Section:
-        states = self.rulebook.forecast_states
-        labels = {name: state.title for name, state in states.items()}
-        table = self.crosstab(
-            self.pipeline, "pipeline", "People present by the furthest step reached", head="Step",
-            labels=labels, hxl=["#activity+code", "#population+num"],
-        )  # fmt: skip
-        blocks: list[Block] = [self.flow_figure(labels)]
-        blocks.append(table)
-        decisions = indicators.status_decisions(self.m.caseload, self.moves(), self.m.engine)
-        rows = [
-            [words("Refugee recognition rate"), self.ratio(decisions.refugee_rate)],
-            [words("Total recognition rate"), self.ratio(decisions.total_rate)],
-            [words("First decisions"), self.cell(decisions.recognised + decisions.complementary + decisions.rejected)],
-            [words("Claims pending"), self.cell(decisions.pending)],
+    def pipeline_section(self) -> Section | None:
+        if not self.r.active.any():
+            return None
+        labels = {name: state.title for name, state in self.rulebook.forecast_states.items()}
+        blocks: list[Block] = [
+            self.flow_figure(),
+            self.crosstab("pipeline", "People here, by the furthest step reached", head="Step",
+                          labels=labels, hxl=["#activity+code", "#population+num"]),
         ]  # fmt: skip
-        blocks.append(
-            Table("status-decisions", "Refugee status determination so far", ["Measure", "Value"],
-                  rows, self.on, "Persons, first instance; closures left out.", (), "refugee_recognition")
-        )  # fmt: skip
-        blocks.append(self.days_table())
-        return Section("pipeline", "Where people are on their way", blocks)
+        blocks += self.claims()
+        days = self.days_table()
+        return Section("pipeline", "Where people are on their way", [*blocks, *([days] if days.rows else [])])
 
-    def flow_figure(self, labels: Mapping[str, str]) -> Figure:
-        """Registered, heard, chosen, gone: from protected counts only."""
-        states = self.rulebook.forecast_states
-        shown = self.pipeline.shown
-        early = [n for n in ("not_counselled", "counselled", "not_engaging", "interviewed") if n in states]
-        ever = self.everyone_registered()
-        here = shown[(TOTAL,)]
-        pathway_of = self.state_pathways()
-        later: dict[str, int | None] = {}
-        for (name,), value in shown.items():
-            if name == TOTAL or name in early:
-                continue
-            way = pathway_of.get(name, "other")
-            known = later.get(way, 0)
-            later[way] = None if value is None or known is None else known + value
-        gone = {way: self.gone.shown[(way,)] for way in self.gone.counts.labels[0]}
-        total_gone = self.gone.shown[(TOTAL,)]
-        second = [("here", "Still here", here), ("gone", "Have left", total_gone)]
+    def claims(self) -> list[Block]:
+        """Recognition, appeals and the claims pending, where the rulebook knows claims."""
+        blocks: list[Block] = []
+        if "first decisions" in self.l:
+            name, kinds = "first decisions", self.reading.decisions
+            made = self.l.table(name).counts.labels[0]
+            rows = [("People with a first decision", self.cell(name))]
+            rows += [(f"of these {key.partition('.')[2].replace('_', ' ')}", self.cell(name, key)) for key in made]
+            rows += [
+                ("Refugee recognition rate", self._rate(name, "recognised")),
+                ("Total recognition rate", self._rate(name, "protected")),
+            ]
+            if "appeals" in self.l:
+                rows += [("People with an appeal decided", self.cell("appeals")),
+                         ("Appeals reversed", self._rate("appeals", "protected"))]  # fmt: skip
+            if kinds:
+                blocks.append(self.measures("status-decisions", "Refugee status determination so far", rows,
+                    "refugee_recognition", "People; claims closed without a decision are left out."))  # fmt: skip
+        if self.backlog is not None and sum(self.backlog.came.values.values()):
+            came, went = "claims came", "claims went"
+            rows = [
+                (f"Pending before {_date(self.since)}", self.cell(came, "before")),
+                ("+ new", self.cell(came, "new")),
+                ("+ reopened", self.cell(came, "reopened")),
+                ("− decided", self.cell(went, "decided")),
+                ("− closed otherwise", self.cell(went, "closed")),
+                (f"= pending on {_date(self.on)}", self.cell(went, "pending")),
+            ]
+            agrees = self.backlog.agrees
+            note = (
+                "Agrees with the claims counted pending in the record."
+                if agrees
+                else "Does not agree with the procedures open in the record: some claims have no "
+                "recorded beginning or end. Check them before using these figures."
+            )
+            blocks.append(self.measures("claims-pending", f"Claims in the last {PERIOD_DAYS} days, in people", rows, "rsd_backlog", note))
+            if not agrees:
+                blocks.append(Text("Claims pending: the flow and the count of open procedures differ.", "late"))
+        return blocks
+
+    def _rate(self, name: str, part: str) -> Cell:
+        """A share of all decisions; a finding nobody got is no cell, so nobody got it."""
+        if (part,) not in self.l.table(name).shown:
+            return share(0.0) if self.internal and self.l.value(name) else words("…")
+        return self.ratio((name, part), (name,))
+
+    def flow_figure(self) -> Figure:
+        """Registered, here or gone, where: from protected counts only."""
+        where = self.l.table("whereabouts")
+        names = {"here": "Still here", **{w: self.reading.way(w) for w in self.reading.ways}}
+        stages = self.rulebook.axes["stage"].states
+        names |= {s: stages[s].title for s in self.reading.lost}
+        ever = self.l.value("whereabouts")
+        second = [("here", names["here"], where.shown[("here",)]), ("gone", "Have left", where.shown[("gone",)])]
         third: list[tuple[str, str, int | None]] = [
-            (name, labels.get(name, name), shown.get((name,))) for name in early if (name,) in shown
+            (f"here-{name}", self._step(name), self.l.value("pipeline", name))
+            for name in self.l.table("pipeline").counts.labels[0]
         ]
-        third += [(f"way-{way}", f"Chose {_way(way)}", value) for way, value in later.items()]
-        third += [(f"gone-{way}", f"Left: {_way(way)}", value) for way, value in gone.items()]
-        links: list[tuple[str, str, int | None]] = [
-            ("all", "here", here), ("all", "gone", total_gone),
-        ]  # fmt: skip
-        links += [("here", name, value) for name, _, value in third if not name.startswith("gone-")]
-        links += [("gone", name, value) for name, _, value in third if name.startswith("gone-")]
+        gone = [(f"gone-{n}", names.get(n, n), where.shown[(n,)]) for n in where.counts.sums["gone"]]
+        lost = [(f"lost-{n}", names.get(n, n), where.shown[(n,)]) for n in where.counts.labels[0]
+                if n in self.reading.lost]  # fmt: skip
+        links: list[tuple[str, str, int | None]] = [("all", name, value) for name, _, value in second]
+        links += [("here", name, value) for name, _, value in third]
+        links += [("gone", name, value) for name, _, value in gone]
+        links += [("all", name, value) for name, _, value in lost]
         table = Table(
             "flows-table", "From registration to outcome", ["Where", "People"],
-            [[words(label), count(value)] for _, label, value in [("all", "Ever registered", self._hide(ever)), *second, *third]],
-            self.on, HIDDEN_NOTE[self.audience], (), "pipeline",
+            [[words(label), count(value)] for _, label, value in [("all", "Ever registered", ever), *second, *third, *gone, *lost]],
+            self.on, self.note, (), "pipeline",
         )  # fmt: skip
-        svg = charts.flows(
-            [[("all", "Ever registered", self._hide(ever))], second, third], links,
-            title="From registration to outcome",
-            description="Everyone ever registered, who is still here and by which pathway others have left.",
+        description = "Everyone ever registered, who is still here and by which way others have left."
+        first = [("all", "Registered", ever)]
+        svg, narrow = (
+            charts.flows(
+                [first, second, [*third, *gone, *lost]], links, width=width,
+                title="From registration to outcome", description=description,
+            )
+            for width in (charts.WIDE, charts.NARROW)
         )  # fmt: skip
         return Figure(
-            "flows", f"Of {self.n(ever)} people ever registered, {self.n(self.people)} are still here",
-            svg, table, self.on, "Width is people. The table below holds the same figures.",
+            "flows", f"{self.l.say('whereabouts')} people were ever registered; {self.l.say('whereabouts', 'here')} are still here".replace("a number not shown of", "a number not shown"),
+            svg, table, self.on, "The thicker a band, the more people. The table holds the same figures.", narrow,
         )  # fmt: skip
 
-    def _hide(self, value: int) -> int | None:
-        rule = self.rule
-        if rule.hide_from <= value <= rule.hide_to:
-            return None
-        return rounded(value, rule.round_to)
-
-    def state_pathways(self) -> dict[str, str]:
-        """The pathway people in a forecast state are on, read off the moves that lead there."""
-        found: dict[str, str] = {}
-        for move in self.rulebook.moves().values():
-            stage = move.targets.get("stage")
-            if stage is None or move.pathway in ("common", "chosen"):
-                continue
-            for state in self.rulebook.forecast_states.values():
-                if stage in state.where.get("stage", ()):
-                    found.setdefault(state.name, move.pathway)
-        return found
-
-    def moves(self) -> list[tuple[str, str, dt.date]]:
-        """(person, move, day) of everything that changed an axis, as of the date."""
-        rows = self.m.spells.select(["person", "began_by", "from_date"]).to_pylist()
-        return [(r["person"], r["began_by"], r["from_date"]) for r in rows if r["began_by"]]
-
-    def outcomes(self) -> list[tuple[str, str, dt.date]]:
-        """(person, pathway, day) of every lawful outcome on record."""
-        gone = {}
-        for state in self.rulebook.forecast_states.values():
-            if state.gone and state.gone not in ("death", "absence"):
-                for stage in state.where.get("stage", ()):
-                    gone[stage] = state.gone
-        rows = self.m.spells.select(["person", "axis", "state", "from_date"]).to_pylist()
-        found: dict[str, tuple[str, str, dt.date]] = {}
-        for row in rows:
-            if row["axis"] == "stage" and row["state"] in gone:
-                found.setdefault(row["person"], (row["person"], gone[row["state"]], row["from_date"]))
-        return list(found.values())
-
-    def outcomes_total(self) -> dict[str, int]:
-        totals: dict[str, int] = {}
-        for state in self.rulebook.forecast_states.values():
-            if state.gone:
-                totals.setdefault(state.gone, 0)
-        for name in self.m.caseload.people.column("forecast_state").to_pylist():
-            state = self.rulebook.forecast_states.get(name or "")
-            if state is not None and state.gone:
-                totals[state.gone] += 1
-        return {way: value for way, value in totals.items() if value}
-
-    def everyone_registered(self) -> int:
-        registered = self.m.caseload.people.column("registered_on")
-        return len(registered) - registered.null_count
+    def _step(self, name: str) -> str:
+        state = self.rulebook.forecast_states.get(name)
+        return state.title if state else name.capitalize()
 
     def days_table(self) -> Table:
         states = self.rulebook.axes["stage"].states
         rows_of = self.m.spells.select(["axis", "state", "from_date", "to_date"]).to_pylist()
         spells = [(r["state"], r["from_date"], r["to_date"]) for r in rows_of if r["axis"] == "stage"]
         waiting = [name for name, state in states.items() if not state.ends]
-        found = indicators.days_per_stage(spells, until=self.on, order=waiting)
+        found = indicators.days_per_stage(spells, until=self.on, order=waiting, least=LEAST_BEHIND[self.audience])
+        hidden = {
+            stage
+            for name in self.l.table("pipeline").counts.labels[0]
+            if self.l.value("pipeline", name) is None
+            for stage in (self.rulebook.forecast_states[name].where.get("stage", ()) if name in self.rulebook.forecast_states else ())
+        }  # fmt: skip
         rows = []
         for entry in found:
-            done = self._hide(entry.completed)
-            opened = self._hide(entry.open)
-            few = done is None or not done
-            rows.append(
-                [
-                    words(states[entry.stage].title),
-                    count(done),
-                    *(
-                        words("–") if few or value is None else Cell(f"{value:.0f}", round(value, 1))
-                        for value in (entry.mean, entry.median, entry.p90)
-                    ),
-                    count(opened),
-                    words("–") if opened in (None, 0) or entry.open_median is None
-                    else Cell(f"{entry.open_median:.0f}", entry.open_median),
-                ]
-            )  # fmt: skip
+            # A median beside a hidden count would say that many people stand behind it.
+            open_median = None if entry.stage in hidden else entry.open_median
+            figures = (entry.mean, entry.median, entry.p90, open_median)
+            if any(value is not None for value in figures):
+                rows.append(
+                    [words(states[entry.stage].title),
+                     *(words("–") if v is None else Cell(f"{v:,.0f}", round(v)) for v in figures)]
+                )  # fmt: skip
         return Table(
             "days-per-stage", "Days spent in each step",
-            ["Step", "Completed stays", "Mean days", "Median days", "Ninth decile",
-             "Open stays", "Median age of open stays"],
-            rows, self.on, HIDDEN_NOTE[self.audience], (), "days_per_stage", folded=True,
+            ["Step", "Mean days", "Median days", "9 in 10 within", "Median days of those still in it"],
+            rows, self.on, f"– stands where fewer than {LEAST_BEHIND[self.audience]} stays are behind a figure or it would point to a hidden count.",
+            (), "days_per_stage", folded=True,
         )  # fmt: skip
 
-    def departures(self) -> Section:
-        outcomes = self.outcomes()
-        months, found = indicators.departures_by_month(outcomes, until=self.on)
-        ways = sorted({way for _, way in found}) or ["return"]
-        counts = Counts("departures", ("month", "pathway"), (tuple(months), tuple(ways)), found)
-        shown = protect([counts], self.audience)[0]
-        table = self.crosstab(
-            shown, "departures", "People who left, by month and pathway", head="Month",
-            labels={way: _way(way).capitalize() for way in ways},
-            note="Dates are those of the confirmed departure.",
-            hxl=["#date+reported", *["#reached+num"] * len(ways), "#reached+num+total"],
-        )  # fmt: skip
-        blocks: list[Block] = [table]
-        if self.audience == "internal" and self.m.deadline and self.m.required_rate:
+    def departures(self) -> Section | None:
+        if "departures" not in self.l:
+            return None
+        shown = self.l.table("departures")
+        ways = shown.counts.labels[1]
+        blocks: list[Block] = [
+            self.crosstab(
+                "departures", "People who left or found another outcome, by month", head="Month",
+                labels={**{way: self.reading.way(way) for way in ways}, EARLIER: "Earlier"},
+                note="By the date of the confirmed departure or decision.",
+                hxl=["#date+reported", *["#reached+num"] * len(ways), "#reached+num+total"],
+            )
+        ]  # fmt: skip
+        if "relocations" in self.l:
+            moved = self.l.table("relocations").counts.labels[0]
+            rows = [[words("Earlier" if label == EARLIER else label), self.cell("relocations", label, TOTAL)] for label in (*moved,)]
+            blocks.append(Table("relocations", "People relocated inside the country, by month of their last move", ["Month", "People"],
+                                rows, self.on, f"A relocation is never an outcome: these people are still here or counted above. {self.note}", (), "departures"))  # fmt: skip
+        if self.internal and self.m.deadline and self.m.required_rate and self.people and self.m.deadline > self.on:
             left = max((self.m.deadline - self.on).days / 30.4375, 0.1)
-            three = sum(found.get((month, way), 0) for month in months[-3:] for way in ways) / 3
+            months = shown.counts.labels[0][-3:]
+            values = [self.l.value("departures", month, TOTAL) for month in months]
+            seen = [v for v in values if v is not None]
+            pace = "not shown" if len(seen) < 3 else f"{sum(seen) / 3:,.0f} a month"
             blocks.append(
                 Text(
-                    f"For the plan lead only: if everybody were to have left by the deadline, about "
+                    f"For the plan lead only: if nobody were to be left on the deadline, about "
                     f"{self.people / left:,.0f} people a month would have to find a lawful, voluntary "
-                    f"outcome; the last three months saw {three:,.0f} a month. This says how far the plan "
+                    f"outcome; the mean of the last three months is {pace}. This says how far the plan "
                     "is from the date. It is never a target for anyone.",
                     "wait",
                 )
@@ -451,50 +647,63 @@ class _Builder:
         return Section("departures", "Who has left, and how", blocks)
 
     def blocked(self) -> Section | None:
-        if self.m.steps is None:
+        if self.m.steps is None or not self.r.active.any():
             return None
-        found = blocked_counts(self.m.steps)
-        rows = [
-            (f"{b.safeguard} {b.title}", self._sentence(b.safeguard), self._hide(b.people))
-            for b in sorted(found.safeguards, key=lambda b: -b.people)
-            if b.people
+        named = [
+            (g.name, g.title, self._sentence(g.name), self.l.value(f"held by {g.name}", "held"))
+            for g in self.rulebook.safeguards.values()
         ]
+        named.sort(key=lambda row: -(row[3] if row[3] is not None else 0))
+        bars = [(f"{name} {title}", sentence, value) for name, title, sentence, value in named if value != 0]
         table = Table(
             "blocked", "People whose next step each safeguard holds back",
-            ["Safeguard", "People", "Nothing else holds them back"],
+            ["Safeguard", "What must hold", "People", "Nothing else holds them back"],
             [
-                [words(f"{b.safeguard} {b.title}"), self.cell(b.people), self.part(b.alone, b.people)]
-                for b in sorted(found.safeguards, key=lambda b: -b.people)
+                [words(f"{name} {title}"), words(sentence), count(value), self.cell(f"held by {name}", "alone")]
+                for name, title, sentence, value in named
             ],
-            self.on, f"Rows overlap and must not be added. {HIDDEN_NOTE[self.audience]}",
-            ["#indicator+name", "#indicator+value+num", "#indicator+value+num+alone"], "blocked",
+            self.on, f"One person can be in several rows: never add them. {self.note}",
+            ["#indicator+name", "#description", "#indicator+value+num", "#indicator+value+num+alone"], "blocked",
         )  # fmt: skip
-        figure = Figure(
-            "blocked-bars",
-            f"{self.n(found.blocked)} of {self.n(found.asked)} people have no open next step",
+        svg, narrow = (
             charts.blocked_bars(
-                rows[:MOST_ROWS], title="People held back by each safeguard",
+                bars[:MOST_ROWS], title="People held back by each safeguard", width=width,
                 description="One bar per safeguard; one person can be held back by several.",
-            ),
-            table, self.on, "A person can be counted in several bars.",
+            )
+            for width in (charts.WIDE, charts.NARROW)
         )  # fmt: skip
-        best = [r for r in remedies(self.m.steps) if r.owner in ("authority", "operation") and r.options]
-        blocks: list[Block] = [figure]
-        if best:
+        held, asked = self.l.value("next step", "held back"), self.l.value("next step", "asked")
+        title = (
+            "What holds people's next step back"
+            if held is None or asked is None
+            else f"{held:,} of {asked:,} people have no open next step"
+        )
+        blocks: list[Block] = [
+            Figure("blocked-bars", title, svg, table, self.on,
+                   "One bar for each safeguard. A person can be counted in several bars.", narrow),
+        ]  # fmt: skip
+        if "open pathway" in self.l:
+            blocks.append(
+                Table("open-pathway", "To whom any lawful, voluntary pathway is open", ["Pathway", "People"],
+                      [[words("At least one open step"), self.cell("open pathway", "some")],
+                       [words("No open pathway"), self.cell("open pathway", "none")]],
+                      self.on, self.note, (), "no_open_pathway")
+            )  # fmt: skip
+        if self.remedies:
             blocks.append(
                 Table(
-                    "what-would-help",
-                    "What one remedy alone would open, most first",
+                    "what-would-help", "What one remedy alone would open, most first",
                     ["Remedy", "Whose job", "Options opened", "People"],
                     [
-                        [words(r.remedy), words(r.owner_role), self.cell(r.options), self.cell(r.people)]
-                        for r in best[:8]
+                        [words(x.remedy), words(x.owner_role), self.cell(f"options {x.finding}"),
+                         self.cell(f"helped {x.finding}", "yes")]
+                        for x in self.remedies[:8]
                     ],
                     self.on,
                     "Counts lawful, voluntary options (a person and a pathway). Only remedies owned by an "
-                    f"authority or the operation are listed. {HIDDEN_NOTE[self.audience]}",
+                    f"authority or the operation are listed. {self.note}", (), "blocked",
                 )
-            )
+            )  # fmt: skip
         return Section("blocked", "What holds people back, and what would help most", blocks)
 
     def _sentence(self, safeguard: str) -> str:
@@ -503,55 +712,38 @@ class _Builder:
 
     def lapsing(self) -> Section | None:
         """What ends: dated things one by one, people's own papers and consents by window."""
-        if self.m.plan is None:
+        if self.m.plan is None or not self.r.active.any():
             return None
-        windows = (30, 60, 90, 180)
-        dated: list[list[Cell]] = []
-        aging: dict[tuple[str, str, str], dict[int, set[str]]] = {}
-        before = self.on
-        for days in windows:
-            until = self.on + dt.timedelta(days=days)
-            table = lapses(
-                self.m.plan, self.m.caseload, until, rulebook=self.rulebook, since=before
-            )
-            before = until
-            for row in table.to_pylist():
-                secret = row["confidentiality"] not in (None, "", "public")
-                if not row["lapses"] or (self.audience == "external" and secret):
-                    continue
-                if row["kind"] == "record":
-                    key = (row["title"], row["says"], row["owner"] or "–")
-                    found = aging.setdefault(key, {window: set() for window in windows})
-                    found[days] |= set(row["people_ids"] or ())
-                    continue
-                people = row["people"]
-                shown = words("–") if people is None else self.cell(int(people))
-                dated.append(
-                    [words(_date(row["date"])), words(row["title"]), words(row["says"]), shown,
-                     words(row["owner"] or "–")]
-                )  # fmt: skip
         blocks: list[Block] = []
-        if dated:
-            blocks.append(
-                Table("lapses", "What ends in the next 180 days, and who rests on it",
-                      ["Last day", "What", "What it means", "People", "Who acts"], dated, self.on,
-                      "When a clock runs out the basis is reviewed; nobody's case is closed. "
-                      f"{HIDDEN_NOTE[self.audience]}", (), "basis_lapsing")
-            )  # fmt: skip
+        if "basis" in self.l:
+            first, second, third = BASIS_DAYS
+            rows = [
+                [words(f"Within {first} days"), self.cell("basis", f"within {first}")],
+                [words(f"Within {second} days"), self.cell("basis", f"up to {second}")],
+                [words(f"Within {third} days"), self.cell("basis", f"up to {third}")],
+            ]
+            blocks.append(Table("basis", "People whose protection basis has its clock run out", ["When", "People"], rows,
+                                self.on, f"Each line includes the one before. {self.note}", (), "basis_lapsing"))  # fmt: skip
         rows = [
-            [words(title), words(_after_this_day(says)),
-             *(self.cell(len(found[window])) for window in windows), words(owner)]
-            for (title, says, owner), found in sorted(
-                aging.items(), key=lambda item: -sum(len(ids) for ids in item[1].values())
-            )
+            [words(_date(row["date"])), words(row["title"]), words(_sentence_case(row["says"])),
+             self.cell(name, "yes") if name else words("–"), words(row["owner"] or "–")]
+            for row, name in self.dated
         ]  # fmt: skip
         if rows:
             blocks.append(
-                Table("growing-old", "People whose papers, checks or consents grow too old",
-                      ["What", "Then", "Within 30 days", "31 to 60", "61 to 90", "91 to 180",
-                       "Who acts"], rows, self.on,
-                      f"Each person once in each column. {HIDDEN_NOTE[self.audience]}", (),
-                      "basis_lapsing")
+                Table("lapses", f"What ends in the next {LAPSE_DAYS[-1]} days, and who rests on it",
+                      ["Last day", "What", "What it means", "People", "Who acts"], rows, self.on,
+                      f"When a clock runs out the basis is reviewed; nobody's case is closed. {self.note}", (), "basis_lapsing")
+            )  # fmt: skip
+        rows = [
+            [words(title), *(self.cell(f"{name} {days}", "yes") for days in LAPSE_DAYS), words(owner)]
+            for (title, _, owner), name in self.growing.items()
+        ]
+        if rows:
+            heads = [f"In {LAPSE_DAYS[0]} days", *(f"{a + 1} to {b}" for a, b in zip(LAPSE_DAYS, LAPSE_DAYS[1:], strict=False))]
+            blocks.append(
+                Table("growing-old", "People whose papers, checks or consents grow too old", ["What", *heads, "Who acts"], rows, self.on,
+                      f"Days from {_date(self.on)}. Each person once in each column. {self.note}", (), "basis_lapsing")
             )  # fmt: skip
         return Section("lapses", "What lapses, and for whom", blocks) if blocks else None
 
@@ -560,299 +752,417 @@ class _Builder:
             return None
         plan, draws = self.m.plan, self.m.draws
         blocks: list[Block] = []
-        svg = gantt_svg(plan, draws, self.on, audience=self.audience)
+        svg = charts.slim(gantt_svg(plan, draws, self.on, audience=self.audience, width=charts.WIDE))
         listed = gantt_list(plan, draws, audience=self.audience)
-        columns = ["title", "owner", "state", "start", "done_p10", "done_likely", "done_p90", "wanted_by"]
-        heads = ["What", "Owner", "State", "Likely start", "Early (1 in 10)", "Likely done",
-                 "Late (9 in 10)", "Wanted by"]  # fmt: skip
+        columns = {"title": "What", "owner": "Owner", "state": "State", "start": "Likely start",
+                   "done_p10": "Early (1 in 10)", "done_likely": "Likely done",
+                   "done_p90": "Late (9 in 10)", "wanted_by": "Wanted by"}  # fmt: skip
+        rows = listed.to_pylist()
+        if not self.internal:
+            columns = {k: v for k, v in columns.items() if k not in ("done_p10", "done_p90")}
         gantt_table = Table(
-            "plan-dates", "The plan's actions and dates", heads,
-            [[_plain(row[name]) for name in columns] for row in listed.to_pylist()], self.on,
+            "plan-dates", "The plan's actions and dates", list(columns.values()),
+            [[_plain(row[name]) for name in columns] for row in rows], self.on,
         )  # fmt: skip
-        blocks.append(
-            Figure("gantt", "What must happen by when", svg, gantt_table, self.on,
-                   "Light bars show how long an action may take; dotted lines are deadlines.")
-        )  # fmt: skip
-        if self.audience == "internal":
-            rows = []
+        how = (
+            "Each bar is a piece of work, from its likely start to its likely end. The thin line is "
+            "how early or late it may end. Vertical lines are deadlines; dark work holds one up."
+            if self.internal
+            else "Each bar is a piece of work at its likely dates. Vertical lines are deadlines."
+        )
+        if rows:
+            blocks.append(Figure("gantt", "What must happen by when", svg, gantt_table, self.on, how))
+        if self.internal:
+            lines = []
             for chance in milestone_chances(plan, draws):
                 holds = ", ".join(
-                    f"{plan.actions[a].title} ({share_:.0%})"
-                    for a, share_ in chance.critical[:2]
+                    f"{plan.actions[a].title} ({part:.0%})"
+                    for a, part in chance.critical[:2]
                     if a in plan.actions
                 )
-                tone = ""
-                if chance.in_time is not None:
-                    tone = "good" if chance.in_time >= 0.8 else "wait" if chance.in_time >= 0.5 else "late"
-                rows.append(
+                sure = chance.in_time
+                tone: Literal["", "good", "wait", "late"] = ""
+                if sure is not None:
+                    tone = "good" if sure >= 0.8 else "wait" if sure >= 0.5 else "late"
+                lines.append(
                     [
                         words(chance.title),
                         words(_date(chance.by)),
-                        Cell("–") if chance.in_time is None
-                        else Cell(f"{_chance_word(chance.in_time)} ({chance.in_time:.0%})", round(chance.in_time, 3), tone),  # type: ignore[arg-type]
+                        words("–") if sure is None
+                        else Cell(f"{_chance_word(sure)} ({sure:.0%})", round(sure, 3), tone),
                         words(_date(chance.when.p50)),
                         words(holds or "–"),
                     ]
                 )  # fmt: skip
-            blocks.append(
-                Table("milestones", "Chance that each milestone is met in time",
-                      ["Milestone", "Wanted by", "Chance", "Middle date", "What holds it up most often"],
-                      rows, self.on, "From simulated plans with uncertain durations.", (), "milestones")
-            )  # fmt: skip
+            if lines:
+                blocks.append(
+                    Table("milestones", "Chance that each milestone is met in time",
+                          ["Milestone", "Wanted by", "Chance", "Middle date", "What holds it up most often"],
+                          lines, self.on, "From simulated plans with uncertain durations.", (), "milestones")
+                )  # fmt: skip
         soon = timeline(plan, as_of=self.on, draws=draws, audience=self.audience).to_pylist()
         next_rows = [
             [words(_date(r["date_likely"])), words(r["title"]), words(r["says"])]
             for r in soon
-            if r["date_likely"] and 0 <= (r["date_likely"] - self.on).days <= 120
+            if r["date_likely"]
+            and 0 <= (r["date_likely"] - self.on).days <= 120
+            and self.quiet(r["title"], r["says"], *r.values())
         ][:14]
-        blocks.append(
-            Table("next-dates", "The next 120 days", ["Date", "What", "Meaning"], next_rows, self.on)
-        )
-        return Section("plan", "The plan and its dates", blocks)
+        if next_rows:
+            blocks.append(
+                Table("next-dates", "The next 120 days", ["Date", "What", "Meaning"], next_rows, self.on)
+            )
+        return Section("plan", "The plan and its dates", blocks) if blocks else None
 
     def forecast_section(self) -> Section | None:
         made = self.m.forecast
         if made is None or self.m.deadline is None:
-            return None
+            if not self.m.no_forecast:
+                return None
+            why = Text(f"There is no forecast in this report. {self.m.no_forecast}", "wait")
+            return Section("forecast", "Who will still be here on the date", [why])
         levels = made.deadline_levels()
         low, high = self.expected(levels["q10"]), self.expected(levels["q90"])
         dates = [dt.date.fromisoformat(day) for day in made.days]
-        fan_rows = [
-            [words(_date(dates[i])), *(self.guess(made.fan[EVERYONE][name][i]) for name in ("q025", "q10", "q25", "median", "q75", "q90", "q975"))]
-            for i in {*range(3, len(dates), max(len(dates) // 12, 1)), len(dates) - 1}
-        ]  # fmt: skip
-        fan_rows.sort(key=lambda row: dates.index(_parse(row[0].text, dates)))
+        past = [(day, rounded(value, self.rule.history_to)) for day, value in self.m.observed]
+        names = ("q10", "median", "q90")
+        bands = {
+            name: [float(rounded(v, self.rule.history_to)) for v in values]
+            for name, values in made.fan[EVERYONE].items()
+        }
+        rows = [[words(_date(day)), words("counted"), *[count(None), count(value), count(None)]] for day, value in past[-7:]]
+        for row in rows:
+            row[2] = row[4] = words("–")
+        steps = sorted({*range(3, len(dates), max(len(dates) // 10, 1)), len(dates) - 1} & set(range(len(dates))))
+        rows += [[words(_date(dates[i])), words("expected"), *(self.guess(bands[n][i]) for n in names)] for i in steps]
         table = Table(
-            "fan-table", "People expected to be here", ["Date", "1 in 40 lower", "1 in 10 lower", "1 in 4 lower",
-            "Middle", "1 in 4 higher", "1 in 10 higher", "1 in 40 higher"], fan_rows, self.on,
-            "Read: in 1 of 10 futures fewer people than '1 in 10 lower' are here.", (), "residual",
+            "fan-table", "People here: counted, then expected",
+            ["Date", "", "1 in 10 futures stays below (P10)", "Middle (P50)", "1 in 10 goes above (P90)"],
+            rows, self.on, "Rounded to 10: no forecast knows better.", (), "residual",
         )  # fmt: skip
-        svg = charts.fan(
-            dates, made.fan[EVERYONE], [(day, float(v)) for day, v in self.m.observed], self.m.deadline,
-            deadline_label=f"{_date(self.m.deadline)}", title="People present, counted and expected",
-            description=f"Counted so far, then the range of {made.futures:,} simulated futures to the deadline.",
+        svg, narrow = (
+            charts.fan(
+                dates, bands, [(day, float(v)) for day, v in past], self.m.deadline, width=width,
+                deadline_label=_date(self.m.deadline), title="People here, counted and expected",
+                description=f"Counted so far, then the range of {made.futures:,} simulated futures to the deadline.",
+            )
+            for width in (charts.WIDE, charts.NARROW)
         )  # fmt: skip
         figure = Figure(
-            "fan",
-            f"On {_date(self.m.deadline)} between {low} and {high} people will probably still be here",
+            "fan", f"On {_date(self.m.deadline)} {_between(low, high)} people will probably still be here",
             svg, table, self.on,
-            "Solid: counted. Dashed: the middle of the futures. The darkest band holds half of them, "
-            "the next four fifths, the lightest nineteen twentieths. One future in ten ends below the "
-            "four-fifths band and one in ten above it.",
+            "The solid line is what was counted. The plan was then played forward "
+            f"{made.futures:,} times: half of the futures end in the darkest band, 8 in 10 in the two darker "
+            "ones, 19 in 20 anywhere in the fan. The dashed line is the middle: as many futures end above it as below.",
+            narrow,
         )  # fmt: skip
         states = self.rulebook.forecast_states
-        by_state = sorted(made.states.items(), key=lambda item: -item[1]["median"])
+        heads = ["Low (P10)", "Middle (P50)", "High (P90)"]
+        least = 10 if self.internal else 20
         who = Table(
-            "who-is-left", "Where those who are left will stand on the deadline",
-            ["Step", "Low (1 in 10)", "Middle", "High (1 in 10)"],
+            "who-is-left", "Where those still here will stand on the deadline", ["Step", *heads],
             [
-                [words(states[name].title), self.guess(v["q10"]), self.guess(v["median"]), self.guess(v["q90"])]
-                for name, v in by_state
-                if v["q90"] >= 5
+                [words(states[name].title if name in states else name), *(self.guess(v[n]) for n in names)]
+                for name, v in sorted(made.states.items(), key=lambda item: (-item[1]["median"], item[0]))
+                if v["q90"] >= least
             ],
-            self.on, "Simulated; small figures are not shown.", (), "residual",
+            self.on, "Simulated and rounded; small figures are left out.", (), "residual",
         )  # fmt: skip
         left = Table(
-            "who-leaves", "How people leave until the deadline", ["Way", "Low (1 in 10)", "Middle", "High (1 in 10)"],
-            [[words(_way(way).capitalize()), self.guess(v["q10"]), self.guess(v["median"]), self.guess(v["q90"])]
-             for way, v in made.left.items() if v["q90"] >= 5],
-            self.on, "Only lawful outcomes count as solutions; death and absence never do.", (), "residual",
+            "who-leaves", "How people leave until the deadline", ["Way", *heads],
+            [[words(self.reading.way(way)), *(self.guess(v[n]) for n in names)]
+             for way, v in made.left.items() if v["q90"] >= least],
+            self.on, "Only lawful, voluntary outcomes are solutions; hand-over, death and absence never are.", (), "residual",
         )  # fmt: skip
-        odds = [
-            f"Chance that fewer than {int(bound):,} are left: {chance:.0%}."
-            for bound, chance in made.fewer_than.items()
-        ]
-        odds.append(f"Chance that nobody is left: {made.zero:.0%}.")
-        if made.gone_95.get("median") is None:
-            odds.append("In most futures 95% of the people have not left by the deadline.")
-        blocks: list[Block] = [figure, Points(odds), who, left]
+        blocks: list[Block] = [figure]
+        if self.internal:
+            odds = [
+                f"Chance that fewer than {int(bound):,} are left: {chance:.0%}."
+                for bound, chance in made.fewer_than.items()
+                if chance >= 0.005
+            ]
+            odds.append(f"Chance that nobody is left: {made.zero:.0%}.")
+            if made.gone_95.get("median") is None:
+                odds.append("In most futures fewer than 95% of the people have left by the deadline.")
+            blocks.append(Points(odds))
+        blocks += [t for t in (who, left) if t.rows]
         groups = [name for name in made.fan if name != EVERYONE]
-        if len(groups) > 1:
+        if len(groups) > 1 and self.internal:
             blocks.append(
-                Table("by-group", "Left on the deadline by group", ["Group", "Low (1 in 10)", "Middle", "High (1 in 10)"],
-                      [[words(_label(name)), *(self.guess(made.deadline_levels(name)[q]) for q in ("q10", "median", "q90"))] for name in groups],
-                      self.on, "", (), "residual")
+                Table("by-group", "Still here on the deadline, by group", ["Group", *heads],
+                      [[words(_label(name)), *(self.guess(made.deadline_levels(name)[n]) for n in names)] for name in groups],
+                      self.on, "Simulated and rounded.", (), "residual")
             )  # fmt: skip
-        if made.width and self.audience == "internal":
-            widths = ", ".join(
-                f"{name} {value:.0%}" for name, value in
-                sorted(((k, v) for k, v in made.width.items() if k != "chance"), key=lambda kv: -kv[1])
-            )  # fmt: skip
-            biggest = max(((k, v) for k, v in made.width.items() if k != "chance"), key=lambda kv: kv[1])
-            blocks.append(
-                Text(
-                    f"What would narrow the range if it were known (share of the four-fifths range that "
-                    f"would go): {widths}. Most by: {_narrow(biggest[0])}."
-                )
-            )
-        blocks.append(Points([*made.assumptions, *(f"Not simulated: {text}." for text in made.left_out)]
-                             if self.audience == "internal" else list(made.assumptions)))  # fmt: skip
+        known = [(k, v) for k, v in made.width.items() if k != "chance"]
+        if known and self.internal:
+            known.sort(key=lambda kv: (-kv[1], kv[0]))
+            widths = ", ".join(f"{_narrow(name)} {value:.0%}" for name, value in known)
+            blocks.append(Text(f"What would narrow the range, if it were known, and by how much: {widths}."))
+        if self.internal:
+            said = [*made.assumptions, *(f"Not simulated: {text}." for text in made.left_out)]
+            pledged = {p.id for p in self.m.plan.pledges.values()} if self.m.plan else set()
+            # A sentence about one pledge may count its users or name it; those stay in the run.
+            open_ones = [t for t in said if self.quiet(t) and not any(p in t for p in pledged)]
+            if len(open_ones) < len(said):
+                open_ones.append("Conditions of single offers are in the stored run: onward forecast list.")
+            blocks.append(Points(open_ones))
+        else:
+            blocks.append(Text("Offers that are not public are not counted in this forecast."))
         return Section("forecast", "Who will still be here on the date", blocks)
 
     def guess(self, value: float) -> Cell:
         """A simulated number of people, rounded; never a person's trace, but small ones mislead."""
-        if value < 5:
-            return Cell("under 5")
-        step = 5 if value < 100 else 10
-        shown = round(value / step) * step
+        if value < 10:
+            return words("under 10")
+        shown = rounded(value, self.rule.history_to)
         return Cell(f"{shown:,}", shown)
 
-    def after_departure(self) -> Section:
-        tolerance = max((rule.tolerance_days for rule in self.rulebook.follow_up.values()), default=14)
-        found = indicators.follow_ups(self.m.caseload, self.m.engine, tolerance)
-        seen = indicators.incidents(self.m.caseload, self.m.engine)
-        rows = [
-            [words("Contacts due so far"), self.cell(found.due)],
-            [words("Overdue"), self.cell(found.overdue)],
-            [words("Due in the next 30 days"), self.cell(found.next_30_days)],
-            [words("Contact rate"), self.ratio(found.contact_rate)],
-            [words("Contacts that raised a concern"), self.cell(found.concern)],
-            [words("Incidents after departure"), self.cell(seen["all"])],
-            [words("of these of the gravest kind"), self.cell(seen["grave"])],
-            [words("Incidents waiting for review"), self.cell(seen["unreviewed"])],
-        ]
-        return Section(
-            "after", "After departure",
-            [
-                Text("Silence is not safety: incidents are read beside the contact rate."),
-                Table("follow-ups", "Follow-up and incidents", ["Measure", "Value"], rows, self.on,
-                      HIDDEN_NOTE[self.audience], (), "follow_ups"),
-            ],
-        )  # fmt: skip
+    def after_departure(self) -> Section | None:
+        if self.contacts is None and "incidents" not in self.l:
+            return None
+        blocks: list[Block] = [Text("Silence is not safety: read incidents beside the contact rate.")]
+        name = "follow-ups"
+        if self.contacts is not None and sum(self.contacts.due.values.values()):
+            shown = self.l.table(name)
+            heads = ["Way", "Due", "Safe", "Concern", "Tried, not reached", "Not yet done", "Overdue", "Contact rate"]
+            rows = []
+            for way in (*shown.counts.labels[0], TOTAL):
+                values = {state: shown.shown[way, state] for state in indicators.STATES}
+                due = shown.shown[way, TOTAL]
+                safe, concern = values["safe"], values["concern"]
+                reached = None if None in (safe, concern, due) or not due else ((safe or 0) + (concern or 0)) / due
+                late = values["overdue"]
+                rows.append(
+                    [words("All" if way == TOTAL else self.reading.way(way)), count(due), count(safe),
+                     count(concern), count(values[indicators.UNREACHED]), count(values["waiting"]),
+                     count(late, "late" if late else ""),
+                     words("…") if reached is None else share(min(reached, 1.0))]
+                )  # fmt: skip
+            calendar = "; ".join(
+                f"{self.reading.way(way).lower()}: {rule.tolerance_days} days"
+                for way, rule in self.rulebook.follow_up.items()
+            )
+            blocks.append(Table("follow-ups", "Contacts due so far, and what became of them", heads, rows, self.on,
+                                f"Overdue after: {calendar}. {self.note}", (), "follow_ups"))  # fmt: skip
+            blocks.append(Text(f"Due in the next 30 days: {self.cell('follow-ups soon').text}."))
+        if "incidents" in self.l:
+            seen = self.l.value("incidents")
+            months = indicators.person_months_observed(self.r)
+            rate = words("…")
+            if seen is not None and months >= LEAST_BEHIND[self.audience]:
+                rate = Cell(f"{100 * seen / months:.1f}", round(100 * seen / months, 1))
+            elif seen is not None:
+                rate = words("too little observed")
+            rows2 = [("Incidents after departure", self.cell("incidents")),
+                     ("of these of the gravest kind", self.cell("incidents", "gravest"))]  # fmt: skip
+            if "incidents reviewed" in self.l:
+                rows2.append(("waiting for review", self.cell("incidents reviewed", "waiting")))
+            rows2.append(("Incidents for every 100 months observed", rate))
+            if self.contacts is not None and name in self.l:
+                rows2.append(("Contact rate", self._contact_rate()))
+            blocks.append(self.measures("incidents", "Incidents after departure, beside the contact rate", rows2, "incidents"))
+        return Section("after", "After departure", blocks)
 
-    def protection(self) -> Section:
-        family = indicators.family(self.m.caseload, self.m.engine)
-        complaints = indicators.complaints(self.m.caseload, self.m.engine)
-        rate = indicators.engagement(self.m.caseload, self.m.engine)
-        days = "–" if complaints.median_days is None else f"{complaints.median_days:.0f}"
-        rows = [
-            [words("Households gone different ways, all agreed"), self.cell(family.split_agreed)],
-            [words("Households gone different ways, not all agreed"), self.cell(family.split_not_agreed)],
-            [words("Separated or unaccompanied children"), self.cell(family.separated_children)],
-            [words("of these with a best-interests determination"), self.cell(family.separated_with_determination)],
-            [words("Consents withdrawn"), self.ratio(rate["withdrawal_rate"])],
-            [words("Complaints in 90 days"), self.cell(complaints.opened_90_days)],
-            [words("Complaints open"), self.cell(complaints.open)],
-            [words("Median days to close a complaint"), words(days)],
-            [words("Coercion complaints waiting for triage"), self.cell(complaints.coercion_untriaged)],
-        ]  # fmt: skip
-        return Section(
-            "protection", "Families, complaints, withdrawals",
-            [Table("protection", "Family unity and complaints", ["Measure", "Value"], rows, self.on,
-                   HIDDEN_NOTE[self.audience], (), "family")],
-        )  # fmt: skip
+    def _contact_rate(self) -> Cell:
+        shown = self.l.table("follow-ups").shown
+        due, safe, concern = shown[TOTAL, TOTAL], shown[TOTAL, "safe"], shown[TOTAL, "concern"]
+        if due is None or safe is None or concern is None:
+            return words("…")
+        return share(min((safe + concern) / due, 1.0) if due else None)
+
+    def protection(self) -> Section | None:
+        blocks: list[Block] = []
+        rows: list[tuple[str, Cell]] = []
+        if "split households" in self.l:
+            rows += [("Households in different places, every adult agreed", self.cell("split households", "agreed")),
+                     ("Households in different places, not every adult agreed", self.cell("split households", "not agreed"))]  # fmt: skip
+        if "separated children" in self.l:
+            rows += [("Separated or unaccompanied children", self.cell("separated children", "apart")),
+                     ("of these with a best-interests determination", self.cell("separated children", "determined")),
+                     ("Share with a determination", self.ratio(("separated children", "determined"), ("separated children", "apart")))]  # fmt: skip
+        if rows:
+            blocks.append(self.measures("family", "Families and children apart", rows, "family"))
+        rows = []
+        if "withdrawals" in self.l:
+            rows += [(f"Consents withdrawn in {PERIOD_DAYS} days", self.cell("withdrawals", "withdrawn")),
+                     ("Share of the consents valid in them", self.ratio(("withdrawals", "withdrawn"), ("withdrawals",)))]  # fmt: skip
+            blocks.append(self.measures("withdrawals", "Consents withdrawn", rows, "withdrawal_rate",
+                                        "Withdrawing is a right, not a failure."))  # fmt: skip
+        if self.heard is not None:
+            days = self.heard.median_days
+            rows = [
+                (f"Complaints received in {PERIOD_DAYS} days", self.cell("complaints received", "yes")),
+                ("Complaints open", self.cell("complaints open", "yes")),
+                ("Median days to close", words("–") if days is None else Cell(f"{days:.0f}", days)),
+                ("Coercion complaints waiting for triage", self.cell("complaints coercion", "yes")),
+            ]
+            blocks.append(self.measures("complaints", "Complaints", rows, "complaints"))
+        return Section("protection", "Families, consents, complaints", blocks) if blocks else None
 
     def breaches(self) -> Section:
-        rows = self.m.caseload.tables["breach"].to_pylist()
-        recent = [r for r in rows if (self.on - _as_date(r["effective"])).days < 90]
-        by_finding: dict[str, int] = {}
-        for row in rows:
-            for key in row["safeguards"]:
-                by_finding[key] = by_finding.get(key, 0) + 1
         findings = {f.key: f for guard in self.rulebook.safeguards.values() for f in guard.findings.values()}
-        table = Table(
-            "breaches", "Movements recorded although a safeguard was not met",
-            ["Safeguard", "Sentence", "Movements", "Must be told"],
-            [
-                [words(key), words(findings[key].sentence if key in findings else key), self.cell(n),
-                 words(findings[key].owner_role if key in findings else "–")]
-                for key, n in sorted(by_finding.items(), key=lambda item: -item[1])
-            ],
-            self.on, f"One movement can breach several. {HIDDEN_NOTE[self.audience]}", (), "breaches",
-        )  # fmt: skip
-        text = (
-            f"{self.n(len(rows))} movements are on record with a breach, {self.n(len(recent))} of them in the last 90 days."
-            if rows
-            else "No movement is on record with a failed safeguard."
-        )
-        blocks: list[Block] = [Text(text, "late" if recent else "")]
-        if by_finding:
-            blocks.append(table)
+        rows = [
+            [words(key), words(findings[key].sentence if key in findings else key),
+             self.cell(f"breach {key}", "yes"), words(findings[key].owner_role if key in findings else "–")]
+            for key, _ in self.breached
+        ]  # fmt: skip
+        if self.breached:
+            every, recent = self.l.value("breaches"), self.l.value("breaches", "recent")
+            text = "Movements are on record that went ahead although a safeguard was not met"
+            text += "." if every is None else f": {every:,}."
+            if recent:
+                text += f" In the last {PERIOD_DAYS} days: {recent:,}."
+            elif recent is None:
+                text += f" How many of them in the last {PERIOD_DAYS} days is not shown."
+            blocks: list[Block] = [Text(text, "late" if recent or recent is None else "wait")]
+        else:
+            said = "No movement is on record with a failed safeguard."
+            blocks = [Text(said if self.internal else f"Breaches on record: {self.cell('breaches').text}.")]
+        if rows:
+            blocks.append(
+                Table("breaches", "Movements recorded although a safeguard was not met",
+                      ["Safeguard", "What should have held", "Movements", "Whose job"], rows, self.on,
+                      f"One movement can breach several: never add the rows. {self.note}", (), "breaches")
+            )  # fmt: skip
         return Section("breaches", "Breaches", blocks)
 
     def pledges(self) -> Section | None:
-        plan = self.m.plan
-        if plan is None:
+        known = self._pledges()
+        if not known:
             return None
-        gone = self.outcomes_total().get("resettlement", 0)
-        rows = []
-        sure = 0
-        for pledge in plan.pledges.values():
-            if self.audience == "external" and pledge.confidentiality != "public":
-                continue
-            if self.audience == "internal" and pledge.confidentiality == "sensitive":
-                continue
-            places = sum(window.places_people for window in pledge.windows)
-            if pledge.state in SURE_PLEDGES and pledge.conditional_on is None:
-                sure += places
-            rows.append(
-                [words(pledge.country), words(pledge.channel.replace("_", " ")), words(pledge.state),
-                 Cell(f"{places:,}", places),
-                 words("after another pledge" if pledge.conditional_on else "–"),
-                 words(_date(pledge.valid_to) if pledge.valid_to else "–")]
-            )  # fmt: skip
-        blocks: list[Block] = [
+        rows = [
+            [words(p.country), words(p.channel.replace("_", " ")), words(p.state),
+             Cell(f"{p.places_people:,}", p.places_people),
+             words("conditional" if p.conditional_on else "–"), words(_date(p.valid_to))]
+            for p in known
+        ]  # fmt: skip
+        blocks: list[Block] = []
+        for capacity in self.capacities if self.internal else ():
+            pledged = sum(p.places_people for p in known if p.capacity == capacity and p.sure)
+            # Allocations that name people on a list are places held for them.
+            kept = sum(n for p in known if p.capacity == capacity and p.sure for rule, n in p.allocations if rule.people)
+            table = f"places {capacity}"
+            waiting, gone = self.l.value(table, "waiting"), self.l.value(table, "departed")
+            free = None if waiting is None or gone is None else max(pledged - waiting - gone - kept, 0)
+            lines: list[tuple[str, Cell]] = [
+                ("Pledged (confirmed, without condition)", count(pledged)),
+                ("− accepted and not yet departed", count(waiting)),
+                ("− departed", count(gone)),
+                ("− reserved for people named", count(kept)),
+                ("= open", count(free)),
+                ("Filled", share(gone / pledged) if gone is not None and pledged else words("–" if gone is not None else "…")),
+            ]  # fmt: skip
+            if f"decided {capacity}" in self.l:
+                name = f"decided {capacity}"
+                lines.append(("State acceptance rate", self.ratio((name, "accepted"), (name,))))
+            blocks.append(self.measures(f"places-{capacity}", f"{_label(capacity)}s: pledged, open and filled", lines, "pledges"))
+        blocks.append(
             Table("pledges", "Places offered by third countries",
                   ["Country", "Channel", "State", "Places (people)", "Condition", "Valid to"], rows, self.on,
-                  "Sensitive offers are not listed and not added. Conditional and verbal offers are never added.",
-                  ["#country+code+dest", "#activity+code", "#status+code", "#capacity+num", "#description", "#date"], "pledges"),
-        ]  # fmt: skip
-        if self.audience == "internal":
-            blocks.insert(
-                0,
-                Text(f"{sure:,} places are confirmed without condition; {self.n(gone)} people have departed for resettlement."),
-            )  # fmt: skip
+                  "Only offers that may be known here are listed. Conditional and verbal offers are never added to places pledged.",
+                  ["#country+code+dest", "#activity+code", "#status+code", "#capacity+num", "#description", "#date"], "pledges")
+        )  # fmt: skip
         return Section("pledges", "Places", blocks)
+
+    def placement(self) -> Section | None:
+        """What the latest stored proposal would use; internal only, and no case is named."""
+        if self.m.proposal is None or not self.internal:
+            return None
+        found = placement_summary(dict(self.m.proposal), sensitive=tuple(sorted(self.secrets())))
+        blocks: list[Block] = [
+            Text("The latest stored proposal. Officers decide; nobody without a valid consent and open safeguards is in it.")
+        ]  # fmt: skip
+        if found["programmes"]:
+            blocks.append(
+                Table("programmes", "Programmes filled and open in the proposal",
+                      ["Programme", "Places", "Proposed", "Open"],
+                      [[words(x["programme"]), count(int(x["places"])), self._few(int(x["filled"])),
+                        self._few(int(x["open"]), int(x["filled"]))] for x in found["programmes"]],
+                      self.on, self.note, (), "placement")
+            )  # fmt: skip
+        if found["missing_places"]:
+            blocks.append(
+                Table("missing-places", "The most valuable missing places", ["Ask for", "For whom"],
+                      [[words(x["ask"]), words(x["for_whom"])] for x in found["missing_places"]], self.on, "", (), "placement")
+            )  # fmt: skip
+        waiting = len(found["unplaced_emergencies"])
+        if waiting:
+            blocks.append(Text(f"Emergency cases without a place: {self._few(waiting).text}.", "late"))
+        return Section("placement", "Proposed places", blocks)
+
+    def _few(self, value: int, other: int | None = None) -> Cell:
+        """A count that stands by no protected table; `other`: the part that would give it away."""
+        lows = [v for v in (value, other) if v is not None]
+        hidden = any(self.rule.hide_from <= v <= self.rule.hide_to for v in lows)
+        return count(None if hidden else rounded(value, self.rule.round_to))
 
     def decisions(self) -> Section | None:
         """What somebody has to decide now, from the plan's clocks and the blocked steps."""
-        if self.audience == "external":
+        if not self.internal:
             return None
         items: list[str] = []
         if self.m.plan is not None and self.m.draws is not None:
             for chance in milestone_chances(self.m.plan, self.m.draws):
                 if chance.in_time is not None and chance.in_time < 0.5 and chance.critical:
                     action = self.m.plan.actions.get(chance.critical[0][0])
-                    if action is not None:
+                    if action is not None and self.quiet(action.title, chance.title):
                         items.append(
                             f"{chance.title}: {chance.in_time:.0%} likely by {_date(chance.by)}. "
                             f"Decide on “{action.title}” ({action.owner})."
                         )
-        if self.m.steps is not None:
-            best = [r for r in remedies(self.m.steps) if r.owner in ("authority", "operation") and r.options]
-            items += [
-                f"{r.remedy} It would open {self.n(r.options)} lawful, voluntary options ({r.owner_role})."
-                for r in best[:3]
-            ]
+        for x in self.remedies[:3]:
+            shown = self.l.value(f"options {x.finding}")
+            many = "some" if shown is None else f"{shown:,}"
+            items.append(f"{x.remedy} It would open {many} lawful, voluntary options ({x.owner_role}).")
+        recent = self.l.value("breaches", "recent")
+        if recent or recent is None:
+            items.append("Review the movements recorded with a failed safeguard (see Breaches).")
+        if "incidents reviewed" in self.l and self.l.value("incidents reviewed", "waiting") != 0:
+            items.append("Review the incidents after departure that wait; until then the recipient's pending moves stay paused.")
+        if "complaints coercion" in self.l and self.l.value("complaints coercion", "yes") != 0:
+            items.append("Triage the coercion complaints that wait: no move they touch can go ahead.")
+        if self.backlog is not None and not self.backlog.agrees:
+            items.append("Check the claims whose recorded beginning or end is missing.")
         if not items:
             return None
-        return Section("decisions", "Decisions needed", [Points(items[:8])])
+        return Section("decisions", "Decisions needed", [Points(items[:9])])
 
     def changed(self) -> Section | None:
-        """What changed since the last report; internal only."""
+        """What changed since the last report; internal only, from what both reports showed."""
         earlier = self.m.earlier
-        if not self.rule.changes or not earlier:
+        if not self.rule.changes or not earlier or "tables" not in earlier:
             return None
-        labels = self.rulebook.forecast_states
-        before, now = earlier["pipeline"], self.figures["pipeline"]
+        then = {name: {tuple(key): value for key, value in cells} for name, cells in earlier["tables"].items()}
+        lines: list[tuple[str, str, Key]] = [("People here", "pipeline", (TOTAL,))]
+        lines += [(self.reading.way(way), "whereabouts", (way,)) for way in self.reading.ways]
+        lines += [(self._step(name), "pipeline", (name,)) for name in self.rulebook.forecast_states]
+        lines += [("With no open next step", "next step", ("held back",)),
+                  ("No open pathway", "open pathway", ("none",)),
+                  ("Contacts overdue", "follow-ups", (TOTAL, "overdue")),
+                  ("Breaches on record", "breaches", (TOTAL,)),
+                  ("Coercion complaints waiting", "complaints coercion", ("yes",))]  # fmt: skip
         rows = []
-        for name in labels:
-            was, is_now = before.get(name, 0), now.get(name, 0)
-            if was == is_now:
+        for label, name, key in lines:
+            if name not in then or name not in self.l:
                 continue
-            # A change of fewer than five names people as surely as a count of fewer than five.
-            small = any(
-                self.rule.hide_from <= value <= self.rule.hide_to
-                for value in (was, is_now, abs(is_now - was))
-            )
+            was = then[name].get(key, 0 if len(key) == 1 else None)
+            now = self.l.table(name).shown.get(key, 0)
+            if was == now:
+                continue
+            change = None if was is None or now is None else now - was
+            few = change is not None and abs(change) <= self.rule.hide_to
             rows.append(
-                [words(labels[name].title), self.cell(was), self.cell(is_now),
-                 words("…") if small else Cell(f"{is_now - was:+,}", is_now - was)]
+                [words(label), count(None if few else was), count(now),
+                 words("…" if change is None else "fewer than 5") if few or change is None
+                 else Cell(f"{change:+,}", change)]
             )  # fmt: skip
+        since = f"What changed since {_date(dt.date.fromisoformat(earlier['as_of']))}"
+        if not rows:
+            return Section("changed", since, [Text("No figure that may be shown has changed.")])
         return Section(
-            "changed", f"What changed since {_date(dt.date.fromisoformat(earlier['as_of']))}",
-            [Table("changes", "People by step, then and now", ["Step", "Then", "Now", "Change"], rows, self.on,
-                   HIDDEN_NOTE["internal"])],
+            "changed", since,
+            [Table("changes", "Figures that changed, then and now", ["What", "Then", "Now", "Change"], rows, self.on,
+                   "Inside the operation only. Worked out from what both reports showed. " + self.note)],
         )  # fmt: skip
 
 
@@ -878,29 +1188,25 @@ def _date(day: dt.date | None) -> str:
     return "–" if day is None else f"{day.day} {day:%b %Y}"
 
 
-def _parse(text: str, dates: Sequence[dt.date]) -> dt.date:
-    return next(day for day in dates if _date(day) == text)
-
-
 def _as_date(value: Any) -> dt.date:
     return value if isinstance(value, dt.date) else dt.date.fromisoformat(str(value)[:10])
 
 
-def _way(way: str) -> str:
-    return {
-        "return": "return home", "protection": "protection", "resettlement": "resettlement",
-        "onward": "onward departure", "relocation": "relocation", "stay": "lawful stay",
-        "handover": "hand-over", "absence": "absence", "death": "death",
-    }.get(way, way)  # fmt: skip
-
-
 def _label(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    return name.replace("_", " ").replace("-", " ").capitalize()
+
+
+def _between(low: str, high: str) -> str:
+    return f"about {low}" if low == high else f"between {low} and {high}"
 
 
 def _lower(text: str) -> str:
     text = text.rstrip(".")
     return text[:1].lower() + text[1:]
+
+
+def _sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _narrow(source: str) -> str:
@@ -916,11 +1222,6 @@ def _chance_word(chance: float) -> str:
     if chance >= 0.8:
         return "likely"
     return "even" if chance >= 0.5 else "unlikely"
-
-
-def _after_this_day(says: str) -> str:
-    """The plan's words for one day, for a row that stands for many."""
-    return says.replace(" after this day", "")
 
 
 def _plain(value: Any) -> Cell:

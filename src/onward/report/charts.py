@@ -2,20 +2,23 @@
 
 Comes in: numbers that have passed the disclosure rules. Goes out: SVG text without scripts or
 outside references, readable in greyscale and on paper: bands differ in lightness, lines in
-dash, and every mark is labelled in words. Fan and bars are Altair drawn by vl-convert; the
-flows are our own template, since Vega-Lite has none.
+dash, and every mark is labelled in words. Each figure is drawn twice, for a page (WIDE) and for
+a phone (NARROW), so that letters keep their size. The fan is Altair drawn by vl-convert; bars
+and flows are our own templates.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import html
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+WIDE, NARROW = 760, 380
 INK, QUIET, LINE, ACCENT = "#1b1f24", "#5b6570", "#d5dae0", "#1f5f8b"
-BANDS = ("#dce8f0", "#b5cfdf", "#7ba9c4")
-FONT = "Noto Sans, Segoe UI, Helvetica, Arial, sans-serif"
+BANDS = ("#dce8f0", "#b0cbdc", "#74a3bf")
+FONT = "Noto Sans, Noto Sans Arabic, Segoe UI, Helvetica, Arial, sans-serif"
 
 
 def fan(
@@ -27,6 +30,7 @@ def fan(
     deadline_label: str,
     title: str,
     description: str,
+    width: int = WIDE,
 ) -> str:
     """People present: what was counted, then the fan of what may come.
 
@@ -36,14 +40,26 @@ def fan(
     """
     import altair as alt
 
+    narrow = width < 500
+    size = 12 if narrow else 13
     rows = [
         {"day": day.isoformat(), **{name: float(values[i]) for name, values in bands.items()}}
         for i, day in enumerate(dates)
     ]
     past = [{"day": day.isoformat(), "people": float(value)} for day, value in observed]
-    top = max([r["q975"] for r in rows] + [r["people"] for r in past]) * 1.06
-    x = alt.X("day:T", title=None, axis=_time_axis())
+    top = max([r["q975"] for r in rows] + [r["people"] for r in past]) * 1.18
     scale = alt.Scale(domain=[0, top])
+    span = (dates[-1] - (observed[0][0] if observed else dates[0])).days
+    steps = max(round(span / 30.4 / (3 if narrow else 7)), 1)
+    steps = next((s for s in (1, 2, 3, 6, 12, 24) if s >= steps), 24)
+    axis = alt.Axis(format="%b %Y", labelAngle=0, tickCount={"interval": "month", "step": steps},
+                    grid=False, labelOverlap=True)  # fmt: skip
+    x = alt.X("day:T", title=None, axis=axis)
+    y_axis = alt.Axis(tickCount=5, format=",d")
+
+    def y(name: str) -> Any:
+        return alt.Y(f"{name}:Q", scale=scale, title=None, axis=y_axis)
+
     layers: list[Any] = []
     for (low, high), colour in zip(
         (("q025", "q975"), ("q10", "q90"), ("q25", "q75")), BANDS, strict=True
@@ -51,74 +67,87 @@ def fan(
         layers.append(
             alt.Chart(alt.Data(values=rows))
             .mark_area(color=colour)
-            .encode(
-                x=x, y=alt.Y(f"{low}:Q", scale=scale, title="people present"), y2=f"{high}:Q"
-            )
+            .encode(x=x, y=y(low), y2=f"{high}:Q")
+        )
+    for name in ("q10", "q90"):
+        layers.append(
+            alt.Chart(alt.Data(values=rows))
+            .mark_line(color=QUIET, strokeWidth=0.8)
+            .encode(x=x, y=y(name))
         )
     layers.append(
         alt.Chart(alt.Data(values=rows))
-        .mark_line(color=ACCENT, strokeWidth=2, strokeDash=[6, 3])
-        .encode(x=x, y=alt.Y("median:Q", scale=scale))
+        .mark_line(color=INK, strokeWidth=2, strokeDash=[6, 3])
+        .encode(x=x, y=y("median"))
     )
-    layers.append(
-        alt.Chart(alt.Data(values=past))
-        .mark_line(color=INK, strokeWidth=2)
-        .encode(x=x, y=alt.Y("people:Q", scale=scale))
-    )
-    mark = [{"day": deadline.isoformat(), "label": deadline_label, "y": top}]
-    rule = alt.Chart(alt.Data(values=mark))
-    layers.append(rule.mark_rule(color=INK, strokeDash=[2, 2], strokeWidth=1.5).encode(x="day:T"))
-    layers.append(
-        rule.mark_text(align="right", baseline="top", dx=-5, dy=2, fontSize=11, color=INK).encode(
-            x="day:T", y=alt.Y("y:Q", scale=scale), text="label:N"
+    if past:
+        layers.append(
+            alt.Chart(alt.Data(values=past))
+            .mark_line(color=INK, strokeWidth=2)
+            .encode(x=x, y=y("people"))
         )
-    )
+    labels = []
+    if len(past) > 1:
+        at = past[len(past) // 2]
+        labels.append({"day": at["day"], "y": at["people"] + top * 0.045, "label": "counted", "side": "m"})
+    labels.append({"day": deadline.isoformat(), "y": top * 0.99, "label": deadline_label, "side": "l"})
     last = rows[-1]
-    ends = [
-        {"day": last["day"], "y": last[name], "label": f"{last[name]:,.0f}  {what}"}
-        for name, what in (
-            ("q975", "upper, 95%"),
-            ("median", "middle"),
-            ("q025", "lower, 95%"),
-        )
-    ]
+    ends = [("q90", "1 in 10 above"), ("median", "middle"), ("q10", "1 in 10 below")]
+    gap = top * (0.075 if narrow else 0.06)
+    heights = [float(last[name]) for name, _ in ends]
+    heights[0] = max(heights[0], heights[1] + gap)
+    heights[2] = max(min(heights[2], heights[1] - gap), 0.0)
+    for (name, what), at_y in zip(ends, heights, strict=True):
+        text = f"{last[name]:,.0f} {what}"
+        labels.append({"day": last["day"], "y": at_y, "label": text, "side": "r"})
     layers.append(
-        alt.Chart(alt.Data(values=ends))
-        .mark_text(align="left", dx=6, fontSize=11, color=INK)
-        .encode(x="day:T", y=alt.Y("y:Q", scale=scale), text="label:N")
+        alt.Chart(alt.Data(values=[{"day": deadline.isoformat(), "y": top}]))
+        .mark_rule(color=INK, strokeDash=[2, 2], strokeWidth=1.2)
+        .encode(x="day:T")
     )
+    for side, align, dx in (("m", "center", 0), ("l", "right", -5), ("r", "left", 6)):
+        found = [label for label in labels if label["side"] == side]
+        if found:
+            layers.append(
+                alt.Chart(alt.Data(values=found))
+                .mark_text(align=align, dx=dx, fontSize=size, color=INK)
+                .encode(x="day:T", y=y("y"), text="label:N")
+            )
     chart = alt.layer(*layers).properties(
-        width=620, height=260, padding={"left": 5, "top": 8, "right": 5, "bottom": 5}
-    )
-    return _drawn(chart, title, description)
+        width=width - (172 if narrow else 200), height=230 if narrow else 280,
+        padding={"left": 4, "top": 6, "right": 4, "bottom": 4},
+    )  # fmt: skip
+    return _drawn(chart, title, description, size)
 
 
 def blocked_bars(
-    rows: Sequence[tuple[str, str, int | None]], *, title: str, description: str
+    rows: Sequence[tuple[str, str, int | None]],
+    *,
+    title: str,
+    description: str,
+    width: int = WIDE,
 ) -> str:
     """Horizontal bars: (safeguard, sentence, people whose next step it blocks; None hidden)."""
-    width, left, line, gap = 760, 330, 30, 6
+    narrow = width < 500
+    left = 0 if narrow else 350
+    each = 58 if narrow else 38
     shown = [value for _, _, value in rows if value is not None]
     top = max(shown, default=1) or 1
-    height = len(rows) * (line + gap) + 10
-    parts = [_open(width, height, title, description)]
+    parts = [_open(width, max(len(rows) * each + 6, 20), title, description)]
     for index, (name, sentence, value) in enumerate(rows):
-        y = 5 + index * (line + gap)
+        y = 4 + index * each
+        parts.append(f'<text x="0" y="{y + 12}" font-weight="600" fill="{INK}">{_safe(name)}</text>')
         parts.append(
-            f'<text x="0" y="{y + 12}" font-weight="600" fill="{INK}">{_safe(name)}</text>'
+            f'<text x="0" y="{y + 27}" font-size="11" fill="{QUIET}">{_safe(_short(sentence, 58))}</text>'
         )
-        parts.append(
-            f'<text x="0" y="{y + 26}" font-size="11" fill="{QUIET}">{_safe(_short(sentence, 52))}</text>'
-        )
+        bar = y + (33 if narrow else 7)
         if value is None:
-            parts.append(f'<text x="{left}" y="{y + 20}" fill="{QUIET}">hidden</text>')
+            parts.append(f'<text x="{left}" y="{bar + 12}" fill="{QUIET}">… not shown</text>')
             continue
-        size = (width - left - 70) * value / top
+        size = max((width - left - 60) * value / top, 1.0)
         parts.append(
-            f'<rect x="{left}" y="{y + 4}" width="{size:.1f}" height="{line - 10}" fill="{ACCENT}"/>'
-        )
-        parts.append(
-            f'<text x="{left + size + 6:.1f}" y="{y + 19}" fill="{INK}">{value:,}</text>'
+            f'<rect x="{left}" y="{bar}" width="{size:.1f}" height="15" fill="{ACCENT}"/>'
+            f'<text x="{left + size + 6:.1f}" y="{bar + 12}" fill="{INK}">{value:,}</text>'
         )
     parts.append("</svg>")
     return "".join(parts)
@@ -130,55 +159,66 @@ def flows(
     *,
     title: str,
     description: str,
+    width: int = WIDE,
 ) -> str:
     """Pathway flows from left to right.
 
     layers  columns of (id, label, people); None is hidden
     links   (from id, to id, people); hidden ones are drawn as a thin dashed line
     """
-    width, height, bar, pad = 760, 420, 12, 14
-    totals = [sum(value or 0 for _, _, value in layer) for layer in layers]
-    rows = max(len(layer) for layer in layers)
-    scale = (height - 30 - pad * rows) / max(max(totals), 1)
-    step = (width - 190) / max(len(layers) - 1, 1)
-    place: dict[str, tuple[float, float, float]] = {}
+    bar, pad = 12, 15.5
+    most = max(len(layer) for layer in layers)
+    tall = 190.0
+    height = int(most * pad + tall + 24)
+    known = [sum(value or 0 for _, _, value in layer) for layer in layers]
+    scale = tall / max(*known, 1)
+    right = 205
+    step = (width - right) / max(len(layers) - 1, 1)
+    place: dict[str, tuple[float, float, float, int]] = {}
     parts = [_open(width, height, title, description)]
-    boxes = []
+    boxes: list[str] = []
     for column, layer in enumerate(layers):
-        x, y = column * step, 10.0
+        x = column * step
+        spread = (height - 24 - sum((v or 0) * scale for _, _, v in layer)) / max(len(layer), 1)
+        y = 10.0 if column == len(layers) - 1 else 34.0
         for name, label, value in layer:
-            size = max((value or 0) * scale, 3.0)
-            place[name] = (x, y, size)
-            shown = "…" if value is None else f"{value:,}"
+            size = max((value or 0) * scale, 2.0)
+            place[name] = (x, y, size, column)
+            said = "…" if value is None else f"{value:,}"
+            last = column == len(layers) - 1
+            at = f'x="{x + bar + 5:.1f}" y="{y + size / 2 + 4:.1f}"' if last else f'x="{x:.1f}" y="{y - 6:.1f}"'
             boxes.append(
                 f'<rect x="{x:.1f}" y="{y:.1f}" width="{bar}" height="{size:.1f}" fill="{INK}"/>'
-                f'<text x="{x + bar + 5:.1f}" y="{y + min(size / 2 + 4, size + 2):.1f}" fill="{INK}"'
-                f' font-size="11.5" paint-order="stroke" stroke="#fff" stroke-width="3">'
-                f'{_safe(label)} <tspan font-weight="600">{shown}</tspan></text>'
+                f'<text {at} fill="{INK}" font-size="12" paint-order="stroke" stroke="#fff"'
+                f' stroke-width="3">{_safe(label)} <tspan font-weight="600">{said}</tspan></text>'
             )
-            y += size + pad
+            y += size + (pad if last else min(max(spread, pad), 90.0))
     out = {name: 0.0 for name in place}
     into = {name: 0.0 for name in place}
     for source, target, value in links:
         if source not in place or target not in place:
             continue
-        x0, y0, _ = place[source]
-        x1, y1, _ = place[target]
-        thick = max((value or 0) * scale, 0.0)
-        a = y0 + out[source] + thick / 2
-        b = y1 + into[target] + thick / 2
+        x0, y0, _, _ = place[source]
+        x1, y1, _, _ = place[target]
+        thick = (value or 0) * scale
+        a, b = y0 + out[source] + thick / 2, y1 + into[target] + thick / 2
         out[source] += thick
         into[target] += thick
         middle = (x0 + bar + x1) / 2
         curve = f"M{x0 + bar:.1f},{a:.1f}C{middle:.1f},{a:.1f} {middle:.1f},{b:.1f} {x1:.1f},{b:.1f}"
         style = (
-            f'stroke="{ACCENT}" stroke-opacity="0.28" stroke-width="{max(thick, 1.0):.1f}"'
+            f'stroke="{ACCENT}" stroke-opacity="0.28" stroke-width="{max(thick, 0.8):.1f}"'
             if value is not None
             else f'stroke="{QUIET}" stroke-width="1" stroke-dasharray="3 3"'
         )
-        words = f"{source} to {target}: {'hidden' if value is None else f'{value:,}'}"
-        parts.append(f'<path d="{curve}" fill="none" {style}><title>{_safe(words)}</title></path>')
+        parts.append(f'<path d="{curve}" fill="none" {style}/>')
     return "".join([*parts, *boxes, "</svg>"])
+
+
+def slim(svg: str) -> str:
+    """The same drawing with a tenth of a unit as its finest step: half the bytes."""
+    svg = re.sub(r"(\d+\.\d)\d+", r"\1", svg)
+    return re.sub(r"(\d)\.0(?=[^\d])", r"\1", svg).replace(' text-anchor="start"', "")
 
 
 def _open(width: int, height: int, title: str, description: str) -> str:
@@ -189,33 +229,28 @@ def _open(width: int, height: int, title: str, description: str) -> str:
     )
 
 
-def _drawn(chart: Any, title: str, description: str) -> str:
+def _drawn(chart: Any, title: str, description: str, size: int) -> str:
     import vl_convert
 
     configured = (
         chart.configure(font=FONT)
         .configure_view(strokeWidth=0)
         .configure_axis(
-            labelColor=INK, titleColor=QUIET, gridColor=LINE, domainColor=LINE, labelFontSize=11,
-            titleFontSize=11, titleFontWeight="normal",
+            labelColor=INK, titleColor=QUIET, gridColor=LINE, domainColor=LINE, labelFontSize=size,
+            titleFontSize=size, titleFontWeight="normal",
         )  # fmt: skip
     )
     svg = vl_convert.vegalite_to_svg(configured.to_dict(), allowed_base_urls=[])
-    head = f"<title>{_safe(title)}</title><desc>{_safe(description)}</desc>"
+    svg = slim(svg)
+    svg = re.sub(r'\s(aria-[a-z]+|class)="[^"]*"', "", svg)
+    svg = re.sub(r'\srole="graphics-[a-z]+"', "", svg)
     start = svg.index("<svg")
     end = svg.index(">", start) + 1
     opening = svg[start:end]
     if "viewBox" in opening:
-        import re
-
         opening = re.sub(r'\s(width|height)="[^"]*"', "", opening)
+    head = f"<title>{_safe(title)}</title><desc>{_safe(description)}</desc>"
     return opening[:-1] + ' role="img">' + head + svg[end:]
-
-
-def _time_axis() -> Any:
-    import altair as alt
-
-    return alt.Axis(format="%b %Y", labelAngle=0, tickCount={"interval": "month", "step": 3}, grid=False)
 
 
 def _short(text: str, length: int) -> str:

@@ -1,28 +1,27 @@
 """What may be shown to whom: one table of rules, and the attack that checks it.
 
-A small count in a closed camp names a person. Comes in: tables of counts of people and an
-audience. Goes out: the same tables with cells hidden (and rounded, outside) so that nobody can
-work a hidden cell back from the totals, from another table of the same release, or from its
-margins, exactly or to within two. `narrowest` is the attack itself: the least and the greatest
-value a hidden cell can take given everything published; `protect` hides more until the attack
-fails, and the tests run it over every pair of tables.
-
-Two sources: the internal and external thresholds are the product's own (see
-docs/reference/disclosure.md); the attack is the usual audit of cell suppression by linear
-programming (Fischetti and Salazar, Management Science 2001).
+A small count in a closed camp names a person. Comes in: every table of counts that one release
+will print, and an audience. Goes out: the same tables with cells hidden (and rounded, outside)
+so that nobody can work a hidden cell back from everything published together, exactly or to
+within two. The attack is the usual audit of cell suppression by linear programming (Fischetti
+and Salazar, Management Science 2001), over all tables of the release at once: two cells that
+count the same people are one unknown, and a cell whose people all belong to another cell is
+never greater. The thresholds are the product's own (`docs/reference/disclosure.md`).
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 Audience = Literal["internal", "external"]
 Key = tuple[str, ...]
+Codes: TypeAlias = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class Rule:
 
     hide_from, hide_to  counts in this range are hidden (people)
     round_to            every shown count is rounded to a multiple of this; 1 leaves it
+    history_to          every past or simulated number of people is rounded to this
     changes             whether changes since an earlier report may be shown
     free_dates          whether any as-of date may be chosen
     """
@@ -38,46 +38,107 @@ class Rule:
     hide_from: int
     hide_to: int
     round_to: int
+    history_to: int
     changes: bool
     free_dates: bool
 
 
 RULES: Mapping[Audience, Rule] = {
-    "internal": Rule(hide_from=1, hide_to=4, round_to=1, changes=True, free_dates=True),
+    "internal": Rule(1, 4, 1, 10, changes=True, free_dates=True),
     # Outside, a zero tells as much as a one ("all refused"), so zero to ten are one answer.
-    "external": Rule(hide_from=0, hide_to=10, round_to=5, changes=False, free_dates=False),
+    "external": Rule(0, 10, 5, 10, changes=False, free_dates=False),
 }
 TOTAL = "*"
 # A hidden cell is safe when the attacker's range is wider than this: known to within two or
 # less means a range of at most four.
 SAFE_RANGE = 4
+# Containments kept per hidden cell: the tightest few decide its range.
+NEAREST = 4
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Counts of people over named dimensions, with every margin.
+    """Counts over named dimensions, with every margin.
 
     dimensions  names of the dimensions, e.g. ("legal status", "site")
     labels      the categories of each dimension, in the order shown
     values      one count per full combination of categories; missing combinations are zero
+    universe    what is counted; tables of one universe have the same total
+    sums        further cells that are shown: name -> categories they add up (one dimension)
+    who         per dimension the category number of every row of the person table, -1 for
+                people not counted; None where no people are counted
     """
 
     name: str
     dimensions: tuple[str, ...]
     labels: tuple[tuple[str, ...], ...]
     values: Mapping[Key, int]
+    universe: str = "people"
+    sums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    who: tuple[Codes, ...] | None = field(default=None, compare=False, repr=False)
 
     def cells(self) -> list[Key]:
-        """Every cell shown: the combinations and all margins ("*" stands for all)."""
-        return list(itertools.product(*[(*labels, TOTAL) for labels in self.labels]))
+        """Every cell shown: the combinations, all margins ("*" stands for all) and the sums."""
+        found = list(itertools.product(*[(*labels, TOTAL) for labels in self.labels]))
+        return [*found, *((name,) for name in self.sums)]
+
+    def parts(self, key: Key) -> list[Key]:
+        """The full combinations that a cell adds up."""
+        if len(key) == 1 and key[0] in self.sums:
+            return [(label,) for label in self.sums[key[0]]]
+        wanted = zip(key, self.labels, strict=True)
+        return list(itertools.product(*[own if part == TOTAL else (part,) for part, own in wanted]))
 
     def value(self, key: Key) -> int:
-        """The count of a cell or margin."""
-        return sum(
-            count
-            for combination, count in self.values.items()
-            if all(part in (TOTAL, own) for part, own in zip(key, combination, strict=True))
-        )
+        """The count of a cell, margin or sum."""
+        return sum(self.values.get(part, 0) for part in self.parts(key))
+
+    def members(self, key: Key) -> npt.NDArray[np.bool_] | None:
+        """Which rows of the person table a cell counts; None where no people are counted."""
+        if self.who is None:
+            return None
+        if not self.who:
+            return None
+        mask = np.ones(len(self.who[0]), dtype=bool)
+        for part, own, codes in zip(key, self.labels, self.who, strict=True):
+            if part == TOTAL:
+                mask &= codes >= 0
+            else:
+                wanted = self.sums[part] if part in self.sums else (part,)
+                mask &= np.isin(codes, [own.index(label) for label in wanted])
+        return mask
+
+
+def counted(
+    name: str,
+    dimensions: Sequence[str],
+    labels: Sequence[Sequence[str]],
+    who: Sequence[npt.NDArray[Any]],
+    *,
+    universe: str = "people",
+    sums: Mapping[str, tuple[str, ...]] | None = None,
+) -> Counts:
+    """Counts of people by what is known of each.
+
+    who  per dimension (n,) category numbers over the person table, -1 for people not counted
+    """
+    codes = tuple(np.asarray(column, dtype=np.int16) for column in who)
+    inside = np.all([column >= 0 for column in codes], axis=0)
+    codes = tuple(np.where(inside, column, -1).astype(np.int16) for column in codes)
+    values: dict[Key, int] = {}
+    found, times = np.unique(np.stack([c[inside] for c in codes]), axis=1, return_counts=True)
+    for column, times_seen in zip(found.T, times, strict=True):
+        key = tuple(own[i] for own, i in zip(labels, column, strict=True))
+        values[key] = int(times_seen)
+    return Counts(
+        name, tuple(dimensions), tuple(tuple(own) for own in labels), values, universe,
+        sums or {}, codes,
+    )  # fmt: skip
+
+
+def alone(name: str, value: int) -> Counts:
+    """One count that shares its universe with no other."""
+    return Counts(name, (), (), {(): value}, universe=name)
 
 
 @dataclass(frozen=True)
@@ -93,41 +154,41 @@ class Shown:
         return "…" if value is None else f"{value:,}"
 
 
-def rounded(value: int, base: int) -> int:
+def rounded(value: float, base: int) -> int:
     """To the nearest multiple, halves up; no negative counts."""
-    return value if base == 1 else base * ((value + base // 2) // base)
+    return int(value) if base == 1 else base * int((value + base / 2) // base)
+
+
+def small(audience: Audience) -> str:
+    """What a hidden count is called in a sentence."""
+    return "10 or fewer" if audience == "external" else "fewer than 5"
 
 
 def scalar(value: int, audience: Audience) -> str:
     """One count standing alone, as words: "3,715", "fewer than 5", "10 or fewer"."""
     rule = RULES[audience]
     if rule.hide_from <= value <= rule.hide_to:
-        return "10 or fewer" if audience == "external" else "fewer than 5"
+        return small(audience)
     return f"{rounded(value, rule.round_to):,}"
 
 
 def protect(tables: Sequence[Counts], audience: Audience) -> list[Shown]:
-    """Hide and round until no hidden cell can be worked back, alone or from a pair of tables.
+    """Hide and round until no hidden cell can be worked back from all tables together.
 
-    tables    counts of the same people (one release)
+    tables    everything one release counts
     returns   one protected table each, in order
     """
+    shown = [_primary(table, audience) for table in tables]
+    closed: list[Shown | None] = [None] * len(shown)
+    for group in _linked(shown):
+        done = _Attack([shown[i] for i in group]).close()
+        for i, table in zip(group, done, strict=True):
+            closed[i] = table
+    return [table for table in closed if table is not None]
+
+
+def _primary(table: Counts, audience: Audience) -> Shown:
     rule = RULES[audience]
-    shown = [_primary(table, audience, rule) for table in tables]
-    for index, table in enumerate(shown):
-        shown[index] = _complete([table], 0)
-    changed = len(shown) > 1
-    while changed:
-        # A cell hidden for one pair is a new target in every other pair: sweep until still.
-        changed = False
-        for first, second in itertools.permutations(range(len(shown)), 2):
-            closed = _complete([shown[first], shown[second]], 0)
-            changed = changed or closed is not shown[first]
-            shown[first] = closed
-    return shown
-
-
-def _primary(table: Counts, audience: Audience, rule: Rule) -> Shown:
     cells: dict[Key, int | None] = {}
     for key in table.cells():
         value = table.value(key)
@@ -136,51 +197,37 @@ def _primary(table: Counts, audience: Audience, rule: Rule) -> Shown:
     return Shown(table, audience, cells)
 
 
-def _complete(group: list[Shown], which: int) -> Shown:
-    """Hide further cells of `group[which]` until none of its hidden cells is recoverable."""
-    while True:
-        exposed = recoverable(group, which)
-        if not exposed:
-            return group[which]
-        table = group[which]
-        more = _next_to_hide(table, exposed[0])
-        if more is None:
-            return table
-        group = list(group)
-        group[which] = replace(table, shown={**table.shown, more: None})
+def _linked(tables: Sequence[Shown]) -> list[list[int]]:
+    """Groups of tables that bear on each other: one universe, or one set of people."""
+    group = list(range(len(tables)))
+
+    def root(i: int) -> int:
+        while group[i] != i:
+            i = group[i]
+        return i
+
+    first: dict[str, int] = {}
+    for i, table in enumerate(tables):
+        # All tables that count people are one group: the same person stands in many of them.
+        name = "people" if table.counts.who is not None else table.counts.universe
+        group[root(i)] = root(first.setdefault(name, i))
+    found: dict[int, list[int]] = {}
+    for i in range(len(tables)):
+        found.setdefault(root(i), []).append(i)
+    return list(found.values())
 
 
-def _next_to_hide(table: Shown, exposed: Key) -> Key | None:
-    """The smallest shown cell that shares a line with the exposed one; margins last."""
-    candidates = []
-    for key, value in table.shown.items():
-        if value is None or key == exposed:
-            continue
-        differing = sum(a != b for a, b in zip(key, exposed, strict=True))
-        margins = sum(part == TOTAL for part in key)
-        candidates.append(
-            (differing > 1, margins, table.counts.value(key) == 0, table.counts.value(key), key)
-        )
-    return min(candidates)[-1] if candidates else None
+def recoverable(group: Sequence[Shown], which: int | None = None) -> list[Key]:
+    """Hidden cells that an attacker who sees the whole group knows to within two.
 
-
-def recoverable(group: Sequence[Shown], which: int = 0) -> list[Key]:
-    """Hidden cells of `group[which]` that an attacker who sees the whole group knows to within two.
-
-    A cell whose range is narrow because the true count leaves no room (an empty table) cannot
-    be protected by hiding more and is still listed: the caller hides the whole line.
+    which    the table whose cells are returned; None: those of all tables
     """
-    table = group[which]
-    hidden = [key for key, value in table.shown.items() if value is None]
-    if not hidden:
-        return []
     attack = _Attack(group)
-    found = []
-    for key in hidden:
-        low, high = attack.range(which, key)
-        if high - low <= SAFE_RANGE:
-            found.append(key)
-    return found
+    return [
+        key
+        for number, key in attack.hidden()
+        if which in (None, number) and attack.exposed(number, key) is not None
+    ]
 
 
 def narrowest(group: Sequence[Shown], which: int, key: Key) -> tuple[float, float]:
@@ -188,12 +235,23 @@ def narrowest(group: Sequence[Shown], which: int, key: Key) -> tuple[float, floa
     return _Attack(group).range(which, key)
 
 
-class _Attack:
-    """A linear program over the finest combinations of all dimensions of the group.
+@dataclass(frozen=True)
+class _Cell:
+    """One published place: table number, key, LP columns it adds up, row of its bounds."""
 
-    Tables of one release count the same people, so a dimension they share is the same
-    variable; the others are crossed. Each published cell bounds a sum; each hidden cell is
-    only known not to be negative (and, outside, that a hidden line was rounded).
+    table: int
+    key: Key
+    columns: npt.NDArray[np.int32]
+    value: int
+
+
+class _Attack:
+    """A linear program over the finest cells of every table of a group.
+
+    Each published cell bounds a sum; a hidden cell is only known not to be negative (inside, to
+    be at least one: a zero is shown). Cells of different tables that count the same people are
+    equal; shared dimensions of one universe have equal margins. Hiding more only widens ranges,
+    so a cell once safe stays safe and every solution found serves all cells.
     """
 
     def __init__(self, group: Sequence[Shown]) -> None:
@@ -201,69 +259,193 @@ class _Attack:
 
         from onward.placement.program import new_highs
 
-        names: dict[str, tuple[str, ...]] = {}
-        for table in group:
-            for name, labels in zip(table.counts.dimensions, table.counts.labels, strict=True):
-                names.setdefault(name, labels)
-        self._names = list(names)
-        atoms = list(itertools.product(*names.values()))
-        columns = {
-            name: np.array([atom[i] for atom in atoms]) for i, name in enumerate(self._names)
-        }
-        self._rows: list[dict[Key, np.ndarray]] = []
-        model = new_highs()
-        infinity = highspy.kHighsInf
-        model.addVars(len(atoms), np.zeros(len(atoms)), np.full(len(atoms), infinity))
-        for table in group:
-            rule = RULES[table.audience]
-            members: dict[Key, np.ndarray] = {}
-            for key, value in table.shown.items():
-                mask = np.ones(len(atoms), dtype=bool)
-                for name, part in zip(table.counts.dimensions, key, strict=True):
-                    if part != TOTAL:
-                        mask &= columns[name] == part
-                members[key] = np.flatnonzero(mask)
-                if value is None:
-                    continue
-                slack = rule.round_to // 2
-                model.addRow(
-                    max(0.0, value - slack),
-                    value + slack,
-                    len(members[key]),
-                    members[key].astype(np.int32),
-                    np.ones(len(members[key])),
-                )
-            self._rows.append(members)
-        self._model = model
+        self._shown = [dict(table.shown) for table in group]
+        self._group = list(group)
+        self._inf = highspy.kHighsInf
         self._highspy = highspy
-        self._atoms = len(atoms)
+        start, self._first = 0, []
+        index: list[dict[Key, int]] = []
+        for table in group:
+            fine = list(itertools.product(*table.counts.labels))
+            index.append({key: start + i for i, key in enumerate(fine)})
+            self._first.append(start)
+            start += len(fine)
+        self._columns = start
+        self._cells: dict[tuple[int, Key], _Cell] = {}
+        for number, table in enumerate(group):
+            for key in table.shown:
+                columns = [index[number][part] for part in table.counts.parts(key)]
+                self._cells[number, key] = _Cell(
+                    number, key, np.array(columns, np.int32), table.counts.value(key)
+                )
+        self._model = new_highs()
+        self._model.addVars(start, np.zeros(start), np.full(start, self._inf))
+        self._row: dict[tuple[int, Key], int] = {}
+        self._rows = 0
+        for place, cell in self._cells.items():
+            self._row[place] = self._add(cell.columns, np.ones(len(cell.columns)), *self._bounds(cell))
+        self._binding = {row: place for place, row in self._row.items()}
+        self._tie()
+        self._low: npt.NDArray[np.float64] | None = None
+        self._seen: list[npt.NDArray[np.float64]] = []
+
+    def _add(self, columns: Any, factors: Any, low: float, high: float) -> int:
+        self._model.addRow(low, high, len(columns), columns, factors)
+        self._rows += 1
+        return self._rows - 1
+
+    def _bounds(self, cell: _Cell) -> tuple[float, float]:
+        value = self._shown[cell.table][cell.key]
+        rule = RULES[self._group[cell.table].audience]
+        if value is None:
+            return (1.0 if rule.hide_from and cell.value else 0.0), self._inf
+        slack = rule.round_to // 2
+        return max(0.0, value - slack), float(value + slack)
+
+    def _equal(self, one: npt.NDArray[np.int32], other: npt.NDArray[np.int32], sign: str) -> None:
+        columns = np.concatenate([one, other])
+        factors = np.concatenate([np.ones(len(one)), -np.ones(len(other))])
+        self._add(columns, factors, 0.0 if sign == "=" else -self._inf, 0.0)
+
+    def _tie(self) -> None:
+        """Rows that say what the tables have in common."""
+        for (i, one), (j, other) in itertools.combinations(enumerate(self._group), 2):
+            if one.counts.universe != other.counts.universe:
+                continue
+            shared = [d for d in one.counts.dimensions if d in other.counts.dimensions]
+            wanted = [one.counts.labels[one.counts.dimensions.index(d)] for d in shared]
+            if j != i + 1 and not shared:
+                continue  # totals are chained from table to table
+            for labels in itertools.product(*wanted):
+                pair = dict(zip(shared, labels, strict=True))
+                keys = [
+                    tuple(pair.get(d, TOTAL) for d in table.counts.dimensions)
+                    for table in (one, other)
+                ]
+                if (j, keys[1]) in self._cells:
+                    self._equal(self._cells[i, keys[0]].columns, self._cells[j, keys[1]].columns, "=")
+        places = [p for p, c in self._cells.items() if self._group[c.table].counts.who is not None]
+        masks = [self._group[i].counts.members(key) for i, key in places]
+        known = [(p, m) for p, m in zip(places, masks, strict=True)
+                 if m is not None and m.any() and self._certain(p)]  # fmt: skip
+        if not known:
+            return
+        people = np.stack([mask for _, mask in known]).astype(np.float32)
+        both = np.rint(people @ people.T).astype(np.int64)
+        size = np.diag(both)
+        order = [p for p, _ in known]
+        first: dict[bytes, int] = {}
+        for i, (place, mask) in enumerate(known):
+            same = first.setdefault(np.packbits(mask).tobytes(), i)
+            if same != i and order[same][0] != place[0]:
+                self._equal(self._cells[order[same]].columns, self._cells[place].columns, "=")
+        for i, place in enumerate(order):
+            if self._shown[place[0]][place[1]] is not None:
+                continue
+            other = np.array([p[0] != place[0] for p in order])
+            inside = np.flatnonzero((both[i] == size) & (size < size[i]) & other)
+            around = np.flatnonzero((both[i] == size[i]) & (size > size[i]) & other)
+            for k in inside[np.argsort(-size[inside], kind="stable")][:NEAREST]:
+                self._equal(self._cells[order[k]].columns, self._cells[place].columns, "<")
+            for k in around[np.argsort(size[around], kind="stable")][:NEAREST]:
+                self._equal(self._cells[place].columns, self._cells[order[k]].columns, "<")
+
+    def _certain(self, place: tuple[int, Key]) -> bool:
+        """Whether the same people in another table can be known to be the same.
+
+        Where a zero is hidden, "all of them" and "all of them and nobody else" are different
+        answers to a reader, though they count the same people.
+        """
+        table, cell = self._group[place[0]], self._cells[place]
+        if RULES[table.audience].hide_from or TOTAL in place[1] or not place[1]:
+            return True
+        whole = sum(table.counts.values.values())
+        fine = [table.counts.values.get(part, 0) for part in itertools.product(*table.counts.labels)]
+        return cell.value < whole and 0 not in fine
+
+    def hidden(self) -> list[tuple[int, Key]]:
+        return [
+            (i, key) for (i, key) in self._cells if self._shown[i][key] is None
+        ]  # fmt: skip
+
+    def _solve(self, cell: _Cell, sense: Any) -> tuple[float, list[tuple[int, Key]]]:
+        """The extreme value of a cell, and the published cells that hold it there."""
+        cost = np.zeros(self._columns)
+        cost[cell.columns] = 1.0
+        every = np.arange(self._columns, dtype=np.int32)
+        self._model.changeColsCost(self._columns, every, cost)
+        self._model.changeObjectiveSense(sense)
+        self._model.run()
+        if self._model.getModelStatus() != self._highspy.HighsModelStatus.kOptimal:
+            return (0.0 if sense == self._highspy.ObjSense.kMinimize else float("inf")), []
+        found = self._model.getSolution()
+        self._seen.append(np.asarray(found.col_value))
+        holding = [
+            self._binding[row]
+            for row in np.flatnonzero(np.abs(np.asarray(found.row_dual)) > 1e-9)
+            if row in self._binding
+        ]
+        return float(self._model.getInfo().objective_function_value), holding
 
     def range(self, which: int, key: Key) -> tuple[float, float]:
-        members = self._rows[which][key]
-        found = []
-        for sense in (self._highspy.ObjSense.kMinimize, self._highspy.ObjSense.kMaximize):
-            cost = np.zeros(self._atoms)
-            cost[members] = 1.0
-            self._model.changeColsCost(
-                self._atoms, np.arange(self._atoms, dtype=np.int32), cost
-            )
-            self._model.changeObjectiveSense(sense)
-            self._model.run()
-            status = self._model.getModelStatus()
-            if status == self._highspy.HighsModelStatus.kOptimal:
-                found.append(self._model.getInfo().objective_function_value)
-            else:
-                found.append(
-                    0.0 if sense == self._highspy.ObjSense.kMinimize else float("inf")
-                )
-        return found[0], found[1]
+        cell = self._cells[which, key]
+        low, _ = self._solve(cell, self._highspy.ObjSense.kMinimize)
+        high, _ = self._solve(cell, self._highspy.ObjSense.kMaximize)
+        return low, high
+
+    def exposed(self, which: int, key: Key) -> list[tuple[int, Key]] | None:
+        """None when a hidden cell is safe; else the published cells that give it away."""
+        cell = self._cells[which, key]
+        if self._seen:
+            values = [float(solution[cell.columns].sum()) for solution in self._seen]
+            if max(values) - min(values) > SAFE_RANGE + 1e-6:
+                return None
+        high, over = self._solve(cell, self._highspy.ObjSense.kMaximize)
+        if high == float("inf"):
+            return None
+        low, under = self._solve(cell, self._highspy.ObjSense.kMinimize)
+        if high - low > SAFE_RANGE + 1e-6:
+            return None
+        return [p for p in dict.fromkeys([*over, *under]) if self._shown[p[0]][p[1]] is not None]
+
+    def close(self) -> list[Shown]:
+        """Hide further cells until none that is hidden is exposed."""
+        waiting = self.hidden()
+        while waiting:
+            place = waiting.pop(0)
+            giving = self.exposed(*place)
+            if giving is None:
+                continue
+            more = self._next(place, giving)
+            if more is None:
+                continue
+            self._shown[more[0]][more[1]] = None
+            self._model.changeRowBounds(self._row[more], *self._bounds(self._cells[more]))
+            waiting = [place, *waiting, more]
+        return [
+            Shown(table.counts, table.audience, shown)
+            for table, shown in zip(self._group, self._shown, strict=True)
+        ]
+
+    def _next(self, place: tuple[int, Key], giving: list[tuple[int, Key]]) -> tuple[int, Key] | None:
+        """What to hide next: of the cells that give it away the smallest, totals last."""
+
+        def cost(other: tuple[int, Key]) -> tuple[Any, ...]:
+            margins = sum(part == TOTAL for part in other[1])
+            cell = self._cells[other]
+            whole = margins == len(other[1])
+            return (whole, cell.value == 0, margins, cell.value, other)
+
+        choice = giving or [p for p in self._cells if self._shown[p[0]][p[1]] is not None
+                            and p[0] == place[0]]  # fmt: skip
+        return min(choice, key=cost) if choice else None
 
 
 def release_faults(new: Iterable[Shown], earlier: Iterable[Shown]) -> list[str]:
     """Names of tables whose new release differs in shape from an earlier one.
 
-    External tables are frozen: the same name must keep its dimensions and categories, so that
-    weekly re-cuts cannot be subtracted from each other.
+    External tables are frozen: the same name must keep its dimensions, so that re-cuts cannot
+    be subtracted from each other.
     """
     known = {table.counts.name: table.counts for table in earlier}
     faults = []

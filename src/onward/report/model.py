@@ -49,7 +49,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing with a title sentence, a date and the table of what it draws."""
+    """A drawing with a title sentence, a date and the table of what it draws.
+
+    narrow  the same drawing for a phone; "" when the wide one serves
+    """
 
     name: str
     title: str
@@ -57,6 +60,7 @@ class Figure:
     table: Table
     as_of: dt.date
     how_to_read: str = ""
+    narrow: str = ""
 
 
 @dataclass(frozen=True)
