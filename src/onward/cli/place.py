@@ -188,6 +188,8 @@ def _tables(folder: Path | None, *, on: str | None, **files: Path | None) -> Any
             day = date.fromisoformat(on)
         except ValueError:
             raise Faults([Fault("--on", "", "", "not a date", "YYYY-MM-DD")]) from None
+    if folder is not None and (folder / "operation.toml").is_file():
+        return _from_operation(folder, day, files)
     if folder is not None:
         if not folder.is_dir():
             raise Faults(
@@ -209,6 +211,30 @@ def _tables(folder: Path | None, *, on: str | None, **files: Path | None) -> Any
              for key in missing]
         )  # fmt: skip
     return read_tables(on=day, **files)  # type: ignore[arg-type]
+
+
+def _from_operation(folder: Path, day: date | None, files: dict[str, Path | None]) -> Any:
+    """Cases from the record, places from the plan, what is open from the safeguards; a file
+    given beside them (scores, limits, locks, last week's proposal) is added."""
+    from dataclasses import replace
+
+    from onward.placement.inputs import read_beside
+    from onward.registry import open_operation
+    from onward.registry.analysis import opened
+    from onward.registry.placing import placement_tables
+
+    for key in ("cases", "programmes", "openings", "pledges"):
+        if files.get(key) is not None:
+            raise OnwardError(
+                f"--{key}: an operation's {key} come from its record and plan; leave it out, or "
+                "leave the operation folder out."
+            )
+    tables = placement_tables(opened(open_operation(folder), day))
+    given = {key: path for key, path in files.items() if path is not None}
+    latest = sorted((folder / "placements").glob("*.json"))
+    if "previous" not in given and latest:
+        given["previous"] = latest[-1]
+    return replace(tables, **read_beside(tables, given)) if given else tables
 
 
 def _print(content: dict[str, Any]) -> None:

@@ -76,7 +76,7 @@ def declared(rulebook: Rulebook, kind: str) -> dict[str, Fact]:
 
 def kind_of_list(rulebook: Rulebook, event_kind: str | None) -> str:
     """Which facts a profile's columns may name: those of its record, or of the person."""
-    return event_kind if event_kind in rulebook.kinds else "person"
+    return event_kind if event_kind is not None and event_kind in rulebook.kinds else "person"
 
 
 def idempotency_key(key: str, effective: str, content: str) -> str:

@@ -651,6 +651,42 @@ def read_tables(
     )
 
 
+def read_beside(tables: Tables, files: Mapping[str, Path]) -> dict[str, Any]:
+    """What may stand in files beside tables made elsewhere: scores, limits, locks, previous.
+
+    files    name -> path, names as in `read_tables`
+    returns  the fields of `Tables` to replace
+    raises   Faults with every fault of all files
+    """
+    faults: list[Fault] = []
+    found: dict[str, Any] = {}
+    lines = {case.case: 0 for case in tables.cases}
+    raw: dict[str, list[Row] | None] = dict.fromkeys(("scores", "limits", "pledges", "open"))
+    for name in ("scores", "limits"):
+        if name in files:
+            raw[name] = read_rows(files[name], name, faults)[0]
+    if not faults:
+        kinds = ("cases", "programmes", "scores", "limits", "pledges", "open")
+        names = {key: files[key].name if key in files else "the operation" for key in kinds}
+        _references(
+            tables.cases, lines, tables.windows, raw, faults, names=names, on=tables.on
+        )
+    if raw["scores"] is not None:
+        found["scores"] = tuple(Score(**v) for _, v in raw["scores"])
+    if raw["limits"] is not None:
+        found["limits"] = tuple(Limit(who=_selector(v), **v) for _, v in raw["limits"])
+    if "locks" in files:
+        locks = read_locks(files["locks"], faults)
+        if not faults:
+            _check_locks(files["locks"].name, locks, set(lines), tables.windows, faults)
+        found["locks"] = tuple(locks)
+    if "previous" in files:
+        found["previous"] = read_previous(files["previous"], faults)
+    if faults:
+        raise Faults(faults, _count(faults))
+    return found
+
+
 def _count(faults: Sequence[Fault]) -> str:
     return f"{len(faults)} fault{'s' if len(faults) != 1 else ''} in the input; nothing was placed."
 

@@ -182,7 +182,7 @@ def observed(found: Opened, *, months: int = 24) -> list[tuple[dt.date, int]]:
         if row["axis"] == "stage" and row["state"] not in ended
     ]
     first = _first_day(found)
-    days = []
+    days: list[dt.date] = []
     day = found.as_of
     while len(days) <= months and day >= first:
         days.append(day)

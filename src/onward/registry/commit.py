@@ -259,8 +259,8 @@ def _event_kind(profile: Path) -> str | None:
 def _vault_fields(identity: Identity) -> dict[str, str]:
     """What the vault keeps of one person."""
     fields: dict[str, str] = {}
-    for name in identity.names:
-        fields[f"name.{name.part}.{name.script}"] = name.text
+    for part in identity.names:
+        fields[f"name.{part.part}.{part.script}"] = part.text
     for kind, document in identity.documents:
         fields[f"document.{kind}"] = document.printed
     for kind, text in identity.contacts:

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +40,8 @@ from onward.errors import Fault, Faults, OnwardError
 from onward.registry.folder_store import FolderStore
 from onward.registry.store import EventStore
 from onward.registry.vault import ClosedVault, DemoVault, Vault
+from onward.rulebook.check import accept
+from onward.rulebook.floor import load_floor
 from onward.rulebook.load import load, loads
 from onward.rulebook.model import Rulebook
 
@@ -151,14 +153,14 @@ class Operation:
         """
         adopted = self._adoptions(known_at)
         if not adopted:
-            return load(self.rulebook_path)
+            return accept(load(self.rulebook_path))
         then = [event for event in adopted if day_range(event.effective)[1] <= as_of]
         wanted = (then[-1] if then else adopted[0]).subject.id
         for path in (self.rulebook_path, self.path / "rulebooks" / f"{wanted}.yaml"):
             if path.exists():
                 rulebook = load(path)
                 if rulebook.hash == wanted:
-                    return rulebook
+                    return replace(rulebook, floor_hash=load_floor(rulebook.floor).hash)
         raise OnwardError(
             f"The rulebook in force ({wanted[:12]}…) is not in {self.path.name}/rulebooks. "
             "Put the adopted file back, or adopt the one in rulebook.yaml."
@@ -183,8 +185,11 @@ class Operation:
     def adopt(
         self, text: str, *, effective: str, by: str, instant: datetime | None = None
     ) -> Rulebook:
-        """Put a rulebook in force from a date: keep its file and record the event."""
-        rulebook = loads(text, file=RULEBOOK)
+        """Put a rulebook in force from a date: keep its file and record the event.
+
+        raises  Faults when it is weaker than its protection floor in any way
+        """
+        rulebook = accept(loads(text, file=RULEBOOK))
         kept = self.folder("rulebooks") / f"{rulebook.hash}.yaml"
         _write_text(kept, text)
         now = instant or datetime.now(UTC)
