@@ -239,3 +239,18 @@ def test_a_member_written_twice_is_found():
         row(3, "sibling", "1980-01-01", "زهرا کریمی"),
     ]
     assert kinds(*rows) == ["same_person_twice"]
+
+
+def test_a_town_full_of_namesakes_is_not_taken_for_doubles():
+    draw = random.Random(11)
+    everyone = [
+        person(
+            f"n{n}",
+            f"{draw.choice(GIVEN[:5])} {draw.choice(FAMILIES[:4])}",
+            dt.date(1950, 1, 1) + dt.timedelta(days=draw.randint(0, 20000)),
+            draw.choice(FATHERS),
+            draw.choice(["male", "female"]),
+        )
+        for n in range(500)
+    ]
+    assert len(suggest(everyone, seed=1, least=0.5)) <= 5

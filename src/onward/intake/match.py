@@ -427,7 +427,10 @@ def learn(
             cheap[:, f], size, 200.0 * np.array(STRANGERS[name], dtype=np.float64)
         )
     true = {name: np.array(START[name]) for name in FIELDS}
-    share = 0.2
+    # There cannot be many more true pairs than people; without this bound, learning may take
+    # namesakes for the thing to be found.
+    most = min(0.5 * count / max(len(levels), 1), 0.5)
+    share = min(0.01, most)
     patterns, counts = np.unique(levels, axis=0, return_counts=True)
     for _ in range(40):
         weight = np.zeros(len(patterns))
@@ -446,12 +449,14 @@ def learn(
         for f, name in enumerate(FIELDS):
             size = len(START[name])
             seen = np.bincount(patterns[:, f], weights=mass, minlength=size + 1)[:size]
-            # Twenty pairs' worth of the starting value keeps small lists sensible.
-            true[name] = (seen + 20 * np.array(START[name])) / (seen.sum() + 20)
+            # The starting values keep twice the weight of what was seen: a wrong turn in the
+            # learning can then never make another father or birth count for nothing.
+            held = 20 + 2 * seen.sum()
+            true[name] = (seen + held * np.array(START[name])) / (seen.sum() + held)
         new = float(mass.sum() / max(counts.sum(), 1))
         if abs(new - share) < 1e-6:
             break
-        share = min(max(new, 1e-6), 0.95)
+        share = min(max(new, 1e-6), most)
     return Weights(
         {name: tuple(map(float, value)) for name, value in true.items()},
         {name: tuple(map(float, value)) for name, value in accident.items()},

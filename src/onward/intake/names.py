@@ -278,7 +278,7 @@ _DROP = np.stack([_drop_table(DROP_FULL), _drop_table(DROP_SHORT), _drop_table(D
 _SWAP = _swap_table()
 
 
-@lru_cache(maxsize=1_000_000)
+@lru_cache(maxsize=400_000)
 def sound_likeness(a: str, b: str, a_plain: bool, b_plain: bool) -> float:
     """How alike two rows of sounds are: 1 the same, 0 nothing in common.
 
@@ -386,7 +386,7 @@ def known_name(word: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1_000_000)
+@lru_cache(maxsize=400_000)
 def word_likeness(a: str, b: str) -> float:
     """How alike two words of a name are, from 0 to 1.
 
@@ -610,7 +610,7 @@ def compare_names(a: str, b: str) -> NameScore:
     return _compare(name_words(a), name_words(b))
 
 
-@lru_cache(maxsize=500_000)
+@lru_cache(maxsize=20_000)
 def _compare(a: tuple[str, ...], b: tuple[str, ...]) -> NameScore:
     if not a or not b:
         return NameScore(0.0, (), "not comparable")
@@ -705,7 +705,7 @@ def _one_joined(pairs: Iterable[WordPair]) -> bool:
     return all(pair.first and pair.second for pair in pairs)
 
 
-@lru_cache(maxsize=500_000)
+@lru_cache(maxsize=200_000)
 def _joined(first: str, second: str, whole: str) -> float:
     """Two words against one word written together."""
     known = known_name(whole)
