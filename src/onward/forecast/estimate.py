@@ -31,9 +31,12 @@ if TYPE_CHECKING:
 # A rate nobody has seen an event of is guessed from the pool with this many events' worth of
 # belief; half an event is Jeffreys' choice for a Poisson rate.
 LEAST_SHAPE = 0.5
-# Without any event anywhere, a rate is at most about one in this many days.
+# Without any event of any move, a rate is at most about one in this many days.
 UNSEEN_DAYS = 3650.0
+# Size and memory of shocks where the log is too short to tell.
+USUAL_SHOCK = 0.2
 SHOCK_MEMORY_DAYS = 60.0
+FEW_PERIODS = 6
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Observed:
     at_risk     (M, S, P) person-days during which they could have (those of the source state)
     family      people who move as one, weighted by people: 1 when everyone is alone; one number
                 or one per move
+    steps       whether each move is a step of the procedure (not a change of mind, a recorded
+                event or a death): what a step nobody has taken yet is likened to. Empty: all
     """
 
     moves: Sequence[tuple[str, str]]
@@ -55,6 +60,7 @@ class Observed:
     people: FloatArray
     at_risk: FloatArray
     family: float | FloatArray = 1.0
+    steps: Sequence[bool] = ()
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,21 @@ def fit(seen: Observed, *, shocks: bool = True) -> Rates:
     # Student t with that many degrees of freedom, bounded.
     doubt = min(max(independent - 1, 1.0) / max(independent - 3, 0.4), 3.0)
     floor_variance = shock_sd**2 * doubt / independent
+    # A step nobody has taken yet is guessed to be as fast, and as uncertain, as steps here are
+    # different from one another; the time without any event then wears that down.
+    known = events.sum(axis=1) > 0
+    if len(seen.steps):
+        known &= np.array(seen.steps)
+    pace = events[known].sum(axis=1) / np.maximum(exposure[known].sum(axis=1), 1e-9)
+    typical = Gamma(LEAST_SHAPE, LEAST_SHAPE * UNSEEN_DAYS)
+    if len(pace) > 2:
+        middle, varied = float(pace.mean()), float(pace.var(ddof=1))
+        belief = float(np.clip(middle**2 / max(varied, 1e-12), LEAST_SHAPE, 2.0))
+        typical = Gamma(belief, belief / middle)
     rows = []
     for move in range(shape[0]):
-        rows.append(_pooled(events[move], exposure[move], floor_variance))
+        step = bool(seen.steps[move]) if len(seen.steps) else False
+        rows.append(_pooled(events[move], exposure[move], floor_variance, typical, step))
     return Rates(tuple(rows), shock_sd, memory, (level, level_sd))
 
 
@@ -151,7 +169,7 @@ def _shared_shock(
     periods = len(expected)
     path = np.zeros(periods)
     if use.sum() < 4:
-        return 0.2, SHOCK_MEMORY_DAYS, 0.0, 0.2, path
+        return USUAL_SHOCK, SHOCK_MEMORY_DAYS, 0.0, USUAL_SHOCK, path
     ratio = np.log((counted[use] + 0.5) / (expected[use] + 0.5))
     noise = 1 / (expected[use] + 0.5)
     weight = 1 / (noise + 0.05)
@@ -163,9 +181,15 @@ def _shared_shock(
     length = float(np.mean(seen.period_days))
     lag = _autocorrelation(ratio - centre, noise, variance)
     memory = float(np.clip(-length / np.log(np.clip(lag, 0.05, 0.95)), length / 2, 365.0))
+    # Few periods tell little about memory: what is usual counts as much as FEW_PERIODS of them.
+    seen_share = len(ratio) / (len(ratio) + FEW_PERIODS)
+    memory = float(
+        np.exp(seen_share * np.log(memory) + (1 - seen_share) * np.log(SHOCK_MEMORY_DAYS))
+    )
     # Measured about the window's own mean, the variance is short by that mean's variance.
     independent = max(length * len(ratio) / (2 * memory), 1.5)
-    sd = float(np.sqrt(max(variance, 0.0) / (1 - 1 / independent)))
+    variance = max(variance, 0.0) / (1 - 1 / independent)
+    sd = float(np.sqrt(variance))
     if sd < 0.05:
         return sd, memory, 0.0, sd, path
     level, level_sd, smooth = _smooth(ratio - centre, noise, sd, memory, length)
@@ -201,7 +225,11 @@ def _smooth(
 
 
 def _pooled(
-    events: FloatArray, exposure: FloatArray, floor_variance: float
+    events: FloatArray,
+    exposure: FloatArray,
+    floor_variance: float,
+    typical: Gamma,
+    step: bool,
 ) -> tuple[Gamma, ...]:
     """Gamma posteriors of one move over its strata, drawn towards their common rate.
 
@@ -210,10 +238,13 @@ def _pooled(
     import numpy as np
 
     total, days = float(events.sum()), float(exposure.sum())
-    # Once a move was seen the log speaks; the guess of last resort must not slow it down.
-    guess = LEAST_SHAPE * UNSEEN_DAYS if total == 0 else 0.0
-    common = (total + LEAST_SHAPE) / max(days + guess, 1.0)
-    if len(events) > 1 and total > 0:
+    if total == 0:
+        return tuple(Gamma(typical.shape, typical.exposure + days) for _ in events)
+    # A step seen a few times is drawn a little towards the pace of the others; what is no step
+    # has no others, so there the log alone speaks.
+    shape, time_ = (typical.shape, typical.exposure) if step else (LEAST_SHAPE, 0.0)
+    common = (total + shape) / max(days + time_, 1.0)
+    if len(events) > 1:
         expected = common * exposure
         spread = float(((events - expected) ** 2 - expected).sum())
         between = max(spread / max(float((expected**2).sum()), 1e-12), 0.0)
@@ -222,8 +253,10 @@ def _pooled(
         belief = LEAST_SHAPE
     found = []
     for count, time in zip(events, exposure, strict=True):
-        shape = float(count + belief)
-        rate_days = float(time + belief / common)
+        # No stratum is known better than everybody together are.
+        lent = min(belief, max(total - count, 0.0) + LEAST_SHAPE)
+        shape = float(count + lent)
+        rate_days = float(time + lent / common)
         # Deflated so that the relative variance never falls below the shared shocks' own.
         kept = 1 / (1 / shape + floor_variance)
         found.append(Gamma(kept, rate_days * kept / shape))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from onward.forecast.draws import Distribution, Gamma, Lognormal, Normal, ParameterDraws, draw
-from onward.forecast.estimate import LEAST_SHAPE, Observed, Rates, fit
+from onward.forecast.estimate import LEAST_SHAPE, UNSEEN_DAYS, Observed, Rates, fit
 from onward.forecast.model import (
     FOREVER,
     Approach,
@@ -266,8 +266,9 @@ def build(
     log = observed(
         exposures, edges, strata, columns, together, _was_possible(rulebook, plan, as_of)
     )
+    log = replace(log, steps=[_is_step(rulebook, edge.move) for edge in edges])
     builder = _Builder(
-        rulebook, edges, fit(log), strata, as_of, deadline if behaviour else None
+        rulebook, edges, fit(log, shocks=shocks), strata, as_of, deadline if behaviour else None
     )
     builder.lost(counts, seen, edges)
     for effect in plan:
@@ -299,10 +300,17 @@ def build(
         tuple(edge for edge in edges if edge.source in occupied),
         {name: kind for name, kind in builder.sources.items() if name in used},
         builder.rates,
-        tuple(builder.assumptions),
+        tuple(dict.fromkeys(builder.assumptions)),
         tuple(dict.fromkeys(builder.left_out)),
         {stratum: (stratum,) for stratum in strata},
     )
+
+
+def _is_step(rulebook: Rulebook, key: str) -> bool:
+    """A step of the procedure: not something recorded, and not a person's choice."""
+    move = rulebook.moves()[key]
+    step = rulebook.transitions[move.transition]
+    return not (move.records or step.records or step.pathway == "chosen")
 
 
 def _single(rulebook: Rulebook, edge: Edge) -> bool:
@@ -394,16 +402,34 @@ class _Builder:
         return name
 
     def _rates(self, edges: Sequence[Edge]) -> None:
+        """A law per move and stratum.
+
+        A step of the procedure that the log has not seen anywhere yet may be as fast as any
+        other step. A change of mind, a recorded event or a step seen only from elsewhere has
+        had its chance to be seen: half an event in ten years, shared by all such ways out.
+        """
+        moves = self.rulebook.moves()
+        begun = {moves[edge.move].transition for edge in edges if edge.people}
         ways_out: dict[str, int] = {}
         for edge in edges:
             ways_out[edge.source] = ways_out.get(edge.source, 0) + 1
         for index, edge in enumerate(edges):
+            move = moves[edge.move]
+            step = self.rulebook.transitions[move.transition]
+            new = step.name not in begun and _is_step(self.rulebook, edge.move)
             for place, stratum in enumerate(self.strata):
                 law = self.rates.posteriors[index][place]
-                if not edge.people:
-                    # The half event of belief is one for the state, shared by its ways out.
-                    law = replace(law, shape=LEAST_SHAPE / ways_out[edge.source])
+                if not edge.people and not new:
+                    law = Gamma(
+                        LEAST_SHAPE / ways_out[edge.source],
+                        law.exposure + LEAST_SHAPE * UNSEEN_DAYS,
+                    )
                 self._law(f"rate {edge.name} [{stratum}]", law, "rates")
+            if not edge.people and new:
+                self.assumptions.append(
+                    f"{move.key} ({step.title.lower()}) from {edge.source} has not been seen yet; "
+                    "it may be about as fast as other steps here, or much slower."
+                )
 
     def _luck(self) -> None:
         level, sd = self.rates.shock_now
