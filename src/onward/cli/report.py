@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -13,18 +14,27 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command()
 def report(
-    directory: Path = typer.Argument(..., help="The operation folder."),
-    out: Path = typer.Option(..., "-o", "--out", help="Folder for the files."),
-    as_of: str = typer.Option("", "--as-of", help="A date, as 2026-10-31; internal only."),
-    audience: str = typer.Option("internal", "--audience", help="internal or external."),
-    futures: int = typer.Option(2000, "--futures", help="Simulated futures."),
-    forecast: bool = typer.Option(True, "--forecast/--no-forecast", help="With the forecast."),
-    as_json: bool = typer.Option(False, "--json", help="Headline and files as JSON."),
+    directory: Annotated[Path, typer.Argument(help="The operation folder.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the files.")],
+    as_of: Annotated[
+        str, typer.Option("--as-of", help="A date, as 2026-10-31; internal only.")
+    ] = "",
+    audience: Annotated[
+        str, typer.Option("--audience", help="internal or external.")
+    ] = "internal",
+    futures: Annotated[int, typer.Option("--futures", help="Simulated futures.")] = 2000,
+    forecast: Annotated[
+        bool, typer.Option("--forecast/--no-forecast", help="With the forecast.")
+    ] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Headline and files as JSON.")
+    ] = False,
 ) -> None:
     """Example: onward report camp -o out --audience external
 
     Writes report.html, report.pdf and report.xlsx. The external report hides and rounds small
-    counts, has a fixed date and never shows what changed.
+    counts, has a fixed date and never shows what changed; it is kept in the operation's reports/
+    and checked against every earlier one before it is written.
     """
     from onward.cli.work import write_report
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onward.caseload.model import Caseload, EventTables
 from onward.engine import Engine
@@ -21,6 +21,8 @@ from onward.errors import OnwardError
 from onward.registry.operation import Operation
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from onward.forecast.run import Forecast
     from onward.plan.draws import PlanDraws
     from onward.plan.model import Plan
@@ -155,7 +157,9 @@ def forecast_of(
 
 def keep_forecast(operation: Operation, made: Forecast) -> Path:
     """Store a run under `forecasts/`; the same run again gives the same file."""
-    path = operation.folder("forecasts") / f"{made.as_of}-to-{made.deadline}-{made.identity}.json"
+    path = (
+        operation.folder("forecasts") / f"{made.as_of}-to-{made.deadline}-{made.identity}.json"
+    )
     path.write_text(made.to_json(), encoding="utf-8")
     return path
 
@@ -169,18 +173,24 @@ def _first_day(found: Opened) -> dt.date:
     return first
 
 
-def observed(found: Opened, *, months: int = 24) -> list[tuple[dt.date, int]]:
-    """People present at the end of each past month, counted from their stays."""
-    from onward.caseload.spells import spells
+def observed(found: Opened, stays: pa.Table, *, months: int = 24) -> list[tuple[dt.date, int]]:
+    """People present at the end of each past month, counted from their stays.
 
+    stays  from `caseload.spells`
+    """
+    import numpy as np
+
+    if not _anybody(found):
+        return []
     rulebook = found.caseload.rulebook
-    table = spells(found.events, rulebook, as_of=found.as_of, engine=found.engine)
     ended = {name for name, state in rulebook.axes["stage"].states.items() if state.ends}
-    stays = [
-        (row["from_date"], row["to_date"])
-        for row in table.select(["axis", "state", "from_date", "to_date"]).to_pylist()
+    rows = [
+        (row["from_date"], row["to_date"] or dt.date.max)
+        for row in stays.select(["axis", "state", "from_date", "to_date"]).to_pylist()
         if row["axis"] == "stage" and row["state"] not in ended
     ]
+    starts = np.array([start for start, _ in rows], dtype="datetime64[D]")
+    ends = np.array([end for _, end in rows], dtype="datetime64[D]")
     first = _first_day(found)
     days: list[dt.date] = []
     day = found.as_of
@@ -188,9 +198,31 @@ def observed(found: Opened, *, months: int = 24) -> list[tuple[dt.date, int]]:
         days.append(day)
         day = day.replace(day=1) - dt.timedelta(days=1)
     return [
-        (day, sum(1 for start, end in stays if start <= day and (end is None or end > day)))
+        (day, int(((starts <= np.datetime64(day)) & (ends > np.datetime64(day))).sum()))
         for day in sorted(days)
     ]
+
+
+def _anybody(found: Opened) -> bool:
+    column = found.caseload.people.column("registered_on")
+    return bool(len(column) > column.null_count)
+
+
+def public_plan(plan: Plan) -> Plan:
+    """The plan without the places of offers that are not public.
+
+    Exists so that nothing published outside can be worked back to an offer made in confidence:
+    an external report forecasts and draws from this plan only.
+    """
+    from dataclasses import replace
+
+    pledges = {
+        name: pledge
+        if pledge.confidentiality == "public"
+        else replace(pledge, state="withdrawn")
+        for name, pledge in plan.pledges.items()
+    }
+    return replace(plan, pledges=pledges)
 
 
 def material_of(
@@ -198,10 +230,13 @@ def material_of(
     *,
     forecast: Forecast | None,
     earlier: dict[str, object] | None = None,
+    no_forecast: str = "",
+    frozen: Mapping[str, Mapping[tuple[str, ...], int | None]] | None = None,
 ) -> Material:
     """Everything the report is made from."""
     from onward.caseload.spells import spells
     from onward.report.build import Material
+    from onward.report.indicators import PERIOD_DAYS
     from onward.rulebook.floor import load_floor
     from onward.safeguards.everybody import evaluate_all
 
@@ -210,10 +245,12 @@ def material_of(
     deadline = None
     if found.plan is not None and settings.deadline:
         deadline = deadline_of(found)
+    stays = spells(found.events, rulebook, as_of=found.as_of, engine=found.engine)
+    before = found.as_of - dt.timedelta(days=PERIOD_DAYS)
     return Material(
         title=settings.title,
         caseload=found.caseload,
-        spells=spells(found.events, rulebook, as_of=found.as_of, engine=found.engine),
+        spells=stays,
         engine=found.engine,
         plan=found.plan,
         draws=draws_of(found),
@@ -222,16 +259,39 @@ def material_of(
         deadline=deadline,
         floor_hash=load_floor(rulebook.floor).hash,
         demonstration=settings.demonstration,
-        observed=observed(found),
+        observed=observed(found, stays),
         earlier=earlier,
+        before=found.operation.caseload(before, engine=found.engine)
+        if _anybody(found)
+        else None,
+        proposal=last_proposal(found.operation),
+        no_forecast=no_forecast,
+        frozen=frozen or {},
     )
 
 
 def last_figures(operation: Operation, before: dt.date) -> dict[str, object] | None:
-    """The figures of the latest internal report made before a date, if one is kept."""
+    """What the latest internal report made before a date showed, if one is kept."""
     found: Sequence[Path] = sorted(operation.folder("reports").glob("figures-*.json"))
     for path in reversed(found):
         data = json.loads(path.read_text("utf-8"))
         if isinstance(data, dict) and str(data.get("as_of", "")) < before.isoformat():
             return data
     return None
+
+
+def last_proposal(operation: Operation) -> dict[str, object] | None:
+    """The document of the latest proposal kept under `placements/`, if there is one."""
+    for path in sorted(operation.folder("placements").glob("*.json"), reverse=True):
+        data = json.loads(path.read_text("utf-8"))
+        if isinstance(data, dict) and str(data.get("format", "")).startswith(
+            "onward-placement-"
+        ):
+            return data
+    return None
+
+
+def external_releases(operation: Operation) -> list[dict[str, Any]]:
+    """Every external release kept, oldest first."""
+    found = sorted(operation.folder("reports").glob("external-*.json"))
+    return [json.loads(path.read_text("utf-8")) for path in found]

@@ -10,6 +10,7 @@ written for an audience is left out.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -53,6 +54,7 @@ from onward.report.model import (
     share,
     words,
 )
+from onward.report.release import to_hide
 from onward.safeguards.everybody import NextSteps
 from onward.safeguards.help import Remedy, remedies
 
@@ -81,6 +83,7 @@ class Material:
     observed   (day, people) counted on past days
     earlier    what the last report showed, for "what changed"; internal only
     proposal   the document of the latest stored placement proposal
+    frozen     what earlier external releases said of past months (`release.freeze`)
     demonstration  whether everybody is invented
     """
 
@@ -101,6 +104,7 @@ class Material:
     before: Caseload | None = None
     proposal: Mapping[str, Any] | None = None
     no_forecast: str = ""
+    frozen: Mapping[str, Mapping[Key, int | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -129,9 +133,16 @@ def build(material: Material, audience: Audience) -> Made:
 class _Ledger:
     """All counts of one release, protected together; asked by table and cell."""
 
-    def __init__(self, tables: Sequence[Counts], audience: Audience) -> None:
+    def __init__(
+        self,
+        tables: Sequence[Counts],
+        audience: Audience,
+        frozen: Mapping[str, Mapping[Key, int | None]],
+    ) -> None:
         self.audience = audience
-        self.shown = protect(tables, audience)
+        step = RULES[audience].round_to
+        hide = {t.name: to_hide(t, frozen[t.name], step) for t in tables if t.name in frozen}
+        self.shown = protect(tables, audience, hide if audience == "external" else None)
         self._by_name = {table.counts.name: table for table in self.shown}
 
     def __contains__(self, name: str) -> bool:
@@ -184,7 +195,10 @@ class _Builder:
             tables += [self.backlog.came, self.backlog.went]
         self.capacities = sorted({p.capacity for p in self._pledges() if p.capacity})
         for capacity in self.capacities:
-            tables += [indicators.state_decisions(r, capacity), indicators.place_users(r, capacity)]
+            tables += [
+                indicators.state_decisions(r, capacity),
+                indicators.place_users(r, capacity),
+            ]
         self.remedies: list[Remedy] = []
         if material.steps is not None:
             overall, held = indicators.blocked(r, material.steps)
@@ -204,7 +218,8 @@ class _Builder:
         if self.heard is not None:
             tables += [self.heard.received, self.heard.open, self.heard.coercion]
         tables += self._breach_counts() + self._lapse_counts()
-        self.l = _Ledger([table for table in tables if table is not None], audience)
+        found_tables = [table for table in tables if table is not None]
+        self.l = _Ledger(found_tables, audience, material.frozen)
         self.people = self.l.value("pipeline")
 
     # -- counting what only this report counts
@@ -272,10 +287,16 @@ class _Builder:
             for row in table.to_pylist():
                 if not row["lapses"] or not self.quiet(row["what"], row["title"], row["says"]):
                     continue
-                if not self.internal and row["confidentiality"] != "public" and row["kind"] != "record":
+                if (
+                    not self.internal
+                    and row["confidentiality"] != "public"
+                    and row["kind"] != "record"
+                ):
                     continue
                 mask = np.zeros(self.r.n, dtype=bool)
-                rows = self.r.rows(pa.chunked_array([pa.array(row["people_ids"] or [], pa.string())]))
+                rows = self.r.rows(
+                    pa.chunked_array([pa.array(row["people_ids"] or [], pa.string())])
+                )
                 mask[rows[rows >= 0]] = True
                 mask &= self.r.active
                 if row["kind"] in ("status", "place", "authority") and days in BASIS_DAYS:
@@ -283,7 +304,9 @@ class _Builder:
                 if row["kind"] == "record":
                     key = (row["title"], row["says"], row["owner"] or "–")
                     name = self.growing.setdefault(key, f"aging {len(self.growing)}")
-                    found_here = aging.setdefault(name, [np.zeros(self.r.n, bool) for _ in LAPSE_DAYS])
+                    found_here = aging.setdefault(
+                        name, [np.zeros(self.r.n, bool) for _ in LAPSE_DAYS]
+                    )
                     found_here[number] |= mask
                     continue
                 name = f"lapse {len(self.dated)}"
@@ -330,10 +353,15 @@ class _Builder:
             for label in (*dims[0], TOTAL):
                 first = words("All" if label == TOTAL else named.get(label, label))
                 rows.append(
-                    [first, *(count(shown.shown[(label, other)]) for other in (*dims[1], TOTAL))]
+                    [
+                        first,
+                        *(count(shown.shown[(label, other)]) for other in (*dims[1], TOTAL)),
+                    ]
                 )
         hidden = any(value is None for value in shown.shown.values())
-        note = " ".join(p for p in (note, self.note if hidden or not self.internal else "") if p)
+        note = " ".join(
+            p for p in (note, self.note if hidden or not self.internal else "") if p
+        )
         return Table(name, title, columns, rows, self.on, note, hxl, indicator or name)
 
     @property
@@ -385,13 +413,19 @@ class _Builder:
 
     def headline(self) -> str:
         if not self.r.n or not self.r.active.any():
-            nobody = "Nobody is on record yet" if not self.r.n else "Nobody on record is still here"
+            nobody = (
+                "Nobody is on record yet" if not self.r.n else "Nobody on record is still here"
+            )
             return f"{nobody} on {_date(self.on)}."
         people = "Few" if self.people is None else f"{self.people:,}"
         text = f"{people} {'person is' if people == '1' else 'people are'} here"
         if self.m.deadline is not None:
             days = (self.m.deadline - self.on).days
-            text += f", with {days:,} days until {_date(self.m.deadline)}" if days > 0 else f"; the deadline was {_date(self.m.deadline)}"
+            text += (
+                f", with {days:,} days until {_date(self.m.deadline)}"
+                if days > 0
+                else f"; the deadline was {_date(self.m.deadline)}"
+            )
         if self.m.forecast is not None:
             levels = self.m.forecast.deadline_levels()
             low, high = (self.expected(levels[name]) for name in ("q10", "q90"))
@@ -416,7 +450,11 @@ class _Builder:
                     f" What would open most lawful, voluntary options: {_lower(top.remedy)} "
                     f"({top.owner_role}{'' if shown is None else f'; {shown:,} options'})."
                 )
-            lines.append(line.replace("a number not shown of people", "A number of people not shown here"))
+            lines.append(
+                line.replace(
+                    "a number not shown of people", "A number of people not shown here"
+                )
+            )
         late = self._late()
         if late:
             chance = late[0].in_time or 0.0
@@ -447,11 +485,17 @@ class _Builder:
         ]  # fmt: skip
         blocks: list[Block] = []
         if not self.r.active.any():
-            blocks.append(Text("There is nobody to report on. Bring in a list with: onward import", "wait"))
+            blocks.append(
+                Text(
+                    "There is nobody to report on. Bring in a list with: onward import", "wait"
+                )
+            )
             return Section("who", "Who is here", blocks)
         if "open pathway" in self.l:
             closed = self.ratio(("open pathway", "none"), ("open pathway",))
-            tiles.append((closed.text, "no open pathway", "nothing lawful and voluntary is open to them"))
+            tiles.append(
+                (closed.text, "no open pathway", "nothing lawful and voluntary is open to them")
+            )
         blocks += [
             Tiles(tiles),
             self.crosstab(
@@ -492,7 +536,11 @@ class _Builder:
         ]  # fmt: skip
         blocks += self.claims()
         days = self.days_table()
-        return Section("pipeline", "Where people are on their way", [*blocks, *([days] if days.rows else [])])
+        return Section(
+            "pipeline",
+            "Where people are on their way",
+            [*blocks, *([days] if days.rows else [])],
+        )
 
     def claims(self) -> list[Block]:
         """Recognition, appeals and the claims pending, where the rulebook knows claims."""
@@ -501,7 +549,10 @@ class _Builder:
             name, kinds = "first decisions", self.reading.decisions
             made = self.l.table(name).counts.labels[0]
             rows = [("People with a first decision", self.cell(name))]
-            rows += [(f"of these {key.partition('.')[2].replace('_', ' ')}", self.cell(name, key)) for key in made]
+            rows += [
+                (f"of these {key.partition('.')[2].replace('_', ' ')}", self.cell(name, key))
+                for key in made
+            ]
             rows += [
                 ("Refugee recognition rate", self._rate(name, "recognised")),
                 ("Total recognition rate", self._rate(name, "protected")),
@@ -512,7 +563,7 @@ class _Builder:
             if kinds:
                 blocks.append(self.measures("status-decisions", "Refugee status determination so far", rows,
                     "refugee_recognition", "People; claims closed without a decision are left out."))  # fmt: skip
-        if self.backlog is not None and sum(self.backlog.came.values.values()):
+        if self.backlog is not None and any(self.backlog.came.values.values()):
             came, went = "claims came", "claims went"
             rows = [
                 (f"Pending before {_date(self.since)}", self.cell(came, "before")),
@@ -529,9 +580,22 @@ class _Builder:
                 else "Does not agree with the procedures open in the record: some claims have no "
                 "recorded beginning or end. Check them before using these figures."
             )
-            blocks.append(self.measures("claims-pending", f"Claims in the last {PERIOD_DAYS} days, in people", rows, "rsd_backlog", note))
+            blocks.append(
+                self.measures(
+                    "claims-pending",
+                    f"Claims in the last {PERIOD_DAYS} days, in people",
+                    rows,
+                    "rsd_backlog",
+                    note,
+                )
+            )
             if not agrees:
-                blocks.append(Text("Claims pending: the flow and the count of open procedures differ.", "late"))
+                blocks.append(
+                    Text(
+                        "Claims pending: the flow and the count of open procedures differ.",
+                        "late",
+                    )
+                )
         return blocks
 
     def _rate(self, name: str, part: str) -> Cell:
@@ -547,15 +611,22 @@ class _Builder:
         stages = self.rulebook.axes["stage"].states
         names |= {s: stages[s].title for s in self.reading.lost}
         ever = self.l.value("whereabouts")
-        second = [("here", names["here"], where.shown[("here",)]), ("gone", "Have left", where.shown[("gone",)])]
+        second = [
+            ("here", names["here"], where.shown[("here",)]),
+            ("gone", "Have left", where.shown[("gone",)]),
+        ]
         third: list[tuple[str, str, int | None]] = [
             (f"here-{name}", self._step(name), self.l.value("pipeline", name))
             for name in self.l.table("pipeline").counts.labels[0]
         ]
-        gone = [(f"gone-{n}", names.get(n, n), where.shown[(n,)]) for n in where.counts.sums["gone"]]
+        gone = [
+            (f"gone-{n}", names.get(n, n), where.shown[(n,)]) for n in where.counts.sums["gone"]
+        ]
         lost = [(f"lost-{n}", names.get(n, n), where.shown[(n,)]) for n in where.counts.labels[0]
                 if n in self.reading.lost]  # fmt: skip
-        links: list[tuple[str, str, int | None]] = [("all", name, value) for name, _, value in second]
+        links: list[tuple[str, str, int | None]] = [
+            ("all", name, value) for name, _, value in second
+        ]
         links += [("here", name, value) for name, _, value in third]
         links += [("gone", name, value) for name, _, value in gone]
         links += [("all", name, value) for name, _, value in lost]
@@ -564,7 +635,9 @@ class _Builder:
             [[words(label), count(value)] for _, label, value in [("all", "Ever registered", ever), *second, *third, *gone, *lost]],
             self.on, self.note, (), "pipeline",
         )  # fmt: skip
-        description = "Everyone ever registered, who is still here and by which way others have left."
+        description = (
+            "Everyone ever registered, who is still here and by which way others have left."
+        )
         first = [("all", "Registered", ever)]
         svg, narrow = (
             charts.flows(
@@ -585,9 +658,13 @@ class _Builder:
     def days_table(self) -> Table:
         states = self.rulebook.axes["stage"].states
         rows_of = self.m.spells.select(["axis", "state", "from_date", "to_date"]).to_pylist()
-        spells = [(r["state"], r["from_date"], r["to_date"]) for r in rows_of if r["axis"] == "stage"]
+        spells = [
+            (r["state"], r["from_date"], r["to_date"]) for r in rows_of if r["axis"] == "stage"
+        ]
         waiting = [name for name, state in states.items() if not state.ends]
-        found = indicators.days_per_stage(spells, until=self.on, order=waiting, least=LEAST_BEHIND[self.audience])
+        found = indicators.days_per_stage(
+            spells, until=self.on, order=waiting, least=LEAST_BEHIND[self.audience]
+        )
         hidden = {
             stage
             for name in self.l.table("pipeline").counts.labels[0]
@@ -626,10 +703,22 @@ class _Builder:
         ]  # fmt: skip
         if "relocations" in self.l:
             moved = self.l.table("relocations").counts.labels[0]
-            rows = [[words("Earlier" if label == EARLIER else label), self.cell("relocations", label, TOTAL)] for label in (*moved,)]
+            rows = [
+                [
+                    words("Earlier" if label == EARLIER else label),
+                    self.cell("relocations", label, TOTAL),
+                ]
+                for label in (*moved,)
+            ]
             blocks.append(Table("relocations", "People relocated inside the country, by month of their last move", ["Month", "People"],
                                 rows, self.on, f"A relocation is never an outcome: these people are still here or counted above. {self.note}", (), "departures"))  # fmt: skip
-        if self.internal and self.m.deadline and self.m.required_rate and self.people and self.m.deadline > self.on:
+        if (
+            self.internal
+            and self.m.deadline
+            and self.m.required_rate
+            and self.people
+            and self.m.deadline > self.on
+        ):
             left = max((self.m.deadline - self.on).days / 30.4375, 0.1)
             months = shown.counts.labels[0][-3:]
             values = [self.l.value("departures", month, TOTAL) for month in months]
@@ -654,7 +743,11 @@ class _Builder:
             for g in self.rulebook.safeguards.values()
         ]
         named.sort(key=lambda row: -(row[3] if row[3] is not None else 0))
-        bars = [(f"{name} {title}", sentence, value) for name, title, sentence, value in named if value != 0]
+        bars = [
+            (f"{name} {title}", sentence, value)
+            for name, title, sentence, value in named
+            if value != 0
+        ]
         table = Table(
             "blocked", "People whose next step each safeguard holds back",
             ["Safeguard", "What must hold", "People", "Nothing else holds them back"],
@@ -736,11 +829,18 @@ class _Builder:
                       f"When a clock runs out the basis is reviewed; nobody's case is closed. {self.note}", (), "basis_lapsing")
             )  # fmt: skip
         rows = [
-            [words(title), *(self.cell(f"{name} {days}", "yes") for days in LAPSE_DAYS), words(owner)]
+            [
+                words(title),
+                *(self.cell(f"{name} {days}", "yes") for days in LAPSE_DAYS),
+                words(owner),
+            ]
             for (title, _, owner), name in self.growing.items()
         ]
         if rows:
-            heads = [f"In {LAPSE_DAYS[0]} days", *(f"{a + 1} to {b}" for a, b in zip(LAPSE_DAYS, LAPSE_DAYS[1:], strict=False))]
+            heads = [
+                f"In {LAPSE_DAYS[0]} days",
+                *(f"{a + 1} to {b}" for a, b in itertools.pairwise(LAPSE_DAYS)),
+            ]
             blocks.append(
                 Table("growing-old", "People whose papers, checks or consents grow too old", ["What", *heads, "Who acts"], rows, self.on,
                       f"Days from {_date(self.on)}. Each person once in each column. {self.note}", (), "basis_lapsing")
@@ -752,7 +852,9 @@ class _Builder:
             return None
         plan, draws = self.m.plan, self.m.draws
         blocks: list[Block] = []
-        svg = charts.slim(gantt_svg(plan, draws, self.on, audience=self.audience, width=charts.WIDE))
+        svg = charts.slim(
+            gantt_svg(plan, draws, self.on, audience=self.audience, width=charts.WIDE)
+        )
         listed = gantt_list(plan, draws, audience=self.audience)
         columns = {"title": "What", "owner": "Owner", "state": "State", "start": "Likely start",
                    "done_p10": "Early (1 in 10)", "done_likely": "Likely done",
@@ -771,7 +873,9 @@ class _Builder:
             else "Each bar is a piece of work at its likely dates. Vertical lines are deadlines."
         )
         if rows:
-            blocks.append(Figure("gantt", "What must happen by when", svg, gantt_table, self.on, how))
+            blocks.append(
+                Figure("gantt", "What must happen by when", svg, gantt_table, self.on, how)
+            )
         if self.internal:
             lines = []
             for chance in milestone_chances(plan, draws):
@@ -810,7 +914,13 @@ class _Builder:
         ][:14]
         if next_rows:
             blocks.append(
-                Table("next-dates", "The next 120 days", ["Date", "What", "Meaning"], next_rows, self.on)
+                Table(
+                    "next-dates",
+                    "The next 120 days",
+                    ["Date", "What", "Meaning"],
+                    next_rows,
+                    self.on,
+                )
             )
         return Section("plan", "The plan and its dates", blocks) if blocks else None
 
@@ -830,11 +940,24 @@ class _Builder:
             name: [float(rounded(v, self.rule.history_to)) for v in values]
             for name, values in made.fan[EVERYONE].items()
         }
-        rows = [[words(_date(day)), words("counted"), *[count(None), count(value), count(None)]] for day, value in past[-7:]]
+        rows = [
+            [words(_date(day)), words("counted"), *[count(None), count(value), count(None)]]
+            for day, value in past[-7:]
+        ]
         for row in rows:
             row[2] = row[4] = words("–")
-        steps = sorted({*range(3, len(dates), max(len(dates) // 10, 1)), len(dates) - 1} & set(range(len(dates))))
-        rows += [[words(_date(dates[i])), words("expected"), *(self.guess(bands[n][i]) for n in names)] for i in steps]
+        steps = sorted(
+            {*range(3, len(dates), max(len(dates) // 10, 1)), len(dates) - 1}
+            & set(range(len(dates)))
+        )
+        rows += [
+            [
+                words(_date(dates[i])),
+                words("expected"),
+                *(self.guess(bands[n][i]) for n in names),
+            ]
+            for i in steps
+        ]
         table = Table(
             "fan-table", "People here: counted, then expected",
             ["Date", "", "1 in 10 futures stays below (P10)", "Middle (P50)", "1 in 10 goes above (P90)"],
@@ -883,7 +1006,9 @@ class _Builder:
             ]
             odds.append(f"Chance that nobody is left: {made.zero:.0%}.")
             if made.gone_95.get("median") is None:
-                odds.append("In most futures fewer than 95% of the people have left by the deadline.")
+                odds.append(
+                    "In most futures fewer than 95% of the people have left by the deadline."
+                )
             blocks.append(Points(odds))
         blocks += [t for t in (who, left) if t.rows]
         groups = [name for name in made.fan if name != EVERYONE]
@@ -897,14 +1022,20 @@ class _Builder:
         if known and self.internal:
             known.sort(key=lambda kv: (-kv[1], kv[0]))
             widths = ", ".join(f"{_narrow(name)} {value:.0%}" for name, value in known)
-            blocks.append(Text(f"What would narrow the range, if it were known, and by how much: {widths}."))
+            blocks.append(
+                Text(
+                    f"What would narrow the range, if it were known, and by how much: {widths}."
+                )
+            )
         if self.internal:
             said = [*made.assumptions, *(f"Not simulated: {text}." for text in made.left_out)]
             pledged = {p.id for p in self.m.plan.pledges.values()} if self.m.plan else set()
             # A sentence about one pledge may count its users or name it; those stay in the run.
             open_ones = [t for t in said if self.quiet(t) and not any(p in t for p in pledged)]
             if len(open_ones) < len(said):
-                open_ones.append("Conditions of single offers are in the stored run: onward forecast list.")
+                open_ones.append(
+                    "Conditions of single offers are in the stored run: onward forecast list."
+                )
             blocks.append(Points(open_ones))
         else:
             blocks.append(Text("Offers that are not public are not counted in this forecast."))
@@ -920,17 +1051,32 @@ class _Builder:
     def after_departure(self) -> Section | None:
         if self.contacts is None and "incidents" not in self.l:
             return None
-        blocks: list[Block] = [Text("Silence is not safety: read incidents beside the contact rate.")]
+        blocks: list[Block] = [
+            Text("Silence is not safety: read incidents beside the contact rate.")
+        ]
         name = "follow-ups"
-        if self.contacts is not None and sum(self.contacts.due.values.values()):
+        if self.contacts is not None and any(self.contacts.due.values.values()):
             shown = self.l.table(name)
-            heads = ["Way", "Due", "Safe", "Concern", "Tried, not reached", "Not yet done", "Overdue", "Contact rate"]
+            heads = [
+                "Way",
+                "Due",
+                "Safe",
+                "Concern",
+                "Tried, not reached",
+                "Not yet done",
+                "Overdue",
+                "Contact rate",
+            ]
             rows = []
             for way in (*shown.counts.labels[0], TOTAL):
                 values = {state: shown.shown[way, state] for state in indicators.STATES}
                 due = shown.shown[way, TOTAL]
                 safe, concern = values["safe"], values["concern"]
-                reached = None if None in (safe, concern, due) or not due else ((safe or 0) + (concern or 0)) / due
+                reached = (
+                    None
+                    if None in (safe, concern, due) or not due
+                    else ((safe or 0) + (concern or 0)) / due
+                )
                 late = values["overdue"]
                 rows.append(
                     [words("All" if way == TOTAL else self.reading.way(way)), count(due), count(safe),
@@ -944,7 +1090,9 @@ class _Builder:
             )
             blocks.append(Table("follow-ups", "Contacts due so far, and what became of them", heads, rows, self.on,
                                 f"Overdue after: {calendar}. {self.note}", (), "follow_ups"))  # fmt: skip
-            blocks.append(Text(f"Due in the next 30 days: {self.cell('follow-ups soon').text}."))
+            blocks.append(
+                Text(f"Due in the next 30 days: {self.cell('follow-ups soon').text}.")
+            )
         if "incidents" in self.l:
             seen = self.l.value("incidents")
             months = indicators.person_months_observed(self.r)
@@ -960,7 +1108,14 @@ class _Builder:
             rows2.append(("Incidents for every 100 months observed", rate))
             if self.contacts is not None and name in self.l:
                 rows2.append(("Contact rate", self._contact_rate()))
-            blocks.append(self.measures("incidents", "Incidents after departure, beside the contact rate", rows2, "incidents"))
+            blocks.append(
+                self.measures(
+                    "incidents",
+                    "Incidents after departure, beside the contact rate",
+                    rows2,
+                    "incidents",
+                )
+            )
         return Section("after", "After departure", blocks)
 
     def _contact_rate(self) -> Cell:
@@ -981,7 +1136,9 @@ class _Builder:
                      ("of these with a best-interests determination", self.cell("separated children", "determined")),
                      ("Share with a determination", self.ratio(("separated children", "determined"), ("separated children", "apart")))]  # fmt: skip
         if rows:
-            blocks.append(self.measures("family", "Families and children apart", rows, "family"))
+            blocks.append(
+                self.measures("family", "Families and children apart", rows, "family")
+            )
         rows = []
         if "withdrawals" in self.l:
             rows += [(f"Consents withdrawn in {PERIOD_DAYS} days", self.cell("withdrawals", "withdrawn")),
@@ -991,16 +1148,31 @@ class _Builder:
         if self.heard is not None:
             days = self.heard.median_days
             rows = [
-                (f"Complaints received in {PERIOD_DAYS} days", self.cell("complaints received", "yes")),
+                (
+                    f"Complaints received in {PERIOD_DAYS} days",
+                    self.cell("complaints received", "yes"),
+                ),
                 ("Complaints open", self.cell("complaints open", "yes")),
-                ("Median days to close", words("–") if days is None else Cell(f"{days:.0f}", days)),
-                ("Coercion complaints waiting for triage", self.cell("complaints coercion", "yes")),
+                (
+                    "Median days to close",
+                    words("–") if days is None else Cell(f"{days:.0f}", days),
+                ),
+                (
+                    "Coercion complaints waiting for triage",
+                    self.cell("complaints coercion", "yes"),
+                ),
             ]
             blocks.append(self.measures("complaints", "Complaints", rows, "complaints"))
-        return Section("protection", "Families, consents, complaints", blocks) if blocks else None
+        return (
+            Section("protection", "Families, consents, complaints", blocks) if blocks else None
+        )
 
     def breaches(self) -> Section:
-        findings = {f.key: f for guard in self.rulebook.safeguards.values() for f in guard.findings.values()}
+        findings = {
+            f.key: f
+            for guard in self.rulebook.safeguards.values()
+            for f in guard.findings.values()
+        }
         rows = [
             [words(key), words(findings[key].sentence if key in findings else key),
              self.cell(f"breach {key}", "yes"), words(findings[key].owner_role if key in findings else "–")]
@@ -1017,7 +1189,13 @@ class _Builder:
             blocks: list[Block] = [Text(text, "late" if recent or recent is None else "wait")]
         else:
             said = "No movement is on record with a failed safeguard."
-            blocks = [Text(said if self.internal else f"Breaches on record: {self.cell('breaches').text}.")]
+            blocks = [
+                Text(
+                    said
+                    if self.internal
+                    else f"Breaches on record: {self.cell('breaches').text}."
+                )
+            ]
         if rows:
             blocks.append(
                 Table("breaches", "Movements recorded although a safeguard was not met",
@@ -1040,10 +1218,20 @@ class _Builder:
         for capacity in self.capacities if self.internal else ():
             pledged = sum(p.places_people for p in known if p.capacity == capacity and p.sure)
             # Allocations that name people on a list are places held for them.
-            kept = sum(n for p in known if p.capacity == capacity and p.sure for rule, n in p.allocations if rule.people)
+            kept = sum(
+                n
+                for p in known
+                if p.capacity == capacity and p.sure
+                for rule, n in p.allocations
+                if rule.people
+            )
             table = f"places {capacity}"
             waiting, gone = self.l.value(table, "waiting"), self.l.value(table, "departed")
-            free = None if waiting is None or gone is None else max(pledged - waiting - gone - kept, 0)
+            free = (
+                None
+                if waiting is None or gone is None
+                else max(pledged - waiting - gone - kept, 0)
+            )
             lines: list[tuple[str, Cell]] = [
                 ("Pledged (confirmed, without condition)", count(pledged)),
                 ("− accepted and not yet departed", count(waiting)),
@@ -1055,7 +1243,14 @@ class _Builder:
             if f"decided {capacity}" in self.l:
                 name = f"decided {capacity}"
                 lines.append(("State acceptance rate", self.ratio((name, "accepted"), (name,))))
-            blocks.append(self.measures(f"places-{capacity}", f"{_label(capacity)}s: pledged, open and filled", lines, "pledges"))
+            blocks.append(
+                self.measures(
+                    f"places-{capacity}",
+                    f"{_label(capacity)}s: pledged, open and filled",
+                    lines,
+                    "pledges",
+                )
+            )
         blocks.append(
             Table("pledges", "Places offered by third countries",
                   ["Country", "Channel", "State", "Places (people)", "Condition", "Valid to"], rows, self.on,
@@ -1068,7 +1263,9 @@ class _Builder:
         """What the latest stored proposal would use; internal only, and no case is named."""
         if self.m.proposal is None or not self.internal:
             return None
-        found = placement_summary(dict(self.m.proposal), sensitive=tuple(sorted(self.secrets())))
+        found = placement_summary(
+            dict(self.m.proposal), sensitive=tuple(sorted(self.secrets()))
+        )
         blocks: list[Block] = [
             Text("The latest stored proposal. Officers decide; nobody without a valid consent and open safeguards is in it.")
         ]  # fmt: skip
@@ -1087,7 +1284,9 @@ class _Builder:
             )  # fmt: skip
         waiting = len(found["unplaced_emergencies"])
         if waiting:
-            blocks.append(Text(f"Emergency cases without a place: {self._few(waiting).text}.", "late"))
+            blocks.append(
+                Text(f"Emergency cases without a place: {self._few(waiting).text}.", "late")
+            )
         return Section("placement", "Proposed places", blocks)
 
     def _few(self, value: int, other: int | None = None) -> Cell:
@@ -1113,14 +1312,25 @@ class _Builder:
         for x in self.remedies[:3]:
             shown = self.l.value(f"options {x.finding}")
             many = "some" if shown is None else f"{shown:,}"
-            items.append(f"{x.remedy} It would open {many} lawful, voluntary options ({x.owner_role}).")
+            items.append(
+                f"{x.remedy} It would open {many} lawful, voluntary options ({x.owner_role})."
+            )
         recent = self.l.value("breaches", "recent")
         if recent or recent is None:
-            items.append("Review the movements recorded with a failed safeguard (see Breaches).")
-        if "incidents reviewed" in self.l and self.l.value("incidents reviewed", "waiting") != 0:
-            items.append("Review the incidents after departure that wait; until then the recipient's pending moves stay paused.")
+            items.append(
+                "Review the movements recorded with a failed safeguard (see Breaches)."
+            )
+        if (
+            "incidents reviewed" in self.l
+            and self.l.value("incidents reviewed", "waiting") != 0
+        ):
+            items.append(
+                "Review the incidents after departure that wait; until then the recipient's pending moves stay paused."
+            )
         if "complaints coercion" in self.l and self.l.value("complaints coercion", "yes") != 0:
-            items.append("Triage the coercion complaints that wait: no move they touch can go ahead.")
+            items.append(
+                "Triage the coercion complaints that wait: no move they touch can go ahead."
+            )
         if self.backlog is not None and not self.backlog.agrees:
             items.append("Check the claims whose recorded beginning or end is missing.")
         if not items:
@@ -1132,10 +1342,15 @@ class _Builder:
         earlier = self.m.earlier
         if not self.rule.changes or not earlier or "tables" not in earlier:
             return None
-        then = {name: {tuple(key): value for key, value in cells} for name, cells in earlier["tables"].items()}
+        then = {
+            name: {tuple(key): value for key, value in cells}
+            for name, cells in earlier["tables"].items()
+        }
         lines: list[tuple[str, str, Key]] = [("People here", "pipeline", (TOTAL,))]
         lines += [(self.reading.way(way), "whereabouts", (way,)) for way in self.reading.ways]
-        lines += [(self._step(name), "pipeline", (name,)) for name in self.rulebook.forecast_states]
+        lines += [
+            (self._step(name), "pipeline", (name,)) for name in self.rulebook.forecast_states
+        ]
         lines += [("With no open next step", "next step", ("held back",)),
                   ("No open pathway", "open pathway", ("none",)),
                   ("Contacts overdue", "follow-ups", (TOTAL, "overdue")),
@@ -1176,7 +1391,9 @@ def exchange_table(report: Report) -> Table:
             for title, cell in zip(table.columns[1:], row[1:], strict=True):
                 if cell.number is None:
                     continue
-                label = f"{table.name}: {row[0].text}" + (f", {title}" if title != "People" else "")
+                label = f"{table.name}: {row[0].text}" + (
+                    f", {title}" if title != "People" else ""
+                )
                 rows.append([words(report.as_of.isoformat()), words(label), cell])
     return Table(
         "HXL", "Figures for exchange", ["Date", "Indicator", "Value"], rows, report.as_of,

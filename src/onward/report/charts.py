@@ -13,7 +13,7 @@ import datetime as dt
 import html
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 WIDE, NARROW = 760, 380
 INK, QUIET, LINE, ACCENT = "#1b1f24", "#5b6570", "#d5dae0", "#1f5f8b"
@@ -42,11 +42,14 @@ def fan(
 
     narrow = width < 500
     size = 12 if narrow else 13
-    rows = [
+    data: Any = alt.Data
+    rows: list[dict[str, Any]] = [
         {"day": day.isoformat(), **{name: float(values[i]) for name, values in bands.items()}}
         for i, day in enumerate(dates)
     ]
-    past = [{"day": day.isoformat(), "people": float(value)} for day, value in observed]
+    past: list[dict[str, Any]] = [
+        {"day": day.isoformat(), "people": float(value)} for day, value in observed
+    ]
     top = max([r["q975"] for r in rows] + [r["people"] for r in past]) * 1.18
     scale = alt.Scale(domain=[0, top])
     span = (dates[-1] - (observed[0][0] if observed else dates[0])).days
@@ -65,32 +68,36 @@ def fan(
         (("q025", "q975"), ("q10", "q90"), ("q25", "q75")), BANDS, strict=True
     ):
         layers.append(
-            alt.Chart(alt.Data(values=rows))
+            alt.Chart(data(values=rows))
             .mark_area(color=colour)
             .encode(x=x, y=y(low), y2=f"{high}:Q")
         )
     for name in ("q10", "q90"):
         layers.append(
-            alt.Chart(alt.Data(values=rows))
+            alt.Chart(data(values=rows))
             .mark_line(color=QUIET, strokeWidth=0.8)
             .encode(x=x, y=y(name))
         )
     layers.append(
-        alt.Chart(alt.Data(values=rows))
+        alt.Chart(data(values=rows))
         .mark_line(color=INK, strokeWidth=2, strokeDash=[6, 3])
         .encode(x=x, y=y("median"))
     )
     if past:
         layers.append(
-            alt.Chart(alt.Data(values=past))
+            alt.Chart(data(values=past))
             .mark_line(color=INK, strokeWidth=2)
             .encode(x=x, y=y("people"))
         )
     labels = []
     if len(past) > 1:
         at = past[len(past) // 2]
-        labels.append({"day": at["day"], "y": at["people"] + top * 0.045, "label": "counted", "side": "m"})
-    labels.append({"day": deadline.isoformat(), "y": top * 0.99, "label": deadline_label, "side": "l"})
+        labels.append(
+            {"day": at["day"], "y": at["people"] + top * 0.045, "label": "counted", "side": "m"}
+        )
+    labels.append(
+        {"day": deadline.isoformat(), "y": top * 0.99, "label": deadline_label, "side": "l"}
+    )
     last = rows[-1]
     ends = [("q90", "1 in 10 above"), ("median", "middle"), ("q10", "1 in 10 below")]
     gap = top * (0.075 if narrow else 0.06)
@@ -98,10 +105,10 @@ def fan(
     heights[0] = max(heights[0], heights[1] + gap)
     heights[2] = max(min(heights[2], heights[1] - gap), 0.0)
     for (name, what), at_y in zip(ends, heights, strict=True):
-        text = f"{last[name]:,.0f} {what}"
+        text = f"{last[name]:,.0f}: {what}"
         labels.append({"day": last["day"], "y": at_y, "label": text, "side": "r"})
     layers.append(
-        alt.Chart(alt.Data(values=[{"day": deadline.isoformat(), "y": top}]))
+        alt.Chart(data(values=[{"day": deadline.isoformat(), "y": top}]))
         .mark_rule(color=INK, strokeDash=[2, 2], strokeWidth=1.2)
         .encode(x="day:T")
     )
@@ -109,12 +116,12 @@ def fan(
         found = [label for label in labels if label["side"] == side]
         if found:
             layers.append(
-                alt.Chart(alt.Data(values=found))
-                .mark_text(align=align, dx=dx, fontSize=size, color=INK)
+                alt.Chart(data(values=found))
+                .mark_text(align=cast(Any, align), dx=dx, fontSize=size, color=INK)
                 .encode(x="day:T", y=y("y"), text="label:N")
             )
     chart = alt.layer(*layers).properties(
-        width=width - (172 if narrow else 200), height=230 if narrow else 280,
+        width=width - (172 if narrow else 200), height=250 if narrow else 300,
         padding={"left": 4, "top": 6, "right": 4, "bottom": 4},
     )  # fmt: skip
     return _drawn(chart, title, description, size)
@@ -136,7 +143,9 @@ def blocked_bars(
     parts = [_open(width, max(len(rows) * each + 6, 20), title, description)]
     for index, (name, sentence, value) in enumerate(rows):
         y = 4 + index * each
-        parts.append(f'<text x="0" y="{y + 12}" font-weight="600" fill="{INK}">{_safe(name)}</text>')
+        parts.append(
+            f'<text x="0" y="{y + 12}" font-weight="600" fill="{INK}">{_safe(name)}</text>'
+        )
         parts.append(
             f'<text x="0" y="{y + 27}" font-size="11" fill="{QUIET}">{_safe(_short(sentence, 58))}</text>'
         )
@@ -186,15 +195,21 @@ def flows(
             place[name] = (x, y, size, column)
             said = "…" if value is None else f"{value:,}"
             last = column == len(layers) - 1
-            at = f'x="{x + bar + 5:.1f}" y="{y + size / 2 + 4:.1f}"' if last else f'x="{x:.1f}" y="{y - 6:.1f}"'
+            at = (
+                f'x="{x + bar + 5:.1f}" y="{y + size / 2 + 4:.1f}"'
+                if last
+                else f'x="{x:.1f}" y="{y - 6:.1f}"'
+            )
+            if column == 0:
+                at = f'x="{x:.1f}" y="{y + size + 15:.1f}"'
             boxes.append(
                 f'<rect x="{x:.1f}" y="{y:.1f}" width="{bar}" height="{size:.1f}" fill="{INK}"/>'
                 f'<text {at} fill="{INK}" font-size="12" paint-order="stroke" stroke="#fff"'
                 f' stroke-width="3">{_safe(label)} <tspan font-weight="600">{said}</tspan></text>'
             )
             y += size + (pad if last else min(max(spread, pad), 90.0))
-    out = {name: 0.0 for name in place}
-    into = {name: 0.0 for name in place}
+    out = dict.fromkeys(place, 0.0)
+    into = dict.fromkeys(place, 0.0)
     for source, target, value in links:
         if source not in place or target not in place:
             continue
@@ -236,9 +251,14 @@ def _drawn(chart: Any, title: str, description: str, size: int) -> str:
         chart.configure(font=FONT)
         .configure_view(strokeWidth=0)
         .configure_axis(
-            labelColor=INK, titleColor=QUIET, gridColor=LINE, domainColor=LINE, labelFontSize=size,
-            titleFontSize=size, titleFontWeight="normal",
-        )  # fmt: skip
+            labelColor=INK,
+            titleColor=QUIET,
+            gridColor=LINE,
+            domainColor=LINE,
+            labelFontSize=size,
+            titleFontSize=size,
+            titleFontWeight="normal",
+        )
     )
     svg = vl_convert.vegalite_to_svg(configured.to_dict(), allowed_base_urls=[])
     svg = slim(svg)

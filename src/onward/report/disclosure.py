@@ -12,7 +12,7 @@ never greater. The thresholds are the product's own (`docs/reference/disclosure.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -87,7 +87,9 @@ class Counts:
         if len(key) == 1 and key[0] in self.sums:
             return [(label,) for label in self.sums[key[0]]]
         wanted = zip(key, self.labels, strict=True)
-        return list(itertools.product(*[own if part == TOTAL else (part,) for part, own in wanted]))
+        return list(
+            itertools.product(*[own if part == TOTAL else (part,) for part, own in wanted])
+        )
 
     def value(self, key: Key) -> int:
         """The count of a cell, margin or sum."""
@@ -104,7 +106,7 @@ class Counts:
             if part == TOTAL:
                 mask &= codes >= 0
             else:
-                wanted = self.sums[part] if part in self.sums else (part,)
+                wanted = self.sums.get(part, (part,))
                 mask &= np.isin(codes, [own.index(label) for label in wanted])
         return mask
 
@@ -172,13 +174,18 @@ def scalar(value: int, audience: Audience) -> str:
     return f"{rounded(value, rule.round_to):,}"
 
 
-def protect(tables: Sequence[Counts], audience: Audience) -> list[Shown]:
+def protect(
+    tables: Sequence[Counts],
+    audience: Audience,
+    hide: Mapping[str, Collection[Key]] | None = None,
+) -> list[Shown]:
     """Hide and round until no hidden cell can be worked back from all tables together.
 
     tables    everything one release counts
+    hide      cells by table that an earlier release hid and that stay hidden
     returns   one protected table each, in order
     """
-    shown = [_primary(table, audience) for table in tables]
+    shown = [_primary(table, audience, (hide or {}).get(table.name, ())) for table in tables]
     closed: list[Shown | None] = [None] * len(shown)
     for group in _linked(shown):
         done = _Attack([shown[i] for i in group]).close()
@@ -187,12 +194,12 @@ def protect(tables: Sequence[Counts], audience: Audience) -> list[Shown]:
     return [table for table in closed if table is not None]
 
 
-def _primary(table: Counts, audience: Audience) -> Shown:
+def _primary(table: Counts, audience: Audience, hide: Collection[Key] = ()) -> Shown:
     rule = RULES[audience]
     cells: dict[Key, int | None] = {}
     for key in table.cells():
         value = table.value(key)
-        hidden = rule.hide_from <= value <= rule.hide_to
+        hidden = rule.hide_from <= value <= rule.hide_to or key in hide
         cells[key] = None if hidden else rounded(value, rule.round_to)
     return Shown(table, audience, cells)
 
@@ -283,7 +290,9 @@ class _Attack:
         self._row: dict[tuple[int, Key], int] = {}
         self._rows = 0
         for place, cell in self._cells.items():
-            self._row[place] = self._add(cell.columns, np.ones(len(cell.columns)), *self._bounds(cell))
+            self._row[place] = self._add(
+                cell.columns, np.ones(len(cell.columns)), *self._bounds(cell)
+            )
         self._binding = {row: place for place, row in self._row.items()}
         self._tie()
         self._low: npt.NDArray[np.float64] | None = None
@@ -302,7 +311,9 @@ class _Attack:
         slack = rule.round_to // 2
         return max(0.0, value - slack), float(value + slack)
 
-    def _equal(self, one: npt.NDArray[np.int32], other: npt.NDArray[np.int32], sign: str) -> None:
+    def _equal(
+        self, one: npt.NDArray[np.int32], other: npt.NDArray[np.int32], sign: str
+    ) -> None:
         columns = np.concatenate([one, other])
         factors = np.concatenate([np.ones(len(one)), -np.ones(len(other))])
         self._add(columns, factors, 0.0 if sign == "=" else -self._inf, 0.0)
@@ -323,8 +334,12 @@ class _Attack:
                     for table in (one, other)
                 ]
                 if (j, keys[1]) in self._cells:
-                    self._equal(self._cells[i, keys[0]].columns, self._cells[j, keys[1]].columns, "=")
-        places = [p for p, c in self._cells.items() if self._group[c.table].counts.who is not None]
+                    self._equal(
+                        self._cells[i, keys[0]].columns, self._cells[j, keys[1]].columns, "="
+                    )
+        places = [
+            p for p, c in self._cells.items() if self._group[c.table].counts.who is not None
+        ]
         masks = [self._group[i].counts.members(key) for i, key in places]
         known = [(p, m) for p, m in zip(places, masks, strict=True)
                  if m is not None and m.any() and self._certain(p)]  # fmt: skip
@@ -342,9 +357,9 @@ class _Attack:
         for i, place in enumerate(order):
             if self._shown[place[0]][place[1]] is not None:
                 continue
-            other = np.array([p[0] != place[0] for p in order])
-            inside = np.flatnonzero((both[i] == size) & (size < size[i]) & other)
-            around = np.flatnonzero((both[i] == size[i]) & (size > size[i]) & other)
+            apart = np.array([p[0] != place[0] for p in order])
+            inside = np.flatnonzero((both[i] == size) & (size < size[i]) & apart)
+            around = np.flatnonzero((both[i] == size[i]) & (size > size[i]) & apart)
             for k in inside[np.argsort(-size[inside], kind="stable")][:NEAREST]:
                 self._equal(self._cells[order[k]].columns, self._cells[place].columns, "<")
             for k in around[np.argsort(size[around], kind="stable")][:NEAREST]:
@@ -360,7 +375,9 @@ class _Attack:
         if RULES[table.audience].hide_from or TOTAL in place[1] or not place[1]:
             return True
         whole = sum(table.counts.values.values())
-        fine = [table.counts.values.get(part, 0) for part in itertools.product(*table.counts.labels)]
+        fine = [
+            table.counts.values.get(part, 0) for part in itertools.product(*table.counts.labels)
+        ]
         return cell.value < whole and 0 not in fine
 
     def hidden(self) -> list[tuple[int, Key]]:
@@ -406,7 +423,9 @@ class _Attack:
         low, under = self._solve(cell, self._highspy.ObjSense.kMinimize)
         if high - low > SAFE_RANGE + 1e-6:
             return None
-        return [p for p in dict.fromkeys([*over, *under]) if self._shown[p[0]][p[1]] is not None]
+        return [
+            p for p in dict.fromkeys([*over, *under]) if self._shown[p[0]][p[1]] is not None
+        ]
 
     def close(self) -> list[Shown]:
         """Hide further cells until none that is hidden is exposed."""
@@ -427,7 +446,9 @@ class _Attack:
             for table, shown in zip(self._group, self._shown, strict=True)
         ]
 
-    def _next(self, place: tuple[int, Key], giving: list[tuple[int, Key]]) -> tuple[int, Key] | None:
+    def _next(
+        self, place: tuple[int, Key], giving: list[tuple[int, Key]]
+    ) -> tuple[int, Key] | None:
         """What to hide next: of the cells that give it away the smallest, totals last."""
 
         def cost(other: tuple[int, Key]) -> tuple[Any, ...]:
@@ -439,20 +460,3 @@ class _Attack:
         choice = giving or [p for p in self._cells if self._shown[p[0]][p[1]] is not None
                             and p[0] == place[0]]  # fmt: skip
         return min(choice, key=cost) if choice else None
-
-
-def release_faults(new: Iterable[Shown], earlier: Iterable[Shown]) -> list[str]:
-    """Names of tables whose new release differs in shape from an earlier one.
-
-    External tables are frozen: the same name must keep its dimensions, so that re-cuts cannot
-    be subtracted from each other.
-    """
-    known = {table.counts.name: table.counts for table in earlier}
-    faults = []
-    for table in new:
-        before = known.get(table.counts.name)
-        if before and (
-            before.dimensions != table.counts.dimensions or before.labels != table.counts.labels
-        ):
-            faults.append(table.counts.name)
-    return faults

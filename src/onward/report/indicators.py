@@ -109,7 +109,9 @@ class Record:
         """Columns of another kind, dates as days, and `row`: the person's row or -1."""
         table = self.caseload.tables[kind]
         found: dict[str, Any] = {
-            name: _days(table[name]) if pa.types.is_date(table[name].type) else _words(table[name])
+            name: _days(table[name])
+            if pa.types.is_date(table[name].type)
+            else _words(table[name])
             for name in columns
         }
         if "person" in table.column_names:
@@ -167,7 +169,11 @@ class Record:
         day = np.full(self.n, np.datetime64("NaT"), dtype="datetime64[D]")
         order = np.argsort(self.stay_from, kind="stable")
         for i in order:
-            if self.stay_axis[i] != "stage" or self.stay_row[i] < 0 or self.stay_from[i] > self.day:
+            if (
+                self.stay_axis[i] != "stage"
+                or self.stay_row[i] < 0
+                or self.stay_from[i] > self.day
+            ):
                 continue
             row, name = self.stay_row[i], self.reading.exits.get(str(self.stay_state[i]))
             if name is None:
@@ -202,7 +208,9 @@ def by_status_and_site(r: Record) -> Counts:
     places = tuple(r.rulebook.axes["place"].states) if where == "place" else ()
     legal, legal_codes = r.category(r.col("legal"), r.active, order, "not recorded")
     sites, site_codes = r.category(r.col(where), r.active, places, "not recorded")
-    return counted("caseload", ("legal status", where), (legal, sites), (legal_codes, site_codes))
+    return counted(
+        "caseload", ("legal status", where), (legal, sites), (legal_codes, site_codes)
+    )
 
 
 def pipeline(r: Record) -> Counts:
@@ -246,14 +254,19 @@ def cases(r: Record) -> int:
 
 
 def _finding_holds(
-    caseload: Caseload, engine: Engine, safeguard: str, asking: Sequence[tuple[str, str | None, str | None]]
+    caseload: Caseload,
+    engine: Engine,
+    safeguard: str,
+    asking: Sequence[tuple[str, str | None, str | None]],
 ) -> Mask:
     """Whether every decision-time finding of a safeguard holds for (person, destination,
     pathway); asked of the safeguards room."""
     if not asking:
         return np.zeros(0, dtype=bool)
     findings = [
-        f for f in caseload.rulebook.safeguards[safeguard].findings.values() if f.at != "movement"
+        f
+        for f in caseload.rulebook.safeguards[safeguard].findings.values()
+        if f.at != "movement"
     ]
     table = pa.table(
         {
@@ -331,7 +344,11 @@ def withdrawals(r: Record, before: Caseload, valid: set[tuple[str, str, str]]) -
 
     def taken_back(caseload: Caseload) -> dict[str, tuple[str, str, str]]:
         rows = caseload.tables["consent"].to_pylist()
-        return {x["id"]: (x["person"], x["pathway"], x["destination"]) for x in rows if x["withdrawn"]}
+        return {
+            x["id"]: (x["person"], x["pathway"], x["destination"])
+            for x in rows
+            if x["withdrawn"]
+        }
 
     earlier = taken_back(before)
     withdrawn = {key for id, key in taken_back(r.caseload).items() if id not in earlier}
@@ -366,7 +383,10 @@ def _decided(r: Record, name: str, kinds: Mapping[str, str]) -> Counts | None:
     last = r.last_move({key: key for key in kinds})
     inside = np.array([key is not None for key in last])
     labels, codes = r.category(last, inside, tuple(kinds), "none")
-    used = {kind: tuple(k for k in labels if kinds[k] == kind) for kind in dict.fromkeys(kinds.values())}
+    used = {
+        kind: tuple(k for k in labels if kinds[k] == kind)
+        for kind in dict.fromkeys(kinds.values())
+    }
     sums = {kind: keys for kind, keys in used.items() if keys}
     protected = tuple(k for k in labels if kinds[k] != "negative")
     return counted(name, (name,), (labels,), (codes,), universe=name,
@@ -456,7 +476,9 @@ def backlog(r: Record, since: dt.date) -> Backlog | None:
     )
 
 
-def _parted(r: Record, name: str, parts: Mapping[str, Mask], inside: Mask, universe: str) -> Counts:
+def _parted(
+    r: Record, name: str, parts: Mapping[str, Mask], inside: Mask, universe: str
+) -> Counts:
     codes = np.full(r.n, -1, dtype=np.int16)
     for i, mask in enumerate(parts.values()):
         codes[mask & inside] = i
@@ -469,7 +491,9 @@ def _parted(r: Record, name: str, parts: Mapping[str, Mask], inside: Mask, unive
 def months_until(until: dt.date, months: int = 12) -> tuple[str, ...]:
     """The last months up to a date, oldest first, as "2026-10"."""
     number = until.year * 12 + until.month - 1
-    return tuple(f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(number - months + 1, number + 1))
+    return tuple(
+        f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(number - months + 1, number + 1)
+    )
 
 
 EARLIER = "earlier"
@@ -500,8 +524,12 @@ def relocations(r: Record) -> Counts | None:
 
 
 def _by_month(r: Record, name: str, day: Days, inside: Mask, months: tuple[str, ...], way: Words, order: tuple[str, ...]) -> Counts:  # fmt: skip
-    text = np.array([str(d)[:7] if ok else None for d, ok in zip(day, inside, strict=True)], dtype=object)
-    text = np.array([EARLIER if t is not None and t not in months else t for t in text], dtype=object)
+    text = np.array(
+        [str(d)[:7] if ok else None for d, ok in zip(day, inside, strict=True)], dtype=object
+    )
+    text = np.array(
+        [EARLIER if t is not None and t not in months else t for t in text], dtype=object
+    )
     labels = (EARLIER, *months)
     codes = np.array([labels.index(t) if t is not None else -1 for t in text], dtype=np.int16)
     ways, way_codes = r.category(way, inside, order, "not recorded")
@@ -529,7 +557,10 @@ def place_users(r: Record, capacity: str) -> Counts:
     ways = r.reading.place_ways(capacity)
     gone = {stage for stage, way in r.reading.exits.items() if way in ways}
     registered = np.array([day is not None for day in r.col("registered_on")])
-    parts = {"waiting": r.active & r.is_in("stage", waiting), "departed": r.is_in("stage", gone)}
+    parts = {
+        "waiting": r.active & r.is_in("stage", waiting),
+        "departed": r.is_in("stage", gone),
+    }
     return r.split(f"places {capacity}", parts, registered, "others", universe="registered")
 
 
@@ -616,7 +647,9 @@ def blocked(r: Record, steps: NextSteps) -> tuple[Counts, list[Counts]]:
 
 def no_open_pathway(r: Record, steps: NextSteps) -> Counts:
     """Active people to whom no lawful, voluntary option is open."""
-    option = np.array([is_option(r.rulebook, move) for move in steps.moves] or [False])[steps.step]
+    option = np.array([is_option(r.rulebook, move) for move in steps.moves] or [False])[
+        steps.step
+    ]
     is_open = np.asarray(steps.table["open"], dtype=bool)
     some = _mark(r.n, steps.person_row[option & is_open])
     return r.split("open pathway", {"some": some & r.active}, r.active, "none")
@@ -711,10 +744,14 @@ def person_months_observed(r: Record) -> float:
     _, left = r.left_on
     contacts = r.table("follow_up", "done_on", "result")
     last: dict[int, np.datetime64] = {}
-    for done, result, row in zip(contacts["done_on"], contacts["result"], contacts["row"], strict=True):
+    for done, result, row in zip(
+        contacts["done_on"], contacts["result"], contacts["row"], strict=True
+    ):
         if row >= 0 and result in REACHED and not np.isnat(done) and done <= r.day:
             last[row] = max(done, last.get(row, done))
-    days = [(day - left[row]).astype(int) for row, day in last.items() if not np.isnat(left[row])]
+    days = [
+        (day - left[row]).astype(int) for row, day in last.items() if not np.isnat(left[row])
+    ]
     return float(sum(max(d, 0) for d in days)) / 30.4375
 
 
@@ -784,7 +821,9 @@ def complaints(r: Record, least: int) -> Complaints | None:
 
 def _yes_no(name: str, mask: Mask, universe: str) -> Counts:
     yes = int(mask.sum())
-    return Counts(name, (name,), (("yes", "no"),), {("yes",): yes, ("no",): len(mask) - yes}, universe)
+    return Counts(
+        name, (name,), (("yes", "no"),), {("yes",): yes, ("no",): len(mask) - yes}, universe
+    )
 
 
 def _words(column: pa.ChunkedArray) -> Words:

@@ -7,6 +7,7 @@ system library. The text is set from data, never from markup, so no cell can cha
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from onward.report.html import numeric
 from onward.report.model import Figure, Points, Report, Table, Text, Tiles
 
 FONTS = Path(__file__).parent / "fonts"
+LINE_MM, TALLEST_MM = 176.0, 205.0
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 
 
@@ -50,6 +52,7 @@ def render_pdf(report: Report, definitions: Sequence[tuple[str, str, str]]) -> b
                         {
                             "kind": "figure", "title": block.title, "file": file,
                             "how": block.how_to_read, "table": _table(block.table),
+                            "width": _width(block.svg),
                         }
                     )  # fmt: skip
                 elif isinstance(block, Table):
@@ -69,6 +72,15 @@ def render_pdf(report: Report, definitions: Sequence[tuple[str, str, str]]) -> b
             ignore_system_fonts=True,
         )
         return made
+
+
+def _width(svg: str) -> float:
+    """Share of the line a drawing may take so that it fits a page with its heading."""
+    found = re.search(r'viewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"', svg)
+    if not found:
+        return 1.0
+    wide, tall = (float(part) for part in found.groups())
+    return round(min(1.0, TALLEST_MM / (LINE_MM * tall / wide)), 3)
 
 
 def _table(table: Table) -> dict[str, Any]:

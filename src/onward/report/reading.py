@@ -60,7 +60,9 @@ class Reading:
     def way(self, way: str) -> str:
         """What a way of leaving is called: the titles of the states it ends in."""
         titles = [f.title for f in self.rulebook.forecast_states.values() if f.gone == way]
-        return " or ".join(t if i == 0 else _lower(t) for i, t in enumerate(titles)) or _title(way)
+        return " or ".join(t if i == 0 else _lower(t) for i, t in enumerate(titles)) or _title(
+            way
+        )
 
     def left_places(self) -> set[str]:
         """Places people are in once they are gone."""
@@ -99,7 +101,11 @@ class Reading:
         """Pathway a person may choose -> the stage that choice leads to."""
         found: dict[str, str] = {}
         for move in self._steps():
-            if self._choosing(move) and not move.records and move.pathway not in (CHOSEN, COMMON):
+            if (
+                self._choosing(move)
+                and not move.records
+                and move.pathway not in (CHOSEN, COMMON)
+            ):
                 found.setdefault(move.pathway, move.targets.get("stage", ""))
         return found
 

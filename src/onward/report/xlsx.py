@@ -7,24 +7,31 @@ not in the file at all.
 from __future__ import annotations
 
 import datetime as dt
+import io
 import re
-from pathlib import Path
 from typing import Any
 
 from onward.report.model import Report, Table
 
+INDIVIDUALS = "#respondee"
 
-def write_xlsx(report: Report, path: Path, exchange: Table) -> None:
-    """Write every table of the report.
+
+def render_xlsx(report: Report, exchange: Table) -> bytes:
+    """The workbook's bytes; the same report gives the same bytes.
 
     exchange  the table of the HXL sheet; its `hxl` tags stand under the headers
+    raises    ValueError for a tag that marks individuals: this sheet holds aggregates only
     """
     import xlsxwriter
 
+    if any(tag.startswith(INDIVIDUALS) for tag in exchange.hxl):
+        raise ValueError(f"{INDIVIDUALS} marks individuals and is never exchanged")
+    written = io.BytesIO()
     book = xlsxwriter.Workbook(
-        str(path),
-        {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False},
-    )
+        written,
+        {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
+         "in_memory": True},
+    )  # fmt: skip
     made = dt.datetime.combine(report.as_of, dt.time())
     book.set_properties({"title": f"Situation report {report.as_of}", "created": made})
     bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
@@ -57,6 +64,7 @@ def write_xlsx(report: Report, path: Path, exchange: Table) -> None:
             elif cell.text != "…":
                 sheet.write_string(row, column, cell.text)
     book.close()
+    return written.getvalue()
 
 
 def _write(sheet: Any, table: Table, start: int, bold: Any, wrap: Any) -> None:
