@@ -1,0 +1,130 @@
+"""Lists become the record: whole or not at all, names apart, breaches beside movements."""
+
+import datetime as dt
+
+import pytest
+
+from onward.errors import Faults, OnwardError
+from onward.registry import Settings, create_operation, open_operation
+from onward.registry.commit import Importer, lists_of
+from onward.rulebook import shipped_path
+
+NOW = dt.datetime(2026, 3, 1, 8, tzinfo=dt.UTC)
+PEOPLE = """
+profile: people
+numbers: camp
+rows: people
+file: {encoding: utf-8, delimiter: comma}
+date_order: year-month-day
+columns: {no: person, family: household, name: name.full, born: birth, relation: role, from: effective}
+constants: {country_of_origin: XAA, stage: return_cleared}
+"""
+STEPS = """
+profile: steps
+numbers: camp
+rows: events
+file: {encoding: utf-8, delimiter: comma}
+date_order: year-month-day
+columns: {person: person, date: event.date, step: event.kind}
+"""
+LIST = """no,family,name,born,relation,from
+1,A,Amina Star,1980-05-03,head,2026-01-01
+2,A,Bilal Star,1984-05-03,spouse,2026-01-01
+3,B,Chantal Rain,1991,head,2026-01-01
+"""
+
+
+@pytest.fixture
+def camp(tmp_path):
+    settings = Settings(
+        id="camp", title="Camp", kind="protected-camp", demonstration=True,
+        data_ends=dt.date(2026, 3, 1),
+    )  # fmt: skip
+    text = shipped_path("protected-camp").read_text("utf-8")
+    return create_operation(
+        tmp_path / "camp", settings, rulebook_text=text, effective="2026-01-01", by="administrator"
+    )
+
+
+def bring(camp, profile, text, **options):
+    folder = camp.path.parent
+    (folder / "list.csv").write_text(text, "utf-8")
+    (folder / "profile.yaml").write_text(profile, "utf-8")
+    importer = Importer(camp, clock=lambda: NOW)
+    return importer.bring(folder / "list.csv", folder / "profile.yaml", **options)
+
+
+def breaches(camp):
+    return [event for event in camp.store.read() if event.kind == "breach"]
+
+
+def test_people_are_here_and_their_names_are_only_in_the_vault(camp):
+    receipt = bring(camp, PEOPLE, LIST)
+    assert (receipt.added, receipt.events) == (3, 5)
+    caseload = open_operation(camp.path).caseload(dt.date(2026, 3, 1))
+    assert caseload.people.num_rows == 3
+    log = b"".join(file.read_bytes() for file in (camp.path / "events").glob("*.jsonl"))
+    assert b"Star" not in log
+    someone = caseload.people.column("id")[0].as_py()
+    assert camp.vault.get(someone)["name.full.Latn"].endswith(("Star", "Rain"))
+
+
+def test_the_same_list_again_changes_nothing(camp):
+    bring(camp, PEOPLE, LIST)
+    head = camp.store.head()
+    receipt = bring(camp, PEOPLE, LIST)
+    assert (receipt.added, receipt.corrected, receipt.unchanged) == (0, 0, 3)
+    assert camp.store.head() == head
+
+
+def test_checking_a_list_writes_nothing(camp):
+    head = camp.store.head()
+    receipt = bring(camp, PEOPLE, LIST, check_only=True)
+    assert receipt.added == 3
+    assert not receipt.recorded
+    assert camp.store.head() == head
+    assert not (camp.path / "vault" / "identities.jsonl").exists()
+
+
+def test_one_fault_keeps_the_whole_list_out(camp):
+    head = camp.store.head()
+    with pytest.raises(Faults, match="row 4, born"):
+        bring(camp, PEOPLE, LIST.replace("1991", "1991-13-45"))
+    assert camp.store.head() == head
+
+
+def test_a_movement_is_recorded_whatever_the_safeguards_say_and_opens_a_breach(camp):
+    bring(camp, PEOPLE, LIST)
+    receipt = bring(camp, STEPS, "person,date,step\n1,2026-02-01,T7.done\n2,2026-02-01,T7.done\n")
+    assert receipt.breaches == 2
+    kinds = [event.kind for event in camp.store.read()]
+    assert kinds.count("T7.done") == 2
+    assert all(event.facts["severity"] == 1 for event in breaches(camp))
+    assert all("G3.consent" in event.facts["safeguards"] for event in breaches(camp))
+
+
+def test_a_refusal_opens_no_breach(camp):
+    bring(camp, PEOPLE, LIST)
+    receipt = bring(camp, STEPS, "person,date,step\n3,2026-02-01,T4.none\n")
+    assert receipt.breaches == 0
+    assert breaches(camp) == []
+
+
+def test_names_are_refused_where_real_people_may_be(tmp_path):
+    text = shipped_path("protected-camp").read_text("utf-8")
+    settings = Settings(id="real", title="Real", kind="protected-camp")
+    real = create_operation(
+        tmp_path / "real", settings, rulebook_text=text, effective="2026-01-01", by="administrator"
+    )
+    head = real.store.head()
+    with pytest.raises(OnwardError, match="demonstration"):
+        bring(real, PEOPLE, LIST)
+    assert real.store.head() == head
+
+
+def test_an_order_file_names_its_lists_and_every_wrong_entry(tmp_path):
+    order = tmp_path / "order.yaml"
+    order.write_text("- {list: a.csv, profile: a.yaml}\n- {list: b.csv}\n- c.csv\n", "utf-8")
+    with pytest.raises(Faults) as refused:
+        lists_of(order)
+    assert [fault.where for fault in refused.value.faults] == ["entry 2", "entry 3"]
