@@ -71,12 +71,21 @@ class Rates:
     shock_sd    standard deviation of the shared log shock in the long run
     memory_days days after which the shock's autocorrelation has fallen to 1/e
     shock_now   mean and standard deviation of the shock's present value (a log)
+    level_variance  relative variance of every rate that comes from not knowing how lucky the
+                window was as a whole; it is in `posteriors`, and the same draw for all moves
     """
 
     posteriors: tuple[tuple[Gamma, ...], ...]
     shock_sd: float
     memory_days: float
     shock_now: tuple[float, float]
+    level_variance: float = 0.0
+
+    def apart_from_level(self, move: int, stratum: int) -> Gamma:
+        """The posterior given the level of the shocks over the window, which all moves share."""
+        law = self.posteriors[move][stratum]
+        shape = 1 / max(1 / law.shape - self.level_variance, 1e-6)
+        return Gamma(shape, law.exposure * shape / law.shape)
 
     def mean(self, move: int, stratum: int) -> float:
         """Posterior mean hazard per day."""
@@ -135,7 +144,7 @@ def fit(seen: Observed, *, shocks: bool = True) -> Rates:
     for move in range(shape[0]):
         step = bool(seen.steps[move]) if len(seen.steps) else False
         rows.append(_pooled(events[move], exposure[move], floor_variance, typical, step))
-    return Rates(tuple(rows), shock_sd, memory, (level, level_sd))
+    return Rates(tuple(rows), shock_sd, memory, (level, level_sd), floor_variance)
 
 
 def _daily_step(seen: Observed, people: FloatArray, at_risk: FloatArray) -> FloatArray:
@@ -239,7 +248,9 @@ def _pooled(
 
     total, days = float(events.sum()), float(exposure.sum())
     if total == 0:
-        return tuple(Gamma(typical.shape, typical.exposure + days) for _ in events)
+        kept = 1 / (1 / typical.shape + floor_variance)
+        time = (typical.exposure + days) * kept / typical.shape
+        return tuple(Gamma(kept, time) for _ in events)
     # A step seen a few times is drawn a little towards the pace of the others; what is no step
     # has no others, so there the log alone speaks.
     shape, time_ = (typical.shape, typical.exposure) if step else (LEAST_SHAPE, 0.0)

@@ -10,6 +10,7 @@ states and moves are read off the rulebook.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
     FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 NOT_RECORDED = "not recorded"
-LUCK, DEADLINE = "shared shocks", "deadline draws near"
+LUCK, LEVEL = "shared shocks", "how lucky the past was"
+DEADLINE = "deadline draws near"
 # How strongly people speed up as a deadline draws near: nobody knows beforehand. At past
 # deadlines the pace rose several-fold in some operations and not at all in others, so the
 # prior is wide and its middle small.
@@ -419,6 +421,8 @@ class _Builder:
             new = step.name not in begun and _is_step(self.rulebook, edge.move)
             for place, stratum in enumerate(self.strata):
                 law = self.rates.posteriors[index][place]
+                if not _single(self.rulebook, edge):
+                    law = self.rates.apart_from_level(index, place)
                 if not edge.people and not new:
                     law = Gamma(
                         LEAST_SHAPE / ways_out[edge.source],
@@ -442,6 +446,16 @@ class _Builder:
                 self._law("shock now", Normal(level, sd), "shocks"),
             )
         )
+        variance = self.rates.level_variance
+        self.factors.append(
+            Effect(
+                LEVEL,
+                self._law(
+                    "luck of the past", Lognormal(math.exp(-variance / 2), math.sqrt(variance)),
+                    "shocks",
+                ),
+            )
+        )  # fmt: skip
         self.assumptions.append(
             f"Good and bad months move every pathway together: about {size:.0%} up or down, "
             f"lasting some {self.rates.memory_days:.0f} days. Read from the log."
@@ -754,7 +768,7 @@ class _Builder:
             chosen = not (move.records or self.rulebook.transitions[move.transition].records)
             factors = list(self._on_move.get(edge.move, []))
             if not single:
-                factors.append(LUCK)
+                factors += [LUCK, LEVEL]
                 if chosen and any(factor.id == DEADLINE for factor in self.factors):
                     factors.append(DEADLINE)
             pool = self.rulebook.transitions[move.transition].consumes
