@@ -26,11 +26,11 @@ demo: $(VENV)/.installed
 
 ## test: the whole suite
 test: $(VENV)/.installed-test
-	$(PY) -m pytest -n 2 -m "not soak"
+	$(PY) -m pytest -n 2 -m "not soak" --ignore=tests/docs
 
 ## everyday: the quick part of the suite
 everyday: $(VENV)/.installed-test
-	$(PY) -m pytest -n 2 -m "not slow and not soak"
+	$(PY) -m pytest -n 2 -m "not slow and not soak" --ignore=tests/docs
 
 ## soak: the long runs
 soak: $(VENV)/.installed-test
@@ -49,7 +49,7 @@ lint: $(VENV)/.installed-test
 
 ## docs: run every command the documentation shows
 docs: $(VENV)/.installed-test
-	$(PY) -m pytest -q tests/docs
+	$(PY) -m pytest -n 2 tests/docs
 
 clean:
 	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis

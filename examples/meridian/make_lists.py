@@ -146,6 +146,7 @@ def verification_extract(rng: random.Random, people: list[Resident], path: Path)
                 "Father Name": person.father_latin,
                 "Sex": person.sex[0].upper(),
                 "DOB": person.birth.strftime("%d/%m/%Y"),
+                "Extracted": "15/06/2026",
                 "Specific Needs": " ".join(person.needs),
             }
         )
