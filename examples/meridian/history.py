@@ -150,7 +150,11 @@ class Casework:
         )  # fmt: skip
 
     def papers(self, person: Resident, day: dt.date, place: str, complete: bool = True) -> None:
-        for kind, valid in (("entry_permission", 90), ("travel_document", 365), ("exit_permit", 60)):
+        for kind, valid in (
+            ("entry_permission", 90),
+            ("travel_document", 365),
+            ("exit_permit", 60),
+        ):
             if not complete and kind == "exit_permit":
                 continue
             self.logs.documents.append(
@@ -200,7 +204,9 @@ class Casework:
                 result = self.rng.choices(
                     ["safe", "concern", "not_reached", "refused"], [0.66, 0.06, 0.24, 0.04]
                 )[0]
-                self.logs.follow_ups.append({**row, "date": done, "done_on": done, "result": result})
+                self.logs.follow_ups.append(
+                    {**row, "date": done, "done_on": done, "result": result}
+                )
 
     def leave(self, case: Case, day: dt.date, step: str, days: list[int]) -> None:
         for person in case.people:
@@ -237,10 +243,16 @@ class Casework:
         stage = case.stage
         if stage == "registered" and chance(rng, 0.055):
             for person in people:
-                self.answer(person, day, identity_resolved=True, open_duplicate=rng.random() < 0.015)
+                self.answer(
+                    person, day, identity_resolved=True, open_duplicate=rng.random() < 0.015
+                )
                 self.step(person, day, "T1.done")
             case.stage = "verified"
-        elif stage == "verified" and rooms >= len(adults) and chance(rng, 0.034 * case.counsel_pace):
+        elif (
+            stage == "verified"
+            and rooms >= len(adults)
+            and chance(rng, 0.034 * case.counsel_pace)
+        ):
             for person in people:
                 self.interview(person, day, "counselling", rng.random() < 0.96)
                 self.step(person, day, "T2.done")
@@ -298,7 +310,9 @@ class Casework:
             self.towards_protection(case, day)
         elif stage == "renunciation_verified":
             self.decide_claim(case, day)
-        elif stage == "intent_resettlement" and week > dt.date(2025, 12, 1) and chance(rng, 0.02):
+        elif (
+            stage == "intent_resettlement" and week > dt.date(2025, 12, 1) and chance(rng, 0.02)
+        ):
             for person in people:
                 self.release(case, person, day)
                 self.answer(
@@ -329,7 +343,12 @@ class Casework:
                     self.release(case, person, departure - dt.timedelta(days=2))
                 self.ready_to_travel(case, departure)
                 self.leave(case, departure, "T17.departed", [30])
-        if not case.gone and len(people) == 1 and people[0].age(day) >= 18 and chance(rng, 0.00007):
+        if (
+            not case.gone
+            and len(people) == 1
+            and people[0].age(day) >= 18
+            and chance(rng, 0.00007)
+        ):
             self.leave(case, day, "T17.left_unassisted", [30])
         return 0
 
@@ -353,7 +372,10 @@ class Casework:
         }.get(case.choice) or rng.choices(THIRD, [0.35, 0.35, 0.2, 0.1])[0]  # fmt: skip
         self.also_named(case)
         for person in people:
-            facts: Row = {"intended_pathway": case.choice, "intended_destination": case.destination}
+            facts: Row = {
+                "intended_pathway": case.choice,
+                "intended_destination": case.destination,
+            }
             if case.also:
                 facts["open_destination"] = True
             if person.age(day) < 18:
@@ -397,7 +419,7 @@ class Casework:
             self.assess(person, "non_refoulement", "passed" if rng.random() < 0.93 else "failed", day,
                         ORIGIN)  # fmt: skip
         if any(
-            row["finding"] == "failed" for row in self.logs.assessments[-len(case.people):]
+            row["finding"] == "failed" for row in self.logs.assessments[-len(case.people) :]
         ):
             return
         for person in case.people:
@@ -433,7 +455,8 @@ class Casework:
             case.legal = "asylum_seeker"
         elif case.legal == "asylum_seeker" and chance(rng, 0.03):
             outcome = rng.choices(
-                ["recognised", "complementary", "rejected", "excluded"], [0.68, 0.05, 0.23, 0.04]
+                ["recognised", "complementary", "rejected", "excluded"],
+                [0.68, 0.05, 0.23, 0.04],
             )[0]
             for person in case.people:
                 self.interview(person, day, "rsd")
@@ -444,7 +467,9 @@ class Casework:
                          "topic": "rsd", "individual": True, "reasons_told": True, "lawyer": True,
                          "interpreter": True, "medical_referral": True, "appeal_pending": True}
                     )  # fmt: skip
-            case.legal = {"recognised": "refugee", "complementary": "complementary"}.get(outcome, "rejected")
+            case.legal = {"recognised": "refugee", "complementary": "complementary"}.get(
+                outcome, "rejected"
+            )
             case.since = day
         elif case.legal in ("refugee", "complementary") and chance(rng, 0.06):
             case.choice, case.destination = "resettlement", rng.choice(THIRD)
@@ -491,7 +516,11 @@ class Casework:
         """Births, deaths, absences, complaints and incidents of one week."""
         rng, present = self.rng, [case for case in self.cases if not case.gone]
         if rng.random() < 0.35:
-            families = [c for c in present if 2 < len(c.people) < 7 and c.stage in ("registered", "verified", "counselled")]
+            families = [
+                c
+                for c in present
+                if 2 < len(c.people) < 7 and c.stage in ("registered", "verified", "counselled")
+            ]
             if families:
                 case, day = rng.choice(families), self.day_in(week)
                 head = case.people[0]
@@ -515,12 +544,15 @@ class Casework:
         if rng.random() < 0.22:
             singles = [c for c in present if len(c.people) == 1]
             case, day = rng.choice(singles), self.day_in(week)
-            self.step(case.people[0], day, "T22.deceased" if rng.random() < 0.6 else "T22.absent")
+            self.step(
+                case.people[0], day, "T22.deceased" if rng.random() < 0.6 else "T22.absent"
+            )
             case.gone = True
         for _ in range(rng.choices([0, 1, 2, 3], [0.25, 0.4, 0.25, 0.1])[0]):
             case, day = rng.choice(present), self.day_in(week)
             category = rng.choices(
-                ["services", "conduct", "coercion", "data", "other"], [0.5, 0.2, 0.14, 0.06, 0.1]
+                ["services", "conduct", "coercion", "data", "other"],
+                [0.5, 0.2, 0.14, 0.06, 0.1],
             )[0]
             old = (END - day).days > 40
             triaged = old or rng.random() < 0.5

@@ -21,8 +21,18 @@ import xlsxwriter
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from history import END, HOST, INFORMATION_CHANGED, NEW_FROM, ORIGIN, START, Casework, Logs, THIRD  # noqa: E402
-from people import Resident, TITLES, households  # noqa: E402
+from history import (
+    END,
+    HOST,
+    INFORMATION_CHANGED,
+    NEW_FROM,
+    ORIGIN,
+    START,
+    Casework,
+    Logs,
+    THIRD,
+)
+from people import Resident, TITLES, households
 
 SEED = 20261031
 PERSIAN = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")

@@ -113,7 +113,11 @@ class Resident:
     dies: dt.date | None = None
 
     def age(self, on: dt.date) -> int:
-        return on.year - self.birth.year - ((on.month, on.day) < (self.birth.month, self.birth.day))
+        return (
+            on.year
+            - self.birth.year
+            - ((on.month, on.day) < (self.birth.month, self.birth.day))
+        )
 
 
 def _birth(rng: random.Random, low: int, high: int, start: dt.date) -> tuple[dt.date, str]:

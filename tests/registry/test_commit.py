@@ -42,7 +42,11 @@ def camp(tmp_path):
     )  # fmt: skip
     text = shipped_path("protected-camp").read_text("utf-8")
     return create_operation(
-        tmp_path / "camp", settings, rulebook_text=text, effective="2026-01-01", by="administrator"
+        tmp_path / "camp",
+        settings,
+        rulebook_text=text,
+        effective="2026-01-01",
+        by="administrator",
     )
 
 
@@ -95,7 +99,9 @@ def test_one_fault_keeps_the_whole_list_out(camp):
 
 def test_a_movement_is_recorded_whatever_the_safeguards_say_and_opens_a_breach(camp):
     bring(camp, PEOPLE, LIST)
-    receipt = bring(camp, STEPS, "person,date,step\n1,2026-02-01,T7.done\n2,2026-02-01,T7.done\n")
+    receipt = bring(
+        camp, STEPS, "person,date,step\n1,2026-02-01,T7.done\n2,2026-02-01,T7.done\n"
+    )
     assert receipt.breaches == 2
     kinds = [event.kind for event in camp.store.read()]
     assert kinds.count("T7.done") == 2
@@ -114,7 +120,11 @@ def test_names_are_refused_where_real_people_may_be(tmp_path):
     text = shipped_path("protected-camp").read_text("utf-8")
     settings = Settings(id="real", title="Real", kind="protected-camp")
     real = create_operation(
-        tmp_path / "real", settings, rulebook_text=text, effective="2026-01-01", by="administrator"
+        tmp_path / "real",
+        settings,
+        rulebook_text=text,
+        effective="2026-01-01",
+        by="administrator",
     )
     head = real.store.head()
     with pytest.raises(OnwardError, match="demonstration"):

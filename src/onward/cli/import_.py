@@ -19,7 +19,9 @@ def import_list(
     profile: Path = typer.Option(None, "--profile", help="Which column is which fact."),
     all_of: Path = typer.Option(None, "--all", help="An order file naming lists and profiles."),
     answer: list[str] = typer.Option(
-        [], "--answer", help="An answer to a question about the file, as date_order=day-month-year."
+        [],
+        "--answer",
+        help="An answer to a question about the file, as date_order=day-month-year.",
     ),
     check: bool = typer.Option(False, "--check", help="Say what would happen; write nothing."),
     partly: bool = typer.Option(

@@ -23,12 +23,17 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("onward.cli.demo", "app", "Build the example operation and write its report."),
     "new": ("onward.cli.new", "app", "Start an operation folder."),
     "import": ("onward.cli.import_", "app", "Bring a list into an operation."),
+    "intake": ("onward.cli.intake", "app", "Import step by step: read, map, check, undo."),
     "rulebook": ("onward.cli.rulebook", "app", "Check, show or draw a rulebook."),
     "caseload": ("onward.cli.caseload", "app", "Who is here, as of a date."),
     "check": ("onward.cli.check", "app", "What is open, what is blocked, and what would help."),
     "plan": ("onward.cli.plan", "app", "Check the plan, its clocks and milestones."),
     "forecast": ("onward.cli.forecast", "app", "Who will still be here on the date."),
-    "backtest": ("onward.cli.backtest", "app", "Forecast past deadlines and score the answers."),
+    "backtest": (
+        "onward.cli.backtest",
+        "app",
+        "Forecast past deadlines and score the answers.",
+    ),
     "place": ("onward.cli.place", "app", "Propose places for families."),
     "report": ("onward.cli.report", "app", "Write the situation report."),
 }

@@ -13,12 +13,16 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command()
 def new(
     directory: Path = typer.Argument(..., help="The folder to make."),
-    example: str = typer.Option("", "--example", help="Start from a shipped example: meridian."),
+    example: str = typer.Option(
+        "", "--example", help="Start from a shipped example: meridian."
+    ),
     title: str = typer.Option("", "--title", help="What reports are headed."),
     rulebook: str = typer.Option(
         "protected-camp", "--rulebook", help="A shipped rulebook's name, or a file."
     ),
-    first_day: str = typer.Option("", "--from", help="First day of the record; today if left out."),
+    first_day: str = typer.Option(
+        "", "--from", help="First day of the record; today if left out."
+    ),
     time_zone: str = typer.Option("UTC", "--time-zone", help="As Asia/Baghdad."),
 ) -> None:
     """Example: onward new camp --example meridian
@@ -44,7 +48,9 @@ def new(
         time_zone=time_zone,
     )  # fmt: skip
     start = first_day or dt.datetime.now(dt.UTC).date().isoformat()
-    create_operation(directory, settings, rulebook_text=text, effective=start, by="administrator")
+    create_operation(
+        directory, settings, rulebook_text=text, effective=start, by="administrator"
+    )
     typer.echo(
         f"{directory} is ready. Next: write {directory}/plan.yaml and bring in a list with "
         f"onward import {directory} LIST --profile FILE"

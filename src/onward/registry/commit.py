@@ -153,7 +153,9 @@ class Importer:
         """A breach event for each movement of the batch made with a failed safeguard."""
         rulebook = self.operation.rulebook
         moves = rulebook.moves()
-        movers = [e for e in events if e.kind in moves and opens_breach(rulebook, moves[e.kind])]
+        movers = [
+            e for e in events if e.kind in moves and opens_breach(rulebook, moves[e.kind])
+        ]
         if not movers:
             return []
         asked: dict[date, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))

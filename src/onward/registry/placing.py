@@ -128,7 +128,9 @@ def _case(
         needs=tuple(needs),
         languages=tuple(sorted({m["language"] for m in members if m.get("language")})),
         preferred=tuple(
-            sorted({m["intended_destination"] for m in members if m.get("intended_destination")})
+            sorted(
+                {m["intended_destination"] for m in members if m.get("intended_destination")}
+            )
         ),
         consents=tuple(consents),
         sex=first.get("sex") or "",
@@ -187,7 +189,9 @@ def _openings(units: set[str], answers: dict[str, Evaluation]) -> list[Opening]:
                     failed.setdefault(unit, set()).add(finding.key)
         for unit in sorted(units):
             allowed = unit in open_units
-            reason = "" if allowed else ", ".join(sorted(failed.get(unit, {"not its next step"})))
+            reason = (
+                "" if allowed else ", ".join(sorted(failed.get(unit, {"not its next step"})))
+            )
             made.append(Opening(unit, country, allowed, reason))
     return made
 
