@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,11 @@ def demo(
     from onward.registry.examples import new_from_example
 
     started = time.monotonic()
+    # The simulator compiles on the other core while the lists are brought in.
+    compiling = subprocess.Popen(
+        [sys.executable, "-m", "onward.forecast.warm"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
 
     def say(text: str) -> None:
         sys.stderr.write(f"{time.monotonic() - started:5.1f} s  {text}\n")
@@ -41,6 +47,7 @@ def demo(
         shutil.rmtree(folder)
     out.mkdir(parents=True, exist_ok=True)
     new_from_example(folder, example, say=say)
+    compiling.wait()
     done = write_report(folder, out, futures=futures, say=say)
     typer.echo("")
     typer.echo(done["headline"])
