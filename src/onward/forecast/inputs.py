@@ -451,7 +451,7 @@ class _Builder:
             Effect(
                 LEVEL,
                 self._law(
-                    "luck of the past", Lognormal(math.exp(-variance / 2), math.sqrt(variance)),
+                    "luck of the past", Lognormal(1.0, math.sqrt(variance)),
                     "shocks",
                 ),
             )
@@ -502,8 +502,8 @@ class _Builder:
         for (source, move, target), people in sorted(other.items()):
             where = target or "no state of the forecast"
             self.left_out.append(
-                f"{people} people went from {source} to {where} by {move}, which the rulebook "
-                "does not lead to from there; nobody does so again in the forecast"
+                f"{people} went from {source} to {where} by {move}, which the rulebook does not "
+                "lead to from there; nobody does so again in the forecast"
             )
 
     def arrivals(

@@ -271,13 +271,13 @@ def _spread(values: Any) -> list[list[int]]:
 
 
 def _bounds(start: int) -> list[int]:
-    """Round numbers a planner asks about: shares of today's people."""
-    found = []
-    for share in (0.05, 0.1, 0.25, 0.5, 0.75):
+    """Round numbers a planner asks about: shares of today's people, to one digit and a half."""
+    found = set()
+    for share in (0.05, 0.1, 0.25, 0.5, 0.75, 0.9):
         value = start * share
-        step = 10 ** max(len(str(int(value))) - 1, 0) // 2 or 1
-        found.append(max(int(round(value / step) * step), 1))
-    return sorted(set(found))
+        step = max(10 ** (len(str(int(value))) - 1) // 2, 1)
+        found.add(max(int(round(value / step) * step), 1))
+    return sorted(found)
 
 
 def _gone(everyone: Any, start: int, as_of: dt.date) -> dict[str, str | None]:

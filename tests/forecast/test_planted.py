@@ -1,0 +1,69 @@
+"""Camps whose truth is known: the forecast's width is earned (a few camps; the rest is in
+`python -m benchmarks.planted`)."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def _benchmark():
+    name = "onward_planted"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / "planted.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+planted = _benchmark()
+
+
+@pytest.mark.slow
+def test_the_whole_forecast_beats_process_noise_alone_on_planted_camps():
+    found = planted.measure(10, planted.STRUCTURES[0], 200)
+    bare, whole = found["layers"][planted.LAYERS[0]], found["layers"][planted.LAYERS[-1]]
+    assert whole["coverage90"] >= 0.6
+    assert whole["coverage90"] > bare["coverage90"]
+    assert whole["interval_score90"] < bare["interval_score90"] / 1.3
+    assert found["ratios"][planted.LAYERS[0]]["interval_score"] > 1.3
+
+
+@pytest.mark.slow
+def test_the_forecaster_sees_nothing_of_what_came_after_the_log():
+    """Two worlds alike for 120 days and different afterwards get the same forecast."""
+    camp, world = planted.camp_of(3, planted.STRUCTURES[0], people=400, futures=200)
+    other = replace(camp, truth=camp.truth + 100)
+    first = planted.futures_of(camp, world, 200, 1)
+    second = planted.futures_of(other, world, 200, 1)
+    assert all((first[name] == second[name]).all() for name in planted.LAYERS)
+    days = {row["period_start"] for row in camp.exposures.to_pylist()}
+    assert max(days) <= planted.AS_OF
+
+
+def test_a_camp_is_the_same_every_time_it_is_planted():
+    one, _ = planted.camp_of(5, planted.STRUCTURES[1], people=150, futures=50)
+    two, _ = planted.camp_of(5, planted.STRUCTURES[1], people=150, futures=50)
+    assert one.truth == two.truth
+    assert one.exposures.equals(two.exposures)
+    assert one.counts.equals(two.counts)
+
+
+def test_nobody_is_lost_in_a_planted_camp():
+    camp, _ = planted.camp_of(6, planted.STRUCTURES[0], people=200, futures=50)
+    rows = camp.counts.to_pylist()
+    gone = {"returned", "resettled", "departed_onward", "settled", "transferred", "absent",
+            "deceased"}  # fmt: skip
+    here = sum(row["people"] for row in rows if row["forecast_state"] not in gone)
+    assert here == camp.here
+    assert 0 <= camp.truth <= camp.here
+    moves = np.array([row["transitions"] for row in camp.exposures.to_pylist()])
+    assert (moves >= 0).all()
