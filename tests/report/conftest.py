@@ -52,14 +52,18 @@ class World:
             effective=effective, by="amina", rulebook=self.rulebook.hash, idempotency_key=identity,
             facts=opening_facts(subject[0], facts, self.rulebook) if opens else facts,
         )  # fmt: skip
-        self.events.append(event.placed(seq=number, recorded=instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")))
+        self.events.append(
+            event.placed(seq=number, recorded=instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+        )
 
     def person(self, id: str, on: str = "2025-06-01", **facts: Any) -> str:
         adult = {"birth": "1985-03-04", "sex": "female"}
         self.add("registered", ("person", id), on, **{**adult, **facts})
         return id
 
-    def people(self, prefix: str, how_many: int, on: str = "2025-06-01", **facts: Any) -> list[str]:
+    def people(
+        self, prefix: str, how_many: int, on: str = "2025-06-01", **facts: Any
+    ) -> list[str]:
         return [self.person(f"{prefix}{i}", on, **facts) for i in range(how_many)]
 
     def move(self, person: str, key: str, on: str, **facts: Any) -> None:
@@ -111,8 +115,18 @@ class World:
 
 def made_up_forecast(as_of: date, deadline: date, people: int) -> Forecast:
     """A forecast of plain numbers, for pages."""
-    days = [as_of + timedelta(days=7 * i) for i in range((deadline - as_of).days // 7)] + [deadline]
-    levels = {"q025": 0.4, "q10": 0.5, "q25": 0.6, "median": 0.7, "q75": 0.8, "q90": 0.9, "q975": 0.95}
+    days = [as_of + timedelta(days=7 * i) for i in range((deadline - as_of).days // 7)] + [
+        deadline
+    ]
+    levels = {
+        "q025": 0.4,
+        "q10": 0.5,
+        "q25": 0.6,
+        "median": 0.7,
+        "q75": 0.8,
+        "q90": 0.9,
+        "q975": 0.95,
+    }
     n = len(days) - 1
     fan = {k: [people * (1 + (v - 1) * i / n) for i in range(n + 1)] for k, v in levels.items()}
     last = {k: v[-1] for k, v in fan.items()}

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from onward.report import indicators as I  # noqa: N812
+from onward.report import indicators as I
 from onward.report.disclosure import TOTAL
 
 PRIVATE = {"alone": True, "impartial_body": True, "confidential_place": True,
@@ -163,7 +163,9 @@ def test_follow_ups_are_overdue_only_past_the_pathways_tolerance(world):
         ("2026-07-20", None, None),  # not due
     ]
     for due, done, result in contacts:
-        world.thing("follow_up", "2026-01-01", person="home", due_on=due, done_on=done, result=result)
+        world.thing(
+            "follow_up", "2026-01-01", person="home", due_on=due, done_on=done, result=result
+        )
     r = world.record()
     found = I.follow_ups(r)
     states = {k[1]: v for k, v in found.due.values.items()}
@@ -183,7 +185,11 @@ def test_incidents_after_the_date_are_not_counted(world):
 
 
 def test_a_household_is_split_with_agreement_only_when_every_adult_agreed(world):
-    for home, answers in (("agreed", (True, True)), ("unasked", (True, None)), ("whole", (None, None))):
+    for home, answers in (
+        ("agreed", (True, True)),
+        ("unasked", (True, None)),
+        ("whole", (None, None)),
+    ):
         world.thing("household", "2025-01-01", id=home, roster_size=2)
         gone = {"stage": "return_cleared"} if home != "whole" else {}
         world.person(f"{home}1", household=home, split_agreed=answers[0], **gone)
@@ -234,7 +240,9 @@ def test_held_back_counts_agree_with_the_safeguards_room(world):
     world.people("new", 4)
     for n in range(3):
         world.person(f"v{n}", stage="verified", identity_resolved=True, open_duplicate=False)
-    world.people("r", 5, stage="intent_resettlement", legal="refugee", intended_pathway="resettlement")
+    world.people(
+        "r", 5, stage="intent_resettlement", legal="refugee", intended_pathway="resettlement"
+    )
     r = world.record()
     steps = evaluate_all(r.caseload, on=AS_OF, engine=r.engine)
     overall, held = I.blocked(r, steps)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -393,6 +393,8 @@ class _Builder:
         ]
         decisions = self.decisions()
         sections = [section for section in (decisions, *made) if section is not None]
+        if not self.internal:
+            sections = [kept for each in sections if (kept := _outside(each)) is not None]
         report = Report(
             operation=self.m.title,
             as_of=self.on,
@@ -589,7 +591,7 @@ class _Builder:
                     note,
                 )
             )
-            if not agrees:
+            if not agrees and self.internal:
                 blocks.append(
                     Text(
                         "Claims pending: the flow and the count of open procedures differ.",
@@ -624,6 +626,10 @@ class _Builder:
         ]
         lost = [(f"lost-{n}", names.get(n, n), where.shown[(n,)]) for n in where.counts.labels[0]
                 if n in self.reading.lost]  # fmt: skip
+        if not self.internal:
+            third, gone, lost = (
+                [x for x in part if x[2] is not None] for part in (third, gone, lost)
+            )
         links: list[tuple[str, str, int | None]] = [
             ("all", name, value) for name, _, value in second
         ]
@@ -746,7 +752,7 @@ class _Builder:
         bars = [
             (f"{name} {title}", sentence, value)
             for name, title, sentence, value in named
-            if value != 0
+            if value != 0 and (value is not None or self.internal)
         ]
         table = Table(
             "blocked", "People whose next step each safeguard holds back",
@@ -1178,24 +1184,21 @@ class _Builder:
              self.cell(f"breach {key}", "yes"), words(findings[key].owner_role if key in findings else "–")]
             for key, _ in self.breached
         ]  # fmt: skip
-        if self.breached:
-            every, recent = self.l.value("breaches"), self.l.value("breaches", "recent")
-            text = "Movements are on record that went ahead although a safeguard was not met"
-            text += "." if every is None else f": {every:,}."
-            if recent:
-                text += f" In the last {PERIOD_DAYS} days: {recent:,}."
-            elif recent is None:
-                text += f" How many of them in the last {PERIOD_DAYS} days is not shown."
-            blocks: list[Block] = [Text(text, "late" if recent or recent is None else "wait")]
+        every, recent = self.l.value("breaches"), self.l.value("breaches", "recent")
+        tone: Literal["", "wait", "late"] = ""
+        if self.internal and not self.breached:
+            text = "No movement is on record with a failed safeguard."
+        elif every is None:
+            text = (
+                "How many movements went ahead although a safeguard was not met is not shown."
+            )
         else:
-            said = "No movement is on record with a failed safeguard."
-            blocks = [
-                Text(
-                    said
-                    if self.internal
-                    else f"Breaches on record: {self.cell('breaches').text}."
-                )
-            ]
+            text = f"Movements on record that went ahead although a safeguard was not met: {every:,}."
+            tone = "wait"
+            if recent is not None:
+                text += f" In the last {PERIOD_DAYS} days: {recent:,}."
+                tone = "late" if recent else "wait"
+        blocks: list[Block] = [Text(text, tone)]
         if rows:
             blocks.append(
                 Table("breaches", "Movements recorded although a safeguard was not met",
@@ -1379,6 +1382,48 @@ class _Builder:
             [Table("changes", "Figures that changed, then and now", ["What", "Then", "Now", "Change"], rows, self.on,
                    "Inside the operation only. Worked out from what both reports showed. " + self.note)],
         )  # fmt: skip
+
+
+def _outside(section: Section) -> Section | None:
+    """A section without the rows and columns in which every count is hidden.
+
+    Outside, none, one and ten are one answer: a row that is there although its count is hidden
+    would say that there is somebody.
+    """
+    blocks: list[Block] = []
+    for block in section.blocks:
+        if isinstance(block, Figure):
+            blocks.append(replace(block, table=_told(block.table)))
+        elif isinstance(block, Table):
+            told = _told(block)
+            if told.rows:
+                blocks.append(told)
+        else:
+            blocks.append(block)
+    something = any(not isinstance(block, Text) for block in blocks)
+    if not something and any(isinstance(block, Table) for block in section.blocks):
+        return None
+    return replace(section, blocks=blocks)
+
+
+def _told(table: Table) -> Table:
+    rows = [r for r in table.rows if _hidden(r) == 0 or any(c.number is not None for c in r)]
+    columns = [
+        i for i in range(len(table.columns))
+        if not rows or not all(row[i].text == "…" for row in rows)
+    ]  # fmt: skip
+    return replace(
+        table,
+        rows=[[row[i] for i in columns] for row in rows],
+        columns=[table.columns[i] for i in columns],
+        hxl=[table.hxl[i] for i in columns]
+        if len(table.hxl) == len(table.columns)
+        else table.hxl,
+    )
+
+
+def _hidden(row: Sequence[Cell]) -> int:
+    return sum(cell.text == "…" for cell in row)
 
 
 def exchange_table(report: Report) -> Table:

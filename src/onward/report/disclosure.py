@@ -411,8 +411,13 @@ class _Attack:
         return low, high
 
     def exposed(self, which: int, key: Key) -> list[tuple[int, Key]] | None:
-        """None when a hidden cell is safe; else the published cells that give it away."""
+        """None when a hidden cell is safe; else the published cells that give it away.
+
+        Where zeros are shown, one that is hidden only covers others and has nothing to hide.
+        """
         cell = self._cells[which, key]
+        if RULES[self._group[which].audience].hide_from and not cell.value:
+            return None
         if self._seen:
             values = [float(solution[cell.columns].sum()) for solution in self._seen]
             if max(values) - min(values) > SAFE_RANGE + 1e-6:

@@ -150,7 +150,9 @@ class Record:
     @cached_property
     def moves(self) -> list[tuple[int, str, np.datetime64]]:
         """(person row, move, day) of everything that changed an axis, each once, by day."""
-        rows = np.flatnonzero(np.array([bool(b) for b in self.stay_by]) & (self.stay_row >= 0))
+        rows = np.flatnonzero(
+            np.array([bool(b) for b in self.stay_by], dtype=bool) & (self.stay_row >= 0)
+        )
         found = {(int(self.stay_row[i]), str(self.stay_by[i]), self.stay_from[i]) for i in rows}
         return sorted(found, key=lambda m: (m[2], m[1], m[0]))
 
@@ -233,7 +235,7 @@ def by_sex_and_age(r: Record) -> Counts:
 
 def whereabouts(r: Record) -> Counts:
     """Everybody ever registered: here, gone by which way, absent or dead."""
-    registered = np.array([day is not None for day in r.col("registered_on")])
+    registered = np.array([day is not None for day in r.col("registered_on")], dtype=bool)
     parts: dict[str, Mask] = {"here": r.active}
     for way in r.reading.ways:
         parts[way] = r.is_in("stage", {s for s, w in r.reading.exits.items() if w == way})
@@ -291,8 +293,10 @@ def interview_coverage(r: Record) -> Counts | None:
     """Active adults and unaccompanied children: heard in private, or not yet."""
     if INTERVIEW not in r.rulebook.safeguards:
         return None
-    grown = np.array([value is True for value in r.col("adult")])
-    lone = np.array([value == "unaccompanied" for value in r.col("child_situation")])
+    grown = np.array([value is True for value in r.col("adult")], dtype=bool)
+    lone = np.array(
+        [value == "unaccompanied" for value in r.col("child_situation")], dtype=bool
+    )
     inside = r.active & (grown | lone)
     who = np.flatnonzero(inside)
     ids = r.ids.take(pa.array(who)).to_pylist()
@@ -381,7 +385,9 @@ def _decided(r: Record, name: str, kinds: Mapping[str, str]) -> Counts | None:
     if not kinds:
         return None
     last = r.last_move({key: key for key in kinds})
-    inside = np.array([key is not None for key in last])
+    inside = np.array([key is not None for key in last], dtype=bool)
+    if not inside.any():
+        return None
     labels, codes = r.category(last, inside, tuple(kinds), "none")
     used = {
         kind: tuple(k for k in labels if kinds[k] == kind)
@@ -463,7 +469,7 @@ def backlog(r: Record, since: dt.date) -> Backlog | None:
     any_of = np.any(list(came.values()), axis=0)
     process = r.reading.claim_process
     open_now = (
-        np.array([value is True for value in r.col(f"process_{process}")])
+        np.array([value is True for value in r.col(f"process_{process}")], dtype=bool)
         if process
         else r.is_in("legal", pending_states)
     )
@@ -502,7 +508,7 @@ EARLIER = "earlier"
 def departures(r: Record) -> Counts | None:
     """People by month and way of their outcome; months before the last twelve together."""
     way, day = r.left_on
-    inside = np.array([w is not None for w in way]) & ~np.isnat(day)
+    inside = np.array([w is not None for w in way], dtype=bool) & ~np.isnat(day)
     if not inside.any():
         return None
     months = months_until(r.on)
@@ -543,7 +549,7 @@ def state_decisions(r: Record, capacity: str) -> Counts | None:
     if not decided:
         return None
     last = r.last_move({key: "accepted" if good else "denied" for key, good in decided.items()})
-    inside = np.array([word is not None for word in last])
+    inside = np.array([word is not None for word in last], dtype=bool)
     labels, codes = r.category(last, inside, ("accepted", "denied"), "denied")
     if not inside.any():
         return None
@@ -556,7 +562,7 @@ def place_users(r: Record, capacity: str) -> Counts:
     waiting, _ = r.reading.place_steps(capacity)
     ways = r.reading.place_ways(capacity)
     gone = {stage for stage, way in r.reading.exits.items() if way in ways}
-    registered = np.array([day is not None for day in r.col("registered_on")])
+    registered = np.array([day is not None for day in r.col("registered_on")], dtype=bool)
     parts = {
         "waiting": r.active & r.is_in("stage", waiting),
         "departed": r.is_in("stage", gone),
@@ -783,7 +789,7 @@ def separated_children(r: Record) -> Counts | None:
     if not r.has("person", "child_situation") or not r.has("assessment", "topic", "finding"):
         return None
     apart = r.active & r.is_in("child_situation", {"separated", "unaccompanied"})
-    apart &= np.array([value is not True for value in r.col("adult")])
+    apart &= np.array([value is not True for value in r.col("adult")], dtype=bool)
     made = r.table("assessment", "topic", "finding", "made_on")
     done = np.zeros(r.n, dtype=bool)
     for topic, finding, when, row in zip(made["topic"], made["finding"], made["made_on"], made["row"], strict=True):  # fmt: skip

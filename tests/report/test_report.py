@@ -1,0 +1,473 @@
+"""The situation report as its readers get it: both audiences, all three forms, no leaks."""
+
+import html
+import io
+import itertools
+import json
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from onward.errors import OnwardError
+from onward.report import release
+from onward.report.build import build, exchange_table
+from onward.report.disclosure import RULES, SAFE_RANGE, TOTAL, recoverable
+from onward.report.html import render_html
+from onward.report.indicators import DEFINITIONS
+from onward.report.model import Figure, Table, words
+from onward.report.pdf import render_pdf
+from onward.report.xlsx import render_xlsx
+from onward.shipped import example
+
+AS_OF = date(2026, 10, 31)
+DEADLINE = date(2027, 11, 30)
+DEFINED = [(anchor, title, text) for anchor, (title, text) in DEFINITIONS.items()]
+AUDIENCES = ("internal", "external")
+
+
+def fill(world, *, returns=3, coercion=2, incidents=1):
+    """An office with large and very small groups, so that much has to be hidden."""
+    world.thing("site", "2025-01-01", id="اردوگاه اصلی", voluntary=True)
+    world.thing("site", "2025-01-01", id="small facility", voluntary=True)
+    camp, small = {"site": "اردوگاه اصلی"}, {"site": "small facility"}
+    world.people("new", 60, **camp, sex="male")
+    world.people("heard", 70 - returns, stage="interviewed", **camp)
+    world.people("back", returns, stage="intent_return", **camp)
+    world.people("quiet", 30, stage="not_engaging", **camp)
+    world.people("ref", 25, stage="intent_resettlement", legal="refugee",
+                 intended_pathway="resettlement", **small)  # fmt: skip
+    world.people("acc", 2, stage="accepted", legal="refugee", **small)
+    world.people("child", 18, birth="2016", **camp)
+    world.people("home", 40, stage="return_cleared", on="2025-03-01", **camp)
+    for n in range(40):
+        world.move(f"home{n}", "T7.done", f"2026-{1 + n % 9:02d}-10")
+    for n in range(coercion):
+        world.thing("complaint", "2026-09-01", person=f"heard{n}", received_on="2026-09-01",
+                    category="coercion")  # fmt: skip
+    for n in range(40):
+        world.thing("follow_up", "2026-01-10", person=f"home{n}", due_on="2026-10-01",
+                    done_on="2026-10-02" if n < 30 else None, result="safe" if n < 30 else None)  # fmt: skip
+    for n in range(incidents):
+        world.thing(
+            "incident", "2026-09-01", person=f"home{n}", severity=2, happened_on="2026-09-01"
+        )
+    return world
+
+
+def meridian(worlds, forecast, folder, **sizes):
+    """The filled office with the shipped example's plan and a forecast of plain numbers."""
+    world = fill(worlds(), **sizes)
+    people = sum(x is True for x in world.caseload(AS_OF).people["active"].to_pylist())
+    return world.material(
+        AS_OF, plan=(example("meridian") / "plan.yaml").read_text("utf-8"), folder=folder,
+        deadline=DEADLINE, forecast=forecast(AS_OF, DEADLINE, people),
+        observed=[(AS_OF - timedelta(days=30 * n), people + 3 * n) for n in range(6, -1, -1)],
+        before=world.caseload(AS_OF - timedelta(days=90)),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def material(worlds, forecast_of_plain_numbers, tmp_path_factory):
+    return meridian(worlds, forecast_of_plain_numbers, tmp_path_factory.mktemp("plan"))
+
+
+@pytest.fixture(scope="module")
+def made(material):
+    return {audience: build(material, audience) for audience in AUDIENCES}
+
+
+def page(done):
+    return render_html(done.report, DEFINED)
+
+
+def readable(text):
+    return html.unescape(re.sub(r"<[^>]+>", " ", text))
+
+
+# -- disclosure -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_nothing_hidden_can_be_worked_back_from_the_whole_release(made, audience):
+    hidden = [t for t in made[audience].shown if None in t.shown.values()]
+    assert len(hidden) > 5
+    assert recoverable(list(made[audience].shown)) == []
+
+
+def attack(first, second, which, key):
+    """The range of a hidden cell for a reader of two tables, by an attacker of its own: every
+    combination of both tables is an unknown number of people."""
+    from scipy.optimize import linprog
+
+    dims = dict(zip(first.counts.dimensions, first.counts.labels, strict=True))
+    dims.update(zip(second.counts.dimensions, second.counts.labels, strict=True))
+    atoms = list(itertools.product(*dims.values()))
+    rows, low, high = [], [], []
+    wanted = None
+    for number, table in enumerate((first, second)):
+        slack = RULES[table.audience].round_to // 2
+        at = [list(dims).index(d) for d in table.counts.dimensions]
+        for cell, value in table.shown.items():
+            parts = set(table.counts.parts(cell))
+            row = np.array([tuple(atom[i] for i in at) in parts for atom in atoms], dtype=float)
+            if (number, cell) == (which, key):
+                wanted = row
+            if value is not None:
+                rows.append(row)
+                low.append(max(value - slack, 0))
+                high.append(value + slack)
+    if not rows:
+        return 0.0, float("inf")
+    matrix = np.vstack([np.array(rows), -np.array(rows)])
+    limits = np.concatenate([high, -np.array(low)])
+    least = linprog(wanted, A_ub=matrix, b_ub=limits, method="highs")
+    most = linprog(-wanted, A_ub=matrix, b_ub=limits, method="highs")
+    return (least.fun if least.status == 0 else 0.0), (
+        -most.fun if most.status == 0 else float("inf")
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_no_pair_of_tables_of_the_report_gives_a_hidden_count_away(made, audience):
+    tables = [t for t in made[audience].shown if t.counts.dimensions]
+    tried = 0
+    for first, second in itertools.combinations(tables, 2):
+        if first.counts.universe != second.counts.universe:
+            continue
+        for which, table in enumerate((first, second)):
+            for key in [k for k, v in table.shown.items() if v is None]:
+                low, high = attack(first, second, which, key)
+                tried += 1
+                assert high - low > SAFE_RANGE, (first.counts.name, second.counts.name, key)
+    assert tried > 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("audience", "change"),
+    [
+        ("internal", {"coercion": 3, "incidents": 2}),
+        ("external", {"coercion": 3, "incidents": 2}),
+        ("external", {"coercion": 0, "incidents": 0}),  # outside, none and a few are one answer
+    ],
+)
+def test_two_records_that_differ_only_in_hidden_counts_give_the_same_report(
+    worlds, forecast_of_plain_numbers, tmp_path, made, audience, change
+):
+    other = meridian(worlds, forecast_of_plain_numbers, tmp_path, **change)
+    assert page(build(other, audience)) == page(made[audience])
+
+
+def test_a_hidden_step_stays_hidden_in_every_table_figure_and_sentence(made):
+    """Three people chose return; nothing internal shows a 3 or its complement beside them."""
+    done = made["internal"]
+    shown = {t.counts.name: t.shown for t in done.shown}
+    assert shown["pipeline"]["wants_return",] is None
+    hidden = [k for k, v in shown["pipeline"].items() if v is None]
+    assert len(hidden) >= 2
+    figure = next(b for s in done.report.sections for b in s.blocks if isinstance(b, Figure) and b.name == "flows")  # fmt: skip
+    for svg in (figure.svg, figure.narrow):
+        assert re.search(r"Chose return <tspan[^>]*>…", svg)
+
+
+def test_every_external_count_is_rounded_and_none_is_small(made):
+    for table in made["external"].shown:
+        for value in table.shown.values():
+            assert value is None or (value % 5 == 0 and value > RULES["external"].hide_to - 2)
+    for table in made["external"].report.tables():
+        if table.name in ("pledges", "plan-dates"):
+            continue
+        for row in table.rows:
+            for cell in row:
+                if cell.number is not None and "%" not in cell.text and float(cell.number).is_integer() and table.name not in ("days-per-stage", "incidents", "complaints"):  # fmt: skip
+                    assert cell.number % 5 == 0, (table.name, cell)
+
+
+def all_text(done):
+    workbook = io.BytesIO(render_xlsx(done.report, exchange_table(done.report)))
+    from python_calamine import CalamineWorkbook
+
+    book = CalamineWorkbook.from_filelike(workbook)
+    cells = [str(c) for n in book.sheet_names for row in book.get_sheet_by_name(n).to_python() for c in row]  # fmt: skip
+    return page(done) + " ".join(cells)
+
+
+@pytest.mark.parametrize(
+    ("audience", "secret"),
+    [("internal", {"sensitive"}), ("external", {"sensitive", "partners"})],
+)
+def test_no_form_names_an_offer_made_in_confidence(material, made, audience, secret):
+    text = all_text(made[audience])
+    for pledge in material.plan.pledges.values():
+        if pledge.confidentiality in secret:
+            assert pledge.id not in text
+            assert pledge.title not in text
+            assert f">{pledge.country}<" not in text
+
+
+def test_the_external_report_has_no_chances_no_changes_and_no_decisions(material, made):
+    earlier = made["internal"].figures()
+    done = build(replace(material, earlier=earlier), "external")
+    names = {section.name for section in done.report.sections}
+    assert not names & {"changed", "decisions", "placement"}
+    assert not any(t.name in ("milestones", "by-group") for t in done.report.tables())
+    assert "Chance" not in readable(page(done)).replace("chance of acceptance", "")
+
+
+def test_what_is_kept_for_the_next_report_holds_no_hidden_count(made):
+    kept = json.dumps(made["internal"].figures())
+    cells = {tuple(k): v for k, v in json.loads(kept)["tables"]["pipeline"]}
+    assert cells["wants_return",] is None
+
+
+# -- what it says ---------------------------------------------------------------------------------
+
+
+def test_every_section_of_the_situation_report_is_there(material, made):
+    done = build(replace(material, earlier=made["internal"].figures()), "internal")
+    assert [s.name for s in done.report.sections] == [
+        "decisions", "who", "changed", "pipeline", "departures", "blocked", "lapses", "plan",
+        "forecast", "pledges", "after", "protection", "breaches",
+    ]  # fmt: skip
+
+
+def test_every_figure_has_a_title_a_date_its_table_and_every_indicator_a_definition(made):
+    for done in made.values():
+        for section in done.report.sections:
+            for block in section.blocks:
+                if isinstance(block, Figure):
+                    assert block.title
+                    assert block.table.rows
+                    assert block.as_of == AS_OF
+                    assert 'role="img"' in block.svg
+                    assert "<title>" in block.svg
+                if isinstance(block, Table) and block.indicator:
+                    assert block.indicator in DEFINITIONS, block.name
+
+
+def test_what_changed_is_told_from_two_reports(worlds, made):
+    world = fill(worlds())
+    early = build(world.material(date(2026, 6, 30)), "internal")
+    late = build(world.material(AS_OF, earlier=early.figures()), "internal")
+    section = next(s for s in late.report.sections if s.name == "changed")
+    assert section.title == "What changed since 30 Jun 2026"
+    lines = {row[0].text: [c.text for c in row[1:]] for row in section.blocks[0].rows}
+    assert lines["People here"] == ["217", "205", "-12"]
+    assert lines["Returned home"] == ["28", "40", "+12"]
+
+
+def test_places_open_are_those_pledged_less_accepted_departed_and_reserved(worlds, tmp_path):
+    world = worlds()
+    world.people("wait", 8, stage="accepted", legal="refugee")
+    world.people("gone", 12, stage="departed", legal="refugee")
+    plan = (example("meridian") / "plan.yaml").read_text("utf-8")
+    done = build(world.material(AS_OF, plan=plan, folder=tmp_path), "internal")
+    table = next(t for t in done.report.tables() if t.name == "places-resettlement_place")
+    lines = {row[0].text: row[1].text for row in table.rows}
+    assert lines["Pledged (confirmed, without condition)"] == "180"
+    assert lines["= open"] == "160"
+    assert lines["Filled"] == "7%"
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_nobody_on_record_gives_a_clear_report(worlds, audience):
+    done = build(worlds().material(AS_OF), audience)
+    assert done.report.headline == "Nobody is on record yet on 31 Oct 2026."
+    assert "onward import" in page(done)
+    assert render_pdf(done.report, DEFINED).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_one_person_is_never_a_number(worlds, audience):
+    world = worlds()
+    world.person("only")
+    done = build(world.material(AS_OF), audience)
+    assert done.report.headline.startswith("Few people are here")
+    numbers = {c.number for t in done.report.tables() for row in t.rows for c in row}
+    assert numbers <= {None, 0, 1.0} if audience == "internal" else numbers <= {None}
+
+
+def test_a_voluntary_return_operation_gets_the_same_report(worlds):
+    world = worlds("voluntary-return")
+    world.people("p", 30, stage="interviewed")
+    world.people("back", 12, stage="return_cleared", on="2025-02-01")
+    for n in range(12):
+        world.move(f"back{n}", "T7.done", "2026-05-05")
+    done = build(world.material(AS_OF), "internal")
+    text = readable(page(done))
+    assert done.report.headline == "30 people are here."
+    assert "Returned home" in text
+    assert not re.search(
+        r"hand-over|armed|renunciation|GC IV", text.split("What each figure")[0]
+    )
+
+
+def test_without_a_forecast_the_report_says_why(worlds):
+    world = worlds()
+    world.people("p", 12)
+    done = build(world.material(AS_OF, no_forecast="The log covers 3 days."), "internal")
+    assert "There is no forecast in this report. The log covers 3 days." in page(done)
+
+
+# -- page, paper, workbook ------------------------------------------------------------------------
+
+
+def test_the_same_inputs_give_the_same_bytes(material):
+    one, two = build(material, "internal"), build(material, "internal")
+    assert page(one) == page(two)
+    assert render_pdf(one.report, DEFINED) == render_pdf(two.report, DEFINED)
+    assert render_xlsx(one.report, exchange_table(one.report)) == render_xlsx(two.report, exchange_table(two.report))  # fmt: skip
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_the_page_is_one_small_file_that_asks_for_nothing(made, audience):
+    text = page(made[audience])
+    assert len(text.encode()) <= 150 * 1024
+    assert text.startswith("<!doctype html>")
+    assert '<html lang="en" dir="ltr">' in text
+    assert not re.search(r"<script|<link|<iframe|javascript:|\son\w+=", text)
+    outside = set(re.findall(r"""(?:src|href)=["']([^"'#][^"']*)""", text))
+    assert not outside
+    assert set(re.findall(r"https?://[^\"' <]+", text)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}  # fmt: skip
+    assert "default-src 'none'" in text
+    for section in made[audience].report.sections:
+        for block in section.blocks:
+            if isinstance(block, Figure):
+                assert max(len(block.svg), len(block.narrow)) <= 30 * 1024, block.name
+
+
+def test_names_in_arabic_script_are_on_page_and_paper(made):
+    assert "اردوگاه اصلی" in page(made["internal"])
+    assert b"NotoSansArabic" in render_pdf(made["internal"].report, DEFINED)
+
+
+def test_the_workbook_holds_values_only_and_its_tagged_sheet_is_sound(made, tmp_path):
+    import zipfile
+
+    import hxl
+    from python_calamine import CalamineWorkbook
+
+    done = made["internal"]
+    data = render_xlsx(done.report, exchange_table(done.report))
+    book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+    assert book.sheet_names[0] == "Summary"
+    assert book.sheet_names[-1] == "HXL"
+    with zipfile.ZipFile(io.BytesIO(data)) as parts:
+        sheets = "".join(parts.read(n).decode() for n in parts.namelist() if "sheet" in n)
+    assert "<f>" not in sheets
+    assert "hyperlink" not in sheets
+    assert 'state="hidden"' not in sheets
+    rows = book.get_sheet_by_name("HXL").to_python()
+    found = hxl.data(rows)
+    assert found.display_tags == ["#date+reported", "#indicator+name", "#indicator+value+num"]
+    assert len(found.values) > 10
+    assert "#respondee" not in json.dumps(rows, default=str)
+
+
+def test_a_tag_that_marks_individuals_is_refused(made):
+    report = made["internal"].report
+    bad = Table("HXL", "", ["Who"], [[words("x")]], AS_OF, hxl=["#respondee+id"])
+    with pytest.raises(ValueError, match="individuals"):
+        render_xlsx(report, bad)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_on_a_phone_only_tables_scroll_and_the_browser_refuses_nothing(
+    made, audience, tmp_path
+):
+    from playwright.sync_api import sync_playwright
+
+    file = tmp_path / "report.html"
+    file.write_text(page(made[audience]), "utf-8")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
+        )
+        view = browser.new_page(viewport={"width": 380, "height": 800})
+        said = []
+        view.on("console", lambda message: said.append(message.text))
+        view.on("request", lambda request: said.append(request.url) if not request.url.startswith("file:") else None)  # fmt: skip
+        view.goto(file.as_uri())
+        assert view.evaluate("document.documentElement.scrollWidth") <= 380
+        assert (
+            view.evaluate("getComputedStyle(document.querySelector('main')).maxWidth") != "none"
+        )
+        browser.close()
+    assert said == []
+
+
+# -- releases -------------------------------------------------------------------------------------
+
+
+def released(done, day, **files):
+    return release.document(day, done.shown, "r" * 64, files or {"html": "1"})
+
+
+def test_a_release_for_the_same_date_must_be_the_same_to_the_byte(made):
+    first = released(made["external"], AS_OF)
+    assert release.faults(first, [first]) == []
+    second = released(made["external"], AS_OF, html="2")
+    assert "differs" in release.faults(second, [first])[0]
+
+
+def test_releases_are_four_weeks_apart(made):
+    first = released(made["external"], AS_OF)
+    soon = released(made["external"], AS_OF + timedelta(days=7))
+    assert "expected at least 28" in release.faults(soon, [first])[0]
+    assert release.faults(released(made["external"], AS_OF + timedelta(days=30)), [first]) == []
+
+
+@pytest.mark.slow
+def test_a_month_released_once_is_never_shown_otherwise(worlds):
+    """A return entered late would change a month that is published: that cell is hidden."""
+    early = fill(worlds())
+    first = released(build(early.material(AS_OF), "external"), AS_OF)
+    late = fill(worlds())
+    for n in range(30):
+        late.person(f"late{n}", stage="return_cleared", on="2025-03-01")
+        late.move(f"late{n}", "T7.done", "2026-04-12")
+    day = date(2026, 11, 30)
+    unaware = released(build(late.material(day), "external"), day)
+    aware = released(build(late.material(day, frozen=release.freeze([first])), "external"), day)
+    then = {tuple(k): v for k, v in first["tables"]["departures"]["cells"]}
+    assert then["2026-04", "return"] is None
+    assert release.faults(unaware, [first])
+    assert release.faults(aware, [first]) == []
+
+
+def test_a_table_cut_otherwise_is_refused(made):
+    first = released(made["external"], AS_OF)
+    second = json.loads(json.dumps(first)) | {"as_of": "2026-12-31"}
+    second["tables"]["caseload"]["dimensions"] = ["legal status", "sex"]
+    assert 'table "caseload" is cut otherwise' in release.faults(second, [first])[0]
+
+
+def test_the_command_refuses_a_free_date_outside(tmp_path):
+    from onward.cli.work import write_report
+    from onward.registry import Settings, create_operation
+    from onward.rulebook import shipped_path
+
+    create_operation(
+        tmp_path / "camp", Settings(id="camp", title="Camp", kind="protected-camp", data_ends=AS_OF),
+        rulebook_text=shipped_path("protected-camp").read_text("utf-8"), effective="2025-01-01",
+        by="administrator",
+    )  # fmt: skip
+    with pytest.raises(OnwardError, match="fixed date"):
+        write_report(
+            tmp_path / "camp", tmp_path / "out", as_of="2026-10-01", audience="external"
+        )
+    assert not (tmp_path / "out").exists()
+    done = write_report(tmp_path / "camp", tmp_path / "out")
+    assert done["headline"] == "Nobody is on record yet on 31 Oct 2026."
+    outside = write_report(tmp_path / "camp", tmp_path / "out", audience="external")
+    again = write_report(tmp_path / "camp", tmp_path / "again", audience="external")
+    assert outside["headline"] == again["headline"]
+    for name in ("html", "pdf", "xlsx"):
+        one, two = (tmp_path / folder / f"report.{name}" for folder in ("out", "again"))
+        assert one.read_bytes() == two.read_bytes()
+    assert TOTAL == "*"
