@@ -9,13 +9,15 @@ its earlier event, a new one is added. Nothing is written; the caller commits th
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from onward.caseload import Event, Subject, event_faults, event_id, opening_facts
+from onward.caseload.events import RETRACTED
 from onward.dates import partial_text
 from onward.errors import Fault, Faults
 from onward.intake.dates import PartialDate
@@ -30,11 +32,16 @@ class Earlier:
     """What earlier imports left behind.
 
     ids     row or household key -> permanent random id of the person, household or record
-    events  row key and effective date -> (content, id of the event it became)
+    events  row key and effective date -> (content, id of the event it became), without what
+            was undone
+    gone    keys whose every event was undone: the id stays theirs, but nobody is registered
+    used    idempotency key without its generation -> how many events have carried it
     """
 
     ids: Mapping[str, str] = field(default_factory=dict)
     events: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+    used: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,29 +86,84 @@ def kind_of_list(rulebook: Rulebook, event_kind: str | None) -> str:
     return event_kind if event_kind is not None and event_kind in rulebook.kinds else "person"
 
 
-def idempotency_key(key: str, effective: str, content: str) -> str:
-    """What makes loading the same row twice change nothing."""
-    return f"{key}@{effective}#{content}"
+def idempotency_key(key: str, effective: str, content: str, generation: int = 0) -> str:
+    """What makes loading the same row twice change nothing.
+
+    generation  how many events have said exactly this before and no longer stand: a row that was
+                undone, or corrected and corrected back, is new again and not a repetition
+    """
+    text = f"{key}@{effective}#{content}"
+    return f"{text}#{generation}" if generation else text
+
+
+_GENERATION = re.compile(r"(.*)#\d+", re.DOTALL)
+
+
+def imported_key(text: str) -> tuple[str, str, str] | None:
+    """The row key, effective date and content in an idempotency key of ours, or None."""
+    head, mark, content = text.partition("#")
+    key, at, effective = head.partition("@")
+    if not (mark and at):
+        return None
+    again = _GENERATION.fullmatch(content)
+    return key, effective, again[1] if again else content
+
+
+class Corrections:
+    """Which events of a log still stand, themselves or through what was put in their place."""
+
+    def __init__(self, log: Iterable[Event]) -> None:
+        self._after: dict[str, list[Event]] = defaultdict(list)
+        for event in log:
+            if event.supersedes is not None:
+                self._after[event.supersedes].append(event)
+
+    def live(self, event: Event) -> bool:
+        """Whether the event is in force: no retraction, and nothing supersedes it."""
+        return event.kind != RETRACTED and event.id not in self._after
+
+    def stands(self, event: Event) -> bool:
+        """Whether the event is in force, or one that took its place is."""
+        return bool(self.standing(event))
+
+    def standing(self, event: Event) -> list[Event]:
+        """The events in force that an event ended up as: itself, its corrections, or none."""
+        found, open_ = [], [event]
+        while open_:
+            here = open_.pop()
+            if self.live(here):
+                found.append(here)
+            open_.extend(self._after.get(here.id, ()))
+        return found
 
 
 def earlier_from(log: Iterable[Event]) -> Earlier:
     """What earlier imports left behind, read back from the log itself.
 
     The row's key stands in each event's idempotency key, so no second index can disagree with
-    the log; where a row became several events, the last one counts.
+    the log; where a row became several events, the last one counts. What was retracted counts
+    as never said, except that its id is kept for it.
     """
+    log = list(log)
+    corrections = Corrections(log)
     ids: dict[str, str] = {}
     events: dict[tuple[str, str], tuple[str, str]] = {}
+    used: Counter[str] = Counter()
+    standing: set[str] = set()
     for event in log:
-        head, mark, content = event.idempotency_key.partition("#")
-        key, at, effective = head.partition("@")
-        if not (mark and at):
+        parts = imported_key(event.idempotency_key)
+        if parts is None:
             continue
-        events[key, effective] = (content, event.id)
-        ids[key] = event.subject.id
+        key, effective, content = parts
+        used[idempotency_key(key, effective, content)] += 1
+        keys = [key]
         if event.subject.kind not in ("person", "household"):
-            ids[f"{event.subject.kind}:{event.subject.id}"] = event.subject.id
-    return Earlier(ids, events)
+            keys.append(f"{event.subject.kind}:{event.subject.id}")
+        ids.update(dict.fromkeys(keys, event.subject.id))
+        if corrections.stands(event):
+            events[key, effective] = (content, event.id)
+            standing.update(keys)
+    return Earlier(ids, events, frozenset(ids.keys() - standing), used)
 
 
 def to_events(
@@ -175,11 +237,17 @@ class _Writer:
 
     def _id(self, key: str) -> tuple[str, bool]:
         """The permanent id behind a key, and whether it is new."""
-        known = self.earlier.ids.get(key) or self.ids.get(key)
+        known = self._registered(key)
         if known:
             return known, False
-        self.ids[key] = self.new_id()
+        self.ids[key] = self.earlier.ids.get(key) or self.new_id()
         return self.ids[key], True
+
+    def _registered(self, key: str) -> str | None:
+        """The id behind a key that this batch or a standing earlier one has registered."""
+        if key in self.earlier.gone:
+            return self.ids.get(key)
+        return self.earlier.ids.get(key) or self.ids.get(key)
 
     # -- rows
 
@@ -266,13 +334,13 @@ class _Writer:
         own = row.identity.office_number
         if own and "person" not in self.rulebook.kinds[kind].refs:
             key = f"{kind}:{own}"
-            known = key in self.earlier.ids or key in self.ids
+            known = self._registered(key) is not None
             self.ids[key] = own
             return own, not known
         return self._id(row.key)
 
     def _known_person(self, row: StagedRow) -> str | None:
-        known = self.earlier.ids.get(row.person or "") or self.ids.get(row.person or "")
+        known = self._registered(row.person or "")
         if known is None:
             self.faults.append(
                 Fault(
@@ -298,6 +366,7 @@ class _Writer:
             self.unchanged += counted
             return False
         given = opening_facts(subject.kind, facts, self.rulebook) if opens else facts
+        said = self.earlier.used.get(idempotency_key(key, effective, content), 0)
         event = Event(
             id=event_id(self.instant, self.random),
             operation=self.operation,
@@ -306,7 +375,7 @@ class _Writer:
             effective=effective,
             by=self.by,
             rulebook=self.rulebook.hash,
-            idempotency_key=idempotency_key(key, effective, content),
+            idempotency_key=idempotency_key(key, effective, content, said),
             facts=given,
             supersedes=before[1] if before else None,
         )

@@ -28,11 +28,20 @@ from onward.caseload.table import events_table
 from onward.dates import day_range
 from onward.engine import DuckEngine
 from onward.errors import Fault, Faults, OnwardError
-from onward.intake.events import Batch, declared, earlier_from, kind_of_list, to_events
+from onward.intake.events import (
+    Batch,
+    Corrections,
+    declared,
+    earlier_from,
+    imported_key,
+    kind_of_list,
+    to_events,
+)
 from onward.intake.profile import load_profile
 from onward.intake.read import read
-from onward.intake.stage import Identity, Staged, stage
+from onward.intake.stage import Identity, Staged, StagedRow, stage
 from onward.registry.operation import Operation
+from onward.registry.receipts import BREACH_KEY, Written, receipt_id, write_receipt
 from onward.safeguards.evaluate import evaluate
 from onward.safeguards.record import Breach, breach_for, opens_breach
 
@@ -48,6 +57,7 @@ class Receipt:
     events     events recorded, breaches included
     breaches   movements recorded although a safeguard was not met
     notices    what a person should know about the file
+    receipt    id of the receipt kept in `imports/`; "" when nothing was recorded
     """
 
     list: str
@@ -59,6 +69,7 @@ class Receipt:
     breaches: int
     notices: tuple[str, ...]
     recorded: bool = True
+    receipt: str = ""
 
 
 class Importer:
@@ -117,8 +128,10 @@ class Importer:
             new_id=lambda: str(uuid.uuid4()),
         )
         breaches = self._breaches(batch.events, now)
+        receipt = ""
         if not check_only:
-            self._keep(staged, batch, breaches, now)
+            placed = self._keep(staged, batch, breaches, now)
+            receipt = self._receipt(staged, rows, batch, placed)
         return Receipt(
             file.name,
             staged.read_rows,
@@ -129,11 +142,12 @@ class Importer:
             len(breaches),
             tuple(staged.notices),
             recorded=not check_only,
+            receipt=receipt,
         )
 
     def _keep(
         self, staged: Staged, batch: Batch, breaches: Sequence[Event], now: datetime
-    ) -> None:
+    ) -> Sequence[Event]:
         """Names first, then the log: a name without a person is harmless, the reverse is not."""
         named = {
             person: _vault_fields(identity)
@@ -144,8 +158,42 @@ class Importer:
             self.operation.vault.put(named)
         recorded = instant_text(now)
         events = [replace(event, recorded=recorded) for event in (*batch.events, *breaches)]
-        self._log += self.operation.store.append(events)
+        placed = self.operation.store.append(events)
+        self._log += placed
         self._head = self.operation.store.head()
+        return placed
+
+    def _receipt(
+        self, staged: Staged, rows: Sequence[StagedRow], batch: Batch, placed: Sequence[Event]
+    ) -> str:
+        """Write what was recorded into `imports/`, after the log: the log is the truth, and a
+        receipt lost to a crash is made again from it."""
+        if not placed:
+            return ""
+        row_of = {
+            (row.person or row.key) if row.event is None else row.key: row.row for row in rows
+        }
+        events = []
+        for event in placed:
+            parts = imported_key(event.idempotency_key)
+            events.append((event.id, row_of.get(parts[0]) if parts else None))
+        written = Written(
+            id=receipt_id(placed[0].recorded, staged.profile.id, staged.digest),
+            operation=self.operation.settings.id,
+            recorded=placed[0].recorded,
+            by=self.by,
+            profile=staged.profile.id,
+            profile_digest=staged.profile.digest,
+            file_digest=staged.digest,
+            rows=staged.read_rows,
+            added=batch.added,
+            corrected=batch.corrected,
+            unchanged=batch.unchanged,
+            breaches=sum(event.kind == "breach" for event in placed),
+            events=tuple(events),
+        )
+        write_receipt(self.operation, written)
+        return written.id
 
     # -- movements already made
 
@@ -189,6 +237,7 @@ class Importer:
             (entry for part in parts for entry in part),
             key=lambda entry: (entry[0], entry[1].person, entry[1].move),
         )
+        keys = _BreachKeys(self._log)
         return [
             new_event(
                 rulebook,
@@ -200,10 +249,29 @@ class Importer:
                 instant=now,
                 random=random.SystemRandom(),
                 facts=breach.facts(),
-                idempotency_key=f"breach:{breach.person}:{breach.move}:{day}",
+                idempotency_key=keys.of(breach, day),
             )
             for day, breach in found
         ]
+
+
+class _BreachKeys:
+    """One breach for one movement: known again while it stands, new after an undo."""
+
+    def __init__(self, log: Sequence[Event]) -> None:
+        self._corrections = Corrections(log)
+        self._earlier: dict[str, list[Event]] = defaultdict(list)
+        for event in log:
+            if event.idempotency_key.startswith(BREACH_KEY):
+                self._earlier[event.idempotency_key.partition("#")[0]].append(event)
+
+    def of(self, breach: Breach, day: date) -> str:
+        base = f"{BREACH_KEY}{breach.person}:{breach.move}:{day}"
+        earlier = self._earlier.get(base, [])
+        for event in earlier:
+            if self._corrections.stands(event):
+                return event.idempotency_key
+        return f"{base}#{len(earlier)}" if earlier else base
 
 
 def _around(people: set[str], events: Sequence[Event]) -> list[Event]:
