@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 import sqlglot
 
-from onward.caseload.fold import FoldPlan, Moment
+from onward.caseload.fold import FoldPlan, Moment, fold
 from onward.caseload.table import column_faults, events_table
 
 
@@ -266,6 +266,41 @@ def test_folding_in_small_batches_gives_the_same_tables(log):
     for kind, table in whole.tables.items():
         assert parts.tables[kind].equals(table), kind
     assert parts.units.equals(whole.units)
+
+
+class HandsBackDisordered:
+    """An engine that gives the rows of every table backwards, as threads may for large ones."""
+
+    def __init__(self, engine):
+        self._engine = engine
+
+    def run(self, stages, inputs, outputs):
+        found = self._engine.run(stages, inputs, outputs)
+        return {
+            name: table.take(pa.array(range(len(table) - 1, -1, -1), pa.int64()))
+            for name, table in found.items()
+        }
+
+
+@pytest.mark.parametrize("batch_cells", [120, 10_000_000])
+def test_the_fold_does_not_depend_on_the_order_in_which_an_engine_gives_rows(log, batch_cells):
+    for number in range(12):
+        log.register(f"P{number:02d}", household=f"H{number // 3}", birth="1990")
+        log.add(
+            "recorded", ("consent", f"K{number:02d}"), "2025-01-05", person=f"P{number:02d}"
+        )
+    log.merge("P11", "P00", "2025-01-06")
+    expected = log.fold("2025-02-01")
+    found = fold(
+        events_table(log.events, log.rulebook),
+        log.rulebook,
+        as_of=date(2025, 2, 1),
+        engine=HandsBackDisordered(log.engine),
+        batch_cells=batch_cells,
+    )
+    for kind, table in expected.tables.items():
+        assert found.tables[kind].equals(table), kind
+    assert found.units.equals(expected.units)
 
 
 def test_the_instant_needs_a_time_zone(log):

@@ -87,11 +87,13 @@ def fold(
     latest = {name: whole[f"{name}_latest"] for name in rulebook.kinds}
     whole.update({f"{name}_ids": table for name, table in events.ids.items()})
     known = engine.run(plan.there, whole, [stage.name for stage in plan.there])
+    known = {name: in_order(table, "no") for name, table in known.items()}
     units = engine.run(
         plan.units,
         {**plan.word_inputs(events), "person_latest": latest[PERSON], **known},
         ["unit", "unit_of_person"],
     )
+    units["unit_of_person"] = in_order(units["unit_of_person"], "subject")
     tables = {
         name: _readable(events, name, plan, scope, latest, known, units, engine, batch_cells)
         for name in rulebook.kinds
@@ -117,11 +119,27 @@ def _caseload(tables: Mapping[str, pa.Table], plan: FoldPlan) -> Caseload:
         known_at=plan.moment.known_at,
         rulebook=plan.rulebook,
         tables={
-            name: table.combine_chunks() for name, table in tables.items() if name != "unit"
+            name: in_order(table, "id" if "id" in table.column_names else "seq")
+            for name, table in tables.items()
+            if name != "unit"
         },
-        units=tables["unit"].combine_chunks(),
+        units=in_order(tables["unit"], "unit_no"),
         stages=plan.all_stages(),
     )
+
+
+def in_order(table: pa.Table, column: str) -> pa.Table:
+    """The table with its rows by a column that holds no null.
+
+    An engine keeps the order of a sort only within one query: a kept table of more rows than
+    one of its row groups comes back in whatever order its threads read it.
+    """
+    table = table.combine_chunks()
+    values = table[column]
+    before, after = values.slice(0, max(0, len(values) - 1)), values.slice(1)
+    if len(values) < 2 or pc.all(pc.less_equal(before, after)).as_py():
+        return table
+    return table.take(pc.sort_indices(values)).combine_chunks()
 
 
 class FoldPlan:
@@ -450,7 +468,7 @@ def _latest(
             {**scope, f"{name}_events": batch} for batch, _, _ in batches(table, batch_cells)
         )
     parts = [engine.run(stages, inputs, [wanted])[wanted] for inputs in inputs_of_batches]
-    return pa.concat_tables(parts).combine_chunks()
+    return in_order(pa.concat_tables(parts), "subject")
 
 
 def person_batches(
