@@ -110,7 +110,7 @@ def test_sources_of_width_are_shares(one):
 def test_a_date_that_is_not_ahead_and_too_few_futures_are_refused():
     with pytest.raises(ValueError, match="not after"):
         forecast(inputs(), operation="camp", as_of=AS_OF, deadline=AS_OF, futures=400, seed=1)
-    with pytest.raises(ValueError, match="at least 200"):
+    with pytest.raises(OnwardError, match="at least 200"):
         forecast(inputs(), operation="camp", as_of=AS_OF, deadline=DEADLINE, futures=20, seed=1)
 
 

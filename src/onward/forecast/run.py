@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from onward import __version__
+from onward.errors import OnwardError
 from onward.forecast.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ LEVELS = {
 WIDTHS = ("rates", "shocks", "behaviour", "plan dates")
 EVERYONE = "everyone"
 SPREAD = 40
+LEAST_FUTURES = 200
 KIND = "onward-forecast-1"
 
 
@@ -92,6 +94,15 @@ class Forecast:
         return {name: values[-1] for name, values in self.fan[group].items()}
 
 
+def require_futures(futures: int) -> None:
+    """Refuse fewer futures than can say how likely anything is; raises OnwardError."""
+    if futures < LEAST_FUTURES:
+        raise OnwardError(
+            f"{futures} futures are too few to say how likely anything is; "
+            f"ask for at least {LEAST_FUTURES}."
+        )
+
+
 def from_json(text: str) -> Forecast:
     """The stored forecast; raises ValueError when it is none."""
     data = json.loads(text)
@@ -117,8 +128,9 @@ def forecast(
 ) -> Forecast:
     """Simulate to the deadline and summarise.
 
-    futures   at least 200; below 1,000 the outer quantiles are rough
+    futures   below 1,000 the outer quantiles are rough
     hashes    name -> SHA-256 of what the inputs were made from (log, rulebook, plan)
+    raises    OnwardError when the futures are too few
     split     also work out where the width comes from (four shorter runs)
     """
     import numpy as np
@@ -128,8 +140,7 @@ def forecast(
     days = (deadline - as_of).days
     if days < 1:
         raise ValueError("the deadline is not after the date of the forecast")
-    if futures < 200:
-        raise ValueError(f"{futures} futures; at least 200")
+    require_futures(futures)
     model = inputs.model
     here = [state.id for state in model.states if state.present]
     groups = {EVERYONE: Group(states=here)}

@@ -1,0 +1,128 @@
+"""Makes the situation report of an opened operation: the same three files for both doors.
+
+Comes in: an operation, a date and an audience. Goes out: page, paper and workbook as bytes, with
+the headline. An external report is checked against every earlier release before it exists, and
+what was shown is kept in the operation's `reports/`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from onward.errors import OnwardError, one_of
+from onward.registry.analysis import (
+    external_releases,
+    forecast_of,
+    keep_forecast,
+    last_figures,
+    material_of,
+    opened,
+    public_plan,
+)
+from onward.registry.operation import Operation
+
+if TYPE_CHECKING:
+    from onward.report.disclosure import Audience
+
+
+@dataclass(frozen=True)
+class MadeReport:
+    """A report ready to be written or sent.
+
+    contents  "html", "pdf", "xlsx" -> the file's bytes
+    """
+
+    headline: str
+    summary: tuple[str, ...]
+    as_of: dt.date
+    audience: str
+    contents: Mapping[str, bytes]
+
+
+def make_report(
+    operation: Operation,
+    *,
+    as_of: dt.date | None = None,
+    audience: str = "internal",
+    futures: int = 2000,
+    with_forecast: bool = True,
+    say: Callable[[str], None] = lambda text: None,
+) -> MadeReport:
+    """The report as of a date, for one audience.
+
+    as_of    None: the operation's own date, the only one an external report may have
+    say      told what is being done
+    raises   OnwardError when the audience is unknown, or the release may not go out
+    """
+    from onward.forecast.run import require_futures
+    from onward.report import release
+    from onward.report.build import build, exchange_table
+    from onward.report.disclosure import RULES
+    from onward.report.html import render_html
+    from onward.report.indicators import DEFINITIONS
+    from onward.report.pdf import render_pdf
+    from onward.report.xlsx import render_xlsx
+
+    if audience not in RULES:
+        raise OnwardError(f"The audience {audience} is not known; expected {one_of(RULES)}.")
+    kind: Audience = "internal" if audience == "internal" else "external"
+    if as_of is not None and not RULES[kind].free_dates and as_of != operation.default_date():
+        raise OnwardError(
+            "An external report has a fixed date, so that two of them cannot be subtracted: "
+            f"leave the date out (it is {operation.default_date()})."
+        )
+    if with_forecast:
+        require_futures(futures)
+    say("Reading the record")
+    found = opened(operation, as_of)
+    if kind == "external" and found.plan is not None:
+        found = replace(found, plan=public_plan(found.plan))
+    made, why = None, ""
+    if not with_forecast:
+        why = "It was left out when the report was asked for."
+    elif found.plan is None or not operation.settings.deadline:
+        why = "There is no date to forecast to: give operation.toml a deadline and write plan.yaml."
+    else:
+        say("Simulating futures")
+        try:
+            made = forecast_of(found, futures=futures, progress=say)
+        except OnwardError as error:
+            why = str(error)
+    if made is not None and kind == "internal":
+        keep_forecast(operation, made)
+    say("Judging every next step")
+    earlier = last_figures(operation, found.as_of) if kind == "internal" else None
+    releases = external_releases(operation) if kind == "external" else []
+    others = [old for old in releases if old["as_of"] != found.as_of.isoformat()]
+    material = material_of(
+        found, forecast=made, earlier=earlier, no_forecast=why, frozen=release.freeze(others)
+    )
+    done = build(material, kind)
+    report = done.report
+    definitions = [(anchor, title, text) for anchor, (title, text) in DEFINITIONS.items()]
+    say("Writing page, paper and workbook")
+    contents = {
+        "html": render_html(report, definitions).encode(),
+        "pdf": render_pdf(report, definitions),
+        "xlsx": render_xlsx(report, exchange_table(report)),
+    }
+    if kind == "external":
+        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+        new = release.document(found.as_of, done.shown, found.caseload.rulebook.hash, hashes)
+        reasons = release.faults(new, releases)
+        if reasons:
+            raise OnwardError(
+                f"This external report may not go out: {'; '.join(reasons)}. Published figures "
+                "stay as they are: use the release that is kept, or wait for the next date."
+            )
+        kept = operation.folder("reports") / f"external-{found.as_of}.json"
+        kept.write_text(json.dumps(new, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+    else:
+        kept = operation.folder("reports") / f"figures-{found.as_of}.json"
+        kept.write_text(json.dumps(done.figures(), sort_keys=True), encoding="utf-8")
+    return MadeReport(report.headline, tuple(report.summary), found.as_of, kind, contents)
