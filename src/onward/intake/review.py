@@ -52,12 +52,14 @@ class Reviewed:
                merged key
     apart      pairs never to be suggested again
     open       keys that carry an open duplicate
+    decisions  the decisions that count, one for each pair
     """
 
     questions: tuple[Suggestion, ...]
     same: Mapping[str, str]
     apart: frozenset[frozenset[str]]
     open: frozenset[str]
+    decisions: tuple[Decision, ...] = ()
 
 
 def review(
@@ -109,7 +111,7 @@ def review(
         not in kept_apart
     )
     asked = frozenset(key for pair, d in latest.items() if d.choice == "ask" for key in pair)
-    return Reviewed(questions, same, apart, asked)
+    return Reviewed(questions, same, apart, asked, tuple(latest.values()))
 
 
 def _same(merges: Iterable[Decision]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from onward.caseload.events import Event, Subject, instant_text, new_event
+from onward.caseload.events import MERGED, PERSON, Event, Subject, instant_text, new_event
 from onward.caseload.fold import fold
 from onward.caseload.table import events_table
 from onward.dates import day_range
@@ -37,15 +37,44 @@ from onward.intake.events import (
     kind_of_list,
     to_events,
 )
-from onward.intake.profile import load_profile
-from onward.intake.read import read
+from onward.intake.profile import Profile, load_profile
+from onward.intake.read import Reading, read
 from onward.intake.stage import Identity, Staged, StagedRow, stage
+from onward.registry.doubles import Doubles, decision_events, find_doubles
 from onward.registry.operation import Operation
 from onward.registry.receipts import BREACH_KEY, Written, receipt_id, write_receipt
 from onward.safeguards.evaluate import evaluate
 from onward.safeguards.record import Breach, breach_for, opens_breach
 
 IMPORTER = "import"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A list read, mapped and checked: nothing of it is kept yet.
+
+    reading  the file as it stands
+    staged   its rows, typed and keyed, with every fault and open question
+    """
+
+    file: str
+    profile: Profile
+    reading: Reading
+    staged: Staged
+
+
+class Undecided(OnwardError):
+    """People on the list may be people already there, and somebody must decide first."""
+
+    exit_code = 1
+
+    def __init__(self, file: str, doubles: Doubles) -> None:
+        self.doubles = doubles
+        count = len(doubles.questions)
+        super().__init__(
+            f"{file}: nothing was kept. {count} pair{'' if count == 1 else 's'} may be one person "
+            "each, and a person must decide. See them with onward intake review."
+        )
 
 
 @dataclass(frozen=True)
@@ -57,6 +86,8 @@ class Receipt:
     events     events recorded, breaches included
     breaches   movements recorded although a safeguard was not met
     notices    what a person should know about the file
+    merged     people of the list recorded as people already there or twice on it
+    left_out   rows at fault that were not kept
     receipt    id of the receipt kept in `imports/`; "" when nothing was recorded
     """
 
@@ -70,6 +101,8 @@ class Receipt:
     notices: tuple[str, ...]
     recorded: bool = True
     receipt: str = ""
+    merged: int = 0
+    left_out: int = 0
 
 
 class Importer:
@@ -86,6 +119,62 @@ class Importer:
         self._log: list[Event] = list(operation.store.read())
         self._head = operation.store.head()
 
+    def check(
+        self,
+        file: Path,
+        profile: Path,
+        *,
+        answers: Mapping[str, str] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Checked:
+        """Read one list, map it and check every cell. Nothing is written.
+
+        answers   what a person just answered to a question about the file
+        progress  called with the number of rows done, in every step that takes long
+        raises    Faults when the file or the profile cannot be read at all
+        """
+        operation, rulebook = self.operation, self.operation.rulebook
+        facts = declared(rulebook, kind_of_list(rulebook, _event_kind(profile)))
+        chosen = load_profile(profile, facts, answers=answers)
+        reading = read(
+            file,
+            sheets=chosen.sheets,
+            encoding=chosen.encoding,
+            delimiter=chosen.delimiter,
+            progress=progress,
+        )
+        staged = stage(
+            reading,
+            chosen,
+            facts,
+            secret=secret(operation),
+            latest=operation.default_date(),
+            progress=progress,
+        )
+        return Checked(file.name, chosen, reading, staged)
+
+    def match(
+        self,
+        checked: Checked,
+        rows: Sequence[StagedRow] | None = None,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> Doubles:
+        """Who on the list may be somebody else on it or in the record. Nothing is written.
+
+        rows    the rows that may be kept; None: every row without a fault
+        raises  Faults when most rows look like people recorded under other numbers
+        """
+        self._follow()
+        return find_doubles(
+            self.operation,
+            self._log,
+            checked.staged.rows if rows is None else rows,
+            earlier_from(self._log),
+            file=checked.file,
+            progress=progress,
+        )
+
     def bring(
         self,
         file: Path,
@@ -94,27 +183,50 @@ class Importer:
         answers: Mapping[str, str] | None = None,
         check_only: bool = False,
         partly: bool = False,
+        match: bool = False,
     ) -> Receipt:
         """Read, check and record one list.
 
         answers     what a person just answered to a question about the file
         check_only  say what would happen and write nothing
         partly      keep the good rows although others are at fault
-        raises      Faults with every fault and open question; then nothing was kept
+        match       look for doubles first; without it, rows count as new people unless their
+                    numbers are known (for lists whose numbers are sure)
+        raises      Faults with every fault and open question; Undecided while a pair waits for
+                    somebody's decision; then nothing was kept
         """
-        operation, rulebook = self.operation, self.operation.rulebook
-        facts = declared(rulebook, kind_of_list(rulebook, _event_kind(profile)))
-        chosen = load_profile(profile, facts, answers=answers)
-        reading = read(
-            file, sheets=chosen.sheets, encoding=chosen.encoding, delimiter=chosen.delimiter
-        )
-        staged = stage(
-            reading, chosen, facts, secret=secret(operation), latest=operation.default_date()
-        )
+        checked = self.check(file, profile, answers=answers)
+        rows = checked.staged.accepted(partly=partly)
+        doubles = self.match(checked, rows) if match else None
+        return self.commit(checked, doubles, check_only=check_only, partly=partly)
+
+    def commit(
+        self,
+        checked: Checked,
+        doubles: Doubles | None = None,
+        *,
+        check_only: bool = False,
+        partly: bool = False,
+        ask: bool = False,
+        by: str = "",
+    ) -> Receipt:
+        """Record a checked list and what people decided about its doubles, whole or not at all.
+
+        doubles  from `match`; None: nothing was looked for
+        ask      leave every open pair to the field: both carry an open duplicate, which blocks
+                 what needs a settled identity, until somebody decides
+        by       who leaves them open, where `ask`
+        raises   as `bring`
+        """
+        staged, operation, rulebook = checked.staged, self.operation, self.operation.rulebook
         rows = staged.accepted(partly=partly)
-        if self._head != operation.store.head():
-            self._log, self._head = list(operation.store.read()), operation.store.head()
+        if doubles is not None and doubles.questions:
+            if not ask:
+                raise Undecided(checked.file, doubles)
+            doubles = doubles.left_open(by or self.by)
+        self._follow()
         now = self._clock()
+        earlier = earlier_from(self._log)
         batch = to_events(
             staged,
             rows,
@@ -123,30 +235,50 @@ class Importer:
             by=self.by,
             instant=now,
             random=random.SystemRandom(),
-            earlier=earlier_from(self._log),
+            earlier=earlier,
             default_effective=operation.default_date(),
             new_id=lambda: str(uuid.uuid4()),
         )
+        decided: list[Event] = []
+        if doubles is not None:
+            days = {e.subject.id: e.effective for e in batch.events if e.subject.kind == PERSON}
+            new = {key: who for key, who in batch.ids.items() if who in days}
+            decided = decision_events(
+                operation,
+                self._log,
+                doubles,
+                {**earlier.ids, **new},
+                instant=now,
+                effective={key: days[who] for key, who in new.items()},
+            )
         breaches = self._breaches(batch.events, now)
         receipt = ""
         if not check_only:
-            placed = self._keep(staged, batch, breaches, now)
+            placed = self._keep(staged, batch, (*decided, *breaches), now)
             receipt = self._receipt(staged, rows, batch, placed)
         return Receipt(
-            file.name,
+            checked.file,
             staged.read_rows,
             batch.added,
             batch.corrected,
             batch.unchanged,
-            len(batch.events) + len(breaches),
+            len(batch.events) + len(decided) + len(breaches),
             len(breaches),
             tuple(staged.notices),
             recorded=not check_only,
             receipt=receipt,
+            merged=sum(event.kind == MERGED for event in decided),
+            left_out=len(staged.faulty),
         )
 
+    def _follow(self) -> None:
+        """Read the log again when somebody has recorded since."""
+        if self._head != self.operation.store.head():
+            self._log = list(self.operation.store.read())
+            self._head = self.operation.store.head()
+
     def _keep(
-        self, staged: Staged, batch: Batch, breaches: Sequence[Event], now: datetime
+        self, staged: Staged, batch: Batch, beside: Sequence[Event], now: datetime
     ) -> Sequence[Event]:
         """Names first, then the log: a name without a person is harmless, the reverse is not."""
         named = {
@@ -157,7 +289,7 @@ class Importer:
         if any(set(fields) - {"number"} for fields in named.values()):
             self.operation.vault.put(named)
         recorded = instant_text(now)
-        events = [replace(event, recorded=recorded) for event in (*batch.events, *breaches)]
+        events = [replace(event, recorded=recorded) for event in (*batch.events, *beside)]
         placed = self.operation.store.append(events)
         self._log += placed
         self._head = self.operation.store.head()

@@ -32,6 +32,7 @@ from onward.caseload.events import (
 from onward.dates import day_range
 from onward.errors import OnwardError
 from onward.intake.events import AXES, Corrections, idempotency_key, imported_key
+from onward.registry.doubles import IMPORTED_DECISION
 from onward.registry.operation import Operation
 from onward.registry.vault import VaultRefused
 
@@ -197,7 +198,7 @@ def _imported(event: Event) -> bool:
     if event.kind == RETRACTED or _put_back(event) is not None:
         return False
     key = event.idempotency_key
-    return imported_key(key) is not None or key.startswith(BREACH_KEY)
+    return imported_key(key) is not None or key.startswith((BREACH_KEY, IMPORTED_DECISION))
 
 
 def _rebuilt(batch: Sequence[Event]) -> Written:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +29,10 @@ class Vault(Protocol):
 
     def get(self, person: str) -> Mapping[str, str] | None:
         """One person's identity, or None when none is kept."""
+        ...
+
+    def get_many(self, people: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
+        """The identities kept of these people: for matching a whole list at once."""
         ...
 
 
@@ -66,6 +70,16 @@ class DemoVault:
                         found = entry["identity"]
         return found
 
+    def get_many(self, people: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
+        wanted, found = set(people), {}
+        if self._file.exists():
+            with open(self._file, encoding="utf-8") as file:
+                for line in file:
+                    entry = json.loads(line)
+                    if entry["person"] in wanted:
+                        found[entry["person"]] = entry["identity"]
+        return found
+
 
 class ClosedVault:
     """What an operation has instead of a vault until the encrypted one is set up."""
@@ -76,3 +90,7 @@ class ClosedVault:
     def get(self, person: str) -> Mapping[str, str] | None:
         DemoVault(Path(), demonstration=False)
         return None
+
+    def get_many(self, people: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
+        DemoVault(Path(), demonstration=False)
+        return {}
