@@ -236,6 +236,8 @@ def build(
     behaviour: bool = True,
     shocks: bool = True,
     name: str = "operation",
+    rates: Rates | None = None,
+    also: frozenset[str] = frozenset(),
 ) -> Inputs:
     """Put a model together.
 
@@ -247,6 +249,9 @@ def build(
     behaviour   whether the deadline may change the pace (a declared assumption)
     shocks      False reads the log as if no month were luckier than another: only to measure
                 what that neglects
+    rates       already fitted to the same log with the same `also`: a scenario changes what comes
+                and must not change what the past is read to say
+    also        moves to simulate besides those of the plan, so that every scenario has the same
     """
     import numpy as np
 
@@ -262,16 +267,16 @@ def build(
                 seen[key] = seen.get(key, 0) + int(row["transitions"])
     strata = strata or ("everyone",)
     plan = effects.effects if effects is not None else ()
-    planned = frozenset(target for effect in plan for target in effect.targets)
+    planned = also | {target for effect in plan for target in effect.targets}
     edges = edges_of(rulebook, steps, seen, planned)
     together = np.array([1.0 if _single(rulebook, edge) else family for edge in edges])
-    log = observed(
-        exposures, edges, strata, columns, together, _was_possible(rulebook, plan, as_of)
-    )
-    log = replace(log, steps=[_is_step(rulebook, edge.move) for edge in edges])
-    builder = _Builder(
-        rulebook, edges, fit(log, shocks=shocks), strata, as_of, deadline if behaviour else None
-    )
+    if rates is None:
+        log = observed(
+            exposures, edges, strata, columns, together, _was_possible(rulebook, plan, as_of)
+        )
+        log = replace(log, steps=[_is_step(rulebook, edge.move) for edge in edges])
+        rates = fit(log, shocks=shocks)
+    builder = _Builder(rulebook, edges, rates, strata, as_of, deadline if behaviour else None)
     builder.lost(counts, seen, edges)
     for effect in plan:
         builder.add(effect, seen)

@@ -43,7 +43,7 @@ def load_plan(path: str | Path, rulebook: Rulebook) -> m.Plan:
 def loads_plan(text: str | bytes, rulebook: Rulebook, *, file: str = "plan.yaml") -> m.Plan:
     """Read a plan from its text or bytes; `file` is the name used in messages."""
     data = text.encode() if isinstance(text, str) else text
-    return _PlanReader(file, data, rulebook).plan()
+    return PlanReader(file, data, rulebook).plan()
 
 
 def find_cycle(follows: Mapping[str, Iterable[str]]) -> list[str]:
@@ -72,7 +72,7 @@ def find_cycle(follows: Mapping[str, Iterable[str]]) -> list[str]:
     return []
 
 
-class _PlanReader(Reader):
+class PlanReader(Reader):
     """One pass over the file in the order a reader meets it, then the references."""
 
     def __init__(self, file: str, data: bytes, rulebook: Rulebook) -> None:
