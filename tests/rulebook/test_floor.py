@@ -44,7 +44,7 @@ def test_a_shipped_rulebook_is_sound(name):
 WEAKER = {
     "a safeguard detached": (
         ("safeguards: [G2, G3, G5, G6, G8, G9, G10]", "safeguards: [G2, G3, G6, G8, G9, G10]"),
-        "line 408, transitions.T5.safeguards: weaker than the protection floor: G5 detached",
+        "line 444, transitions.T5.safeguards: weaker than the protection floor: G5 detached",
     ),
     "a safeguard no longer asked of every movement": (
         ("movement_always: [G5, G15, G17]", "movement_always: [G15, G17]"),
