@@ -318,10 +318,15 @@ def weakened(name: str, draw: random.Random) -> tuple[object, str]:
                 book, movement_always=()
             ), way
         fact = draw.choice(booleans)
+        # A name may stand in several kinds; the other one must exist wherever it does, or the
+        # condition would be no condition and be refused for that alone.
+        homes = [kind for kind in book.kinds.values() if fact.name in kind.facts]
         same = [
             other.name
             for other in book.kinds[fact.kind].facts.values()
-            if other.type == "boolean" and other.name not in finding.condition
+            if other.type == "boolean"
+            and other.name not in finding.condition
+            and all(other.name in kind.facts for kind in homes)
         ]
         other = draw.choice(same) if same else None
         if other is None:
