@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ks_2samp
 
 from onward.errors import Faults
 from onward.forecast.draws import (
@@ -306,6 +307,99 @@ def test_births_and_deaths_change_the_size_of_a_family_by_one():
     alive = (f.units[:, 0, 0, 0] * [1, 2, 3, 4, 5]).sum(-1)
     assert (alive == 40_000 + births - deaths).all()
     assert alive.mean() / 40_000 == pytest.approx(math.exp(0.01 * days), rel=0.002)
+
+
+def losing_people(stages):
+    """Families in one state who lose and gain members while they wait to leave."""
+    return Model(
+        [State("here", stages=stages, start_stage=[2.0, 1.0] if stages == 2 else "first"),
+         State("away"), GONE, State("dead", present=False)],
+        ["a"], {("here", "a", 1): 6, ("here", "a", 2): 5, ("here", "a", 3): 4},
+        [
+            Transition("go", "here", "gone", 0.3, staged=stages > 1),
+            Transition("step out", "here", "away", 0.1),
+            Transition("death", "here", "dead", 0.2, size_change=-1),
+            Transition("birth", "here", "here", 0.1, size_change=1),
+        ],
+        sizes=[1, 2, 3],
+    )  # fmt: skip
+
+
+def losing_one_by_one(rng, days, stages):
+    """The same, each family by itself and each clock of its own; one event a day at most."""
+    size = np.repeat([1, 2, 3], [6, 5, 4])
+    stage = (rng.random(15) < 1 / 3).astype(int) if stages == 2 else np.zeros(15, int)
+    where = np.zeros(15, int)
+    for _ in range(days):
+        for i in range(15):
+            if where[i]:
+                continue
+            clock = {
+                "away": rng.exponential(1 / 0.1),
+                "death": rng.exponential(1 / 0.2 / size[i]),
+            }
+            if size[i] < 3:
+                clock["birth"] = rng.exponential(1 / 0.1 / size[i])
+            passed = rng.exponential(1 / (0.3 * stages), stages - stage[i]).cumsum()
+            clock["go"] = passed[-1]
+            first = min(clock, key=clock.get)
+            if clock[first] >= 1:
+                stage[i] += (passed < 1).sum()
+            elif first == "death" and size[i] > 1:
+                size[i] -= 1
+            elif first == "birth":
+                size[i] += 1
+            else:
+                where[i] = {"away": 1, "go": 2, "death": 3}[first]
+    return size[where < 2].sum(), size[where == 1].sum()
+
+
+@pytest.mark.parametrize("stages", [1, 2])
+def test_deaths_and_births_compete_with_leaving_as_if_each_family_were_by_itself(stages):
+    rng, days = np.random.default_rng(8), 4
+    slow = np.array([losing_one_by_one(rng, days, stages) for _ in range(2000)])
+    for keyed in (False, True):
+        asked = Outputs(present={"all": Group(["here", "away"]), "away": Group(["away"])})
+        fast = simulate(losing_people(stages), no_parameters(1), 20_000, 4, days=days,
+                        keyed=keyed, outputs=asked)  # fmt: skip
+        for i, name in enumerate(("all", "away")):
+            got = fast.present[name][:, -1]
+            assert ks_2samp(slow[:, i], got).pvalue > 1e-3
+            assert abs(slow[:, i].mean() - got.mean()) < 4 * slow[:, i].std() / math.sqrt(2000)
+
+
+def test_rare_deaths_among_very_many_come_at_their_rate():
+    model = Model(
+        [HERE, State("dead", present=False)], ["a"],
+        {("here", "a", 1): 10**6, ("here", "a", 3): 10**7},
+        [Transition("death", "here", "dead", 2e-5, size_change=-1)], sizes=[1, 2, 3],
+    )  # fmt: skip
+    f = simulate(model, no_parameters(1), 60, 1, days=10, outputs=Outputs(flows_on=[9]))
+    deaths, due = f.flows[:, 0, 0, 0], 31e6 * -math.expm1(-2e-4)
+    assert abs(deaths.mean() - due) < 4 * math.sqrt(due / 60)
+
+
+def test_what_a_pool_turned_away_is_counted():
+    model = Model(
+        [HERE, GONE], ["a"], {("here", "a", 1): 10},
+        [Transition("go", "here", "gone", 50.0, capacities=["p"])],
+        capacities=[Capacity("p", [Supply(4)])],
+    )  # fmt: skip
+    f = simulate(model, no_parameters(1), 3, 1, days=3, outputs=Outputs(flows_on=[0, 1, 2]))
+    assert (f.used[:, :, 0] == [4, 8, 10]).all()
+    assert (f.refused[:, :, 0] == [6, 8, 8]).all()
+
+
+def test_shocks_alone_can_be_drawn_anew():
+    model = Model(
+        [HERE, GONE], ["a"], {("here", "a", 1): 10**6},
+        [Transition("go", "here", "gone", 0.01, factors=["s"])],
+        factors=[Shock("s", 0.4, 20.0)],
+    )  # fmt: skip
+    for path in ("lanes", "general"):
+        one, other = (people(model, 64, 5, path=path, shock_seed=s) for s in (None, 9))
+        assert np.corrcoef(one[:, 0], people(model, 64, 5, path=path)[:, 0])[0, 1] > 0.999
+        assert abs(np.corrcoef(one[:, 0], other[:, 0])[0, 1]) < 0.5
 
 
 def test_arrivals_come_at_their_rate():

@@ -59,6 +59,7 @@ class Futures:
     units          (futures, days asked, states, strata, sizes) units
     flows          (futures, days asked, transitions, strata) people moved since the origin
     used           (futures, days asked, capacities) people or units drawn from each pool
+    refused        the same, for those a pool had no room for, counted again each day
     path           "lanes" or "general": which kernel ran (same law)
     """
 
@@ -66,6 +67,7 @@ class Futures:
     units: IntArray
     flows: IntArray
     used: IntArray
+    refused: IntArray
     states: tuple[str, ...]
     strata: tuple[str, ...]
     sizes: tuple[int, ...]
@@ -89,6 +91,7 @@ def simulate(
     first_future: int = 0,
     threads: int | None = None,
     path: Literal["auto", "lanes", "general"] = "auto",
+    shock_seed: int | None = None,
 ) -> Futures:
     """Simulate `futures` futures of `days` days.
 
@@ -103,6 +106,8 @@ def simulate(
     first_future   number of the first one, so that a long run can be cut into pieces
     threads        None: as many as the machine offers
     path           "auto" takes the batched kernel where the model allows
+    shock_seed     seed of the slow shocks' courses where it is to differ from `seed`: to tell
+                   their part of the spread from chance
     raises         Faults naming everything wrong with the model, draws or outputs
     """
     import numpy as np
@@ -130,6 +135,7 @@ def simulate(
     units = np.zeros((futures, len(t.units_on), n_states, n_strata, n_sizes), dtype=np.int64)
     flows = np.zeros((futures, len(t.flows_on), len(model.transitions), n_strata), np.int64)
     used = np.zeros((futures, len(t.flows_on), len(model.capacities)), dtype=np.int64)
+    refused = np.zeros_like(used)
     rows = parameters.values
     if not model.parameters():
         rows = rows[:1] if rows.shape[0] else np.zeros((1, 0))
@@ -151,6 +157,7 @@ def simulate(
             t,
             mine,
             seed,
+            seed if shock_seed is None else shock_seed,
             first_future + a,
             b - a,
             keyed,
@@ -158,6 +165,7 @@ def simulate(
             units[a:b],
             flows[a:b],
             used[a:b],
+            refused[a:b],
         )
 
     count = threads or os.cpu_count() or 1
@@ -175,6 +183,7 @@ def simulate(
         units=units,
         flows=flows,
         used=used,
+        refused=refused,
         states=tuple(s.id for s in model.states),
         strata=tuple(model.strata),
         sizes=tuple(model.sizes),

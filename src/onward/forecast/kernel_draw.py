@@ -26,6 +26,7 @@ DAY = np.uint64(0xD1342543DE82EF95)
 SPLIT = np.uint64(0xA0761D6478BD642F)
 SIZE = np.uint64(0xE7037ED1A0B428DB)
 STAGE = np.uint64(0x8EBC6AF09C88C6E3)
+SINGLE = np.uint64(0xC2B2AE3D27D4EB4F)
 ROUND = np.uint64(1024)
 SMALL = 10.0  # mean below which inversion is used
 FEW = 16.0  # leavers up to this many are sent on one by one

@@ -16,12 +16,16 @@ from onward.forecast.kernel_draw import (
     DAY,
     FEW,
     GOLD,
+    SINGLE,
     SIZE,
+    SMALL,
     SPLIT,
     STAGE,
+    TINY,
     binomial,
     cell_key,
     compiled,
+    em1,
     future_key,
     hypergeometric,
     leavers,
@@ -90,13 +94,70 @@ def split_by_size(units, count, left, give, key):  # type: ignore[no-untyped-def
         units -= x
 
 
+@compiled()
+def at_least_one(n, hazard, key):  # type: ignore[no-untyped-def]
+    """How many of n clocks of this hazard ring within a step, given that one does."""
+    m = n * hazard
+    if m < SMALL:
+        r = math.exp(-m)
+        u = uniform(key) * (1.0 - r)
+        r *= em1(hazard) * n
+        k = 1.0
+        while u >= r and r > TINY:
+            u -= r
+            r *= em1(hazard) * (n - k) / (k + 1.0)
+            k += 1.0
+        return min(k, n)
+    k = 0.0
+    while k == 0.0:
+        k = binomial(n, -math.expm1(-hazard), key)
+        key += GOLD
+    return k
+
+
+@compiled()
+def first_of(hazard, advance, phases_left, key):  # type: ignore[no-untyped-def]
+    """When one unit leaves by itself (1: another way out, 2: its stages are passed), and how.
+
+    hazard   of the ways that need no stages;  advance  of passing one stage
+    returns  (time in steps, 1 or 2)
+    """
+    when = math.inf
+    if hazard > 0.0:
+        when = -math.log(1.0 - uniform(key)) / hazard
+    if phases_left > 0 and advance > 0.0:
+        done = 0.0
+        for i in range(phases_left):
+            done -= math.log(1.0 - uniform(key + np.uint64(i + 1) * STAGE)) / advance
+        if done < when:
+            return done, 2
+    return when, 1
+
+
+@compiled()
+def ask(entry, group, size, want, n, e, g, z, units):  # type: ignore[no-untyped-def]
+    """Add units that need a place to the list of demands; returns its new length."""
+    for i in range(n - 1, -1, -1):
+        if group[i] != g:
+            break
+        if entry[i] == e and size[i] == z:
+            want[i] += units
+            return n
+    entry[n] = e
+    group[n] = g
+    size[n] = z
+    want[n] = units
+    return n + 1
+
+
 @compiled(keep=True)
-def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: ignore[no-untyped-def]
+def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used, refused):  # type: ignore[no-untyped-def]
     """Simulate futures first ... first+n-1 into rows 0 ... n-1 of the outputs.
 
     rows     (n or 1, columns) parameters;  present (n, groups, days) int32
     units    (n, days asked, states, S, Z) int64; flows (n, days asked, transitions, S) int64
-    used     (n, days asked, capacities) float
+    used, refused  (n, days asked, capacities) int64: what each pool gave, and what it was asked
+             for in vain (again each day)
     """
     n_strata, n_sizes = t.shape[1], t.shape[2]
     n_trans, days, per_day = t.shape[4], t.shape[5], t.shape[6]
@@ -127,6 +188,7 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
     level = np.zeros(n_caps)
     refill = np.zeros(n_caps)
     spent = np.zeros(n_caps)
+    short = np.zeros(n_caps)
     opened = np.zeros(n_pledges)
     done = np.zeros(n_pledges, np.int64)
     max_ways = 1
@@ -134,8 +196,11 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
         max_ways = max(max_ways, t.g_entry[g + 1] - t.g_entry[g])
     edge = np.zeros(max_ways)
     give = np.zeros(n_sizes)
-    # demands for rationed moves
-    room = 64
+    # demands for rationed moves: one row per way and size at most
+    room = 1
+    for e in range(len(t.e_to)):
+        if t.e_caps[e, 0] >= 0:
+            room += n_sizes
     d_entry = np.zeros(room, np.int64)
     d_group = np.zeros(room, np.int64)
     d_size = np.zeros(room, np.int64)
@@ -146,6 +211,7 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
     for f in range(n):
         row = rows[f if rows.shape[0] > 1 else 0]
         key_f = future_key(seed, first + f)
+        key_s = future_key(shock_seed, first + f)
         for q in range(len(num)):
             c = t.q_column[q]
             num[q] = row[c] if c >= 0 else t.q_fixed[q]
@@ -159,19 +225,23 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
             c0, gap, phases = t.spread[i, 0], t.spread[i, 1], t.spread[i, 2]
             left = count[c0]
             count[c0] = 0.0
+            rest_p = 1.0
             for j in range(phases):
                 x = left
                 if j + 1 < phases:
+                    share = t.spread_share[t.spread[i, 3] + j]
                     x = binomial(
                         left,
-                        1.0 / (phases - j),
+                        min(share / rest_p, 1.0) if rest_p > 0.0 else 1.0,
                         key_f + mix(t.spread_key[i] + np.uint64(j) * DAY),
                     )
+                    rest_p -= share
                 count[c0 + j * gap] = x
                 left -= x
         moved[:] = 0.0
         level[:] = 0.0
         spent[:] = 0.0
+        short[:] = 0.0
         opened[:] = math.inf
         done[:] = 0
         iu = 0
@@ -236,7 +306,7 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                         z_shock[k] = num[t.k_number[k, 2]]
                     z_shock[k] = shock_step(
                         z_shock[k], sd, num[t.k_number[k, 1]], t.k_extra[k, 0] == 1, whole == 0,
-                        normal(key_f + cell_key(t.k_key[k], whole)),
+                        normal(key_s + cell_key(t.k_key[k], whole)),
                     )  # fmt: skip
                     centre = 0.5 * sd * sd if t.k_extra[k, 1] == 1 else 0.0
                     factor[k] = math.exp(z_shock[k] - centre)
@@ -311,7 +381,127 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                             scale += leave * h / other if other > 0.0 else 0.0
                         edge[e - e0] = scale
                     hazard = c_hazard
-                if hazard <= 0.0 and advance <= 0.0:
+                # one person of a unit: deaths and births, whose clock runs per person. First
+                # whose clock rings in this step, then whether the unit leaves before that
+                x0, x1 = t.x_entry[g], t.x_entry[g + 1]
+                if x1 > x0:
+                    death = 0.0
+                    birth = 0.0
+                    for i in range(x0, x1):
+                        h = t.x_fixed[i] * combo[t.x_combo[i]]
+                        if t.x_number[i] >= 0:
+                            h *= num[t.x_number[i]]
+                        if t.x_change[i] < 0:
+                            death += h
+                        else:
+                            birth += h
+                    ringing = 0.0
+                    for z in range(width):
+                        zz = z + c0 % n_sizes
+                        own = death + (birth if zz + 1 < n_sizes else 0.0)
+                        ringing += count[c0 + z] * own * (zz + 1)
+                    single = base + SINGLE
+                    u = uniform(single) if ringing > 0.0 else 0.0
+                    silent = math.exp(-ringing)
+                    if ringing > 0.0 and u >= silent:
+                        # what is left of the uniform says in which size a clock rings first
+                        u = min((u - silent) / (1.0 - silent), 0.9999999999999999)
+                        u *= 1.0 - silent
+                        quiet = 0.0
+                        found = False
+                        for z in range(width):
+                            zz = z + c0 % n_sizes
+                            own = death + (birth if zz + 1 < n_sizes else 0.0)
+                            d = own * (zz + 1)
+                            here = count[c0 + z]
+                            if here <= 0.0 or d <= 0.0:
+                                continue
+                            quiet += here * d
+                            single += SIZE
+                            if not found and u >= -math.expm1(-quiet):
+                                continue
+                            if found:
+                                k_rings, _ = leavers(here, d, single)
+                            else:
+                                k_rings = at_least_one(here, d, single)
+                            found = True
+                            for i in range(int(k_rings)):
+                                one_key = single + np.uint64(i + 1) * DAY
+                                rings = -math.log1p(
+                                    uniform(one_key) * math.expm1(-d)
+                                ) / d  # fmt: skip
+                                staged_rate = 0.0
+                                free_rate = 0.0
+                                for e in range(e0, e1):
+                                    h = rate[e] * combo[t.e_combo[e]]
+                                    if phases_left > 0 and t.e_staged[e]:
+                                        staged_rate += h
+                                    else:
+                                        free_rate += h
+                                when, how = first_of(
+                                    free_rate, staged_rate * t.g_stages[g], phases_left,
+                                    one_key + SPLIT,
+                                )  # fmt: skip
+                                count[c0 + z] -= 1.0
+                                total -= 1.0
+                                y = uniform(one_key + GOLD)
+                                if when >= rings:
+                                    y *= death + (birth if zz + 1 < n_sizes else 0.0)
+                                    j = x0
+                                    for i2 in range(x0, x1):
+                                        if t.x_change[i2] > 0 and zz + 1 >= n_sizes:
+                                            continue
+                                        h = t.x_fixed[i2] * combo[t.x_combo[i2]]
+                                        if t.x_number[i2] >= 0:
+                                            h *= num[t.x_number[i2]]
+                                        if h <= 0.0:
+                                            continue
+                                        j = i2
+                                        if y < h:
+                                            break
+                                        y -= h
+                                    c = c0 + z + t.x_change[j]
+                                    if t.x_change[j] < 0 and zz == 0:
+                                        c = t.x_to[j]
+                                    if inflow[c] == 0.0:
+                                        touched[n_touched] = c
+                                        n_touched += 1
+                                    inflow[c] += 1.0
+                                    moved[t.x_transition[j], t.g_stratum[g]] += 1.0
+                                    continue
+                                y *= staged_rate if how == 2 else free_rate
+                                j = e0
+                                for e in range(e0, e1):
+                                    ends = 1 if phases_left > 0 and t.e_staged[e] else 0
+                                    if ends != how - 1:
+                                        continue
+                                    h = rate[e] * combo[t.e_combo[e]]
+                                    if h <= 0.0:
+                                        continue
+                                    j = e
+                                    if y < h:
+                                        break
+                                    y -= h
+                                if t.e_caps[j, 0] >= 0:
+                                    n_demands = ask(
+                                        d_entry,
+                                        d_group,
+                                        d_size,
+                                        d_want,
+                                        n_demands,
+                                        j,
+                                        g,
+                                        z,
+                                        1.0,
+                                    )
+                                else:
+                                    c = t.e_to[j] + z
+                                    if inflow[c] == 0.0:
+                                        touched[n_touched] = c
+                                        n_touched += 1
+                                    inflow[c] += 1.0
+                                    moved[t.e_transition[j], t.g_stratum[g]] += zz + 1
+                if (hazard <= 0.0 and advance <= 0.0) or total <= 0.0:
                     continue
                 x = 0.0
                 v = -1.0
@@ -341,28 +531,9 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                             total -= 1.0
                             e = e0 + j
                             if t.e_caps[e, 0] >= 0:
-                                if n_demands == room:
-                                    room *= 2
-                                    d_entry = np.append(d_entry, d_entry)
-                                    d_group = np.append(d_group, d_group)
-                                    d_size = np.append(d_size, d_size)
-                                    d_want = np.append(d_want, d_want)
-                                    d_get = np.append(d_get, d_get)
-                                    d_left = np.append(d_left, d_left)
-                                at = n_demands
-                                for i2 in range(n_demands - 1, -1, -1):
-                                    if d_group[i2] != g:
-                                        break
-                                    if d_entry[i2] == e and d_size[i2] == z:
-                                        at = i2
-                                        break
-                                if at == n_demands:
-                                    d_entry[at] = e
-                                    d_group[at] = g
-                                    d_size[at] = z
-                                    d_want[at] = 0.0
-                                    n_demands += 1
-                                d_want[at] += 1.0
+                                n_demands = ask(
+                                    d_entry, d_group, d_size, d_want, n_demands, e, g, z, 1.0
+                                )
                             else:
                                 c = t.e_to[e] + z
                                 if inflow[c] == 0.0:
@@ -370,8 +541,6 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                                     n_touched += 1
                                 inflow[c] += 1.0
                                 one = t.size[z + c0 % n_sizes]
-                                if t.e_size_change[e] != 0:
-                                    one = 1
                                 moved[t.e_transition[e], t.g_stratum[g]] += one
                     else:
                         rest = x
@@ -416,19 +585,10 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                                 if give[z] <= 0.0:
                                     continue
                                 if t.e_caps[e, 0] >= 0:
-                                    if n_demands == room:
-                                        room *= 2
-                                        d_entry = np.append(d_entry, d_entry)
-                                        d_group = np.append(d_group, d_group)
-                                        d_size = np.append(d_size, d_size)
-                                        d_want = np.append(d_want, d_want)
-                                        d_get = np.append(d_get, d_get)
-                                        d_left = np.append(d_left, d_left)
-                                    d_entry[n_demands] = e
-                                    d_group[n_demands] = g
-                                    d_size[n_demands] = z
-                                    d_want[n_demands] = give[z]
-                                    n_demands += 1
+                                    n_demands = ask(
+                                        d_entry, d_group, d_size, d_want, n_demands,
+                                        e, g, z, give[z],
+                                    )  # fmt: skip
                                 else:
                                     c = t.e_to[e] + z
                                     if inflow[c] == 0.0:
@@ -436,8 +596,6 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                                         n_touched += 1
                                     inflow[c] += give[z]
                                     one = t.size[z + c0 % n_sizes]
-                                    if t.e_size_change[e] != 0:
-                                        one = 1
                                     moved[t.e_transition[e], t.g_stratum[g]] += one * give[z]
                 # those who stay pass stages: a Poisson number, given that it is too few to end
                 if advance > 0.0 and phases_left > 1 and total > 0.0:
@@ -527,6 +685,7 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                             need += d_get[i] * s
                     if need <= avail:
                         continue
+                    short[k] += need
                     low = -(1 << 60)
                     while True:
                         rank = 1 << 60
@@ -587,6 +746,7 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                                     if t.cap_people[k] == 1:
                                         s = t.size[d_size[i] + t.g_cell[d_group[i]] % n_sizes]
                                     avail -= x * s
+                                    short[k] -= x * s
                 for i in range(n_demands):
                     e = d_entry[i]
                     g = d_group[i]
@@ -605,14 +765,14 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                                 s = people if t.cap_people[k] == 1 else 1
                                 level[k] -= d_get[i] * s
                                 spent[k] += d_get[i] * s
-                    refused = d_want[i] - d_get[i]
-                    if refused > 0.0:
+                    turned = d_want[i] - d_get[i]
+                    if turned > 0.0:
                         # their stages are behind them; they wait for room, not from the start
                         c = (t.g_last[g] if t.e_staged[e] else t.g_cell[g]) + z
                         if inflow[c] == 0.0:
                             touched[n_touched] = c
                             n_touched += 1
-                        inflow[c] += refused
+                        inflow[c] += turned
             # 4. everyone arrives where they went
             for i in range(n_touched):
                 c = touched[i]
@@ -652,4 +812,5 @@ def run(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: i
                             flows[f, il, j, s_] = np.int64(moved[j, s_])
                     for k in range(n_caps):
                         used[f, il, k] = np.int64(spent[k])
+                        refused[f, il, k] = np.int64(short[k])
                     il += 1

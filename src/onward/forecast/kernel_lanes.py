@@ -329,7 +329,7 @@ def factors(t, whole, day, new_day, step, num, factor, z_shock, history, key):  
 
 
 @compiled(keep=True)
-def run_lanes(t, rows, seed, first, n, keyed, present, units, flows, used):  # type: ignore[no-untyped-def]
+def run_lanes(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used, refused):  # type: ignore[no-untyped-def]
     """Simulate futures first ... first+n-1 into rows 0 ... n-1 of the outputs."""
     n_strata = t.shape[1]
     n_trans, days, per_day = t.shape[4], t.shape[5], t.shape[6]
@@ -351,6 +351,7 @@ def run_lanes(t, rows, seed, first, n, keyed, present, units, flows, used):  # t
     history = np.zeros((n_ratios, steps, LANES))
     moved = np.zeros((n_trans * n_strata, LANES))
     key = np.zeros(LANES, np.uint64)
+    shock_key = np.zeros(LANES, np.uint64)
     top = np.zeros(LANES)
     bottom = np.zeros(LANES)
     taken = np.zeros(n_cells, np.int64)
@@ -375,6 +376,7 @@ def run_lanes(t, rows, seed, first, n, keyed, present, units, flows, used):  # t
         for l in range(WIDE):  # noqa: E741
             f = f0 + min(np.int64(l), live - 1)
             key[l] = future_key(seed, first + f)
+            shock_key[l] = future_key(shock_seed, first + f)
             row = rows[f if rows.shape[0] > 1 else 0]
             for q in range(n_numbers):
                 c = t.q_column[q]
@@ -408,7 +410,16 @@ def run_lanes(t, rows, seed, first, n, keyed, present, units, flows, used):  # t
                 for l in range(WIDE):  # noqa: E741
                     history[i, step, l] = top[l] / bottom[l] if bottom[l] > 0.0 else -1.0
             factors(
-                t, whole, day, step % per_day == 0, step, num, factor, z_shock, history, key
+                t,
+                whole,
+                day,
+                step % per_day == 0,
+                step,
+                num,
+                factor,
+                z_shock,
+                history,
+                shock_key,
             )
             for b in range(n_combos):
                 b0, b1 = t.b_start[b], t.b_start[b + 1]

@@ -10,6 +10,7 @@ over sizes (they are told apart again only when they move, which is exact).
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -44,7 +45,8 @@ class Tables(NamedTuple):
     shape: I  # P, S, Z, states, transitions, days, steps per day, lanes possible (1/0)
     size: I  # (Z,) people per unit
     start: I  # (C,) units at the origin, those of "spread" states in the first phase
-    spread: I  # (n, 3): first cell, step between phases, phases
+    spread: I  # (n, 4): first cell, step between phases, phases, where its shares begin
+    spread_share: F  # shares of the phases, one run of values per row of spread
     spread_key: U  # (n,)
     phase_state: I  # (P,)
     # groups
@@ -65,8 +67,15 @@ class Tables(NamedTuple):
     e_staged: I
     e_priority: I
     e_caps: I  # (E, 3), -1 none
-    e_size_change: I
     e_key: U  # (E,) key of the transition, for keyed draws
+    # deaths and births: one person of a unit, hazard per person
+    x_entry: I  # (G+1,) entries of the group
+    x_transition: I
+    x_to: I  # first cell entered by the last person of a unit
+    x_fixed: F
+    x_number: I
+    x_combo: I
+    x_change: I
     # numbers: constant or drawn
     q_fixed: F
     q_column: I
@@ -271,13 +280,16 @@ def build(
             "caps",
         )
     }
-    e["change"] = []
+    x: dict[str, list[Any]] = {
+        key: [] for key in ("transition", "to", "fixed", "number", "combo", "change")
+    }
+    x_entry = [0]
     hazard_number: dict[tuple[int, int], int] = {}
     for k, s in enumerate(states):
         ways = [model.transitions[j] for j in out[s.id]]
         if not ways:
             continue
-        pooled = all(len(set(t.size_weights)) <= 1 and t.size_change == 0 for t in ways)
+        pooled = all(len(set(t.size_weights)) <= 1 for t in ways if not t.size_change)
         blocks = [(0, n_sizes)] if pooled else [(z, 1) for z in range(n_sizes)]
         for phase in range(s.stages):
             for si, stratum in enumerate(strata):
@@ -292,36 +304,55 @@ def build(
                     g["key"].append(label_key(*labels, *([] if pooled else [sizes[z]])))
                     for j in out[s.id]:
                         t = model.transitions[j]
-                        _entry(
-                            e, t, j, si, z, phase, sizes,
-                            first_phase[state_of[t.target]], first_phase[k], cell,
-                        )  # fmt: skip
+                        target = first_phase[state_of[t.target]]
+                        fixed = float(t.weights[si]) if len(t.weights) else 1.0
                         hazards = _per_stratum(t.hazard)
                         h = hazards[si] if len(hazards) > 1 else hazards[0]
+                        drawn = -1
                         if isinstance(h, str):
                             at = (j, si if len(hazards) > 1 else 0)
                             if at not in hazard_number:
                                 hazard_number[at] = number(h)
-                            e["number"].append(hazard_number[at])
+                            drawn = hazard_number[at]
                         else:
-                            e["fixed"][-1] *= float(h)
-                            e["number"].append(-1)
+                            fixed *= float(h)
+                        if t.size_change:
+                            x["transition"].append(j)
+                            x["to"].append(cell(target, si, 0))
+                            x["fixed"].append(fixed)
+                            x["number"].append(drawn)
+                            x["combo"].append(combo(t.factors, stratum))
+                            x["change"].append(t.size_change)
+                            continue
+                        if len(t.size_weights):
+                            fixed *= float(t.size_weights[z])
+                        priority = _per_stratum(t.priority)
+                        e["transition"].append(j)
+                        e["to"].append(cell(target, si, z))
+                        e["fixed"].append(fixed)
+                        e["number"].append(drawn)
                         e["combo"].append(combo(t.factors, stratum))
+                        e["staged"].append(int(t.staged))
+                        e["priority"].append(priority[si] if len(priority) > 1 else priority[0])
                         caps = [cap_of[c] for c in dict.fromkeys(t.capacities)]
                         e["caps"].append(sorted(caps) + [-1] * (3 - len(caps)))
+                    x_entry.append(len(x["to"]))
                     g_entry.append(len(e["to"]))
 
     # --- where units stand at the origin -----------------------------------------------
     start = np.zeros(n_cells, dtype=np.int64)
     spread: list[list[int]] = []
+    spread_share: list[float] = []
     spread_key: list[int] = []
     for (state, stratum, people), units in model.start.items():
         k, si, z = state_of[state], stratum_of[stratum], sizes.index(people)
         c = cell(first_phase[k], si, z)
         start[c] += units
         s = states[k]
-        if s.stages > 1 and s.start_stage == "spread" and units:
-            spread.append([c, n_strata * n_sizes, s.stages])
+        if s.stages > 1 and s.start_stage != "first" and units:
+            shares = [1.0] * s.stages if s.start_stage == "spread" else list(s.start_stage)
+            spread.append([c, n_strata * n_sizes, s.stages, len(spread_share)])
+            spread_share += [float(share) / math.fsum(shares) for share in shares]
             spread_key.append(label_key("spread", state, stratum, people))
 
     p_cell: list[int] = []
@@ -382,7 +413,8 @@ def build(
         ),
         size=_i(sizes),
         start=start,
-        spread=np.asarray(spread, dtype=np.int64).reshape(len(spread), 3),
+        spread=np.asarray(spread, dtype=np.int64).reshape(len(spread), 4),
+        spread_share=np.asarray(spread_share, dtype=np.float64),
         spread_key=_u(spread_key),
         phase_state=_i(phase_state),
         g_cell=_i(g["cell"]),
@@ -401,8 +433,14 @@ def build(
         e_staged=_i(e["staged"]),
         e_priority=_i(e["priority"]),
         e_caps=np.asarray(e["caps"], dtype=np.int64).reshape(len(e["to"]), 3),
-        e_size_change=_i(e["change"]),
         e_key=_u([label_key("way", model.transitions[j].id) for j in e["transition"]]),
+        x_entry=_i(x_entry),
+        x_transition=_i(x["transition"]),
+        x_to=_i(x["to"]),
+        x_fixed=np.asarray(x["fixed"], dtype=np.float64) / steps_per_day,
+        x_number=_i(x["number"]),
+        x_combo=_i(x["combo"]),
+        x_change=_i(x["change"]),
         q_fixed=np.asarray(q_fixed, dtype=np.float64),
         q_column=_i(q_column),
         k_kind=_i(kinds),
@@ -442,41 +480,6 @@ def build(
         units_on=_i(sorted(set(units_on))),
         flows_on=_i(sorted(set(flows_on))),
     )
-
-
-def _entry(
-    e: dict[str, list[Any]],
-    t: Any,
-    j: int,
-    si: int,
-    z: int,
-    phase: int,
-    sizes: Sequence[int],
-    target: int,
-    source: int,
-    cell: Any,
-) -> None:
-    """Append where one transition leads from one group, and its fixed weight."""
-    fixed = float(t.weights[si]) if len(t.weights) else 1.0
-    if len(t.size_weights):
-        fixed *= float(t.size_weights[z])
-    to = cell(target, si, z)
-    if t.size_change:
-        fixed *= sizes[z]
-        if t.size_change < 0 and z > 0:
-            to = cell(source + phase, si, z - 1)
-        elif t.size_change > 0:
-            if z + 1 < len(sizes):
-                to = cell(source + phase, si, z + 1)
-            else:
-                fixed = 0.0
-    priority = _per_stratum(t.priority)
-    e["transition"].append(j)
-    e["to"].append(to)
-    e["fixed"].append(fixed)
-    e["staged"].append(int(t.staged))
-    e["priority"].append(priority[si] if len(priority) > 1 else priority[0])
-    e["change"].append(t.size_change)
 
 
 __all__ = ["State", "Tables", "build", "label_key"]

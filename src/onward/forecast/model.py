@@ -44,14 +44,14 @@ class State:
     present      True where the people of this state are still here (part of the residual)
     stages       number of equal stages (an Erlang waiting time) that the `staged` transitions
                  out of this state must pass; 1 is the memoryless wait
-    start_stage  where units already here at the origin stand: "first", or "spread" evenly over
-                 the stages when how long they have waited is not known
+    start_stage  where units already here at the origin stand: "first"; "spread" evenly over the
+                 stages when how long they have waited is not known; or a share per stage
     """
 
     id: str
     present: bool = True
     stages: int = 1
-    start_stage: Literal["first", "spread"] = "first"
+    start_stage: Literal["first", "spread"] | Sequence[float] = "first"
 
 
 @dataclass(frozen=True)
@@ -365,6 +365,16 @@ def check(model: Model, parameters: Iterable[str] | None = None) -> None:
     for s in model.states:
         if not 1 <= s.stages <= 50:
             fault(f"states[{s.id}].stages", f"{s.stages}", "1 to 50")
+        if not isinstance(s.start_stage, str) and (
+            len(s.start_stage) != s.stages
+            or any(not 0 <= share < math.inf for share in s.start_stage)
+            or not math.fsum(s.start_stage) > 0
+        ):
+            fault(
+                f"states[{s.id}].start_stage",
+                f"{len(s.start_stage)} shares",
+                f"{s.stages}, 0 or more, one per stage",
+            )
         if s.stages > 1 and not any(t.source == s.id and t.staged for t in model.transitions):
             fault(
                 f"states[{s.id}].stages",
