@@ -1,0 +1,103 @@
+"""Days as people read and write them: Gregorian, or Solar Hijri on Persian pages.
+
+The record keeps ISO dates; nothing here changes a date, only how it is shown or what was meant.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+
+import jdatetime
+from django.utils import translation
+from django.utils.formats import date_format
+
+from onward.dates import NotADate, day_range
+
+SOLAR_YEARS = range(1300, 1500)
+_MONTHS_FA = (
+    "فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی",
+    "بهمن", "اسفند",
+)  # fmt: skip
+_DIGITS = {"fa": "۰۱۲۳۴۵۶۷۸۹", "ar": "٠١٢٣٤٥٦٧٨٩", "ckb": "٠١٢٣٤٥٦٧٨٩"}
+
+
+def digits(text: str, language: str | None = None) -> str:
+    """Digits of the language's own script."""
+    own = _DIGITS.get((language or translation.get_language() or "en").split("-")[0])
+    return text.translate(str.maketrans("0123456789", own)) if own else text
+
+
+def western(text: str) -> str:
+    """Any digits people type, as 0-9."""
+    return "".join(
+        str(int(sign)) if sign.isdecimal() and not sign.isascii() else sign for sign in text
+    )
+
+
+def shown(day: date, language: str | None = None) -> str:
+    """A day in words: "31 October 2026"; on Persian pages "۹ آبان ۱۴۰۵"."""
+    language = (language or translation.get_language() or "en").split("-")[0]
+    if language == "fa":
+        there = jdatetime.date.fromgregorian(date=day)
+        return digits(f"{there.day} {_MONTHS_FA[there.month - 1]} {there.year}", "fa")
+    with translation.override(language):
+        return digits(date_format(day, "j F Y"), language)
+
+
+def shown_partly(text: str, language: str | None = None) -> str:
+    """A day that may be known only to its month, year or in a range, in words."""
+    try:
+        first, last = day_range(text)
+    except NotADate:
+        return text
+    if first == last:
+        return shown(first, language)
+    if re.fullmatch(r"\d{4}", text):
+        return digits(text, language)
+    return f"{shown(first, language)} – {shown(last, language)}"
+
+
+def both(day: date) -> str:
+    """The day in the other calendar, for a tool tip: nothing is left to guess."""
+    there = jdatetime.date.fromgregorian(date=day)
+    return f"{day.isoformat()} · {there.year:04d}-{there.month:02d}-{there.day:02d} (SH)"
+
+
+def moment(text: str) -> str:
+    """An instant of the log to the minute, UTC."""
+    instant = datetime.strptime(text[:16], "%Y-%m-%dT%H:%M")  # noqa: DTZ007
+    return f"{shown(instant.date())} {digits(instant.strftime('%H:%M'))} UTC"
+
+
+def meant(text: str) -> str:
+    """What was typed as the ISO date it means; raises NotADate.
+
+    Any digits; year, year-month or full date, with - or /. A year between 1300 and 1499 is Solar
+    Hijri, as on documents from Iran and Afghanistan. Day first is refused: 03/04 can be guessed
+    two ways.
+    """
+    plain = western(text.strip()).replace("/", "-").replace("\u200f", "")
+    parts = re.fullmatch(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", plain)
+    if not parts:
+        raise NotADate("a date as 2026-10-31, or 2026-10 or 2026 when only that is known")
+    year, month, day = (int(part) if part else None for part in parts.groups())
+    assert year is not None
+    if year in SOLAR_YEARS:
+        try:
+            if month is None or day is None:
+                first = jdatetime.date(year, month or 1, 1).togregorian()
+                if month is None:
+                    after = jdatetime.date(year + 1, 1, 1).togregorian()
+                elif month == 12:
+                    after = jdatetime.date(year + 1, 1, 1).togregorian()
+                else:
+                    after = jdatetime.date(year, month + 1, 1).togregorian()
+                last = date.fromordinal(after.toordinal() - 1)
+                return f"{first.isoformat()}/{last.isoformat()}"
+            return str(jdatetime.date(year, month, day).togregorian().isoformat())
+        except ValueError:
+            raise NotADate("a day of the Solar Hijri calendar as 1405-08-09") from None
+    iso = f"{year:04d}" + (f"-{month:02d}" if month else "") + (f"-{day:02d}" if day else "")
+    day_range(iso)
+    return iso

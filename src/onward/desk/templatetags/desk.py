@@ -1,0 +1,109 @@
+"""What templates say again and again: icons, statuses, days, ids."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from onward.desk import dates, words
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, cls: str = "") -> SafeString:
+    """A drawing from the one cached file; always beside a word, so hidden from readers."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        cls, static("desk/icons.svg"), name,
+    )  # fmt: skip
+
+
+@register.simple_tag
+def status(name: str, text: Any = "") -> SafeString:
+    """A status: its colour, its icon and its word, always the three together."""
+    return format_html(
+        '<span class="status {}">{}{}</span>', name, icon(name), text or words.status(name)
+    )
+
+
+@register.simple_tag
+def url_or_none(name: str, *args: Any) -> str:
+    """The address of a page, or "" where this installation has no such page."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""
+
+
+@register.filter
+def day(value: Any) -> SafeString | str:
+    """A day or a partial date, in the reader's calendar, with the other one at hand."""
+    if value in (None, ""):
+        return "–"
+    text = value.isoformat() if isinstance(value, date) else str(value)
+    try:
+        exact = date.fromisoformat(text[:10]) if len(text) == 10 else None
+    except ValueError:
+        exact = None
+    if exact is None:
+        return format_html("<bdi>{}</bdi>", dates.shown_partly(text))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        exact.isoformat(), dates.both(exact), dates.shown(exact),
+    )  # fmt: skip
+
+
+@register.filter
+def moment(value: str) -> str:
+    return dates.moment(value) if value else "–"
+
+
+@register.filter
+def number(value: Any) -> str:
+    """A count with thousands apart, in the reader's digits."""
+    if value is None:
+        return "–"
+    return dates.digits(f"{value:,}".replace(",", "\u202f"))
+
+
+@register.filter
+def short(value: str | None) -> SafeString | str:
+    """A long random id as people can read it out: its first and last characters."""
+    if not value:
+        return "–"
+    said = value if len(value) <= 14 else f"{value[:8]}…{value[-4:]}"
+    return format_html('<bdi class="code" title="{}">{}</bdi>', value, said)
+
+
+@register.filter
+def language_name_local(code: str) -> str:
+    from django.utils.translation import get_language_info
+
+    try:
+        return str(get_language_info(code)["name_local"])
+    except KeyError:
+        return code
+
+
+@register.filter
+def say(value: Any) -> str:
+    """A word of the rulebook (a state's title, a label, a remedy) in the reader's language."""
+    return words.translated(str(value)) if value not in (None, "") else "–"
+
+
+@register.filter
+def get(mapping: Any, key: Any) -> Any:
+    return mapping.get(key) if mapping else None
+
+
+@register.filter
+def svg(value: str) -> SafeString:
+    """A drawing made by our own code, whose texts it has escaped."""
+    return mark_safe(value)  # noqa: S308

@@ -1,0 +1,146 @@
+"""Words for what the rulebook declares, in the reader's language.
+
+The rulebook speaks English; its titles, labels, sentences and remedies are message ids of the
+desk's catalogues. A word no catalogue knows is shown as the rulebook writes it. Translations
+are drafts until a named person approves them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext, gettext_lazy as _
+
+from onward.rulebook.model import Fact, Move, Rulebook
+
+STATUS = {
+    "open": _("Open"),
+    "blocked": _("Blocked"),
+    "unknown": _("Not known"),
+    "overdue": _("Overdue"),
+    "due": _("Due"),
+    "done": _("Done"),
+    "paused": _("Paused"),
+    "breach": _("Breach"),
+    "draft": _("Draft"),
+    "now": _("Now"),
+    "sealed": _("Sealed"),
+}
+
+# The outcomes of steps, as buttons and lists say them. Keys are the rulebook's.
+OUTCOMES = {
+    "done": _("done"),
+    "held": _("held"),
+    "declined": _("declined"),
+    "return": _("return"),
+    "protection": _("protection"),
+    "resettlement": _("resettlement"),
+    "onward": _("onward departure"),
+    "relocation": _("relocation"),
+    "stay": _("lawful stay"),
+    "handover": _("hand-over"),
+    "none": _("no choice"),
+    "withdrawn": _("withdrawn"),
+    "verified": _("verified"),
+    "lapsed": _("lapsed"),
+    "lodged": _("lodged"),
+    "recognised": _("recognised"),
+    "complementary": _("complementary protection"),
+    "rejected": _("rejected"),
+    "excluded": _("excluded"),
+    "overturned": _("overturned"),
+    "upheld": _("upheld"),
+    "expired": _("expired"),
+    "back": _("came back"),
+    "accepted": _("accepted"),
+    "split": _("split decision"),
+    "deferred": _("deferred"),
+    "denied": _("denied"),
+    "departed": _("departed"),
+    "arrived": _("arrived"),
+    "signed": _("waiver signed"),
+    "left_unassisted": _("left without help"),
+    "proposed": _("proposed"),
+    "assessed": _("assessed"),
+    "dropped": _("dropped"),
+    "notified": _("notified"),
+    "cleared": _("cleared"),
+    "stopped": _("stopped"),
+    "contacted": _("contacted"),
+    "closed": _("closed"),
+    "absent": _("absent"),
+    "deceased": _("died"),
+    "reappeared": _("came back"),
+}
+
+ALWAYS = {
+    "recorded": _("Facts recorded"),
+    "registered": _("Registered"),
+    "merged": _("Merged with another record"),
+    "retracted": _("Taken back"),
+    "adopted": _("Rulebook adopted"),
+    "breach": _("Breach opened"),
+    "override": _("Safeguard set aside by two people"),
+}
+
+
+def status(name: str) -> Any:
+    return STATUS.get(name, name)
+
+
+def translated(text: str) -> str:
+    """A text of the rulebook in the reader's language; empty stays empty."""
+    return gettext(text) if text else ""
+
+
+def state(rulebook: Rulebook, axis: str, name: str | None) -> str:
+    """The title of a state; "Not known" where none is on record."""
+    if not name:
+        return str(STATUS["unknown"])
+    found = rulebook.axes[axis].states.get(name)
+    return translated(found.title) if found else name
+
+
+def outcome(name: str) -> str:
+    return str(OUTCOMES.get(name, name.replace("_", " ")))
+
+
+def move(rulebook: Rulebook, key: str) -> str:
+    """ "Confirm return", or "Interview: held" where a step has several outcomes."""
+    found: Move | None = rulebook.moves().get(key)
+    if found is None:
+        return event_kind(rulebook, key)
+    step = rulebook.transitions[found.transition]
+    title = translated(step.title)
+    return title if len(step.moves) == 1 else f"{title}: {outcome(found.name)}"
+
+
+def event_kind(rulebook: Rulebook, kind: str) -> str:
+    if kind in rulebook.moves():
+        return move(rulebook, kind)
+    return str(ALWAYS.get(kind, kind))
+
+
+def code(value: str) -> str:
+    """An allowed value of a fact: the catalogue's word for it, else the value without bars."""
+    text = value.replace("_", " ")
+    return translated(text[:1].upper() + text[1:])
+
+
+def fact_value(fact: Fact, value: Any) -> str:
+    """A value in words; "Not known" for none."""
+    from onward.desk.dates import digits, shown_partly
+
+    if value is None or value == "":
+        return str(STATUS["unknown"])
+    if fact.type == "boolean":
+        return gettext("Yes") if value else gettext("No")
+    if fact.type in ("date", "partial_date"):
+        return shown_partly(str(value))
+    if fact.type == "codes":
+        return ", ".join(code(item) for item in value) or gettext("None")
+    if fact.type == "code":
+        return code(str(value))
+    if fact.type in ("integer", "number"):
+        return digits(str(value))
+    return str(value)
