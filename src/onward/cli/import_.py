@@ -1,13 +1,35 @@
-"""`onward import`: bring a list, or all lists of an order file, into an operation."""
+"""`onward import`: the short way through every step of `onward intake`.
+
+Reads, maps, checks, matches and records a list, or all lists of an order file, and stops with
+one list of questions where a person is needed. Nothing of a list that stops is kept.
+"""
 
 from __future__ import annotations
 
 import json
-import sys
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import typer
+
+from onward.cli.intake import (
+    ANSWER,
+    ASK_OPEN,
+    BECAUSE,
+    BY,
+    DECIDE,
+    DECISIONS,
+    FAULTY,
+    PARTLY,
+    answers_of,
+    decided_now,
+    receipt_data,
+    say_receipt,
+    say_stop,
+    stopped_data,
+    stops,
+    write_faulty,
+)
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -15,25 +37,28 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command()
 def import_list(
     directory: Path = typer.Argument(..., help="The operation folder."),
-    file: Path = typer.Argument(None, help="The list: CSV, XLSX, ODS or JSON Lines."),
-    profile: Path = typer.Option(None, "--profile", help="Which column is which fact."),
+    file: Path = typer.Argument(
+        None, help="The list: CSV, TSV, XLSX, ODS, JSON or JSON Lines."
+    ),
+    profile: Path = typer.Option(None, "--profile", "-p", help="Which column is which fact."),
     all_of: Path = typer.Option(None, "--all", help="An order file naming lists and profiles."),
-    answer: list[str] = typer.Option(
-        [],
-        "--answer",
-        help="An answer to a question about the file, as date_order=day-month-year.",
-    ),
+    answer: ANSWER = None,
     check: bool = typer.Option(False, "--check", help="Say what would happen; write nothing."),
-    partly: bool = typer.Option(
-        False, "--partly", help="Keep the good rows although others are at fault."
-    ),
+    partly: PARTLY = False,
+    faulty: FAULTY = None,
+    decide: DECIDE = None,
+    because: BECAUSE = "",
+    decisions: DECISIONS = None,
+    ask_open: ASK_OPEN = False,
+    by: BY = "import",
     as_json: bool = typer.Option(False, "--json", help="The receipt as JSON."),
 ) -> None:
     """Example: onward import camp people.xlsx --profile people.yaml --check
 
-    Every row is checked before anything is written. With a fault or an open question nothing is
-    kept, and each is named with its row and column. The same list again changes nothing; a
-    corrected list corrects. Names go to the vault, never into the log.
+    Every row is checked and matched before anything is written. With a fault, an open question
+    or a pair that may be one person nothing is kept and the exit code is 1; each is named, with
+    how to answer it. The same list again changes nothing; a corrected list corrects. Names go to
+    the vault, never into the log. Step by step: onward intake.
     """
     from onward.errors import OnwardError
     from onward.registry import open_operation
@@ -43,39 +68,37 @@ def import_list(
         raise OnwardError("Name a list with its --profile, or an order file with --all.")
     if file is not None and profile is None:
         raise OnwardError(
-            f"{file.name} needs a profile: onward import {directory} {file} --profile FILE. "
-            "See docs/reference/import-profiles.md."
+            f"{file.name} needs a profile. Let one be drafted and correct it: "
+            f"onward intake map {directory} {file} -o profile.yaml"
         )
-    operation = open_operation(directory)
+    importer = Importer(open_operation(directory), by=by)
     jobs = lists_of(all_of) if all_of is not None else [(file, profile)]
-    answers = dict(_pair(text) for text in answer)
-    importer = Importer(operation)
-    receipts = []
+    receipts: list[dict[str, Any]] = []
+    stopped: dict[str, Any] | None = None
     for list_file, list_profile in jobs:
-        receipt = importer.bring(
-            list_file, list_profile, answers=answers, check_only=check, partly=partly
+        checked = importer.check(list_file, list_profile, answers=answers_of(answer))
+        write_faulty(checked, faulty)
+        doubles = None
+        if not stops(checked.staged, partly):
+            rows = checked.staged.accepted(partly=partly)
+            doubles = importer.match(checked, rows)
+            if not check and decided_now(importer, doubles, decide, because, decisions, by):
+                doubles = importer.match(checked, rows)
+        if doubles is None or (doubles.questions and not ask_open):
+            stopped = stopped_data(checked, doubles)
+            if not as_json:
+                say_stop(checked, doubles, directory, list_file, list_profile)
+            break
+        receipt = importer.commit(
+            checked, doubles, check_only=check, partly=partly, ask=ask_open
         )
-        receipts.append(receipt)
+        receipts.append(receipt_data(receipt))
         if not as_json:
-            verb = "would record" if check else "recorded"
-            line = (
-                f"{receipt.list}: {receipt.rows:,} rows; {receipt.added:,} new, "
-                f"{receipt.corrected:,} corrected, {receipt.unchanged:,} unchanged; "
-                f"{verb} {receipt.events:,} events"
-            )
-            if receipt.breaches:
-                line += f", {receipt.breaches:,} of them breaches"
-            typer.echo(line + ".")
-        for notice in receipt.notices:
-            sys.stderr.write(f"  {notice}\n")
+            say_receipt(receipt, directory)
     if as_json:
-        typer.echo(json.dumps({"receipts": [asdict(r) for r in receipts]}, ensure_ascii=False))
-
-
-def _pair(text: str) -> tuple[str, str]:
-    from onward.errors import OnwardError
-
-    key, sign, value = text.partition("=")
-    if not sign:
-        raise OnwardError(f"--answer {text}: expected key=value, as date_order=day-month-year.")
-    return key, value
+        data: dict[str, Any] = {"receipts": receipts}
+        if stopped is not None:
+            data["stopped"] = stopped
+        typer.echo(json.dumps(data, ensure_ascii=False))
+    if stopped is not None:
+        raise typer.Exit(1)

@@ -347,7 +347,10 @@ def compare(
     """The level of every comparison for every pair: shape (pairs, fields), see LEVELS."""
     levels = np.empty((first.size, len(FIELDS)), dtype=np.int64)
     names: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
-    places = {p.birthplace: " ".join(sorted(name_keys(p.birthplace).keys)) for p in people}
+    places = {
+        p.birthplace: " ".join(sorted(name_keys(p.birthplace).keys)) if p.birthplace else ""
+        for p in people
+    }
     for at, (i, j) in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
         a, b = people[i], people[j]
         pair = (a.names, b.names)

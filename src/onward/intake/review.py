@@ -7,14 +7,19 @@ open, who is one person with whom, whom to keep apart, and who carries an open d
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from onward.errors import Fault, Faults
-from onward.intake.match import Suggestion
+from onward.intake.match import Person, Suggestion
 
 Choice = Literal["merge", "apart", "ask"]
+CHOICES: tuple[Choice, ...] = ("merge", "apart", "ask")
+BASES = ("document", "photo", "interview", "family", "list")
+"""What a decision may rest on: a word and never a sentence, which could hold a name."""
+
 # A batch in which this share of rows looks like people already there is more likely an old list
 # loaded under a new name than new arrivals. A product choice; the caller may set another.
 MOST_MATCHED_PERCENT = 50.0
@@ -28,7 +33,7 @@ class Decision:
             find out, both carry an open duplicate until then; "undo" is a decision of its own:
             give the pair again with another choice
     by      who decided
-    why     the reason, without names
+    why     what it rests on, one of `BASES`; "" when nobody said
     """
 
     first: str
@@ -41,6 +46,57 @@ class Decision:
     def pair(self) -> frozenset[str]:
         """The two keys, in no order."""
         return frozenset((self.first, self.second))
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a question: a row of the list, or somebody recorded. Identity: for the eyes
+    of whoever decides, never for a message or a log."""
+
+    key: str
+    row: int | None
+    person: Person
+
+    @property
+    def place(self) -> str:
+        """Where this side stands, without a name."""
+        return f"row {self.row}" if self.row is not None else f"recorded as {self.key}"
+
+
+def pair_code(first: str, second: str) -> str:
+    """A short code for a pair, the same in either order: what a person types to answer."""
+    text = "\x1f".join(sorted((first, second)))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def side_by_side(first: Side, second: Side) -> list[tuple[str, str, str]]:
+    """(what, on one side, on the other), for everything either of them has."""
+    rows = [("where", first.place, second.place)]
+    for what, text in (
+        ("names", lambda p: " / ".join(p.names)),
+        ("father", lambda p: p.father),
+        ("birth", _birth),
+        ("sex", lambda p: p.sex),
+        ("birthplace", lambda p: p.birthplace),
+        ("documents", lambda p: ", ".join(f"{k} {n}" for k, n in sorted(p.documents.items()))),
+    ):
+        here, there = text(first.person), text(second.person)
+        if here or there:
+            rows.append((what, here, there))
+    home, other = first.person.household, second.person.household
+    if home and other:
+        same = home == other
+        rows.append(
+            ("household", "the same" if same else "one", "the same" if same else "another")
+        )
+    return rows
+
+
+def _birth(person: Person) -> str:
+    if person.birth is None:
+        return ""
+    first, last = person.birth
+    return first.isoformat() if first == last else f"{first.isoformat()} to {last.isoformat()}"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ in the log. Nothing here says a name except the `Person` a question is about.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -19,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from onward.caseload.events import (
     MERGED,
@@ -37,16 +36,21 @@ from onward.errors import Fault, Faults, OnwardError, one_of
 from onward.intake.events import Corrections, Earlier
 from onward.intake.households import Finding, check_households
 from onward.intake.match import Person, Suggestion, person_of, suggest, whole_names
-from onward.intake.review import Choice, Decision, Reviewed, refuse_if_mostly_known, review
+from onward.intake.review import (
+    BASES,
+    CHOICES,
+    Choice,
+    Decision,
+    Reviewed,
+    Side,
+    pair_code,
+    refuse_if_mostly_known,
+    review,
+)
 from onward.intake.stage import Identity, Name, StagedRow
 from onward.intake.values import DocumentNumber, parse_document
 from onward.registry.operation import Operation
 from onward.registry.vault import VaultRefused
-
-CHOICES: tuple[Choice, ...] = ("merge", "apart", "ask")
-Basis = Literal["document", "photo", "interview", "family", "list"]
-BASES: tuple[Basis, ...] = ("document", "photo", "interview", "family", "list")
-"""What a decision may rest on: a code and never a sentence, which could hold a name."""
 
 APART, ASK, SETTLED, BASIS = "apart:", "ask:", "settled:", "basis:"
 """Evidence of the events that keep two people apart or leave a question open."""
@@ -59,20 +63,6 @@ recorded."""
 OPEN = "open_duplicate"
 PENDING = "decisions.jsonl"
 MATCH_SEED = 1
-
-
-@dataclass(frozen=True)
-class Side:
-    """One side of a question: a row of the list, or somebody recorded. Identity: for the screen
-    of whoever decides, and for nothing else."""
-
-    key: str
-    row: int | None
-    person: Person
-
-    @property
-    def place(self) -> str:
-        return f"row {self.row}" if self.row is not None else f"recorded as {self.key}"
 
 
 @dataclass(frozen=True)
@@ -99,12 +89,6 @@ class Doubles:
         asked = [Decision(s.first, s.second, "ask", by, "list") for s in self.questions]
         decided = (*self.reviewed.decisions, *asked)
         return replace(self, reviewed=review(self.suggestions, decided))
-
-
-def pair_code(first: str, second: str) -> str:
-    """A short code for a pair, the same in either order: what a person types to answer."""
-    text = "\x1f".join(sorted((first, second)))
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 # ---------------------------------------------------------------------------------------------

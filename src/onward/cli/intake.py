@@ -1,0 +1,936 @@
+"""`onward intake`: bring a list in step by step, seeing everything before anything is kept.
+
+Turns arguments into calls of the intake room and the registry, and their answers into text or
+JSON. `onward import` is the short way through the same steps. Data goes to standard output,
+messages to standard error; exit code 0: fine, 1: a person is needed or something was found,
+2: the file, the profile or an option cannot be used.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from onward.errors import Fault
+    from onward.intake.households import Finding
+    from onward.intake.match import Suggestion
+    from onward.intake.read import Question, Reading
+    from onward.intake.review import Side
+    from onward.intake.stage import Staged
+    from onward.registry.commit import Checked, Importer, Receipt
+    from onward.registry.doubles import Doubles
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Import step by step: see a list, map it, check it, decide about doubles, commit, undo."
+    "\n\nExample: onward intake check camp people.xlsx --profile people.yaml",
+)
+
+DIRECTORY = Annotated[Path, typer.Argument(metavar="DIR", help="The operation's folder.")]
+FILE = Annotated[
+    Path, typer.Argument(help="The list: CSV, TSV, XLSX, ODS, JSON or JSON Lines.")
+]
+PROFILE = Annotated[Path, typer.Option("--profile", "-p", help="Which column is which fact.")]
+ANSWER = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--answer", help="An answer to a question about the file, as date_order=day-month-year."
+    ),
+]
+JSON = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
+SHEET = Annotated[str, typer.Option("--sheet", help="The sheet to read.")]
+ENCODING = Annotated[str, typer.Option("--encoding", help="Of a text file, as cp1256.")]
+DELIMITER = Annotated[str, typer.Option("--delimiter", help="Of a text file, as semicolon.")]
+PARTLY = Annotated[
+    bool, typer.Option("--partly", help="Keep the good rows although others are at fault.")
+]
+DECIDE = Annotated[
+    list[str] | None,
+    typer.Option("--decide", metavar="PAIR=DECISION", help="merge, apart or ask; the pair's code is printed."),
+]  # fmt: skip
+BECAUSE = Annotated[
+    str,
+    typer.Option("--because", help="What decisions rest on: document, photo, interview, family, list."),
+]  # fmt: skip
+BY = Annotated[str, typer.Option("--by", help="Role or user id of who does it; no name.")]
+DECISIONS = Annotated[
+    Path | None, typer.Option("--decisions", help="The workbook of pairs, filled in.")
+]
+FAULTY = Annotated[
+    Path | None,
+    typer.Option("--faulty", help="Write the rows at fault here, each with its reasons."),
+]
+ASK_OPEN = Annotated[
+    bool,
+    typer.Option("--ask-open", help="Leave open pairs to the field: both carry an open duplicate."),
+]  # fmt: skip
+SHOWN_ROWS = 5
+SHOWN_FAULTS = 50
+
+
+# ---------------------------------------------------------------------------------------------
+# The steps
+# ---------------------------------------------------------------------------------------------
+
+
+@app.command()
+def read(
+    file: FILE,
+    sheet: SHEET = "",
+    encoding: ENCODING = "",
+    delimiter: DELIMITER = "",
+    rows: Annotated[
+        int, typer.Option(min=0, help="Rows to show, as they stand in the file.")
+    ] = SHOWN_ROWS,
+    as_json: JSON = False,
+) -> None:
+    """Look at a file: its sheets, encoding, hidden parts and first rows. Nothing is kept.
+
+    Example: onward intake read people.csv --encoding cp1256
+
+    What the file does not prove (encoding, delimiter, sheet) is asked, never guessed; then the
+    exit code is 1. Rows are shown on the screen only, never with --json.
+    """
+    from onward.intake.read import read as read_file
+
+    with _progress("Reading") as told:
+        reading = read_file(
+            file,
+            sheets=(sheet,) if sheet else (),
+            encoding=encoding or None,
+            delimiter=delimiter or None,
+            progress=told,
+        )
+    if as_json:
+        _print(reading_data(reading))
+    else:
+        _show_reading(reading, rows)
+    raise typer.Exit(1 if reading.questions or reading.faults else 0)
+
+
+@app.command(name="map")
+def map_columns(
+    directory: DIRECTORY,
+    file: FILE,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where to save the profile.")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="The profile's name, as camp-list.")] = "",
+    like: Annotated[
+        str,
+        typer.Option(
+            "--like",
+            help="Start from a shipped profile: progres-like, primero-like, kobo-household.",
+        ),
+    ] = "",
+    header_row: Annotated[int, typer.Option(min=1, help="The row with the column names.")] = 1,
+    sheet: SHEET = "",
+    encoding: ENCODING = "",
+    delimiter: DELIMITER = "",
+    as_json: JSON = False,
+) -> None:
+    """Suggest which column is which fact, and write it down as a profile to correct.
+
+    Example: onward intake map camp people.xlsx -o people.yaml
+
+    Headers are known in English, French, Arabic, Persian and Kurdish. Read every line of the
+    profile and answer every ?; it does not load before. The order of columns does not matter.
+    """
+    from onward.errors import Faults, OnwardError, one_of
+    from onward.intake.events import declared
+    from onward.intake.mapping import draft_profile, suggest_columns
+    from onward.intake.profile import shipped_profiles
+    from onward.intake.read import read as read_file
+    from onward.registry import open_operation
+
+    if output is not None and output.exists():
+        raise OnwardError(f"{output} is there already; give another name, or delete it first.")
+    facts = declared(open_operation(directory).rulebook, "person")
+    suggestions: Sequence[Any] = ()
+    if like:
+        shipped = shipped_profiles()
+        if like not in shipped:
+            raise OnwardError(f"--like {like}: expected {one_of(shipped)}.")
+        text = shipped[like]
+    else:
+        reading = read_file(
+            file,
+            sheets=(sheet,) if sheet else (),
+            encoding=encoding or None,
+            delimiter=delimiter or None,
+        )
+        if reading.questions or not reading.sheets:
+            for question in reading.questions:
+                _say_question(question)
+            raise typer.Exit(1)
+        shown = sheet or next(iter(reading.sheets))
+        rows = reading.sheets[shown].rows
+        if header_row > len(rows) or not any(cell is not None for cell in rows[header_row - 1]):
+            from onward.errors import Fault
+
+            raise Faults([Fault(reading.file, f"row {header_row}", "", "no header row there",
+                                "a row with the columns' names", "Give --header-row.")])  # fmt: skip
+        header = ["" if cell is None else str(cell) for cell in rows[header_row - 1]]
+        suggestions = suggest_columns(header, rows[header_row : header_row + 500], facts)
+        text = draft_profile(
+            reading, facts, name=name or _profile_name(file), sheet=shown, header_row=header_row
+        )
+    unanswered = _unanswered(text)
+    if output is not None:
+        output.write_text(text, "utf-8")
+    if as_json:
+        _print(
+            {
+                "file": file.name,
+                "profile": str(output) if output else None,
+                "text": text,
+                "unanswered": unanswered,
+                "columns": [
+                    {"header": s.header, "to": s.to, "sure": s.sure, "why": s.why}
+                    for s in suggestions
+                ],
+            }
+        )
+    elif output is None:
+        typer.echo(text, nl=False)
+    else:
+        typer.echo(f"{output} is written: {len(suggestions) or 'the shipped'} columns.")
+    left = f"{unanswered} to answer (marked ?), then" if unanswered else "Read every line, then"
+    where = output or "the profile"
+    typer.echo(f"{left}: onward intake check {directory} {file} --profile {where}", err=True)
+
+
+@app.command()
+def check(
+    directory: DIRECTORY,
+    file: FILE,
+    profile: PROFILE,
+    answer: ANSWER = None,
+    faulty: FAULTY = None,
+    as_json: JSON = False,
+) -> None:
+    """Check every cell of a list and say what a commit would do. Nothing is kept.
+
+    Example: onward intake check camp people.xlsx --profile people.yaml --faulty mend.xlsx
+
+    Each fault has its row, its column, what is allowed and how to mend it. --faulty writes the
+    rows at fault into a workbook; mend them there and load it under the same profile. Ends with
+    exit code 1 while something must be mended or answered.
+    """
+    importer = importer_of(directory)
+    checked = checked_list(importer, file, profile, answer)
+    write_faulty(checked, faulty)
+    found = check_data(importer, checked)
+    if as_json:
+        _print(found)
+    else:
+        show_staged(checked.staged)
+        _show_households(found["households"])
+        if found["would"]:
+            would = found["would"]
+            typer.echo(
+                f"{checked.file}: {found['good']:,} of {found['rows']:,} rows are good: "
+                f"{would['added']:,} new, {would['corrected']:,} corrected, "
+                f"{would['unchanged']:,} unchanged; a commit would record "
+                f"{would['events']:,} events."
+            )
+        else:
+            typer.echo(f"{checked.file}: {found['good']:,} of {found['rows']:,} rows are good.")
+    raise typer.Exit(0 if found["would"] else 1)
+
+
+@app.command()
+def match(
+    directory: DIRECTORY,
+    file: FILE,
+    profile: PROFILE,
+    answer: ANSWER = None,
+    partly: PARTLY = False,
+    as_json: JSON = False,
+) -> None:
+    """Find who on a list may be twice on it, or recorded already. Nothing is kept.
+
+    Example: onward intake match camp people.xlsx --profile people.yaml
+
+    Each pair says how sure, what agrees and what differs, with the weight of every comparison
+    in --json. Names are not shown here; onward intake review shows both sides.
+    """
+    importer = importer_of(directory)
+    checked, doubles = matched_list(importer, file, profile, answer, partly)
+    if as_json:
+        _print(doubles_data(checked.file, doubles))
+        return
+    for suggestion in doubles.suggestions:
+        first, second = (doubles.sides[k] for k in (suggestion.first, suggestion.second))
+        typer.echo(
+            f"{_code(suggestion)}  {first.place}, {second.place}: {suggestion.sentence()}"
+        )
+    _show_households([finding_data(one) for one in doubles.households])
+    _say_match(checked.file, doubles)
+
+
+@app.command()
+def review(
+    directory: DIRECTORY,
+    file: Annotated[Path | None, typer.Argument(help="The list.")] = None,
+    profile: Annotated[
+        Path | None, typer.Option("--profile", "-p", help="Which column is which fact.")
+    ] = None,
+    answer: ANSWER = None,
+    partly: PARTLY = False,
+    decide: DECIDE = None,
+    because: BECAUSE = "",
+    decisions: DECISIONS = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write the open pairs into a workbook to fill in."),
+    ] = None,
+    by: BY = "import",
+    as_json: JSON = False,
+) -> None:
+    """Decide about possible doubles, side by side: merge, keep apart, or ask the field.
+
+    Example: onward intake review camp people.xlsx --profile people.yaml --decide 3f2a1c0b=apart
+
+    Without a list: what was decided before, to change it. Keeping two apart is remembered; a
+    merge is an event and can be undone by deciding again; ask leaves an open duplicate on both.
+    Both sides are shown with names: mind who sees the screen. Ends with exit code 1 while a pair
+    is open.
+    """
+    from onward.errors import OnwardError
+
+    if (file is None) != (profile is None):
+        raise OnwardError("Give a list with its --profile, or neither to see what was decided.")
+    importer = importer_of(directory, by)
+    if file is None or profile is None:
+        _review_recorded(importer, decide, because, by, as_json)
+        return
+    checked, doubles = matched_list(importer, file, profile, answer, partly)
+    if decided_now(importer, doubles, decide, because, decisions, by):
+        doubles = importer.match(checked, checked.staged.accepted(partly=partly))
+    if output is not None:
+        from onward.intake.review_sheet import review_sheet
+
+        _write_bytes(output, review_sheet(doubles.questions, doubles.sides))
+    if as_json:
+        _print(doubles_data(checked.file, doubles))
+    else:
+        if output is None:
+            for question in doubles.questions:
+                show_pair(question, doubles.sides)
+        _say_match(checked.file, doubles)
+        if output is not None:
+            typer.echo(f"{output} is written. It holds names: keep it as you keep the list.")
+    raise typer.Exit(1 if doubles.questions else 0)
+
+
+@app.command()
+def commit(
+    directory: DIRECTORY,
+    file: FILE,
+    profile: PROFILE,
+    answer: ANSWER = None,
+    partly: PARTLY = False,
+    ask_open: ASK_OPEN = False,
+    by: BY = "import",
+    as_json: JSON = False,
+) -> None:
+    """Record a list, whole or not at all, and leave a receipt.
+
+    Example: onward intake commit camp people.xlsx --profile people.yaml
+
+    Refused with exit code 1 while a fault, a question or a pair is open. The same list again
+    changes nothing; a corrected list corrects.
+    """
+    importer = importer_of(directory, by)
+    checked, doubles = matched_list(importer, file, profile, answer, partly)
+    if doubles.questions and not ask_open:
+        if as_json:
+            _print({"receipts": [], "stopped": stopped_data(checked, doubles)})
+        else:
+            say_stop(checked, doubles, directory, file, profile)
+        raise typer.Exit(1)
+    receipt = importer.commit(checked, doubles, partly=partly, ask=ask_open)
+    if as_json:
+        _print({"receipts": [receipt_data(receipt)]})
+    else:
+        say_receipt(receipt, directory)
+
+
+@app.command()
+def undo(
+    directory: DIRECTORY,
+    receipt: Annotated[
+        str | None,
+        typer.Argument(help="The receipt, or a part of its name. Left out: the last import."),
+    ] = None,
+    by: BY = "import",
+    as_json: JSON = False,
+) -> None:
+    """Take an import out of the record, as long as nothing later rests on it.
+
+    Example: onward intake undo camp
+
+    Nothing is deleted: what the list recorded is retracted, and what it had corrected stands
+    again. Refused with exit code 1 when later events rest on it.
+    """
+    from onward.registry import open_operation
+    from onward.registry.receipts import undo as undo_import
+
+    undone = undo_import(open_operation(directory), receipt, by=by)
+    if as_json:
+        _print({**asdict(undone), "changed": undone.changed})
+    elif not undone.changed:
+        typer.echo(f"{undone.receipt} was undone before; nothing changed.")
+    else:
+        typer.echo(
+            f"{undone.receipt} is undone: {undone.retracted:,} events retracted, "
+            f"{undone.put_back:,} put back, {undone.names:,} names out of sight."
+        )
+
+
+@app.command()
+def receipts(directory: DIRECTORY, as_json: JSON = False) -> None:
+    """What was imported, the earliest first, and what was undone.
+
+    Example: onward intake receipts camp
+    """
+    from onward.registry import open_operation
+    from onward.registry.receipts import is_undone
+    from onward.registry.receipts import receipts as all_receipts
+
+    operation = open_operation(directory)
+    log = list(operation.store.read())
+    found = [
+        {
+            **{k: v for k, v in one.as_json().items() if k not in ("events", "form")},
+            "events": len(one.events),
+            "undone": is_undone(one, log),
+        }
+        for one in all_receipts(operation, log)
+    ]
+    if as_json:
+        _print({"receipts": found})
+        return
+    for one in found:
+        rows = "rows not known" if one["rows"] is None else f"{one['rows']:,} rows"
+        undone = ", undone" if one["undone"] else ""
+        typer.echo(f"{one['id']}: {rows}, {one['events']:,} events by {one['by']}{undone}")
+    if not found:
+        typer.echo("Nothing was imported yet.", err=True)
+
+
+# ---------------------------------------------------------------------------------------------
+# What `onward import` shares
+# ---------------------------------------------------------------------------------------------
+
+
+def importer_of(directory: Path, by: str = "import") -> Importer:
+    """The importer of an operation's folder."""
+    from onward.registry import open_operation
+    from onward.registry.commit import Importer
+
+    return Importer(open_operation(directory), by=by)
+
+
+def answers_of(answer: Sequence[str] | None) -> dict[str, str]:
+    """`--answer date_order=day-month-year`, as a mapping."""
+    return dict(pair(text, "--answer", "date_order=day-month-year") for text in answer or ())
+
+
+def pair(text: str, option: str, example: str) -> tuple[str, str]:
+    """`key=value`, or a refusal that shows an example."""
+    from onward.errors import OnwardError
+
+    key, sign, value = text.rpartition("=")
+    if not sign or not key:
+        raise OnwardError(f"{option} {text}: expected key=value, as {example}.")
+    return key, value
+
+
+def checked_list(
+    importer: Importer, file: Path, profile: Path, answer: Sequence[str] | None
+) -> Checked:
+    """A list read, mapped and checked, with progress on a terminal."""
+    with _progress("Reading and checking") as told:
+        return importer.check(file, profile, answers=answers_of(answer), progress=told)
+
+
+def matched_list(
+    importer: Importer,
+    file: Path,
+    profile: Path,
+    answer: Sequence[str] | None,
+    partly: bool,
+) -> tuple[Checked, Doubles]:
+    """A list checked and matched; ends the command when a fault or a question stands in the way."""
+    checked = checked_list(importer, file, profile, answer)
+    if stops(checked.staged, partly):
+        say_stop(checked, None, importer.operation.path, file, profile)
+        raise typer.Exit(1)
+    with _progress("Matching") as told:
+        return checked, importer.match(
+            checked, checked.staged.accepted(partly=partly), progress=told
+        )
+
+
+def stops(staged: Staged, partly: bool) -> bool:
+    """Whether a fault or a question keeps the batch out."""
+    return bool(staged.file_faults or staged.questions or (staged.faulty and not partly))
+
+
+def decided_now(
+    importer: Importer,
+    doubles: Doubles,
+    decide: Sequence[str] | None,
+    because: str,
+    workbook: Path | None,
+    by: str,
+) -> int:
+    """Keep the decisions given on the command line or in a workbook; how many."""
+    from onward.errors import OnwardError, one_of
+    from onward.intake.read import read as read_file
+    from onward.intake.review import CHOICES, Decision
+    from onward.intake.review_sheet import read_decisions
+    from onward.registry.doubles import decide as keep
+
+    pairs = {_code(s): (s.first, s.second) for s in doubles.suggestions}
+    found: list[Decision] = []
+    if workbook is not None:
+        found += read_decisions(read_file(workbook), pairs, by=by)
+    for text in decide or ():
+        code, word = pair(text, "--decide", "3f2a1c0b=apart")
+        choice = next((c for c in CHOICES if c == word), None)
+        if choice is None:
+            raise OnwardError(f"--decide {text}: expected {one_of(CHOICES)} after the sign =.")
+        if code not in pairs:
+            raise OnwardError(
+                f"--decide {text}: no such pair here. Codes are printed by the review."
+            )
+        found.append(Decision(*pairs[code], choice, by, because))
+    rows = [key for key, side in doubles.sides.items() if not side.person.known]
+    return keep(importer.operation, found, rows=rows) if found else 0
+
+
+def write_faulty(checked: Checked, path: Path | None) -> None:
+    """Write the rows at fault into a workbook, where one was asked for and some are."""
+    if path is None:
+        return
+    if not checked.staged.faulty:
+        typer.echo(f"No row is at fault: {path} was not written.", err=True)
+        return
+    from onward.intake.corrections import faulty_rows
+
+    _write_bytes(path, faulty_rows(checked.reading, checked.staged))
+    typer.echo(
+        f"{path} is written: {len(checked.staged.faulty):,} rows to mend. It holds names: keep "
+        "it as you keep the list.",
+        err=True,
+    )
+
+
+# -- as data ----------------------------------------------------------------------------------
+
+
+def reading_data(reading: Reading) -> dict[str, Any]:
+    """What a file is, without any of its cells but the first row of each sheet."""
+    return {
+        "file": reading.file,
+        "kind": reading.kind,
+        "digest": reading.digest,
+        "encoding": reading.encoding,
+        "encoding_by": reading.encoding_by,
+        "delimiter": reading.delimiter,
+        "delimiter_by": reading.delimiter_by,
+        "sheets": [
+            {
+                "name": name,
+                "visible": visible,
+                "rows": len(reading.sheets[name].rows) if name in reading.sheets else None,
+            }
+            for name, visible in reading.names
+        ],
+        "notices": list(reading.notices),
+        "questions": [question_data(one) for one in reading.questions],
+        "faults": [fault_data(one) for one in reading.faults],
+    }
+
+
+def question_data(question: Question) -> dict[str, Any]:
+    """A question without the previews, which show lines of the file."""
+    return {
+        "about": question.about,
+        "where": question.where,
+        "text": question.text,
+        "options": [{"value": o.value, "label": o.label} for o in question.options],
+        "settle": question.settle,
+    }
+
+
+def fault_data(fault: Fault) -> dict[str, Any]:
+    return {
+        "where": fault.where,
+        "column": fault.field,
+        "found": fault.found,
+        "allowed": fault.allowed,
+        "remedy": fault.remedy,
+    }
+
+
+def finding_data(finding: Finding) -> dict[str, Any]:
+    return {
+        "rows": list(finding.rows),
+        "kind": finding.kind,
+        "found": finding.found,
+        "remedy": finding.remedy,
+        "impossible": finding.impossible,
+    }
+
+
+def check_data(importer: Importer, checked: Checked) -> dict[str, Any]:
+    """Everything a check says; `would` is null while the list cannot be kept whole."""
+    from onward.errors import Faults
+    from onward.intake.households import check_households
+
+    staged = checked.staged
+    people = [row for row in staged.rows if row.event is None]
+    faults, would = list(staged.faults), None
+    if not stops(staged, partly=False):
+        try:
+            receipt = importer.commit(checked, check_only=True)
+            would = {k: getattr(receipt, k) for k in ("added", "corrected", "unchanged", "events", "breaches")}  # fmt: skip
+        except Faults as found:
+            faults = list(found.faults)
+    return {
+        "file": checked.file,
+        "profile": staged.profile.id,
+        "rows": staged.read_rows,
+        "good": len(staged.rows),
+        "faulty": len(staged.faulty),
+        "faults": [fault_data(one) for one in faults],
+        "questions": [question_data(one) for one in staged.questions],
+        "notices": list(staged.notices),
+        "households": [
+            finding_data(one)
+            for one in check_households(people, on=importer.operation.default_date())
+        ],
+        "would": would,
+    }
+
+
+def doubles_data(file: str, doubles: Doubles) -> dict[str, Any]:
+    """Suggestions by row and recorded id, with every comparison's weight; no names."""
+    decided = {one.pair: one for one in doubles.reviewed.decisions}
+    open_pairs = {(s.first, s.second) for s in doubles.questions}
+
+    def side(key: str) -> dict[str, Any]:
+        one = doubles.sides[key]
+        return {"row": one.row, "person": key if one.person.known else None}
+
+    return {
+        "file": file,
+        "open": len(doubles.questions),
+        "pairs": [
+            {
+                "pair": _code(s),
+                "first": side(s.first),
+                "second": side(s.second),
+                "probability": s.probability,
+                "weight": s.weight,
+                "parts": [asdict(part) for part in s.parts],
+                "open": (s.first, s.second) in open_pairs,
+                "decision": d.choice
+                if (d := decided.get(frozenset((s.first, s.second))))
+                else None,
+            }
+            for s in doubles.suggestions
+        ],
+        "households": [finding_data(one) for one in doubles.households],
+    }
+
+
+def receipt_data(receipt: Receipt) -> dict[str, Any]:
+    return {**asdict(receipt), "notices": list(receipt.notices)}
+
+
+def stopped_data(checked: Checked, doubles: Doubles | None = None) -> dict[str, Any]:
+    """Why an import stopped: what must be mended, answered and decided."""
+    return {
+        "list": checked.file,
+        "faults": [fault_data(one) for one in checked.staged.faults],
+        "questions": [question_data(one) for one in checked.staged.questions],
+        "pairs": doubles_data(checked.file, doubles)["pairs"] if doubles else [],
+    }
+
+
+# -- on the screen ----------------------------------------------------------------------------
+
+
+def show_staged(staged: Staged, *, err: bool = False) -> None:
+    """Notices, questions and faults of a checked list."""
+    for notice in staged.notices:
+        typer.echo(f"  {notice}", err=True)
+    for question in staged.questions:
+        _say_question(question, err=err)
+    faults = staged.faults
+    for fault in faults[:SHOWN_FAULTS]:
+        typer.echo(str(fault), err=err)
+    if len(faults) > SHOWN_FAULTS:
+        typer.echo(
+            f"… and {len(faults) - SHOWN_FAULTS:,} more faults; --json lists all, --faulty writes "
+            "the rows into a workbook.",
+            err=err,
+        )
+
+
+def show_pair(question: Suggestion, sides: Mapping[str, Side]) -> None:
+    """One question, side by side, with how to answer it."""
+    from onward.intake.review import side_by_side
+
+    code = _code(question)
+    typer.echo(f"Pair {code}: {question.sentence()}")
+    for what, here, there in side_by_side(sides[question.first], sides[question.second]):
+        typer.echo(f"  {what:11} {here:40}  {there}")
+    typer.echo(
+        f"  One person: --decide {code}=merge   two: --decide {code}=apart   "
+        f"ask the field: --decide {code}=ask\n"
+    )
+
+
+def say_receipt(receipt: Receipt, directory: Path) -> None:
+    """What one list became."""
+    verb = "recorded" if receipt.recorded else "would record"
+    line = (
+        f"{receipt.list}: {receipt.rows:,} rows; {receipt.added:,} new, "
+        f"{receipt.corrected:,} corrected, {receipt.unchanged:,} unchanged; "
+        f"{verb} {receipt.events:,} events"
+    )
+    if receipt.breaches:
+        line += f", {receipt.breaches:,} of them breaches"
+    if receipt.merged:
+        line += f", {receipt.merged:,} of them merges"
+    typer.echo(line + ".")
+    if receipt.left_out:
+        typer.echo(f"  {receipt.left_out:,} rows at fault were left out.", err=True)
+    for notice in receipt.notices:
+        sys.stderr.write(f"  {notice}\n")
+    if receipt.receipt:
+        sys.stderr.write(
+            f"  Receipt {receipt.receipt}; to take it back: onward intake undo {directory}\n"
+        )
+
+
+def say_stop(
+    checked: Checked, doubles: Doubles | None, directory: Path, file: Path, profile: Path
+) -> None:
+    """The one list of questions an import ends with when a person is needed."""
+    show_staged(checked.staged, err=True)
+    for question in doubles.questions if doubles is not None else ():
+        first, second = (doubles.sides[k] for k in (question.first, question.second))
+        typer.echo(
+            f"Pair {_code(question)}, {first.place} and {second.place}: {question.sentence()}",
+            err=True,
+        )
+    again = f"{directory} {file} --profile {profile}"
+    if doubles is not None:
+        typer.echo(
+            f"{checked.file}: nothing was kept. {_count(len(doubles.questions), 'pair')} may be one "
+            f"person each, and somebody must decide. Side by side: onward intake review {again}\n"
+            "Then decide each: --decide PAIR=merge, PAIR=apart or PAIR=ask.",
+            err=True,
+        )
+        return
+    staged = checked.staged
+    wanted = []
+    if staged.questions:
+        wanted.append(
+            f"{_count(len(staged.questions), 'question')} to answer (--answer, or the profile)"
+        )
+    if staged.faulty:
+        wanted.append(
+            f"{len(staged.faulty):,} of {staged.read_rows:,} rows to mend (--faulty writes them "
+            "into a workbook)"
+        )
+    if staged.file_faults:
+        wanted.append(f"{_count(len(staged.file_faults), 'fault')} of the whole list")
+    typer.echo(f"{checked.file}: nothing was kept. {'; '.join(wanted)}.", err=True)
+
+
+def _show_reading(reading: Reading, rows: int) -> None:
+    typer.echo(f"{reading.file}: {reading.kind or 'not clear what kind of file'}")
+    for name, visible in reading.names:
+        if name:
+            sheet = reading.sheets.get(name)
+            count = f"{len(sheet.rows):,} rows" if sheet is not None else "not read"
+            typer.echo(f'  sheet "{name}"{"" if visible else " (hidden)"}: {count}')
+    for notice in reading.notices:
+        typer.echo(f"  {notice}")
+    for sheet in reading.sheets.values():
+        if not sheet.name:
+            typer.echo(f"  {len(sheet.rows):,} rows")
+        for number, row in enumerate(sheet.rows[:rows], 1):
+            typer.echo(
+                f"  {number:>4}  " + " | ".join("" if c is None else str(c) for c in row)
+            )
+    for fault in reading.faults:
+        typer.echo(str(fault))
+    for question in reading.questions:
+        _say_question(question, err=False, previews=True)
+
+
+def _say_question(question: Question, *, err: bool = True, previews: bool = False) -> None:
+    typer.echo(f"Question, {question.where}: {question.text}", err=err)
+    for option in question.options:
+        typer.echo(f"    {option.value}  {option.label}", err=err)
+        if previews and option.preview:
+            for line in option.preview.splitlines()[:3]:
+                typer.echo(f"        {line}", err=err)
+    if question.about in ("sheet", "encoding", "delimiter"):
+        typer.echo(f"  Answer with --{question.about} VALUE, or in the profile: {question.settle}", err=err)  # fmt: skip
+    else:
+        typer.echo(f"  Answer with --answer {question.about}=VALUE, or in the profile: {question.settle}", err=err)  # fmt: skip
+
+
+def _show_households(findings: Sequence[Mapping[str, Any]]) -> None:
+    from onward.intake.read import ranges
+
+    for one in findings[:SHOWN_FAULTS]:
+        word = "cannot be" if one["impossible"] else "look at it"
+        typer.echo(f"Household, rows {ranges(one['rows'])} ({word}): {one['found']}. {one['remedy']}")  # fmt: skip
+    if len(findings) > SHOWN_FAULTS:
+        typer.echo(f"… and {len(findings) - SHOWN_FAULTS:,} more about households; --json lists all.")  # fmt: skip
+
+
+def _say_match(file: str, doubles: Doubles) -> None:
+    open_pairs, decided = len(doubles.questions), len(doubles.reviewed.decisions)
+    weaker = len(doubles.suggestions) - open_pairs - decided
+    typer.echo(
+        f"{file}: {_count(open_pairs, 'pair')} to decide, {decided:,} decided"
+        + (f"; {weaker:,} less likely, which hold nothing back." if weaker > 0 else ".")
+    )
+
+
+def _review_recorded(
+    importer: Importer, decide: Sequence[str] | None, because: str, by: str, as_json: bool
+) -> None:
+    """What was decided about people already recorded; and another decision about a pair."""
+    from onward.errors import OnwardError, one_of
+    from onward.intake.review import CHOICES, Decision
+    from onward.registry.doubles import decide as keep
+    from onward.registry.doubles import standing_pairs
+
+    operation = importer.operation
+    standing = dict(standing_pairs(operation.store.read()))
+    new = []
+    for text in decide or ():
+        code, word = pair(text, "--decide", "3f2a1c0b=apart")
+        choice = next((c for c in CHOICES if c == word), None)
+        if choice is None or code not in standing:
+            raise OnwardError(
+                f"--decide {text}: expected the code of a pair decided before, the sign = and "
+                f"{one_of(CHOICES)}."
+            )
+        old = standing[code]
+        new.append(Decision(old.first, old.second, choice, by, because))
+    if new:
+        keep(operation, new)
+        standing = dict(standing_pairs(operation.store.read()))
+    asked = sum(one.choice == "ask" for one in standing.values())
+    if as_json:
+        rows = [
+            {"pair": code, "people": sorted(d.pair), "decision": d.choice, "by": d.by,
+             "because": d.why}
+            for code, d in standing.items()
+        ]  # fmt: skip
+        _print({"open": asked, "decisions": rows})
+    else:
+        for code, d in standing.items():
+            because_text = f", because of {d.why}" if d.why else ""
+            typer.echo(
+                f"{code}  {d.choice}: {' and '.join(sorted(d.pair))}, by {d.by}{because_text}"
+            )
+        typer.echo(
+            f"{len(standing):,} decisions stand; {asked:,} wait for the field.", err=True
+        )
+    raise typer.Exit(1 if asked else 0)
+
+
+# -- small things -----------------------------------------------------------------------------
+
+
+class _progress:
+    """Counts on a terminal, once something takes longer than two seconds."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.begun, self.shown = what, 0.0, False
+
+    def __enter__(self) -> Callable[[int], None]:
+        self.begun = time.monotonic()
+        return self._told
+
+    def _told(self, count: int) -> None:
+        if sys.stderr.isatty() and time.monotonic() - self.begun > 2:
+            self.shown = True
+            sys.stderr.write(f"\r{self.what}: {count:,} … ")
+            sys.stderr.flush()
+
+    def __exit__(self, *_: object) -> None:
+        if self.shown:
+            sys.stderr.write("\r\x1b[K")
+
+
+def _code(suggestion: Suggestion) -> str:
+    from onward.intake.review import pair_code
+
+    return pair_code(suggestion.first, suggestion.second)
+
+
+def _count(number: int, what: str) -> str:
+    """`1 pair`, `2,000 pairs`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _profile_name(file: Path) -> str:
+    import re
+
+    return re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-") or "list"
+
+
+def _unanswered(text: str) -> int:
+    """Values of a drafted profile that end with a question mark: a person must fill them in."""
+    import yaml
+
+    def count(value: Any) -> int:
+        if isinstance(value, dict):
+            return sum(map(count, value.values()))
+        if isinstance(value, list):
+            return sum(map(count, value))
+        return int(isinstance(value, str) and value.endswith("?"))
+
+    return count(yaml.safe_load(text))
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    """A file that holds names: readable by its owner only."""
+    import os
+
+    from onward.errors import OnwardError
+
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise OnwardError(f"{path} cannot be written ({error.strerror}).") from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+
+
+def _print(data: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
