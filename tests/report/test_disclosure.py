@@ -12,6 +12,7 @@ from onward.report.disclosure import (
     SAFE_RANGE,
     TOTAL,
     Counts,
+    counted,
     narrowest,
     protect,
     recoverable,
@@ -124,3 +125,20 @@ def test_a_figure_standing_alone_follows_the_same_rule():
 def test_totals_are_hidden_like_any_other_cell():
     shown = protect([table("t", ("stage",), (STAGES,), [0, 1, 0, 1, 0])], "internal")[0]
     assert shown.shown[(TOTAL,)] is None
+
+
+def test_what_the_report_is_read_for_keeps_its_cells_and_a_later_table_gives_way():
+    """Three people are hidden in a later table; covering them costs the first table nothing."""
+    stage = np.repeat([0, 1, 2], [30, 20, 40])
+    step = np.repeat([0, 1, 2, 3], [3, 27, 20, 40])
+    turn = [
+        counted(f"turn {i}", (f"turn {i}",), (("p", "q"),), [np.arange(90) % 2])
+        for i in range(3)
+    ]
+    first = counted("stage", ("stage",), (("a", "b", "c"),), [stage])
+    later = counted("step", ("step",), (("few", "a", "b", "c"),), [step])
+    shown = protect([first, *turn, later], "internal")
+    assert None not in shown[0].shown.values()
+    hidden = [key for key, value in shown[-1].shown.items() if value is None]
+    assert hidden == [("few",), ("a",)]
+    assert recoverable(shown) == []

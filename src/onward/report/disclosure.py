@@ -295,8 +295,14 @@ class _Attack:
             )
         self._binding = {row: place for place, row in self._row.items()}
         self._tie()
-        self._low: npt.NDArray[np.float64] | None = None
-        self._seen: list[npt.NDArray[np.float64]] = []
+        # What the tables may really be, as far as their reader knows: the truth, and every
+        # solution found. They show most cells safe without solving anything.
+        truth = [
+            table.counts.values.get(key, 0)
+            for table in group
+            for key in itertools.product(*table.counts.labels)
+        ]
+        self._seen: npt.NDArray[np.float64] = np.array([truth], float)
 
     def _add(self, columns: Any, factors: Any, low: float, high: float) -> int:
         self._model.addRow(low, high, len(columns), columns, factors)
@@ -396,9 +402,9 @@ class _Attack:
         if self._model.getModelStatus() != self._highspy.HighsModelStatus.kOptimal:
             return (0.0 if sense == self._highspy.ObjSense.kMinimize else float("inf")), []
         found = self._model.getSolution()
-        self._seen.append(np.asarray(found.col_value))
+        self._seen = np.vstack([self._seen, np.asarray(found.col_value)])
         holding = [
-            self._binding[row]
+            self._binding[int(row)]
             for row in np.flatnonzero(np.abs(np.asarray(found.row_dual)) > 1e-9)
             if row in self._binding
         ]
@@ -418,10 +424,9 @@ class _Attack:
         cell = self._cells[which, key]
         if RULES[self._group[which].audience].hide_from and not cell.value:
             return None
-        if self._seen:
-            values = [float(solution[cell.columns].sum()) for solution in self._seen]
-            if max(values) - min(values) > SAFE_RANGE + 1e-6:
-                return None
+        values = self._seen[:, cell.columns].sum(axis=1)
+        if values.max() - values.min() > SAFE_RANGE + 1e-6:
+            return None
         high, over = self._solve(cell, self._highspy.ObjSense.kMaximize)
         if high == float("inf"):
             return None
@@ -433,7 +438,16 @@ class _Attack:
         ]
 
     def close(self) -> list[Shown]:
-        """Hide further cells until none that is hidden is exposed."""
+        """Hide further cells until none that is hidden is exposed, then show what need not be."""
+        sensitive = set(self.hidden())
+        self._cover()
+        self._uncover(sensitive)
+        return [
+            Shown(table.counts, table.audience, shown)
+            for table, shown in zip(self._group, self._shown, strict=True)
+        ]
+
+    def _cover(self) -> None:
         waiting = self.hidden()
         while waiting:
             place = waiting.pop(0)
@@ -443,13 +457,55 @@ class _Attack:
             more = self._next(place, giving)
             if more is None:
                 continue
-            self._shown[more[0]][more[1]] = None
-            self._model.changeRowBounds(self._row[more], *self._bounds(self._cells[more]))
+            self._show(more, None)
             waiting = [place, *waiting, more]
-        return [
-            Shown(table.counts, table.audience, shown)
-            for table, shown in zip(self._group, self._shown, strict=True)
-        ]
+
+    def _uncover(self, sensitive: Collection[tuple[int, Key]]) -> None:
+        """Show again what covers nothing: each cover was chosen before the later ones were known.
+
+        The order does not look at what is hidden: tables as given, the one that is most read
+        first, and totals before their parts.
+        """
+        covers = [place for place in self.hidden() if place not in sensitive]
+        for place in sorted(covers, key=lambda p: (p[0], -sum(x == TOTAL for x in p[1]))):
+            if self._shown[place[0]][place[1]] is None:
+                self._try_showing(place, sensitive)
+
+    def _try_showing(
+        self, place: tuple[int, Key], sensitive: Collection[tuple[int, Key]]
+    ) -> None:
+        """Show a cell, and all that it gives away, unless that is a cell that must be hidden."""
+        seen, tried = self._seen, [place]
+        while True:
+            newest = tried[-1]
+            cell = self._cells[newest]
+            rule = RULES[self._group[cell.table].audience]
+            self._show(newest, rounded(cell.value, rule.round_to))
+            low, high = self._bounds(cell)
+            values = self._seen[:, cell.columns].sum(axis=1)
+            self._seen = self._seen[(values >= low - 1e-6) & (values <= high + 1e-6)]
+            kept = len(self._seen)
+            given = self._given_away(sensitive)
+            if given is None:
+                return
+            if given in sensitive:
+                for each in tried:
+                    self._show(each, None)
+                # What is possible under more figures is possible under fewer.
+                self._seen = np.vstack([seen, self._seen[kept:]])
+                return
+            tried.append(given)
+
+    def _given_away(self, sensitive: Collection[tuple[int, Key]]) -> tuple[int, Key] | None:
+        """A hidden cell that is exposed, one that must be hidden before all others."""
+        for place in sorted(self.hidden(), key=lambda p: p not in sensitive):
+            if self.exposed(*place) is not None:
+                return place
+        return None
+
+    def _show(self, place: tuple[int, Key], value: int | None) -> None:
+        self._shown[place[0]][place[1]] = value
+        self._model.changeRowBounds(self._row[place], *self._bounds(self._cells[place]))
 
     def _next(
         self, place: tuple[int, Key], giving: list[tuple[int, Key]]
