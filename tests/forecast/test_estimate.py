@@ -7,7 +7,15 @@ from onward.forecast.estimate import Observed, fit
 
 
 def camp(
-    rng, *, rates=(0.004, 0.010), people=1500, days=360, period=30, shock=0.0, memory=60, family=1
+    rng,
+    *,
+    rates=(0.004, 0.010),
+    people=1500,
+    days=360,
+    period=30,
+    shock=0.0,
+    memory=60,
+    family=1,
 ):
     """A log of one state with two ways out, simulated day by day in units of one family size."""
     units = people // family
@@ -122,4 +130,8 @@ def test_a_small_stratum_leans_on_its_neighbour():
 
 def test_shapes_that_disagree_are_refused():
     with pytest.raises(ValueError, match="expected"):
-        fit(Observed((("w", "g"),), ("a",), np.ones(3), np.zeros((1, 1, 2)), np.zeros((1, 1, 3))))
+        fit(
+            Observed(
+                (("w", "g"),), ("a",), np.ones(3), np.zeros((1, 1, 2)), np.zeros((1, 1, 3))
+            )
+        )
