@@ -148,7 +148,7 @@ class Rules:
         """
         found: dict[str, dict[str, str]] = {}
         for kind in rulebook.kinds.values():
-            columns: dict[str, str] = {ref: "internal" for ref in kind.refs}
+            columns: dict[str, str] = dict.fromkeys(kind.refs, "internal")
             for fact in kind.facts.values():
                 name = self.field_class(kind.name, fact.name, fact.sensitivity, fact.retention)
                 columns[fact.name] = name
@@ -187,10 +187,11 @@ class Rules:
     def kind_classes(self, rulebook: Rulebook) -> Mapping[str, frozenset[str]]:
         """kind -> classes of its facts. That a row exists is told only to readers of one."""
         columns = self.field_classes(rulebook)
-        return {
-            kind.name: frozenset(columns[kind.name][fact] for fact in kind.facts)
-            for kind in rulebook.kinds.values()
-        }
+        found = {}
+        for kind in rulebook.kinds.values():
+            every = frozenset(columns[kind.name][fact] for fact in kind.facts)
+            found[kind.name] = every - {"open", "internal"} or every
+        return found
 
 
 @lru_cache(maxsize=4)

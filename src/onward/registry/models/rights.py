@@ -1,0 +1,83 @@
+"""What people ask about their own data, and what went wrong with it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+from onward.registry.models.base import Here
+
+
+class RightsRequest(Here):
+    """A person's request: access, correction, deletion or objection.
+
+    language     the language the answer is given in
+    asked, answered, refusal   ids into the vault or short codes; narratives stay in the vault
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=12)
+    person = models.CharField(max_length=80)
+    asked_on = models.DateField()
+    due_on = models.DateField()
+    extended_on = models.DateField(null=True)
+    extension_reason = models.CharField(max_length=200, blank=True, default="")
+    language = models.CharField(max_length=12)
+    taken_by = models.CharField(max_length=80)
+    taken_at = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=12, default="open")
+    prepared_by = models.CharField(max_length=80, blank=True, default="")
+    decided_by = models.CharField(max_length=80, blank=True, default="")
+    closed_on = models.DateField(null=True)
+    outcome = models.CharField(max_length=20, blank=True, default="")
+    outcome_reason = models.CharField(max_length=400, blank=True, default="")
+
+    class Meta:
+        db_table = "onward_rights_request"
+        indexes = [models.Index(fields=["operation", "state", "due_on"], name="rights_due")]
+
+
+class Breach(Here):
+    """A breach of data: what is known, without a name in it, and who must be told by when."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    found_at = models.DateTimeField()
+    what = models.CharField(max_length=400)
+    classes = models.JSONField(default=list)
+    people = models.JSONField(default=list)
+    people_about = models.IntegerField(null=True)
+    danger = models.CharField(max_length=12)
+    reported_by = models.CharField(max_length=80)
+    reported_at = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=12, default="open")
+    closed_at = models.DateTimeField(null=True)
+    lesson = models.CharField(max_length=400, blank=True, default="")
+
+    class Meta:
+        db_table = "onward_breach"
+        indexes = [models.Index(fields=["operation", "state", "found_at"], name="breach_state")]
+
+
+class BreachNotice(Here):
+    """Somebody who must be told of a breach, and by when.
+
+    told_at null and not_told "" means it is still to be done; `not_told` says why telling
+    would have done harm, or was not needed, and who decided so.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    breach = models.ForeignKey(Breach, on_delete=models.PROTECT, related_name="notices")
+    whom = models.CharField(max_length=40)
+    due_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
+    told_by = models.CharField(max_length=80, blank=True, default="")
+    how = models.CharField(max_length=200, blank=True, default="")
+    not_told = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        db_table = "onward_breach_notice"
+        constraints = [
+            models.UniqueConstraint(fields=["breach", "whom"], name="one_notice_each")
+        ]
