@@ -43,6 +43,7 @@ from onward.intake.stage import Identity, Staged, StagedRow, stage
 from onward.registry.doubles import Doubles, decision_events, find_doubles
 from onward.registry.operation import Operation
 from onward.registry.receipts import BREACH_KEY, Written, receipt_id, write_receipt
+from onward.registry.vault import KeepsRowSecret
 from onward.safeguards.evaluate import evaluate
 from onward.safeguards.record import Breach, breach_for, opens_breach
 
@@ -172,6 +173,7 @@ class Importer:
             checked.staged.rows if rows is None else rows,
             earlier_from(self._log),
             file=checked.file,
+            most_matched_percent=checked.profile.most_matched_percent,
             progress=progress,
         )
 
@@ -431,7 +433,10 @@ def _around(people: set[str], events: Sequence[Event]) -> list[Event]:
 
 
 def secret(operation: Operation) -> bytes:
-    """The operation's own key for row keys: 32 random bytes, made once, readable by its owner."""
+    """The operation's own key for row keys: 32 random bytes, made once, readable by its owner,
+    or kept encrypted where the record is."""
+    if isinstance(operation.vault, KeepsRowSecret):
+        return operation.vault.row_secret()
     path = operation.folder("vault") / "row-keys.secret"
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -7,25 +7,38 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from onward.registry.commit import Importer, lists_of
-from onward.registry.operation import Operation, create_operation, read_settings
+from onward.registry.operation import (
+    FILES,
+    Operation,
+    create_operation,
+    read_settings,
+)
 from onward.rulebook.load import shipped_path
 from onward.shipped import example
 
 
 def new_from_example(
-    directory: Path, name: str, *, say: Callable[[str], None] = lambda text: None
+    directory: Path,
+    name: str,
+    *,
+    say: Callable[[str], None] = lambda text: None,
+    store: str = FILES,
+    key_file: str = "",
+    prepare: Callable[[Path], None] | None = None,
 ) -> Operation:
     """A new operation folder from an example, its lists brought in.
 
     say     told what is being done
+    store, key_file, prepare   as in `Settings` and `create_operation`, for an encrypted copy
     raises  OnwardError when the example is unknown or the folder not empty
     """
     source = example(name)
-    settings = read_settings(source / "operation.toml")
+    settings = replace(read_settings(source / "operation.toml"), store=store, key_file=key_file)
     ends = settings.data_ends
     instant = datetime.combine(ends + timedelta(days=1), time(6), UTC) if ends else None
     operation = create_operation(
@@ -36,6 +49,7 @@ def new_from_example(
         by="administrator",
         plan_text=(source / "plan.yaml").read_text("utf-8"),
         instant=instant,
+        prepare=prepare,
     )
     for folder in ("profiles", "lists", "logs", "messages", "scenarios"):
         if (source / folder).is_dir():

@@ -12,12 +12,12 @@ import re
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
@@ -55,6 +55,9 @@ FOLDERS = (
 CACHE_FORM = 1
 """Raised whenever the columns of `EventTables` change."""
 
+FILES, ENCRYPTED = "files", "encrypted"
+"""What `store` says besides a PostgreSQL address."""
+
 MEMORY_VARIABLE = "ONWARD_MEMORY_GB"
 DEFAULT_MEMORY_GB = 3.0
 
@@ -71,6 +74,9 @@ class Settings:
     demonstration  everybody in it is invented; identity may be kept in clear
     deadline       id of the authority in plan.yaml whose end is the deadline; "" for none
     data_ends      the last day the record covers: the default as-of date. None: today
+    store          "files" (in clear: demonstrations, or a purely pseudonymous record),
+                   "encrypted" (`onward.db`), or a PostgreSQL address without a password
+    key_file       opens an encrypted operation unattended; outside the folder. "": none
     """
 
     id: str
@@ -81,16 +87,32 @@ class Settings:
     demonstration: bool = False
     deadline: str = ""
     data_ends: date | None = None
+    store: str = FILES
+    key_file: str = ""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the record needs a key to be opened."""
+        return self.store != FILES
 
 
 class Operation:
     """An opened operation folder. Nothing is read before it is asked for."""
 
-    def __init__(self, path: Path, settings: Settings, store: FolderStore) -> None:
+    def __init__(self, path: Path, settings: Settings, store: EventStore | None = None) -> None:
         self.path = path
         self.settings = settings
-        self.store: EventStore = store
-        self._folder_store = store
+        if store is not None:
+            self.__dict__["store"] = store
+
+    @cached_property
+    def store(self) -> EventStore:
+        """The log: files, or the encrypted database, which is unlocked when first needed."""
+        if not self.settings.encrypted:
+            return FolderStore(self.path / "events", backdated=self.settings.demonstration)
+        from onward.registry.unlock import unlocked_store
+
+        return unlocked_store(self.path, self.settings)
 
     # -- files --------------------------------------------------------------------------------
 
@@ -116,14 +138,19 @@ class Operation:
 
     @cached_property
     def vault(self) -> Vault:
+        if self.settings.encrypted:
+            from onward.registry.vault_db import EncryptedVault
+
+            assert self.store is not None
+            return EncryptedVault()
         if self.settings.demonstration:
             return DemoVault(self.path / "vault", demonstration=True)
         return ClosedVault()
 
     def notices(self) -> list[str]:
         """What a person should be told about the store, once."""
-        found = list(self._folder_store.notices)
-        if torn := self._folder_store.unfinished_bytes():
+        found = list(self.store.notices)
+        if torn := self.store.unfinished_bytes():
             found.append(
                 f"The log ends with an unfinished write of {torn} bytes. It was never confirmed "
                 "and is not read; the next recording removes it."
@@ -244,11 +271,20 @@ class Operation:
         rulebook = rulebook or self.rulebook
         head = self.store.head()
         kept = self.path / ".cache" / f"{CACHE_FORM}-{head[:24]}-{rulebook.hash[:24]}"
-        if (cached := read_tables(kept)) is not None:
+        seal = self._seal()
+        if (cached := read_tables(kept, seal)) is not None:
             return cached
         tables = events_table(self.store.read(), rulebook, head=head)
-        write_tables(kept, tables)
+        write_tables(kept, tables, seal)
         return tables
+
+    def _seal(self) -> Seal | None:
+        """What the cache of an encrypted operation is sealed with; None: kept as it is."""
+        if not self.settings.encrypted:
+            return None
+        from onward.registry.unlock import cache_seal
+
+        return cache_seal(self.store)
 
     def caseload(
         self,
@@ -278,9 +314,7 @@ def open_operation(path: Path | str) -> Operation:
             f"{folder} is not an operation: it has no {SETTINGS}. "
             f"Start one with: onward new {folder}"
         )
-    settings = read_settings(file)
-    store = FolderStore(folder / "events", backdated=settings.demonstration)
-    return Operation(folder, settings, store)
+    return Operation(folder, read_settings(file))
 
 
 def create_operation(
@@ -292,10 +326,13 @@ def create_operation(
     by: str,
     plan_text: str = "",
     instant: datetime | None = None,
+    prepare: Callable[[Path], None] | None = None,
 ) -> Operation:
     """A new operation folder with its rulebook adopted; raises OnwardError when not empty.
 
     effective  the day from which the rulebook holds: usually the first day of the record
+    prepare    called with the folder before the record is opened: makes the keys of an
+               encrypted one
     """
     folder = Path(path)
     if folder.exists() and any(folder.iterdir()):
@@ -305,10 +342,12 @@ def create_operation(
     for name in FOLDERS:
         (folder / name).mkdir(exist_ok=True)
     (folder / "vault").chmod(0o700)
-    _write_text(folder / ".gitignore", ".cache/\nvault/\nevents/\n")
+    _write_text(folder / ".gitignore", ".cache/\nvault/\nevents/\nonward.db*\nkeys.json\n")
     if plan_text:
         _write_text(folder / PLAN, plan_text)
     _write_text(folder / SETTINGS, settings_text(settings))
+    if prepare is not None:
+        prepare(folder)
     operation = open_operation(folder)
     operation.adopt(rulebook_text, effective=effective, by=by, instant=instant)
     return operation
@@ -338,7 +377,17 @@ deadline = {_toml(settings.deadline)}
 
 # The last day the record covers; without it, today.
 {f"data_ends = {ends}" if ends else "# data_ends = 2026-06-30"}
-"""
+
+# Where the record is kept: encrypted (onward.db), files (in clear, without identities), or a
+# PostgreSQL address without a password.
+store = {_toml(settings.store)}
+{_key_line(settings)}"""
+
+
+def _key_line(settings: Settings) -> str:
+    if not settings.key_file:
+        return ""
+    return f"\n# Opens the record unattended. Keep it on another disk than this folder.\nkey_file = {_toml(settings.key_file)}\n"
 
 
 def read_settings(file: Path) -> Settings:
@@ -374,6 +423,17 @@ def read_settings(file: Path) -> Settings:
         fault("demonstration", "not true or false", "true or false")
     if not isinstance(data.get("deadline", ""), str):
         fault("deadline", "not text", "the id of an authority in plan.yaml")
+    store = data.get("store", FILES)
+    if not isinstance(store, str) or not (
+        store in (FILES, ENCRYPTED) or store.startswith(("postgresql://", "postgres://"))
+    ):
+        fault(
+            "store", "not a store", 'encrypted, files, or an address as "postgresql:///onward"'
+        )
+    elif re.match(r"\w+://[^/@]*:[^/@]*@", store):
+        fault("store", "an address with a password", "one without: libpq reads ~/.pgpass")
+    if not isinstance(data.get("key_file", ""), str):
+        fault("key_file", "not text", "the path of a key file outside the operation folder")
     ends = data.get("data_ends")
     if isinstance(ends, str):
         try:
@@ -420,13 +480,31 @@ def _tables_of(tables: EventTables) -> dict[str, pa.Table]:
     return flat
 
 
-def write_tables(kept: Path, tables: EventTables) -> None:
-    """Keep the tables; an operation that cannot be written to simply has no cache."""
+class Seal(Protocol):
+    """Seals what is kept on disk for an encrypted operation."""
+
+    def seal(self, data: bytes, place: str) -> bytes: ...
+
+    def open(self, data: bytes, place: str) -> bytes: ...
+
+
+def write_tables(kept: Path, tables: EventTables, seal: Seal | None = None) -> None:
+    """Keep the tables; an operation that cannot be written to simply has no cache.
+
+    seal  encrypts every file before it is written; nothing is ever on disk in clear
+    """
     root = kept.parent
     try:
         root.mkdir(mode=0o700, exist_ok=True)
         work = Path(tempfile.mkdtemp(dir=root, prefix=".making-"))
         for name, table in _tables_of(tables).items():
+            if seal is not None:
+                memory = pa.BufferOutputStream()
+                with pa.ipc.new_file(memory, table.schema) as writer:
+                    writer.write_table(table)
+                data = seal.seal(memory.getvalue().to_pybytes(), f"{kept.name}/{name}")
+                (work / f"{name}.sealed").write_bytes(data)
+                continue
             with (
                 pa.OSFile(str(work / f"{name}.arrow"), "wb") as sink,
                 pa.ipc.new_file(sink, table.schema) as writer,
@@ -446,18 +524,23 @@ def write_tables(kept: Path, tables: EventTables) -> None:
         return
 
 
-def read_tables(kept: Path) -> EventTables | None:
+def read_tables(kept: Path, seal: Seal | None = None) -> EventTables | None:
+    """The tables kept, or None when there are none that can be read."""
     try:
         head, rulebook_hash = (kept / "made-from").read_text(encoding="ascii").split()
         parts: dict[str, Any] = {"head": head, "rulebook_hash": rulebook_hash}
-        for file in sorted(kept.glob("*.arrow")):
-            with pa.memory_map(str(file)) as source:
-                table = pa.ipc.open_file(source).read_all()
+        for file in sorted(kept.glob("*.arrow" if seal is None else "*.sealed")):
+            if seal is None:
+                with pa.memory_map(str(file)) as source:
+                    table = pa.ipc.open_file(source).read_all()
+            else:
+                data = seal.open(file.read_bytes(), f"{kept.name}/{file.stem}")
+                table = pa.ipc.open_file(pa.BufferReader(data)).read_all()
             name, _, kind = file.stem.partition(".")
             if kind:
                 parts.setdefault(name, {})[kind] = table
             else:
                 parts[name] = table
         return EventTables(**parts)
-    except (OSError, ValueError, TypeError, pa.ArrowInvalid):
+    except (OSError, ValueError, TypeError, OnwardError, pa.ArrowInvalid):
         return None

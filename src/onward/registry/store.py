@@ -27,7 +27,12 @@ class StoreBusy(StoreError):
 
 
 class EventStore(Protocol):
-    """An append-only log of one operation's events."""
+    """An append-only log of one operation's events.
+
+    notices  what a person should be told about the store, once
+    """
+
+    notices: list[str]
 
     def append(self, events: Iterable[Event]) -> Sequence[Event]:
         """Record a batch entirely or not at all; return what was added, with instant and seq.
@@ -47,4 +52,8 @@ class EventStore(Protocol):
 
     def head(self) -> str:
         """A hash of the whole log: equal heads mean equal logs."""
+        ...
+
+    def unfinished_bytes(self) -> int:
+        """Bytes at the end of the log that were never committed, of a crash or of a write."""
         ...

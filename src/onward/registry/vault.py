@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from onward.errors import OnwardError
 
@@ -34,6 +34,13 @@ class Vault(Protocol):
     def get_many(self, people: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
         """The identities kept of these people: for matching a whole list at once."""
         ...
+
+
+@runtime_checkable
+class KeepsRowSecret(Protocol):
+    """A vault that also keeps the secret under which imports make row keys."""
+
+    def row_secret(self) -> bytes: ...
 
 
 class DemoVault:

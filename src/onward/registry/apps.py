@@ -1,0 +1,17 @@
+"""The registry as Django knows it."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class RegistryConfig(AppConfig):
+    name = "onward.registry"
+    label = "registry"
+    verbose_name = "Registry"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from onward.registry import signin
+
+        signin.connect()

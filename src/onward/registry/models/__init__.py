@@ -1,0 +1,33 @@
+"""The tables of the record, one module per concept. Importing this needs a site set up."""
+
+from onward.registry.models.access import AccessEntry, Alarm, Honeytoken
+from onward.registry.models.accounts import Account, Assignment, OneTimeLink
+from onward.registry.models.events import EventRow, TreeHead
+from onward.registry.models.exports import ExportDecision, ExportRequest, Recipient
+from onward.registry.models.projection import PersonNow, ProjectionState, ThingNow
+from onward.registry.models.rights import Breach, BreachNotice, RightsRequest
+from onward.registry.models.vault import Grave, Identity, Secret, WrappedKey
+
+__all__ = [
+    "AccessEntry",
+    "Account",
+    "Alarm",
+    "Assignment",
+    "Breach",
+    "BreachNotice",
+    "EventRow",
+    "ExportDecision",
+    "ExportRequest",
+    "Grave",
+    "Honeytoken",
+    "Identity",
+    "OneTimeLink",
+    "PersonNow",
+    "ProjectionState",
+    "Recipient",
+    "RightsRequest",
+    "Secret",
+    "ThingNow",
+    "TreeHead",
+    "WrappedKey",
+]

@@ -1,0 +1,563 @@
+"""The caseload as it is now, kept beside the log so that a page need not fold everything.
+
+Exists because a desk opens one person at a time and an office lists hundreds. The rows are made
+by the ordinary fold and the ordinary safeguards over a *neighbourhood*: a person, everybody of
+the household, everything that points to them, and what bears on everybody. They are written in
+the transaction that appends the events; `compare` makes all of it again from the log and says
+where the two differ. In comes an operation and people; out come caseloads and rows.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from onward.caseload import Caseload, Event, events_table, fold
+from onward.engine import DuckEngine, Engine
+from onward.registry.db_store import CHUNK, TABLE, DatabaseStore
+from onward.registry.operation import Operation
+from onward.rulebook.model import Rulebook
+from onward.safeguards.everybody import NextSteps, evaluate_all
+from onward.safeguards.help import own_steps
+
+PERSON, HOUSEHOLD, RULEBOOK = "person", "household", "rulebook"
+SMALL = 400
+"""People refreshed with the events that touched them; more than that are left to a rebuild."""
+
+FIELDS = (
+    "household", "unit", "site", "legal", "stage", "place", "legal_since", "stage_since",
+    "place_since", "active", "adult", "sex", "group", "birth_first", "birth_last",
+    "registered_on",
+)  # fmt: skip
+"""Columns of a person that have a column of their own in `PersonNow`."""
+
+_local = threading.local()
+
+
+def engine() -> Engine:
+    """One small engine per thread: starting one costs more than a question to it."""
+    if not hasattr(_local, "engine"):
+        _local.engine = DuckEngine(memory_gb=0.5, threads=1)
+    found: Engine = _local.engine
+    return found
+
+
+# ---------------------------------------------------------------------------------------------
+# Neighbourhoods
+# ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Near:
+    """Who and what must be known to judge some people."""
+
+    people: frozenset[str]
+    households: frozenset[str]
+    things: frozenset[tuple[str, str]]
+
+
+def common_kinds(rulebook: Rulebook) -> frozenset[str]:
+    """Kinds that bear on people they do not name: reached by a relation that joins neither the
+    person nor the household (an assurance, a destination, an incident with a recipient)."""
+    found = {
+        relation.kind
+        for relations in rulebook.relations.values()
+        for relation in relations.values()
+        if not {"person", "household"} & set(relation.join)
+    }
+    return frozenset(found - {PERSON})
+
+
+def near(people: Iterable[str], store: DatabaseStore, rulebook: Rulebook) -> Near:
+    """The neighbourhood of some people, from the log itself."""
+    from django.db import connection
+
+    from onward.registry.models import ThingNow
+
+    everybody: set[str] = set(people)
+    homes: set[str] = set()
+    with connection.cursor() as cursor:
+        # Whoever ever shared a household or was merged: a closed set, so that everybody in it
+        # can be judged.
+        new = set(everybody)
+        while new:
+            houses = _column(
+                cursor, store, "house", "subject_kind = 'person'", "subject_id", new
+            ) - homes  # fmt: skip
+            homes |= houses
+            found = _column(
+                cursor, store, "subject_id", "subject_kind = 'person'", "house", houses
+            )
+            found |= _column(cursor, store, "owner", "kind = 'merged'", "subject_id", new)
+            found |= _column(cursor, store, "subject_id", "kind = 'merged'", "owner", new)
+            new = found - everybody
+            everybody |= new
+        things = {
+            row
+            for column, values in (("owner", everybody), ("house", homes))
+            for row in _rows(
+                cursor, store, "DISTINCT subject_kind, subject_id",
+                "subject_kind NOT IN ('person', 'household')", column, values,
+            )
+        }  # fmt: skip
+    loose = ThingNow.objects.filter(person=None, household=None).exclude(
+        kind__in=[HOUSEHOLD, *common_kinds(rulebook)]
+    )
+    things |= set(loose.values_list("kind", "thing"))
+    return Near(frozenset(everybody), frozenset(homes), frozenset(things))
+
+
+def events_near(found: Near, store: DatabaseStore, rulebook: Rulebook) -> list[Event]:
+    """The events of a neighbourhood, in the order of the log."""
+    by_kind: dict[str, set[str]] = {PERSON: set(found.people), HOUSEHOLD: set(found.households)}
+    common = common_kinds(rulebook)
+    for kind, name in found.things:
+        if kind not in common:
+            by_kind.setdefault(kind, set()).add(name)
+    events: dict[int, Event] = {}
+    for kind, names in by_kind.items():
+        for part in _parts(names):
+            marks = ", ".join(["%s"] * len(part))
+            for event in store.read_where(
+                f"subject_kind = %s AND subject_id IN ({marks})", [kind, *part]
+            ):
+                events[event.seq] = event
+    marks = ", ".join(["%s"] * len(common))
+    if common:
+        for event in store.read_where(f"subject_kind IN ({marks})", sorted(common)):
+            events[event.seq] = event
+    return [events[seq] for seq in sorted(events)]
+
+
+def neighbourhood(
+    operation: Operation, people: Sequence[str], on: date | None = None
+) -> Caseload:
+    """The caseload of some people and whoever and whatever bears on them, from the log now."""
+    day = on or operation.default_date()
+    rulebook = operation.rulebook_at(day)
+    store = _store(operation)
+    events = events_near(near(people, store, rulebook), store, rulebook)
+    return fold(events_table(events, rulebook), rulebook, as_of=day, engine=engine())
+
+
+def _store(operation: Operation) -> DatabaseStore:
+    store = operation.store
+    assert isinstance(store, DatabaseStore)
+    return store
+
+
+def _parts(values: Iterable[str]) -> list[list[str]]:
+    ordered = sorted(values)
+    return [ordered[i : i + CHUNK] for i in range(0, len(ordered), CHUNK)]
+
+
+def _rows(
+    cursor: Any, store: DatabaseStore, what: str, clause: str, column: str, values: set[str]
+) -> set[tuple[str, ...]]:
+    found: set[tuple[str, ...]] = set()
+    for part in _parts(values):
+        marks = ", ".join(["%s"] * len(part))
+        cursor.execute(
+            f"SELECT {what} FROM {TABLE} WHERE operation = %s AND {clause} "
+            f"AND {column} IN ({marks})",
+            [store.operation, *part],
+        )
+        found.update(tuple(row) for row in cursor.fetchall())
+    return found
+
+
+def _column(
+    cursor: Any, store: DatabaseStore, what: str, clause: str, column: str, values: set[str]
+) -> set[str]:
+    rows = _rows(cursor, store, f"DISTINCT {what}", clause, column, values)
+    return {row[0] for row in rows if row[0] is not None}
+
+
+# ---------------------------------------------------------------------------------------------
+# Rows
+# ---------------------------------------------------------------------------------------------
+
+
+def person_rows(
+    caseload: Caseload, steps: NextSteps, revisions: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """What `PersonNow` keeps of every person of a caseload."""
+    listed = steps_of(steps)
+    own = _own_open(steps)
+    known = {*FIELDS, "id", "first_on", "intended_pathway", "intended_destination"}
+    rows = []
+    for row in caseload.people.to_pylist():
+        person = row["id"]
+        processes = [
+            name.removeprefix("process_")
+            for name, value in row.items()
+            if name.startswith("process_") and value
+        ]
+        facts = {
+            name: _plain(value)
+            for name, value in row.items()
+            if name not in known and not name.startswith("process_") and value is not None
+        }
+        here = listed.get(person, [])
+        rows.append(
+            {
+                "person": person,
+                **{name: row.get(name) for name in FIELDS},
+                "office": row.get("site") or "",
+                "pathway": row.get("intended_pathway"),
+                "destination": row.get("intended_destination"),
+                "processes": processes,
+                "facts": facts,
+                "steps": here,
+                "steps_on": caseload.as_of,
+                "open_steps": sum(step["open"] for step in here),
+                "blocked": bool(row.get("active")) and not own.get(person, False),
+                "revision": revisions.get(person, 0),
+            }
+        )
+    return rows
+
+
+def steps_of(steps: NextSteps) -> dict[str, list[dict[str, Any]]]:
+    """Every person's next steps, as pages list them."""
+    rulebook = steps.caseload.rulebook
+    destinations = steps.caseload.people["intended_destination"].to_pylist()
+    found: dict[str, list[dict[str, Any]]] = {}
+    persons = steps.table["person"].to_pylist()
+    opens = steps.table["open"].to_pylist()
+    for number, person in enumerate(persons):
+        move = steps.moves[int(steps.step[number])]
+        found.setdefault(person, []).append(
+            {
+                "move": move.key,
+                "title": rulebook.transitions[move.transition].title,
+                "pathway": move.pathway,
+                "destination": destinations[int(steps.person_row[number])],
+                "open": bool(opens[number]),
+                "failed": list(steps.failed_findings(number)),
+            }
+        )
+    return found
+
+
+def _own_open(steps: NextSteps) -> dict[str, bool]:
+    own = own_steps(steps)
+    opens = steps.table["open"].to_pylist()
+    found: dict[str, bool] = {}
+    for number, person in enumerate(steps.table["person"].to_pylist()):
+        if own[number]:
+            found[person] = found.get(person, False) or bool(opens[number])
+    return found
+
+
+def thing_rows(
+    caseload: Caseload, revisions: Mapping[tuple[str, str], int]
+) -> list[dict[str, Any]]:
+    """What `ThingNow` keeps of everything that is not a person."""
+    rows = []
+    for kind, table in caseload.tables.items():
+        if kind == PERSON or kind not in caseload.rulebook.kinds:
+            continue
+        refs = caseload.rulebook.kinds[kind].refs
+        for row in table.to_pylist():
+            facts = {
+                name: _plain(value)
+                for name, value in row.items()
+                if name not in ("id", "first_on") and value is not None
+            }
+            rows.append(
+                {
+                    "kind": kind,
+                    "thing": row["id"],
+                    "person": row.get("person") if "person" in refs else None,
+                    "household": row.get("household") if "household" in refs else None,
+                    "facts": facts,
+                    "first_on": row.get("first_on"),
+                    "revision": revisions.get((kind, row["id"]), 0),
+                }
+            )
+    return rows
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+# ---------------------------------------------------------------------------------------------
+# Keeping the projection
+# ---------------------------------------------------------------------------------------------
+
+
+def refresh(operation: Operation, placed: Sequence[Event], on: date | None = None) -> None:
+    """Bring the rows that these events touch up to date; call inside their transaction.
+
+    What bears on everybody (an assurance, a destination, a rulebook) leaves everybody's steps
+    out of date; `ensure` judges them again. A batch that touches more than SMALL people is left
+    to `ensure` entirely.
+    """
+    from onward.registry.models import ProjectionState
+
+    if not placed:
+        return
+    day = on or operation.default_date()
+    state = ProjectionState.objects.filter(name="now").first()
+    before = placed[0].seq - 1
+    if state is None or state.seq < before or state.on != day:
+        return
+    rulebook = operation.rulebook_at(day)
+    store = _store(operation)
+    common = common_kinds(rulebook)
+    people = touched(placed, common)
+    if len(people) > SMALL or any(event.subject.kind == RULEBOOK for event in placed):
+        return
+    wide = any(event.subject.kind in common for event in placed)
+    found = (
+        near(people, store, rulebook)
+        if people or not wide
+        else Near(frozenset(), frozenset(), frozenset())
+    )
+    if len(found.people) > 4 * SMALL:
+        return
+    extra = {
+        (event.subject.kind, event.subject.id)
+        for event in placed
+        if event.subject.kind not in (PERSON, HOUSEHOLD)
+    }
+    found = Near(found.people, found.households, found.things | extra)
+    events = events_near(found, store, rulebook)
+    caseload = fold(events_table(events, rulebook), rulebook, as_of=day, engine=engine())
+    steps = evaluate_all(caseload, on=day, engine=engine())
+    revisions = revisions_of(events, caseload)
+    _replace(
+        [row for row in person_rows(caseload, steps, revisions[0]) if row["person"] in found.people],
+        [row for row in thing_rows(caseload, revisions[1]) if (row["kind"], row["thing"]) in extra
+         or row["person"] in found.people or row["household"] in found.households
+         or (row["kind"] == HOUSEHOLD and row["thing"] in found.households)],
+        gone=found.people,
+    )  # fmt: skip
+    state.seq = placed[-1].seq
+    if not wide and state.steps_seq == before:
+        state.steps_seq = state.seq
+    _save_state(state)
+
+
+def touched(placed: Sequence[Event], common: frozenset[str]) -> set[str]:
+    """People whose rows some events may change, from the events and the rows of things."""
+    from onward.registry.db_store import points_to
+    from onward.registry.models import PersonNow, ThingNow
+
+    people: set[str] = set()
+    homes: set[str] = set()
+    things: dict[str, set[str]] = {}
+    for event in placed:
+        kind, name = event.subject.kind, event.subject.id
+        owner, house = points_to(event)
+        if kind == PERSON:
+            people.add(name)
+        elif kind == HOUSEHOLD:
+            homes.add(name)
+        elif kind not in common:
+            things.setdefault(kind, set()).add(name)
+        if kind not in common:
+            people |= {owner} - {None}  # type: ignore[arg-type]
+            homes |= {house} - {None}  # type: ignore[arg-type]
+    for kind, names in things.items():
+        for part in _parts(names):
+            rows = ThingNow.objects.filter(kind=kind, thing__in=part)
+            for owner, house in rows.values_list("person", "household"):
+                people |= {owner} - {None}
+                homes |= {house} - {None}
+    for part in _parts(homes):
+        rows = PersonNow.objects.filter(household__in=part)
+        people |= set(rows.values_list("person", flat=True))
+    return people
+
+
+def revisions_of(
+    events: Sequence[Event], caseload: Caseload
+) -> tuple[dict[str, int], dict[tuple[str, str], int]]:
+    """The last event that touched each person (or the household) and each thing."""
+    from onward.registry.db_store import points_to
+
+    own: dict[str, int] = {}
+    house_of: dict[str, int] = {}
+    things: dict[tuple[str, str], int] = {}
+    for event in events:
+        kind, name = event.subject.kind, event.subject.id
+        owner, house = points_to(event)
+        if kind == PERSON:
+            own[name] = max(own.get(name, 0), event.seq)
+        elif kind == HOUSEHOLD:
+            house_of[name] = max(house_of.get(name, 0), event.seq)
+            things[kind, name] = max(things.get((kind, name), 0), event.seq)
+        else:
+            things[kind, name] = max(things.get((kind, name), 0), event.seq)
+        if owner is not None:
+            own[owner] = max(own.get(owner, 0), event.seq)
+        if house is not None:
+            house_of[house] = max(house_of.get(house, 0), event.seq)
+    for kind, table in caseload.tables.items():
+        if (
+            kind in caseload.rulebook.kinds
+            and kind != PERSON
+            and "person" in table.column_names
+        ):
+            for name, person in zip(
+                table["id"].to_pylist(), table["person"].to_pylist(), strict=True
+            ):
+                if person is not None:
+                    own[person] = max(own.get(person, 0), things.get((kind, name), 0))
+    people = caseload.people
+    for person, house in zip(
+        people["id"].to_pylist(), people["household"].to_pylist(), strict=True
+    ):
+        own[person] = max(own.get(person, 0), house_of.get(house, 0))
+    return own, things
+
+
+def ensure(operation: Operation, on: date | None = None) -> bool:
+    """Make everything again when the projection is behind the log or of another day.
+
+    Returns whether it had to. Cheap when all is well: one row is read.
+    """
+    from onward.registry.models import ProjectionState
+
+    day = on or operation.default_date()
+    state = ProjectionState.objects.filter(name="now").first()
+    last = _store(operation).last_seq()
+    if state and (state.seq, state.steps_seq, state.on, state.steps_on) == (
+        last,
+        last,
+        day,
+        day,
+    ):
+        return False
+    rebuild(operation, day)
+    return True
+
+
+def rebuild(operation: Operation, on: date | None = None) -> None:
+    """Make every row again from the log, in one transaction."""
+    from onward.registry.models import ProjectionState
+
+    day = on or operation.default_date()
+    store = _store(operation)
+    while True:
+        last = store.last_seq()
+        people, things = _everything(operation, day)
+        with store.writing():
+            if store.last_seq() != last:
+                continue
+            _replace(people, things, gone=None)
+            rulebook = operation.rulebook_at(day).hash
+            _save_state(
+                ProjectionState(
+                    operation=store.operation, name="now", seq=last, on=day, steps_seq=last,
+                    steps_on=day, rulebook=rulebook,
+                )
+            )  # fmt: skip
+            return
+
+
+def _everything(operation: Operation, day: date) -> tuple[list[Any], list[Any]]:
+    rulebook = operation.rulebook_at(day)
+    used = operation.engine()
+    caseload = fold(operation.events_table(rulebook), rulebook, as_of=day, engine=used)
+    steps = evaluate_all(caseload, on=day, engine=used)
+    revisions = revisions_of(operation.store.read(), caseload)
+    return person_rows(caseload, steps, revisions[0]), thing_rows(caseload, revisions[1])
+
+
+def compare(operation: Operation) -> list[str]:
+    """What differs between the rows kept and the rows made again from the log; [] when nothing.
+
+    Differences are said by table, column and count, never by value.
+    """
+    from onward.registry.models import PersonNow, ProjectionState, ThingNow
+
+    state = ProjectionState.objects.filter(name="now").first()
+    if state is None or state.on is None:
+        return []
+    if state.seq != _store(operation).last_seq():
+        return ["The projection is behind the log; the desk catches up when it is opened."]
+    people, things = _everything(operation, state.on)
+    fresh_steps = state.steps_seq == state.seq and state.steps_on == state.on
+    found = _differences(
+        "person", people, PersonNow.objects.all().values(), ("person",),
+        leave=() if fresh_steps else ("steps", "open_steps", "blocked", "steps_on"),
+    )  # fmt: skip
+    return found + _differences(
+        "thing", things, ThingNow.objects.all().values(), ("kind", "thing"), leave=()
+    )
+
+
+def _differences(
+    what: str, made: Sequence[Mapping[str, Any]], kept: Iterable[Mapping[str, Any]],
+    key: tuple[str, ...], leave: Sequence[str],
+) -> list[str]:  # fmt: skip
+    wanted = {tuple(row[name] for name in key): row for row in made}
+    found = {tuple(row[name] for name in key): row for row in kept}
+    texts = []
+    if missing := len(wanted.keys() - found.keys()):
+        texts.append(f"{missing} {what} rows are missing from the projection.")
+    if extra := len(found.keys() - wanted.keys()):
+        texts.append(f"{extra} {what} rows of the projection are not in the log.")
+    wrong: dict[str, int] = {}
+    for name in wanted.keys() & found.keys():
+        for column, value in wanted[name].items():
+            if column not in leave and not _same(value, found[name][column]):
+                wrong[column] = wrong.get(column, 0) + 1
+    texts += [
+        f"{count} {what} rows differ from the log in {column}."
+        for column, count in sorted(wrong.items())
+    ]
+    return texts
+
+
+def _same(made: Any, kept: Any) -> bool:
+    if isinstance(made, list | dict):
+        return json.dumps(made, sort_keys=True) == json.dumps(kept, sort_keys=True)
+    return bool(made == kept)
+
+
+def _save_state(state: Any) -> None:
+    from onward.registry.models import ProjectionState
+
+    ProjectionState.objects.filter(name=state.name).delete()
+    state.save(force_insert=True)
+
+
+def _replace(
+    people: Sequence[Mapping[str, Any]], things: Sequence[Mapping[str, Any]],
+    *, gone: frozenset[str] | None,
+) -> None:  # fmt: skip
+    """Put rows in the place of the old ones of the same people and things.
+
+    gone  people whose rows go even when there is no new one (merged into another); None: all
+    """
+    from onward.registry.models import PersonNow, ThingNow
+    from onward.registry.site import current
+
+    operation = current().operation
+    if gone is None:
+        PersonNow.objects.all().delete()
+        ThingNow.objects.all().delete()
+    else:
+        for part in _parts(gone):
+            PersonNow.objects.filter(person__in=part).delete()
+        by_kind: dict[str, list[str]] = {}
+        for row in things:
+            by_kind.setdefault(row["kind"], []).append(row["thing"])
+        for kind, names in by_kind.items():
+            for part in _parts(names):
+                ThingNow.objects.filter(kind=kind, thing__in=part).delete()
+    PersonNow.objects.bulk_create(
+        [PersonNow(operation=operation, **row) for row in people], batch_size=200
+    )
+    ThingNow.objects.bulk_create(
+        [ThingNow(operation=operation, **row) for row in things], batch_size=500
+    )

@@ -1,0 +1,194 @@
+"""The one operation this process serves, and Django set up for it.
+
+Exists because the settings of a web framework are global while an operation is a folder: one
+process opens one operation. In comes a folder and its root key; afterwards Django is ready, the
+tables exist, and the start-up checks have passed or the process has refused to go on.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from onward.errors import OnwardError
+from onward.registry import keys
+from onward.registry.keys import RootKey
+
+DATABASE = "onward.db"
+
+
+@dataclass
+class Site:
+    """What `settings.py`, the backend and the managers read."""
+
+    folder: Path
+    operation: str
+    store: str
+    demonstration: bool
+    time_zone: str
+    root: RootKey = field(repr=False)
+    ring: keys.Opened = field(repr=False)
+
+    def database_key(self) -> bytes:
+        """The key of the embedded database file."""
+        return self.ring.file_key
+
+
+_current: Site | None = None
+_lock = threading.RLock()
+
+
+def current() -> Site:
+    """The operation that is open; raises when none is."""
+    if _current is None:
+        raise OnwardError("No operation is open in this process.")
+    return _current
+
+
+def is_open() -> bool:
+    return _current is not None
+
+
+def open_site(folder: Path | str, *, key: RootKey, migrate: bool = True) -> Site:
+    """Set Django up for one operation and check that it is safe to go on.
+
+    migrate  bring the tables up to date (a new operation has none yet)
+    raises   OnwardError: the packages are missing, the key is wrong, the store is not safe
+
+    Opening another folder in the same process closes the one before.
+    """
+    global _current
+    from onward.registry.operation import SETTINGS, read_settings
+
+    folder = Path(folder).resolve()
+    found = read_settings(folder / SETTINGS)
+    if found.store == "files":
+        raise OnwardError(
+            f"{folder.name} keeps its record in plain files; the desk and the vault need the "
+            "encrypted store. Make one with: onward new DIR"
+        )
+    with _lock:
+        if _current is not None and _current.folder == folder and _current.root == key:
+            return _current
+        close_site()
+        site = Site(
+            folder=folder,
+            operation=found.id,
+            store=found.store,
+            demonstration=found.demonstration,
+            time_zone=found.time_zone,
+            root=key,
+            ring=keys.opened(folder, key),
+        )
+        if site.ring.operation != site.operation:
+            raise OnwardError(
+                "keys.json belongs to another operation; put this operation's own back."
+            )
+        _current = site
+        try:
+            _set_up(site)
+            if migrate:
+                bring_up_to_date()
+            check_store()
+        except BaseException:
+            close_site()
+            raise
+        return site
+
+
+def close_site() -> None:
+    """Forget the operation and its keys; connections of this thread are closed."""
+    global _current
+    if _current is None:
+        return
+    from django.conf import settings
+
+    if settings.configured:
+        from django.db import connections
+
+        for name in connections:
+            connections[name].close()
+    _current = None
+
+
+def _set_up(site: Site) -> None:
+    try:
+        import django
+        from django.conf import settings
+    except ModuleNotFoundError:
+        raise OnwardError(keys.MISSING_EXTRA) from None
+    if not settings.configured:
+        import onward.registry.settings as module
+
+        values = {name: getattr(module, name) for name in dir(module) if name.isupper()}
+        values["DATABASES"] = {"default": database_settings(site)}
+        values["SECRET_KEY"] = site.root.derive("django secret").hex()
+        settings.configure(**values)
+        django.setup()
+        return
+    from django.db import connections
+
+    settings.SECRET_KEY = site.root.derive("django secret").hex()
+    wanted = database_settings(site)
+    if settings.DATABASES["default"]["ENGINE"] != wanted["ENGINE"]:
+        raise OnwardError("One process opens one kind of store; start another for this one.")
+    default = connections.settings["default"]
+    default.update(wanted)
+
+
+def database_settings(site: Site) -> dict[str, Any]:
+    """Django's DATABASES entry for a site."""
+    if site.store == "encrypted":
+        return {
+            "ENGINE": "onward.registry.sqlcipher",
+            "NAME": str(site.folder / DATABASE),
+            "OPTIONS": {"timeout": 30, "transaction_mode": "IMMEDIATE"},
+            "ATOMIC_REQUESTS": False,
+            "CONN_MAX_AGE": None,
+        }
+    from onward.registry.postgres import database_settings as server_settings
+
+    return server_settings(site)
+
+
+def bring_up_to_date() -> None:
+    """Create or upgrade the tables; each step is one transaction."""
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0, interactive=False)
+
+
+def check_store() -> None:
+    """Refuse to go on with a store that is not set as it must be; says what is wrong."""
+    from django.db import connection
+
+    if connection.settings_dict.get("ATOMIC_REQUESTS"):
+        raise OnwardError("ATOMIC_REQUESTS is on: every page would hold the only writer.")
+    if connection.vendor == "sqlite":
+        from onward.registry.sqlcipher import base
+
+        found = base.settings_of(connection)
+        wrong = {name: found[name] for name, want in base.WANTED.items() if found[name] != want}
+        if wrong:
+            raise OnwardError(
+                "The record is not opened safely: "
+                + "; ".join(f"{name} is {value}" for name, value in wrong.items())
+                + ". The folder must be on a local disk."
+            )
+        if (
+            connection.transaction_mode != "IMMEDIATE"
+            or connection.settings_dict["OPTIONS"]["timeout"] < 20
+        ):
+            raise OnwardError(
+                "The embedded store needs IMMEDIATE transactions and 20 s patience."
+            )
+    else:
+        from onward.registry.postgres import check_server
+
+        check_server(connection)

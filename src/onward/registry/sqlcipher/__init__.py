@@ -1,0 +1,1 @@
+"""Django on SQLCipher: the embedded store, encrypted as a whole file."""
