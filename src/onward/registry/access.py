@@ -243,6 +243,19 @@ class Reader:
     def people(self, action: str = "person.list") -> QuerySet[PersonNow]:
         return people_visible_to(self.account, action)
 
+    def within(self, class_: str) -> Q:
+        """The people of whom a class of fields may be read, as a filter: nobody may ask a list
+        by what may not be read of the people in it."""
+        return _within(self.account, self.rules.reads(self._roles, class_))
+
+    def reads_somewhere(self, class_: str) -> bool:
+        return bool(self.rules.reads(self._roles, class_))
+
+    def told_of(self, rulebook: Rulebook, finding: str) -> bool:
+        """Whether this reader may be told of somebody that a finding is what is missing."""
+        classes = {name for name in self.rules.classes if self.reads_somewhere(name)}
+        return self.tells(rulebook, finding, frozenset(classes))
+
     def listed(
         self, people: Sequence[PersonNow], *, place: str, action: str = "person.list"
     ) -> None:
@@ -460,21 +473,7 @@ class Seen:
                 reason.safeguard, reason.finding, reason.title, reason.sentence, reason.status,
                 missing, reason.remedy, reason.owner, reason.owner_role, reason.hard, reason.source,
             )  # fmt: skip
-            found.append(
-                plain
-                if told
-                else replace(
-                    plain,
-                    safeguard="",
-                    finding=WITHHELD,
-                    title="",
-                    sentence="",
-                    status=WITHHELD,
-                    missing=(),
-                    remedy="",
-                    source="",
-                )  # fmt: skip
-            )
+            found.append(plain if told else _untold(plain))
         return found
 
     def failed(self, keys: Iterable[str]) -> list[str]:
@@ -485,6 +484,14 @@ class Seen:
                 for key in keys
             )
         )
+
+
+def _untold(reason: Reason) -> Reason:
+    """Of a reason that may not be told: only whose job it is."""
+    return replace(
+        reason, safeguard="", finding=WITHHELD, title="", sentence="", status=WITHHELD,
+        missing=(), remedy="", source="",
+    )  # fmt: skip
 
 
 _TABLES: dict[tuple[str, int, str], Any] = {}
