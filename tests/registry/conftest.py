@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +13,15 @@ import pytest
 from onward.caseload.events import Event, Subject, new_event
 from onward.registry import Operation, Settings, create_operation
 from onward.rulebook import load, shipped_path
+
+_SITE = Path(__file__).with_name("site.py")
+_spec = importlib.util.spec_from_file_location("onward_test_site", _SITE)
+assert _spec is not None and _spec.loader is not None
+site_for_tests = sys.modules.setdefault(
+    "onward_test_site", importlib.util.module_from_spec(_spec)
+)
+_spec.loader.exec_module(site_for_tests)
+small_template, small = site_for_tests.small_template, site_for_tests.small
 
 RULEBOOK_PATH = shipped_path("protected-camp")
 RULEBOOK = load(RULEBOOK_PATH)

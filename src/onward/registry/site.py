@@ -10,11 +10,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onward.errors import OnwardError
 from onward.registry import keys
 from onward.registry.keys import RootKey
+
+if TYPE_CHECKING:
+    from onward.registry.operation import Operation
 
 DATABASE = "onward.db"
 
@@ -31,6 +34,8 @@ class Site:
     root: RootKey = field(repr=False)
     ring: keys.Opened = field(repr=False)
 
+    opened: Any = field(default=None, repr=False)
+
     def database_key(self) -> bytes:
         """The key of the embedded database file."""
         return self.ring.file_key
@@ -45,6 +50,17 @@ def current() -> Site:
     if _current is None:
         raise OnwardError("No operation is open in this process.")
     return _current
+
+
+def operation() -> Operation:
+    """The operation that is open, as every room knows it; one object for the process."""
+    site = current()
+    if site.opened is None:
+        from onward.registry.operation import open_operation
+
+        site.opened = open_operation(site.folder)
+    found: Operation = site.opened
+    return found
 
 
 def is_open() -> bool:
