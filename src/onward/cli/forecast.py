@@ -19,7 +19,6 @@ from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from onward.forecast.run import Forecast
-    from onward.registry.operation import Operation
 
 
 class _RunUnlessNamed(TyperGroup):
@@ -115,7 +114,8 @@ def run(
     assert directory is not None
     from onward.cli.work import day
     from onward.registry import open_operation
-    from onward.registry.analysis import forecast_of, keep_forecast, opened
+    from onward.registry.analysis import forecast_of, opened
+    from onward.registry.runs import keep_forecast
 
     asked, target = day(as_of or "", "--as-of"), day(by or "", "--by")
     operation = open_operation(directory)
@@ -128,12 +128,12 @@ def run(
     kept = keep_forecast(operation, made)
     if as_json:
         typer.echo(made.to_json(), nl=False)
-        sys.stderr.write(f"Kept as {kept}\n")
+        sys.stderr.write(f"Kept as forecasts/{kept}\n")
         return
     states = found.caseload.rulebook.forecast_states
     for line in page(made, {name: state.title for name, state in states.items()}):
         typer.echo(line)
-    typer.echo(f"\nKept as {kept}")
+    typer.echo(f"\nKept as forecasts/{kept}")
 
 
 @app.command("list")
@@ -143,8 +143,9 @@ def list_(directory: DIRECTORY, as_json: JSON = False) -> None:
     The forecasts kept in the folder, oldest first.
     """
     from onward.registry import open_operation
+    from onward.registry.runs import kept_forecasts
 
-    kept = _kept(open_operation(directory))
+    kept = kept_forecasts(open_operation(directory))
     if as_json:
         rows = [
             {
@@ -179,9 +180,10 @@ def score(directory: DIRECTORY, as_json: JSON = False) -> None:
     right. Beside it, the miss of simply repeating the number on the day of the forecast.
     """
     from onward.registry import open_operation
+    from onward.registry.runs import kept_forecasts, present_on
 
     operation = open_operation(directory)
-    kept = _kept(operation)
+    kept = kept_forecasts(operation)
     end = operation.default_date()
     due = [
         (name, one)
@@ -194,7 +196,7 @@ def score(directory: DIRECTORY, as_json: JSON = False) -> None:
 
         _say("Reading what happened")
         first = min(dt.date.fromisoformat(one.days[0]) for _, one in due)
-        truth = _present(operation, first, end)
+        truth = present_on(operation, first, end)
         rows = [{"file": name, **scored(one, truth)} for name, one in due]
     if as_json:
         waiting = [name for name, one in kept if (name, one) not in due]
@@ -353,38 +355,6 @@ def _check_request(
     ]
     if faults:
         raise Faults(faults)
-
-
-def _kept(operation: Operation) -> list[tuple[str, Forecast]]:
-    """Kept runs with their file names, by the day they start from, then the day asked about."""
-    from onward.errors import Fault, Faults
-    from onward.forecast.run import from_json
-
-    found, faults = [], []
-    for path in sorted((operation.path / "forecasts").glob("*.json")):
-        try:
-            found.append((path.name, from_json(path.read_text("utf-8"))))
-        except ValueError as wrong:
-            faults.append(
-                Fault(f"forecasts/{path.name}", "", "", str(wrong), "a run kept by onward forecast",
-                      "Move the file away.")
-            )  # fmt: skip
-    if faults:
-        raise Faults(faults)
-    return sorted(found, key=lambda one: (one[1].as_of, one[1].deadline, one[0]))
-
-
-def _present(operation: Operation, first: dt.date, last: dt.date) -> dict[str, int]:
-    """ISO day -> people present at its end, as the record now knows it."""
-    from onward.caseload.counting import exposures
-    from onward.forecast.run import present_by_day
-
-    rulebook = operation.rulebook_at(last)
-    daily = exposures(
-        operation.events_table(rulebook), rulebook, since=first,
-        until=last + dt.timedelta(days=1), period_days=1, engine=operation.engine(),
-    )  # fmt: skip
-    return present_by_day(daily, rulebook)
 
 
 def _few(days: int, wanted: int = 8) -> list[int]:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from onward.caseload.model import Caseload, EventTables
 from onward.engine import Engine
 from onward.errors import OnwardError
 from onward.registry.operation import Operation
+from onward.registry.runs import last_proposal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -155,15 +154,6 @@ def forecast_of(
     )
 
 
-def keep_forecast(operation: Operation, made: Forecast) -> Path:
-    """Store a run under `forecasts/`; the same run again gives the same file."""
-    path = (
-        operation.folder("forecasts") / f"{made.as_of}-to-{made.deadline}-{made.identity}.json"
-    )
-    path.write_text(made.to_json(), encoding="utf-8")
-    return path
-
-
 def _first_day(found: Opened) -> dt.date:
     """The first day anybody is on record."""
     days = [d for d in found.caseload.people.column("registered_on").to_pylist() if d]
@@ -268,30 +258,3 @@ def material_of(
         no_forecast=no_forecast,
         frozen=frozen or {},
     )
-
-
-def last_figures(operation: Operation, before: dt.date) -> dict[str, object] | None:
-    """What the latest internal report made before a date showed, if one is kept."""
-    found: Sequence[Path] = sorted(operation.folder("reports").glob("figures-*.json"))
-    for path in reversed(found):
-        data = json.loads(path.read_text("utf-8"))
-        if isinstance(data, dict) and str(data.get("as_of", "")) < before.isoformat():
-            return data
-    return None
-
-
-def last_proposal(operation: Operation) -> dict[str, object] | None:
-    """The document of the latest proposal kept under `placements/`, if there is one."""
-    for path in sorted(operation.folder("placements").glob("*.json"), reverse=True):
-        data = json.loads(path.read_text("utf-8"))
-        if isinstance(data, dict) and str(data.get("format", "")).startswith(
-            "onward-placement-"
-        ):
-            return data
-    return None
-
-
-def external_releases(operation: Operation) -> list[dict[str, Any]]:
-    """Every external release kept, oldest first."""
-    found = sorted(operation.folder("reports").glob("external-*.json"))
-    return [json.loads(path.read_text("utf-8")) for path in found]

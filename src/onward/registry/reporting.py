@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from onward.errors import OnwardError, one_of
-from onward.registry.analysis import (
-    external_releases,
-    forecast_of,
-    keep_forecast,
-    last_figures,
-    material_of,
-    opened,
-    public_plan,
-)
+from onward.registry.analysis import forecast_of, material_of, opened, public_plan
 from onward.registry.operation import Operation
+from onward.registry.runs import (
+    external_releases,
+    keep_figures,
+    keep_forecast,
+    keep_release,
+    last_figures,
+)
 
 if TYPE_CHECKING:
     from onward.report.disclosure import Audience
@@ -120,9 +118,7 @@ def make_report(
                 f"This external report may not go out: {'; '.join(reasons)}. Published figures "
                 "stay as they are: use the release that is kept, or wait for the next date."
             )
-        kept = operation.folder("reports") / f"external-{found.as_of}.json"
-        kept.write_text(json.dumps(new, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+        keep_release(operation, found.as_of, new)
     else:
-        kept = operation.folder("reports") / f"figures-{found.as_of}.json"
-        kept.write_text(json.dumps(done.figures(), sort_keys=True), encoding="utf-8")
+        keep_figures(operation, found.as_of, done.figures())
     return MadeReport(report.headline, tuple(report.summary), found.as_of, kind, contents)

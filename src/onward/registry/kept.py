@@ -1,0 +1,122 @@
+"""Where an operation keeps what it made: forecasts, proposals, releases, receipts, its plan.
+
+Exists so that the same functions keep files beside a record in plain files and inside an
+encrypted store, where small counts and sensitive pledges must not lie in clear on the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from onward.errors import OnwardError
+
+if TYPE_CHECKING:
+    from onward.registry.operation import Operation
+
+KEPT_FOLDERS = ("forecasts", "placements", "reports", "plans")
+_NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,119}", re.ASCII)
+
+
+class Kept(Protocol):
+    """Small files by folder and name."""
+
+    def names(self, folder: str) -> Sequence[str]:
+        """Sorted names of what a folder holds."""
+        ...
+
+    def read(self, folder: str, name: str) -> bytes:
+        """One file; raises OnwardError when it is not there."""
+        ...
+
+    def write(self, folder: str, name: str, content: bytes) -> None:
+        """Keep or replace one file, entirely or not at all."""
+        ...
+
+
+class FolderKept:
+    """Files in folders of the operation's own folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def names(self, folder: str) -> Sequence[str]:
+        inside = self._path / _known(folder)
+        return sorted(
+            p.name for p in inside.glob("*") if p.is_file() and _NAME.fullmatch(p.name)
+        )
+
+    def read(self, folder: str, name: str) -> bytes:
+        try:
+            return (self._path / _known(folder) / _named(name)).read_bytes()
+        except FileNotFoundError:
+            raise _missing(folder, name) from None
+
+    def write(self, folder: str, name: str, content: bytes) -> None:
+        inside = self._path / _known(folder)
+        inside.mkdir(exist_ok=True)
+        descriptor, made = tempfile.mkstemp(dir=inside, prefix=f".{name}.")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(made, inside / _named(name))
+
+
+class DatabaseKept:
+    """Files in the encrypted store of the operation this process has open."""
+
+    def names(self, folder: str) -> Sequence[str]:
+        from onward.registry.models import KeptFile
+
+        rows = KeptFile.objects.filter(folder=_known(folder)).order_by("name")
+        return list(rows.values_list("name", flat=True))
+
+    def read(self, folder: str, name: str) -> bytes:
+        from onward.registry.models import KeptFile
+
+        found = KeptFile.objects.filter(folder=_known(folder), name=name).first()
+        if found is None:
+            raise _missing(folder, name)
+        return bytes(found.content)
+
+    def write(self, folder: str, name: str, content: bytes) -> None:
+        from django.utils import timezone
+
+        from onward.registry.models import KeptFile
+        from onward.registry.site import current
+
+        KeptFile.objects.update_or_create(
+            operation=current().operation,
+            folder=_known(folder),
+            name=_named(name),
+            defaults={"content": content, "written_at": timezone.now()},
+        )
+
+
+def kept(operation: Operation) -> Kept:
+    """Where this operation keeps its files."""
+    if operation.settings.encrypted:
+        _ = operation.store  # opens the store, asking for the key where it must
+        return DatabaseKept()
+    return FolderKept(operation.path)
+
+
+def _known(folder: str) -> str:
+    if folder not in KEPT_FOLDERS:
+        raise ValueError(f"nothing is kept under {folder}")
+    return folder
+
+
+def _named(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError("not a name a file can be kept under")
+    return name
+
+
+def _missing(folder: str, name: str) -> OnwardError:
+    return OnwardError(f"{folder}/{name} is not kept here; it may have been moved or deleted.")

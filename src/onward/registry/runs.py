@@ -1,0 +1,124 @@
+"""What an operation keeps of earlier work: forecasts, proposals, figures shown, releases.
+
+Exists so that a forecast can be scored when its day has passed, a proposal compared with last
+week's and a release checked against every earlier one. Comes in: an operation. Goes out: what
+was kept, as the rooms that made it read it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from onward.errors import Fault, Faults
+from onward.registry.kept import kept
+from onward.registry.operation import Operation
+
+if TYPE_CHECKING:
+    from onward.forecast.run import Forecast
+
+PLACEMENT_FORMAT = "onward-placement-"
+
+
+def keep_forecast(operation: Operation, made: Forecast) -> str:
+    """Store a run; the same run again gives the same name, which is returned."""
+    name = f"{made.as_of}-to-{made.deadline}-{made.identity}.json"
+    kept(operation).write("forecasts", name, made.to_json().encode())
+    return name
+
+
+def kept_forecasts(operation: Operation) -> list[tuple[str, Forecast]]:
+    """Kept runs with their names, by the day they start from, then the day asked about.
+
+    raises  Faults naming every file that is no run
+    """
+    from onward.forecast.run import from_json
+
+    files = kept(operation)
+    found, faults = [], []
+    for name in files.names("forecasts"):
+        if not name.endswith(".json"):
+            continue
+        try:
+            found.append((name, from_json(files.read("forecasts", name).decode())))
+        except ValueError as wrong:
+            faults.append(
+                Fault(f"forecasts/{name}", "", "", str(wrong), "a run kept by onward forecast",
+                      "Move the file away.")
+            )  # fmt: skip
+    if faults:
+        raise Faults(faults)
+    return sorted(found, key=lambda one: (one[1].as_of, one[1].deadline, one[0]))
+
+
+def present_on(operation: Operation, first: dt.date, last: dt.date) -> dict[str, int]:
+    """ISO day -> people present at its end, as the record now knows it."""
+    from onward.caseload.counting import exposures
+    from onward.forecast.run import present_by_day
+
+    rulebook = operation.rulebook_at(last)
+    daily = exposures(
+        operation.events_table(rulebook), rulebook, since=first,
+        until=last + dt.timedelta(days=1), period_days=1, engine=operation.engine(),
+    )  # fmt: skip
+    return present_by_day(daily, rulebook)
+
+
+def keep_figures(operation: Operation, as_of: dt.date, figures: Mapping[str, Any]) -> None:
+    """Keep what an internal report showed, for "what changed since"."""
+    text = json.dumps(figures, sort_keys=True)
+    kept(operation).write("reports", f"figures-{as_of}.json", text.encode())
+
+
+def last_figures(operation: Operation, before: dt.date) -> dict[str, object] | None:
+    """What the latest internal report made before a date showed, if one is kept."""
+    for _, data in _documents(operation, "reports", "figures-"):
+        if str(data.get("as_of", "")) < before.isoformat():
+            return data
+    return None
+
+
+def keep_release(operation: Operation, as_of: dt.date, release: Mapping[str, Any]) -> None:
+    """Keep an external release, against which every later one is checked."""
+    text = json.dumps(release, sort_keys=True, ensure_ascii=False)
+    kept(operation).write("reports", f"external-{as_of}.json", text.encode())
+
+
+def external_releases(operation: Operation) -> list[dict[str, Any]]:
+    """Every external release kept, oldest first."""
+    return [data for _, data in _documents(operation, "reports", "external-")][::-1]
+
+
+def keep_proposal(operation: Operation, name: str, text: str) -> None:
+    """Keep a placement proposal under a name that sorts by its day."""
+    kept(operation).write("placements", name, text.encode())
+
+
+def kept_proposals(operation: Operation) -> list[tuple[str, dict[str, Any]]]:
+    """Kept proposals with their names, newest first."""
+    return [
+        (name, data)
+        for name, data in _documents(operation, "placements", "")
+        if str(data.get("format", "")).startswith(PLACEMENT_FORMAT)
+    ]
+
+
+def last_proposal(operation: Operation) -> dict[str, Any] | None:
+    """The latest proposal kept, if there is one."""
+    found = kept_proposals(operation)
+    return found[0][1] if found else None
+
+
+def _documents(
+    operation: Operation, folder: str, prefix: str
+) -> list[tuple[str, dict[str, Any]]]:
+    files = kept(operation)
+    found = []
+    for name in sorted(files.names(folder), reverse=True):
+        if name.startswith(prefix) and name.endswith(".json"):
+            data = json.loads(files.read(folder, name))
+            if isinstance(data, dict):
+                found.append((name, data))
+    return found
