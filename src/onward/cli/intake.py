@@ -263,13 +263,15 @@ def match(
     Each pair says how sure, what agrees and what differs, with the weight of every comparison
     in --json. Names are not shown here; onward intake review shows both sides.
     """
+    from onward.intake.review import in_order
+
     importer = importer_of(directory)
     checked, doubles = matched_list(importer, file, profile, answer, partly)
     if as_json:
         _print(doubles_data(checked.file, doubles))
         return
     for suggestion in doubles.suggestions:
-        first, second = (doubles.sides[k] for k in (suggestion.first, suggestion.second))
+        first, second = in_order(suggestion, doubles.sides)
         typer.echo(
             f"{_code(suggestion)}  {first.place}, {second.place}: {suggestion.sentence()}"
         )
@@ -693,11 +695,11 @@ def show_staged(staged: Staged, *, err: bool = False) -> None:
 
 def show_pair(question: Suggestion, sides: Mapping[str, Side]) -> None:
     """One question, side by side, with how to answer it."""
-    from onward.intake.review import side_by_side
+    from onward.intake.review import in_order, side_by_side
 
     code = _code(question)
     typer.echo(f"Pair {code}: {question.sentence()}")
-    for what, here, there in side_by_side(sides[question.first], sides[question.second]):
+    for what, here, there in side_by_side(*in_order(question, sides)):
         typer.echo(f"  {what:11} {here:40}  {there}")
     typer.echo(
         f"  One person: --decide {code}=merge   two: --decide {code}=apart   "
@@ -732,9 +734,11 @@ def say_stop(
     checked: Checked, doubles: Doubles | None, directory: Path, file: Path, profile: Path
 ) -> None:
     """The one list of questions an import ends with when a person is needed."""
+    from onward.intake.review import in_order
+
     show_staged(checked.staged, err=True)
     for question in doubles.questions if doubles is not None else ():
-        first, second = (doubles.sides[k] for k in (question.first, question.second))
+        first, second = in_order(question, doubles.sides)
         typer.echo(
             f"Pair {_code(question)}, {first.place} and {second.place}: {question.sentence()}",
             err=True,

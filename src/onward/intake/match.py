@@ -89,10 +89,15 @@ class Suggestion:
         """One line for the list of questions: how sure, what agrees, what differs."""
         agree = ", ".join(part.verdict for part in self.parts if part.weight > 0)
         differ = ", ".join(part.verdict for part in self.parts if part.weight < 0)
-        text = f"{100 * self.probability:.0f}% sure"
+        text = f"{_sure(self.probability)} sure"
         if agree:
             text += f"; {agree}"
         return text + (f"; but {differ}" if differ else "")
+
+
+def _sure(probability: float) -> str:
+    """In per cent; never a hundred, because only a person can be certain."""
+    return "over 99%" if probability > 0.99 else f"{100 * probability:.0f}%"
 
 
 LEVELS: dict[str, tuple[str, ...]] = {

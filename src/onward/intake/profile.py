@@ -179,6 +179,7 @@ class Profile:
     other_columns: str = "refuse"
     absent_columns: str = "refuse"
     most_faulty_percent: float = 20.0
+    most_matched_percent: float = 50.0
     digest: str = ""
 
     @property
@@ -191,7 +192,7 @@ class Profile:
 TOP = {
     "profile", "about", "rows", "file", "sheet", "parent", "header_row", "calendar", "date_order",
     "century", "decimal", "missing", "effective", "event", "columns", "constants", "other_columns",
-    "most_faulty_percent", "numbers", "absent_columns",
+    "most_faulty_percent", "most_matched_percent", "numbers", "absent_columns",
 }  # fmt: skip
 COLUMN = {
     "to", "values", "calendar", "date_order", "century", "date_cells", "conventional", "missing",
@@ -420,6 +421,9 @@ class _Reader:
         other = self._choice(top.get("other_columns"), ("other_columns",), ("refuse", "ignore"))
         self._whole_makes_sense(rows, columns, event)
         most = self._whole(top.get("most_faulty_percent"), ("most_faulty_percent",), 0, 100)
+        matched = self._whole(
+            top.get("most_matched_percent"), ("most_matched_percent",), 0, 100
+        )
         made = Profile(
             id=name or "",
             file=lines.file,
@@ -437,6 +441,7 @@ class _Reader:
             other_columns=other or "refuse",
             absent_columns=absent or "refuse",
             most_faulty_percent=20.0 if most is None else float(most),
+            most_matched_percent=50.0 if matched is None else float(matched),
             digest=hashlib.sha256(
                 (self.text + repr(sorted(self.answers.items()))).encode()
             ).hexdigest(),

@@ -21,7 +21,7 @@ BASES = ("document", "photo", "interview", "family", "list")
 """What a decision may rest on: a word and never a sentence, which could hold a name."""
 
 # A batch in which this share of rows looks like people already there is more likely an old list
-# loaded under a new name than new arrivals. A product choice; the caller may set another.
+# loaded under a new name than new arrivals. A product choice; a profile may set another.
 MOST_MATCHED_PERCENT = 50.0
 
 
@@ -67,6 +67,15 @@ def pair_code(first: str, second: str) -> str:
     """A short code for a pair, the same in either order: what a person types to answer."""
     text = "\x1f".join(sorted((first, second)))
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def in_order(suggestion: Suggestion, sides: Mapping[str, Side]) -> tuple[Side, Side]:
+    """Both sides as people read them: the row of the list first, then where else."""
+    first, second = sorted(
+        (sides[suggestion.first], sides[suggestion.second]),
+        key=lambda side: (side.row is None, side.row or 0, side.key),
+    )
+    return first, second
 
 
 def side_by_side(first: Side, second: Side) -> list[tuple[str, str, str]]:
@@ -218,8 +227,9 @@ def refuse_if_mostly_known(
                     f"{len(matched)} of {len(batch)} rows look like people already recorded "
                     f"({share:.0f}%)",
                     f"at most {most_percent:g}%",
-                    "Load it under the profile (or the `numbers`) of the earlier list, so that "
-                    "it corrects those people instead of doubling them.",
+                    "If it is an earlier list again, load it under that list's profile or "
+                    "`numbers`, so that it corrects those people; if it is another list of the "
+                    "same people, raise most_matched_percent in the profile.",
                 )
             ]
         )

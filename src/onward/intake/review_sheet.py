@@ -17,7 +17,15 @@ from onward.errors import Fault, Faults, one_of
 from onward.intake.fold import clean, fold
 from onward.intake.match import Suggestion
 from onward.intake.read import Reading
-from onward.intake.review import BASES, CHOICES, Decision, Side, pair_code, side_by_side
+from onward.intake.review import (
+    BASES,
+    CHOICES,
+    Decision,
+    Side,
+    in_order,
+    pair_code,
+    side_by_side,
+)
 
 PAIR, DECISION, BECAUSE = "Onward: pair", "Onward: decision", "Onward: because"
 HEADER = (PAIR, DECISION, BECAUSE, "How sure", "What agrees", "What differs")
@@ -36,11 +44,11 @@ def review_sheet(questions: Sequence[Suggestion], sides: Mapping[str, Side]) -> 
         for column, text in enumerate((*HEADER, *titles)):
             page.write_string(0, column, text, bold)
         for line, question in enumerate(questions, 1):
-            first, second = sides[question.first], sides[question.second]
+            first, second = in_order(question, sides)
             agree = "\n".join(p.verdict for p in question.parts if p.weight > 0)
             differ = "\n".join(p.verdict for p in question.parts if p.weight < 0)
             page.write_string(line, 0, pair_code(question.first, question.second), wrap)
-            page.write_string(line, 3, f"{100 * question.probability:.0f}%", wrap)
+            page.write_string(line, 3, question.sentence().partition(" sure")[0], wrap)
             page.write_string(line, 4, agree, wrap)
             page.write_string(line, 5, differ, wrap)
             for what, here, there in side_by_side(first, second):

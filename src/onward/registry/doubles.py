@@ -39,6 +39,7 @@ from onward.intake.match import Person, Suggestion, person_of, suggest, whole_na
 from onward.intake.review import (
     BASES,
     CHOICES,
+    MOST_MATCHED_PERCENT,
     Choice,
     Decision,
     Reviewed,
@@ -103,6 +104,7 @@ def find_doubles(
     earlier: Earlier,
     *,
     file: str,
+    most_matched_percent: float = MOST_MATCHED_PERCENT,
     progress: Callable[[int], None] | None = None,
 ) -> Doubles:
     """Match the rows of a list of people against each other and against the record.
@@ -148,7 +150,7 @@ def find_doubles(
         apart=apart,
         progress=progress,
     ) if new else ()  # fmt: skip
-    refuse_if_mostly_known(file, new, suggestions)
+    refuse_if_mostly_known(file, new, suggestions, most_percent=most_matched_percent)
     found_households = check_households(
         people, on=operation.default_date(), suggestions=_by_row_key(suggestions, people)
     )
@@ -403,10 +405,10 @@ def decide(
     raises     Faults for a choice or a reason that is none
     """
     faults = [
-        Fault("decisions", f"decision {number}", name, f'found "{word}"', one_of(allowed))
+        Fault("decisions", f"decision {number}", name, f"no such {name}", one_of(allowed))
         for number, d in enumerate(decisions, 1)
-        for name, word, allowed in (("choice", d.choice, CHOICES), ("because", d.why, BASES))
-        if word not in allowed
+        for name, word, allowed in (("choice", d.choice, CHOICES), ("reason", d.why, BASES))
+        if word and word not in allowed
     ]
     if faults:
         raise Faults(faults)
