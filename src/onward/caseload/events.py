@@ -39,6 +39,10 @@ EVENT_KINDS: Final = (RECORDED, REGISTERED, MERGED, RETRACTED, ADOPTED, BREACH, 
 """The kinds of events besides the rulebook's moves ("T4.return")."""
 
 RULEBOOK_SUBJECT: Final = "rulebook"
+PLAN_SUBJECT: Final = "plan"
+ADOPTED_SUBJECTS: Final = (RULEBOOK_SUBJECT, PLAN_SUBJECT)
+"""What can be adopted. Its id is the SHA-256 of what was adopted."""
+
 PERSON: Final = "person"
 
 TEXT_LIMIT: Final = 80
@@ -360,7 +364,7 @@ def _faults(event: Event, rulebook: Rulebook, file: str, where: str) -> Iterator
         yield from _adopted_faults(event, fault)
         return
     if event.kind == RETRACTED:
-        if event.subject.kind not in (*rulebook.kinds, RULEBOOK_SUBJECT):
+        if event.subject.kind not in (*rulebook.kinds, *ADOPTED_SUBJECTS):
             yield fault("subject.kind", "a kind this rulebook does not declare")
         if event.supersedes is None:
             yield fault("supersedes", "missing", "the id of the event that is retracted")
@@ -422,10 +426,10 @@ def _envelope_faults(event: Event, fault: _FaultMaker) -> Iterator[Fault]:
 
 
 def _adopted_faults(event: Event, fault: _FaultMaker) -> Iterator[Fault]:
-    if event.subject.kind != RULEBOOK_SUBJECT:
-        yield fault("subject.kind", "an adoption of this kind", RULEBOOK_SUBJECT)
+    if event.subject.kind not in ADOPTED_SUBJECTS:
+        yield fault("subject.kind", "an adoption of this kind", one_of(ADOPTED_SUBJECTS))
     elif not _HASH.fullmatch(event.subject.id):
-        yield fault("subject.id", "not the hash of a rulebook", "64 hexadecimal digits")
+        yield fault("subject.id", "not the hash of what is adopted", "64 hexadecimal digits")
     if event.facts:
         yield fault("facts", "an adoption with facts", "no facts")
 

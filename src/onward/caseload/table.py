@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from onward.caseload.events import (
+    ADOPTED_SUBJECTS,
     BREACH,
     MERGED,
     OVERRIDE,
@@ -190,7 +191,7 @@ def events_table(events: Iterable[Event], rulebook: Rulebook, *, head: str = "")
         if event.kind == RETRACTED:
             continue
         if about.kind not in facts:
-            if about.kind != "rulebook":
+            if about.kind not in ADOPTED_SUBJECTS:
                 unread.add({"seq": event.seq, "kind": about.kind, "name": ""})
             continue
         subject = number_of[about.kind][about.id]

@@ -281,17 +281,21 @@ def _opened(
 
     asked = _day(as_of, "--as-of") if as_of else None
     file = where / "plan.yaml" if where.is_dir() else where
-    if not file.is_file():
-        raise OnwardError(
-            f"{file}: no such file; expected an operation folder with plan.yaml, or a plan file."
-        )
     if rulebook is None and (where / "operation.toml").is_file():
         from onward.registry import open_operation
+        from onward.registry.planning import plan_of
 
         operation = open_operation(where)
         day = asked or operation.default_date()
         book = operation.rulebook_at(day)
-        return load_plan(file, book), book, day
+        found = plan_of(operation, book, day)
+        if found is None:
+            raise OnwardError(f"{where} has no plan yet. See docs/reference/plan.md.")
+        return found, book, day
+    if not file.is_file():
+        raise OnwardError(
+            f"{file}: no such file; expected an operation folder with plan.yaml, or a plan file."
+        )
     if rulebook is not None:
         book = load(rulebook)
     elif (file.parent / "rulebook.yaml").is_file():
@@ -319,7 +323,7 @@ def _caseload(where: Path, day: dt.date) -> Caseload | None:
     from onward.registry import open_operation
 
     operation = open_operation(where)
-    if not any((where / "events").glob("*")):
+    if not operation.settings.encrypted and not any((where / "events").glob("*")):
         return None
     if sys.stderr.isatty():
         typer.echo("Reading the register …", err=True)

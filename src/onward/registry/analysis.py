@@ -8,7 +8,6 @@ the operation's own default date.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from onward.caseload.model import Caseload, EventTables
 from onward.engine import Engine
 from onward.errors import OnwardError
 from onward.registry.operation import Operation
+from onward.registry.planning import plan_version
 from onward.registry.runs import last_proposal
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Opened:
     events: EventTables
     caseload: Caseload
     plan: Plan | None
+    plan_sha256: str = ""
 
 
 def opened(operation: Operation, as_of: dt.date | None = None) -> Opened:
@@ -52,12 +53,13 @@ def opened(operation: Operation, as_of: dt.date | None = None) -> Opened:
     rulebook = operation.rulebook_at(day)
     events = operation.events_table(rulebook)
     caseload = operation.caseload(day, engine=engine)
-    plan = None
-    if operation.plan_path.exists():
-        from onward.plan.load import load_plan
+    version = plan_version(operation, day)
+    if version is None:
+        return Opened(operation, day, engine, events, caseload, None)
+    from onward.plan.load import loads_plan
 
-        plan = load_plan(operation.plan_path, rulebook)
-    return Opened(operation, day, engine, events, caseload, plan)
+    plan = loads_plan(version.text, rulebook, file=version.name)
+    return Opened(operation, day, engine, events, caseload, plan, version.sha256)
 
 
 def deadline_of(found: Opened, by: dt.date | None = None) -> dt.date:
@@ -140,7 +142,7 @@ def forecast_of(
     )
     hashes = {"log": found.operation.store.head(), "rulebook": rulebook.hash}
     if effects is not None:
-        hashes["plan"] = hashlib.sha256(found.operation.plan_path.read_bytes()).hexdigest()
+        hashes["plan"] = found.plan_sha256
     return forecast(
         inputs,
         operation=found.operation.settings.id,

@@ -51,12 +51,15 @@ def new_from_example(
         instant=instant,
         prepare=prepare,
     )
-    for folder in ("profiles", "lists", "logs", "messages", "scenarios"):
+    # The lists carry names in clear: they are not laid beside an encrypted record.
+    lists = () if settings.encrypted else ("profiles", "lists", "logs")
+    for folder in (*lists, "messages", "scenarios"):
         if (source / folder).is_dir():
             shutil.copytree(source / folder, directory / folder, dirs_exist_ok=True)
-    shutil.copy(source / "imports.yaml", directory / "imports.yaml")
+    if lists:
+        shutil.copy(source / "imports.yaml", directory / "imports.yaml")
     importer = Importer(operation, clock=lambda: instant or datetime.now(UTC))
-    jobs = lists_of(directory / "imports.yaml")
+    jobs = lists_of((directory if lists else source) / "imports.yaml")
     for number, (file, profile) in enumerate(jobs, 1):
         receipt = importer.bring(file, profile)
         say(f"{number}/{len(jobs)} {receipt.list}: {receipt.rows:,} rows")

@@ -117,10 +117,6 @@ class Operation:
     # -- files --------------------------------------------------------------------------------
 
     @property
-    def plan_path(self) -> Path:
-        return self.path / PLAN
-
-    @property
     def rulebook_path(self) -> Path:
         return self.path / RULEBOOK
 
@@ -195,7 +191,12 @@ class Operation:
 
     def _adoptions(self, known_at: datetime | None) -> list[Event]:
         events = self.store.read_marked([f'"kind":"{ADOPTED}"'])
-        known = [e for e in events if known_at is None or instant_of(e.recorded) <= known_at]
+        known = [
+            e
+            for e in events
+            if e.subject.kind == RULEBOOK_SUBJECT
+            and (known_at is None or instant_of(e.recorded) <= known_at)
+        ]
         if not known:
             return []
         corrections = self.store.read_marked([f'"supersedes":"{e.id}"' for e in known])
@@ -343,13 +344,17 @@ def create_operation(
         (folder / name).mkdir(exist_ok=True)
     (folder / "vault").chmod(0o700)
     _write_text(folder / ".gitignore", ".cache/\nvault/\nevents/\nonward.db*\nkeys.json\n")
-    if plan_text:
+    if plan_text and not settings.encrypted:
         _write_text(folder / PLAN, plan_text)
     _write_text(folder / SETTINGS, settings_text(settings))
     if prepare is not None:
         prepare(folder)
     operation = open_operation(folder)
     operation.adopt(rulebook_text, effective=effective, by=by, instant=instant)
+    if plan_text and settings.encrypted:
+        from onward.registry.planning import adopt_plan
+
+        adopt_plan(operation, plan_text, effective=effective, by=by, instant=instant)
     return operation
 
 

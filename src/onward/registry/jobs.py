@@ -1,0 +1,201 @@
+"""Long work asked for in the browser: it goes on while the page is left, one piece at a time.
+
+Comes in: a kind of work and what it is asked with. Goes out: a `Job` whose row says how far it
+is and what came of it. The same functions of the computing rooms answer as from the terminal;
+only one piece runs at once, so that pages stay quick on a small machine. A job that was running
+when the server stopped says so and is not begun again by itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import close_old_connections, connection
+from django.utils import timezone
+
+from onward.errors import OnwardError
+from onward.registry.actors import Acting
+from onward.registry.models import Job, JobFile
+from onward.registry.operation import Operation, open_operation
+from onward.registry.site import current
+
+LOG = logging.getLogger("onward.jobs")
+
+MEDIA = {
+    "html": "text/html; charset=utf-8",
+    "pdf": "application/pdf",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "json": "application/json",
+}
+QUEUED, RUNNING, DONE, FAILED, INTERRUPTED = (
+    "queued", "running", "done", "failed", "interrupted",
+)  # fmt: skip
+SECONDS_BETWEEN_LOOKS = 2.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a piece of work leaves: small figures for its page, and files."""
+
+    result: Mapping[str, Any]
+    files: Mapping[str, bytes]
+
+
+def _forecast(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
+    from onward.registry.analysis import forecast_of, opened
+    from onward.registry.runs import keep_forecast
+
+    say("Reading the record")
+    found = opened(operation)
+    by = dt.date.fromisoformat(asked["by"]) if asked.get("by") else None
+    made = forecast_of(
+        found,
+        by=by,
+        futures=int(asked["futures"]),
+        seed=int(asked["seed"]),
+        use_plan=bool(asked.get("plan", True)),
+        behaviour=bool(asked.get("behaviour", True)),
+        progress=say,
+    )
+    return Outcome({"kept": keep_forecast(operation, made)}, {})
+
+
+def _placement(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
+    from onward.registry.analysis import opened
+    from onward.registry.placing import propose_for
+
+    say("Asking the safeguards for each country")
+    content = propose_for(opened(operation), seed=int(asked["seed"]), say=say)
+    return Outcome({"proposal": content["identity"], "state": content["state"]}, {})
+
+
+def _report(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
+    from onward.registry.reporting import make_report
+
+    as_of = dt.date.fromisoformat(asked["as_of"]) if asked.get("as_of") else None
+    made = make_report(
+        operation,
+        as_of=as_of,
+        audience=str(asked["audience"]),
+        futures=int(asked["futures"]),
+        say=say,
+    )
+    return Outcome(
+        {
+            "headline": made.headline,
+            "summary": list(made.summary),
+            "as_of": made.as_of.isoformat(),
+            "audience": made.audience,
+        },
+        {f"report.{name}": data for name, data in made.contents.items()},
+    )
+
+
+KINDS: dict[str, Callable[[Operation, Mapping[str, Any], Say], Outcome]] = {
+    "forecast": _forecast,
+    "placement": _placement,
+    "report": _report,
+}
+
+
+def ask(actor: Acting, kind: str, asked: Mapping[str, Any]) -> Job:
+    """Put work in the queue; the same work already waiting or running is returned instead."""
+    if kind not in KINDS:
+        raise ValueError(f"no work called {kind}")
+    same = Job.objects.filter(kind=kind, asked=dict(asked), state__in=[QUEUED, RUNNING]).first()
+    if same is not None:
+        return same
+    return Job.objects.create(
+        operation=current().operation, kind=kind, asked=dict(asked), by=actor.account_id
+    )
+
+
+def run_next() -> Job | None:
+    """Do the oldest piece of work that waits; None when nothing does."""
+    job = Job.objects.filter(state=QUEUED).order_by("asked_at").first()
+    if job is None:
+        return None
+    taken = Job.objects.filter(pk=job.pk, state=QUEUED).update(
+        state=RUNNING, started_at=timezone.now()
+    )
+    if not taken:
+        return None
+
+    def say(text: str) -> None:
+        Job.objects.filter(pk=job.pk).update(progress=text[:200])
+
+    try:
+        outcome = KINDS[job.kind](open_operation(current().folder), job.asked, say)
+    except OnwardError as error:
+        _end(job, FAILED, message=str(error))
+    except Exception as error:
+        # The text of an unexpected error may quote a record: only its kind is kept.
+        LOG.error("job=%s kind=%s failed with %s", job.pk, job.kind, type(error).__name__)
+        _end(
+            job,
+            FAILED,
+            message=f"The work stopped on an error of the program ({type(error).__name__}). "
+            "Nothing was changed. Try again; if it happens again, tell your administrator.",
+        )
+    else:
+        for name, data in outcome.files.items():
+            JobFile.objects.create(
+                operation=current().operation,
+                job=job,
+                name=name,
+                media_type=MEDIA[name.rsplit(".", 1)[-1]],
+                content=data,
+            )
+        _end(job, DONE, result=dict(outcome.result))
+    job.refresh_from_db()
+    return job
+
+
+def _end(
+    job: Job, state: str, *, message: str = "", result: dict[str, Any] | None = None
+) -> None:
+    Job.objects.filter(pk=job.pk).update(
+        state=state, message=message, result=result or {}, ended_at=timezone.now(), progress=""
+    )
+
+
+def interrupted() -> int:
+    """Mark what was running when the server last stopped; the number of such jobs."""
+    return Job.objects.filter(state=RUNNING).update(
+        state=INTERRUPTED,
+        ended_at=timezone.now(),
+        message="The server stopped while this was running. Nothing was changed; ask again.",
+    )
+
+
+class Worker(threading.Thread):
+    """Does the queued work, one piece at a time, until told to stop."""
+
+    def __init__(self) -> None:
+        super().__init__(name="onward-jobs", daemon=True)
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def run(self) -> None:
+        try:
+            interrupted()
+            while not self._stopping.is_set():
+                close_old_connections()
+                try:
+                    found = run_next()
+                except Exception as error:
+                    LOG.error("the queue could not be read: %s", type(error).__name__)
+                    found = None
+                if found is None:
+                    self._stopping.wait(SECONDS_BETWEEN_LOOKS)
+        finally:
+            connection.close()

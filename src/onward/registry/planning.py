@@ -1,0 +1,122 @@
+"""The operation's plan: read for everybody who computes, and changed by adopting a new text.
+
+Comes in: an operation. Goes out: its plan with the hash of its text. Beside a record in plain
+files the plan is `plan.yaml`, edited by hand. In an encrypted store every version is kept inside
+it, because pledges made in confidence must not lie in clear on a disk, and adopting one is an
+event: who, when, and which text held on a day can be shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from onward.caseload.events import ADOPTED, PLAN_SUBJECT, Event, Subject, new_event
+from onward.dates import day_range
+from onward.errors import OnwardError
+from onward.registry.kept import kept
+from onward.registry.operation import PLAN, Operation
+from onward.rulebook.model import Rulebook
+
+if TYPE_CHECKING:
+    from onward.plan.model import Plan
+
+
+@dataclass(frozen=True)
+class PlanVersion:
+    """One text of the plan.
+
+    name    what errors call it
+    sha256  of the bytes
+    """
+
+    name: str
+    text: bytes
+    sha256: str
+
+
+def plan_version(operation: Operation, as_of: date | None = None) -> PlanVersion | None:
+    """The text of the plan that holds on a day; None where the operation has no plan."""
+    if not operation.settings.encrypted:
+        path = operation.path / PLAN
+        return _version(PLAN, path.read_bytes()) if path.is_file() else None
+    day = as_of or operation.default_date()
+    adopted = [e for e in adoptions(operation) if day_range(e.effective)[1] <= day]
+    if not adopted:
+        return None
+    name = f"{adopted[-1].subject.id}.yaml"
+    found = _version(PLAN, kept(operation).read("plans", name))
+    if found.sha256 != adopted[-1].subject.id:
+        raise OnwardError(
+            "The plan that is kept is not the one that was adopted; adopt it again, and let "
+            "whoever keeps the checkpoints run onward verify."
+        )
+    return found
+
+
+def plan_of(operation: Operation, rulebook: Rulebook, as_of: date | None = None) -> Plan | None:
+    """The plan that holds on a day; raises Faults with everything wrong in it."""
+    from onward.plan.load import loads_plan
+
+    found = plan_version(operation, as_of)
+    return loads_plan(found.text, rulebook, file=found.name) if found is not None else None
+
+
+def adoptions(operation: Operation) -> list[Event]:
+    """Every adoption of a plan, in the order in which they hold."""
+    events = [
+        event
+        for event in operation.store.read_marked([f'"kind":"{ADOPTED}"'])
+        if event.subject.kind == PLAN_SUBJECT
+    ]
+    return sorted(events, key=lambda e: (day_range(e.effective)[1], e.recorded, e.seq))
+
+
+def adopt_plan(
+    operation: Operation,
+    text: str,
+    *,
+    effective: str,
+    by: str,
+    instant: datetime | None = None,
+    replaces: str | None = None,
+) -> PlanVersion:
+    """Put a plan in force from a day, entirely or not at all.
+
+    replaces  the hash of the version it was edited from; a newer one in between is a conflict
+    raises    Faults with everything wrong in the text; OnwardError on a conflict, or where
+              the plan is a file edited by hand
+    """
+    from onward.plan.load import loads_plan
+
+    if not operation.settings.encrypted:
+        raise OnwardError(f"The plan of this operation is a file: edit {PLAN} in its folder.")
+    rulebook = operation.rulebook
+    loads_plan(text, rulebook, file=PLAN)
+    version = _version(PLAN, text.encode())
+    now = plan_version(operation)
+    if replaces is not None and now is not None and now.sha256 != replaces:
+        raise OnwardError(
+            "Somebody adopted another plan meanwhile. Nothing was changed; compare with the one "
+            "now in force and adopt again."
+        )
+    event = new_event(
+        rulebook,
+        operation=operation.settings.id,
+        subject=Subject(PLAN_SUBJECT, version.sha256),
+        kind=ADOPTED,
+        effective=effective,
+        by=by,
+        instant=instant or datetime.now(UTC),
+        random=random.SystemRandom(),
+    )
+    kept(operation).write("plans", f"{version.sha256}.yaml", version.text)
+    operation.record([event])
+    return version
+
+
+def _version(name: str, text: bytes) -> PlanVersion:
+    return PlanVersion(name, text, hashlib.sha256(text).hexdigest())
