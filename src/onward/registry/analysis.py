@@ -16,7 +16,7 @@ from onward.caseload.model import Caseload, EventTables
 from onward.engine import Engine
 from onward.errors import OnwardError
 from onward.registry.operation import Operation
-from onward.registry.planning import plan_version
+from onward.registry.planning import plan_of
 from onward.registry.runs import last_proposal
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ class Opened:
     events: EventTables
     caseload: Caseload
     plan: Plan | None
-    plan_sha256: str = ""
 
 
 def opened(operation: Operation, as_of: dt.date | None = None) -> Opened:
@@ -53,13 +52,8 @@ def opened(operation: Operation, as_of: dt.date | None = None) -> Opened:
     rulebook = operation.rulebook_at(day)
     events = operation.events_table(rulebook)
     caseload = operation.caseload(day, engine=engine)
-    version = plan_version(operation, day)
-    if version is None:
-        return Opened(operation, day, engine, events, caseload, None)
-    from onward.plan.load import loads_plan
-
-    plan = loads_plan(version.text, rulebook, file=version.name)
-    return Opened(operation, day, engine, events, caseload, plan, version.sha256)
+    plan = plan_of(operation, rulebook, day)
+    return Opened(operation, day, engine, events, caseload, plan)
 
 
 def deadline_of(found: Opened, by: dt.date | None = None) -> dt.date:
@@ -142,7 +136,7 @@ def forecast_of(
     )
     hashes = {"log": found.operation.store.head(), "rulebook": rulebook.hash}
     if effects is not None:
-        hashes["plan"] = found.plan_sha256
+        hashes["plan"] = found.plan.hash
     return forecast(
         inputs,
         operation=found.operation.settings.id,

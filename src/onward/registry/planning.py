@@ -12,6 +12,7 @@ import hashlib
 import random
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onward.caseload.events import ADOPTED, PLAN_SUBJECT, Event, Subject, new_event
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 class PlanVersion:
     """One text of the plan.
 
-    name    what errors call it
+    name    the file it is or would be: errors name it, texts of messages lie beside it
     sha256  of the bytes
     """
 
@@ -40,15 +41,15 @@ class PlanVersion:
 
 def plan_version(operation: Operation, as_of: date | None = None) -> PlanVersion | None:
     """The text of the plan that holds on a day; None where the operation has no plan."""
+    path = operation.path / PLAN
     if not operation.settings.encrypted:
-        path = operation.path / PLAN
-        return _version(PLAN, path.read_bytes()) if path.is_file() else None
+        return _version(path, path.read_bytes()) if path.is_file() else None
     day = as_of or operation.default_date()
     adopted = [e for e in adoptions(operation) if day_range(e.effective)[1] <= day]
     if not adopted:
         return None
     name = f"{adopted[-1].subject.id}.yaml"
-    found = _version(PLAN, kept(operation).read("plans", name))
+    found = _version(path, kept(operation).read("plans", name))
     if found.sha256 != adopted[-1].subject.id:
         raise OnwardError(
             "The plan that is kept is not the one that was adopted; adopt it again, and let "
@@ -96,7 +97,7 @@ def adopt_plan(
         raise OnwardError(f"The plan of this operation is a file: edit {PLAN} in its folder.")
     rulebook = operation.rulebook
     loads_plan(text, rulebook, file=PLAN)
-    version = _version(PLAN, text.encode())
+    version = _version(operation.path / PLAN, text.encode())
     now = plan_version(operation)
     if replaces is not None and now is not None and now.sha256 != replaces:
         raise OnwardError(
@@ -118,5 +119,5 @@ def adopt_plan(
     return version
 
 
-def _version(name: str, text: bytes) -> PlanVersion:
-    return PlanVersion(name, text, hashlib.sha256(text).hexdigest())
+def _version(path: Path, text: bytes) -> PlanVersion:
+    return PlanVersion(str(path), text, hashlib.sha256(text).hexdigest())
