@@ -14,9 +14,12 @@ from onward.caseload.events import Event, Subject, new_event
 from onward.registry import Operation, Settings, create_operation
 from onward.rulebook import load, shipped_path
 
+sys.path.insert(0, str(Path(__file__).parent))  # registry_cast
+
 _SITE = Path(__file__).with_name("site.py")
 _spec = importlib.util.spec_from_file_location("onward_test_site", _SITE)
-assert _spec is not None and _spec.loader is not None
+assert _spec is not None
+assert _spec.loader is not None
 site_for_tests = sys.modules.setdefault(
     "onward_test_site", importlib.util.module_from_spec(_spec)
 )

@@ -19,4 +19,19 @@ def alarms(request: HttpRequest) -> dict[str, Any]:
             return []
         return list(alarms_for(account)[:20])
 
-    return {"open_alarms": SimpleLazyObject(found)}
+    return {
+        "open_alarms": SimpleLazyObject(found),
+        "demonstration_code": SimpleLazyObject(lambda: _code(request)),
+    }
+
+
+def _code(request: HttpRequest) -> str:
+    """In a demonstration, the code that a demonstration account's app would show."""
+    from onward.registry.demo_accounts import code_now
+    from onward.registry.site import current
+
+    if not current().demonstration:
+        return ""
+    stage = getattr(request, "_login_stage", None)
+    account = stage.login.user if stage is not None else getattr(request, "user", None)
+    return code_now(account) if getattr(account, "demonstration", False) else ""

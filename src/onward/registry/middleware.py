@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from onward.errors import OnwardError
 from onward.registry import site
-from onward.registry.signin import BEGAN, SEEN, has_factor, is_locked, lock, signed_in_at
+from onward.registry.signin import BEGAN, LOCKED, SEEN, has_factor, is_locked, lock, signed_in_at
 
 Next: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
 
@@ -86,7 +86,11 @@ class Inside:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
+        response = self.get_response(request)
+        match = request.resolver_match
+        if match is not None and match.view_name == "account_logout" and request.method == "POST":
+            clear(response)
+        return response
 
     def process_view(
         self, request: HttpRequest, view: object, args: object, kwargs: object
@@ -104,7 +108,7 @@ class Inside:
         if now - began > LONGEST_SECONDS or (ended is not None and began <= ended.timestamp()):
             logout(request)
             return clear(go(request, "account_login"))
-        if now - request.session.get(SEEN, 0) > IDLE_SECONDS:
+        if LOCKED not in request.session and now - request.session.get(SEEN, 0) > IDLE_SECONDS:
             lock(request)
         if is_locked(request):
             return None if name in UNLOCKING else clear(go(request, "locked", back=True))
@@ -170,7 +174,7 @@ def sign_in_again(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def clear(response: HttpResponse) -> HttpResponse:
+def clear(response: HttpResponseBase) -> HttpResponseBase:
     """What the browser has kept of these pages is dropped."""
     response["Clear-Site-Data"] = '"cache", "storage"'
     return response

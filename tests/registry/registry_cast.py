@@ -1,0 +1,115 @@
+"""The small cast of the registry's tests: Amina, Bilal, Chantal and Dawit, and how they sign in.
+
+Amina is a protection officer of the first camp's office, Bilal interviews beside her, Chantal
+supervises, Dawit is a protection officer in another office and must see nothing of the first.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+from onward.caseload.events import REGISTERED, Subject, new_event
+
+OFFICE, ELSEWHERE = "camp-1", "camp-2"
+PASSWORD = "walnut-heron-quartz-tulip"
+
+
+def elsewhere(operation: Any, person: str = "far-1") -> str:
+    """Somebody in another office."""
+    rulebook = operation.rulebook
+    maker = random.Random(5)
+    events = [
+        new_event(
+            rulebook, operation=operation.settings.id, subject=Subject(kind, name),
+            kind=REGISTERED, effective="2026-01-20", by="dawit",
+            instant=datetime.fromisoformat("2026-06-10T08:00:00+00:00"), random=maker,
+            facts=facts, opens=True, idempotency_key=f"elsewhere:{name}",
+        )
+        for kind, name, facts in (
+            ("household", f"house-{person}", {"roster_size": 1}),
+            ("person", person, {
+                "household": f"house-{person}", "site": ELSEWHERE, "birth": "1990-05-05",
+                "sex": "male", "legal": "gc4_protected", "stage": "verified", "place": "in_camp",
+            }),
+        )
+    ]  # fmt: skip
+    operation.record(events)
+    from onward.registry import projection
+
+    projection.ensure(operation)
+    return person
+
+
+def account(
+    username: str, *roles: str, office: str = OFFICE, organisation: str = "",
+    factor: bool = True, password: str = "",
+) -> Any:  # fmt: skip
+    """An account with these roles, ready to sign in."""
+    from onward.registry import accounts, demo_accounts
+
+    made, _ = accounts.create_account(
+        username, roles=roles, office=office, organisation=organisation
+    )
+    if password:
+        accounts.set_password(made, password)
+    if factor:
+        made.secret = demo_accounts.give_factor(made)
+    made.refresh_from_db()
+    return made
+
+
+def cast() -> dict[str, Any]:
+    return {
+        "amina": account("amina", "protection_officer"),
+        "bilal": account("bilal", "interviewer"),
+        "chantal": account("chantal", "supervisor"),
+        "dawit": account("dawit", "protection_officer", office=ELSEWHERE),
+    }
+
+
+def signed_in(who: Any, *, at: datetime | None = None, factor: bool = True) -> Any:
+    """A browser in which somebody has signed in fully (`factor=False`: by password only)."""
+    from allauth.account.internal.flows import login
+    from django.conf import settings
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.test import Client
+
+    from onward.registry.sessions import SessionStore
+    from onward.registry.signin import BEGAN, SEEN
+
+    instant = at.timestamp() if at else time.time()
+    session = SessionStore()
+    session[SESSION_KEY] = str(who.pk)
+    session[BACKEND_SESSION_KEY] = "onward.registry.signin.AccountBackend"
+    session[HASH_SESSION_KEY] = who.get_session_auth_hash()
+    session[BEGAN] = session[SEEN] = instant
+    records = [{"method": "password", "at": instant, "username": who.username}]
+    if factor:
+        records.append({"method": "mfa", "at": instant, "type": "totp", "reauthenticated": True})
+    session[login.AUTHENTICATION_METHODS_SESSION_KEY] = records
+    session[login._AUTHENTICATION_METHODS_USER_SESSION_KEY] = login.user_id_to_str(who)
+    session.create()
+    client = Client()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    return client
+
+
+def code(secret: str, *, later: int = 0) -> str:
+    """What an authenticator app shows."""
+    from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+
+    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + later))
+
+
+def sign_in(client: Any, username: str, password: str, secret: str) -> Any:
+    """Sign in as a person does: name and password, then the code."""
+    first = client.post("/sign-in/", {"login": username, "password": password})
+    assert first.status_code == 302, first.content.decode()[:2000]
+    return client.post(first["Location"], {"code": code(secret)})
+
+
+def forward(**kwargs: Any) -> timedelta:
+    return timedelta(**kwargs)
