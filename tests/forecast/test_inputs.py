@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onward.caseload.moves import forecast_moves
-from onward.forecast.draws import Gamma
+from onward.forecast.behaviour import Behaviour
+from onward.forecast.draws import Fixed, Gamma
 from onward.forecast.inputs import build, edges_of
 from onward.forecast.kernel import Outputs, simulate
 from onward.plan.draws import PlanDraws
@@ -343,12 +345,112 @@ def test_plan_draws_are_shared_future_by_future():
 
 def test_the_deadline_is_optional():
     with_it = made(deadline=AS_OF + dt.timedelta(days=100))
-    assert "behaviour" in with_it.sources.values()
-    assert (
-        "behaviour"
-        not in made(deadline=AS_OF + dt.timedelta(100), behaviour=False).sources.values()
+    assert with_it.sources["deadline strength"] == "behaviour"
+    assert "deadline strength" not in made().sources
+
+
+def test_each_term_of_behaviour_can_be_switched_off_by_itself():
+    later = AS_OF + dt.timedelta(days=100)
+    names = {
+        "deadline": "deadline strength", "news": "news strength", "leadership": "hold",
+        "incident": "stop 1 from",
+    }  # fmt: skip
+    everything = made(deadline=later)
+    nothing = made(deadline=later, behaviour=False)
+    assert set(names.values()) <= set(everything.sources)
+    assert "behaviour" not in nothing.sources.values()
+    for term, name in names.items():
+        less = made(deadline=later, behaviour=Behaviour().without(term))
+        assert name not in less.sources
+        assert set(names.values()) - {name} <= set(less.sources)
+        assert len(less.assumptions) == len(everything.assumptions) - 1
+    with pytest.raises(ValueError, match="expected one of"):
+        Behaviour().without("loyalty")
+
+
+def test_a_scenario_may_hold_one_term_and_leaves_the_rest_as_drawn():
+    inputs = made(deadline=AS_OF + dt.timedelta(days=100))
+    held = replace(inputs, laws={**inputs.laws, "hold strength": Fixed(2.0)})
+    one, other = inputs.draws(FUTURES, 3), held.draws(FUTURES, 3)
+    assert (other.column("hold") == -2.0).all()
+    assert (one.column("news strength") == other.column("news strength")).all()
+    assert (one.column("hold") != -2.0).any()
+
+
+def test_the_news_and_the_hold_of_the_past_are_in_the_rates_already():
+    """With everything as it was on average, the terms change nothing."""
+    inputs = made(deadline=AS_OF + dt.timedelta(days=100))
+    learnt, drawn = inputs.rates.learnt, inputs.draws(FUTURES, 3)
+    share = learnt.past.undecided[0]
+    weight = learnt.past.expected[0]
+    if weight.sum():
+        average = (np.exp(np.outer(drawn.column("hold"), share)) @ weight) / weight.sum()
+        assert average * drawn.column("hold so far [main_group]") == pytest.approx(1.0)
+
+
+def test_incidents_stop_those_who_have_not_chosen_and_nobody_else():
+    exposures = logged(
+        ("counselled", "main_group", "T3.held", "interviewed", 400, 20_000),
+        ("return_cleared", "main_group", "T7.done", "returned", 60, 6000),
     )
-    assert "behaviour" not in made().sources.values()
+    counts = counted(
+        ("counselled", "main_group", 1, 300), ("return_cleared", "main_group", 1, 300)
+    )
+    inputs = made(counts, exposures, behaviour=Behaviour(False, False, False, True))
+    stopped = replace(
+        inputs, laws={**inputs.laws, "stop 1 from": Fixed(0.0), "stop 1 until": Fixed(40.0)}
+    )
+    futures = run(stopped, days=60)
+    held, home = moved(futures, "T3.held"), moved(futures, "T7.done")
+    assert (held[:, 39] == 0).all()
+    assert held[:, 59].mean() > 20
+    assert home[:, 39].mean() > 20
+
+
+def test_a_capacity_that_was_used_up_hides_how_many_were_ready():
+    slots = effect("cap", ["interview_slot"], target_kind="capacity", window_days=7,
+                   values=ONES * 7)  # fmt: skip
+    counts = counted(("counselled", "main_group", 1, 3000))
+
+    def log(people):
+        return logged(("counselled", "main_group", "T3.held", "interviewed", people, 90_000))
+
+    full, loose = made(counts, log(29), slots), made(counts, log(10), slots)
+    assert full.rates.short == {"interview_slot"}
+    assert not loose.rates.short
+    assert any("used up" in text for text in full.assumptions)
+    # more slots then help more than the pace so far would say
+    more = replace(slots, values=ONES * 70)
+    then = made(counts, log(29), more, behaviour=False, rates=full.rates)
+    wide = moved(run(then, days=30), "T3.held")[:, 29]
+    assert wide.mean() > 1.2 * 29
+
+
+def test_waits_that_take_their_time_do_so_in_the_forecast():
+    """Nobody is accepted and gone within three weeks: neither in the log nor in the forecast."""
+    rows = []
+    for low, length, days, people, waiting in (
+        (0, 21, 21 * 400, 0, 200), (21, 21, 21 * 380, 30, 0), (42, 21, 21 * 300, 150, 0),
+        (63, 21, 21 * 130, 120, 0), (84, 99_916, 21 * 40, 40, 0),
+    ):  # fmt: skip
+        shared = {"forecast_state": "accepted", "waited_from": low, "waited_days": length}
+        rows.append({**shared, "move": None, "to_state": None, "person_days": days,
+                     "waiting": waiting, "transitions": 0})  # fmt: skip
+        rows.append({**shared, "move": "T16.departed", "to_state": "resettled",
+                     "person_days": 0, "waiting": 0, "transitions": people})  # fmt: skip
+    exposures = logged(("accepted", "main_group", "T16.departed", "resettled", 57, 4375))
+    counts = counted(("accepted", "main_group", 1, 200))
+    waits = pa.Table.from_pylist(rows)
+    inputs = made(counts, exposures, behaviour=False, waits=waits)
+    plain = made(counts, exposures, behaviour=False)
+    shape = inputs.rates.shapes["accepted"]
+    assert shape.stages >= 4
+    first = (1.0, *(0.0,) * (shape.stages - 1))
+    fresh = replace(inputs.rates, shapes={"accepted": replace(shape, start=first)})
+    new = made(counts, exposures, behaviour=False, rates=fresh)
+    gone, memoryless = (moved(run(x, days=100), "T16.departed") for x in (new, plain))
+    assert gone[:, 13].mean() < 0.25 * memoryless[:, 13].mean()
+    assert gone[:, 99].mean() > 0.8 * memoryless[:, 99].mean()
 
 
 # -- arrivals, strata, order

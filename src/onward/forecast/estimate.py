@@ -15,8 +15,8 @@ Three corrections matter and each has its own test:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from onward.forecast.draws import Gamma
@@ -24,6 +24,9 @@ from onward.forecast.draws import Gamma
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from onward.forecast.behaviour import Learnt
+    from onward.forecast.shapes import Shape
 
     FloatArray: TypeAlias = npt.NDArray[np.float64]
     IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -73,6 +76,10 @@ class Rates:
     shock_now   mean and standard deviation of the shock's present value (a log)
     level_variance  relative variance of every rate that comes from not knowing how lucky the
                 window was as a whole; it is in `posteriors`, and the same draw for all moves
+    shapes      state -> how it is waited in, where the log speaks against a plain wait
+    short       capacities that were as good as used up
+    own_pace    (state, move) of whole units whose pace is people's or an office's, not a capacity's
+    learnt      what the log says of behaviour
     """
 
     posteriors: tuple[tuple[Gamma, ...], ...]
@@ -80,6 +87,10 @@ class Rates:
     memory_days: float
     shock_now: tuple[float, float]
     level_variance: float = 0.0
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    own_pace: frozenset[tuple[str, str]] = frozenset()
+    short: frozenset[str] = frozenset()
+    learnt: Learnt | None = None
 
     def apart_from_level(self, move: int, stratum: int) -> Gamma:
         """The posterior given the level of the shocks over the window, which all moves share."""

@@ -15,7 +15,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from onward.forecast.draws import Distribution, Gamma, Lognormal, Normal, ParameterDraws, draw
+from onward.forecast.behaviour import (
+    NEWS_HALF,
+    NEWS_LAG_DAYS,
+    STOPS,
+    Behaviour,
+    Learnt,
+    Past,
+    learn,
+)
+from onward.forecast.draws import (
+    Discrete,
+    Distribution,
+    Gamma,
+    Lognormal,
+    Normal,
+    ParameterDraws,
+    draw,
+)
 from onward.forecast.estimate import LEAST_SHAPE, UNSEEN_DAYS, Observed, Rates, fit
 from onward.forecast.model import (
     FOREVER,
@@ -24,6 +41,7 @@ from onward.forecast.model import (
     Capacity,
     Effect,
     Factor,
+    Feedback,
     Gate,
     Model,
     Number,
@@ -33,6 +51,7 @@ from onward.forecast.model import (
     Supply,
     Transition,
 )
+from onward.forecast.shapes import PLAIN, Shape, shape_of, waited_by_state
 from onward.rulebook.model import Rulebook
 
 if TYPE_CHECKING:
@@ -46,12 +65,15 @@ if TYPE_CHECKING:
 
 NOT_RECORDED = "not recorded"
 LUCK, LEVEL = "shared shocks", "how lucky the past was"
-DEADLINE = "deadline draws near"
-# How strongly people speed up as a deadline draws near: nobody knows beforehand. At past
-# deadlines the pace rose several-fold in some operations and not at all in others, so the
-# prior is wide and its middle small.
-DEADLINE_STRENGTH = Gamma(0.7, 1.4)
+DEADLINE, NEWS, HOLD, STOP = "deadline draws near", "news", "hold", "stop"
 DEADLINE_SCALE_DAYS = 60.0
+# A capacity used to this share was short: more people were ready than it could take. How many
+# more nobody counted; half as many again in the middle case.
+SHORT = 0.85
+UNMET = Lognormal(1.5, 0.4)
+# With more strata than this, none is a group with a leadership of its own.
+MOST_GROUPS = 12
+SAFE = ("return", "resettlement", "onward", "protection", "relocation", "stay")
 
 
 @dataclass(frozen=True)
@@ -77,7 +99,7 @@ class Inputs:
     columns      parameter -> (futures,) values drawn by the plan
     edges        the moves simulated
     sources      parameter -> what kind of uncertainty it carries: "rates", "shocks",
-                 "behaviour" or "plan dates"
+                 "behaviour", "effects" or "plan dates"
     assumptions  in words, for the reader
     left_out     what of the plan is not simulated, and why
     """
@@ -91,6 +113,7 @@ class Inputs:
     assumptions: tuple[str, ...]
     left_out: tuple[str, ...]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    undecided: tuple[str, ...] = ()
 
     def draws(self, futures: int, seed: int) -> ParameterDraws:
         """One row of parameters per future; the plan's columns as they were drawn.
@@ -98,11 +121,41 @@ class Inputs:
         raises  ValueError when the plan was drawn for fewer futures
         """
         made = draw(self.laws, futures, seed)
+        if self.rates.learnt is not None:
+            made = self._with_behaviour(made, futures, seed)
         for name, column in self.columns.items():
             if len(column) < futures:
                 raise ValueError(f"{name}: {len(column)} plan draws for {futures} futures")
             made = made.with_column(name, column[:futures])
         return made
+
+    def _with_behaviour(self, made: ParameterDraws, futures: int, seed: int) -> ParameterDraws:
+        """Behaviour as it belongs together, save what a scenario holds at another value."""
+        assert self.rates.learnt is not None
+        together = dict(self.rates.learnt.joint.pick(futures, seed))
+        for name, column in together.items():
+            law = self.laws.get(name)
+            if law is not None and law != marginal(self.rates.learnt, name):
+                together[name] = made.column(name)
+            elif name in made.names:
+                made = made.with_column(name, column)
+        used = set(self.sources)
+        for name, column in self.rates.learnt.derived(together).items():
+            if name in used:
+                made = made.with_column(name, column)
+        for name, column in together.items():
+            if name in used and name not in made.names:
+                made = made.with_column(name, column)
+        return made
+
+
+def marginal(learnt: Learnt, name: str) -> Discrete:
+    """One parameter of behaviour by itself, as a law: what a scenario may hold otherwise."""
+    import numpy as np
+
+    column = learnt.joint.values[:, learnt.joint.names.index(name)]
+    values = np.quantile(column, (np.arange(40) + 0.5) / 40)
+    return Discrete(tuple(float(v) for v in values), (1.0,) * 40)
 
 
 def edges_of(
@@ -233,11 +286,12 @@ def build(
     as_of: dt.date,
     deadline: dt.date | None,
     effects: PlanEffects | None = None,
-    behaviour: bool = True,
+    behaviour: bool | Behaviour = True,
     shocks: bool = True,
     name: str = "operation",
     rates: Rates | None = None,
     also: frozenset[str] = frozenset(),
+    waits: pa.Table | None = None,
 ) -> Inputs:
     """Put a model together.
 
@@ -246,12 +300,14 @@ def build(
     steps       (from state, move, to state), from `caseload.moves.forecast_moves`
     deadline    the day that people see drawing near; None: none is known
     effects     from the plan room, drawn from `as_of`
-    behaviour   whether the deadline may change the pace (a declared assumption)
+    behaviour   which terms of `onward.forecast.behaviour` are on: all, none or some
     shocks      False reads the log as if no month were luckier than another: only to measure
                 what that neglects
     rates       already fitted to the same log with the same `also`: a scenario changes what comes
                 and must not change what the past is read to say
     also        moves to simulate besides those of the plan, so that every scenario has the same
+    waits       from `caseload.waits.waits`: how long people waited; None takes every wait as one
+                without memory
     """
     import numpy as np
 
@@ -276,7 +332,21 @@ def build(
         )
         log = replace(log, steps=[_is_step(rulebook, edge.move) for edge in edges])
         rates = fit(log, shocks=shocks)
-    builder = _Builder(rulebook, edges, rates, strata, as_of, deadline if behaviour else None)
+        short = short_pools(rulebook, plan, exposures, as_of, family)
+        own_pace = _own_pace(rulebook, edges, short)
+        past = _past(rulebook, exposures, log, edges, undecided_states(rulebook, steps),
+                     own_pace, columns, as_of)  # fmt: skip
+        rates = replace(
+            rates,
+            shapes=_shapes(rulebook, waits, own_pace, family),
+            own_pace=frozenset(own_pace),
+            short=short,
+            learnt=learn(past, strata, shock_sd=rates.shock_sd, memory_days=rates.memory_days),
+        )
+    builder = _Builder(
+        rulebook, edges, rates, strata, as_of, deadline, Behaviour.of(behaviour),
+        undecided_states(rulebook, steps),
+    )  # fmt: skip
     builder.lost(counts, seen, edges)
     for effect in plan:
         builder.add(effect, seen)
@@ -285,7 +355,7 @@ def build(
     occupied = _occupied(start, transitions, arrivals)
     model = Model(
         states=[
-            State(state.name, present=not state.gone)
+            builder.state(state.name, present=not state.gone)
             for state in rulebook.forecast_states.values()
             if state.name in occupied
         ],
@@ -293,13 +363,14 @@ def build(
         start=start,
         transitions=[one for one in transitions if one.source in occupied],
         sizes=sizes,
-        factors=builder.factors,
+        factors=builder.occupied_factors(occupied),
         capacities=builder.pools(),
         pledges=builder.pledges(transitions, occupied),
         arrivals=arrivals,
         name=name,
     )
     used = set(model.parameters())
+    used |= {"hold strength"} & set(builder.laws) if "hold" in used else set()
     return Inputs(
         model,
         {name: law for name, law in builder.laws.items() if name in used},
@@ -310,7 +381,159 @@ def build(
         tuple(dict.fromkeys(builder.assumptions)),
         tuple(dict.fromkeys(builder.left_out)),
         {stratum: (stratum,) for stratum in strata},
+        tuple(name for name in builder.undecided if name in occupied),
     )
+
+
+def undecided_states(
+    rulebook: Rulebook, steps: Sequence[tuple[str, str, str]]
+) -> tuple[str, ...]:
+    """States of people who have not chosen a way yet: what the common steps lead to from the
+    first one, in the rulebook's order."""
+    states = rulebook.forecast_states
+    moves = rulebook.moves()
+    common = [
+        (source, target)
+        for source, move, target in steps
+        if target and not states[target].gone
+        and (moves[move].pathway or rulebook.transitions[moves[move].transition].pathway)
+        == "common"
+    ]  # fmt: skip
+    found = {next(iter(states))} if states else set()
+    while more := {target for source, target in common if source in found} - found:
+        found |= more
+    return tuple(name for name in states if name in found)
+
+
+def short_pools(
+    rulebook: Rulebook, plan: Sequence[PlanEffect], exposures: pa.Table, as_of: dt.date,
+    family: float,
+) -> frozenset[str]:  # fmt: skip
+    """Capacities that were as good as used up while they ran: the pace seen through one is the
+    capacity's, not that of the people who waited for it.
+
+    family   people per unit, for capacities counted in units
+    """
+    import numpy as np
+
+    periods = sorted(
+        {(row["period_start"], row["period_days"]) for row in exposures.to_pylist()}
+    )
+    moves = rulebook.moves()
+    used: dict[str, dict[dt.date, int]] = {}
+    for row in exposures.to_pylist():
+        move = moves.get(row["move"]) if row["move"] else None
+        pool = rulebook.transitions[move.transition].consumes if move else ""
+        if pool:
+            of = used.setdefault(pool, {})
+            start = row["period_start"]
+            of[start] = of.get(start, 0) + int(row["transitions"])
+    found = set()
+    for pool, by_period in used.items():
+        given = taken = 0.0
+        for first, days in periods:
+            at = (first - as_of).days + np.arange(days)
+            supply = 0.0
+            for effect in plan:
+                steady = effect.kind == "cap" and effect.window_days is not None
+                if steady and effect.target_kind == "capacity" and pool in effect.targets:
+                    starts, ends, amount = (
+                        float(np.quantile(v, 0.5, method="inverted_cdf"))
+                        for v in (effect.starts, effect.ends, effect.values)
+                    )
+                    open_days = float(((at >= starts) & (at <= ends)).sum())
+                    people = amount * (family if effect.counts == "units" else 1.0)
+                    supply += people * open_days / float(effect.window_days or 1)
+            if supply > 0:
+                given += supply
+                taken += by_period.get(first, 0)
+        if given and taken >= SHORT * given:
+            found.add(pool)
+    return frozenset(found)
+
+
+def _own_pace(
+    rulebook: Rulebook, edges: Sequence[Edge], short: frozenset[str]
+) -> dict[tuple[str, str], bool]:
+    """(state, move) of whole units whose pace is not that of a capacity -> a step or not."""
+    moves = rulebook.moves()
+    return {
+        (edge.source, edge.move): _is_step(rulebook, edge.move)
+        for edge in edges
+        if not _single(rulebook, edge)
+        and rulebook.transitions[moves[edge.move].transition].consumes not in short
+    }
+
+
+def _shapes(
+    rulebook: Rulebook, waits: pa.Table | None, own_pace: Mapping[tuple[str, str], bool],
+    family: float,
+) -> dict[str, Shape]:  # fmt: skip
+    """How each state is waited in, from days already waited."""
+    if waits is None:
+        return {}
+    found = {}
+    for state, seen in waited_by_state(waits.to_pylist(), own_pace).items():
+        shape = shape_of(seen, family=family)
+        if shape != PLAIN and not rulebook.forecast_states[state].gone:
+            found[state] = shape
+    return found
+
+
+def _past(
+    rulebook: Rulebook, exposures: pa.Table, log: Observed, edges: Sequence[Edge],
+    undecided: Sequence[str], own_pace: Mapping[tuple[str, str], bool],
+    columns: Sequence[str], as_of: dt.date,
+) -> Past:  # fmt: skip
+    """What the log shows of the news, the undecided and the pace of choosing, by period."""
+    import numpy as np
+
+    rows = [row for row in exposures.to_pylist() if row["move"] is None]
+    periods = sorted({row["period_start"] for row in exposures.to_pylist()})
+    place = {start: i for i, start in enumerate(periods)}
+    groups = list(log.strata)
+    safe, everyone = np.zeros(len(periods)), np.zeros(len(periods))
+    here, waiting = (np.zeros((len(groups), len(periods))) for _ in range(2))
+    for row in rows:
+        state = row["forecast_state"]
+        if state is None:
+            continue
+        at, days = place[row["period_start"]], int(row["person_days"])
+        gone = rulebook.forecast_states[state].gone
+        everyone[at] += days
+        safe[at] += days if gone in SAFE else 0
+        if not gone:
+            g = groups.index(stratum_name(row, columns))
+            here[g, at] += days
+            waiting[g, at] += days if state in undecided else 0
+    people = np.asarray(log.people, dtype=float)
+    at_risk = np.asarray(log.at_risk, dtype=float)
+    family = np.broadcast_to(np.asarray(log.family, dtype=float), people.shape[:1])[
+        :, None, None
+    ]
+    pace = people.sum(axis=2) / np.maximum(at_risk.sum(axis=2), 1e-9)
+    counted, expected = people / family, pace[:, :, None] * at_risk / family
+    free = np.array([(edge.source, edge.move) in own_pace for edge in edges], dtype=bool)
+    acts = free & np.array(
+        [edge.source in undecided and _willed(rulebook, edge) for edge in edges], dtype=bool
+    )
+    length = np.asarray(log.period_days, dtype=float)
+    starts = np.array([(start - as_of).days - 1 for start in periods], dtype=float)
+    return Past(
+        mid=starts + length / 2,
+        safe=safe / np.maximum(everyone, 1),
+        undecided=waiting / np.maximum(here, 1),
+        counted=counted[acts].sum(axis=0),
+        expected=expected[acts].sum(axis=0),
+        other=counted[free & ~acts].sum(axis=(0, 1)),
+        other_expected=expected[free & ~acts].sum(axis=(0, 1)),
+    )
+
+
+def _willed(rulebook: Rulebook, edge: Edge) -> bool:
+    """Something people do: not an event that is only recorded."""
+    move = rulebook.moves()[edge.move]
+    return not (move.records or rulebook.transitions[move.transition].records)
 
 
 def _is_step(rulebook: Rulebook, key: str) -> bool:
@@ -379,8 +602,10 @@ class _Builder:
 
     def __init__(
         self, rulebook: Rulebook, edges: Sequence[Edge], rates: Rates, strata: Sequence[str],
-        as_of: dt.date, deadline: dt.date | None,
+        as_of: dt.date, deadline: dt.date | None, behaviour: Behaviour,
+        undecided: Sequence[str],
     ) -> None:  # fmt: skip
+        self.behaviour, self.undecided = behaviour, tuple(undecided)
         self.rulebook, self.edges, self.rates, self.strata = rulebook, edges, rates, strata
         self.laws: dict[str, Distribution] = {}
         self.columns: dict[str, FloatArray] = {}
@@ -391,12 +616,14 @@ class _Builder:
         self._on_move: dict[str, list[str]] = {}
         self._supplies: dict[str, list[tuple[Supply, int | None, str]]] = {}
         self._waiting: list[tuple[PlanEffect, int]] = []
+        self._answering: dict[str, list[str]] = {}
         self._gates: dict[str, dict[str, list[tuple[Number, Number]]]] = {}
         self.as_of = as_of
         self._rates(edges)
         self._luck()
-        if deadline is not None and deadline > as_of:
+        if behaviour.deadline and deadline is not None and deadline > as_of:
             self._deadline(deadline)
+        self._answers()
 
     def _law(self, name: str, law: Distribution, source: str) -> str:
         self.laws[name] = law
@@ -433,6 +660,8 @@ class _Builder:
                         LEAST_SHAPE / ways_out[edge.source],
                         law.exposure + LEAST_SHAPE * UNSEEN_DAYS,
                     )
+                if self._queued(edge) or self._sieved(edge):
+                    law = replace(law, scale=self.rates.shapes[edge.source].scale)
                 self._law(f"rate {edge.name} [{stratum}]", law, "rates")
             if not edge.people and new:
                 self.assumptions.append(
@@ -466,20 +695,114 @@ class _Builder:
             f"lasting some {self.rates.memory_days:.0f} days. Read from the log."
         )
 
+    def _assumed(self, term: str) -> str:
+        """The parameter of a behaviour term; its joint values are drawn by `Inputs.draws`."""
+        assert self.rates.learnt is not None
+        return self._law(term, marginal(self.rates.learnt, term), "behaviour")
+
+    def _said(self, term: str) -> None:
+        assert self.rates.learnt is not None
+        self.assumptions.append(self.rates.learnt.said[term])
+
     def _deadline(self, deadline: dt.date) -> None:
         days = float((deadline - self.as_of).days) - 1
         self.factors.append(
-            Approach(
-                DEADLINE,
-                self._law("deadline strength", DEADLINE_STRENGTH, "behaviour"),
-                days,
-                DEADLINE_SCALE_DAYS,
-            )
+            Approach(DEADLINE, self._assumed("deadline strength"), days, DEADLINE_SCALE_DAYS)
         )
-        self.assumptions.append(
-            "As the deadline draws near people may decide and move faster: by half on average, "
-            "possibly not at all. An assumption from past deadlines, not from this log."
-        )
+        self._said("deadline")
+
+    def _answers(self) -> None:
+        """News, leadership and incidents act on those who have not chosen a way yet."""
+        learnt = self.rates.learnt
+        choosing = [
+            edge for edge in self.edges
+            if edge.source in self.undecided and _willed(self.rulebook, edge)
+            and not _single(self.rulebook, edge)
+        ]  # fmt: skip
+        if learnt is None or not choosing:
+            return
+        before = len(self.factors)
+        states = self.rulebook.forecast_states
+        safe = [name for name, state in states.items() if state.gone in SAFE]
+        if self.behaviour.news:
+            self._assumed("news strength")
+            self.sources["news so far"] = "behaviour"
+            self.factors += [
+                Feedback(
+                    NEWS, safe, "saturating", a="news strength", b=NEWS_HALF,
+                    lag_days=NEWS_LAG_DAYS, before=float(learnt.past.safe[-1]),
+                ),
+                Effect("news by now", "news so far"),
+            ]  # fmt: skip
+            self._said("news")
+        if self.behaviour.leadership and len(self.strata) <= MOST_GROUPS:
+            self._assumed("hold strength")
+            self.sources["hold"] = "behaviour"
+            here = [name for name, state in states.items() if not state.gone]
+            for stratum in self.strata:
+                if stratum not in learnt.groups:
+                    continue
+                self.sources[f"hold so far [{stratum}]"] = "behaviour"
+                self.factors += [
+                    Feedback(
+                        f"{HOLD} [{stratum}]", list(self.undecided), "exponential", a="hold",
+                        strata=[stratum], of_states=here, of_strata=[stratum],
+                        on_strata=[stratum],
+                    ),
+                    Effect(
+                        f"{HOLD} by now [{stratum}]", f"hold so far [{stratum}]",
+                        on_strata=[stratum],
+                    ),
+                ]  # fmt: skip
+            self._said("leadership")
+        if self.behaviour.incident:
+            windows = [
+                (self._assumed(f"stop {n} from"), self._assumed(f"stop {n} until"))
+                for n in range(1, STOPS + 1)
+            ]
+            self.factors += [
+                Gate(STOP, windows, closed=True),
+                Effect("ordinary days", self._assumed("ordinary days")),
+            ]
+            self._said("incident")
+        names = [factor.id for factor in self.factors[before:]]
+        self._answering = {edge.name: names for edge in choosing}
+
+    def occupied_factors(self, occupied: set[str]) -> list[Factor]:
+        """Feedbacks look only at states the model has."""
+        found: list[Factor] = []
+        for factor in self.factors:
+            if isinstance(factor, Feedback):
+                factor = replace(
+                    factor,
+                    states=[name for name in factor.states if name in occupied],
+                    of_states=[name for name in factor.of_states if name in occupied],
+                )
+            found.append(factor)
+        return found
+
+    def state(self, name: str, *, present: bool) -> State:
+        """A state with the shape its waits have shown."""
+        shape = self.rates.shapes.get(name, PLAIN)
+        leaving = [edge for edge in self.edges if edge.source == name]
+        if any(self._queued(edge) for edge in leaving):
+            return State(name, present, shape.stages, shape.start)
+        if any(self._sieved(edge) for edge in leaving):
+            return State(name, present, 1, shape.start, shape.ages)
+        return State(name, present)
+
+    def _queued(self, edge: Edge) -> bool:
+        """Whether the stages of its state lead to this move."""
+        shape = self.rates.shapes.get(edge.source, PLAIN)
+        return shape.stages > 1 and self._own_pace(edge) and _is_step(self.rulebook, edge.move)
+
+    def _sieved(self, edge: Edge) -> bool:
+        """Whether the move goes slower for those who have waited."""
+        return bool(self.rates.shapes.get(edge.source, PLAIN).ages) and self._own_pace(edge)
+
+    def _own_pace(self, edge: Edge) -> bool:
+        """A move of a whole unit whose pace is not that of a capacity."""
+        return (edge.source, edge.move) in self.rates.own_pace
 
     # -- what the counts and the log hold beyond the map
 
@@ -630,14 +953,14 @@ class _Builder:
             self._gates.setdefault(move, {}).setdefault(effect.gate, []).append(window)
 
     def _speed(self, effect: PlanEffect, moves: Sequence[str]) -> None:
-        factor = self._column(f"{effect.id} factor", effect.values)
+        factor = self._column(f"{effect.id} factor", effect.values, "effects")
         self.factors.append(Effect(effect.id, factor, *self._window(effect)))
         self._attach(effect.id, moves)
 
     def _supply(self, effect: PlanEffect, seen: Mapping[tuple[str, str, str], int]) -> None:
         self._not_everyone(effect)
         pool = effect.targets[0]
-        amount = self._column(f"{effect.id} amount", effect.values)
+        amount = self._column(f"{effect.id} amount", effect.values, "effects")
         start, end = self._window(effect)
         if effect.after is not None:
             moves = set(self._consumers(pool))
@@ -690,7 +1013,7 @@ class _Builder:
             self._column(end, self.columns[str(supply.start)] + days)
             return replace(supply, end=end)
         name = f"{supply.amount} every {days} days"
-        self._column(name, self.columns[str(supply.amount)] * (days / length))
+        self._column(name, self.columns[str(supply.amount)] * (days / length), "effects")
         return replace(supply, amount=name)
 
     def pledges(self, transitions: Sequence[Transition], occupied: set[str]) -> list[Pledge]:
@@ -737,7 +1060,7 @@ class _Builder:
                     pool,
                     drawing,
                     self._column(f"{effect.id} after people", threshold),
-                    self._column(f"{effect.id} amount", effect.values),
+                    self._column(f"{effect.id} amount", effect.values, "effects"),
                     float(effect.after.delay_days),
                 )
             )
@@ -774,9 +1097,12 @@ class _Builder:
             factors = list(self._on_move.get(edge.move, []))
             if not single:
                 factors += [LUCK, LEVEL]
+                factors += self._answering.get(edge.name, [])
                 if chosen and any(factor.id == DEADLINE for factor in self.factors):
                     factors.append(DEADLINE)
             pool = self.rulebook.transitions[move.transition].consumes
+            if pool in self.rates.short and not single and chosen:
+                factors.append(self._unmet(pool))
             made.append(
                 Transition(
                     edge.name,
@@ -786,10 +1112,25 @@ class _Builder:
                     factors=factors,
                     capacities=[pool] if pool in filled and not single and chosen else [],
                     size_change=-1 if single and not states[edge.source].gone else 0,
+                    staged=self._queued(edge),
+                    age_weights=self.rates.shapes[edge.source].weights
+                    if self._sieved(edge)
+                    else (),
                     pathway=states[edge.target].gone or move.pathway,
                 )
             )
         return made
+
+    def _unmet(self, pool: str) -> str:
+        """The factor by which more people are ready than the capacity let through so far."""
+        name = f"more were ready than {pool} could take"
+        if name not in self.laws:
+            self.factors.append(Effect(name, self._law(name, UNMET, "rates")))
+            self.assumptions.append(
+                f"{pool} was as good as used up so far, so more people were ready than moved: "
+                "half as many again, possibly many more. Nobody counted them."
+            )
+        return name
 
     def _lapsing(self) -> None:
         """Places given once are lost when the last pledge of their kind ends."""

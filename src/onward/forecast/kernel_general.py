@@ -184,7 +184,7 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
     for k in range(n_factors):
         if t.k_kind[k] == FEEDBACK:
             ratio_of[t.k_extra[k, 2]] = k
-    moved = np.zeros((n_trans, n_strata))
+    moved = np.zeros((n_trans + 1, n_strata))  # the last row: growing older, which is no move
     level = np.zeros(n_caps)
     refill = np.zeros(n_caps)
     spent = np.zeros(n_caps)

@@ -161,7 +161,7 @@ def build(
     phase_state: list[int] = []
     for i, s in enumerate(states):
         first_phase.append(len(phase_state))
-        phase_state += [i] * s.stages
+        phase_state += [i] * s.phases
     n_cells = len(phase_state) * n_strata * n_sizes
 
     def cell(phase: int, stratum: int, size: int = 0) -> int:
@@ -194,7 +194,7 @@ def build(
         return [
             cell(first_phase[k] + j, s, z)
             for k in wanted
-            for j in range(states[k].stages)
+            for j in range(states[k].phases)
             for s in where
             for z in range(n_sizes)
         ]
@@ -253,7 +253,8 @@ def build(
         chosen = []
         for name in names:
             f = model.factors[factor_of[name]]
-            if isinstance(f, Feedback) and f.on_strata and stratum not in f.on_strata:
+            only = f.on_strata if isinstance(f, Feedback | Effect) else ()
+            if only and stratum not in only:
                 continue
             chosen.append(factor_of[name])
         return combos.setdefault(tuple(sorted(chosen)), len(combos))
@@ -291,14 +292,14 @@ def build(
             continue
         pooled = all(len(set(t.size_weights)) <= 1 for t in ways if not t.size_change)
         blocks = [(0, n_sizes)] if pooled else [(z, 1) for z in range(n_sizes)]
-        for phase in range(s.stages):
+        for phase in range(s.phases):
             for si, stratum in enumerate(strata):
                 for z, width in blocks:
                     g["cell"].append(cell(first_phase[k] + phase, si, z))
                     g["width"].append(width)
                     g["left"].append(s.stages - phase if s.stages > 1 else 0)
                     g["stages"].append(s.stages)
-                    g["last"].append(cell(first_phase[k] + s.stages - 1, si, z))
+                    g["last"].append(cell(first_phase[k] + s.phases - 1, si, z))
                     g["stratum"].append(si)
                     labels: list[object] = ["group", s.id, phase, stratum]
                     g["key"].append(label_key(*labels, *([] if pooled else [sizes[z]])))
@@ -326,6 +327,8 @@ def build(
                             continue
                         if len(t.size_weights):
                             fixed *= float(t.size_weights[z])
+                        if len(t.age_weights):
+                            fixed *= float(t.age_weights[phase])
                         priority = _per_stratum(t.priority)
                         e["transition"].append(j)
                         e["to"].append(cell(target, si, z))
@@ -336,6 +339,16 @@ def build(
                         e["priority"].append(priority[si] if len(priority) > 1 else priority[0])
                         caps = [cap_of[c] for c in dict.fromkeys(t.capacities)]
                         e["caps"].append(sorted(caps) + [-1] * (3 - len(caps)))
+                    if phase < len(s.ages):
+                        # growing older in the same state: no transition of the model
+                        e["transition"].append(len(model.transitions))
+                        e["to"].append(cell(first_phase[k] + phase + 1, si, z))
+                        e["fixed"].append(1.0 / float(s.ages[phase]))
+                        e["number"].append(-1)
+                        e["combo"].append(combo((), stratum))
+                        e["staged"].append(0)
+                        e["priority"].append(0)
+                        e["caps"].append([-1] * 3)
                     x_entry.append(len(x["to"]))
                     g_entry.append(len(e["to"]))
 
@@ -349,9 +362,9 @@ def build(
         c = cell(first_phase[k], si, z)
         start[c] += units
         s = states[k]
-        if s.stages > 1 and s.start_stage != "first" and units:
-            shares = [1.0] * s.stages if s.start_stage == "spread" else list(s.start_stage)
-            spread.append([c, n_strata * n_sizes, s.stages, len(spread_share)])
+        if s.phases > 1 and s.start_stage != "first" and units:
+            shares = [1.0] * s.phases if s.start_stage == "spread" else list(s.start_stage)
+            spread.append([c, n_strata * n_sizes, s.phases, len(spread_share)])
             spread_share += [float(share) / math.fsum(shares) for share in shares]
             spread_key.append(label_key("spread", state, stratum, people))
 
@@ -393,7 +406,7 @@ def build(
 
     plain = (
         n_sizes == 1
-        and not any(s.stages > 1 for s in states)
+        and not any(s.phases > 1 for s in states)
         and not model.capacities
         and not model.arrivals
         and not any(t.size_change for t in model.transitions)
@@ -433,7 +446,12 @@ def build(
         e_staged=_i(e["staged"]),
         e_priority=_i(e["priority"]),
         e_caps=np.asarray(e["caps"], dtype=np.int64).reshape(len(e["to"]), 3),
-        e_key=_u([label_key("way", model.transitions[j].id) for j in e["transition"]]),
+        e_key=_u(
+            [
+                label_key("way", model.transitions[j].id if j < len(model.transitions) else "")
+                for j in e["transition"]
+            ]
+        ),
         x_entry=_i(x_entry),
         x_transition=_i(x["transition"]),
         x_to=_i(x["to"]),

@@ -44,14 +44,22 @@ class State:
     present      True where the people of this state are still here (part of the residual)
     stages       number of equal stages (an Erlang waiting time) that the `staged` transitions
                  out of this state must pass; 1 is the memoryless wait
+    ages         instead of stages: mean days after which a unit passes from one age to the next.
+                 Ways out whose pace depends on how long people have waited name a weight per age
     start_stage  where units already here at the origin stand: "first"; "spread" evenly over the
-                 stages when how long they have waited is not known; or a share per stage
+                 stages (or ages) when how long they have waited is not known; or a share for each
     """
 
     id: str
     present: bool = True
     stages: int = 1
     start_stage: Literal["first", "spread"] | Sequence[float] = "first"
+    ages: Sequence[float] = ()
+
+    @property
+    def phases(self) -> int:
+        """Rows the simulator keeps for this state."""
+        return max(self.stages, len(self.ages) + 1)
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ class Transition:
                  model's order
     weights      fixed multiplier per stratum (covariates); empty means 1
     size_weights fixed multiplier per unit size; empty means 1
+    age_weights  fixed multiplier per age of the source; empty means 1
     factors      names of the factors that multiply the hazard (terms, dated effects, gates,
                  feedback, shocks)
     staged       True: this is what the stages of the source lead to. The time to completion is
@@ -90,6 +99,7 @@ class Transition:
     priority: int | Sequence[int] = 0
     size_change: Literal[-1, 0, 1] = 0
     pathway: str = ""
+    age_weights: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,7 @@ class Effect:
     """A dated multiplier: 1 before `start`, `factor` from `start` until `end`, then 1 again.
 
     over_days    the change comes in linearly over this many days (0: at once)
+    on_strata    strata it holds for; empty means all
     """
 
     id: str
@@ -112,6 +123,7 @@ class Effect:
     start: Number = -FOREVER
     end: Number = FOREVER
     over_days: Number = 0.0
+    on_strata: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -366,15 +378,17 @@ def check(model: Model, parameters: Iterable[str] | None = None) -> None:
         if not 1 <= s.stages <= 50:
             fault(f"states[{s.id}].stages", f"{s.stages}", "1 to 50")
         if not isinstance(s.start_stage, str) and (
-            len(s.start_stage) != s.stages
+            len(s.start_stage) != s.phases
             or any(not 0 <= share < math.inf for share in s.start_stage)
             or not math.fsum(s.start_stage) > 0
         ):
             fault(
                 f"states[{s.id}].start_stage",
                 f"{len(s.start_stage)} shares",
-                f"{s.stages}, 0 or more, one per stage",
+                f"{s.phases}, 0 or more, one per stage or age",
             )
+        if s.ages and (s.stages > 1 or any(not 0 < days < math.inf for days in s.ages)):
+            fault(f"states[{s.id}].ages", f"{list(s.ages)}", "days above 0, and no stages")
         if s.stages > 1 and not any(t.source == s.id and t.staged for t in model.transitions):
             fault(
                 f"states[{s.id}].stages",
@@ -392,6 +406,7 @@ def check(model: Model, parameters: Iterable[str] | None = None) -> None:
     if model.people_at_start > 2_000_000_000:
         fault("start", f"{model.people_at_start} people", "at most two thousand million")
 
+    ages = {s.id: len(s.ages) + 1 for s in model.states}
     consecutive = sizes == list(range(1, len(sizes) + 1))
     for t in model.transitions:
         where = f"transitions[{t.id}]"
@@ -407,11 +422,12 @@ def check(model: Model, parameters: Iterable[str] | None = None) -> None:
             ("priority", len(strata)),
             ("weights", len(strata)),
             ("size_weights", len(sizes)),
+            ("age_weights", ages.get(t.source, 1)),
         ):
             values = _per_stratum(getattr(t, key))
             single = key in ("hazard", "priority") and len(values) == 1
             if not single and len(values) not in (0, length):
-                what = "sizes" if key == "size_weights" else "strata"
+                what = {"size_weights": "sizes", "age_weights": "ages"}.get(key, "strata")
                 fault(f"{where}.{key}", f"{len(values)} values", f"{length}, one per {what}")
             for value in values:
                 if key != "priority" and not isinstance(value, str) and not 0 <= value < 1e6:
@@ -419,8 +435,12 @@ def check(model: Model, parameters: Iterable[str] | None = None) -> None:
         if t.size_change:
             if not consecutive:
                 fault(where, f"size_change with sizes {sizes}", "sizes 1, 2, 3, ... in a row")
-            if t.capacities or t.staged:
-                fault(where, "a size change that is staged or rationed", "neither")
+            if t.capacities or t.staged or t.age_weights:
+                fault(
+                    where,
+                    "a size change that is staged, rationed or weighted by age",
+                    "neither",
+                )
             if t.size_change > 0 and t.source != t.target:
                 fault(where, "a birth that changes the state", "target equal to source")
     for f in model.factors:
@@ -429,6 +449,8 @@ def check(model: Model, parameters: Iterable[str] | None = None) -> None:
             len(f.daily) and all(math.isfinite(v) and v >= 0 for v in f.daily)
         ):
             fault(where, "no value, or one that is negative", "finite values, 0 or more")
+        if isinstance(f, Effect):
+            known(where, f.on_strata, strata, "stratum")
         if isinstance(f, Feedback):
             known(where, [*f.states, *f.of_states], states, "state")
             known(where, [*f.strata, *f.of_strata, *f.on_strata], strata, "stratum")

@@ -22,6 +22,7 @@ from onward.registry.runs import last_proposal
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from onward.forecast.behaviour import Behaviour
     from onward.forecast.run import Forecast
     from onward.plan.draws import PlanDraws
     from onward.plan.model import Plan
@@ -89,7 +90,7 @@ def forecast_of(
     futures: int = FUTURES,
     seed: int = SEED,
     use_plan: bool = True,
-    behaviour: bool = True,
+    behaviour: bool | Behaviour = True,
     split: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> Forecast:
@@ -133,6 +134,7 @@ def forecast_of(
         effects=effects,
         behaviour=behaviour,
         name=found.operation.settings.id,
+        waits=waits_of(found),
     )
     hashes = {"log": found.operation.store.head(), "rulebook": rulebook.hash}
     if effects is not None:
@@ -148,6 +150,18 @@ def forecast_of(
         split=split,
         progress=progress,
     )
+
+
+def waits_of(found: Opened) -> pa.Table:
+    """How long people waited in each forecast state. Stays begun while people were first being
+    registered are left out: how long those had lasted is not on record."""
+    from onward.caseload.waits import waits
+
+    return waits(
+        found.events, found.caseload.rulebook,
+        since=_first_day(found) + dt.timedelta(days=PERIOD_DAYS),
+        until=found.as_of + dt.timedelta(days=1), engine=found.engine,
+    )  # fmt: skip
 
 
 def _first_day(found: Opened) -> dt.date:
