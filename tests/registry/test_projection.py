@@ -18,3 +18,14 @@ def test_it_is_what_the_log_says(small):
     step = next(step for step in other.steps if step["move"] == "T7.done")
     assert not step["open"]
     assert "G3.consent" in step["failed"]
+
+
+def test_a_neighbourhood_from_the_rows_is_the_neighbourhood_folded(small):
+    rulebook, store, day = small.rulebook, small.store, small.default_date()
+    for person in ("H1-P1", "H4-P2", "H7-P1"):
+        found = projection.near([person], store, rulebook)
+        kept = projection.from_rows(found, rulebook, day)
+        folded = projection._folded(found, store, rulebook, day)
+        assert kept.tables.keys() == folded.tables.keys()
+        for kind, table in folded.tables.items():
+            assert kept.tables[kind].equals(table), kind

@@ -246,7 +246,9 @@ class DatabaseStore:
 
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT seq, canonical FROM {TABLE} WHERE operation = %s{clause} ORDER BY seq",
+                # "+ 0": the few rows of a clause are found by its own index and sorted after.
+                f"SELECT seq, canonical FROM {TABLE} WHERE operation = %s{clause} "
+                f"ORDER BY seq{' + 0' if clause else ''}",
                 [self.operation, *values],
             )
             return [event_of(seq, text) for seq, text in cursor.fetchall()]

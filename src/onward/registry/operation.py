@@ -102,6 +102,7 @@ class Operation:
     def __init__(self, path: Path, settings: Settings, store: EventStore | None = None) -> None:
         self.path = path
         self.settings = settings
+        self._loaded: dict[str, Rulebook] = {}
         if store is not None:
             self.__dict__["store"] = store
 
@@ -179,11 +180,15 @@ class Operation:
             return accept(load(self.rulebook_path))
         then = [event for event in adopted if day_range(event.effective)[1] <= as_of]
         wanted = (then[-1] if then else adopted[0]).subject.id
+        if wanted in self._loaded:
+            return self._loaded[wanted]
         for path in (self.rulebook_path, self.path / "rulebooks" / f"{wanted}.yaml"):
             if path.exists():
                 rulebook = load(path)
                 if rulebook.hash == wanted:
-                    return replace(rulebook, floor_hash=load_floor(rulebook.floor).hash)
+                    floor = load_floor(rulebook.floor).hash
+                    self._loaded[wanted] = replace(rulebook, floor_hash=floor)
+                    return self._loaded[wanted]
         raise OnwardError(
             f"The rulebook in force ({wanted[:12]}…) is not in {self.path.name}/rulebooks. "
             "Put the adopted file back, or adopt the one in rulebook.yaml."

@@ -12,11 +12,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+import pyarrow as pa
+
 from onward.caseload import Caseload, Event, events_table, fold
+from onward.caseload.events import MERGED, OVERRIDE
 from onward.engine import DuckEngine, Engine
 from onward.registry.db_store import CHUNK, TABLE, DatabaseStore
 from onward.registry.operation import Operation
@@ -73,7 +76,8 @@ def common_kinds(rulebook: Rulebook) -> frozenset[str]:
 
 
 def near(people: Iterable[str], store: DatabaseStore, rulebook: Rulebook) -> Near:
-    """The neighbourhood of some people, from the log itself."""
+    """The neighbourhood of some people, from the log itself: whoever ever shared a household
+    with them or was merged with them, and so on, so that everybody in it can be judged."""
     from django.db import connection
 
     from onward.registry.models import ThingNow
@@ -81,33 +85,42 @@ def near(people: Iterable[str], store: DatabaseStore, rulebook: Rulebook) -> Nea
     everybody: set[str] = set(people)
     homes: set[str] = set()
     with connection.cursor() as cursor:
-        # Whoever ever shared a household or was merged: a closed set, so that everybody in it
-        # can be judged.
+        cursor.execute(
+            f"SELECT subject_id, owner FROM {TABLE} WHERE operation = %s AND kind = 'merged'",
+            [store.operation],
+        )
+        merges = [pair for pair in cursor.fetchall() if pair[1] is not None]
         new = set(everybody)
         while new:
-            houses = _column(
-                cursor, store, "house", "subject_kind = 'person'", "subject_id", new
-            ) - homes  # fmt: skip
+            houses = {
+                row[0]
+                for row in _rows(
+                    cursor, store, "house", "subject_kind = 'person'", "subject_id", new
+                )
+                if row[0] is not None
+            } - homes
             homes |= houses
-            found = _column(
-                cursor, store, "subject_id", "subject_kind = 'person'", "house", houses
-            )
-            found |= _column(cursor, store, "owner", "kind = 'merged'", "subject_id", new)
-            found |= _column(cursor, store, "subject_id", "kind = 'merged'", "owner", new)
+            found = {
+                row[0]
+                for row in _rows(cursor, store, "subject_id, subject_kind", "", "house", houses)
+                if row[1] == PERSON
+            }
+            for one, other in merges:
+                if one in new:
+                    found.add(other)
+                if other in new:
+                    found.add(one)
             new = found - everybody
             everybody |= new
         things = {
-            row
+            (row[0], row[1])
             for column, values in (("owner", everybody), ("house", homes))
-            for row in _rows(
-                cursor, store, "DISTINCT subject_kind, subject_id",
-                "subject_kind NOT IN ('person', 'household')", column, values,
-            )
-        }  # fmt: skip
-    loose = ThingNow.objects.filter(person=None, household=None).exclude(
-        kind__in=[HOUSEHOLD, *common_kinds(rulebook)]
-    )
-    things |= set(loose.values_list("kind", "thing"))
+            for row in _rows(cursor, store, "subject_kind, subject_id", "", column, values)
+            if row[0] not in (PERSON, HOUSEHOLD)
+        }
+    loose = ThingNow.objects.filter(person=None, household=None)
+    common = common_kinds(rulebook)
+    things |= {pair for pair in loose.values_list("kind", "thing") if pair[0] not in common}
     return Near(frozenset(everybody), frozenset(homes), frozenset(things))
 
 
@@ -136,12 +149,117 @@ def events_near(found: Near, store: DatabaseStore, rulebook: Rulebook) -> list[E
 def neighbourhood(
     operation: Operation, people: Sequence[str], on: date | None = None
 ) -> Caseload:
-    """The caseload of some people and whoever and whatever bears on them, from the log now."""
+    """The caseload of some people and whoever and whatever bears on them, as it is now.
+
+    Made from the rows that are kept when they are up to date for the day, else folded.
+    """
     day = on or operation.default_date()
     rulebook = operation.rulebook_at(day)
     store = _store(operation)
-    events = events_near(near(people, store, rulebook), store, rulebook)
+    found = near(people, store, rulebook)
+    if is_current(store, day, rulebook) and not _has_notices(found, store):
+        return from_rows(found, rulebook, day)
+    return _folded(found, store, rulebook, day)
+
+
+def _folded(found: Near, store: DatabaseStore, rulebook: Rulebook, day: date) -> Caseload:
+    events = events_near(found, store, rulebook)
     return fold(events_table(events, rulebook), rulebook, as_of=day, engine=engine())
+
+
+def is_current(store: DatabaseStore, day: date, rulebook: Rulebook) -> bool:
+    """Whether the rows say what the log says on a day."""
+    from onward.registry.models import ProjectionState
+
+    state = ProjectionState.objects.filter(name="now").first()
+    return state is not None and (state.seq, state.on, state.rulebook) == (
+        store.last_seq(), day, rulebook.hash,
+    )  # fmt: skip
+
+
+def _has_notices(found: Near, store: DatabaseStore) -> bool:
+    """Whether an override is recorded of somebody, which rows do not keep."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT subject_id FROM {TABLE} WHERE operation = %s AND kind = %s",
+            [store.operation, OVERRIDE],
+        )
+        return any(row[0] in found.people for row in cursor.fetchall())
+
+
+_EMPTY: dict[tuple[str, date], Caseload] = {}
+
+
+def empty(rulebook: Rulebook, day: date) -> Caseload:
+    """A caseload of nobody, whose tables have the columns and types of every other."""
+    key = (rulebook.hash, day)
+    if key not in _EMPTY:
+        _EMPTY.clear()
+        _EMPTY[key] = fold(events_table([], rulebook), rulebook, as_of=day, engine=engine())
+    return _EMPTY[key]
+
+
+def from_rows(found: Near, rulebook: Rulebook, day: date) -> Caseload:
+    """A neighbourhood as a caseload, from the rows that are kept.
+
+    Every row is as the fold left it; `compare` holds the two together.
+    """
+    from django.db.models import Q
+
+    from onward.registry.models import PersonNow, ThingNow
+
+    rows: dict[str, list[dict[str, Any]]] = {PERSON: []}
+    for part in _parts(found.people):
+        for person in PersonNow.objects.filter(person__in=part):
+            rows[PERSON].append(_person_again(person, rulebook))
+    wanted = Q(kind__in=common_kinds(rulebook)) | Q(person=None, household=None)
+    things = {(t.kind, t.thing): t for t in ThingNow.objects.filter(wanted)}
+    for column, values in (("person", found.people), ("household", found.households)):
+        for part in _parts(values):
+            for thing in ThingNow.objects.filter(**{f"{column}__in": part}):
+                things[thing.kind, thing.thing] = thing
+    for (kind, name), thing in things.items():
+        rows.setdefault(kind, []).append(
+            {**thing.facts, "id": name, "first_on": thing.first_on}
+        )
+    template = empty(rulebook, day)
+    tables = {
+        kind: _table(rows[kind], table.schema) if rows.get(kind) else table
+        for kind, table in template.tables.items()
+    }
+    return Caseload(
+        as_of=day, known_at=None, rulebook=rulebook, tables=tables, units=template.units
+    )
+
+
+def _person_again(row: Any, rulebook: Rulebook) -> dict[str, Any]:
+    """A person's row of the fold, from the row that is kept."""
+    made = {**row.facts, "id": row.person, "first_on": row.first_on}
+    made |= {name: getattr(row, name) for name in FIELDS}
+    made |= {"intended_pathway": row.pathway, "intended_destination": row.destination}
+    for name in rulebook.processes:
+        made[f"process_{name}"] = name in row.processes
+    return made
+
+
+def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    rows = sorted(rows, key=lambda row: row["id"])
+    return pa.table(
+        [
+            pa.array(
+                [
+                    date.fromisoformat(value) if dated and isinstance(value, str) else value
+                    for value in (row.get(field.name) for row in rows)
+                ],
+                field.type,
+            )
+            for field in schema
+            for dated in (pa.types.is_date(field.type),)
+        ],
+        schema=schema,
+    )
 
 
 def _store(operation: Operation) -> DatabaseStore:
@@ -162,19 +280,12 @@ def _rows(
     for part in _parts(values):
         marks = ", ".join(["%s"] * len(part))
         cursor.execute(
-            f"SELECT {what} FROM {TABLE} WHERE operation = %s AND {clause} "
-            f"AND {column} IN ({marks})",
+            f"SELECT {what} FROM {TABLE} WHERE operation = %s AND {column} IN ({marks})"
+            + (f" AND {clause}" if clause else ""),
             [store.operation, *part],
         )
         found.update(tuple(row) for row in cursor.fetchall())
     return found
-
-
-def _column(
-    cursor: Any, store: DatabaseStore, what: str, clause: str, column: str, values: set[str]
-) -> set[str]:
-    rows = _rows(cursor, store, f"DISTINCT {what}", clause, column, values)
-    return {row[0] for row in rows if row[0] is not None}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -207,6 +318,7 @@ def person_rows(
             {
                 "person": person,
                 **{name: row.get(name) for name in FIELDS},
+                "first_on": row["first_on"],
                 "office": row.get("site") or "",
                 "pathway": row.get("intended_pathway"),
                 "destination": row.get("intended_destination"),
@@ -274,7 +386,7 @@ def thing_rows(
                     "kind": kind,
                     "thing": row["id"],
                     "person": row.get("person") if "person" in refs else None,
-                    "household": row.get("household") if "household" in refs else None,
+                    "household": row["id"] if kind == HOUSEHOLD else row.get("household"),
                     "facts": facts,
                     "first_on": row.get("first_on"),
                     "revision": revisions.get((kind, row["id"]), 0),
@@ -328,21 +440,61 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
         if event.subject.kind not in (PERSON, HOUSEHOLD)
     }
     found = Near(found.people, found.households, found.things | extra)
-    events = events_near(found, store, rulebook)
-    caseload = fold(events_table(events, rulebook), rulebook, as_of=day, engine=engine())
+    caseload, events = _after(placed, found, store, rulebook, day)
     steps = evaluate_all(caseload, on=day, engine=engine())
-    revisions = revisions_of(events, caseload)
+    own, things = revisions_of(events, caseload)
     _replace(
-        [row for row in person_rows(caseload, steps, revisions[0]) if row["person"] in found.people],
-        [row for row in thing_rows(caseload, revisions[1]) if (row["kind"], row["thing"]) in extra
-         or row["person"] in found.people or row["household"] in found.households
-         or (row["kind"] == HOUSEHOLD and row["thing"] in found.households)],
+        [row for row in person_rows(caseload, steps, own) if row["person"] in found.people],
+        [
+            row
+            for row in thing_rows(caseload, things)
+            if (row["kind"], row["thing"]) in extra
+            or (row["kind"], row["thing"]) in found.things
+            or (row["kind"] == HOUSEHOLD and row["thing"] in found.households)
+        ],
         gone=found.people,
-    )  # fmt: skip
+    )
     state.seq = placed[-1].seq
     if not wide and state.steps_seq == before:
         state.steps_seq = state.seq
     _save_state(state)
+
+
+def _after(
+    placed: Sequence[Event], found: Near, store: DatabaseStore, rulebook: Rulebook, day: date
+) -> tuple[Caseload, list[Event]]:
+    """The neighbourhood after some events, and its events.
+
+    Only what the events can have changed is folded again; the rest is as the rows have it. A
+    correction, a merge and somebody new can change what points to them: then all is folded.
+    """
+    from onward.registry.models import PersonNow
+
+    events = events_near(found, store, rulebook)
+    persons = {event.subject.id for event in placed if event.subject.kind == PERSON}
+    known = PersonNow.objects.filter(person__in=sorted(persons)).count()
+    everything = known < len(persons) or any(
+        event.supersedes or event.kind in (MERGED, OVERRIDE) for event in placed
+    )
+    if everything or _has_notices(found, store):
+        tables = events_table(events, rulebook)
+        return fold(tables, rulebook, as_of=day, engine=engine()), events
+    kinds = {PERSON, HOUSEHOLD, *(event.subject.kind for event in placed)}
+    while more := {t for k in kinds for t in rulebook.kinds[k].refs.values()} - kinds:
+        kinds |= more
+    part = replace(
+        rulebook, kinds={name: kind for name, kind in rulebook.kinds.items() if name in kinds}
+    )
+    some = [e for e in events if e.subject.kind in kinds]
+    folded = fold(events_table(some, part), part, as_of=day, engine=engine())
+    kept = from_rows(found, rulebook, day)
+    tables_now = {**kept.tables, **folded.tables}
+    return (
+        Caseload(
+            as_of=day, known_at=None, rulebook=rulebook, tables=tables_now, units=folded.units
+        ),
+        events,
+    )
 
 
 def touched(placed: Sequence[Event], common: frozenset[str]) -> set[str]:

@@ -70,7 +70,11 @@ class Expander:
 
     def __init__(self, rulebook: Rulebook) -> None:
         self.rulebook = rulebook
-        self._conditions: dict[tuple[str, str], Condition] = {}
+        # Reading conditions takes longer than judging one person by them: a rulebook that is
+        # asked again and again keeps what was read.
+        self._conditions: dict[tuple[str, str], Condition] = rulebook.__dict__.setdefault(
+            "_read_conditions", {}
+        )
 
     def condition(self, text: str, kind: str, line: int = 0) -> Condition:
         key = (kind, text)

@@ -35,13 +35,13 @@ class AccessEntry(Here):
 
     class Meta:
         db_table = "onward_access_log"
-        indexes = [
+        indexes = (
             models.Index(
                 fields=["operation", "account", "action", "at"], name="access_account"
             ),
             models.Index(fields=["operation", "person", "at"], name="access_person"),
             models.Index(fields=["operation", "at"], name="access_at"),
-        ]
+        )
 
 
 class Alarm(Here):
@@ -62,7 +62,7 @@ class Alarm(Here):
 
     class Meta:
         db_table = "onward_alarm"
-        indexes = [models.Index(fields=["operation", "seen_at", "at"], name="alarm_open")]
+        indexes = (models.Index(fields=["operation", "seen_at", "at"], name="alarm_open"),)
 
 
 class Honeytoken(Here):

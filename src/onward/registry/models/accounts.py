@@ -59,9 +59,9 @@ class Account(AbstractBaseUser):
 
     class Meta:
         db_table = "onward_account"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["operation", "username"], name="account_username"),
-        ]
+        )
 
     # -- what the record's functions ask (registry.actors.Acting) -------------------------
 
@@ -117,8 +117,8 @@ class Assignment(Here):
 
     class Meta:
         db_table = "onward_assignment"
-        indexes = [
+        indexes = (
             models.Index(fields=["operation", "account", "until"], name="assigned_to"),
             models.Index(fields=["operation", "organisation", "until"], name="referred_to"),
             models.Index(fields=["operation", "person"], name="assigned_person"),
-        ]
+        )

@@ -33,7 +33,6 @@ class Recipient(Here):
     agreement_ends = models.DateField()
     impact_on = models.DateField(null=True)
     onward_ban = models.BooleanField(default=True)
-    pseudonym_key = models.CharField(max_length=120)
     active = models.BooleanField(default=True)
     made_at = models.DateTimeField(default=timezone.now)
     made_by = models.CharField(max_length=80)
@@ -41,9 +40,9 @@ class Recipient(Here):
 
     class Meta:
         db_table = "onward_recipient"
-        constraints = [
-            models.UniqueConstraint(fields=["operation", "code"], name="recipient_code")
-        ]
+        constraints = (
+            models.UniqueConstraint(fields=["operation", "code"], name="recipient_code"),
+        )
 
 
 class ExportRequest(Here):
@@ -74,7 +73,9 @@ class ExportRequest(Here):
 
     class Meta:
         db_table = "onward_export"
-        indexes = [models.Index(fields=["operation", "state", "asked_at"], name="export_state")]
+        indexes = (
+            models.Index(fields=["operation", "state", "asked_at"], name="export_state"),
+        )
 
 
 class ExportDecision(Here):
@@ -91,6 +92,6 @@ class ExportDecision(Here):
 
     class Meta:
         db_table = "onward_export_decision"
-        constraints = [
-            models.UniqueConstraint(fields=["export", "account"], name="one_decision_each")
-        ]
+        constraints = (
+            models.UniqueConstraint(fields=["export", "account"], name="one_decision_each"),
+        )

@@ -42,6 +42,7 @@ class PersonNow(Here):
     pathway = models.CharField(max_length=40, null=True)
     destination = models.CharField(max_length=80, null=True)
     registered_on = models.DateField(null=True)
+    first_on = models.DateField(null=True)
     processes = models.JSONField(default=list)
     facts = models.JSONField(default=dict)
     steps = models.JSONField(default=list)
@@ -75,7 +76,7 @@ class ThingNow(Here):
     class Meta:
         db_table = "onward_thing_now"
         indexes = [
-            models.Index(fields=["operation", "person"], name="thing_person"),
+            models.Index(fields=["operation", "person", "household"], name="thing_person"),
             models.Index(fields=["operation", "household"], name="thing_household"),
         ]
 

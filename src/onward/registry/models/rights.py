@@ -36,7 +36,7 @@ class RightsRequest(Here):
 
     class Meta:
         db_table = "onward_rights_request"
-        indexes = [models.Index(fields=["operation", "state", "due_on"], name="rights_due")]
+        indexes = (models.Index(fields=["operation", "state", "due_on"], name="rights_due"),)
 
 
 class Breach(Here):
@@ -57,7 +57,9 @@ class Breach(Here):
 
     class Meta:
         db_table = "onward_breach"
-        indexes = [models.Index(fields=["operation", "state", "found_at"], name="breach_state")]
+        indexes = (
+            models.Index(fields=["operation", "state", "found_at"], name="breach_state"),
+        )
 
 
 class BreachNotice(Here):
@@ -78,6 +80,6 @@ class BreachNotice(Here):
 
     class Meta:
         db_table = "onward_breach_notice"
-        constraints = [
-            models.UniqueConstraint(fields=["breach", "whom"], name="one_notice_each")
-        ]
+        constraints = (
+            models.UniqueConstraint(fields=["breach", "whom"], name="one_notice_each"),
+        )
