@@ -148,6 +148,9 @@ BAD = [
     ("no list", ["import", "CAMP"]),
     ("no profile", ["import", "CAMP", "people.csv"]),
     ("a list that is not there", ["import", "CAMP", "none.csv", "--profile", "PROFILE"]),
+    ("a rulebook that is not there", ["new", "FRESH", "--rulebook", "none.yaml"]),
+    ("a report into a file", ["report", "CAMP", "-o", "people.csv", "--no-forecast"]),
+    ("too few futures for a report", ["report", "CAMP", "-o", "OUT", "--futures", "10"]),
     ("a binary file for a plan", ["plan", "milestones", "BINARY"]),
     ("a binary file for a rulebook", ["rulebook", "show", "BINARY"]),
     ("a binary file for counts", ["forecast", "--counts", "BINARY", "--series", "a", "--origin",
@@ -171,6 +174,34 @@ def test_a_mistake_is_answered_with_a_sentence_and_code_2(words, camp, tmp_path)
     assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
     assert done.stderr.strip()
     assert done.stdout == ""
+    assert not (tmp_path / "fresh").exists()
+
+
+@pytest.mark.parametrize("text", ["a: [1\n", ""], ids=["broken", "empty"])
+def test_a_plan_file_that_is_no_yaml_says_so(text, tmp_path):
+    (tmp_path / "plan.yaml").write_text(text, "utf-8")
+    done = onward("plan", "milestones", "plan.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "YAML" in done.stderr
+
+
+def test_a_fault_nobody_foresaw_says_where_it_lies_and_not_what_was_told_to_us(
+    monkeypatch, capsys
+):
+    from onward.cli import main as front
+
+    def broken() -> None:
+        raise RuntimeError("Amina, document 12345")
+
+    monkeypatch.delenv("ONWARD_DEBUG", raising=False)
+    monkeypatch.setattr(front, "app", broken)
+    with pytest.raises(SystemExit) as ended:
+        front.main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 70
+    assert "RuntimeError in" in said
+    assert "Amina" not in said
+    assert "Traceback" not in said
 
 
 # -- what goes where --------------------------------------------------------------------------

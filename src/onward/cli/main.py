@@ -3,13 +3,15 @@
 A planner's first command must answer in two seconds, so nothing heavy is imported here; every
 entry of COMMANDS names the module and the Typer app that hold the command. Errors people can
 mend are printed without a stack trace and end with exit code 2; code 1 means the command ran
-and found something wrong (faults, a failed check); 0 means all is well.
+and found something wrong (faults, a failed check); 0 means all is well; 70 is a fault of ours.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import traceback
 from typing import Any
 
 import typer
@@ -17,6 +19,9 @@ from typer.core import TyperGroup
 
 from onward import __version__
 from onward.errors import OnwardError
+
+DEBUG = "ONWARD_DEBUG"
+"""Set, it shows the whole trace of an unforeseen fault."""
 
 # name: (module, attribute, one line for `onward --help`)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -99,3 +104,31 @@ def main() -> None:
         raise SystemExit(error.exit_code) from None
     except BrokenPipeError:
         raise SystemExit(1) from None
+    except OSError as error:
+        if DEBUG in os.environ:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        reason = error.strerror or type(error).__name__
+        sys.stderr.write(
+            f"{place}{reason[0].lower()}{reason[1:]}. Nothing more was written; "
+            "check the path, the rights on it and the room on the disk.\n"
+        )
+        raise SystemExit(2) from None
+    except Exception as error:
+        if DEBUG in os.environ:
+            raise
+        sys.stderr.write(_our_fault(error))
+        raise SystemExit(70) from None
+
+
+def _our_fault(error: Exception) -> str:
+    """What is said of a fault nobody foresaw: where it lies, never the words of the error, which
+    may hold what somebody told us."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if f"{os.sep}onward{os.sep}" in f.filename] or list(frames)
+    where = f"{ours[-1].name}, line {ours[-1].lineno} of {os.path.basename(ours[-1].filename)}"
+    return (
+        f"A fault in Onward itself, not in what you gave it: {type(error).__name__} in {where}. "
+        f"Please report this line. {DEBUG}=1 shows more, which may hold words from the record: "
+        "read it before you pass it on.\n"
+    )

@@ -37,19 +37,32 @@ def new(
         typer.echo(f"{directory} is ready. Next: onward report {directory} -o out")
         return
     import datetime as dt
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+    from onward.cli.work import day
+    from onward.errors import OnwardError
     from onward.registry import Settings, create_operation
-    from onward.rulebook import shipped_path
+    from onward.rulebook import load, shipped_path
+    from onward.rulebook.check import accept
 
+    # All is looked at before anything is made: a half-made folder would refuse the next try.
+    start = day(first_day, "--from") or dt.datetime.now(dt.UTC).date()
+    try:
+        ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise OnwardError(
+            f"--time-zone {time_zone}: not a time zone; expected an IANA name as Asia/Baghdad."
+        ) from None
     chosen = Path(rulebook)
-    text = (chosen if chosen.suffix else shipped_path(rulebook)).read_text("utf-8")
+    file = chosen if chosen.suffix else shipped_path(rulebook)
+    accept(load(file))
+    text = file.read_text("utf-8")
     settings = Settings(
         id=directory.resolve().name, title=title or directory.resolve().name, kind=chosen.stem,
         time_zone=time_zone,
     )  # fmt: skip
-    start = first_day or dt.datetime.now(dt.UTC).date().isoformat()
     create_operation(
-        directory, settings, rulebook_text=text, effective=start, by="administrator"
+        directory, settings, rulebook_text=text, effective=start.isoformat(), by="administrator"
     )
     typer.echo(
         f"{directory} is ready. Next: write {directory}/plan.yaml and bring in a list with "

@@ -278,6 +278,7 @@ def _opened(
     from onward.errors import OnwardError
     from onward.plan import load_plan
     from onward.rulebook import load, shipped_path
+    from onward.rulebook.reading import Reader, read_bytes
 
     asked = _day(as_of, "--as-of") if as_of else None
     file = where / "plan.yaml" if where.is_dir() else where
@@ -301,10 +302,8 @@ def _opened(
     elif (file.parent / "rulebook.yaml").is_file():
         book = load(file.parent / "rulebook.yaml")
     else:
-        try:
-            text = file.read_text(encoding="utf-8-sig", errors="replace")
-        except OSError as error:
-            raise OnwardError(f"{file}: cannot be read ({error.strerror}).") from None
+        # Reading it as YAML first: a file that is none says so, not that a line is missing.
+        text = Reader(str(file), read_bytes(file, "plan")).text
         named = re.search(r"^rulebook:\s*[\"']?([\w-]+)", text, re.MULTILINE)
         if named is None:
             raise OnwardError(
