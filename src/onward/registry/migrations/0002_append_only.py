@@ -1,4 +1,3 @@
-# ruff: noqa: RUF012
 """What was written stays: triggers refuse change and removal on both databases."""
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 from onward.registry.models.access import AccessEntry, Alarm, Honeytoken
 from onward.registry.models.accounts import Account, Assignment, OneTimeLink
-from onward.registry.models.events import EventRow, TreeHead
+from onward.registry.models.events import EventRow, Proposal, TreeHead
 from onward.registry.models.exports import ExportDecision, ExportRequest, Recipient
 from onward.registry.models.jobs import Job, JobFile
 from onward.registry.models.kept import KeptFile
+from onward.registry.models.placements import PlacementDecision
 from onward.registry.models.projection import PersonNow, ProjectionState, ThingNow
 from onward.registry.models.rights import Breach, BreachNotice, RightsRequest
 from onward.registry.models.vault import Grave, Identity, Secret, WrappedKey
@@ -28,7 +29,9 @@ __all__ = [
     "KeptFile",
     "OneTimeLink",
     "PersonNow",
+    "PlacementDecision",
     "ProjectionState",
+    "Proposal",
     "Recipient",
     "RightsRequest",
     "Secret",

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF012
 """The log of events and the heads of its tree: only ever added to."""
 
 from __future__ import annotations
@@ -64,3 +63,22 @@ class TreeHead(Here):
 
     class Meta:
         db_table = "onward_tree_head"
+
+
+class Proposal(Here):
+    """Something one person asks that only a second person can grant: an override."""
+
+    pk = models.CompositePrimaryKey("operation", "proposal")
+    proposal = models.CharField(max_length=36)
+    kind = models.CharField(max_length=40)
+    person = models.CharField(max_length=80)
+    asked = models.JSONField(default=dict)
+    by = models.CharField(max_length=80, db_column="by_whom")
+    at = models.CharField(max_length=27)
+    state = models.CharField(max_length=10, default="asked")
+    decided_by = models.CharField(max_length=80, default="")
+    decided_at = models.CharField(max_length=27, default="")
+
+    class Meta:
+        db_table = "onward_proposal"
+        indexes = [models.Index(fields=["operation", "state"], name="proposal_state")]

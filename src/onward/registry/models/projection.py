@@ -1,4 +1,3 @@
-# ruff: noqa: RUF012
 """The caseload as it is now, one row per person and per thing: made from the log, never the truth.
 
 Anything here can be thrown away and made again (`registry.projection.rebuild`).

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF012
 """Identity, encrypted field by field, and the wrapped keys that open it."""
 
 from __future__ import annotations
