@@ -217,7 +217,7 @@ def _hashed(*parts: str) -> int:
     return hash(parts)
 
 
-def _block_keys(person: Person) -> set[int]:
+def block_keys(person: Person) -> set[int]:
     """Keys under which a person is compared with others. Each looks for another kind of slip."""
     made = {_hashed("doc", kind, number) for kind, number in person.documents.items()}
     years: list[str] = []
@@ -260,7 +260,7 @@ def candidates(people: Sequence[Person], *, limit: int = BLOCK_LIMIT) -> tuple[I
     keys: list[int] = []
     owners: list[int] = []
     for i, person in enumerate(people):
-        made = _block_keys(person)
+        made = block_keys(person)
         keys.extend(made)
         owners.extend([i] * len(made))
     if not keys:
@@ -292,23 +292,25 @@ def candidates(people: Sequence[Person], *, limit: int = BLOCK_LIMIT) -> tuple[I
 # ---------------------------------------------------------------- comparing
 
 
-def _name_level(a: Person, b: Person) -> int:
+def name_level(first: tuple[str, ...], second: tuple[str, ...]) -> int:
+    """The level of the best of two people's names; see LEVELS."""
     best = 0.0
-    for x in a.names:
-        for y in b.names:
+    for x in first:
+        for y in second:
             score = 1.0 if x == y else compare_names(x, y).score
             best = max(best, score)
             if best == 1.0:
                 return 0
-    if not a.names or not b.names:
+    if not first or not second:
         return 4
     return 0 if best >= 0.985 else 1 if best >= NAME_AGREES else 2 if best >= 0.6 else 3
 
 
-def _father_level(a: Person, b: Person) -> int:
-    if not a.father or not b.father:
+def father_level(first: str, second: str) -> int:
+    """The level of two fathers' names; see LEVELS."""
+    if not first or not second:
         return 2
-    return 0 if compare_names(a.father, b.father).score >= NAME_AGREES else 1
+    return 0 if compare_names(first, second).score >= NAME_AGREES else 1
 
 
 def _birth_level(a: Person, b: Person) -> int:
@@ -361,11 +363,11 @@ def compare(
         pair = (a.names, b.names)
         name = names.get(pair)
         if name is None:
-            name = names[pair] = _name_level(a, b)
+            name = names[pair] = name_level(a.names, b.names)
         place = _plain_level(places[a.birthplace], places[b.birthplace])
         levels[at] = (
             name,
-            _father_level(a, b),
+            father_level(a.father, b.father),
             _birth_level(a, b),
             _plain_level(a.sex, b.sex),
             place,
@@ -507,6 +509,12 @@ def _rarity(people: Sequence[Person]) -> Callable[[Person, Person], float]:
         return min(max(sum(rare) / len(rare) * min(len(rare), 2), -MOST_RARE), MOST_RARE)
 
     return bits
+
+
+def name_mark(name: str) -> str:
+    """The first word of a name, the same for most of its spellings."""
+    words = name_words(name)
+    return _mark(words[0]) if words else ""
 
 
 def _mark(word: str) -> str:
