@@ -9,6 +9,7 @@ when the server stopped says so and is not begun again by itself.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -49,31 +50,50 @@ class Outcome:
 
 
 def _forecast(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
-    from onward.registry.analysis import forecast_of, opened
+    from onward.caseload.spells import spells
+    from onward.registry.analysis import forecast_of, observed, opened
     from onward.registry.runs import keep_forecast
 
     say("Reading the record")
     found = opened(operation)
-    by = dt.date.fromisoformat(asked["by"]) if asked.get("by") else None
+    stays = spells(found.events, found.caseload.rulebook, as_of=found.as_of, engine=found.engine)
     made = forecast_of(
         found,
-        by=by,
         futures=int(asked["futures"]),
         seed=int(asked["seed"]),
-        use_plan=bool(asked.get("plan", True)),
-        behaviour=bool(asked.get("behaviour", True)),
+        use_plan=bool(asked["plan"]),
+        behaviour=bool(asked["behaviour"]),
         progress=say,
     )
-    return Outcome({"kept": keep_forecast(operation, made)}, {})
+    past = [(day.isoformat(), people) for day, people in observed(found, stays)]
+    name = keep_forecast(operation, made)
+    return Outcome({"kept": name, "identity": made.identity, "observed": past}, {})
+
+
+def _compare(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
+    from onward.registry.analysis import opened
+    from onward.registry.comparing import comparison_of
+
+    say("Reading the record")
+    files = [path for path in operation.scenarios if path.name in asked["scenarios"]]
+    made = comparison_of(
+        opened(operation),
+        files,
+        futures=int(asked["futures"]),
+        seed=int(asked["seed"]),
+        progress=say,
+    )
+    text = made.to_json()
+    return Outcome(json.loads(text), {"comparison.json": text.encode()})
 
 
 def _placement(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
     from onward.registry.analysis import opened
-    from onward.registry.placing import propose_for
+    from onward.registry.placements import propose_places
 
-    say("Asking the safeguards for each country")
-    content = propose_for(opened(operation), seed=int(asked["seed"]), say=say)
-    return Outcome({"proposal": content["identity"], "state": content["state"]}, {})
+    say("Reading the record")
+    name, content = propose_places(opened(operation), seed=int(asked["seed"]), say=say)
+    return Outcome({"kept": name, "state": content["state"]}, {})
 
 
 def _report(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
@@ -100,6 +120,7 @@ def _report(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome
 
 KINDS: dict[str, Callable[[Operation, Mapping[str, Any], Say], Outcome]] = {
     "forecast": _forecast,
+    "compare": _compare,
     "placement": _placement,
     "report": _report,
 }
