@@ -88,7 +88,9 @@ def signed_in(who: Any, *, at: datetime | None = None, factor: bool = True) -> A
     session[BEGAN] = session[SEEN] = instant
     records = [{"method": "password", "at": instant, "username": who.username}]
     if factor:
-        records.append({"method": "mfa", "at": instant, "type": "totp", "reauthenticated": True})
+        records.append(
+            {"method": "mfa", "at": instant, "type": "totp", "reauthenticated": True}
+        )
     session[login.AUTHENTICATION_METHODS_SESSION_KEY] = records
     session[login._AUTHENTICATION_METHODS_USER_SESSION_KEY] = login.user_id_to_str(who)
     session.create()

@@ -10,7 +10,6 @@ import pytest
 import registry_cast as people
 import time_machine
 
-
 INSIDE = "/account/"
 """A page that opens only to somebody who is signed in."""
 
@@ -88,7 +87,8 @@ def test_a_seed_being_set_up_lies_encrypted_in_the_session(small, browser):
     import base64
 
     assert secret.encode() not in b"".join(
-        base64.b64decode(data) for data in Session.objects.values_list("session_data", flat=True)
+        base64.b64decode(data)
+        for data in Session.objects.values_list("session_data", flat=True)
     )
     assert browser.cookies["work"].value not in kept
 
@@ -176,18 +176,33 @@ def test_a_start_code_works_once_and_is_kept_as_a_digest(small, browser):
     from onward.registry.models import OneTimeLink
 
     _, code = accounts.create_account("bilal", roles=["interviewer"], office="camp-1")
-    assert code.replace("-", "") not in json.dumps(list(OneTimeLink.objects.values()), default=str)
-    form = {"username": "bilal", "code": code, "password": people.PASSWORD, "again": people.PASSWORD}
+    assert code.replace("-", "") not in json.dumps(
+        list(OneTimeLink.objects.values()), default=str
+    )
+    form = {
+        "username": "bilal",
+        "code": code,
+        "password": people.PASSWORD,
+        "again": people.PASSWORD,
+    }
     assert browser.post("/sign-in/start/", form)["Location"] == "/sign-in/"
     assert browser.post("/sign-in/start/", form).status_code == 422
-    assert browser.post("/sign-in/", {"login": "bilal", "password": people.PASSWORD}).status_code == 302
+    assert (
+        browser.post("/sign-in/", {"login": "bilal", "password": people.PASSWORD}).status_code
+        == 302
+    )
 
 
 def test_a_start_code_ends_after_three_days(small, browser):
     from onward.registry import accounts
 
     _, code = accounts.create_account("bilal", roles=["interviewer"], office="camp-1")
-    form = {"username": "bilal", "code": code, "password": people.PASSWORD, "again": people.PASSWORD}
+    form = {
+        "username": "bilal",
+        "code": code,
+        "password": people.PASSWORD,
+        "again": people.PASSWORD,
+    }
     with time_machine.travel(datetime.now(UTC) + timedelta(days=3, minutes=1)):
         assert browser.post("/sign-in/start/", form).status_code == 422
 
@@ -249,7 +264,10 @@ def test_the_panic_button_ends_every_session_of_the_account(amina):
 
 def test_locking_the_operation_puts_the_keys_away(small):
     boss = people.account("chantal", "supervisor")
-    browser, other = people.signed_in(boss), people.signed_in(people.account("amina", "protection_officer"))
+    browser, other = (
+        people.signed_in(boss),
+        people.signed_in(people.account("amina", "protection_officer")),
+    )
     browser.post("/panic/", {"all": "1"})
     answer = other.get(INSIDE)
     assert answer.status_code == 503

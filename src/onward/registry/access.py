@@ -402,9 +402,9 @@ class Seen:
 
     @cached_property
     def rulebook(self) -> Rulebook:
-        from onward.registry.site import rulebook
+        from onward.registry.site import operation
 
-        return rulebook()
+        return operation().rulebook
 
     def reads(self, class_: str) -> bool:
         return class_ in self.classes
@@ -559,3 +559,42 @@ def end_assignment(by: Account, assignment: Assignment, *, reason: str) -> None:
         raise Hidden
     Assignment.objects.filter(pk=assignment.pk, until=None).update(until=timezone.now())
     log(by, "person.unassign", person=assignment.person, purpose=reason)
+
+
+# -- people who do not exist ------------------------------------------------------------------
+
+
+def add_honeytoken(by: Account, identity: Mapping[str, str], *, office: str) -> str:
+    """Somebody invented, found by name like anybody else; opening the page raises an alarm.
+
+    Spoken of in the record and never registered, so that no count, list of cases or figure holds
+    them. Returns the id. Only those who handle breaches know that it is one.
+    """
+    import random
+    import uuid
+    from datetime import UTC
+
+    from onward.caseload.events import RECORDED, Subject, new_event
+    from onward.registry import projection, site
+
+    require(by, "breach.handle")
+    operation = site.operation()
+    instant = datetime.now(UTC)
+    maker = random.SystemRandom()
+    person = str(uuid.uuid4())
+    operation.record(
+        [
+            new_event(
+                operation.rulebook, operation=operation.settings.id,
+                subject=Subject("person", person), kind=RECORDED,
+                effective=operation.default_date().isoformat(), by=by.account_id, instant=instant,
+                random=maker, facts={"site": office} if office else {}, idempotency_key=f"spoken:{person}",
+            )
+        ]
+    )  # fmt: skip
+    operation.vault.put({person: identity})
+    Honeytoken.objects.create(
+        operation=_operation(), person=person, office=office, made_by=by.account_id
+    )
+    projection.ensure(operation)
+    return person

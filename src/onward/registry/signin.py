@@ -70,9 +70,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         request = context.request
-        if request is not None and not has_factor(request.user):
-            return False  # there is nothing yet to sign in again with
-        return True
+        # Before the first factor is set up there is nothing to sign in again with.
+        return request is None or has_factor(request.user)
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         name = str(credentials.get("username", ""))
