@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from onward.plan.effects import PlanEffects
     from onward.plan.model import Plan
 
-FUTURES = 1000
+FUTURES = 500
 Say = Callable[[str], None]
 
 

@@ -56,6 +56,8 @@ def new_from_example(
     for folder in (*lists, "messages", "scenarios"):
         if (source / folder).is_dir():
             shutil.copytree(source / folder, directory / folder, dirs_exist_ok=True)
+    if (source / "levers.yaml").exists():
+        shutil.copy(source / "levers.yaml", directory / "levers.yaml")
     if lists:
         shutil.copy(source / "imports.yaml", directory / "imports.yaml")
     importer = Importer(operation, clock=lambda: instant or datetime.now(UTC))
