@@ -28,6 +28,7 @@ KINDS = {
     "panic": "Somebody pressed the panic button.",
     "recovery": "A recovery code was used to sign in.",
     "breach": "A step happened that failed a hard safeguard.",
+    "data-breach": "Somebody reported a breach of data.",
 }
 
 

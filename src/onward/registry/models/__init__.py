@@ -8,7 +8,13 @@ from onward.registry.models.jobs import Job, JobFile
 from onward.registry.models.kept import KeptFile
 from onward.registry.models.placements import PlacementDecision
 from onward.registry.models.projection import PersonNow, ProjectionState, ThingNow
-from onward.registry.models.rights import Breach, BreachNotice, RightsRequest
+from onward.registry.models.rights import (
+    Breach,
+    BreachNotice,
+    Disposal,
+    LegalHold,
+    RightsRequest,
+)
 from onward.registry.models.vault import Grave, Identity, Secret, WrappedKey
 
 __all__ = [
@@ -18,6 +24,7 @@ __all__ = [
     "Assignment",
     "Breach",
     "BreachNotice",
+    "Disposal",
     "EventRow",
     "ExportDecision",
     "ExportRequest",
@@ -27,6 +34,7 @@ __all__ = [
     "Job",
     "JobFile",
     "KeptFile",
+    "LegalHold",
     "OneTimeLink",
     "PersonNow",
     "PlacementDecision",

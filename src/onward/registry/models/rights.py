@@ -83,3 +83,33 @@ class BreachNotice(Here):
         constraints = (
             models.UniqueConstraint(fields=["breach", "whom"], name="one_notice_each"),
         )
+
+
+class LegalHold(Here):
+    """A person whose file is not disposed of while it holds: proceedings, a complaint, an inquiry."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.CharField(max_length=80)
+    reason = models.CharField(max_length=200)
+    since = models.DateTimeField(default=timezone.now)
+    by = models.CharField(max_length=80, db_column="by_whom")
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "onward_legal_hold"
+        indexes = (models.Index(fields=["operation", "person"], name="hold_person"),)
+
+
+class Disposal(Here):
+    """Files to be disposed of together: proposed by one person, carried out by another."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    as_of = models.DateField()
+    people = models.JSONField(default=list)
+    proposed_by = models.CharField(max_length=80)
+    proposed_at = models.DateTimeField(default=timezone.now)
+    done_by = models.CharField(max_length=80, blank=True, default="")
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "onward_disposal"
