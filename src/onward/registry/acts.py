@@ -1,0 +1,681 @@
+"""Everything that can be done to the record, as named functions of two kinds.
+
+*Authorising* (`authorise`, `choose`) is refused unless the safeguards say that the step is open,
+and then the event and what the desk reads are written in one transaction. *Recording* (`record`,
+`correct`, `retract`) is never refused for a safeguard: what happened, happened. A movement that
+took place against one opens a breach of the gravest kind, says whom to tell and pauses like
+moves. No function here knows a web request: in come an `Acting`, a person and facts.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from onward.caseload.events import (
+    OVERRIDE,
+    PERSON,
+    RECORDED,
+    REGISTERED,
+    RETRACTED,
+    Event,
+    Subject,
+    new_event,
+    opening_facts,
+)
+from onward.dates import day_range
+from onward.errors import Fault, Faults, OnwardError
+from onward.registry import projection
+from onward.registry.actors import Acting
+from onward.registry.db_store import DatabaseStore
+from onward.registry.operation import Operation
+from onward.rulebook.model import Move, When
+from onward.safeguards.evaluate import Evaluation, asked_findings, evaluate
+from onward.safeguards.explain import Reason
+from onward.safeguards.overrides import Override, override_faults
+from onward.safeguards.record import Breach, breach_for, opens_breach
+
+SEVERE = 1
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an act wrote.
+
+    events    as the log has them; the same ones when the act was sent twice
+    breaches  steps that took place against a safeguard, and which roles must be told
+    again     the act had been done before under the same idempotency key
+    pauses    destinations to which every like move now waits for a review
+    """
+
+    events: tuple[Event, ...]
+    breaches: tuple[Breach, ...] = ()
+    again: bool = False
+    pauses: tuple[str, ...] = ()
+
+    @property
+    def revision(self) -> int:
+        """seq of the last event written; the person's revision from now on."""
+        return max((event.seq for event in self.events), default=0)
+
+    @property
+    def tell(self) -> tuple[str, ...]:
+        """The roles that must be told of the breaches."""
+        return tuple(dict.fromkeys(role for breach in self.breaches for role in breach.tell))
+
+
+class NotOpen(OnwardError):
+    """The step is not open: nothing was recorded. Carries why, per person."""
+
+    exit_code = 1
+
+    def __init__(self, reasons: Mapping[str, Sequence[Reason]]) -> None:
+        self.by_person = {person: tuple(found) for person, found in reasons.items()}
+        self.reasons: tuple[Reason, ...] = tuple(
+            reason for found in self.by_person.values() for reason in found
+        )
+        lines = dict.fromkeys(
+            f"{reason.safeguard} {reason.sentence} {reason.remedy}" for reason in self.reasons
+        )
+        super().__init__(
+            "\n".join(["The step is not open; nothing was recorded.", *lines])
+            if lines
+            else "The step is not open for everybody who travels together; nothing was recorded."
+        )
+
+
+class StaleEdit(OnwardError):
+    """Somebody recorded something about this person since the page was opened."""
+
+    exit_code = 1
+
+    def __init__(self, since: int, now: int) -> None:
+        self.since, self.now = since, now
+        super().__init__(
+            "Something was recorded about this person or the household since you opened the "
+            "page. Nothing was recorded. Look at what is new, then send it again."
+        )
+
+
+# ---------------------------------------------------------------------------------------------
+# Authorise
+# ---------------------------------------------------------------------------------------------
+
+
+def authorise(
+    actor: Acting,
+    person: str | Sequence[str],
+    move: str,
+    destination: str | None,
+    *,
+    on: date,
+    at: When | None = None,
+    facts: Mapping[str, Any] | None = None,
+    evidence: Sequence[str] = (),
+    revision: int | Mapping[str, int] | None = None,
+    idempotency_key: str,
+    overrides: Sequence[Override] = (),
+) -> Done:
+    """Authorise or facilitate one step, for one person or for people who go together.
+
+    destination  where to, or to whom; None: each person's own chosen destination
+    on           the day of the decision or movement; not after today
+    revision     what the page that asked had seen; per person when several
+    overrides    approved by two people, for findings that are not hard
+    raises       NotOpen, StaleEdit, Faults; then nothing was recorded
+    """
+    people = [person] if isinstance(person, str) else list(dict.fromkeys(person))
+    desk = _Desk(actor)
+    desk.not_tomorrow(on)
+    found = desk.move(move)
+    if found.records:
+        raise OnwardError(
+            f"{move} says what happened and is never asked for; record it instead."
+        )
+    desk.key(idempotency_key)
+
+    def act() -> Done:
+        desk.unchanged(people, revision)
+        answer = desk.asked(
+            people, move, on, destination=destination, at=at, overrides=overrides
+        )
+        closed = [who for who in people if not answer.is_open(who)]
+        if closed:
+            raise NotOpen({who: answer.reasons(who) for who in closed})
+        events = [
+            desk.event(
+                Subject(PERSON, who), move, on.isoformat(), facts=facts, evidence=evidence,
+                key=f"{idempotency_key}/{number}" if number else idempotency_key,
+            )
+            for number, who in enumerate(people)
+        ]  # fmt: skip
+        return Done(tuple(desk.append(events)))
+
+    return desk.once(idempotency_key, act)
+
+
+def choose(
+    actor: Acting,
+    person: str,
+    move: str,
+    *,
+    consent: Mapping[str, Any],
+    facts: Mapping[str, Any] | None = None,
+    evidence: Sequence[str] = (),
+    on: date | None = None,
+    revision: int | None = None,
+    idempotency_key: str,
+) -> Done:
+    """Record a person's own choice with the consent that carries it, both or neither.
+
+    consent  the facts of the consent; its pathway and destination become the person's choice
+    raises   NotOpen when the choice was not free and informed as the rulebook asks
+    """
+    desk = _Desk(actor)
+    day = on or desk.operation.default_date()
+    desk.not_tomorrow(day)
+    found = desk.move(move)
+    desk.key(idempotency_key)
+    given = {name: value for name, value in consent.items() if name in desk.facts("consent")}
+    given.setdefault("pathway", found.pathway)
+    destination = given.get("destination")
+
+    def act() -> Done:
+        desk.unchanged([person], revision)
+        held = desk.event(
+            Subject("consent", str(uuid.uuid4())), RECORDED, day.isoformat(),
+            facts={**given, "person": person}, evidence=evidence, opens=True,
+            key=f"{idempotency_key}/consent",
+        )  # fmt: skip
+        first = desk.append([held])
+        answer = desk.asked(
+            [person], move, day, destination=destination, consent=held.subject.id
+        )
+        if not answer.is_open(person):
+            raise NotOpen({person: answer.reasons(person)})
+        chosen = {
+            "intended_pathway": found.pathway,
+            **({"intended_destination": destination} if destination else {}),
+            **(facts or {}),
+        }
+        step = desk.event(
+            Subject(PERSON, person), move, day.isoformat(), facts=chosen, evidence=evidence,
+            key=idempotency_key,
+        )  # fmt: skip
+        return Done((*first, *desk.append([step])))
+
+    return desk.once(idempotency_key, act)
+
+
+# ---------------------------------------------------------------------------------------------
+# Record
+# ---------------------------------------------------------------------------------------------
+
+
+def record(
+    actor: Acting,
+    subject: Subject | tuple[str, str],
+    kind: str,
+    *,
+    effective: str,
+    facts: Mapping[str, Any] | None = None,
+    evidence: Sequence[str] = (),
+    revision: int | None = None,
+    idempotency_key: str,
+    destination: str | None = None,
+) -> Done:
+    """Record what happened. No safeguard is asked whether it may be recorded.
+
+    kind         a move of the rulebook, "recorded", "registered" …
+    revision     given, two people who edit one record at once are told; None: recorded anyway
+    destination  where to, or to whom, for a movement; None: the person's own chosen one
+    raises       Faults for an event that is malformed, StaleEdit; never because of a safeguard
+    """
+    desk = _Desk(actor)
+    about = subject if isinstance(subject, Subject) else Subject(*subject)
+    desk.key(idempotency_key)
+
+    def act() -> Done:
+        if revision is not None:
+            owner = about.id if about.kind == PERSON else str((facts or {}).get("person") or "")
+            desk.unchanged([owner] if owner else [], revision)
+        moves = desk.rulebook.moves()
+        event = desk.event(
+            about, kind, effective, facts=facts, evidence=evidence, key=idempotency_key,
+            opens=kind in (RECORDED, REGISTERED) and not desk.exists(about),
+        )  # fmt: skip
+        if kind not in moves or not opens_breach(desk.rulebook, moves[kind]):
+            return Done(tuple(desk.append([event])))
+        return desk.with_breach(event, moves[kind], destination)
+
+    return desk.once(idempotency_key, act)
+
+
+def record_batch(
+    actor: Acting,
+    entries: Sequence[Mapping[str, Any]],
+    *,
+    idempotency_key: str,
+) -> Done:
+    """Record many things at once, all or none: a convoy, a head count, a household.
+
+    entries  the keyword arguments of `record` without the keys: subject, kind, effective, facts,
+             evidence, destination
+    """
+    desk = _Desk(actor)
+    desk.key(idempotency_key)
+
+    def act() -> Done:
+        parts = [
+            record(
+                actor, **{**entry, "idempotency_key": f"{idempotency_key}/{number}"}
+            )
+            for number, entry in enumerate(entries)
+        ]  # fmt: skip
+        return Done(
+            tuple(event for part in parts for event in part.events),
+            tuple(breach for part in parts for breach in part.breaches),
+            pauses=tuple(dict.fromkeys(to for part in parts for to in part.pauses)),
+        )
+
+    return desk.once(f"{idempotency_key}/0", act)
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody of a household being registered. `identity` goes to the vault, nowhere else."""
+
+    facts: Mapping[str, Any]
+    identity: Mapping[str, str] = field(default_factory=dict)
+    person: str = ""
+
+
+def register_household(
+    actor: Acting,
+    members: Sequence[Member],
+    *,
+    effective: str,
+    household: str = "",
+    facts: Mapping[str, Any] | None = None,
+    evidence: Sequence[str] = (),
+    idempotency_key: str,
+) -> Done:
+    """Register people of one household: names to the vault, events to the log, together.
+
+    facts  the household's own; its roster size is the number of members when it is left out
+    """
+    desk = _Desk(actor)
+    desk.key(idempotency_key)
+
+    def act() -> Done:
+        home = household or str(uuid.uuid4())
+        events = []
+        if not desk.exists(Subject("household", home)):
+            events.append(
+                desk.event(
+                    Subject("household", home), REGISTERED, effective, opens=True,
+                    facts={"roster_size": len(members), **(facts or {})}, evidence=evidence,
+                    key=f"{idempotency_key}/household",
+                )
+            )  # fmt: skip
+        identities = {}
+        for number, member in enumerate(members):
+            person = member.person or str(uuid.uuid4())
+            identities[person] = dict(member.identity)
+            events.append(
+                desk.event(
+                    Subject(PERSON, person), REGISTERED, effective, opens=True,
+                    facts={**member.facts, "household": home}, evidence=evidence,
+                    key=idempotency_key if number == 0 else f"{idempotency_key}/{number}",
+                )
+            )  # fmt: skip
+        named = {person: fields for person, fields in identities.items() if fields}
+        if named:
+            desk.operation.vault.put(named)
+        return Done(tuple(desk.append(events)))
+
+    return desk.once(idempotency_key, act)
+
+
+def correct(
+    actor: Acting,
+    event_id: str,
+    *,
+    facts: Mapping[str, Any],
+    effective: str | None = None,
+    evidence: Sequence[str] = (),
+    revision: int | None = None,
+    idempotency_key: str,
+) -> Done:
+    """Say an earlier event again, rightly. The wrong one stays in the log and counts no more."""
+    desk = _Desk(actor)
+    desk.key(idempotency_key)
+
+    def act() -> Done:
+        old = desk.standing(event_id)
+        if revision is not None and old.subject.kind == PERSON:
+            desk.unchanged([old.subject.id], revision)
+        event = desk.event(
+            old.subject, old.kind, effective or old.effective,
+            facts={**old.facts, **facts}, evidence=(*old.evidence, *evidence),
+            supersedes=old.id, key=idempotency_key,
+        )  # fmt: skip
+        return Done(tuple(desk.append([event])))
+
+    return desk.once(idempotency_key, act)
+
+
+def retract(
+    actor: Acting, event_id: str, *, evidence: Sequence[str] = (), idempotency_key: str
+) -> Done:
+    """Take an event back that should never have been recorded; it stays in the log."""
+    desk = _Desk(actor)
+    desk.key(idempotency_key)
+
+    def act() -> Done:
+        old = desk.standing(event_id)
+        event = desk.event(
+            old.subject, RETRACTED, old.effective, supersedes=old.id, evidence=evidence,
+            key=idempotency_key,
+        )  # fmt: skip
+        return Done(tuple(desk.append([event])))
+
+    return desk.once(idempotency_key, act)
+
+
+# ---------------------------------------------------------------------------------------------
+# Overrides: two people and a reason
+# ---------------------------------------------------------------------------------------------
+
+
+def propose_override(
+    actor: Acting,
+    person: str,
+    move: str,
+    finding: str,
+    destination: str,
+    *,
+    reason: str,
+    valid_on: date,
+) -> str:
+    """Ask a second person to set one finding aside for one step on one day; returns its id.
+
+    raises  Faults when the finding is hard or anything else is wrong with it
+    """
+    from onward.registry.models import Proposal
+
+    desk = _Desk(actor)
+    trial = Override(
+        person, move, finding, destination, (actor.account_id, f"{actor.account_id} and another"),
+        reason, valid_on,
+    )  # fmt: skip
+    if faults := override_faults(trial, desk.rulebook):
+        raise Faults(faults)
+    with desk.store.writing():
+        made = Proposal(
+            operation=desk.operation.settings.id, proposal=str(uuid.uuid4()), kind=OVERRIDE,
+            person=person, by=actor.account_id, at=_now(),
+            asked={"move": move, "finding": finding, "destination": destination, "reason": reason,
+                   "valid_on": valid_on.isoformat()},
+        )  # fmt: skip
+        made.save(force_insert=True)
+    return str(made.proposal)
+
+
+def approve_override(actor: Acting, proposal: str) -> Done:
+    """The second person's word: from now on the finding is set aside, for that day only.
+
+    raises  OnwardError when it is the person who asked, or it was decided already
+    """
+    desk = _Desk(actor)
+
+    def act() -> Done:
+        asked = desk.undecided(proposal)
+        if asked.by == actor.account_id:
+            raise OnwardError(
+                "Nobody approves what they asked for; a second person must look at it."
+            )
+        event = desk.event(
+            Subject(PERSON, asked.person), OVERRIDE, asked.asked["valid_on"],
+            facts={**asked.asked, "approved_by": sorted([asked.by, actor.account_id])},
+            key=f"override:{proposal}",
+        )  # fmt: skip
+        done = Done(tuple(desk.append([event])))
+        desk.decide(asked, "approved")
+        return done
+
+    return desk.once(f"override:{proposal}", act)
+
+
+def refuse_override(actor: Acting, proposal: str) -> None:
+    """Decline what another person asked for."""
+    desk = _Desk(actor)
+    with desk.store.writing():
+        desk.decide(desk.undecided(proposal), "refused")
+
+
+# ---------------------------------------------------------------------------------------------
+# What the acts share
+# ---------------------------------------------------------------------------------------------
+
+
+class _Desk:
+    """One act's view of the open operation."""
+
+    def __init__(self, actor: Acting) -> None:
+        from onward.registry.site import operation
+
+        self.actor = actor
+        self.operation: Operation = operation()
+        self.rulebook = self.operation.rulebook
+        store = self.operation.store
+        assert isinstance(store, DatabaseStore)
+        self.store: DatabaseStore = store
+
+    def key(self, key: str) -> None:
+        if not key:
+            raise OnwardError(
+                "An act needs an idempotency key, so that sending twice does once."
+            )
+
+    def move(self, key: str) -> Move:
+        moves = self.rulebook.moves()
+        if key not in moves:
+            raise Faults([Fault("", "", "move", f'no move "{key}" in the rulebook in force')])
+        return moves[key]
+
+    def facts(self, kind: str) -> Mapping[str, Any]:
+        return self.rulebook.kinds[kind].facts
+
+    def not_tomorrow(self, on: date) -> None:
+        if on > self.operation.default_date():
+            raise OnwardError(
+                f"{on} has not come; a step is authorised on its day, not before. "
+                "Ask what will be open then with: onward check."
+            )
+
+    def once(self, key: str, act: Callable[[], Done]) -> Done:
+        """Do an act in one transaction, or return what it did when it was sent before."""
+        with self.store.writing():
+            before = self.store.read_where(
+                "idempotency_key = %s OR (idempotency_key >= %s AND idempotency_key < %s)",
+                [key, f"{key}/", f"{key}0"],
+            )
+            if before:
+                return Done(tuple(before), again=True)
+            return act()
+
+    def unchanged(
+        self, people: Sequence[str], revision: int | Mapping[str, int] | None
+    ) -> None:
+        from onward.registry.models import PersonNow
+
+        projection.ensure(self.operation)
+        if revision is None:
+            return
+        for person in people:
+            seen = revision if isinstance(revision, int) else revision.get(person)
+            row = PersonNow.objects.filter(person=person).first()
+            if seen is not None and row is not None and row.revision > seen:
+                raise StaleEdit(seen, row.revision)
+
+    def asked(
+        self,
+        people: Sequence[str],
+        move: str,
+        on: date,
+        *,
+        destination: str | None = None,
+        at: When | None = None,
+        overrides: Sequence[Override] = (),
+        consent: str = "",
+    ) -> Evaluation:
+        """The safeguards' answer now.
+
+        consent  the only one of these people that counts: a choice is carried by the consent
+                 given with it, not by an older one
+        """
+        caseload = projection.neighbourhood(self.operation, people, on)
+        if consent:
+            held = caseload.tables["consent"]
+            theirs = pc.is_in(held["person"], value_set=pa.array(list(people)))
+            counts = pc.or_(pc.invert(theirs), pc.equal(held["id"], consent))
+            caseload = replace(
+                caseload, tables={**caseload.tables, "consent": held.filter(counts)}
+            )
+        return evaluate(
+            caseload, move, on=on, engine=projection.engine(), destination=destination, at=at,
+            people=people, overrides=overrides,
+        )  # fmt: skip
+
+    def exists(self, subject: Subject) -> bool:
+        return bool(
+            self.store.read_where(
+                "subject_kind = %s AND subject_id = %s", [subject.kind, subject.id]
+            )
+        )
+
+    def event(
+        self,
+        subject: Subject,
+        kind: str,
+        effective: str,
+        *,
+        key: str,
+        facts: Mapping[str, Any] | None = None,
+        evidence: Sequence[str] = (),
+        supersedes: str | None = None,
+        opens: bool = False,
+    ) -> Event:
+        given = dict(facts or {})
+        if opens and subject.kind in self.rulebook.kinds:
+            given = opening_facts(subject.kind, given, self.rulebook)
+        return new_event(
+            self.rulebook,
+            operation=self.operation.settings.id,
+            subject=subject,
+            kind=kind,
+            effective=effective,
+            by=self.actor.account_id,
+            instant=datetime.now(UTC),
+            random=random.SystemRandom(),
+            facts=given,
+            evidence=[text for text in evidence if text],
+            supersedes=supersedes,
+            idempotency_key=key,
+        )
+
+    def append(self, events: Sequence[Event]) -> Sequence[Event]:
+        projection.ensure(self.operation)
+        return self.store.append(
+            events, also=lambda placed: projection.refresh(self.operation, placed)
+        )
+
+    def standing(self, event_id: str) -> Event:
+        """An event that nothing corrects or retracts yet."""
+        found = self.store.read_where("event_id = %s", [event_id])
+        if not found:
+            raise OnwardError("There is no such event in this record.")
+        if self.store.read_where("supersedes = %s", [event_id]):
+            raise OnwardError(
+                "That event was corrected or taken back already; correct the one that stands."
+            )
+        return found[0]
+
+    def with_breach(self, event: Event, move: Move, destination: str | None) -> Done:
+        """A movement that took place, the breach it opens, and the pause of like moves."""
+        from onward.registry.alarms import raise_alarm
+
+        day = day_range(event.effective)[1]
+        breach, to = self.breach(event.subject.id, move, day, destination)
+        events = [event]
+        pauses: tuple[str, ...] = ()
+        if breach is not None:
+            base = event.idempotency_key
+            events.append(
+                self.event(
+                    event.subject, "breach", event.effective, facts=breach.facts(),
+                    evidence=event.evidence, key=f"{base}/breach",
+                )
+            )  # fmt: skip
+            # A person who leaves alone, or is taken, does not close the way for others: the
+            # pause is for what this operation carried out itself.
+            if not move.records and "incident" in self.rulebook.kinds:
+                known = {"destination": to} if to else {}
+                events.append(
+                    self.event(
+                        Subject("incident", str(uuid.uuid4())), RECORDED, day.isoformat(),
+                        facts={"person": event.subject.id, "severity": SEVERE,
+                               "happened_on": day.isoformat(), **known},
+                        opens=True, key=f"{base}/pause",
+                    )
+                )  # fmt: skip
+                pauses = (to or "",)
+        placed = tuple(self.append(events))
+        if breach is not None:
+            raise_alarm("breach", account=self.actor.account_id, person=event.subject.id)
+        return Done(placed, (breach,) if breach else (), pauses=pauses)
+
+    def breach(
+        self, person: str, move: Move, day: date, destination: str | None
+    ) -> tuple[Breach | None, str | None]:
+        """The breach a movement opens, judged by what was known before it was recorded."""
+        at: When = "movement" if self.rulebook.is_movement(move) else "decision"
+        try:
+            answer = self.asked([person], move.key, day, destination=destination, at=at)
+        except Faults:
+            # Nobody is known by this id on that day: nothing is known, so everything failed.
+            findings = asked_findings(self.rulebook, move, at)
+            tell = tuple(dict.fromkeys(finding.owner_role for finding in findings))
+            return (
+                Breach(person, move.key, tuple(f.key for f in findings), tell),
+                destination,
+            )
+        row = answer.answers["person"].to_pylist().index(person)
+        return breach_for(answer, person), answer.answers["destination"][row].as_py()
+
+    def undecided(self, proposal: str) -> Any:
+        from onward.registry.models import Proposal
+
+        found = Proposal.objects.filter(proposal=proposal).first()
+        if found is None or found.state != "asked":
+            raise OnwardError("There is no such question, or it was decided already.")
+        return found
+
+    def decide(self, asked: Any, state: str) -> None:
+        from onward.registry.models import Proposal
+
+        Proposal.objects.filter(proposal=asked.proposal).update(
+            state=state, decided_by=self.actor.account_id, decided_at=_now()
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

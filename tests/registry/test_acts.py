@@ -1,0 +1,180 @@
+"""What can be done to the record: authorising asks the safeguards, recording never does."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from onward.caseload.events import Subject
+from onward.errors import Faults, OnwardError
+from onward.registry import acts, projection
+from onward.registry.actors import Actor
+
+DAY = date(2026, 6, 10)
+AMINA = Actor("amina", frozenset({"protection_officer"}), "camp-1")
+BILAL = Actor("bilal", frozenset({"protection_officer"}), "camp-1")
+
+
+def go(person, *, key="k1", **how):
+    how = {"on": DAY, "revision": None, **how}
+    return acts.authorise(AMINA, person, "T7.done", None, idempotency_key=key, **how)
+
+
+def state(person):
+    from onward.registry.models import PersonNow
+
+    return PersonNow.objects.get(person=person)
+
+
+def test_an_open_step_is_authorised_for_those_who_travel_together(small):
+    done = go(["H1-P1", "H1-P2"])
+    assert [event.kind for event in done.events] == ["T7.done", "T7.done"]
+    assert done.breaches == ()
+    assert state("H1-P1").stage == "returned"
+    assert projection.compare(small) == []
+
+
+def test_a_closed_step_says_why_and_writes_nothing(small):
+    before = small.store.head()
+    with pytest.raises(acts.NotOpen) as refused:
+        go("H2-P1")
+    assert {reason.finding for reason in refused.value.reasons} >= {"G3.consent"}
+    assert "Nowruzian" not in str(refused.value)
+    assert small.store.head() == before
+
+
+def test_the_same_request_sent_twice_does_once(small):
+    first = go(["H1-P1", "H1-P2"])
+    again = go(["H1-P1", "H1-P2"])
+    assert again.again
+    assert [event.id for event in again.events] == [event.id for event in first.events]
+
+
+def test_nobody_overwrites_what_they_have_not_seen(small):
+    seen = max(state("H1-P1").revision, state("H1-P2").revision)
+    acts.record(
+        BILAL, Subject("person", "H1-P2"), "recorded", effective="2026-06-10",
+        facts={"language": "ku"}, revision=seen, idempotency_key="b1",
+    )  # fmt: skip
+    with pytest.raises(acts.StaleEdit):
+        go(["H1-P1", "H1-P2"], revision=seen)
+    assert state("H1-P1").stage == "return_cleared"
+
+
+def test_a_step_is_not_authorised_before_its_day(small):
+    with pytest.raises(OnwardError, match="has not come"):
+        go("H1-P1", on=DAY + timedelta(days=1))
+
+
+def test_what_happened_is_recorded_and_opens_a_breach_that_pauses_like_moves(small):
+    from onward.registry.models import Alarm
+
+    assert [s["open"] for s in state("H1-P1").steps if s["move"] == "T7.done"] == [True]
+    done = acts.record(
+        AMINA, Subject("person", "H4-P1"), "T7.done", effective="2026-06-10",
+        idempotency_key="moved",
+    )  # fmt: skip
+    assert [event.kind for event in done.events] == ["T7.done", "breach", "recorded"]
+    (breach,) = done.breaches
+    assert (breach.severity, "G6.passed" in breach.findings) == (1, True)
+    assert done.tell
+    assert done.pauses == ("IRN",)
+    assert Alarm.objects.filter(kind="breach", person="H4-P1").count() == 1
+    assert state("H4-P1").stage == "returned"
+    with pytest.raises(acts.NotOpen) as paused:
+        go(["H1-P1", "H1-P2"])
+    assert "G17.incidents_reviewed" in {reason.finding for reason in paused.value.reasons}
+    projection.ensure(small)
+    assert projection.compare(small) == []
+
+
+@pytest.mark.slow
+def test_complaints_refusals_claims_absences_and_deaths_are_always_recorded(small):
+    person = "H2-P1"
+    moves = small.rulebook.moves()
+    always = [key for key, move in moves.items() if move.records]
+    assert {"T3.declined", "T4.none", "T9.lodged"} & set(always)
+    for number, key in enumerate(always):
+        done = acts.record(
+            AMINA, Subject("person", person), key, effective="2026-06-10",
+            idempotency_key=f"always-{number}",
+        )  # fmt: skip
+        assert done.events[0].kind == key
+    said = acts.record(
+        AMINA, Subject("complaint", "c1"), "recorded", effective="2026-06-10",
+        facts={"person": person, "category": "coercion"}, idempotency_key="complaint",
+    )  # fmt: skip
+    assert said.events[0].facts["triaged"] is False
+    projection.ensure(small)
+    assert projection.compare(small) == []
+
+
+def test_a_departure_of_somebody_nobody_knew_is_recorded_with_everything_missing(small):
+    done = acts.record(
+        AMINA, Subject("person", "stranger"), "T17.left_unassisted", effective="2026-06-09",
+        idempotency_key="gone",
+    )  # fmt: skip
+    assert done.events[0].kind == "T17.left_unassisted"
+    assert len(done.breaches[0].findings) > 10
+    assert done.pauses == ()
+
+
+def test_a_choice_and_the_consent_that_carries_it_stand_together(small):
+    consent = {"destination": "IRN", "signed_on": "2026-06-10", "given_by": "self",
+               "in_private": True, "pressure": False, "informed": True, "sheet_version": "3",
+               "sheet_language": "fa"}  # fmt: skip
+    done = acts.choose(AMINA, "H2-P1", "T4.return", consent=consent, idempotency_key="chosen")
+    assert [event.subject.kind for event in done.events] == ["consent", "person"]
+    assert state("H2-P1").stage == "intent_return"
+    before = small.store.head()
+    with pytest.raises(acts.NotOpen):
+        acts.choose(
+            AMINA, "H3-P1", "T4.return", consent={**consent, "pressure": True},
+            idempotency_key="pressed",
+        )  # fmt: skip
+    assert small.store.head() == before
+    assert projection.compare(small) == []
+
+
+def test_an_override_needs_two_people_and_never_touches_a_hard_finding(small):
+    from onward.safeguards.overrides import findings_of
+
+    soft = next(key for key, f in findings_of(small.rulebook).items() if not f.hard)
+    ask = {"reason": "Seen by the doctor this morning.", "valid_on": DAY}
+    with pytest.raises(Faults, match="overridden by nobody"):
+        acts.propose_override(AMINA, "H2-P1", "T7.done", "G3.consent", "IRN", **ask)
+    asked = acts.propose_override(AMINA, "H1-P1", "T7.done", soft, "IRN", **ask)
+    with pytest.raises(OnwardError, match="second person"):
+        acts.approve_override(AMINA, asked)
+    done = acts.approve_override(BILAL, asked)
+    assert done.events[0].facts["approved_by"] == ["amina", "bilal"]
+    assert acts.approve_override(BILAL, asked).again
+    projection.ensure(small)
+    assert projection.compare(small) == []
+
+
+def test_a_household_is_registered_with_names_in_the_vault_only(small):
+    done = acts.register_household(
+        AMINA,
+        [acts.Member({"sex": "female", "birth": "1990"}, {"name.full.latin": "Sara Invented"}),
+         acts.Member({"sex": "male", "birth": "2015-02-03"})],
+        effective="2026-06-10", idempotency_key="reg",
+    )  # fmt: skip
+    people = [event.subject.id for event in done.events if event.subject.kind == "person"]
+    assert small.vault.get(people[0]) == {"name.full.latin": "Sara Invented"}
+    assert state(people[1]).adult is False
+    assert all("Invented" not in event.facts.values() for event in done.events)
+    assert projection.compare(small) == []
+
+
+def test_a_correction_takes_the_place_of_what_was_wrong(small):
+    done = acts.record(
+        AMINA, Subject("person", "H1-P1"), "recorded", effective="2026-06-10",
+        facts={"language": "ar"}, idempotency_key="wrong",
+    )  # fmt: skip
+    acts.correct(AMINA, done.events[0].id, facts={"language": "ku"}, idempotency_key="right")
+    assert state("H1-P1").facts["language"] == "ku"
+    with pytest.raises(OnwardError, match="already"):
+        acts.retract(AMINA, done.events[0].id, idempotency_key="late")
+    assert projection.compare(small) == []
