@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 from pyxform.xls2xform import convert
 
+from onward.errors import Faults
 from onward.intake.forms import LANGUAGES, Label, spreadsheet_template, xlsform
 from onward.intake.profile import parse_profile
 from onward.intake.read import read
@@ -147,3 +150,69 @@ def test_the_spreadsheet_template_is_read_back_under_its_own_profile(
 def test_an_unknown_language_is_refused(facts):
     with pytest.raises(ValueError, match="languages"):
         form(facts, languages=["xx"])
+
+
+def members_of(path: Path, made, facts):
+    profile = parse_profile(made.profile, facts)
+    reading = read(path, sheets=profile.sheets)
+    return stage(reading, profile, facts, secret=SECRET).accepted()
+
+
+def test_every_export_of_the_form_loads_to_the_same_people(facts, tmp_path):
+    """The JSON of both servers, the workbook of one and the archive of CSV files of the other."""
+    made = form(facts)
+    answers = [{"person_number": "A-1", "role": "head", "sex": "female", "birth_date": "1990"},
+               {"person_number": "A-2", "role": "child", "sex": "male", "birth_date": "2015"}]  # fmt: skip
+    kobo = tmp_path / "kobo.json"
+    kobo.write_text(json.dumps({"results": [
+        {"household_number": "7", "shelter": "B4",
+         "members": [{f"members/{k}": v for k, v in one.items()} for one in answers]}]}))  # fmt: skip
+    central = tmp_path / "central.json"
+    central.write_text(json.dumps({"value": [
+        {"household_number": "7", "shelter": "B4", "members": answers}]}))  # fmt: skip
+    columns = list(answers[0])
+    archive = tmp_path / "central.zip"
+    with zipfile.ZipFile(archive, "w") as book:
+        book.writestr("camp_survey.csv", "household_number,shelter,KEY\n7,B4,uuid:1\n")
+        rows = "".join(",".join([*one.values(), "uuid:1", f"uuid:1/{n}"]) + "\n"
+                       for n, one in enumerate(answers))  # fmt: skip
+        book.writestr(
+            "camp_survey-members.csv", ",".join([*columns, "PARENT_KEY", "KEY"]) + "\n" + rows
+        )
+    books = []
+    for name, prefix in (("kobo.xlsx", "members/"), ("short.xlsx", "")):
+        path = tmp_path / name
+        with xlsxwriter.Workbook(path) as book:
+            page = book.add_worksheet("Camp survey")
+            page.write_row(0, 0, ["household_number", "shelter", "_index"])
+            page.write_row(1, 0, ["7", "B4", 1])
+            page = book.add_worksheet("members")
+            page.write_row(0, 0, [*(prefix + c for c in columns), "_index", "_parent_index"])
+            for n, one in enumerate(answers, 1):
+                page.write_row(n, 0, [*one.values(), n, 1])
+        books.append(path)
+    found = [members_of(path, made, facts) for path in (kobo, central, archive, *books)]
+    keys = [[(row.key, row.content, row.household) for row in rows] for rows in found]
+    assert len(keys[0]) == 2
+    assert all(one == keys[0] for one in keys)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["a.csv", "b.csv"], ["a.csv", "a-b.csv", "c.csv"], ["a.csv", "a-b.exe"], ["a.xml"]],
+)
+def test_an_archive_that_is_no_export_of_one_form_is_refused(names, tmp_path):
+    path = tmp_path / "lists.zip"
+    with zipfile.ZipFile(path, "w") as book:
+        for name in names:
+            book.writestr(name, "person_number,KEY\nA-1,1\n")
+    with pytest.raises(Faults, match="Unpack it"):
+        read(path)
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("a.csv", "number,KEY\n" + "1,2\n" * 2_000_000)
+    with pytest.raises(Faults, match="unpacks to far more"):
+        read(path)

@@ -59,6 +59,9 @@ DELIMITERS: dict[str, str] = {
     "،": "Arabic comma",
 }
 
+MAIN = "main"
+"""What the part of a form's export that holds one row for each submission is called."""
+
 OLE_HEADER = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202d\u202e\ufffe\uffff\ud800-\udfff]")
 
@@ -294,6 +297,23 @@ def _look(report: _PartReport, text: bytes, fresh_from: int) -> None:
         )
 
 
+def _form_archive(data: bytes, limits: dict[str, int]) -> zipfile.ZipFile | None:
+    """The archive, when it holds CSV files and nothing else."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeError, OSError):
+        return None
+    names = [entry.filename for entry in entries]
+    if not names or len(names) > limits["entries"] or len(set(names)) != len(names):
+        return None
+    if any(not name.endswith(".csv") for name in names) or any(
+        entry.flag_bits & 1 for entry in entries
+    ):
+        return None
+    return archive
+
+
 def _inspect(data: bytes, limits: dict[str, int]) -> tuple[dict[str, _PartReport], bool]:
     """Unpack every part once, counting as we go, and look for what we refuse or report."""
     try:
@@ -450,6 +470,9 @@ def _workbook(
     import python_calamine
 
     limits = order["limits"]
+    if (archive := _form_archive(data, limits)) is not None:
+        _archive(archive, order, say)
+        return
     reports, is_ods = _inspect(data, limits)
     parts = {} if is_ods else _sheet_parts(data)
     try:
@@ -480,8 +503,10 @@ def _workbook(
     wanted = list(order.get("sheets") or [])
     shown = [name for name, is_visible in metadata if is_visible]
     known = [name for name, _ in metadata]
+    # Exports of forms call their first sheet by the form's title; profiles call it `main`.
+    titled = {MAIN: known[0]} if known and MAIN not in known and len(wanted) > 1 else {}
     for name in wanted:
-        if name not in known:
+        if name not in known and titled.get(name) in (None, *wanted):
             raise Refused(
                 "no sheet of the name asked for",
                 "one of the file's sheets: " + ", ".join(known),
@@ -492,7 +517,7 @@ def _workbook(
 
     def rows_of(name: str) -> list[Cells]:
         try:
-            sheet = book.get_sheet_by_name(name)
+            sheet = book.get_sheet_by_name(titled.get(name, name))
             if sheet.total_height > limits["rows"] or sheet.total_width > limits["columns"]:
                 if sheet.total_width > limits["columns"]:
                     raise Refused(
@@ -538,7 +563,8 @@ def _workbook(
             )
         wanted = filled
     for name in wanted:
-        report = reports.get("content.xml" if is_ods else parts.get(name, ""), _PartReport())
+        part = parts.get(titled.get(name, name), "")
+        report = reports.get("content.xml" if is_ods else part, _PartReport())
         if report.empty_formulas:
             raise Refused(
                 f"{len(report.empty_formulas)} formulas without a stored value "
@@ -703,7 +729,10 @@ def _find_delimiter(text: str, delimiter: str | None) -> tuple[str, str]:
     )
 
 
-def _text(data: bytes, order: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> None:
+def _table(
+    data: bytes, order: dict[str, Any], *, delimiter: str | None = None
+) -> tuple[list[Cells], str, str, str, str]:
+    """(rows, encoding, how it was found, delimiter, how it was found) of one text file."""
     limits = order["limits"]
     text, encoding, encoding_by = _decode(data, order.get("encoding"))
     if (at := text.find("\x00")) >= 0:
@@ -713,7 +742,7 @@ def _text(data: bytes, order: dict[str, Any], say: Callable[[dict[str, Any]], No
             "Open it in the spreadsheet program and save it as .csv in UTF-8.",
             where=f"line {text.count(chr(10), 0, at) + 1}",
         )
-    delimiter, delimiter_by = _find_delimiter(text, order.get("delimiter"))
+    delimiter, delimiter_by = _find_delimiter(text, delimiter or order.get("delimiter"))
     csv.field_size_limit(limits["cell_characters"])
     rows: list[Cells] = []
     reader: Any = _records(text, delimiter)
@@ -755,6 +784,11 @@ def _text(data: bytes, order: dict[str, Any], say: Callable[[dict[str, Any]], No
             "Mend the quotation marks from this line on, or save the list as .xlsx.",
             where=f"line {started}",
         ) from bad
+    return rows, encoding, encoding_by, delimiter, delimiter_by
+
+
+def _text(data: bytes, order: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> None:
+    rows, encoding, encoding_by, delimiter, delimiter_by = _table(data, order)
     say(
         {
             "kind": "text",
@@ -766,7 +800,85 @@ def _text(data: bytes, order: dict[str, Any], say: Callable[[dict[str, Any]], No
         }
     )
     say({"sheet": ""})
-    _emit(rows, limits, say, "")
+    _emit(rows, order["limits"], say, "")
+
+
+# ---------------------------------------------------------------- archives of form exports
+
+
+def _archive(
+    archive: zipfile.ZipFile, order: dict[str, Any], say: Callable[[dict[str, Any]], None]
+) -> None:
+    """A form's export as a zip of CSV files: one for the submissions, one for each repeat.
+
+    Sheets are named after the repeats, the submissions `main`; columns of a repeat are named by
+    their whole path and KEY and PARENT_KEY as in other exports, so that one profile reads all.
+    """
+    limits = order["limits"]
+    stems = {
+        entry.filename.rsplit("/", 1)[-1].removesuffix(".csv"): entry
+        for entry in archive.infolist()
+        if not entry.is_dir()
+    }
+    form = min(stems, key=len)
+    others = [stem for stem in stems if stem != form]
+    if any(not stem.startswith(form + "-") for stem in others):
+        raise Refused(
+            "an archive of several files that are not one form's export",
+            "the submissions of one form with their repeated groups",
+            "Unpack it and load each list by itself.",
+        )
+    names = {MAIN: form, **{stem.removeprefix(form + "-"): stem for stem in others}}
+    tables: dict[str, list[Cells]] = {}
+    size = 0
+    encoding = encoding_by = ""
+    for name, stem in names.items():
+        data = bytearray()
+        try:
+            with archive.open(stems[stem]) as part:
+                while chunk := part.read(MEBIBYTE):
+                    data += chunk
+                    size += len(chunk)
+                    if size > limits["inflated_bytes"]:
+                        raise _bomb(limits)
+                    packed = max(stems[stem].compress_size, 1)
+                    if len(data) > MEBIBYTE and len(data) > limits["ratio"] * packed:
+                        raise _bomb(limits)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as bad:
+            raise _damaged() from bad
+        rows, encoding, encoding_by, _, _ = _table(bytes(data), order, delimiter=",")
+        header = [_path_in_form(str(cell or ""), name) for cell in rows[0]] if rows else []
+        tables[name] = [header, *rows[1:]]
+    say(
+        {
+            "kind": "zip",
+            "sheets": [(name, True) for name in tables],
+            "encoding": encoding,
+            "encoding_by": encoding_by,
+        }
+    )
+    wanted = list(order.get("sheets") or [])
+    for name in wanted:
+        if name not in tables:
+            raise Refused(
+                "no part of the name asked for", "one of the file's parts: " + ", ".join(tables)
+            )
+    if not wanted and len(tables) > 1:
+        raise Asked(
+            "sheet",
+            "The submissions hold repeated groups. Which part is the list?",
+            [{"value": n, "label": f"{n} ({len(r) - 1} rows)"} for n, r in tables.items()],
+        )
+    for name in wanted or [MAIN]:
+        say({"sheet": name})
+        _emit(tables[name], limits, say, name)
+
+
+def _path_in_form(column: str, table: str) -> str:
+    if column in ("KEY", "PARENT_KEY"):
+        return {"KEY": "_index", "PARENT_KEY": "_parent_index"}[column]
+    path = column.replace("-", "/")
+    return path if table == MAIN or not path else f"{table}/{path}"
 
 
 # ---------------------------------------------------------------- JSON, also Kobo and ODK

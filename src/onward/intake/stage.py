@@ -329,7 +329,7 @@ class _Stager:
             column = [row[at] for row in cells]
             columns.append((rule, self._typed(rule, numbers, column)))
             if self.progress:
-                self.progress(len(columns))
+                self.progress(len(numbers) * len(columns) // len(places))
         if self.questions:
             return ()
         return self._assembled(numbers, columns)
@@ -343,8 +343,14 @@ class _Stager:
         for ours in OUR_COLUMNS:
             at.pop(fold(ours), None)
         row = f"{self.where}row {self.profile.header_row}"
+        named = {fold(rule.header) for rule in self.profile.columns}
         for rule in self.profile.columns:
             found = at.pop(fold(rule.header), [])
+            if not found and self.profile.parent is not None and "/" in rule.header:
+                # Exports of forms may leave out the groups: members/sex is then only sex.
+                short = fold(_without_groups(rule.header))
+                if short not in named:
+                    found = at.pop(short, [])
             if not found:
                 optional = self.profile.absent_columns == "empty" and not rule.required
                 if rule.to == "ignore" or (optional and rule.to not in NEEDED):
@@ -658,6 +664,12 @@ class _Stager:
         self.faulty[number].append(
             Fault(self.file, f"{self.where}row {number}", column, found, allowed, remedy)
         )
+
+
+def _without_groups(header: str) -> str:
+    """`members/sex` -> `sex`, `../group/number` -> `../number`."""
+    last = header.rsplit("/", 1)[-1]
+    return f"../{last}" if header.startswith("../") else last
 
 
 SLASHED = re.compile(r"^(\d{1,2})[/.\-](\d{1,2})[/.\-]\d{4}$")
