@@ -102,6 +102,38 @@ def test_what_is_kept_fits_its_schema(one):
         jsonschema.validate({**json.loads(one.to_json()), "extra": 1}, schema)
 
 
+def test_a_run_kept_before_the_reasons_were_given_still_reads(one):
+    data = json.loads(one.to_json())
+    for name in ("split", "why", "held", "narrow", "unknown", "step"):
+        del data[name]
+    assert from_json(json.dumps(data)).fan == one.fan
+    del data["fan"]
+    with pytest.raises(ValueError, match="another version"):
+        from_json(json.dumps(data))
+
+
+def test_reasons_add_up_to_those_still_here(one):
+    assert sum(row["median"] for row in one.why) == pytest.approx(
+        one.deadline_levels()["median"], abs=8
+    )
+    assert sum(one.split.values()) == pytest.approx(1, abs=0.01)
+
+
+def test_finer_steps_are_reported_with_what_the_daily_one_costs():
+    fine = made(steps_per_day=4, split=False)
+    assert fine.step["per_day"] == 4
+    assert abs(fine.step["bias"]) < 10
+    assert fine.identity != made(split=False).identity
+
+
+def test_people_held_back_by_a_safeguard_are_carried_to_the_deadline():
+    held = made(split=False, held={"return_cleared": {"G6": 31, "G11": 0}}).held
+    # 310 people stand there: one in ten is held, and so is one in ten of those left
+    assert held["G6"]["today"] == 31
+    left = made(split=False).states["return_cleared"]["median"]
+    assert held["G6"]["median"] == pytest.approx(left / 10, abs=0.2)
+
+
 def test_sources_of_width_are_shares(one):
     assert set(one.width) >= {"rates", "shocks", "behaviour", "chance"}
     assert all(0 <= share <= 1 for share in one.width.values())

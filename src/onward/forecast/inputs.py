@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 NOT_RECORDED = "not recorded"
 LUCK, LEVEL = "shared shocks", "how lucky the past was"
-DEADLINE, NEWS, HOLD, STOP = "deadline draws near", "news", "hold", "stop"
+DEADLINE, NEWS, HOLD, STOP = "deadline draws near", "news", "hold", "an incident"
 DEADLINE_SCALE_DAYS = 60.0
 # A capacity used to this share was short: more people were ready than it could take. How many
 # more nobody counted; half as many again in the middle case.
@@ -102,6 +102,8 @@ class Inputs:
                  "behaviour", "effects" or "plan dates"
     assumptions  in words, for the reader
     left_out     what of the plan is not simulated, and why
+    undecided    states of people who have not chosen a way yet
+    forward      transitions that lead on: steps of the procedure, not changes of mind
     """
 
     model: Model
@@ -114,6 +116,7 @@ class Inputs:
     left_out: tuple[str, ...]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     undecided: tuple[str, ...] = ()
+    forward: frozenset[str] = frozenset()
 
     def draws(self, futures: int, seed: int) -> ParameterDraws:
         """One row of parameters per future; the plan's columns as they were drawn.
@@ -382,6 +385,7 @@ def build(
         tuple(dict.fromkeys(builder.left_out)),
         {stratum: (stratum,) for stratum in strata},
         tuple(name for name in builder.undecided if name in occupied),
+        frozenset(edge.name for edge in edges if _leads_on(rulebook, edge)),
     )
 
 
@@ -528,6 +532,11 @@ def _past(
         other=counted[free & ~acts].sum(axis=(0, 1)),
         other_expected=expected[free & ~acts].sum(axis=(0, 1)),
     )
+
+
+def _leads_on(rulebook: Rulebook, edge: Edge) -> bool:
+    """A step of the procedure that is no hand-over."""
+    return _is_step(rulebook, edge.move) and rulebook.moves()[edge.move].pathway != "handover"
 
 
 def _willed(rulebook: Rulebook, edge: Edge) -> bool:

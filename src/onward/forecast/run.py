@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from onward import __version__
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 LEVELS = {
     "q025": 0.025, "q10": 0.1, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9, "q975": 0.975,
 }  # fmt: skip
-WIDTHS = ("rates", "shocks", "behaviour", "plan dates")
 EVERYONE = "everyone"
 SPREAD = 40
+SPLIT_FUTURES = 200
 LEAST_FUTURES = 200
 KIND = "onward-forecast-1"
 
@@ -49,7 +49,17 @@ class Forecast:
     mean, zero        mean people on the deadline; chance that nobody is left
     fewer_than        number -> chance that fewer than so many are left
     gone_95           level -> ISO date on which 95% of today's people have left, or null
-    width             what narrows the 80% range if it were known: source -> share of the range
+    split             what the spread on the deadline comes from: rates, effects, plan dates,
+                      behaviour, shocks, chance -> share; they add up to 1
+    width             what narrows the 80% range if it were known: source -> share of the range;
+                      "chance": the share that stays
+    why               why people are still here: kind ("not chosen", "shut", "no place", "under
+                      way"), name of state, gate or capacity, and levels. Each person once
+    held              safeguard -> people it holds back today in the state where they stand, and
+                      levels of those still in that state on the deadline if nothing is remedied
+    narrow            the single things that would narrow the answer most: kind, name, share
+    unknown           what the record cannot tell yet, in words
+    step              steps per day, and how many people more the daily step leaves than it does
     start             people present on as_of
     spread            for each of `days`, SPREAD equally likely numbers of people, ascending:
                       what the forecast is scored by once the day has passed
@@ -76,6 +86,12 @@ class Forecast:
     version: str = __version__
     kind: str = KIND
     spread: Sequence[Sequence[int]] = field(default_factory=tuple)
+    split: Mapping[str, float] = field(default_factory=dict)
+    why: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    held: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    narrow: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    unknown: Sequence[str] = field(default_factory=tuple)
+    step: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Canonical text: the same forecast gives the same bytes."""
@@ -85,8 +101,11 @@ class Forecast:
     def identity(self) -> str:
         """Short name of the run: what it was made from."""
         made = json.dumps(
-            [self.as_of, self.deadline, self.futures, self.seed, dict(self.inputs)]
-        )
+            [
+                self.as_of, self.deadline, self.futures, self.seed, dict(self.inputs),
+                self.version, dict(self.step).get("per_day", 1),
+            ]
+        )  # fmt: skip
         return hashlib.sha256(made.encode()).hexdigest()[:12]
 
     def deadline_levels(self, group: str = EVERYONE) -> dict[str, float]:
@@ -108,7 +127,13 @@ def from_json(text: str) -> Forecast:
     data = json.loads(text)
     if not isinstance(data, dict) or data.get("kind") != KIND:
         raise ValueError("not a stored forecast")
-    if set(data) != {one.name for one in fields(Forecast)}:
+    known = {one.name for one in fields(Forecast)}
+    needed = {
+        one.name
+        for one in fields(Forecast)
+        if one.default is MISSING and one.default_factory is MISSING
+    }
+    if not needed <= set(data) <= known:
         raise ValueError("a stored forecast of another version")
     return Forecast(**data)
 
@@ -125,16 +150,21 @@ def forecast(
     threads: int | None = None,
     split: bool = True,
     progress: Callable[[str], None] | None = None,
+    steps_per_day: int = 1,
+    held: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Forecast:
     """Simulate to the deadline and summarise.
 
     futures   below 1,000 the outer quantiles are rough
     hashes    name -> SHA-256 of what the inputs were made from (log, rulebook, plan)
     raises    OnwardError when the futures are too few
-    split     also work out where the width comes from (four shorter runs)
+    split     also work out where the width comes from (some shorter runs)
+    steps_per_day  above 1, also reports how far the daily step is off
+    held      forecast state -> safeguard -> people there whom it holds back today
     """
     import numpy as np
 
+    from onward.forecast import reasons
     from onward.forecast.kernel import Group, Outputs, simulate
 
     days = (deadline - as_of).days
@@ -146,11 +176,15 @@ def forecast(
     groups = {EVERYONE: Group(states=here)}
     if len(model.strata) > 1:
         groups |= {stratum: Group(states=here, strata=[stratum]) for stratum in model.strata}
-    wanted = Outputs(present=groups, units_on=[days - 1], flows_on=[days - 1])
+    before = max(days - 1 - reasons.LAST_DAYS, 0)
+    wanted = Outputs(present=groups, units_on=[days - 1], flows_on=sorted({before, days - 1}))
     draws = inputs.draws(futures, seed)
     if progress:
         progress(f"{futures:,} futures of {days} days")
-    made = simulate(model, draws, futures, seed, days=days, outputs=wanted, threads=threads)
+    made = simulate(
+        model, draws, futures, seed, days=days, outputs=wanted, threads=threads,
+        steps_per_day=steps_per_day,
+    )  # fmt: skip
     everyone = made.present[EVERYONE]
     final = everyone[:, -1]
     shown = [*range(6, days - 1, 7), days - 1]
@@ -163,8 +197,19 @@ def forecast(
     states = {state.id: state.present for state in model.states}
     for index, transition in enumerate(model.transitions):
         if states[transition.source] and not states[transition.target]:
-            flow = made.flows[:, 0, index, :].sum(axis=1).astype(float)
+            flow = made.flows[:, -1, index, :].sum(axis=1).astype(float)
             left[transition.pathway] = left.get(transition.pathway, np.zeros(futures)) + flow
+    fan = {name: _levels_over(values[:, shown]) for name, values in made.present.items()}
+    ways = {name: _levels(values) for name, values in sorted(left.items())}
+    if split and progress:
+        progress("Working out where the width comes from")
+    few = min(futures, SPLIT_FUTURES)
+    shares = (
+        reasons.split(inputs, draws, seed, days=days, futures=few, threads=threads)
+        if split
+        else {}
+    )
+    named = reasons.narrow(inputs, draws, final.astype(float))
     return Forecast(
         operation=operation,
         as_of=as_of.isoformat(),
@@ -173,18 +218,37 @@ def forecast(
         seed=seed,
         start=int(start),
         days=[(as_of + dt.timedelta(days=day + 1)).isoformat() for day in shown],
-        fan={name: _levels_over(values[:, shown]) for name, values in made.present.items()},
+        fan=fan,
         states={
             name: _levels(by_state[:, i]) for i, name in enumerate(made.states) if name in here
         },
-        left={name: _levels(values) for name, values in sorted(left.items())},
+        left=ways,
         mean=round(float(final.mean()), 2),
         zero=round(float((final == 0).mean()), 4),
         fewer_than={
             str(bound): round(float((final < bound).mean()), 4) for bound in _bounds(int(start))
         },
         gone_95=_gone(everyone, start, as_of),
-        width=_width(inputs, draws, seed, days, wanted, threads, futures) if split else {},
+        width=reasons.narrowing(shares),
+        split=shares,
+        why=[
+            {"kind": one.kind, "name": one.name, **_levels(one.people)}
+            for one in sorted(
+                reasons.reasons(inputs, draws, made, days),
+                key=lambda one: (-float(one.people.mean()), one.kind, one.name),
+            )
+            if float(np.quantile(one.people, LEVELS["q975"])) >= 0.5
+        ],
+        held=_held(held or {}, inputs, {n: by_state[:, i] for i, n in enumerate(made.states)}),
+        narrow=[{"kind": kind, "name": name, "share": share} for kind, name, share in named],
+        unknown=reasons.unknown(
+            inputs,
+            start=int(start),
+            left=ways,
+            named=named,
+            levels={name: values[-1] for name, values in fan[EVERYONE].items()},
+        ),
+        step=_step(inputs, draws, seed, days, few, steps_per_day),
         assumptions=list(inputs.assumptions),
         left_out=list(inputs.left_out),
         inputs=dict(hashes or {}),
@@ -304,41 +368,47 @@ def _gone(everyone: Any, start: int, as_of: dt.date) -> dict[str, str | None]:
     return found
 
 
-def _width(
-    inputs: Inputs, draws: Any, seed: int, days: int, wanted: Any, threads: int | None, futures: int
-) -> dict[str, float]:  # fmt: skip
-    """How much narrower the 80% range is when one source is held at its middle.
+def _held(
+    held: Mapping[str, Mapping[str, int]], inputs: Inputs, people: Mapping[str, FloatArray]
+) -> dict[str, dict[str, float]]:
+    """Safeguard -> people it holds back today, and levels on the deadline by today's record.
 
-    returns  source -> share of the range that goes, 0 to 1; "chance" is the range that stays
-             when every source is held
+    Of those who will stand in a state on the deadline, the same share is taken to be held back
+    as today: nobody can know today what will have been remedied by then.
     """
     import numpy as np
 
-    from onward.forecast.kernel import Outputs, simulate
+    here: dict[str, int] = {}
+    for (state, _, size), units in inputs.model.start.items():
+        here[state] = here.get(state, 0) + units * size
+    today: dict[str, int] = {}
+    then: dict[str, FloatArray] = {}
+    for state, by_guard in held.items():
+        for guard, count in by_guard.items():
+            today[guard] = today.get(guard, 0) + count
+            share = min(count / max(here.get(state, 0), 1), 1.0)
+            mine = people.get(state)
+            if mine is not None:
+                then[guard] = np.asarray(then.get(guard, 0.0) + share * mine)
+    return {
+        guard: {"today": today[guard], **_levels(then[guard])}
+        for guard in sorted(then, key=lambda one: (-today[one], one))
+    }
 
-    few = min(futures, 600)
-    outputs = Outputs(present={EVERYONE: wanted.present[EVERYONE]})
 
-    def spread(rows: Any) -> float:
-        made = simulate(
-            inputs.model, rows, few, seed, days=days, outputs=outputs, threads=threads
-        )
-        low, high = np.quantile(made.present[EVERYONE][:, -1], [0.1, 0.9])
-        return float(high - low)
-
-    whole = spread(draws)
-    if whole <= 0:
+def _step(
+    inputs: Inputs, draws: Any, seed: int, days: int, futures: int, steps_per_day: int
+) -> dict[str, float]:
+    """What the daily step costs against the one asked for."""
+    if steps_per_day == 1:
         return {}
-    found = {}
-    for source in WIDTHS:
-        held = [name for name, kind in inputs.sources.items() if kind == source]
-        if held:
-            found[source] = round(max(1 - spread(_held(draws, held)) / whole, 0.0), 3)
-    found["chance"] = round(min(spread(_held(draws, list(inputs.sources))) / whole, 1.0), 3)
-    return found
+    from onward.forecast.kernel import step_bias
 
-
-def _held(draws: Any, names: Sequence[str]) -> Any:
-    """The draws with some parameters at their middle; a date that may never come stays drawn
-    as it most often is."""
-    return draws.at_centre(names)
+    (bias,) = step_bias(
+        inputs.model, draws, futures, seed, days=days, finer=steps_per_day
+    )  # fmt: skip
+    return {
+        "per_day": steps_per_day,
+        "bias": round(bias.difference, 2),
+        "error": round(bias.error, 2),
+    }

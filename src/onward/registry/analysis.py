@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from onward.forecast.behaviour import Behaviour
+    from onward.forecast.inputs import Inputs
     from onward.forecast.run import Forecast
     from onward.plan.draws import PlanDraws
     from onward.plan.model import Plan
@@ -92,11 +93,13 @@ def forecast_of(
     use_plan: bool = True,
     behaviour: bool | Behaviour = True,
     split: bool = True,
+    steps_per_day: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> Forecast:
     """Forecast from the operation's own log, rulebook and plan."""
     from onward.caseload.counting import counts, exposures
     from onward.caseload.moves import forecast_moves
+    from onward.forecast.behaviour import Behaviour
     from onward.forecast.inputs import build
     from onward.forecast.run import forecast
 
@@ -136,9 +139,11 @@ def forecast_of(
         name=found.operation.settings.id,
         waits=waits_of(found),
     )
+    terms = [name for name, on in vars(Behaviour.of(behaviour)).items() if on]
     hashes = {"log": found.operation.store.head(), "rulebook": rulebook.hash}
     if effects is not None:
         hashes["plan"] = found.plan.hash
+    hashes["behaviour"] = " ".join(terms) or "none"
     return forecast(
         inputs,
         operation=found.operation.settings.id,
@@ -149,7 +154,18 @@ def forecast_of(
         hashes=hashes,
         split=split,
         progress=progress,
+        steps_per_day=steps_per_day,
+        held=_held(found, inputs) if split else None,
     )
+
+
+def _held(found: Opened, inputs: Inputs) -> Mapping[str, Mapping[str, int]]:
+    """Whom the safeguards hold back today, by forecast state."""
+    from onward.forecast.held import held_back
+    from onward.safeguards.everybody import evaluate_all
+
+    steps = evaluate_all(found.caseload, on=found.as_of, engine=found.engine)
+    return held_back(steps, inputs.edges, inputs.forward)
 
 
 def waits_of(found: Opened) -> pa.Table:
