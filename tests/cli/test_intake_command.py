@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from onward.cli.main import app
 from onward.errors import OnwardError
+from onward.intake.profile import parse_profile
 from onward.registry import Settings, create_operation, open_operation
 from onward.rulebook import shipped_path
 
@@ -353,3 +354,60 @@ def test_a_reason_is_a_word_of_the_list_and_never_a_sentence(desk):
     done = desk.do("review", "other", "--decide", f"{code}=merge", "--because", "Amina said so")
     assert done.code == 2
     assert "Amina" not in done.err
+
+
+# -- forms out
+
+
+@pytest.mark.parametrize("kind", ["spreadsheet", "xlsform"])
+def test_a_form_goes_out_and_its_profile_loads(desk, kind):
+    out, profile = desk.folder / "form.xlsx", desk.folder / "form.yaml"
+    words = ["intake", "form", desk.camp, "-o", out, "-p", profile, "--kind", kind]
+    done = Done([*words, "--language", "fa", "--json"])
+    assert done.code == 0, done.err
+    schema = json.loads((SCHEMAS / "intake-form.schema.json").read_text("utf-8"))
+    Draft202012Validator(schema).validate(done.data)
+    assert "sex" in done.data["facts"]
+    # what a person wants or fears is never asked in front of a household
+    assert not {"intended_pathway", "fear_asked", "affiliation"} & set(done.data["facts"])
+    assert "sex (fa)" in done.data["drafts"]
+    kinds = desk.operation.rulebook.kinds
+    parse_profile(
+        profile.read_text("utf-8"), {**kinds["household"].facts, **kinds["person"].facts}
+    )
+    assert Done([*words]).code == 2
+
+
+def test_approved_words_are_no_drafts_and_an_unapproved_read_aloud_text_is_one(desk):
+    labels = desk.write(
+        "labels.csv",
+        "key,language,text,version,translator,approver\n"
+        "sex,fa,جنسیت,2,translator 4,protection lead\nconsent,en,We ask who lives here.,2,,\n",
+    )
+    out, profile = desk.folder / "form.xlsx", desk.folder / "form.yaml"
+    words = ["intake", "form", desk.camp, "-o", out, "-p", profile, "--kind", "xlsform"]
+    done = Done([*words, "--language", "fa", "--language", "en", "--labels", labels, "--json"])
+    assert "sex (fa)" not in done.data["drafts"]
+    assert "consent (en)" in done.data["drafts"]
+    cells = [
+        cell for row in load_workbook(out)["survey"].iter_rows(values_only=True) for cell in row
+    ]
+    assert "We ask who lives here. [draft]" in cells
+    assert "جنسیت" in cells
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--language", "xx"],
+        ["--kind", "paper"],
+        ["--calendar", "mayan"],
+        ["--fact", "nonsense"],
+        ["--labels", "register.csv"],
+    ],
+)
+def test_a_form_that_cannot_be_is_refused(desk, words):
+    words = [desk.folder / word if word.endswith(".csv") else word for word in words]
+    out, profile = desk.folder / "form.xlsx", desk.folder / "form.yaml"
+    assert Done(["intake", "form", desk.camp, "-o", out, "-p", profile, *words]).code == 2
+    assert not out.exists()

@@ -430,6 +430,121 @@ def receipts(directory: DIRECTORY, as_json: JSON = False) -> None:
         typer.echo("Nothing was imported yet.", err=True)
 
 
+@app.command()
+def form(
+    directory: DIRECTORY,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where to write the form.")],
+    profile: Annotated[
+        Path,
+        typer.Option(
+            "--profile", "-p", help="Where to write the profile its returns load under."
+        ),
+    ],
+    kind: Annotated[
+        str, typer.Option("--kind", help="spreadsheet or xlsform.")
+    ] = "spreadsheet",
+    language: Annotated[
+        list[str] | None,
+        typer.Option("--language", help="en, fr, ar, fa or ckb; an xlsform may have several."),
+    ] = None,
+    calendar: Annotated[
+        str, typer.Option("--calendar", help="On which dates are written down.")
+    ] = "gregorian",
+    name: Annotated[
+        str, typer.Option("--name", help="The form's name, as camp-survey.")
+    ] = "form",
+    version: Annotated[str, typer.Option("--form-version", help="Pinned in an xlsform.")] = "1",
+    fact: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fact", help="Also ask this fact; without it, the facts that have a label."
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels", help="Your labels: key, language, text, version, translator, approver."
+        ),
+    ] = None,
+    public_key: Annotated[
+        Path | None,
+        typer.Option("--public-key", help="RSA key that encrypts an xlsform's submissions."),
+    ] = None,
+    as_json: JSON = False,
+) -> None:
+    """A form to send out, so that what comes back needs no mapping.
+
+    Example: onward intake form camp -o survey.xlsx -p survey.yaml --kind xlsform --language fa
+
+    A spreadsheet with drop-downs, or an XLSForm for Kobo and ODK with a household repeat and a
+    text to be read aloud. Words nobody has approved are marked as drafts on it. Outside a
+    demonstration an xlsform needs a public key.
+    """
+    from onward.errors import OnwardError, one_of
+    from onward.intake.dates import CALENDARS
+    from onward.intake.forms import (
+        LANGUAGES,
+        facts_asked,
+        labels_from,
+        spreadsheet_template,
+        xlsform,
+    )
+    from onward.registry import open_operation
+
+    operation = open_operation(directory)
+    kinds = operation.rulebook.kinds
+    known = {**kinds["household"].facts, **kinds["person"].facts}
+    chosen = language or ["en"]
+    for given, option, allowed in (
+        *((one, "--language", LANGUAGES) for one in chosen),
+        *((one, "--fact", known) for one in fact or ()),
+        (calendar, "--calendar", CALENDARS),
+        (kind, "--kind", ("spreadsheet", "xlsform")),
+    ):
+        if given not in allowed:
+            raise OnwardError(f"{option} {given}: expected {one_of(allowed)}.")
+    for path in (output, profile):
+        if path.exists():
+            raise OnwardError(
+                f"{path} is there already; give another name, or delete it first."
+            )
+    own = labels_from(_text(labels), labels.name) if labels else ()
+    facts = facts_asked(known, own, fact or ())
+    try:
+        if kind == "spreadsheet":
+            made = spreadsheet_template(
+                facts, language=chosen[0], name=name, calendar=calendar, labels=own
+            )
+        else:
+            made = xlsform(
+                facts,
+                form_id=name.replace("-", "_"),
+                version=version,
+                languages=chosen,
+                calendar=calendar,
+                public_key=_pem(_text(public_key)) if public_key else None,
+                demonstration=operation.settings.demonstration,
+                labels=own,
+            )
+    except ValueError as error:
+        raise OnwardError(f"{error}.") from None
+    output.write_bytes(made.content)
+    profile.write_text(made.profile, "utf-8")
+    if as_json:
+        _print({"form": str(output), "profile": str(profile), "facts": list(facts),
+                "drafts": list(made.drafts)})  # fmt: skip
+        return
+    typer.echo(
+        f"{output} asks {_count(len(facts), 'fact')}; what comes back loads under {profile}."
+    )
+    if made.drafts:
+        typer.echo(
+            f"{_count(len(made.drafts), 'label')} nobody has approved: marked as drafts on the form. "
+            "Give approved words with --labels.",
+            err=True,
+        )
+
+
 # ---------------------------------------------------------------------------------------------
 # What `onward import` shares
 # ---------------------------------------------------------------------------------------------
@@ -920,6 +1035,20 @@ def _unanswered(text: str) -> int:
         return int(isinstance(value, str) and value.endswith("?"))
 
     return count(yaml.safe_load(text))
+
+
+def _text(path: Path) -> str:
+    from onward.errors import OnwardError
+
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise OnwardError(f"{path} cannot be read as a text file in UTF-8.") from None
+
+
+def _pem(text: str) -> str:
+    """A public key as XLSForms take it: one line, without the PEM's frame."""
+    return "".join(line.strip() for line in text.splitlines() if not line.startswith("-----"))
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import xlsxwriter
 
+from onward.errors import Fault, Faults
 from onward.intake.profile import ROLES, FactLike
 
 LANGUAGES = {
@@ -67,6 +68,44 @@ def shipped_labels() -> tuple[Label, ...]:
     return tuple(Label(**row) for row in csv.DictReader(source.splitlines()))
 
 
+LABEL_COLUMNS = ("key", "language", "text", "version", "translator", "approver")
+# What is read aloud must be approved by somebody named in every language, the original too.
+READ_ALOUD = ("consent",)
+
+
+def labels_from(text: str, file: str) -> tuple[Label, ...]:
+    """An office's own labels from a CSV file with the columns of `LABEL_COLUMNS`.
+
+    raises  Faults with every row that is no label
+    """
+    reader = csv.DictReader(text.removeprefix("\ufeff").splitlines())
+    if tuple(reader.fieldnames or ()) != LABEL_COLUMNS:
+        raise Faults([Fault(file, "row 1", "", "other columns", ",".join(LABEL_COLUMNS))])
+    faults, made = [], []
+    for number, row in enumerate(reader, 2):
+        short = None in row or None in row.values()
+        if short or not row["key"] or not row["text"] or row["language"] not in LANGUAGES:
+            allowed = f"a key, one of {', '.join(LANGUAGES)}, a text"
+            faults.append(Fault(file, f"row {number}", "", "not a label", allowed))
+        else:
+            made.append(Label(**row))
+    if faults:
+        raise Faults(faults)
+    return tuple(made)
+
+
+def facts_asked(
+    facts: Mapping[str, FactLike], labels: Iterable[Label] = (), also: Iterable[str] = ()
+) -> dict[str, FactLike]:
+    """The facts a form asks: those that have a label of ours or the office's, and those named.
+
+    A rulebook declares much that is found out elsewhere, alone and in private (what a person
+    wants, what they fear): a form read out before a household never asks it unasked for.
+    """
+    named = {label.key for label in (*shipped_labels(), *labels)} | set(also)
+    return {name: fact for name, fact in facts.items() if name in named}
+
+
 class _Words:
     """Finds the words for a key and remembers which were drafts."""
 
@@ -82,7 +121,8 @@ class _Words:
     def say(self, key: str, language: str) -> str:
         """The words; another language's words, or the bare key, stand in and are drafts too."""
         label = self.table.get((key, language))
-        if label is not None and (label.approver or language == "en"):
+        original = language == "en" and key not in READ_ALOUD
+        if label is not None and (label.approver or original):
             return label.text
         self.drafts.add(f"{key} ({language})")
         if label is not None:
