@@ -215,7 +215,7 @@ def _no_option(proposal: Proposal, i: int, unit: int) -> Row:
     )
     change = {
         "consent": "ask the people, in private, about another destination",
-        "safeguards": "see `onward check` for what would open the safeguard",
+        "safeguards": "see which safeguard is not open, and what would lift it",
         "refused": "none: a refusal stands until the people change it",
         "forbidden": "review the ban on " + ", ".join(where),
         "state": "have the pledge confirmed: " + ", ".join(where),
@@ -344,9 +344,9 @@ def unused(proposal: Proposal) -> list[Row]:
     c, model = proposal.compiled, proposal.compiled.model
     slack = _slack(proposal)
     waiting: dict[int, list[int]] = {}
-    for u in np.flatnonzero(proposal.chosen < 0):
+    for u in np.flatnonzero(proposal.chosen < 0).tolist():
         for j in range(model.start[u], model.start[u + 1]):
-            waiting.setdefault(int(model.slot[j]), []).append(int(u))
+            waiting.setdefault(int(model.slot[j]), []).append(u)
     rows: list[Row] = []
     for s, window in enumerate(c.slots):
         free = round(slack[s])

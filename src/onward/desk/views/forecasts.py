@@ -1,0 +1,222 @@
+"""Forecasts: the latest as a fan with its table, what changed since the one before, scenarios.
+
+Running one is long work that can be left. A forecast counts people and never names anybody; it
+is a warning to whoever leads the plan, never a target for anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from onward.desk import dates, here, words
+from onward.desk.views.shared import page, place
+from onward.errors import OnwardError
+from onward.forecast.run import EVERYONE, LEAST_FUTURES, Forecast
+from onward.registry import access, jobs
+from onward.registry.models import Job
+from onward.registry.runs import kept_forecasts
+from onward.report import charts
+
+MOST_FUTURES, USUAL_FUTURES = 20_000, 2_000
+LEVELS = ("q10", "median", "q90")
+SOURCES = {
+    "rates": gettext_lazy("how fast each step goes"), "shocks": gettext_lazy("good and bad months"),
+    "behaviour": gettext_lazy("how people choose as the date nears"), "plan dates": gettext_lazy("when the plan's work is done"),
+    "chance": gettext_lazy("chance"),
+}  # fmt: skip
+INPUTS = {
+    "log": gettext_lazy("the record"), "rulebook": gettext_lazy("the rulebook"), "plan": gettext_lazy("the plan"),
+}  # fmt: skip
+
+
+@page("forecasts", "forecast.read")
+def forecasts(request: HttpRequest) -> HttpResponse:
+    access.require(request.user, "forecast.read", place=place(request))
+    reader = request.reader  # type: ignore[attr-defined]
+    kept = kept_forecasts(here.operation())[::-1]
+    wanted = request.GET.get("run", "")
+    chosen = next((one for name, one in kept if name == wanted), kept[0][1] if kept else None)
+    shown: dict[str, Any] = {
+        "kept": [_line(name, one) for name, one in kept[:30]],
+        "may_run": reader.may("forecast.run"),
+        "running": Job.objects.filter(kind__in=("forecast", "compare"), state__in=("queued", "running")),
+        "scenarios": _scenarios(),
+        "compared": Job.objects.filter(kind="compare", state="done").order_by("-ended_at").first(),
+        "today": here.today(),
+    }  # fmt: skip
+    if chosen is not None:
+        earlier = _earlier(chosen, [one for _name, one in kept])
+        shown |= about(chosen, earlier)
+    return render(request, "desk/forecasts.html", shown)
+
+
+def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
+    """What the page says of one run."""
+    rulebook = here.rulebook()
+    levels = made.deadline_levels()
+    deadline = date.fromisoformat(made.deadline)
+    counted = _counted(made)
+    said = {
+        "low": dates.digits(f"{round(levels['q10'], -1):,.0f}"),
+        "high": dates.digits(f"{round(levels['q90'], -1):,.0f}"),
+        "day": dates.shown(deadline),
+    }
+    headline = (
+        _("On %(day)s between %(low)s and %(high)s people will probably still be here.") % said
+    )
+    steps = sorted({*range(3, len(made.days), max(len(made.days) // 8, 1)), len(made.days) - 1})
+    states = rulebook.forecast_states
+    return {
+        "made": made,
+        "headline": headline,
+        "deadline": deadline,
+        "wide": _fan(made.to_json(), tuple(counted), charts.WIDE, headline),
+        "narrow": _fan(made.to_json(), tuple(counted), charts.NARROW, headline),
+        "rows": [
+            {"day": date.fromisoformat(made.days[i]), **{n: round(made.fan[EVERYONE][n][i]) for n in LEVELS}}
+            for i in steps if i < len(made.days)
+        ],
+        "states": [
+            {"title": words.translated(states[name].title if name in states else name), **_round(v)}
+            for name, v in sorted(made.states.items(), key=lambda item: -item[1]["median"])
+            if v["q90"] >= 5
+        ],
+        "left": [
+            {"title": words.translated(way.replace("_", " ").capitalize()), **_round(v)}
+            for way, v in sorted(made.left.items(), key=lambda item: -item[1]["median"])
+            if v["q90"] >= 5
+        ],
+        "groups": [
+            {"title": words.code(group), **{n: round(v[n][-1]) for n in LEVELS}}
+            for group, v in made.fan.items() if group != EVERYONE
+        ],
+        "fewer": sorted(
+            ((int(number), chance) for number, chance in made.fewer_than.items() if chance > 0.005),
+            key=lambda one: one[0],
+        )[:4],
+        "gone": {n: made.gone_95.get(n) for n in LEVELS},
+        "width": [
+            {"source": str(SOURCES.get(name, name)), "share": share}
+            for name, share in sorted(made.width.items(), key=lambda item: -item[1])
+        ],
+        "changed": _changed(made, earlier) if earlier is not None else None,
+    }  # fmt: skip
+
+
+def _round(levels: Mapping[str, float]) -> dict[str, int]:
+    return {name: round(levels[name]) for name in LEVELS}
+
+
+def _counted(made: Forecast) -> list[tuple[date, float]]:
+    """What was counted until the run began, where the run kept it; else its first day alone."""
+    for job in Job.objects.filter(kind="forecast", state="done").order_by("-ended_at")[:20]:
+        past = job.result.get("observed") or [("", 0)]
+        if past[-1][0] == made.as_of:
+            return [(date.fromisoformat(day), float(people)) for day, people in past]
+    return [(date.fromisoformat(made.as_of), float(made.start))]
+
+
+@lru_cache(maxsize=12)
+def _fan(text: str, counted: tuple[tuple[date, float], ...], width: int, title: str) -> str:
+    from onward.forecast.run import from_json
+
+    made = from_json(text)
+    days = [date.fromisoformat(day) for day in made.days]
+    return charts.fan(
+        days, made.fan[EVERYONE], counted, date.fromisoformat(made.deadline),
+        deadline_label=made.deadline, title=title, width=width,
+        description=f"{made.futures:,} simulated futures; the table beneath says the same.",
+    )  # fmt: skip
+
+
+def _line(name: str, one: Forecast) -> dict[str, Any]:
+    return {
+        "name": name, "as_of": date.fromisoformat(one.as_of), "deadline": date.fromisoformat(one.deadline),
+        "start": one.start, "futures": one.futures, **_round(one.deadline_levels()),
+    }  # fmt: skip
+
+
+def _earlier(made: Forecast, every: Sequence[Forecast]) -> Forecast | None:
+    """The run of about a week before for the same date: the latest that is at least five days older."""
+    limit = date.fromisoformat(made.as_of) - timedelta(days=5)
+    older = [
+        one for one in every
+        if one.deadline == made.deadline and date.fromisoformat(one.as_of) <= limit
+    ]  # fmt: skip
+    return max(older, key=lambda one: one.as_of, default=None)
+
+
+def _changed(made: Forecast, earlier: Forecast) -> dict[str, Any]:
+    new, old = made.deadline_levels(), earlier.deadline_levels()
+    return {
+        "since": date.fromisoformat(earlier.as_of),
+        "middle": round(new["median"] - old["median"]),
+        "here": made.start - earlier.start,
+        "inputs": [
+            str(INPUTS.get(name, name))
+            for name in sorted(made.inputs.keys() | earlier.inputs.keys())
+            if made.inputs.get(name) != earlier.inputs.get(name)
+        ],
+    }
+
+
+def _scenarios() -> list[dict[str, str]]:
+    """The scenario files of the operation: (name, title)."""
+    found = here.plan()
+    if found is None:
+        return []
+    from onward.forecast.scenarios import load_scenario
+
+    rows = []
+    for file in here.operation().scenarios:
+        try:
+            one = load_scenario(file, found, here.rulebook())
+        except OnwardError:
+            rows.append({"name": file.name, "title": file.stem, "fault": "yes"})
+        else:
+            rows.append({"name": file.name, "title": one.title, "fault": ""})
+    return rows
+
+
+@page("forecasts", "forecast.run", methods=("POST",))
+def run(request: HttpRequest) -> HttpResponse:
+    """Ask for a forecast, or for a comparison of scenarios with the plan as it stands."""
+    access.require(request.user, "forecast.run", place=place(request))
+    asked: dict[str, Any] = {"futures": _futures(request.POST.get("futures", "")), "seed": 1}
+    kind = "forecast"
+    if request.POST.get("do") == "compare":
+        known = {row["name"] for row in _scenarios() if not row["fault"]}
+        chosen = [name for name in request.POST.getlist("scenario") if name in known]
+        if not chosen:
+            from django.contrib import messages
+
+            messages.error(request, _("Choose at least one scenario to compare with the plan."))
+            return HttpResponseRedirect(reverse("desk:forecasts"), status=303)
+        kind, asked = "compare", {"scenarios": sorted(chosen), "futures": 500, "seed": 1}
+    else:
+        asked |= {"plan": request.POST.get("plan", "yes") == "yes", "behaviour": True}
+        asked["as_of"] = here.today().isoformat()
+    job = jobs.ask(request.user, kind, asked)
+    return HttpResponseRedirect(reverse("desk:job", args=[job.pk]), status=303)
+
+
+def _futures(text: str) -> int:
+    """How many futures to play; what is no number becomes the usual number."""
+    plain = dates.western(text.strip())
+    wanted = int(plain) if plain.isascii() and plain.isdigit() else USUAL_FUTURES
+    return min(max(wanted, LEAST_FUTURES), MOST_FUTURES)
+
+
+urls = [
+    path("forecasts/", forecasts, name="forecasts"),
+    path("forecasts/run/", run, name="forecast_run"),
+]

@@ -1,0 +1,79 @@
+"""Long work: its page shows how far it is and can be left; what it made is fetched from it.
+
+The page renews itself where scripts run, and says so where they do not. Whoever may start a kind
+of work may see all of that kind: nothing in it names anybody.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path, reverse
+from django.utils.translation import gettext_lazy as _
+
+from onward.desk.views.shared import page, place
+from onward.registry import access
+from onward.registry.models import Job, JobFile
+
+# kind of work: what it is called, who may see it, where one goes on when it is done
+KINDS = {
+    "forecast": (_("Forecast"), ("forecast.read",), "desk:forecasts"),
+    "compare": (_("Comparison of scenarios"), ("forecast.read",), "desk:forecasts"),
+    "placement": (_("Proposal of places"), ("placement.read",), "desk:placements"),
+    "report": (_("Situation report"), ("report.internal",), "desk:reports"),
+}
+EXTERNAL = ("report.external", "report.internal")
+
+
+def actions_of(job: Job) -> tuple[str, ...]:
+    """Any of these actions lets somebody see this piece of work."""
+    if job.kind == "report" and job.asked.get("audience") == "external":
+        return EXTERNAL
+    return KINDS[job.kind][1]
+
+
+def found(request: HttpRequest, job: UUID) -> Job:
+    """The job, when this account may see it; hidden and missing look alike."""
+    row = Job.objects.filter(pk=job).first()
+    reader = request.reader  # type: ignore[attr-defined]
+    if row is None or not any(reader.may(action) for action in actions_of(row)):
+        raise access.Hidden
+    return row
+
+
+@page("forecasts")
+def job(request: HttpRequest, job: UUID) -> HttpResponse:
+    row = found(request, job)
+    access.require(request.user, *actions_of(row), place=place(request))
+    title, _actions, where = KINDS[row.kind]
+    shown = {
+        "job": row,
+        "title": title,
+        "going": row.state in ("queued", "running"),
+        "where": reverse(where),
+        "ahead": Job.objects.filter(state="queued", asked_at__lt=row.asked_at).count()
+        if row.state == "queued" else 0,
+    }  # fmt: skip
+    template = "desk/parts/job.html" if getattr(request, "htmx", False) else "desk/job.html"
+    return render(request, template, shown)
+
+
+@page("forecasts")
+def file(request: HttpRequest, job: UUID, name: str) -> HttpResponse:
+    """A file that the work made, as a download."""
+    row = found(request, job)
+    access.require(request.user, *actions_of(row), place=place(request))
+    made = JobFile.objects.filter(job=row, name=name).first()
+    if made is None:
+        raise access.Hidden
+    answer = HttpResponse(bytes(made.content), content_type=made.media_type)
+    answer["Content-Disposition"] = f'attachment; filename="{made.name}"'
+    return answer
+
+
+urls = [
+    path("work/<uuid:job>/", job, name="job"),
+    path("work/<uuid:job>/<str:name>", file, name="job_file"),
+]

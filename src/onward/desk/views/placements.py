@@ -1,0 +1,195 @@
+"""Places: the proposal line by line with its reasons, and the officer's word on each case.
+
+The officer decides; a proposal places nobody. Only cases whose members all consented to that
+country and for whom every safeguard is open are ever in it. An offer made in confidence is named
+only to those whose roles name it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from onward.desk import here
+from onward.desk.views.shared import done, page, place
+from onward.errors import OnwardError
+from onward.registry import access, jobs
+from onward.registry.models import Job
+from onward.registry.placements import decide, standing
+from onward.registry.runs import kept_proposals
+
+SHOWN = 200
+PRIORITIES = ("emergency", "urgent", "normal")
+STATES = {
+    "optimal": gettext_lazy("No better proposal exists."),
+    "within_gap": gettext_lazy("No proposal is better by more than the gap beside it."),
+    "time_limit": gettext_lazy("Stopped by time: a better proposal may exist, by at most the gap beside it."),
+    "infeasible": gettext_lazy("No proposal can keep all of what was asked."),
+}  # fmt: skip
+
+
+@page("placements", "placement.read")
+def placements(request: HttpRequest) -> HttpResponse:
+    access.require(request.user, "placement.read", place=place(request))
+    reader = request.reader  # type: ignore[attr-defined]
+    kept = kept_proposals(here.operation())
+    wanted = request.GET.get("proposal", "")
+    name, content = next(
+        ((n, c) for n, c in kept if n == wanted), kept[0] if kept else ("", None)
+    )
+    shown: dict[str, Any] = {
+        "kept": [n for n, _c in kept[:20]],
+        "name": name,
+        "newest": bool(kept) and name == kept[0][0],
+        "may_run": reader.may("placement.run"),
+        "may_decide": reader.may("placement.decide"),
+        "running": Job.objects.filter(kind="placement", state__in=("queued", "running")),
+    }
+    if content is not None:
+        before = next((c for n, c in kept if n < name), None)
+        shown |= about(content, before, sensitive=reader.may("pledge.sensitive"))
+    return render(request, "desk/placements.html", shown)
+
+
+def about(
+    content: dict[str, Any], before: dict[str, Any] | None, *, sensitive: bool
+) -> dict[str, Any]:
+    """What the page says of one proposal."""
+    secret = set() if sensitive else _confidential()
+    word = standing()
+
+    def told(row: dict[str, Any]) -> dict[str, Any]:
+        if row.get("programme") in secret:
+            return {**row, "programme": _("an offer made in confidence"), "window": "", "country": "",
+                    "departs": "", "secret": True}  # fmt: skip
+        return row
+
+    assignments = [
+        {**told(row), "word": word.get(row["case"]), "next": told(row["next_best"] or {})}
+        for row in content["assignments"][:SHOWN]
+    ]
+    elsewhere = {
+        case: decision for case, decision in word.items()
+        if case not in {row["case"] for row in content["assignments"]}
+    }  # fmt: skip
+    worth = sorted(
+        (row for row in content["limits"] if row["worth_of_one_more"] or row["outcome_of_one_more"]),
+        key=lambda row: (-(row["worth_of_one_more"] or 0), -(row["outcome_of_one_more"] or 0), row["limit"]),
+    )  # fmt: skip
+    return {
+        "content": content,
+        "state_words": STATES.get(content["state"], ""),
+        "assignments": assignments,
+        "more": max(len(content["assignments"]) - SHOWN, 0),
+        "unplaced": sorted(
+            content["unplaced"], key=lambda row: (PRIORITIES.index(row["priority"]), row["case"])
+        )[:SHOWN],
+        "stopped": _stopped(content["unplaced"]),
+        "more_unplaced": max(len(content["unplaced"]) - SHOWN, 0),
+        "emergencies": sum(row["priority"] == "emergency" for row in content["unplaced"]),
+        "worth": [told(row) for row in worth[:10] if row.get("programme") not in secret],
+        "unused": [told(row) for row in content["unused"]],
+        "fairness": content["fairness"],
+        "held": [(case, decision) for case, decision in sorted(elsewhere.items())],
+        "programmes": sorted(
+            {(row["programme"], row["window"]) for row in content["limits"]
+             if row["kind"] == "places" and row["programme"] not in secret}
+        ),
+        "difference": _difference(content, before) if before is not None else None,
+    }  # fmt: skip
+
+
+def _stopped(unplaced: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What stopped how many cases, the most frequent first."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for row in unplaced:
+        found.setdefault((row["reason"], row["change"]), []).append(row["size"])
+    return [
+        {"reason": reason, "change": change, "cases": len(sizes), "persons": sum(sizes)}
+        for (reason, change), sizes in sorted(
+            found.items(), key=lambda item: (-len(item[1]), item[0])
+        )
+    ][:12]
+
+
+def _difference(content: dict[str, Any], before: dict[str, Any]) -> dict[str, int]:
+    """How many cases moved, lost or gained a place since the proposal before."""
+    new = {row["case"]: (row["programme"], row["window"]) for row in content["assignments"]}
+    old = {row["case"]: (row["programme"], row["window"]) for row in before["assignments"]}
+    return {
+        "moved": sum(case in old and old[case] != place_ for case, place_ in new.items()),
+        "gained": sum(case not in old for case in new),
+        "dropped": sum(case not in new for case in old),
+    }
+
+
+def _confidential() -> set[str]:
+    found = here.plan()
+    if found is None:
+        return set()
+    return {
+        name for name, pledge in found.pledges.items() if pledge.confidentiality == "sensitive"
+    }
+
+
+@page("placements", "placement.run", methods=("POST",))
+def run(request: HttpRequest) -> HttpResponse:
+    access.require(request.user, "placement.run", place=place(request))
+    job = jobs.ask(request.user, "placement", {"seed": 1, "as_of": here.today().isoformat()})
+    return HttpResponseRedirect(reverse("desk:job", args=[job.pk]), status=303)
+
+
+@page("placements", "placement.decide", methods=("GET", "POST"))
+def case(request: HttpRequest) -> HttpResponse:
+    """One case of a proposal: why here, what else, and the officer's word."""
+    access.require(request.user, "placement.decide", place=place(request))
+    reader = request.reader  # type: ignore[attr-defined]
+    given = request.POST if request.method == "POST" else request.GET
+    kept = dict(kept_proposals(here.operation()))
+    content = kept.get(given.get("proposal", ""))
+    name = given.get("case", "")
+    if content is None:
+        raise access.Hidden
+    shown = about(content, None, sensitive=reader.may("pledge.sensitive"))
+    row = next((r for r in content["assignments"] if r["case"] == name), None)
+    left = next((r for r in content["unplaced"] if r["case"] == name), None)
+    if row is None and left is None:
+        raise access.Hidden
+    secret = (
+        row is not None
+        and not reader.may("pledge.sensitive")
+        and row["programme"] in _confidential()
+    )
+    shown |= {
+        "proposal": given["proposal"], "case": name, "row": None if secret else row, "left": left,
+        "secret": secret, "word": standing().get(name), "given": given,
+    }  # fmt: skip
+    if request.method == "POST":
+        decision = given.get("decision", "")
+        programme, _sign, window = given.get("where", "").partition("|")
+        if decision == "accepted" and row is not None and not secret:
+            programme, window = row["programme"], row["window"]
+        if decision == "moved" and (programme, window) not in shown["programmes"]:
+            programme = ""
+        try:
+            decide(
+                request.user, case=name, proposal=given["proposal"], decision=decision,
+                programme=programme, window=window, reason=given.get("reason", ""),
+            )  # fmt: skip
+        except OnwardError as problem:
+            shown["error"] = str(problem)
+            return render(request, "desk/placement_case.html", shown, status=422)
+        return done(request, _("Your word on this case was kept."), "desk:placements")
+    return render(request, "desk/placement_case.html", shown)
+
+
+urls = [
+    path("places/", placements, name="placements"),
+    path("places/run/", run, name="placement_run"),
+    path("places/case/", case, name="placement_case"),
+]
