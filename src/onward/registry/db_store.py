@@ -260,6 +260,24 @@ class DatabaseStore:
             peaks, _ = self._end(cursor)
         return peaks.root().hex()
 
+    def tree(self) -> tuple[int, bytes, str]:
+        """Events in the log, the root over them, and the instant of the last."""
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            peaks, recorded = self._end(cursor)
+        return peaks.size, peaks.root(), recorded
+
+    def leaves(self) -> list[bytes]:
+        """The leaf hashes as kept, in order: what proofs are made of."""
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT leaf FROM {TABLE} WHERE operation = %s ORDER BY seq", [self.operation]
+            )
+            return [bytes(row[0]) for row in cursor.fetchall()]
+
     def last_seq(self) -> int:
         """The number of events in the log."""
         from django.db import connection

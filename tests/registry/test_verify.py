@@ -1,0 +1,210 @@
+"""Whoever changes the record past the program is found out, up to a checkpoint held elsewhere."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from onward.caseload.events import Subject
+from onward.registry import acts, checkpoints, verify
+from onward.registry.actors import Actor
+from onward.registry.db_store import COLUMNS
+from onward.registry.ledger import Peaks, event_leaf
+
+AMINA = Actor("amina")
+
+
+def read_log(small):
+    rows, heads = verify.read_rows(small.store)
+    return [dict(row.values) for row in rows], [dict(head) for head in heads]
+
+
+def findings(rows, heads, held, small):
+    """What verifying says of a log with these rows."""
+    found, _ = verify.log_findings([verify.Row(row) for row in rows], heads, "meridian")
+    leaves = [bytes(row["leaf"]) for row in rows]
+    return found + verify.checkpoint_findings(
+        leaves, "meridian", held, checkpoints.public_key()
+    )
+
+
+def test_an_untouched_record_is_sound(small):
+    done = verify.verify(small, [checkpoints.now(small)])
+    assert done.sound, done.findings
+    assert (done.events > 100, done.checkpoints, done.identities) == (True, 1, 9)
+    assert len(done.root) == 64
+
+
+def test_a_later_record_contains_an_earlier_checkpoint(small):
+    held = checkpoints.now(small)
+    acts.record(AMINA, Subject("person", "H1-P1"), "recorded", effective="2026-06-10",
+                facts={"language": "ku"}, idempotency_key="k")  # fmt: skip
+    assert verify.verify(small, [held, checkpoints.now(small)], deep=False).sound
+
+
+def test_a_checkpoint_is_refused_when_altered_or_of_another_operation(small):
+    text = checkpoints.now(small)
+    size = text.split("\n")[1]
+    altered = text.replace(f"\n{size}\n", f"\n{int(size) - 1}\n")
+    assert not verify.verify(small, [altered], deep=False).sound
+    other = checkpoints.sign(checkpoints.read(text), b"1" * 32)
+    assert "another operation" in verify.verify(small, [other], deep=False).findings[0]
+
+
+def test_a_verifier_key_is_read_back(small):
+    public = checkpoints.public_key()
+    text = checkpoints.verifier_key("onward/meridian", public)
+    assert checkpoints.public_of(text) == ("onward/meridian", public)
+    with pytest.raises(checkpoints.NotACheckpoint):
+        checkpoints.public_of(text[:-4] + "AAAA")
+
+
+# -- a thousand ways to tamper ---------------------------------------------------------------------
+
+
+def rebuild(rows, heads):
+    """What somebody who may write everything does: number, hash and grow the tree again."""
+    sizes = {head["size"] for head in heads}
+    peaks, made = Peaks(), []
+    for place, row in enumerate(rows, 1):
+        row["seq"] = place
+        row["canonical"] = row["canonical"].replace(
+            row["canonical"].split('"seq":')[1].split(",")[0].join(('"seq":', "")),
+            f'"seq":{place}',
+        )
+        row["leaf"] = event_leaf(bytes(row["salt"]), row["canonical"].encode())
+        peaks.append(row["leaf"])
+        if place in sizes or place == len(rows):
+            made.append({"size": place, "root": peaks.root(), "peaks": peaks.to_bytes(),
+                         "recorded": row["recorded"]})  # fmt: skip
+    return rows, made
+
+
+def tamper(rows, heads, chance):
+    """One change of one kind; returns its name, and whether everything was hashed again."""
+    again = chance.random() < 0.5
+    at = chance.randrange(len(rows))
+    kind = chance.choice(
+        ["edit", "remove", "swap", "repeat", "cut", "salt", "column", "head", "invent", "date"]
+    )
+    row = rows[at]
+    if kind == "edit":
+        text = row["canonical"]
+        place = chance.randrange(len(text))
+        row["canonical"] = text[:place] + chr((ord(text[place]) + 1) % 126) + text[place + 1 :]
+        again = False
+    elif kind == "remove":
+        del rows[at]
+    elif kind == "swap":
+        other = (at + 1 + chance.randrange(len(rows) - 1)) % len(rows)
+        rows[at], rows[other] = rows[other], rows[at]
+    elif kind == "repeat":
+        rows.insert(at, dict(rows[(at + 1) % len(rows)]))
+    elif kind == "cut":
+        del rows[-1 - chance.randrange(len(rows) - 1) :]
+        if not again:
+            heads = [head for head in heads if head["size"] <= len(rows)]
+    elif kind == "salt":
+        row["salt"] = chance.randbytes(16)
+    elif kind == "column":
+        column = chance.choice([c for c in COLUMNS if c not in ("canonical", "salt", "leaf")])
+        row[column] = 10**6 if column == "seq" else f"{row[column]}x"
+        again = False
+    elif kind == "head":
+        chance.choice(heads)[chance.choice(["root", "peaks"])] = chance.randbytes(32)
+        again = False
+    elif kind == "invent":
+        rows.append({**rows[-1], "seq": len(rows) + 1})
+        again = False
+    else:
+        row["canonical"] = row["canonical"].replace("2026-01-20", "2026-01-21", 1).replace(
+            "2025-01-01", "2025-01-02", 1
+        )  # fmt: skip
+        row["effective"] = "2026-01-21" if row["effective"] == "2026-01-20" else "2025-01-02"
+    if again:
+        rows, heads = rebuild(rows, heads)
+    return kind, rows, heads
+
+
+def all_found(small, times, seed):
+    rows, heads = read_log(small)
+    held = [checkpoints.now(small)]
+    assert findings([dict(row) for row in rows], heads, held, small) == []
+    chance = random.Random(seed)
+    missed = []
+    for number in range(times):
+        kind, changed, tree = tamper(
+            [dict(row) for row in rows], [dict(head) for head in heads], chance
+        )
+        if not findings(changed, tree, held, small):
+            missed.append((number, kind))
+    return missed
+
+
+def test_a_hundred_tamperings_are_found(small):
+    assert all_found(small, 100, seed=1) == []
+
+
+@pytest.mark.slow
+def test_a_thousand_tamperings_are_found(small):
+    assert all_found(small, 1000, seed=2) == []
+
+
+# -- the database itself ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE onward_event SET canonical = replace(canonical, 'fa', 'ku') WHERE seq = 5",
+        "DELETE FROM onward_event WHERE seq = 5",
+        "UPDATE onward_tree_head SET size = size + 1",
+        "DELETE FROM onward_tree_head",
+        "INSERT OR REPLACE INTO onward_event SELECT * FROM onward_event WHERE seq = 5",
+    ],
+)
+def test_the_database_refuses_to_change_what_was_written(small, statement):
+    from django.db import DatabaseError, connection
+
+    if connection.vendor != "sqlite" and "OR REPLACE" in statement:
+        statement = "TRUNCATE onward_event"
+    before = small.store.head()
+    with (
+        pytest.raises(DatabaseError, match="only ever added to"),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+    assert small.store.head() == before
+    assert verify.verify(small, deep=False).sound
+
+
+def test_a_change_by_somebody_who_drops_the_triggers_is_found(small):
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("DROP TRIGGER onward_event_no_update")
+        else:
+            cursor.execute("DROP TRIGGER onward_event_no_change ON onward_event")
+        cursor.execute("UPDATE onward_event SET by_whom = 'nobody' WHERE seq = 7")
+    assert verify.verify(small, deep=False).findings == (
+        "Event 7 and its columns differ (by_whom).",
+    )
+
+
+def test_a_changed_row_of_the_projection_or_the_vault_is_found(small):
+    from onward.registry.models import Identity, PersonNow
+
+    PersonNow.objects.filter(person="H2-P1").update(stage="returned")
+    found = verify.verify(small).findings
+    assert found == ("1 person rows differ from the log in stage.",)
+    from onward.registry import projection
+
+    projection.rebuild(small)
+    one = Identity.objects.get(person="H1-P1", field="document.passport")
+    other = Identity.objects.get(person="H1-P1", field="name.full.latin")
+    Identity.objects.filter(person="H1-P1", field=one.field).update(sealed=bytes(other.sealed))
+    assert verify.verify(small).findings == (
+        "The identities of 1 people do not open: their values or keys were changed.",
+    )
