@@ -6,12 +6,12 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils.translation import get_language_bidi, get_language_info
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import get_language_info
 
+from onward.desk import here
 from onward.desk.navigation import menu
 from onward.registry.roles import load_rules
-from onward.registry.site import current
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:
@@ -22,20 +22,20 @@ def desk(request: HttpRequest) -> dict[str, Any]:
 def _desk(request: HttpRequest) -> dict[str, Any]:
     account = getattr(request, "user", None)
     inside = bool(account is not None and account.is_authenticated)
-    roles = account.roles if inside else frozenset()
+    roles = account.roles if inside and account is not None else frozenset()
     rules = load_rules()
     match = request.resolver_match
     area = getattr(match.func, "area", "") if match else ""
-    site = current()
+    found = here.operation().settings
+    actions = rules.actions_of(roles)
     return {
-        "title": site.settings.title,
-        "demonstration": site.settings.demonstration,
-        "as_of": site.today() if inside else None,
+        "title": found.title,
+        "demonstration": found.demonstration,
+        "as_of": here.today() if inside else None,
         "inside": inside,
-        "menu": menu(rules.actions_of(roles), area) if inside else [],
-        "actions": rules.actions_of(roles),
+        "menu": menu(actions, area) if inside else [],
+        "actions": actions,
         "roles": [rules.roles[name].title for name in sorted(roles) if name in rules.roles],
-        "bidi": get_language_bidi(),
         "languages": [
             {"code": code, "name": get_language_info(code)["name_local"]}
             for code, _ in settings.LANGUAGES

@@ -1,4 +1,4 @@
-"""Every address of the site: signing in, then the desk."""
+"""All addresses of the product: signing in, and the desk."""
 
 from __future__ import annotations
 
@@ -8,3 +8,8 @@ urlpatterns = [
     path("", include("onward.registry.urls")),
     path("", include("onward.desk.urls")),
 ]
+
+handler400 = "onward.desk.views.errors.bad_request"
+handler403 = "onward.desk.views.errors.refused"
+handler404 = "onward.desk.views.errors.not_found"
+handler500 = "onward.desk.views.errors.broken"

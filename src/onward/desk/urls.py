@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
-from onward.desk.views import home, session
+from onward.desk.views import (
+    calendar,
+    convoys,
+    forecasts,
+    headcount,
+    home,
+    households,
+    jobs,
+    people,
+    placements,
+    plan,
+    record,
+    reports,
+    session,
+    sheets,
+)
 
 app_name = "desk"
 
 urlpatterns = [
     *home.urls,
     *session.urls,
+    *calendar.urls,
+    *headcount.urls,
+    *convoys.urls,
+    *households.urls,
+    *sheets.urls,
+    *people.urls,
+    *record.urls,
+    *plan.urls,
+    *forecasts.urls,
+    *placements.urls,
+    *reports.urls,
+    *jobs.urls,
 ]

@@ -83,6 +83,12 @@ def short(value: str | None) -> SafeString | str:
 
 
 @register.filter
+def unit(value: str | None) -> SafeString | str:
+    """A movement unit's id, without the word that says of what kind it is."""
+    return short((value or "").rpartition("/")[2])
+
+
+@register.filter
 def language_name_local(code: str) -> str:
     from django.utils.translation import get_language_info
 
@@ -99,6 +105,12 @@ def say(value: Any) -> str:
 
 
 @register.filter
+def code(value: Any) -> str:
+    """An allowed value of the rulebook in words."""
+    return words.code(str(value)) if value else "–"
+
+
+@register.filter
 def get(mapping: Any, key: Any) -> Any:
     return mapping.get(key) if mapping else None
 
@@ -106,4 +118,4 @@ def get(mapping: Any, key: Any) -> Any:
 @register.filter
 def svg(value: str) -> SafeString:
     """A drawing made by our own code, whose texts it has escaped."""
-    return mark_safe(value)  # noqa: S308
+    return mark_safe(value)

@@ -1,0 +1,125 @@
+"""One step asked about one person, for the page that shows what authorising needs.
+
+Comes in: a person opened by an account, a move, a destination and a day. Goes out: every
+safeguard of the step, met or not, with the facts that are missing, as far as may be told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from onward.desk import here, words
+from onward.registry import projection
+from onward.registry.access import WITHHELD, Seen
+from onward.rulebook.model import Move, Transition
+from onward.safeguards.evaluate import Evaluation, evaluate
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One safeguard's sentence and its answer. status: open (met), blocked, unknown or sealed."""
+
+    key: str
+    title: str
+    sentence: str
+    status: str
+    missing: tuple[tuple[str, str], ...] = ()
+    remedy: str = ""
+    owner: str = ""
+    by_person: bool = False
+    hard: bool = True
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    move: Move
+    step: Transition
+    title: str
+    destination: str | None
+    on: date
+    open: bool
+    next_step: bool
+    findings: tuple[Asked, ...]
+    others: int
+    evidence: tuple[str, ...]
+    decides: str
+
+    @property
+    def failed(self) -> tuple[Asked, ...]:
+        return tuple(each for each in self.findings if each.status != "open")
+
+    @property
+    def only_soft(self) -> bool:
+        """Whether everything that fails could be set aside by two people."""
+        return (
+            bool(self.failed) and all(not each.hard for each in self.failed) and self.next_step
+        )
+
+
+def ask(seen: Seen, move_key: str, destination: str | None, on: date) -> Question:
+    """Put the question to the safeguards as they are on record now."""
+    operation = here.operation()
+    me = seen.person.person
+    caseload = projection.neighbourhood(operation, [me], on)
+    answer = evaluate(
+        caseload, move_key, on=on, engine=projection.engine(), destination=destination or None,
+        people=[me],
+    )  # fmt: skip
+    rulebook = caseload.rulebook
+    move = rulebook.moves()[move_key]
+    step = rulebook.transitions[move.transition]
+    reasons = {reason.finding: reason for reason in seen.reasons(answer.reasons(me))}
+    raw = {reason.finding: reason for reason in answer.reasons(me)}
+    row = answer.answers.slice(answer._row(me), 1).to_pylist()[0]
+    findings = []
+    for finding in answer.findings:
+        safeguard = rulebook.safeguards[finding.safeguard]
+        if finding.key not in raw:
+            told = seen.reader.tells(rulebook, finding.key, seen.classes)
+            findings.append(
+                Asked(finding.key, words.translated(safeguard.title),
+                      words.translated(finding.sentence), "open" if told else "sealed")
+            )  # fmt: skip
+            continue
+        reason = reasons.get(finding.key)
+        if reason is None or reason.finding == WITHHELD:
+            findings.append(
+                Asked(WITHHELD, _("Not shown to your role"), "", "sealed",
+                      owner=words.translated(finding.owner_role), hard=finding.hard)
+            )  # fmt: skip
+            continue
+        findings.append(
+            Asked(
+                finding.key, words.translated(safeguard.title), words.translated(finding.sentence),
+                "unknown" if reason.status == "unknown" else "blocked",
+                tuple((words.translated(each.label), each.status) for each in reason.missing),
+                words.translated(finding.remedy), words.translated(finding.owner_role),
+                finding.owner == "person", finding.hard, safeguard.source,
+            )
+        )  # fmt: skip
+    return Question(
+        move, step, words.move(rulebook, move_key), destination or row.get("destination"), on,
+        answer.is_open(me), bool(row["next_step"]), tuple(findings), _others(answer, me),
+        tuple(words.translated(item) for item in step.evidence), words.translated(step.decides),
+    )  # fmt: skip
+
+
+def _others(answer: Evaluation, me: str) -> int:
+    """How many others of the movement unit hold the step back."""
+    passes = dict(
+        zip(answer.answers["person"].to_pylist(), answer.passes.tolist(), strict=True)
+    )
+    unit = answer.answers["unit"].to_pylist()
+    people = answer.answers["person"].to_pylist()
+    mine: Any = dict(zip(people, unit, strict=True)).get(me)
+    if mine is None:
+        return 0
+    return sum(
+        1 for person, where in zip(people, unit, strict=True)
+        if where == mine and person != me and not passes[person]
+    )  # fmt: skip

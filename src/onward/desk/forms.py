@@ -1,0 +1,258 @@
+"""Forms derived from the rulebook: a fact's type gives its input, its label and allowed values.
+
+Comes in: a kind and the columns somebody may fill in; then what was sent. Goes out: facts for an
+event, or an error beside each field that says what is allowed. A form never repeats a value in a
+message, and a field that is left alone stays unknown: nothing is assumed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from onward.caseload.events import TEXT_LIMIT
+from onward.dates import NotADate, day_range
+from onward.desk import dates, words
+from onward.rulebook.model import Fact, Rulebook
+
+FEW = 7
+"""Up to so many allowed values are shown side by side; more become a list to choose from."""
+
+LANGUAGES = (("fa", "فارسی"), ("ar", "العربية"), ("ckb", "کوردیی ناوەندی"), ("ku", "Kurmancî"),
+             ("az", "آذری"), ("ps", "پښتو"), ("en", "English"), ("fr", "Français"))  # fmt: skip
+_COUNTRY = re.compile(r"[A-Z]{3}", re.ASCII)
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
+
+
+@dataclass
+class Input:
+    """One field of a form.
+
+    look      yes_no, one (side by side), pick (a list), several, date, number, text, lines, words
+    options   (value, word) to choose from, or to suggest for text
+    value     what is shown: as typed after an error
+    """
+
+    name: str
+    label: Any
+    look: str
+    options: list[tuple[str, Any]] = field(default_factory=list)
+    hint: Any = ""
+    value: Any = ""
+    required: bool = False
+    error: str = ""
+    sealed: bool = False
+    limit: int = TEXT_LIMIT
+    facts: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return "f-" + self.name.replace(".", "-")
+
+    @property
+    def described(self) -> str:
+        found = [f"{self.id}-hint"] if self.hint else []
+        return " ".join(found + ([f"{self.id}-error"] if self.error else []))
+
+    @property
+    def first(self) -> str:
+        """The element a summary of errors leads to."""
+        return f"{self.id}-0" if self.look in ("yes_no", "one", "several") else self.id
+
+
+@dataclass
+class Form:
+    """Some fields, what was sent in them and what is wrong with it."""
+
+    inputs: list[Input]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[Input]:
+        return [each for each in self.inputs if each.error]
+
+    @property
+    def valid(self) -> bool:
+        return not self.problems
+
+    def get(self, name: str) -> Input | None:
+        return next((each for each in self.inputs if each.name == name), None)
+
+    def value(self, name: str) -> Any:
+        return self.facts.get(name)
+
+    def fail(self, name: str, error: str) -> None:
+        for each in self.inputs:
+            if each.name == name:
+                each.error = error
+
+    def read(self, data: Any) -> Form:
+        """Take what was sent; `facts` then holds every field that was answered."""
+        for each in self.inputs:
+            self._read(each, data)
+        return self
+
+    def _read(self, each: Input, data: Any) -> None:
+        if each.look == "several":
+            chosen = data.getlist(each.name)
+            each.value = chosen
+            allowed = {value for value, _ in each.options}
+            if not set(chosen) <= allowed:
+                each.error = gettext("Choose from the list.")
+            elif chosen or data.get(f"{each.name}-none"):
+                self.facts[each.name] = sorted(chosen)
+            return
+        text = str(data.get(each.name, "")).strip()
+        each.value = text
+        if not text:
+            if each.required:
+                each.error = _missing(each)
+            return
+        try:
+            self.facts[each.name] = _meant(each, text)
+        except ValueError as error:
+            each.error = str(error)
+
+
+def _missing(each: Input) -> str:
+    if each.look in ("yes_no", "one", "pick", "several"):
+        return gettext("Choose an answer: %(label)s.") % {"label": each.label}
+    if each.look == "date":
+        return gettext("Enter a date: %(label)s.") % {"label": each.label}
+    return gettext("Enter this: %(label)s.") % {"label": each.label}
+
+
+def _meant(each: Input, text: str) -> Any:
+    if each.look == "yes_no":
+        if text not in ("yes", "no"):
+            raise ValueError(gettext("Choose yes or no, or leave it unknown."))
+        return text == "yes"
+    if each.look in ("one", "pick"):
+        if text not in {value for value, _ in each.options}:
+            raise ValueError(gettext("Choose from the list."))
+        return text
+    if each.look in ("date", "partial"):
+        try:
+            meant = dates.meant(text)
+            first, last = day_range(meant)
+        except NotADate:
+            raise ValueError(
+                gettext("Not a date. Write it as 2026-10-31, or 1405-08-09 (Solar Hijri).")
+            ) from None
+        if each.look == "date" and first != last:
+            raise ValueError(gettext("The day is needed, as 2026-10-31."))
+        return meant
+    if each.look == "number":
+        plain = dates.western(text)
+        if not re.fullmatch(r"\d{1,9}", plain):
+            raise ValueError(gettext("Enter a whole number, 0 or more."))
+        return int(plain)
+    if each.look == "country":
+        if not _COUNTRY.fullmatch(text.upper()):
+            raise ValueError(gettext("Enter the country's three letters, as NOR."))
+        return text.upper()
+    if each.look == "language":
+        if not _LANGUAGE.fullmatch(text):
+            raise ValueError(gettext("Enter a language code, as fa, ar or ckb."))
+        return text
+    if len(text) > each.limit:
+        raise ValueError(
+            gettext(
+                "At most %(number)s characters. The person's own account belongs in the sealed notes."
+            )
+            % {"number": dates.digits(str(each.limit))}
+        )
+    return text
+
+
+def input_for(
+    fact: Fact, *, value: Any = None, required: bool = False,
+    places: Iterable[tuple[str, str]] = (),
+) -> Input:  # fmt: skip
+    """The input of one declared fact, with what is on record in it."""
+    found = Input(
+        fact.name, words.translated(fact.label), "text", required=required,
+        sealed=fact.sensitivity == "sealed",
+    )  # fmt: skip
+    if fact.type == "boolean":
+        found.look = "yes_no"
+        found.value = {True: "yes", False: "no"}.get(value, "")
+        return found
+    if fact.type == "code":
+        found.look = "one" if len(fact.allowed) <= FEW else "pick"
+        found.options = [(code, words.code(code)) for code in fact.allowed]
+    elif fact.type == "codes":
+        found.look = "several"
+        found.options = [(code, words.code(code)) for code in fact.allowed]
+        found.value = list(value or [])
+        return found
+    elif fact.type == "date":
+        found.look, found.hint = (
+            "date",
+            _("As 2026-10-31. A year from 1300 to 1499 is Solar Hijri."),
+        )
+    elif fact.type == "partial_date":
+        found.look = "partial"
+        found.hint = _(
+            "As 2026-10-31; 2026-10 or 2026 when only that is known. A year from 1300 to 1499 is Solar Hijri."
+        )
+    elif fact.type in ("integer", "number"):
+        found.look = "number"
+    elif fact.type == "country":
+        found.look, found.hint = "country", _("Three letters, as NOR.")
+    elif fact.type == "language":
+        found.look, found.options = "language", list(LANGUAGES)
+    elif fact.name in ("destination", "recipient", "intended_destination"):
+        found.options = list(places)
+        found.hint = _("The code of a country, or the name of a site or recipient.")
+    found.value = "" if value is None else str(value)
+    return found
+
+
+def form_for(
+    rulebook: Rulebook, kind: str, columns: Collection[str] | None = None, *,
+    values: Mapping[str, Any] | None = None, required: Collection[str] = (),
+    places: Iterable[tuple[str, str]] = (),
+) -> Form:  # fmt: skip
+    """A form of one kind.
+
+    columns   the facts asked, in the rulebook's order; None: all of them
+    values    what is on record
+    required  facts without which the record would say nothing
+    """
+    places = list(places)
+    known = values or {}
+    return Form(
+        [
+            input_for(fact, value=known.get(name), required=name in required, places=places)
+            for name, fact in rulebook.kinds[kind].facts.items()
+            if columns is None or name in columns
+        ]
+    )
+
+
+def when(value: str, label: Any = None, *, partial: bool = True) -> Input:
+    """The day something happened, filled in with today."""
+    return Input(
+        "effective", label or _("Day it happened"), "partial" if partial else "date",
+        hint=_("As 2026-10-31. A year from 1300 to 1499 is Solar Hijri."),
+        value=value, required=True,
+    )  # fmt: skip
+
+
+def evidence() -> Input:
+    return Input(
+        "evidence", _("Evidence"), "lines", limit=1600,
+        hint=_("References to documents kept elsewhere, one on each line. No names."),
+    )  # fmt: skip
+
+
+def lines(text: Any) -> tuple[str, ...]:
+    return tuple(
+        dict.fromkeys(line.strip() for line in str(text or "").splitlines() if line.strip())
+    )

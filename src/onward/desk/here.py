@@ -1,0 +1,71 @@
+"""The operation this process serves, opened once: its rulebook, its plan, its day.
+
+The plan is read again when its text changes; the rulebook in force is asked of the record.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from onward.errors import OnwardError
+from onward.registry import site
+from onward.registry.operation import Operation
+from onward.registry.planning import plan_version
+from onward.rulebook.model import Rulebook
+
+_plans: dict[tuple[str, str], Any] = {}
+
+
+def operation() -> Operation:
+    return site.operation()
+
+
+def rulebook() -> Rulebook:
+    return operation().rulebook
+
+
+def today() -> date:
+    """The day pages are as of: where an example's data ends, else today in the operation."""
+    return operation().default_date()
+
+
+def plan() -> Any:
+    """The plan that holds today, or None where there is none (or none that can be read)."""
+    from onward.plan.load import loads_plan
+
+    found = plan_version(operation())
+    if found is None:
+        return None
+    key = (found.sha256, rulebook().hash)
+    if key not in _plans:
+        _plans.clear()
+        try:
+            _plans[key] = loads_plan(found.text, rulebook(), file=found.name)
+        except OnwardError:
+            _plans[key] = None
+    return _plans[key]
+
+
+def deadline() -> date | None:
+    """The end of the authority that the operation names as its deadline."""
+    found = plan()
+    name = operation().settings.deadline
+    if found is None or not name or name not in found.authorities:
+        return None
+    expiry = found.authorities[name].expiry
+    return expiry if isinstance(expiry, date) else None
+
+
+def destinations() -> list[tuple[str, str]]:
+    """Countries and recipients that may be named: (code, name), from the record and the plan."""
+    from onward.registry.models import ThingNow
+
+    found = plan()
+    names = {}
+    if found is not None:
+        for code, said in getattr(found, "country_names", {}).items():
+            names[code] = said[0] if not isinstance(said, str) and said else str(said)
+    known = ThingNow.objects.filter(kind__in=("destination", "site")).order_by("thing")
+    codes = list(dict.fromkeys([*known.values_list("thing", flat=True), *names]))
+    return [(code, names.get(code, code)) for code in codes]

@@ -1,0 +1,583 @@
+"""One person's story for one reader: what it rests on, what was recorded, what can be recorded.
+
+Comes in: a person opened by an account (`registry.access.Seen`). Goes out: the parts of the
+page, each with nothing in it that may not be read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from onward.desk import dates, here, sight, words
+from onward.plan.clocks import STATUS_BY_LAW
+from onward.registry.access import Seen
+from onward.registry.models import EventRow, PersonNow, ThingNow
+from onward.rulebook.model import Move, Rulebook
+
+# -- the three axes -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Axis:
+    """rests: (what it rests on, its last day or None); note: what the law says of its end."""
+
+    name: str
+    title: str
+    state: str
+    since: date | None
+    rests: tuple[tuple[str, date | None], ...]
+    note: str
+    hidden: bool = False
+
+
+def axes(seen: Seen) -> list[Axis]:
+    rulebook = here.rulebook()
+    found = []
+    for name, axis in rulebook.axes.items():
+        title = words.translated(axis.title)
+        if name not in seen.facts:
+            found.append(Axis(name, title, "", None, (), "", hidden=True))
+            continue
+        state = seen.facts[name]
+        rests, note = _rests(seen, rulebook, name, state)
+        found.append(
+            Axis(name, title, words.state(rulebook, name, state), seen.facts.get(f"{name}_since"),
+                 tuple(rests), note)
+        )  # fmt: skip
+    return found
+
+
+def _rests(
+    seen: Seen, rulebook: Rulebook, axis: str, state: str | None
+) -> tuple[list[tuple[str, date | None]], str]:
+    plan, today = here.plan(), here.today()
+    rests: list[tuple[str, date | None]] = []
+    if plan is not None and axis in ("legal", "place"):
+        for authority in plan.authorities.values():
+            ended = authority.expiry is not None and authority.expiry < today
+            if (
+                state in getattr(authority, axis)
+                and not ended
+                and _covers(authority.beneficiaries, seen)
+            ):
+                rests.append((authority.title, authority.expiry))
+    note = ""
+    if axis == "legal" and state in rulebook.axes["legal"].states:
+        law = STATUS_BY_LAW.get(rulebook.axes["legal"].states[state].code, "")
+        note = words.translated(law)
+    if axis == "stage" and (pathway := seen.facts.get("intended_pathway")):
+        days = rulebook.settings.get("consent_valid_days")
+        for _id, consent in seen.things("consent"):
+            if (
+                consent.get("pathway") == pathway
+                and not consent.get("withdrawn")
+                and consent.get("signed_on")
+                and days
+            ):
+                ends = date.fromisoformat(str(consent["signed_on"])) + timedelta(days=days)
+                to = str(consent.get("destination") or "")
+                rests.append((_("Consent: %(pathway)s %(to)s") % {
+                    "pathway": sight.pathway_title(pathway), "to": to}, ends))  # fmt: skip
+        if len(rests) > 1:
+            rests = [max(rests, key=lambda entry: entry[1] or today)]
+        if not rests:
+            note = _("No valid consent to this pathway is on record.")
+    return rests, note
+
+
+def _covers(rule: Any, seen: Seen) -> bool:
+    if rule.everyone:
+        return True
+    if rule.people:
+        return seen.person.person in rule.people
+    row = seen.person
+    values = {
+        **row.facts,
+        "group": row.group,
+        "site": row.site,
+        "legal": row.legal,
+        "place": row.place,
+    }
+    return all(values.get(column) in allowed for column, allowed in rule.columns.items())
+
+
+# -- the household --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Member:
+    person: str
+    role: str
+    sex_age: str
+    stage: str
+    pathway: str
+    destination: str
+    consent: str
+    consent_until: date | None
+    bid: str
+    adult: bool | None
+    seen: bool
+    self: bool = False
+    split: bool = False
+    agreed: bool | None = None
+
+
+@dataclass(frozen=True)
+class Household:
+    id: str
+    roster: int | None
+    members: tuple[Member, ...]
+    hidden: int
+    split: bool
+    warnings: tuple[str, ...]
+
+
+def household(seen: Seen) -> Household | None:
+    """The household of a person with what this reader may read of each member."""
+    name = seen.facts.get("household")
+    return household_of(seen.reader, str(name), me=seen.person.person) if name else None
+
+
+def household_of(reader: Any, name: str, me: str = "") -> Household:
+    rulebook, today = here.rulebook(), here.today()
+    rows = list(PersonNow.objects.filter(household=name).order_by("birth_first", "person"))
+    visible = set(reader.people().filter(household=name).values_list("person", flat=True))
+    shown = [row for row in rows if row.person in visible]
+    things: dict[str, list[ThingNow]] = {}
+    for thing in ThingNow.objects.filter(
+        person__in=[row.person for row in shown], kind__in=("consent", "assessment")
+    ):
+        things.setdefault(str(thing.person), []).append(thing)
+    roster = ThingNow.objects.filter(kind="household", thing=name).first()
+    members = [
+        _member(reader, rulebook, row, things.get(row.person, []), today, me) for row in shown
+    ]
+    choices = {
+        (row.pathway, row.destination)
+        for row in shown if row.active and "confidential" in reader.classes(row)
+    }  # fmt: skip
+    split = len(choices) > 1
+    size = roster.facts.get("roster_size") if roster else None
+    warnings = []
+    if split:
+        warnings.append(
+            _(
+                "Members chose differently. Each adult is asked alone; nobody decides for another."
+            )
+        )
+    if isinstance(size, int) and size != sum(1 for row in rows):
+        warnings.append(
+            _(
+                "The roster says %(roster)s people; %(known)s are on record. Steps that need everybody stay blocked until this is settled."
+            )
+            % {"roster": dates.digits(str(size)), "known": dates.digits(str(len(rows)))}
+        )
+    if size is None:
+        warnings.append(_("How many people belong to the household is not on record."))
+    return Household(
+        name, size, tuple(
+            Member(**{**member.__dict__, "split": split}) for member in members
+        ), len(rows) - len(shown), split, tuple(warnings),
+    )  # fmt: skip
+
+
+def _member(
+    reader: Any,
+    rulebook: Rulebook,
+    row: PersonNow,
+    things: Sequence[ThingNow],
+    today: date,
+    me: str,
+) -> Member:
+    classes = reader.classes(row)
+    facts = reader.show(
+        rulebook, "person",
+        {**row.facts, "sex": row.sex, "birth_first": row.birth_first, "birth_last": row.birth_last,
+         "stage": row.stage, "intended_pathway": row.pathway,
+         "intended_destination": row.destination, "adult": row.adult},
+        classes,
+    )  # fmt: skip
+    days = rulebook.settings.get("consent_valid_days", 0)
+    consent, until = "", None
+    bid = ""
+    for thing in things:
+        seen = reader.show(rulebook, thing.kind, thing.facts, classes)
+        if (
+            thing.kind == "consent"
+            and seen.get("pathway")
+            and seen.get("pathway") == row.pathway
+        ):
+            if seen.get("destination") != row.destination:
+                continue
+            if seen.get("withdrawn"):
+                consent = consent or "withdrawn"
+            elif seen.get("signed_on"):
+                ends = date.fromisoformat(str(seen["signed_on"])) + timedelta(days=days)
+                if until is None or ends > until:
+                    consent, until = ("valid" if ends >= today else "old"), ends
+        if thing.kind == "assessment" and seen.get("topic") == "best_interests":
+            bid = words.code(str(seen.get("finding") or ""))
+    if row.adult is not True and not bid and "grounds" in classes:
+        bid = _("not on record")
+    return Member(
+        person=row.person,
+        role=words.code(str(facts["role_in_household"])) if facts.get("role_in_household") else "",
+        sex_age=sight.sex_age(facts, today),
+        stage=words.state(rulebook, "stage", facts["stage"]) if "stage" in facts else "",
+        pathway=sight.pathway_title(facts["intended_pathway"]) if facts.get("intended_pathway") else "",
+        destination=str(facts.get("intended_destination") or ""),
+        consent=consent if "confidential" in classes else "hidden",
+        consent_until=until,
+        bid=bid if row.adult is not True else "",
+        adult=facts.get("adult"),
+        seen=True,
+        self=row.person == me,
+        agreed=facts.get("split_agreed"),
+    )  # fmt: skip
+
+
+# -- what is on record ------------------------------------------------------------------------------
+
+GROUPS: tuple[tuple[str, Any], ...] = (
+    ("biodata", "Birth date, sex, nationality, language"),
+    ("internal", "Household, site, registration"),
+    ("confidential", "Casework"),
+    ("needs", "Specific needs and capacity"),
+    ("medical", "Health"),
+    ("complaints", "Complaints, coercion, incidents"),
+    ("grounds", "Claims, risk findings and affiliation"),
+)
+
+
+def details(seen: Seen) -> list[dict[str, Any]]:
+    """The person's own facts by class of field; a class that may not be read is only named."""
+    rulebook = here.rulebook()
+    declared = rulebook.kinds["person"].facts
+    table = seen.reader.rules.field_classes(rulebook)["person"]
+    facts = seen.facts
+    found = []
+    for class_, title in GROUPS:
+        names = [name for name in declared if table.get(name) == class_]
+        if not names:
+            continue
+        if class_ not in seen.classes:
+            found.append({"title": words.translated(title), "sealed": True, "rows": []})
+            continue
+        rows = []
+        for name in names:
+            fact = declared[name]
+            value = facts.get(name)
+            if fact.type == "partial_date" and facts.get(f"{name}_first"):
+                first, last = facts[f"{name}_first"], facts[f"{name}_last"]
+                value = str(first) if first == last else f"{first}/{last}"
+            rows.append(
+                (words.translated(fact.label), words.fact_value(fact, value), value is None)
+            )
+        found.append({"title": words.translated(title), "sealed": False, "rows": rows})
+    return found
+
+
+RECORDS = (
+    "consent", "interview", "appointment", "claim", "assessment", "document", "waiver", "decision",
+    "release", "complaint", "incident", "follow_up", "seat",
+)  # fmt: skip
+
+
+def records(seen: Seen) -> list[dict[str, Any]]:
+    """Consents, interviews, papers … about this person, newest first, in one query."""
+    rulebook = here.rulebook()
+    rows: dict[str, list[ThingNow]] = {}
+    for thing in ThingNow.objects.filter(person=seen.person.person).order_by(
+        "-first_on", "thing"
+    ):
+        rows.setdefault(thing.kind, []).append(thing)
+    telling = seen.reader.rules.kind_classes(rulebook)
+    found = []
+    for kind in RECORDS:
+        if kind not in rulebook.kinds or not rows.get(kind):
+            continue
+        if not telling.get(kind, frozenset()) & seen.classes:
+            continue
+        declared = rulebook.kinds[kind].facts
+        found.append(
+            {
+                "kind": kind,
+                "title": words.translated(rulebook.kinds[kind].title),
+                "count": len(rows[kind]),
+                "rows": [_record(seen, rulebook, declared, thing) for thing in rows[kind][:30]],
+            }
+        )
+    return found
+
+
+def _record(
+    seen: Seen, rulebook: Rulebook, declared: Mapping[str, Any], thing: ThingNow
+) -> dict[str, Any]:
+    facts = seen.reader.show(rulebook, thing.kind, thing.facts, seen.classes)
+    rest = [
+        (words.translated(declared[name].label), words.fact_value(declared[name], facts[name]))
+        for name in declared
+        if facts.get(name) is not None
+    ]
+    return {
+        "id": thing.thing,
+        "on": thing.first_on,
+        "facts": rest,
+        "status": _status(thing.kind, facts),
+    }
+
+
+def _status(kind: str, facts: Mapping[str, Any]) -> str:
+    """The status a record is shown with, where it has one."""
+    today = here.today().isoformat()
+    if kind == "consent" and facts.get("withdrawn"):
+        return "paused"
+    if kind == "complaint":
+        return {False: "due", True: "done"}.get(facts.get("triaged"), "")  # type: ignore[call-overload]
+    if kind == "incident" and facts.get("severity") == 1:
+        return "done" if facts.get("reviewed") else "paused"
+    if kind == "follow_up":
+        if facts.get("done_on"):
+            return "done"
+        return "overdue" if str(facts.get("due_on") or "9") < today else "due"
+    if kind == "document" and facts.get("valid_to"):
+        return "open" if str(facts["valid_to"]) >= today else "overdue"
+    if kind == "appointment":
+        return {"held": "done", "planned": "due"}.get(str(facts.get("state")), "paused")
+    return ""
+
+
+# -- what happened -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Happened:
+    """One event as far as this reader may read it. `gone`: taken back or put right later."""
+
+    on: str
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    by: str
+    recorded: str
+    gone: bool
+    breach: bool
+    tell: tuple[str, ...] = ()
+    seq: int = 0
+
+
+def timeline(seen: Seen, *, limit: int) -> list[Happened]:
+    """The events about a person, newest first: two queries, however many there are."""
+    rulebook = here.rulebook()
+    me = seen.person.person
+    rows = list(
+        EventRow.objects.filter(Q(subject_kind="person", subject_id=me) | Q(owner=me)).order_by(
+            "-seq"
+        )[: limit * 3]
+    )
+    # A thing's later events do not repeat whose it is.
+    replaced = {row.supersedes for row in rows if row.supersedes}
+    telling = seen.reader.rules.kind_classes(rulebook)
+    moves = rulebook.moves()
+    found = []
+    for row in rows:
+        kind = row.subject_kind
+        if kind not in rulebook.kinds:
+            continue
+        if kind != "person" and not telling.get(kind, frozenset()) & seen.classes:
+            continue
+        move = moves.get(row.kind)
+        if move is not None and not _tells(seen, move):
+            continue
+        if row.kind in ("breach", "override") and not seen.reads("confidential"):
+            continue
+        raw = json.loads(row.canonical)["facts"]
+        facts = seen.reader.show(rulebook, kind, _expanded(raw), seen.classes)
+        declared = rulebook.kinds[kind].facts
+        said = tuple(
+            (
+                words.translated(declared[name].label),
+                words.fact_value(declared[name], raw[name]),
+            )
+            for name in declared
+            if name in raw and (name in facts or f"{name}_first" in facts)
+        )
+        if row.kind == "recorded" and not said and kind == "person":
+            continue
+        title = words.event_kind(rulebook, row.kind)
+        if kind != "person" and row.kind == "recorded":
+            title = words.translated(rulebook.kinds[kind].title)
+        tell: tuple[str, ...] = ()
+        if row.kind == "breach":
+            names = sight.whys(seen, rulebook, list(raw.get("safeguards") or []))
+            said = tuple((why.title or _("Not shown"), why.sentence) for why in names)
+            title = _("Breach: %(move)s") % {"move": words.move(rulebook, str(raw.get("move")))}
+            tell = tuple(dict.fromkeys(why.owner for why in names if why.owner))
+        found.append(
+            Happened(row.effective, title, said, row.by, row.recorded, row.event_id in replaced,
+                     row.kind == "breach", tell, row.seq)
+        )  # fmt: skip
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _tells(seen: Seen, move: Move) -> bool:
+    """A move is told to whoever may read every axis it changes, or casework when it changes none."""
+    classes = seen.reader.rules.axes
+    needed = {classes.get(axis, "confidential") for axis in move.targets} or {"confidential"}
+    return needed <= seen.classes
+
+
+def _expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {**raw, **{f"{name}_first": value for name, value in raw.items()}}
+
+
+# -- what must be seen first --------------------------------------------------------------------------
+
+
+def warnings(seen: Seen) -> list[tuple[str, str]]:
+    """(status, sentence): a breach, an unanswered complaint, a clock that has run out."""
+    found: list[tuple[str, str]] = []
+    facts, today = seen.facts, here.today()
+    if seen.reads("confidential"):
+        breaches = EventRow.objects.filter(
+            subject_kind="person", subject_id=seen.person.person, kind="breach"
+        ).count()
+        if breaches:
+            found.append(
+                ("breach", ngettext(
+                    "%(number)s step took place although a safeguard was not met. See the timeline.",
+                    "%(number)s steps took place although a safeguard was not met. See the timeline.",
+                    breaches) % {"number": dates.digits(str(breaches))})
+            )  # fmt: skip
+    if facts.get("active") is False:
+        found.append(
+            ("done", _("No longer present here. What happens after can still be recorded."))
+        )
+    if facts.get("adult") is None and "birth_first" in facts:
+        found.append(
+            ("unknown", _("Not known to be adult: protected as a child until decided."))
+        )
+    if facts.get("open_duplicate"):
+        found.append(("unknown", _("A possible duplicate of this record is still open.")))
+    if seen.reads("complaints"):
+        for _id, complaint in seen.things("complaint"):
+            if complaint.get("category") == "coercion" and not complaint.get("triaged"):
+                found.append(
+                    ("paused", _("A complaint of coercion waits for triage: moves are paused."))
+                )
+                break
+    del today
+    return found
+
+
+# -- what can be recorded --------------------------------------------------------------------------------
+
+ALWAYS_FIRST = ("T4.none", "T4.withdrawn", "T3.declined")
+
+
+def always(seen: Seen) -> list[dict[str, Any]]:
+    """Refusing, staying, withdrawing, claiming, being absent, dying: what is never refused.
+
+    Only what can follow from where the person is, as the rulebook draws it; the form takes any.
+    """
+    if not seen.may("person.record_always"):
+        return []
+    rulebook = here.rulebook()
+    states = {axis: getattr(seen.person, axis) for axis in rulebook.axes}
+    found = []
+    for key, move in rulebook.moves().items():
+        if not is_always(rulebook, key):
+            continue
+        if any(states.get(axis) not in sources for axis, sources in move.sources.items()):
+            continue
+        if not _tells(seen, move) and move.transition != "T22":
+            continue
+        found.append({"move": key, "title": words.move(rulebook, key)})
+    found.sort(
+        key=lambda line: ALWAYS_FIRST.index(line["move"]) if line["move"] in ALWAYS_FIRST else 9
+    )
+    return found
+
+
+def is_always(rulebook: Rulebook, key: str) -> bool:
+    """Whether a move records what a person or life did, which anybody with access may write."""
+    move = rulebook.moves()[key]
+    step = rulebook.transitions[move.transition]
+    return (move.records or step.records) and move.transition != "T21"
+
+
+# kind -> the action of the table of roles that recording it needs.
+NEEDS: Mapping[str, str] = {
+    "complaint": "person.record_always",
+    "claim": "person.record_always",
+    "interview": "person.record_interview",
+    "consent": "person.record_interview",
+    "release": "person.record_interview",
+    "waiver": "person.record_interview",
+    "assessment": "person.record_decision",
+    "decision": "person.record_decision",
+    "document": "person.record_movement",
+    "seat": "person.record_movement",
+    "incident": "person.record_follow_up",
+    "follow_up": "person.record_follow_up",
+    "appointment": "calendar.edit",
+}
+
+
+def recordable(seen: Seen) -> list[dict[str, str]]:
+    """Kinds of record this account may add about this person."""
+    rulebook = here.rulebook()
+    return [
+        {"kind": kind, "title": words.translated(rulebook.kinds[kind].title)}
+        for kind, action in NEEDS.items()
+        if kind in rulebook.kinds and "person" in rulebook.kinds[kind].refs and kind != "seat"
+        and seen.may(action)
+    ]  # fmt: skip
+
+
+# -- identity -------------------------------------------------------------------------------------------
+
+PARTS = {
+    "given": "Given name", "father": "Father's name", "grandfather": "Grandfather's name",
+    "family": "Family name", "title": "Title", "nom_de_guerre": "Name used in the group",
+    "mother": "Mother's name", "full": "Name",
+}  # fmt: skip
+SCRIPTS = {"Arab": "Arabic script", "Latn": "Latin script"}
+
+
+def identity(fields: Mapping[str, str]) -> list[dict[str, str]]:
+    """Fields of the vault as lines: label and value, names first."""
+    lines = []
+    for name, value in sorted(fields.items(), key=_order):
+        head, _dot, rest = name.partition(".")
+        if head == "name":
+            part, _dot, script = rest.partition(".")
+            label = words.translated(PARTS.get(part, part))
+            if script:
+                label += f" ({words.translated(SCRIPTS.get(script, script))})"
+        elif name == "number":
+            label = _("Office number")
+        else:
+            label = words.translated((rest or head).replace("_", " ").capitalize())
+        lines.append({"label": label, "value": value})
+    return lines
+
+
+def _order(entry: tuple[str, str]) -> tuple[int, int, str]:
+    head, _dot, rest = entry[0].partition(".")
+    part = rest.partition(".")[0]
+    heads = ["name", "number", "document", "contact"]
+    return (
+        heads.index(head) if head in heads else 9,
+        list(PARTS).index(part) if part in PARTS else 99,
+        entry[0],
+    )

@@ -1,0 +1,358 @@
+"""Interviews and follow-ups: who is met when, where, with which interpreter, and what is overdue."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils.translation import gettext as _
+
+from onward.caseload.events import Subject
+from onward.desk import dates, forms, here, words
+from onward.desk.views.shared import done, once, page, paged, place
+from onward.errors import OnwardError
+from onward.registry import access, acts
+from onward.registry.models import Account, PersonNow, ThingNow
+
+KIND = "appointment"
+MOST = 60
+"""People scheduled with one form."""
+
+
+def _monday(request: HttpRequest) -> date:
+    try:
+        asked = date.fromisoformat(request.GET.get("week", ""))
+    except ValueError:
+        asked = here.today()
+    return asked - timedelta(days=asked.weekday())
+
+
+@page("calendar", "calendar.read")
+def calendar(request: HttpRequest) -> HttpResponse:
+    """One week: appointments with people this account may see; the rest is counted as taken."""
+    reader = request.reader  # type: ignore[attr-defined]
+    first = _monday(request)
+    days = [first + timedelta(days=n) for n in range(7)]
+    rows = list(
+        ThingNow.objects.filter(
+            kind=KIND, facts__day__gte=days[0].isoformat(), facts__day__lte=days[-1].isoformat()
+        ).exclude(facts__state="cancelled")
+    )
+    visible = {
+        row.person: row
+        for row in reader.people().filter(person__in={row.person for row in rows if row.person})
+    }
+    rulebook = here.rulebook()
+    by_day: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    others: Counter[str] = Counter()
+    for row in sorted(rows, key=lambda row: str(row.facts.get("starts_at") or "")):
+        day = str(row.facts["day"])
+        person = visible.get(str(row.person))
+        if person is None:
+            others[day] += 1
+            continue
+        facts = reader.show(rulebook, KIND, row.facts, reader.classes(person))
+        by_day[day].append(
+            {
+                "thing": row.thing, "person": row.person, "at": facts.get("starts_at"),
+                "minutes": facts.get("minutes"), "room": facts.get("room"),
+                "interpreter": facts.get("interpreter"), "state": facts.get("state"),
+                "purpose": words.code(str(facts["purpose"])) if facts.get("purpose") else _("Appointment"),
+            }
+        )  # fmt: skip
+    reader.listed(list(visible.values()), place=place(request))
+    capacity = _per_week()
+    taken = len(rows)
+    return render(
+        request, "desk/calendar.html",
+        {
+            "days": [
+                {"day": day, "slots": by_day[day.isoformat()], "others": others[day.isoformat()],
+                 "today": day == here.today()}
+                for day in days
+            ],
+            "before": (first - timedelta(days=7)).isoformat(),
+            "after": (first + timedelta(days=7)).isoformat(),
+            "first": days[0], "last": days[-1], "taken": taken, "capacity": capacity,
+            "rooms": Counter(str(r.facts.get("room")) for r in rows if r.facts.get("room")).most_common(),
+            "interpreters": [
+                (dict(forms.LANGUAGES).get(code, code), number)
+                for code, number in Counter(
+                    str(r.facts.get("interpreter")) for r in rows if r.facts.get("interpreter")
+                ).most_common()
+            ],
+            "may_edit": reader.may("calendar.edit"),
+        },
+    )  # fmt: skip
+
+
+def _per_week() -> int | None:
+    """How many private interviews a week the plan counts on; None where it says nothing."""
+    found = here.plan()
+    if found is None or "interview_slot" not in found.capacities:
+        return None
+    total = 0.0
+    for supply in found.capacities["interview_slot"].supplies:
+        if supply.per_days:
+            total += supply.amount.likely * 7 / supply.per_days
+    return round(total) or None
+
+
+@page("calendar", "calendar.read")
+def follow_ups(request: HttpRequest) -> HttpResponse:
+    """Contacts after the outcome, due and overdue, the oldest first."""
+    reader = request.reader  # type: ignore[attr-defined]
+    today = here.today()
+    people = reader.people().filter(reader.within("confidential"))
+    rows = ThingNow.objects.filter(
+        kind="follow_up", person__in=people.values("person"), facts__done_on__isnull=True
+    )
+    which = request.GET.get("which", "due")
+    if which == "ahead":
+        rows = rows.filter(facts__due_on__gt=today.isoformat())
+    else:
+        rows = rows.filter(facts__due_on__lte=today.isoformat())
+    found = paged(request, rows.order_by("facts__due_on", "thing"))
+    tolerance = {name: rule.tolerance_days for name, rule in here.rulebook().follow_up.items()}
+    most = max(tolerance.values(), default=0)
+    persons = {
+        row.person: row for row in people.filter(person__in=[r.person for r in found.rows])
+    }
+    reader.listed(list(persons.values()), place=place(request))
+    lines = []
+    for row in found.rows:
+        due = date.fromisoformat(str(row.facts["due_on"]))
+        person = persons.get(row.person)
+        lines.append(
+            {
+                "thing": row.thing, "person": row.person, "due": due,
+                "late": (today - due).days if due < today else 0,
+                "overdue": (today - due).days > most,
+                "pathway": words.state(here.rulebook(), "stage", person.stage) if person else "",
+            }
+        )  # fmt: skip
+    return render(
+        request, "desk/follow_ups.html",
+        {"page": found, "lines": lines, "which": which, "tolerance": most,
+         "may": reader.may("person.record_follow_up")},
+    )  # fmt: skip
+
+
+# -- scheduling several people at once -------------------------------------------------------------
+
+
+@page("people", "person.list", methods=("GET", "POST"))
+def bulk(request: HttpRequest) -> HttpResponse:
+    """What was chosen in a list: schedule interviews, or assign. Ids travel in the form only."""
+    reader = request.reader  # type: ignore[attr-defined]
+    ids = list(dict.fromkeys(request.POST.getlist("people")))
+    rows = list(reader.people().filter(person__in=ids).order_by("person"))
+    what = request.POST.get("do", "")
+    if not rows:
+        return render(
+            request, "desk/bulk_none.html", status=422 if request.method == "POST" else 200
+        )
+    if what == "assign":
+        return _assign(request, reader, rows)
+    return _schedule(request, reader, rows)
+
+
+def _schedule(
+    request: HttpRequest, reader: access.Reader, rows: list[PersonNow]
+) -> HttpResponse:
+    if not reader.may("calendar.edit"):
+        access.require(request.user, "calendar.edit", place=place(request))
+    rulebook = here.rulebook()
+    declared = rulebook.kinds[KIND].facts
+    columns = [
+        n
+        for n in ("purpose", "day", "starts_at", "minutes", "room", "interpreter", "officer")
+        if n in declared
+    ]
+    form = forms.form_for(
+        rulebook, KIND, columns, required=("purpose", "day", "starts_at", "minutes"),
+        values={"day": here.today().isoformat(), "starts_at": "09:00", "minutes": 60,
+                "purpose": "interview", "officer": ""},
+    )  # fmt: skip
+    officer = form.get("officer")
+    if officer is not None:
+        officer.look, officer.options = "pick", _officers(reader)
+    language = form.get("interpreter")
+    if language is not None:
+        language.hint = _("Left empty: each person's own language.")
+    extra: dict[str, Any] = {}
+    if request.POST.get("send"):
+        form.read(request.POST)
+        start = _time(str(form.facts.get("starts_at", "")))
+        if form.valid and start is None:
+            form.fail("starts_at", _("Not a time. Write it as 09:30."))
+        if form.valid and len(rows) > MOST:
+            extra["faults"] = [
+                _("At most %(number)s people at once.") % {"number": dates.digits(str(MOST))}
+            ]
+        if form.valid and start is not None and not extra:
+            planned = _planned(rows, form.facts, start)
+            clashes = _clashes(planned)
+            if clashes:
+                extra["faults"] = clashes
+            else:
+                return _write(request, planned, form)
+    return render(
+        request, "desk/schedule.html",
+        {"form": form, "rows": rows, "key": request.POST.get("key") or once(), "do": "schedule", **extra},
+        status=422 if form.problems or extra else 200,
+    )  # fmt: skip
+
+
+def _officers(reader: access.Reader) -> list[tuple[str, str]]:
+    rows = Account.objects.filter(is_active=True, office=reader.account.office).order_by(
+        "username"
+    )
+    return [
+        (row.account_id, str(row)) for row in rows
+        if {"interviewer", "counsellor", "protection_officer", "rsd_officer", "resettlement_officer",
+            "repatriation_officer", "follow_up_monitor"} & row.roles
+    ]  # fmt: skip
+
+
+def _time(text: str) -> datetime | None:
+    found = re.fullmatch(r"(\d{1,2})[:.](\d{2})", dates.western(text))
+    if not found or int(found[1]) > 23 or int(found[2]) > 59:
+        return None
+    return datetime(2000, 1, 1, int(found[1]), int(found[2]))  # noqa: DTZ001
+
+
+def _planned(
+    rows: list[PersonNow], facts: dict[str, Any], start: datetime
+) -> list[dict[str, Any]]:
+    """One appointment after the other, in the order of the list, on one day."""
+    planned = []
+    for row in rows:
+        mine = {name: value for name, value in facts.items() if name != "effective"}
+        mine["starts_at"] = start.strftime("%H:%M")
+        if not mine.get("interpreter") and row.facts.get("language"):
+            mine["interpreter"] = row.facts["language"]
+        planned.append({"person": row.person, **mine})
+        start += timedelta(minutes=int(facts["minutes"]))
+    return planned
+
+
+def _clashes(planned: list[dict[str, Any]]) -> list[str]:
+    """Rooms and officers that would be in two places, said by time and never by person."""
+    day = planned[0]["day"]
+    there = [
+        row.facts
+        for row in ThingNow.objects.filter(kind=KIND, facts__day=day).exclude(
+            facts__state="cancelled"
+        )
+    ]
+    said = []
+    if _end(planned[-1]) > 24 * 60:
+        said.append(
+            _(
+                "The last appointment would end after midnight. Schedule fewer people or start earlier."
+            )
+        )
+    for mine in planned:
+        for other in there:
+            if not (_begin(mine) < _end(other) and _begin(other) < _end(mine)):
+                continue
+            if mine.get("room") and mine["room"] == other.get("room"):
+                said.append(
+                    _("%(time)s: the room is taken.")
+                    % {"time": dates.digits(mine["starts_at"])}
+                )
+            if mine.get("officer") and mine["officer"] == other.get("officer"):
+                said.append(
+                    _("%(time)s: the officer has another appointment.")
+                    % {"time": dates.digits(mine["starts_at"])}
+                )
+            if other.get("person") == mine["person"]:
+                said.append(
+                    _("%(time)s: one of these people has another appointment.")
+                    % {"time": dates.digits(mine["starts_at"])}
+                )
+    return list(dict.fromkeys(said))
+
+
+def _begin(facts: dict[str, Any]) -> int:
+    start = _time(str(facts.get("starts_at") or ""))
+    return start.hour * 60 + start.minute if start else 0
+
+
+def _end(facts: dict[str, Any]) -> int:
+    return _begin(facts) + int(facts.get("minutes") or 60)
+
+
+def _write(
+    request: HttpRequest, planned: list[dict[str, Any]], form: forms.Form
+) -> HttpResponse:
+    key = request.POST.get("key", "")
+    entries = [
+        {"subject": Subject(KIND, str(uuid.uuid4())), "kind": "recorded",
+         "effective": here.today().isoformat(), "facts": facts}
+        for facts in planned
+    ]  # fmt: skip
+    try:
+        acts.record_batch(request.user, entries, idempotency_key=key)
+    except OnwardError as error:
+        return render(
+            request, "desk/schedule.html",
+            {"form": form, "rows": [], "key": once(), "do": "schedule", "faults": [str(error)]}, status=422,
+        )  # fmt: skip
+    monday = date.fromisoformat(planned[0]["day"])
+    return done(request, _("%(number)s appointments are scheduled.") % {"number": dates.digits(str(len(planned)))},
+                "desk:calendar", week=monday.isoformat())  # fmt: skip
+
+
+def _assign(request: HttpRequest, reader: access.Reader, rows: list[PersonNow]) -> HttpResponse:
+    if not reader.may("person.assign"):
+        access.require(request.user, "person.assign", place=place(request))
+    accounts = list(
+        Account.objects.filter(is_active=True, office=reader.account.office).order_by(
+            "username"
+        )
+    )
+    options = [(row.account_id, str(row)) for row in accounts]
+    form = forms.Form(
+        [
+            forms.Input("account", _("Colleague"), "pick", options=options, required=True),
+            forms.Input("reason", _("Why"), "text", required=True, limit=200,
+                        hint=_("Whoever asks later must be able to read the reason.")),
+        ]
+    )  # fmt: skip
+    extra: dict[str, Any] = {}
+    if request.POST.get("send"):
+        form.read(request.POST)
+        if form.valid:
+            to = next(row for row in accounts if row.account_id == form.facts["account"])
+            try:
+                for row in rows:
+                    access.assign(request.user, row.person, to=to, reason=form.facts["reason"])
+            except OnwardError as error:
+                extra["faults"] = [str(error)]
+            else:
+                return done(
+                    request,
+                    _("%(number)s people are assigned.")
+                    % {"number": dates.digits(str(len(rows)))},
+                    "desk:people",
+                )
+    return render(
+        request, "desk/schedule.html",
+        {"form": form, "rows": rows, "key": once(), "do": "assign", **extra},
+        status=422 if form.problems or extra else 200,
+    )  # fmt: skip
+
+
+urls = [
+    path("calendar/", calendar, name="calendar"),
+    path("calendar/follow-ups/", follow_ups, name="follow_ups"),
+    path("people/chosen/", bulk, name="bulk"),
+]

@@ -1,0 +1,359 @@
+"""Convoys: who is on the manifest, who boarded, who arrived, and nobody unaccounted for."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils.translation import gettext as _
+
+from onward.caseload.events import Subject
+from onward.desk import dates, forms, here, sight, words
+from onward.desk.views.shared import PAGE, done, once, page, paged, place
+from onward.errors import OnwardError
+from onward.registry import access, acts
+from onward.registry.models import PersonNow, ThingNow
+from onward.rulebook.model import Move, Rulebook
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One person of a manifest. `why`: what keeps the step from being open today."""
+
+    thing: str
+    person: str
+    listed: bool
+    boarded: bool | None
+    arrived: bool | None
+    explained: str
+    open: bool | None
+    why: tuple[str, ...]
+    revision: int
+    visible: bool = True
+
+    @property
+    def lost(self) -> bool:
+        """Not accounted for: neither boarded nor explained, or boarded and neither arrived nor so."""
+        return not self.explained and (
+            self.boarded is False or (self.boarded is True and self.arrived is False)
+        )
+
+
+def movement_of(rulebook: Rulebook, pathway: str) -> Move | None:
+    """The step by which people leave on a pathway."""
+    return next(
+        (move for move in rulebook.moves().values()
+         if move.pathway == pathway and rulebook.is_movement(move) and not move.records),
+        None,
+    )  # fmt: skip
+
+
+def on_the_day(rulebook: Rulebook) -> frozenset[str]:
+    """Findings that can only be met on the day of travel: asked at movement, or that grow old
+    within days."""
+    from onward.plan.clocks import clocks
+
+    found = {
+        finding.key
+        for safeguard in rulebook.safeguards.values()
+        for finding in safeguard.findings.values()
+        if finding.at == "movement" or not finding.hard
+    }
+    found |= {clock.finding for clock in clocks(rulebook) if 0 < clock.days <= 7}
+    return frozenset(found)
+
+
+@page("convoys", "person.record_movement", methods=("GET", "POST"))
+def convoys(request: HttpRequest) -> HttpResponse:
+    rulebook = here.rulebook()
+    if "convoy" not in rulebook.kinds:
+        raise Http404
+    form = forms.form_for(
+        rulebook, "convoy", ("pathway", "destination", "day", "seats"),
+        required=("pathway", "destination", "day", "seats"), places=here.destinations(),
+    )  # fmt: skip
+    extra: dict[str, Any] = {}
+    if request.method == "POST":
+        form.read(request.POST)
+        if form.valid:
+            name = str(uuid.uuid4())
+            try:
+                acts.record(
+                    request.user, Subject("convoy", name), "recorded", effective=here.today().isoformat(),
+                    facts=form.facts, evidence=(), idempotency_key=request.POST.get("key", ""),
+                )  # fmt: skip
+            except OnwardError as error:
+                extra["faults"] = [str(error)]
+            else:
+                return done(
+                    request,
+                    _("The convoy is planned. Put people on its manifest."),
+                    "desk:convoy",
+                    name,
+                )
+    found = paged(
+        request, ThingNow.objects.filter(kind="convoy").order_by("-facts__day", "thing")
+    )
+    seats: dict[str, Counter[str]] = {}
+    for facts in ThingNow.objects.filter(
+        kind="seat", facts__convoy__in=[row.thing for row in found.rows]
+    ).values_list("facts", flat=True):
+        here_now = seats.setdefault(str(facts["convoy"]), Counter())
+        if facts.get("listed"):
+            here_now["listed"] += 1
+            here_now["boarded"] += facts.get("boarded") is True
+            here_now["arrived"] += facts.get("arrived") is True
+    rows = [
+        {"id": row.thing, "facts": row.facts, "seats": seats.get(row.thing, Counter()),
+         "pathway": sight.pathway_title(str(row.facts.get("pathway"))),
+         "state": words.code(str(row.facts.get("state") or "planned"))}
+        for row in found.rows
+    ]  # fmt: skip
+    return render(
+        request, "desk/convoys.html",
+        {"page": found, "rows": rows, "form": form, "key": request.POST.get("key") or once(), **extra},
+        status=422 if form.problems or extra else 200,
+    )  # fmt: skip
+
+
+def _seats(request: HttpRequest, convoy: ThingNow) -> list[Seat]:
+    reader = request.reader  # type: ignore[attr-defined]
+    rulebook = here.rulebook()
+    move = movement_of(rulebook, str(convoy.facts.get("pathway")))
+    rows = list(
+        ThingNow.objects.filter(kind="seat", facts__convoy=convoy.thing).order_by("thing")
+    )
+    people = {
+        row.person: row
+        for row in reader.people("person.record_movement").filter(
+            person__in=[r.person for r in rows]
+        )
+    }
+    titles = {
+        finding.key: words.translated(safeguard.title)
+        for safeguard in rulebook.safeguards.values() for finding in safeguard.findings.values()
+    }  # fmt: skip
+    found = []
+    for row in rows:
+        person = people.get(row.person)
+        step = _step(person, move)
+        classes = reader.classes(person) if person is not None else frozenset()
+        found.append(
+            Seat(
+                row.thing, str(row.person), bool(row.facts.get("listed")), row.facts.get("boarded"),
+                row.facts.get("arrived"), str(row.facts.get("explained") or ""),
+                None if step is None else bool(step["open"]),
+                tuple(dict.fromkeys(
+                    titles.get(key, key) if reader.tells(rulebook, key, classes) else _("Not shown to your role")
+                    for key in (step or {}).get("failed", ())
+                )),
+                row.revision, visible=person is not None,
+            )
+        )  # fmt: skip
+    reader.listed(list(people.values()), place=place(request))
+    return found
+
+
+def _step(person: PersonNow | None, move: Move | None) -> dict[str, Any] | None:
+    if person is None or move is None:
+        return None
+    return next((step for step in person.steps if step["move"] == move.key), None)
+
+
+@page("convoys", "person.record_movement", methods=("GET", "POST"))
+def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
+    """The manifest; saying who boarded and who arrived; and the sum that must come out at nought."""
+    row = ThingNow.objects.filter(kind="convoy", thing=convoy).first()
+    if row is None:
+        raise Http404
+    extra: dict[str, Any] = {}
+    if request.method == "POST":
+        try:
+            said = _change(request, row)
+        except OnwardError as error:
+            extra["faults"] = [str(error)]
+        else:
+            return done(request, said, "desk:convoy", convoy)
+    reader = request.reader  # type: ignore[attr-defined]
+    rulebook = here.rulebook()
+    seats = [seat for seat in _seats(request, row) if seat.listed]
+    move = movement_of(rulebook, str(row.facts.get("pathway")))
+    counts = {
+        "listed": len(seats),
+        "boarded": sum(seat.boarded is True for seat in seats),
+        "stayed": sum(seat.boarded is False for seat in seats),
+        "arrived": sum(seat.arrived is True for seat in seats),
+        "lost": sum(seat.lost for seat in seats),
+        "asked": sum(seat.boarded is None for seat in seats),
+    }
+    return render(
+        request, "desk/convoy.html",
+        {
+            "convoy": row, "seats": seats, "counts": counts, "move": move,
+            "title": words.move(rulebook, move.key) if move else "",
+            "pathway": sight.pathway_title(str(row.facts.get("pathway"))),
+            "explanations": [(code, words.code(code)) for code in rulebook.kinds["seat"].facts["explained"].allowed],
+            "ready": _ready(reader, row, move, {seat.person for seat in seats}),
+            "past": str(row.facts.get("day") or "9") <= here.today().isoformat(),
+            "key": once(), **extra,
+        },
+        status=422 if extra else 200,
+    )  # fmt: skip
+
+
+def _ready(
+    reader: access.Reader, convoy: ThingNow, move: Move | None, there: set[str]
+) -> list[sight.Line]:
+    """People whose next step this convoy is, to the same destination, whole movement units together."""
+    if move is None:
+        return []
+    rows = (
+        reader.people("person.record_movement").filter(
+            active=True, steps__icontains=f'"{move.key}"', destination=convoy.facts.get("destination")
+        ).order_by("unit", "person")[: PAGE * 2]
+    )  # fmt: skip
+    day = on_the_day(here.rulebook())
+    fit = [
+        row for row in rows
+        if row.person not in there and (step := _step(row, move)) is not None and set(step["failed"]) <= day
+    ]  # fmt: skip
+    return sight.lines(reader, fit)
+
+
+def _change(request: HttpRequest, convoy: ThingNow) -> str:
+    what = request.POST.get("do", "")
+    key = request.POST.get("key", "")
+    reader = request.reader  # type: ignore[attr-defined]
+    if what == "list":
+        return _list(request, reader, convoy, key)
+    if what in ("boarded", "arrived"):
+        return _tick(request, reader, convoy, what, key)
+    if what == "strike":
+        wanted = request.POST.get("seat", "")
+        seat = ThingNow.objects.filter(
+            kind="seat", thing=wanted, facts__convoy=convoy.thing
+        ).first()
+        if seat is None:
+            raise access.Hidden
+        acts.record(request.user, Subject("seat", wanted), "recorded", effective=here.today().isoformat(),
+                    facts={"listed": False}, evidence=(), idempotency_key=key)  # fmt: skip
+        return _("Taken off the manifest.")
+    raise Http404
+
+
+def _list(request: HttpRequest, reader: access.Reader, convoy: ThingNow, key: str) -> str:
+    """Put people on the manifest. A hard safeguard that fails, other than on the day, refuses."""
+    rulebook = here.rulebook()
+    move = movement_of(rulebook, str(convoy.facts.get("pathway")))
+    ids = list(dict.fromkeys(request.POST.getlist("people")))
+    rows = list(
+        reader.people("person.record_movement")
+        .filter(person__in=ids)
+        .order_by("unit", "person")
+    )
+    if not rows:
+        raise OnwardError(_("Choose people first."))
+    day = on_the_day(rulebook)
+    kept = [
+        row
+        for row in rows
+        if (step := _step(row, move)) is not None and set(step["failed"]) <= day
+    ]
+    if len(kept) < len(rows):
+        raise OnwardError(
+            _(
+                "For %(number)s people the step is held back by a safeguard that waiting for the day does not mend. Nobody was put on the manifest."
+            )
+            % {"number": dates.digits(str(len(rows) - len(kept)))}
+        )
+    taken = ThingNow.objects.filter(kind="seat", facts__convoy=convoy.thing, facts__listed=True)
+    seats = convoy.facts.get("seats")
+    there = set(taken.values_list("person", flat=True))
+    new = [row for row in kept if row.person not in there]
+    if isinstance(seats, int) and len(there) + len(new) > seats:
+        raise OnwardError(_("There are not enough seats. Nobody was put on the manifest."))
+    entries = [
+        _entry(
+            "seat",
+            str(uuid.uuid4()),
+            {"person": row.person, "convoy": convoy.thing, "listed": True},
+        )
+        for row in new
+    ]
+    if entries:
+        acts.record_batch(request.user, entries, idempotency_key=key)
+    return _("%(number)s people are on the manifest.") % {
+        "number": dates.digits(str(len(there) + len(new)))
+    }
+
+
+def _tick(
+    request: HttpRequest, reader: access.Reader, convoy: ThingNow, what: str, key: str
+) -> str:
+    """Who boarded, or who arrived, as seen: the movement is recorded whatever the safeguards say."""
+    rulebook = here.rulebook()
+    move = movement_of(rulebook, str(convoy.facts.get("pathway")))
+    day = str(convoy.facts.get("day"))
+    entries = []
+    seats = list(
+        ThingNow.objects.filter(
+            kind="seat", facts__convoy=convoy.thing, facts__listed=True
+        ).order_by("thing")
+    )
+    mine = set(
+        reader.people("person.record_movement")
+        .filter(person__in=[s.person for s in seats])
+        .values_list("person", flat=True)
+    )
+    for seat in seats:
+        if seat.person not in mine:
+            continue
+        said = request.POST.get(f"{what}-{seat.thing}", "")
+        reason = request.POST.get(f"explained-{seat.thing}", "")
+        facts: dict[str, Any] = {}
+        if said in ("yes", "no") and seat.facts.get(what) is not (said == "yes"):
+            facts[what] = said == "yes"
+        if (
+            reason in rulebook.kinds["seat"].facts["explained"].allowed
+            and seat.facts.get("explained") != reason
+        ):
+            facts["explained"] = reason
+        if not facts:
+            continue
+        entries.append(_entry("seat", seat.thing, facts, day))
+        if facts.get("boarded") and move is not None:
+            entries.append(
+                _entry("person", str(seat.person), {}, day, kind=move.key)
+                | {"destination": str(convoy.facts.get("destination"))}
+            )
+    if not entries:
+        raise OnwardError(_("Nothing was filled in or changed, so nothing was recorded."))
+    state = {"boarded": "departed", "arrived": "arrived"}[what]
+    if convoy.facts.get("state") != state:
+        entries.append(_entry("convoy", convoy.thing, {"state": state}, day))
+    breaches = acts.record_batch(request.user, entries, idempotency_key=key).breaches
+    ticked = sum(entry["subject"].kind == "seat" for entry in entries)
+    said = _("Recorded for %(number)s people.") % {"number": dates.digits(str(ticked))}
+    if breaches:
+        said += " " + _("Breaches opened because a safeguard was not met: %(number)s.") % {
+            "number": dates.digits(str(len(breaches)))
+        }
+    return said
+
+
+def _entry(
+    subject: str, name: str, facts: dict[str, Any], day: str = "", kind: str = "recorded"
+) -> dict[str, Any]:
+    return {"subject": Subject(subject, name), "kind": kind, "facts": facts,
+            "effective": day or here.today().isoformat()}  # fmt: skip
+
+
+urls = [
+    path("convoys/", convoys, name="convoys"),
+    path("convoys/<str:convoy>/", convoy, name="convoy"),
+]

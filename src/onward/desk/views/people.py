@@ -1,0 +1,290 @@
+"""People: lists with filters, search by any spelling or number, and one person's page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils.translation import gettext as _
+
+from onward.desk import here, sight, story, words
+from onward.desk.views.shared import PAGE, page, paged, place
+from onward.registry import access
+from onward.registry.models import PersonNow, ThingNow
+
+# -- lists ------------------------------------------------------------------------------------
+
+
+@page("people", "person.list")
+def people(request: HttpRequest) -> HttpResponse:
+    reader = request.reader  # type: ignore[attr-defined]
+    rulebook = here.rulebook()
+    rows, filters = filtered(request, reader)
+    found = paged(request, rows.order_by("stage_since", "person"))
+    reader.listed(found.rows, place=place(request))
+    return render(
+        request,
+        "desk/people.html",
+        {
+            "page": found,
+            "lines": sight.lines(reader, found.rows),
+            "filters": filters,
+            "finding": _finding(reader, request.GET.get("finding", "")),
+            "casework": reader.reads_somewhere("confidential"),
+            "bulk": [a for a in ("calendar.edit", "person.assign") if reader.may(a)],
+            "stages": rulebook.axes["stage"].states,
+        },
+    )
+
+
+def filtered(
+    request: HttpRequest, reader: access.Reader
+) -> tuple[QuerySet[PersonNow], list[dict[str, Any]]]:
+    """The people a list shows, and the filters as they stand.
+
+    Only within whom a field may be read can be asked by it, or a filter would tell what the
+    page hides.
+    """
+    rulebook = here.rulebook()
+    rows = reader.people()
+    filters: list[dict[str, Any]] = []
+
+    def choose(name: str, title: str, options: Mapping[str, str], class_: str) -> str:
+        if not reader.reads_somewhere(class_):
+            return ""
+        value = request.GET.get(name, "")
+        value = value if value in options else ""
+        filters.append(
+            {"name": name, "title": title, "options": options.items(), "value": value}
+        )
+        return value
+
+    here_now = {"here": _("Present"), "gone": _("Gone, absent or dead"), "all": _("Everybody")}
+    present = choose("present", _("Who"), here_now, "internal")
+    if present == "gone":
+        rows = rows.filter(active=False)
+    elif present != "all":
+        rows = rows.filter(active=True)
+    for axis, class_ in (
+        ("legal", "confidential"),
+        ("stage", "confidential"),
+        ("place", "internal"),
+    ):
+        options = {
+            name: words.state(rulebook, axis, name) for name in rulebook.axes[axis].states
+        }
+        if value := choose(axis, words.translated(rulebook.axes[axis].title), options, class_):
+            rows = rows.filter(reader.within(class_), **{axis: value})
+    sites = {
+        site: site for site in reader.people().exclude(site=None).order_by("site")
+        .values_list("site", flat=True).distinct()
+    }  # fmt: skip
+    if len(sites) > 1 and (value := choose("site", _("Site"), sites, "internal")):
+        rows = rows.filter(site=value)
+    ages = {"adult": _("Adults"), "child": _("Children, or not known to be adult")}
+    if value := choose("age", _("Age"), ages, "biodata"):
+        rows = rows.filter(reader.within("biodata"))
+        rows = rows.filter(adult=True) if value == "adult" else rows.exclude(adult=True)
+    held = {"blocked": _("Own next step blocked"), "open": _("Own next step open")}
+    if value := choose("steps", _("Next step"), held, "confidential"):
+        rows = rows.filter(
+            reader.within("confidential"), blocked=value == "blocked", active=True
+        )
+    if finding := _finding(reader, request.GET.get("finding", "")):
+        rows = rows.filter(
+            reader.within("confidential"), blocked=True, active=True,
+            steps__icontains=f'"{finding["key"]}"',
+        )  # fmt: skip
+        for class_ in finding["classes"]:
+            rows = rows.filter(reader.within(class_))
+    return rows, filters
+
+
+def _finding(reader: access.Reader, key: str) -> dict[str, Any] | None:
+    rulebook = here.rulebook()
+    if not key or not reader.told_of(rulebook, key):
+        return None
+    safeguard, _dot, name = key.partition(".")
+    finding = rulebook.safeguards[safeguard].findings[name]
+    return {
+        "key": key,
+        "title": words.translated(rulebook.safeguards[safeguard].title),
+        "sentence": words.translated(finding.sentence),
+        "classes": sorted(reader.rules.finding_classes(rulebook).get(key, ())),
+    }
+
+
+# -- search -----------------------------------------------------------------------------------
+
+
+@page("people", "person.search", methods=("GET", "POST"))
+def search(request: HttpRequest) -> HttpResponse:
+    """By name in any spelling or script, or by number. Sent in the form, never in the address."""
+    reader = request.reader  # type: ignore[attr-defined]
+    asked = request.POST.get("q", "").strip()[:120]
+    shown: dict[str, Any] = {"asked": asked, "lines": []}
+    if asked:
+        from onward.registry.search import find_people
+
+        hits = find_people(reader, asked, limit=PAGE)
+        order = {hit.person: number for number, hit in enumerate(hits)}
+        rows = list(reader.people("person.search").filter(person__in=list(order)))
+        rows.sort(key=lambda row: order[row.person])
+        reader.listed(rows, place=place(request), action="person.search")
+        why = {hit.person: hit.how for hit in hits}
+        shown["lines"] = [
+            (line, why.get(line.person, "")) for line in sight.lines(reader, rows)
+        ]
+        shown["more"] = len(hits) == PAGE
+    return render(request, "desk/search.html", shown)
+
+
+# -- one person -------------------------------------------------------------------------------
+
+
+@page("people", "person.read")
+def person(request: HttpRequest, person: str) -> HttpResponse:
+    reader = request.reader  # type: ignore[attr-defined]
+    seen = reader.open(person, place=place(request))
+    return render(request, "desk/person.html", about(request, seen))
+
+
+def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
+    """Everything the page of one person shows."""
+    rulebook = here.rulebook()
+    facts = seen.facts
+    pathway = facts.get("intended_pathway")
+    return {
+        "seen": seen,
+        "person": seen.person.person,
+        "facts": facts,
+        "sex_age": sight.sex_age(facts, here.today()),
+        "axes": story.axes(seen),
+        "ways": sight.ways(rulebook, facts.get("stage"), facts.get("place"), pathway)
+        if "stage" in facts else [],
+        "processes": [
+            words.translated(rulebook.processes[name].title)
+            for name in facts.get("processes") or [] if name in rulebook.processes
+        ],
+        "steps": sight.steps(seen),
+        "judged": seen.person.steps_on,
+        "household": story.household(seen),
+        "records": story.records(seen),
+        "details": story.details(seen),
+        "timeline": story.timeline(seen, limit=12),
+        "warnings": story.warnings(seen),
+        "masked": sorted(seen.masked),
+        "may": {
+            "reveal": seen.may("person.reveal"),
+            "always": seen.may("person.record_always"),
+            "record": True,
+            "assign": seen.may("person.assign"),
+            "rights": seen.may("rights.open"),
+        },
+        "always": story.always(seen),
+        "recordable": story.recordable(seen),
+    }  # fmt: skip
+
+
+@page("people", "person.reveal", methods=("GET", "POST"))
+def reveal(request: HttpRequest, person: str) -> HttpResponse:
+    """Names and documents, for a reason, after a fresh sign-in: counted and logged."""
+    from onward.registry import signin
+
+    reader = request.reader  # type: ignore[attr-defined]
+    row = reader.people("person.reveal").filter(person=person).first()
+    if row is None:
+        raise access.Hidden
+    shown: dict[str, Any] = {"person": person, "purposes": _purposes()}
+    signed_in = signin.require_fresh(request)
+    if request.method == "POST":
+        purpose = " ".join(
+            part
+            for part in (
+                request.POST.get("purpose", ""),
+                request.POST.get("detail", "").strip(),
+            )
+            if part
+        )
+        if len(purpose) < 3:
+            shown["error"] = _("Choose why you need to see who this is.")
+        else:
+            leave = reader.reveal(
+                person, purpose=purpose, place=place(request), signed_in=signed_in
+            )
+            identity = leave.of(here.operation().vault.get(person))
+            shown["identity"] = story.identity(identity)
+            shown["revealed"] = True
+    template = (
+        "desk/parts/identity.html" if getattr(request, "htmx", False) else "desk/reveal.html"
+    )
+    return render(request, template, shown)
+
+
+def _purposes() -> list[tuple[str, str]]:
+    return [
+        ("interview", _("To call or meet the person")),
+        ("verify", _("To verify identity or a duplicate")),
+        ("document", _("To write a document or a manifest")),
+        ("family", _("To trace or reunite a family")),
+        ("rights", _("To answer the person's own request")),
+    ]
+
+
+@page("people", "person.read")
+def timeline(request: HttpRequest, person: str) -> HttpResponse:
+    reader = request.reader  # type: ignore[attr-defined]
+    seen = reader.open(person, place=place(request))
+    return render(
+        request,
+        "desk/timeline.html",
+        {"person": person, "timeline": story.timeline(seen, limit=1000), "whole": True},
+    )
+
+
+# -- what waits for a review ---------------------------------------------------------------------
+
+
+@page("people", "incident.review")
+def reviews(request: HttpRequest) -> HttpResponse:
+    """Complaints to triage and grave incidents to review: each pauses moves until it is done."""
+    reader = request.reader  # type: ignore[attr-defined]
+    rulebook = here.rulebook()
+    near = reader.people().filter(reader.within("complaints")).values("person")
+    rows = ThingNow.objects.filter(Q(person__in=near) | Q(person=None)).filter(
+        Q(kind="complaint", facts__triaged=False)
+        | Q(kind="incident", facts__severity=1, facts__reviewed=False)
+    )
+    found = list(rows.order_by("kind", "first_on")[:200])
+    reader.listed([row for row in found if row.person], place=place(request))
+    fields = {
+        kind: rulebook.kinds[kind].facts
+        for kind in ("complaint", "incident")
+        if kind in rulebook.kinds
+    }
+    shown = [
+        {
+            "row": row,
+            "title": words.translated(rulebook.kinds[row.kind].title),
+            "what": words.code(str(row.facts.get("category") or "")) if row.kind == "complaint"
+            else str(row.facts.get("destination") or ""),
+            "on": row.facts.get("received_on") or row.facts.get("happened_on") or row.first_on,
+            "pauses": row.kind == "incident" or row.facts.get("category") == "coercion",
+        }
+        for row in found
+    ]  # fmt: skip
+    return render(request, "desk/reviews.html", {"rows": shown, "fields": fields})
+
+
+urls = [
+    path("people/", people, name="people"),
+    path("people/search/", search, name="search"),
+    path("people/reviews/", reviews, name="reviews"),
+    path("people/<str:person>/", person, name="person"),
+    path("people/<str:person>/identity/", reveal, name="reveal"),
+    path("people/<str:person>/timeline/", timeline, name="timeline"),
+]

@@ -1,0 +1,533 @@
+"""Recording and authorising: forms derived from the rulebook, the two kinds kept apart.
+
+*Authorise* asks the safeguards and is refused unless the step is open. *Record* says what
+happened and is never refused for a safeguard. Every form carries a key that makes it count once
+and the revision it was opened at, so that a change made meanwhile is shown and not lost.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils.translation import gettext as _
+
+from onward.caseload.events import Subject
+from onward.desk import asking, forms, here, sight, story, words
+from onward.desk.views.shared import done, once, page, place
+from onward.errors import Faults, OnwardError
+from onward.registry import access, acts
+from onward.registry.models import ThingNow
+
+BOTH = ("GET", "POST")
+
+
+def _opened(request: HttpRequest, person: str, action: str = "person.read") -> access.Seen:
+    return (
+        request.reader.open(person, place=place(request))
+        if action == "person.read"
+        # type: ignore[attr-defined,no-any-return]
+        else (_with(request, person, action))
+    )
+
+
+def _with(request: HttpRequest, person: str, action: str) -> access.Seen:
+    """The person, for somebody who may do this with them; else as if there were none."""
+    seen: access.Seen = request.reader.open(person, action=action, place=place(request))  # type: ignore[attr-defined]
+    return seen
+
+
+def _move(key: str) -> Any:
+    move = here.rulebook().moves().get(key)
+    if move is None:
+        raise Http404
+    return move
+
+
+def _revision(request: HttpRequest, seen: access.Seen) -> int:
+    try:
+        return int(request.POST.get("revision", seen.person.revision))
+    except ValueError:
+        return seen.person.revision
+
+
+def sent(
+    request: HttpRequest, form: forms.Form, act: Callable[[], Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Do what a form asks; when it cannot be done, what the page then shows.
+
+    Nothing was recorded when the second part is not empty.
+    """
+    try:
+        return act(), {}
+    except acts.NotOpen as refused:
+        return None, {"refused": refused}
+    except acts.StaleEdit as stale:
+        return None, {"stale": stale}
+    except Faults as faults:
+        for fault in faults.faults:
+            said = _("Found: %(found)s. Allowed: %(allowed)s.") % {
+                "found": fault.found, "allowed": fault.allowed,
+            } if fault.allowed else str(fault.found)  # fmt: skip
+            if form.get(fault.field):
+                form.fail(fault.field, said)
+            else:
+                form.inputs[0].error = form.inputs[0].error or said
+        return None, {"again": True}
+    except OnwardError as error:
+        return None, {"faults": [str(error)]}
+
+
+def stale_lines(seen: access.Seen, stale: Any, since: int) -> list[story.Happened]:
+    """What was recorded since the form was opened, for the reader to compare with the form."""
+    return [
+        entry for entry in story.timeline(seen, limit=40)
+        if entry.seq > since
+    ]  # fmt: skip
+
+
+def shown(
+    request: HttpRequest, template: str, seen: access.Seen, form: forms.Form,
+    extra: dict[str, Any] | None = None, *, status: int = 200,
+) -> HttpResponse:  # fmt: skip
+    found: dict[str, Any] = {
+        "seen": seen, "person": seen.person.person, "form": form,
+        "key": request.POST.get("key") or once(), "revision": seen.person.revision,
+        **(extra or {}),
+    }  # fmt: skip
+    if "stale" in found:
+        found["changed"] = stale_lines(seen, found["stale"], _revision(request, seen))
+        found["key"] = once()
+        status = 409
+    elif form.problems or found.get("faults"):
+        status = 422
+    return render(request, template, found, status=status)
+
+
+# -- authorising ----------------------------------------------------------------------------------
+
+
+@page("people", "person.read", methods=BOTH)
+def step(request: HttpRequest, person: str, move: str) -> HttpResponse:
+    """What a step needs, asked now; and the form that authorises it when it is open."""
+    seen = _opened(request, person)
+    if "steps" not in seen.facts:
+        raise access.Hidden
+    rulebook = here.rulebook()
+    found = _move(move)
+    data = request.POST if request.method == "POST" else request.GET
+    on = here.today()
+    destination = str(data.get("destination", "")).strip() or seen.facts.get(
+        "intended_destination"
+    )
+    form = forms.Form(
+        [
+            forms.when(here.today().isoformat(), _("Day"), partial=False),
+            forms.Input(
+                "destination", _("Destination or recipient"), "text",
+                options=here.destinations(), value=destination or "",
+                hint=_("The code of a country, or the name of a site or recipient."),
+            ),
+            forms.evidence(),
+        ]
+    )  # fmt: skip
+    if found.pathway in ("common",):
+        form.inputs.pop(1)
+        destination = None
+    extra: dict[str, Any] = {}
+    may = seen.may(sight.action_of(rulebook, move))
+    if request.method == "POST":
+        if not may:
+            access.require(
+                request.user,
+                sight.action_of(rulebook, move),
+                person=seen.person,
+                place=place(request),
+            )
+        form.read(request.POST)
+        if form.valid:
+            on = date.fromisoformat(form.facts["effective"])
+            result, extra = sent(
+                request, form,
+                lambda: acts.authorise(
+                    request.user, person, move, form.value("destination") or destination, on=on,
+                    at=None, facts={}, evidence=forms.lines(form.value("evidence")),
+                    revision=_revision(request, seen), idempotency_key=request.POST.get("key", ""),
+                ),
+            )  # fmt: skip
+            if result is not None:
+                return done(
+                    request,
+                    _("Recorded: %(what)s.") % {"what": words.move(rulebook, move)},
+                    "desk:person",
+                    person,
+                )
+    question = asking.ask(seen, move, destination, on)
+    return shown(
+        request, "desk/step.html", seen, form,
+        {"question": question, "may": may, "is_record": found.records, **extra},
+        status=409 if "refused" in extra else 200,
+    )  # fmt: skip
+
+
+@page("people", "person.read")
+def step_facts(request: HttpRequest, person: str, move: str) -> HttpResponse:
+    """The missing facts of one step, as a fragment of the person's page."""
+    seen = _opened(request, person)
+    if "steps" not in seen.facts:
+        raise access.Hidden
+    _move(move)
+    question = asking.ask(seen, move, seen.facts.get("intended_destination"), here.today())
+    return render(request, "desk/parts/question.html", {"question": question, "fragment": True})
+
+
+@page("people", "person.record_interview", methods=BOTH)
+def choose(request: HttpRequest, person: str, move: str) -> HttpResponse:
+    """The person's own choice: the consent as given, then the step, in one form."""
+    seen = _with(request, person, "person.record_interview")
+    found = _move(move)
+    rulebook = here.rulebook()
+    if rulebook.transitions[found.transition].pathway != "chosen" or found.records:
+        raise Http404
+    declared = rulebook.kinds["consent"].facts
+    columns = [
+        name for name in declared
+        if name not in ("pathway", "withdrawn") and ("grounds" in seen.classes or "complaints" in seen.classes
+                                                      or declared[name].sensitivity != "sealed")
+    ]  # fmt: skip
+    sheets = _sheet_for(seen, found.pathway)
+    form = forms.form_for(
+        rulebook, "consent", columns, places=here.destinations(),
+        required=("destination", "signed_on", "given_by", "in_private", "informed"),
+        values={
+            "destination": seen.facts.get("intended_destination"),
+            "signed_on": here.today().isoformat(),
+            "sheet_version": sheets.get("version"), "sheet_language": sheets.get("language"),
+        },
+    )  # fmt: skip
+    extra: dict[str, Any] = {}
+    if request.method == "POST":
+        form.read(request.POST)
+        if form.valid:
+            result, extra = sent(request, form, lambda: acts.choose(
+                request.user, person, move,
+                consent={**form.facts, "pathway": found.pathway},
+                evidence=forms.lines(request.POST.get("evidence")),
+                revision=_revision(request, seen), idempotency_key=request.POST.get("key", ""),
+            ))  # fmt: skip
+            if result is not None:
+                return done(
+                    request,
+                    _("Recorded: %(what)s.") % {"what": words.move(rulebook, move)},
+                    "desk:person",
+                    person,
+                )
+    form.inputs.append(forms.evidence())
+    return shown(
+        request, "desk/choose.html", seen, form,
+        {"title": words.move(rulebook, move), "pathway": sight.pathway_title(found.pathway),
+         "sheet": sheets, "may": seen.may("authorise.chosen"), **extra},
+    )  # fmt: skip
+
+
+def _sheet_for(seen: access.Seen, pathway: str) -> dict[str, Any]:
+    """The current, approved sheet of a pathway in the person's language, else in any."""
+    language = seen.facts.get("language")
+    rows = ThingNow.objects.filter(kind="sheet", facts__pathway=pathway, facts__current=True)
+    found = [row.facts | {"id": row.thing} for row in rows.order_by("thing")]
+    own = [facts for facts in found if facts.get("language") == language]
+    return (own or found or [{}])[0]
+
+
+# -- recording ----------------------------------------------------------------------------------------
+
+
+@page("people", "person.record_always", methods=BOTH)
+def happened(request: HttpRequest, person: str, move: str) -> HttpResponse:
+    """A refusal, a withdrawal, a claim, an absence, a death: never refused."""
+    seen = _with(request, person, "person.record_always")
+    _move(move)
+    rulebook = here.rulebook()
+    if not story.is_always(rulebook, move):
+        raise Http404
+    return _record_move(request, seen, move, words.move(rulebook, move))
+
+
+@page("people", "person.record_always", "person.record_movement", methods=BOTH)
+def took_place(request: HttpRequest, person: str) -> HttpResponse:
+    """A step that took place, whatever the safeguards say of it."""
+    seen = _with(request, person, "person.record_always")
+    rulebook = here.rulebook()
+    options = [
+        (key, words.move(rulebook, key))
+        for key in rulebook.moves()
+        if story.is_always(rulebook, key) or seen.may("person.record_movement")
+    ]
+    form = forms.Form(
+        [
+            forms.Input("move", _("What took place"), "pick", options=options, required=True,
+                        value=request.GET.get("move", "")),
+            forms.when(here.today().isoformat()),
+            forms.evidence(),
+        ]
+    )  # fmt: skip
+    extra: dict[str, Any] = {}
+    if request.method == "POST":
+        form.read(request.POST)
+        if form.valid:
+            result, extra = sent(request, form, lambda: acts.record(
+                request.user, Subject("person", person), form.facts["move"],
+                effective=form.facts["effective"], facts={},
+                evidence=forms.lines(form.value("evidence")), revision=_revision(request, seen),
+                idempotency_key=request.POST.get("key", ""),
+            ))  # fmt: skip
+            if result is not None:
+                return _recorded(
+                    request, person, words.move(rulebook, form.facts["move"]), result
+                )
+    return shown(request, "desk/record.html", seen, form,
+                 {"title": _("A step that took place"), "never": True, **extra})  # fmt: skip
+
+
+def _record_move(
+    request: HttpRequest, seen: access.Seen, move: str, title: str
+) -> HttpResponse:
+    person = seen.person.person
+    form = forms.Form([forms.when(here.today().isoformat()), forms.evidence()])
+    extra: dict[str, Any] = {}
+    if request.method == "POST":
+        form.read(request.POST)
+        if form.valid:
+            result, extra = sent(request, form, lambda: acts.record(
+                request.user, Subject("person", person), move,
+                effective=form.facts["effective"], facts={},
+                evidence=forms.lines(form.value("evidence")), revision=_revision(request, seen),
+                idempotency_key=request.POST.get("key", ""),
+            ))  # fmt: skip
+            if result is not None:
+                return _recorded(request, person, title, result)
+    return shown(
+        request, "desk/record.html", seen, form, {"title": title, "never": True, **extra}
+    )
+
+
+def _recorded(request: HttpRequest, person: str, what: str, result: Any) -> HttpResponse:
+    """Say what was recorded, and whom a breach must be told to."""
+    breaches = list(getattr(result, "breaches", ()) or ())
+    said = _("Recorded: %(what)s.") % {"what": what}
+    if breaches:
+        tell = ", ".join(
+            words.translated(role)
+            for role in dict.fromkeys(r for b in breaches for r in b.tell)
+        )
+        said += " " + _(
+            "A breach was opened because a safeguard was not met. Must be told: %(who)s."
+        ) % {"who": tell}
+    return done(request, said, "desk:person", person)
+
+
+@page("people", *dict.fromkeys(story.NEEDS.values()), methods=BOTH)
+def add(request: HttpRequest, person: str, kind: str) -> HttpResponse:
+    """A new consent, interview, complaint, paper … about a person."""
+    return _thing(request, person, kind, None)
+
+
+@page("people", *dict.fromkeys(story.NEEDS.values()), methods=BOTH)
+def amend(request: HttpRequest, person: str, kind: str, thing: str) -> HttpResponse:
+    """Something added to a record, or put right: what was said before stays in the log."""
+    return _thing(request, person, kind, thing)
+
+
+def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> HttpResponse:
+    rulebook = here.rulebook()
+    if kind not in story.NEEDS or kind not in rulebook.kinds:
+        raise Http404
+    seen = _with(request, person, story.NEEDS[kind])
+    on_record: dict[str, Any] = {}
+    row = None
+    if thing is not None:
+        row = ThingNow.objects.filter(kind=kind, thing=thing, person=person).first()
+        if row is None or thing not in dict(seen.things(kind)):
+            raise access.Hidden
+        on_record = dict(seen.things(kind))[thing]
+    # What may not be read may still be written once: a clerk takes a complaint and cannot read it.
+    columns = seen.reader.columns(rulebook, kind, seen.classes) if row is not None else None
+    form = forms.form_for(
+        rulebook, kind, columns, values=on_record or _suggested(seen, kind),
+        places=here.destinations(),
+    )  # fmt: skip
+    form.inputs += [forms.when(here.today().isoformat()), forms.evidence()]
+    extra: dict[str, Any] = {}
+    if request.method == "POST":
+        form.read(request.POST)
+        facts = {
+            name: value for name, value in form.facts.items()
+            if name not in ("effective", "evidence") and on_record.get(name) != value
+        }  # fmt: skip
+        if form.valid and not facts:
+            extra = {
+                "faults": [_("Nothing was filled in or changed, so nothing was recorded.")]
+            }
+        elif form.valid:
+            subject = Subject(kind, thing or str(uuid.uuid4()))
+            if row is None:
+                facts["person"] = person
+            result, extra = sent(request, form, lambda: acts.record(
+                request.user, subject, "recorded", effective=form.facts["effective"], facts=facts,
+                evidence=forms.lines(form.value("evidence")), revision=_revision(request, seen),
+                idempotency_key=request.POST.get("key", ""),
+            ))  # fmt: skip
+            if result is not None:
+                return _recorded(
+                    request, person, words.translated(rulebook.kinds[kind].title), result
+                )
+    return shown(
+        request, "desk/record.html", seen, form,
+        {"title": words.translated(rulebook.kinds[kind].title), "amending": thing is not None,
+         "kind": kind, **extra},
+    )  # fmt: skip
+
+
+def _suggested(seen: access.Seen, kind: str) -> dict[str, Any]:
+    """What can be filled in from where the person is: never an answer, only what is asked about."""
+    today = here.today().isoformat()
+    found: dict[str, Any] = {}
+    for name in (
+        "held_on",
+        "signed_on",
+        "received_on",
+        "expressed_on",
+        "made_on",
+        "day",
+        "read_on",
+    ):
+        if name in here.rulebook().kinds[kind].facts:
+            found[name] = today
+    if kind in ("consent", "release"):
+        found["pathway" if kind == "consent" else "purpose"] = seen.facts.get(
+            "intended_pathway"
+        )
+    if kind in ("consent", "waiver", "document", "assessment"):
+        found["destination"] = seen.facts.get("intended_destination")
+    return found
+
+
+@page("people", "person.edit", "person.record_interview", "person.record_medical", methods=BOTH)
+def facts(request: HttpRequest, person: str) -> HttpResponse:
+    """The person's own facts that this account may read and correct."""
+    seen = _opened(request, person)
+    rulebook = here.rulebook()
+    table = seen.reader.rules.field_classes(rulebook)["person"]
+    allowed = set()
+    if seen.may("person.edit"):
+        allowed |= {"internal", "biodata", "confidential", "needs", "complaints", "grounds"}
+    if seen.may("person.record_interview"):
+        allowed |= {"confidential"}
+    if seen.may("person.record_medical"):
+        allowed |= {"medical"}
+    allowed &= seen.classes
+    columns = [name for name in rulebook.kinds["person"].facts if table.get(name) in allowed]
+    if not columns:
+        raise access.Hidden
+    known = dict(seen.facts)
+    if "birth" in columns and known.get("birth_first"):
+        first, last = str(known["birth_first"]), str(known["birth_last"])
+        known["birth"] = first if first == last else f"{first}/{last}"
+    form = forms.form_for(rulebook, "person", columns, values=known, places=here.destinations())
+    form.inputs += [forms.when(here.today().isoformat(), _("True since")), forms.evidence()]
+    extra: dict[str, Any] = {}
+    if request.method == "POST":
+        form.read(request.POST)
+        changed = {
+            name: value for name, value in form.facts.items()
+            if name in columns and str(known.get(name)) != str(value)
+        }  # fmt: skip
+        if form.valid and not changed:
+            extra = {
+                "faults": [_("Nothing was filled in or changed, so nothing was recorded.")]
+            }
+        elif form.valid:
+            result, extra = sent(request, form, lambda: acts.record(
+                request.user, Subject("person", person), "recorded",
+                effective=form.facts["effective"], facts=changed,
+                evidence=forms.lines(form.value("evidence")), revision=_revision(request, seen),
+                idempotency_key=request.POST.get("key", ""),
+            ))  # fmt: skip
+            if result is not None:
+                return _recorded(request, person, _("Facts"), result)
+    return shown(
+        request, "desk/record.html", seen, form, {"title": _("Correct or add facts"), **extra}
+    )
+
+
+# -- reviews --------------------------------------------------------------------------------------------
+
+
+@page("people", "incident.review", methods=BOTH)
+def review(request: HttpRequest, kind: str, thing: str) -> HttpResponse:
+    """Triage a complaint or review an incident, which lets the moves it paused be asked again."""
+    reader = request.reader  # type: ignore[attr-defined]
+    fact = {"complaint": "triaged", "incident": "reviewed"}.get(kind)
+    row = ThingNow.objects.filter(kind=kind, thing=thing).first() if fact else None
+    if row is None or fact is None:
+        raise access.Hidden
+    rulebook = here.rulebook()
+    if row.person is not None:
+        seen = reader.open(row.person, place=place(request))
+        told = reader.show(rulebook, kind, row.facts, seen.classes)
+    else:
+        told = dict(row.facts)
+    declared = rulebook.kinds[kind].facts
+    form = forms.form_for(
+        rulebook,
+        kind,
+        [fact, "closed_on", "category", "destination"],
+        values=told,
+        places=here.destinations(),
+        required=(fact,),
+    )
+    form.inputs += [forms.when(here.today().isoformat()), forms.evidence()]
+    extra: dict[str, Any] = {}
+    if request.method == "POST":
+        form.read(request.POST)
+        changed = {n: v for n, v in form.facts.items() if n in declared and told.get(n) != v}
+        if form.valid and changed:
+            result, extra = sent(request, form, lambda: acts.record(
+                request.user, Subject(kind, thing), "recorded", effective=form.facts["effective"],
+                facts=changed, evidence=forms.lines(form.value("evidence")),
+                idempotency_key=request.POST.get("key", ""),
+            ))  # fmt: skip
+            if result is not None:
+                return done(request, _("The review is recorded."), "desk:reviews")
+        elif form.valid:
+            extra = {
+                "faults": [_("Nothing was filled in or changed, so nothing was recorded.")]
+            }
+    lines = [
+        (words.translated(declared[n].label), words.fact_value(declared[n], told[n]))
+        for n in declared if told.get(n) is not None
+    ]  # fmt: skip
+    return render(
+        request, "desk/review.html",
+        {"form": form, "row": row, "lines": lines, "title": words.translated(rulebook.kinds[kind].title),
+         "key": request.POST.get("key") or once(), **extra},
+        status=422 if form.problems or extra.get("faults") else 200,
+    )  # fmt: skip
+
+
+urls = [
+    path("people/<str:person>/steps/<str:move>/", step, name="step"),
+    path("people/<str:person>/steps/<str:move>/facts/", step_facts, name="step_facts"),
+    path("people/<str:person>/choice/<str:move>/", choose, name="choose"),
+    path("people/<str:person>/happened/<str:move>/", happened, name="happened"),
+    path("people/<str:person>/took-place/", took_place, name="took_place"),
+    path("people/<str:person>/facts/", facts, name="facts"),
+    path("people/<str:person>/add/<str:kind>/", add, name="add"),
+    path("people/<str:person>/<str:kind>/<str:thing>/", amend, name="amend"),
+    path("reviews/<str:kind>/<str:thing>/", review, name="review"),
+]

@@ -1,0 +1,110 @@
+"""What every view shares: who may come in, pages of a list, keys that make a form count once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+
+from onward.registry import access
+
+PAGE = 50
+"""Rows on one page of a list."""
+
+
+def page(area: str, *actions: str, methods: Sequence[str] = ("GET",)) -> Callable[..., Any]:
+    """A view of an area, open to whoever may do one of these actions somewhere.
+
+    Signing in, second factors and the idle lock are the registry's middleware. The view gets
+    `request.reader`, made once, so that lists cost a few queries.
+    """
+
+    def wrap(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method not in (*methods, "HEAD"):
+                return render(request, "desk/wrong_method.html", status=405)
+            if actions and not any(access.may(request.user, action) for action in actions):
+                match = request.resolver_match
+                access.require(request.user, *actions, place=match.view_name if match else "")
+            request.reader = access.Reader(request.user)  # type: ignore[attr-defined]
+            return view(request, *args, **kwargs)
+
+        inner.area = area  # type: ignore[attr-defined]
+        return inner
+
+    return wrap
+
+
+def place(request: HttpRequest) -> str:
+    """The page's name for the log of access: never its address."""
+    match = request.resolver_match
+    return match.view_name if match else ""
+
+
+def once() -> str:
+    """A key for one form: sent twice, it counts once."""
+    return "desk:" + secrets.token_urlsafe(18)
+
+
+def done(request: HttpRequest, said: str, name: str, *args: Any, **query: str) -> HttpResponse:
+    """After something was recorded: say so on the page where one goes on."""
+    messages.success(request, said, extra_tags="good")
+    address = reverse(name, args=args)
+    return HttpResponseRedirect(address + (f"?{urlencode(query)}" if query else ""), status=303)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list, without counting more than it must."""
+
+    rows: list[Any]
+    number: int
+    total: int
+    query: str
+
+    @property
+    def pages(self) -> int:
+        return max(-(-self.total // PAGE), 1)
+
+    @property
+    def first(self) -> int:
+        return (self.number - 1) * PAGE + 1 if self.total else 0
+
+    @property
+    def last(self) -> int:
+        return min(self.number * PAGE, self.total)
+
+    @property
+    def before(self) -> str:
+        return self._to(self.number - 1) if self.number > 1 else ""
+
+    @property
+    def after(self) -> str:
+        return self._to(self.number + 1) if self.number < self.pages else ""
+
+    def _to(self, number: int) -> str:
+        return "?" + (f"{self.query}&" if self.query else "") + f"page={number}"
+
+
+def paged(request: HttpRequest, rows: QuerySet[Any]) -> Page:
+    """The page asked for; a number beyond the end shows the last."""
+    total = rows.count()
+    try:
+        number = int(request.GET.get("page", "1"))
+    except ValueError:
+        number = 1
+    number = min(max(number, 1), max(-(-total // PAGE), 1))
+    query = request.GET.copy()
+    query.pop("page", None)
+    start = (number - 1) * PAGE
+    return Page(list(rows[start : start + PAGE]), number, total, query.urlencode())

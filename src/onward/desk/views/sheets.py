@@ -1,0 +1,170 @@
+"""Texts people must understand: information sheets to read aloud, and the waiver.
+
+A text carries its language, version, translator and approver. One that nobody approved is
+marked across the page and cannot support a consent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from onward.desk import forms, here, sight, words
+from onward.desk.views.shared import page, place
+from onward.registry import access
+from onward.registry.models import ThingNow
+
+RIGHT_TO_LEFT = ("fa", "ar", "ckb", "ps", "ur", "az-arab")
+DRAFT = {"fa": "پیش‌نویس", "ar": "مسودة", "ckb": "ڕەشنووس", "fr": "BROUILLON", "en": "DRAFT"}
+WAIVER_HOLDS = (
+    "identity_and_dependants", "route_stated", "told_what_ends", "right_to_cancel",
+    "how_to_reapply", "property_and_medical", "contact_agreed", "copy_given", "witnessed",
+    "capacity_noted",
+)  # fmt: skip
+WAIVER_NEVER = ("releases_claims", "renounces_convention_rights", "accepts_refoulement")
+
+
+def _texts(pathway: str = "") -> list[dict[str, Any]]:
+    """Every language of every sheet of the plan, the newest version first."""
+    found = here.plan()
+    if found is None:
+        return []
+    rows = []
+    gone = {message.supersedes for message in found.messages.values() if message.supersedes}
+    for message in found.messages.values():
+        if message.kind != "sheet" or (pathway and pathway not in message.pathways):
+            continue
+        for text in message.texts.values():
+            rows.append(
+                {
+                    "message": message.id, "title": message.title, "version": message.version,
+                    "pathways": [sight.pathway_title(p) for p in message.pathways],
+                    "pathway": message.pathways[0] if message.pathways else "",
+                    "language": text.language, "language_name": dict(forms.LANGUAGES).get(text.language, text.language),
+                    "text": text.text, "translator": text.translator, "approved": text.approved,
+                    "approved_by": text.approved_by, "approved_on": text.approved_on,
+                    "true_as_of": message.true_as_of, "current": message.id not in gone,
+                    "direction": "rtl" if text.language in RIGHT_TO_LEFT else "ltr",
+                    "mark": DRAFT.get(text.language, "DRAFT"),
+                }
+            )  # fmt: skip
+    rows.sort(key=lambda row: (row["pathway"], not row["current"], row["language"]))
+    return rows
+
+
+@page("sheets", "person.record_interview", "text.approve")
+def sheets(request: HttpRequest) -> HttpResponse:
+    on_record = {
+        (
+            str(row.facts.get("pathway")),
+            str(row.facts.get("version")),
+            str(row.facts.get("language")),
+        ): row.facts
+        for row in ThingNow.objects.filter(kind="sheet")
+    }
+    rows = _texts()
+    for row in rows:
+        facts = on_record.get((row["pathway"], row["version"], row["language"]), {})
+        row["supports"] = bool(
+            row["approved"] and facts.get("approved") and facts.get("current")
+        )
+    return render(request, "desk/sheets.html", {"rows": rows})
+
+
+@page("sheets", "person.record_interview", "text.approve")
+def sheet(request: HttpRequest, message: str, language: str) -> HttpResponse:
+    row = next(
+        (r for r in _texts() if r["message"] == message and r["language"] == language), None
+    )
+    if row is None:
+        raise Http404
+    return render(request, "desk/sheet.html", {"sheet": row})
+
+
+@page("people", "person.record_interview")
+def read_aloud(request: HttpRequest, person: str) -> HttpResponse:
+    """The sheets in the person's language, and the waiver where the person chose to go onward."""
+    reader = request.reader  # type: ignore[attr-defined]
+    seen = reader.open(person, action="person.record_interview", place=place(request))
+    language = str(seen.facts.get("language") or "")
+    rows = [row for row in _texts() if row["current"]]
+    own = [row for row in rows if row["language"] == language]
+    others = [row for row in rows if row["language"] != language]
+    return render(
+        request, "desk/read_aloud.html",
+        {"person": person, "own": own, "others": others,
+         "language": dict(forms.LANGUAGES).get(language, language)},
+    )  # fmt: skip
+
+
+@page("people", "person.record_interview")
+def waiver(request: HttpRequest, person: str) -> HttpResponse:
+    """The voluntary-departure waiver to print: what it must hold and what it may never say."""
+    reader = request.reader  # type: ignore[attr-defined]
+    seen: access.Seen = reader.open(
+        person, action="person.record_interview", place=place(request)
+    )
+    rulebook = here.rulebook()
+    if "waiver" not in rulebook.kinds:
+        raise Http404
+    language = str(seen.facts.get("language") or "en").split("-")[0]
+    language = language if language in DRAFT else "en"
+    declared = rulebook.kinds["waiver"].facts
+    with translation.override(language):
+        shown = {
+            "holds": [words.translated(declared[name].label) for name in WAIVER_HOLDS if name in declared],
+            "never": [words.translated(declared[name].label) for name in WAIVER_NEVER if name in declared],
+            "title": _("Voluntary departure: what I was told and what I decide"),
+            "says": [
+                _("I leave because I want to. Nobody made my release, food, shelter or safety depend on it."),
+                _("I was told, in my language, of every other pathway, among them asking for protection, and what ends when I leave."),
+                _("I can change my mind until I cross the border, without any penalty."),
+                _("I give up no claim against anybody and no right under the Geneva Conventions; nobody can."),
+                _("I was told how to apply again, how to complain, and whom to call afterwards."),
+            ],
+            "reflection": rulebook.settings.get("reflection_days"),
+            "destination": seen.facts.get("intended_destination"),
+            "signs": [_("The person"), _("Interpreter"), _("Impartial witness"), _("Day and place")],
+            "words": {"destination": _("Destination and route"), "reflect": _("Days to reflect before signing"),
+                      "holds": _("This paper is complete only with"), "never": _("This paper may never contain")},
+        }  # fmt: skip
+    return render(
+        request, "desk/waiver.html",
+        {"person": person, "language": language, "mark": DRAFT[language],
+         "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr", **shown},
+    )  # fmt: skip
+
+
+@page("people")
+def rulebook(request: HttpRequest) -> HttpResponse:
+    """The rulebook's drawing and its steps in words."""
+    book = here.rulebook()
+    steps = [
+        {"name": step.name, "title": words.translated(step.title), "decides": words.translated(step.decides),
+         "safeguards": [words.translated(book.safeguards[name].title) for name in step.safeguards],
+         "pathway": sight.pathway_title(step.pathway), "records": step.records}
+        for step in book.transitions.values()
+    ]  # fmt: skip
+    return render(request, "desk/rulebook.html", {"book": book, "steps": steps})
+
+
+@page("people")
+def drawing(request: HttpRequest) -> HttpResponse:
+    from onward.rulebook.draw import pathways_svg
+
+    return HttpResponse(pathways_svg(here.rulebook()), content_type="image/svg+xml")
+
+
+urls = [
+    path("texts/", sheets, name="sheets"),
+    path("texts/<str:message>/<str:language>/", sheet, name="sheet"),
+    path("people/<str:person>/read-aloud/", read_aloud, name="read_aloud"),
+    path("people/<str:person>/waiver/", waiver, name="waiver"),
+    path("rulebook/", rulebook, name="rulebook"),
+    path("rulebook/drawing.svg", drawing, name="drawing"),
+]

@@ -1,0 +1,167 @@
+"""Finds people by name in any spelling or script, or by a number, without an index on any disk.
+
+Exists because an index of names would be a list of names. Names are decrypted once and their
+keys (`intake.names`) kept in the memory of this process, until the vault changes or the site is
+closed. Comes in: a reader and what was typed. Goes out: the people this reader may find, closest
+first, and by what each was found; never a name. What was typed is kept nowhere.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from onward.intake.fold import digits
+from onward.intake.names import compare_names, name_keys, name_words, word_keys, word_likeness
+from onward.registry.access import Reader
+
+ORDER = ("full", "title", "given", "father", "grandfather", "family", "nom_de_guerre")
+MOST_COMPARED = 4000
+"""Candidates compared one by one; a query as short as one common name has more, and says so by
+the length of the answer."""
+LEAST = 0.8
+
+
+@dataclass(frozen=True)
+class Hit:
+    """how: "number" or "name"; likeness from 0 to 1."""
+
+    person: str
+    how: str
+    likeness: float
+
+
+@dataclass
+class _Index:
+    sign: tuple[Any, ...]
+    names: dict[str, list[str]] = field(default_factory=dict)
+    keys: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    numbers: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+
+_kept: _Index | None = None
+_lock = threading.Lock()
+
+
+def find_people(reader: Reader, asked: str, *, limit: int = 50) -> list[Hit]:
+    """People whose name or number may be meant, among those this reader may search."""
+    asked = asked.strip()
+    if not asked:
+        return []
+    index = _index()
+    found: dict[str, Hit] = {}
+    plain = _plain_number(asked)
+    if any(sign.isdigit() for sign in plain):
+        may = _allowed(reader, "documents") | _allowed(reader, "names")
+        for person in _by_number(index, plain):
+            if person in may:
+                found[person] = Hit(person, "number", 1.0)
+    if any(sign.isalpha() for sign in asked):
+        may = _allowed(reader, "names")
+        wanted = _keys(asked)
+        shared: dict[str, int] = defaultdict(int)
+        for key in wanted:
+            for person in index.keys.get(key, ()):
+                if person in may:
+                    shared[person] += 1
+        likely = sorted(shared, key=lambda person: (-shared[person], person))[:MOST_COMPARED]
+        for person in likely:
+            likeness = max(_alike(asked, name) for name in index.names[person])
+            if likeness >= LEAST and person not in found:
+                found[person] = Hit(person, "name", likeness)
+    return sorted(found.values(), key=lambda hit: (-hit.likeness, hit.person))[:limit]
+
+
+def _keys(name: str) -> frozenset[str]:
+    """Of a whole name; a single word is found as a word of any name."""
+    return _word_keys(name) if len(name_words(name)) == 1 else name_keys(name).keys
+
+
+def _word_keys(name: str) -> frozenset[str]:
+    return frozenset(f"1:{key}" for word in name_words(name) for key in word_keys(word))
+
+
+def _alike(asked: str, name: str) -> float:
+    """How alike two names are; a single word is as alike as the word of the name nearest to it."""
+    words = name_words(asked)
+    if len(words) == 1:
+        return max((word_likeness(words[0], word) for word in name_words(name)), default=0.0)
+    return float(compare_names(asked, name).score)
+
+
+def _allowed(reader: Reader, class_: str) -> set[str]:
+    rows = reader.people("person.search").filter(reader.within(class_))
+    return set(rows.values_list("person", flat=True))
+
+
+def _by_number(index: _Index, plain: str) -> set[str]:
+    """Exactly that number, else numbers that end in it: people read out the last figures."""
+    if exact := index.numbers.get(plain):
+        return set(exact)
+    if len(plain) < 3:
+        return set()
+    return {
+        person for number, people in index.numbers.items() if number.endswith(plain)
+        for person in people
+    }  # fmt: skip
+
+
+def _plain_number(text: str) -> str:
+    return re.sub(r"[^0-9a-z]", "", digits(text).casefold())
+
+
+def _index() -> _Index:
+    global _kept
+    sign = _sign()
+    with _lock:
+        if _kept is None or _kept.sign != sign:
+            _kept = _made(sign)
+        return _kept
+
+
+def forget() -> None:
+    """Drop what is kept of names: called when the site is closed or locked."""
+    global _kept
+    with _lock:
+        _kept = None
+
+
+def _sign() -> tuple[Any, ...]:
+    """What changes whenever the vault does."""
+    from django.db.models import Count, Max, Sum
+    from django.db.models.functions import Length
+
+    from onward.registry.models import Identity
+    from onward.registry.site import current
+
+    told = Identity.objects.aggregate(
+        rows=Count("row"), last=Max("row"), size=Sum(Length("sealed"))
+    )
+    return (id(current()), told["rows"], told["last"], told["size"])
+
+
+def _made(sign: tuple[Any, ...]) -> _Index:
+    from onward.registry.site import operation
+
+    index = _Index(sign)
+    parts: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    for person, name, value in operation().vault.names():
+        head, _dot, rest = name.partition(".")
+        if head == "name":
+            part, _dot, script = rest.partition(".")
+            parts[person][script][part] = value
+        else:
+            index.numbers[_plain_number(value)].add(person)
+    for person, scripts in parts.items():
+        written = [
+            " ".join(words[part] for part in (*ORDER, *sorted(set(words) - set(ORDER))) if part in words)
+            for words in scripts.values()
+        ]  # fmt: skip
+        index.names[person] = written
+        for name in written:
+            for key in _keys(name) | _word_keys(name):
+                index.keys[key].add(person)
+    return index
