@@ -1,12 +1,15 @@
 """Lists become the record: whole or not at all, names apart, breaches beside movements."""
 
 import datetime as dt
+import os
+import shutil
 
 import pytest
 
 from onward.errors import Faults, OnwardError
 from onward.registry import Settings, create_operation, open_operation
 from onward.registry.commit import Importer, lists_of
+from onward.registry.receipts import receipts, undo
 from onward.rulebook import shipped_path
 
 NOW = dt.datetime(2026, 3, 1, 8, tzinfo=dt.UTC)
@@ -138,3 +141,61 @@ def test_an_order_file_names_its_lists_and_every_wrong_entry(tmp_path):
     with pytest.raises(Faults) as refused:
         lists_of(order)
     assert [fault.where for fault in refused.value.faults] == ["entry 2", "entry 3"]
+
+
+def killed_at(step, camp_path, files):
+    """Import in a process of its own that dies at its n-th write to the disk; True if it did."""
+    pid = os.fork()
+    if pid == 0:
+        left = [step]
+
+        def failing(real):
+            def call(*arguments, **options):
+                left[0] -= 1
+                if left[0] == 0:
+                    os._exit(9)
+                return real(*arguments, **options)
+
+            return call
+
+        for name in ("fsync", "write", "replace", "ftruncate"):
+            setattr(os, name, failing(getattr(os, name)))
+        try:
+            Importer(open_operation(camp_path), clock=lambda: NOW).bring(*files, match=True)
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code in (0, 9)
+    return code == 9
+
+
+@pytest.mark.slow
+def test_killed_at_any_write_it_happened_entirely_or_not_at_all(tmp_path, camp):
+    (tmp_path / "list.csv").write_text(LIST, "utf-8")
+    (tmp_path / "profile.yaml").write_text(PEOPLE, "utf-8")
+    files = (tmp_path / "list.csv", tmp_path / "profile.yaml")
+    before = [event.id for event in camp.store.read()]
+    seen = set()
+    for step in range(1, 100):
+        copy = tmp_path / f"copy-{step}"
+        shutil.copytree(camp.path, copy)
+        died = killed_at(step, copy, files)
+        after = open_operation(copy)
+        new = [event for event in after.store.read() if event.id not in before]
+        assert len(new) in (0, 5)
+        seen.add(len(new))
+        # The next import mends whatever was left behind.
+        receipt = Importer(after, clock=lambda: NOW).bring(*files, match=True)
+        assert receipt.added + receipt.unchanged == 3
+        people = open_operation(copy).caseload(dt.date(2026, 3, 1)).people["id"].to_pylist()
+        assert len(people) == 3
+        assert all(after.vault.get(person) for person in people)
+        assert len(receipts(after)) == 1
+        undo(after)
+        assert open_operation(copy).caseload(dt.date(2026, 3, 1)).people.num_rows == 0
+        if not died:
+            break
+    assert not died
+    assert step > 4
+    assert seen == {0, 5}
