@@ -1,0 +1,162 @@
+"""A backup can be taken at any time, opens for its recipient only, and comes back whole."""
+
+from __future__ import annotations
+
+import random
+import shutil
+
+import pytest
+
+from onward.caseload.events import Subject
+from onward.registry import acts, backup, open_operation, site, verify
+from onward.registry.actors import Actor
+from onward.registry.keys import with_key_file
+from onward.registry.operation import Operation
+
+AMINA = Actor("amina")
+
+
+@pytest.fixture
+def safe(tmp_path):
+    """Somebody who may open backups: identity file and public key."""
+    file = tmp_path / "chantal.age"
+    return file, backup.new_identity(file)
+
+
+def with_file(key_file):
+    return lambda folder, settings: with_key_file(folder, key_file)
+
+
+def come_back(made, folder, safe, small: Operation, *, keys=True):
+    key_file = small.path.with_name(small.path.name + ".key")
+    return backup.restore(
+        made.file, folder, safe[0], unlock=with_file(key_file),
+        keys_file=made.keys_file if keys else None,
+    )  # fmt: skip
+
+
+def test_a_restored_operation_is_the_one_that_was_backed_up(small, safe, tmp_path):
+    head, names = small.store.head(), small.vault.get("H1-P1")
+    made = backup.make(small, tmp_path / "out" / "b.age", [safe[1]])
+    done = come_back(made, tmp_path / "back", safe, small)
+    assert (done.events, done.identities, done.closed, done.erased) == (made.events, 3, 0, 0)
+    again = open_operation(tmp_path / "back")
+    assert again.store.head() == head
+    assert again.vault.get("H1-P1") == names
+    assert verify.verify(again).sound
+
+
+def test_it_is_taken_while_people_work_and_holds_a_whole_state(small, safe, tmp_path):
+    made = backup.make(small, tmp_path / "b.age", [safe[1]])
+    acts.record(AMINA, Subject("person", "H1-P1"), "recorded", effective="2026-06-10",
+                facts={"language": "ku"}, idempotency_key="after")  # fmt: skip
+    done = come_back(made, tmp_path / "back", safe, small)
+    assert done.events == made.events
+
+
+def test_an_identity_erased_since_does_not_come_back(small, safe, tmp_path):
+    old = backup.make(small, tmp_path / "old.age", [safe[1]])
+    small.vault.erase("H1-P1", by="chantal")
+    new = backup.make(small, tmp_path / "new.age", [safe[1]])
+    old.keys_file.unlink()  # kept for a short time only
+    key_file = small.path.with_name(small.path.name + ".key")
+    done = backup.restore(old.file, tmp_path / "back", safe[0], unlock=with_file(key_file),
+                          keys_file=new.keys_file)  # fmt: skip
+    assert (done.identities, done.erased) == (2, 1)
+    again = open_operation(tmp_path / "back")
+    assert again.vault.get("H1-P1") is None
+    assert again.vault.get("H1-P2")
+
+
+def test_without_the_keys_file_the_record_comes_back_and_identities_stay_closed(
+    small, safe, tmp_path
+):
+    made = backup.make(small, tmp_path / "b.age", [safe[1]])
+    done = come_back(made, tmp_path / "back", safe, small, keys=False)
+    assert (done.identities, done.closed) == (0, 3)
+
+
+def test_nothing_of_it_is_in_clear(small, safe, tmp_path):
+    made = backup.make(small, tmp_path / "b.age", [safe[1]])
+    for data in (made.file.read_bytes(), made.keys_file.read_bytes()):
+        assert data.startswith(b"age-encryption.org/v1")
+        for word in (b"Nowruzian", b"heron", b"H1-P1", b"SQLite format"):
+            assert word not in data
+    assert not list(small.path.glob(".backup-*"))
+
+
+def broken(data: bytes, chance: random.Random) -> bytes:
+    """A backup as bad disks, cut transfers and the wrong file leave it."""
+    kind = chance.choice(["flip", "cut", "flip", "cut", "swap", "more", "empty"])
+    at = chance.randrange(len(data))
+    if kind == "flip":
+        return data[:at] + bytes([data[at] ^ (1 << chance.randrange(8))]) + data[at + 1 :]
+    if kind == "cut":
+        return data[:at]
+    if kind == "more":
+        return data + chance.randbytes(1 + chance.randrange(100))
+    if kind == "empty":
+        return b""
+    other = chance.randrange(len(data) - 64)
+    piece = data[other : other + 64]
+    made = data[:at] + piece + data[at + 64 :]
+    return made if made != data else made[:-1]
+
+
+def refused(small, safe, tmp_path, times, seed):
+    made = backup.make(small, tmp_path / "b.age", [safe[1]])
+    data = made.file.read_bytes()
+    chance = random.Random(seed)
+    came_back = []
+    for number in range(times):
+        bad = tmp_path / "bad.age"
+        bad.write_bytes(broken(data, chance))
+        try:
+            backup._unpack(bad, backup.identity_of(safe[0]), tmp_path / "nowhere")
+        except backup.BackupRefused:
+            continue
+        came_back.append(number)
+    assert not (tmp_path / "nowhere").exists()
+    return came_back
+
+
+@pytest.mark.slow
+def test_a_thousand_broken_backups_are_refused(small, safe, tmp_path):
+    assert refused(small, safe, tmp_path, 1000, seed=3) == []
+
+
+def test_a_broken_backup_leaves_no_folder_behind(small, safe, tmp_path):
+    made = backup.make(small, tmp_path / "b.age", [safe[1]])
+    made.file.write_bytes(made.file.read_bytes()[:-5000])
+    before = {path.name for path in tmp_path.iterdir()}
+    with pytest.raises(backup.BackupRefused, match="Nothing was restored"):
+        come_back(made, tmp_path / "back", safe, small)
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_another_recipient_cannot_open_it(small, safe, tmp_path):
+    made = backup.make(small, tmp_path / "b.age", [safe[1]])
+    stranger = tmp_path / "dawit.age"
+    backup.new_identity(stranger)
+    with pytest.raises(backup.BackupRefused):
+        come_back(made, tmp_path / "back", (stranger, ""), small)
+
+
+def test_a_backup_whose_database_was_changed_before_sealing_does_not_verify(
+    small, safe, tmp_path, monkeypatch
+):
+    from django.db import connection
+
+    made = backup.make(small, tmp_path / "b.age", [safe[1]])
+    held = made.events
+    with connection.cursor() as cursor:
+        trigger = " ON onward_event" if connection.vendor != "sqlite" else ""
+        name = "onward_event_no_change" if trigger else "onward_event_no_update"
+        cursor.execute(f"DROP TRIGGER {name}{trigger}")
+        cursor.execute("UPDATE onward_event SET by_whom = 'x' WHERE seq = 3")
+    bad = backup.make(small, tmp_path / "bad.age", [safe[1]])
+    assert bad.events == held
+    with pytest.raises(backup.BackupRefused, match="does not verify"):
+        come_back(bad, tmp_path / "back", safe, small)
+    site.close_site()
+    shutil.rmtree(tmp_path / "back", ignore_errors=True)
