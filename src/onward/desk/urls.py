@@ -9,6 +9,7 @@ from onward.desk.views import (
     headcount,
     home,
     households,
+    imports,
     jobs,
     people,
     placements,
@@ -35,5 +36,6 @@ urlpatterns = [
     *forecasts.urls,
     *placements.urls,
     *reports.urls,
+    *imports.urls,
     *jobs.urls,
 ]

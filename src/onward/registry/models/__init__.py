@@ -2,6 +2,7 @@
 
 from onward.registry.models.access import AccessEntry, Alarm, Honeytoken
 from onward.registry.models.accounts import Account, Assignment, OneTimeLink
+from onward.registry.models.drafts import ImportDraft
 from onward.registry.models.events import EventRow, Proposal, TreeHead
 from onward.registry.models.exports import ExportDecision, ExportRequest, Recipient
 from onward.registry.models.jobs import Job, JobFile
@@ -31,6 +32,7 @@ __all__ = [
     "Grave",
     "Honeytoken",
     "Identity",
+    "ImportDraft",
     "Job",
     "JobFile",
     "KeptFile",
