@@ -82,6 +82,9 @@ class EncryptedVault:
         found = self.read([person])
         return found.get(person)
 
+    def get_many(self, people: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
+        return self.read(list(people))
+
     def read(self, people: Sequence[str], *, sealed: bool = True) -> dict[str, dict[str, str]]:
         """The identities of some people.
 
