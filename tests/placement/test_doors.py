@@ -238,6 +238,58 @@ def test_the_log_keeps_proposal_override_and_outcome_and_replays_them(tmp_path):
     assert result["lines"][0]["by"] == "Amina"
 
 
+def changed_files(tmp_path, by="Amina", reason="brother nearby"):
+    """Two places, one case: the officer sends it to the second."""
+    (tmp_path / "cases.csv").write_text("case,size\nC1,1\n", "utf-8")
+    (tmp_path / "programmes.csv").write_text("programme,persons\nNorth,1\nSouth,1\n", "utf-8")
+    (tmp_path / "scores.csv").write_text(
+        "case,programme,score\nC1,North,0.9\nC1,South,0.4\n", "utf-8"
+    )
+    (tmp_path / "locks.csv").write_text(
+        f"case,programme,by,reason\nC1,South,{by},{reason}\n", "utf-8"
+    )
+    return tmp_path / "overrides.jsonl"
+
+
+def test_the_terminal_logs_an_override_then_its_outcome_at_the_cost_known_by_then(tmp_path):
+    log = changed_files(tmp_path)
+    done = run(tmp_path, "--overrides", log, "--on", "2026-03-02")
+    assert done.exit_code == 0, done.output
+    # By September the first place is worth less, so the override cost less than it was expected to.
+    (tmp_path / "scores.csv").write_text(
+        "case,programme,score\nC1,North,0.6\nC1,South,0.4\n", "utf-8"
+    )
+    done = run(tmp_path, "--overrides", log, "--on", "2026-09-01", "--outcome", "C1=accepted")
+    assert done.exit_code == 0, done.output
+    [line] = json.loads(run("--replay", log).stdout)["lines"]
+    assert (line["by"], line["reason"], line["when"]) == (
+        "Amina",
+        "brother nearby",
+        "2026-03-02",
+    )
+    assert line["result"] == "accepted"
+    assert line["predicted_cost"] == pytest.approx(0.5)
+    assert line["realised_cost"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("by", "reason"), [("", "brother nearby"), ("Amina", "")])
+def test_an_override_without_who_or_why_is_not_logged(tmp_path, by, reason):
+    log = changed_files(tmp_path, by, reason)
+    done = run(tmp_path, "--overrides", log, "--on", "2026-03-02")
+    assert isinstance(done.exception, Faults)
+    assert not log.exists()
+
+
+@pytest.mark.parametrize("given", ["C1=maybe", "C9=accepted", "C1"])
+def test_an_outcome_that_belongs_to_nothing_is_a_fault(tmp_path, given):
+    log = changed_files(tmp_path)
+    assert run(tmp_path, "--overrides", log, "--on", "2026-03-02").exit_code == 0
+    before = log.read_bytes()
+    done = run(tmp_path, "--overrides", log, "--on", "2026-09-01", "--outcome", given)
+    assert isinstance(done.exception, Faults)
+    assert log.read_bytes() == before
+
+
 def test_a_lock_that_agrees_with_the_proposal_is_no_override():
     proposal = propose(TOWN, AIMS)
     case, (programme, window) = next(iter(proposal.places().items()))

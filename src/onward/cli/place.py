@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from onward.errors import Fault, Faults, OnwardError
+from onward.errors import Fault, Faults, OnwardError, one_of
+
+if TYPE_CHECKING:
+    from onward.placement.aims import Aims
+    from onward.placement.inputs import Tables
+    from onward.registry import Operation
 
 app = typer.Typer(add_completion=False)
 
@@ -27,7 +33,9 @@ each with a proven bound. The smallest useful input:
   cases.csv: case,size    programmes.csv: programme,persons    scores.csv: case,programme,score
 
 Also: onward place FOLDER (cases.csv, programmes.csv and the rest, or its folder `placement`),
-and onward place ... --what-if "places:Norland@Spring=+5".
+and onward place ... --what-if "places:Norland@Spring=+5". With an operation folder the cases come
+from its record, the places from its plan, and who is open from its safeguards; the proposal is
+kept in its placements/ for the report and for next week.
 
 Exit code 0: every stage within the wanted gap; 1: infeasible, or a stage stopped by time;
 2: the input has faults.
@@ -83,6 +91,12 @@ def place(
         Path | None,
         _path("Log (JSON lines) to which locks that differ are added; give --on."),
     ] = None,
+    outcome: Annotated[
+        list[str] | None,
+        _path(
+            "With --overrides and --on: what came of a case, as C-012=accepted (or denied, departed, withdrawn, other)."
+        ),
+    ] = None,
     replay: Annotated[
         Path | None, _path("Only: replay such a log, predicted beside real cost.")
     ] = None,
@@ -105,7 +119,7 @@ def place(
             raise Faults([Fault(str(replay), "", "", "no such file", "a log of overrides")])
         typer.echo(json.dumps(log.replay(log.read(replay)), ensure_ascii=False, indent=2))
         return
-    tables = _tables(
+    operation, tables = _tables(
         folder, cases=cases, programmes=programmes, scores=scores, limits=limits,
         pledges=pledges, openings=openings, locks=locks, previous=previous, on=on,
     )  # fmt: skip
@@ -117,6 +131,9 @@ def place(
         raise Faults([Fault("--gap", "", "", "not a share", "a number from 0 to below 1")])
     if time_limit <= 0:
         raise Faults([Fault("--time-limit", "", "", "not above 0", "seconds")])
+    if outcome:
+        _log_outcomes(overrides, outcome, on, tables, read_aims(aims), seed, time_limit)
+        return
     _say(
         f"Placing {len(tables.cases):,} cases in {len(tables.windows):,} windows ...",
         len(tables.cases),
@@ -138,16 +155,19 @@ def place(
     if overrides is not None:
         from onward.placement import overrides as log
 
-        if on is None:
-            raise Faults([Fault("--on", "", "", "missing", "the day of the override")])
+        day = _needed_day(on)
         before = propose(
-            _without_locks(tables),
-            proposal.compiled.aims,
-            seed=seed,
-            seconds=time_limit,
+            replace(tables, locks=()), proposal.compiled.aims, seed=seed, seconds=time_limit,
             gap=gap,
-        )
-        lines = log.entries(before, tables.locks, on)
+        )  # fmt: skip
+        lines = log.entries(before, tables.locks, day)
+        unsigned = log.unsigned(lines)
+        if unsigned:
+            raise Faults(
+                [Fault("--locks", case, "by, reason", "empty", "who changed it, and why")
+                 for case in unsigned],
+                "Nothing was added to the log: an override says who made it and why.",
+            )  # fmt: skip
         log.append(overrides, lines)
         typer.echo(f"{len(lines)} overrides added to {overrides}.", err=True)
     if out is not None:
@@ -157,6 +177,8 @@ def place(
         (out / "proposal.json").write_text(to_json(content), "utf-8")
         write_workbook(content, out / "proposal.xlsx")
         typer.echo(f"Written: {out}/proposal.json, proposal.xlsx and CSV tables.", err=True)
+    if operation is not None and content["check"]["passed"]:
+        typer.echo(f"Kept as placements/{_keep(operation, content)}.", err=True)
     if as_json:
         typer.echo(to_json(content), nl=False)
     else:
@@ -168,10 +190,60 @@ def place(
     raise typer.Exit(1 if proposal.state in ("infeasible", "time_limit") else 0)
 
 
-def _without_locks(tables: Any) -> Any:
-    from dataclasses import replace
+def _keep(operation: Operation, content: dict[str, Any]) -> str:
+    """Keep an operation's proposal; the same proposal again keeps its name."""
+    from onward.placement.document import to_json
+    from onward.registry.runs import keep_proposal, kept_proposals
 
-    return replace(tables, locks=())
+    text = to_json(content)
+    same_day = [
+        (name, to_json(old)) for name, old in kept_proposals(operation)
+        if old.get("on") == content["on"]
+    ]  # fmt: skip
+    for name, old in same_day:
+        if old == text:
+            return name
+    name = f"{content['on']}-{len(same_day) + 1:03d}-{content['input_sha256'][:12]}.json"
+    keep_proposal(operation, name, text)
+    return name
+
+
+def _needed_day(on: str | None) -> str:
+    if on is None:
+        raise Faults([Fault("--on", "", "", "missing", "the day of the entry, as 2026-03-02")])
+    return on
+
+
+def _log_outcomes(
+    path: Path | None, given: list[str], on: str | None, tables: Tables, aims: Aims, seed: int,
+    seconds: float,
+) -> None:  # fmt: skip
+    """Add what came of overridden cases to the log, each with its cost by what is known now."""
+    from onward.placement import overrides as log
+
+    day = _needed_day(on)
+    if path is None or not path.exists():
+        raise Faults([Fault("--overrides", "", "", "no such log", "the log of the overrides")])
+    entries, faults, lines = log.read(path), [], []
+    known = {case.case for case in tables.cases}
+    for text in given:
+        case, _, result = text.rpartition("=")
+        override = log.latest_override(entries, case)
+        if result not in log.RESULTS:
+            faults.append(Fault("--outcome", "", case, "not a result", one_of(log.RESULTS)))
+        elif override is None:
+            faults.append(
+                Fault("--outcome", "", case, "no override in the log", "a case of the log")
+            )
+        else:
+            cost = None
+            if case in known:
+                cost = log.cost_now(tables, aims, override, seed=seed, seconds=seconds)
+            lines.append(log.outcome(case, day, result, cost))
+    if faults:
+        raise Faults(faults, "Nothing was added to the log.")
+    log.append(path, lines)
+    typer.echo(f"{len(lines)} outcomes added to {path}.", err=True)
 
 
 def _say(text: str, cases: int) -> None:
@@ -179,7 +251,9 @@ def _say(text: str, cases: int) -> None:
         typer.echo(text, err=True)
 
 
-def _tables(folder: Path | None, *, on: str | None, **files: Path | None) -> Any:
+def _tables(
+    folder: Path | None, *, on: str | None, **files: Path | None
+) -> tuple[Operation | None, Tables]:
     from onward.placement.inputs import read_tables
 
     day = None
@@ -210,18 +284,19 @@ def _tables(folder: Path | None, *, on: str | None, **files: Path | None) -> Any
                    "missing", "a CSV file", "See `onward place --help` for the smallest input.")
              for key in missing]
         )  # fmt: skip
-    return read_tables(on=day, **files)  # type: ignore[arg-type]
+    return None, read_tables(on=day, **files)  # type: ignore[arg-type]
 
 
-def _from_operation(folder: Path, day: date | None, files: dict[str, Path | None]) -> Any:
+def _from_operation(
+    folder: Path, day: date | None, files: dict[str, Path | None]
+) -> tuple[Operation, Tables]:
     """Cases from the record, places from the plan, what is open from the safeguards; a file
     given beside them (scores, limits, locks, last week's proposal) is added."""
-    from dataclasses import replace
-
     from onward.placement.inputs import read_beside
     from onward.registry import open_operation
     from onward.registry.analysis import opened
     from onward.registry.placing import placement_tables
+    from onward.registry.runs import kept_proposals
 
     for key in ("cases", "programmes", "openings", "pledges"):
         if files.get(key) is not None:
@@ -229,12 +304,23 @@ def _from_operation(folder: Path, day: date | None, files: dict[str, Path | None
                 f"--{key}: an operation's {key} come from its record and plan; leave it out, or "
                 "leave the operation folder out."
             )
-    tables = placement_tables(opened(open_operation(folder), day))
+    operation = open_operation(folder)
+    tables = placement_tables(opened(operation, day))
     given = {key: path for key, path in files.items() if path is not None}
-    latest = sorted((folder / "placements").glob("*.json"))
-    if "previous" not in given and latest:
-        given["previous"] = latest[-1]
-    return replace(tables, **read_beside(tables, given)) if given else tables
+    if given:
+        tables = replace(tables, **read_beside(tables, given))
+    if "previous" not in given and tables.on is not None:
+        # Only a proposal of an earlier day: the same question on one day has one answer.
+        earlier = [
+            old for _, old in kept_proposals(operation)
+            if old.get("on") and old["on"] < tables.on.isoformat() and old["assignments"]
+        ]  # fmt: skip
+        if earlier:
+            places = {
+                x["case"]: (x["programme"], x["window"]) for x in earlier[0]["assignments"]
+            }
+            tables = replace(tables, previous=places)
+    return operation, tables
 
 
 def _print(content: dict[str, Any]) -> None:

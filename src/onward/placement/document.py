@@ -55,6 +55,7 @@ def document(proposal: Proposal) -> dict[str, Any]:
     return {
         "format": "onward-placement-1",
         "version": __version__,
+        "on": None if c.tables.on is None else c.tables.on.isoformat(),
         "input_sha256": input_hash(c.tables),
         "aims_sha256": c.aims.sha256,
         "seed": proposal.seed,

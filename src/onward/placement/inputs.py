@@ -668,9 +668,7 @@ def read_beside(tables: Tables, files: Mapping[str, Path]) -> dict[str, Any]:
     if not faults:
         kinds = ("cases", "programmes", "scores", "limits", "pledges", "open")
         names = {key: files[key].name if key in files else "the operation" for key in kinds}
-        _references(
-            tables.cases, lines, tables.windows, raw, faults, names=names, on=tables.on
-        )
+        _references(tables.cases, lines, tables.windows, raw, faults, names=names, on=tables.on)
     if raw["scores"] is not None:
         found["scores"] = tuple(Score(**v) for _, v in raw["scores"])
     if raw["limits"] is not None:

@@ -406,10 +406,10 @@ def refill(
             continue
         count = 0
         picked = np.empty(most, np.int64)
-        for i in index:
+        for k in index:
             if count == most:
                 break
-            e = lo + i
+            e = lo + k
             if chosen[near_unit[e]] == near_column[e]:
                 if room_for + size[near_unit[e]] > longest:
                     continue

@@ -8,19 +8,22 @@ differ from it, outcomes as they come. Out: JSON lines, one entry each, and a su
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from onward.errors import Fault, Faults
+from onward.placement.aims import Aims
 from onward.placement.document import input_hash
 from onward.placement.explain import _cell_price
-from onward.placement.inputs import Lock
-from onward.placement.propose import Proposal
+from onward.placement.inputs import Lock, Tables
+from onward.placement.propose import Proposal, propose
 
 KEYS = ("entry", "case")
+RESULTS = ("accepted", "denied", "departed", "withdrawn", "other")
 
 
 def predicted_cost(proposal: Proposal, lock: Lock) -> dict[str, float | None]:
@@ -80,10 +83,15 @@ def entries(proposal: Proposal, locks: Iterable[Lock], when: str) -> list[dict[s
     return found
 
 
+def unsigned(lines: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Cases whose override does not say who made it and why."""
+    return [x["case"] for x in lines if not (x["by"].strip() and x["reason"].strip())]
+
+
 def outcome(
     case: str, when: str, result: str, realised_cost: float | None = None
 ) -> dict[str, Any]:
-    """What came of a case: result is one of accepted, denied, departed, withdrawn, other."""
+    """What came of a case: result is one of `RESULTS`."""
     return {"entry": "outcome", "case": case, "when": when, "result": result,
             "realised_cost": realised_cost}  # fmt: skip
 
@@ -115,6 +123,28 @@ def read(path: Path) -> list[dict[str, Any]]:
     if faults:
         raise Faults(faults)
     return lines
+
+
+def latest_override(log: Iterable[Mapping[str, Any]], case: str) -> Mapping[str, Any] | None:
+    """The last override of a case in a log."""
+    found = [x for x in log if x["entry"] == "override" and x["case"] == case]
+    return found[-1] if found else None
+
+
+def cost_now(
+    tables: Tables, aims: Aims, override: Mapping[str, Any], *, seed: int, seconds: float
+) -> float | None:
+    """What an override cost by what is known now: the same tables solved with it and without.
+
+    override    an entry of the log; its case may be locked otherwise in `tables`, or not at all
+    returns     points of the outcome; None when it can no longer be carried out
+    """
+    programme, window = override["override"]
+    others = tuple(x for x in tables.locks if x.case != override["case"])
+    lock = Lock(override["case"], programme, window)
+    free = propose(replace(tables, locks=others), aims, seed=seed, seconds=seconds)
+    held = propose(replace(tables, locks=(*others, lock)), aims, seed=seed, seconds=seconds)
+    return realised_cost(free, held)
 
 
 def replay(log: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -198,8 +198,8 @@ class Session:
             if slack[r] >= -1e-9:
                 continue
             inside = [
-                u for u in np.flatnonzero(chosen >= 0)
-                if not compiled.must[u] and r in entries(int(u), int(chosen[u]))[0]
+                u for u in np.flatnonzero(chosen >= 0).tolist()
+                if not compiled.must[u] and r in entries(u, int(chosen[u]))[0]
             ]  # fmt: skip
             for u in sorted(inside, key=lambda u: (weight[u], compiled.ticket[u])):
                 if slack[r] >= -1e-9:
@@ -209,7 +209,7 @@ class Session:
                 chosen[u] = -1
                 out.append(u)
         waiting = sorted(
-            (int(u) for u in np.flatnonzero((chosen < 0) & (np.diff(model.start) > 0))),
+            np.flatnonzero((chosen < 0) & (np.diff(model.start) > 0)).tolist(),
             key=lambda u: (-weight[u], -compiled.ticket[u]),
         )
         for u in waiting:
