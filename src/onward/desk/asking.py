@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from onward.desk import here, words
 from onward.registry import projection
-from onward.registry.access import WITHHELD, Seen
+from onward.registry.access import Seen
 from onward.rulebook.model import Move, Transition
 from onward.safeguards.evaluate import Evaluation, evaluate
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One safeguard's sentence and its answer. status: open (met), blocked, unknown or sealed."""
+    """One safeguard's sentence and its answer. status: open (met), blocked or unknown."""
 
     key: str
     title: str
@@ -45,9 +43,15 @@ class Question:
     open: bool
     next_step: bool
     findings: tuple[Asked, ...]
+    sealed: int
+    sealed_ask: tuple[str, ...]
     others: int
     evidence: tuple[str, ...]
     decides: str
+
+    @property
+    def met(self) -> tuple[Asked, ...]:
+        return tuple(each for each in self.findings if each.status == "open")
 
     @property
     def failed(self) -> tuple[Asked, ...]:
@@ -73,38 +77,39 @@ def ask(seen: Seen, move_key: str, destination: str | None, on: date) -> Questio
     rulebook = caseload.rulebook
     move = rulebook.moves()[move_key]
     step = rulebook.transitions[move.transition]
-    reasons = {reason.finding: reason for reason in seen.reasons(answer.reasons(me))}
-    raw = {reason.finding: reason for reason in answer.reasons(me)}
+    why = answer.reasons(me)
+    raw = {reason.finding for reason in why}
+    reasons = {reason.finding: reason for reason in seen.reasons(why)}
     row = answer.answers.slice(answer._row(me), 1).to_pylist()[0]
     findings = []
+    sealed, asked_of = 0, []
     for finding in answer.findings:
         safeguard = rulebook.safeguards[finding.safeguard]
-        if finding.key not in raw:
-            told = seen.reader.tells(rulebook, finding.key, seen.classes)
+        reason = reasons.get(finding.key)
+        if not seen.reader.tells(rulebook, finding.key, seen.classes) and reason is None:
+            # Told together, or the one that fails could be found by its absence.
+            sealed += 1
+            if finding.key in raw:
+                asked_of.append(words.translated(finding.owner_role))
+        elif reason is None:
             findings.append(
                 Asked(finding.key, words.translated(safeguard.title),
-                      words.translated(finding.sentence), "open" if told else "sealed")
+                      words.translated(finding.sentence), "open")
             )  # fmt: skip
-            continue
-        reason = reasons.get(finding.key)
-        if reason is None or reason.finding == WITHHELD:
+        else:
             findings.append(
-                Asked(WITHHELD, _("Not shown to your role"), "", "sealed",
-                      owner=words.translated(finding.owner_role), hard=finding.hard)
+                Asked(
+                    finding.key, words.translated(safeguard.title), words.translated(finding.sentence),
+                    "unknown" if reason.status == "unknown" else "blocked",
+                    tuple((words.translated(each.label), each.status) for each in reason.missing),
+                    words.translated(finding.remedy), words.translated(finding.owner_role),
+                    finding.owner == "person", finding.hard, safeguard.source,
+                )
             )  # fmt: skip
-            continue
-        findings.append(
-            Asked(
-                finding.key, words.translated(safeguard.title), words.translated(finding.sentence),
-                "unknown" if reason.status == "unknown" else "blocked",
-                tuple((words.translated(each.label), each.status) for each in reason.missing),
-                words.translated(finding.remedy), words.translated(finding.owner_role),
-                finding.owner == "person", finding.hard, safeguard.source,
-            )
-        )  # fmt: skip
     return Question(
         move, step, words.move(rulebook, move_key), destination or row.get("destination"), on,
-        answer.is_open(me), bool(row["next_step"]), tuple(findings), _others(answer, me),
+        answer.is_open(me), bool(row["next_step"]), tuple(findings), sealed,
+        tuple(dict.fromkeys(asked_of)), _others(answer, me),
         tuple(words.translated(item) for item in step.evidence), words.translated(step.decides),
     )  # fmt: skip
 

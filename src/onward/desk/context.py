@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language_info
 
-from onward.desk import here
+from onward.desk import here, words
 from onward.desk.navigation import menu
 from onward.registry.roles import load_rules
 
@@ -35,7 +35,11 @@ def _desk(request: HttpRequest) -> dict[str, Any]:
         "inside": inside,
         "menu": menu(actions, area) if inside else [],
         "actions": actions,
-        "roles": [rules.roles[name].title for name in sorted(roles) if name in rules.roles],
+        "roles": [
+            words.translated(rules.roles[name].title)
+            for name in sorted(roles)
+            if name in rules.roles
+        ],
         "languages": [
             {"code": code, "name": get_language_info(code)["name_local"]}
             for code, _ in settings.LANGUAGES

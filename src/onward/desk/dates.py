@@ -87,9 +87,7 @@ def meant(text: str) -> str:
         try:
             if month is None or day is None:
                 first = jdatetime.date(year, month or 1, 1).togregorian()
-                if month is None:
-                    after = jdatetime.date(year + 1, 1, 1).togregorian()
-                elif month == 12:
+                if month is None or month == 12:
                     after = jdatetime.date(year + 1, 1, 1).togregorian()
                 else:
                     after = jdatetime.date(year, month + 1, 1).togregorian()

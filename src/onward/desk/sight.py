@@ -152,6 +152,13 @@ def ways(
             for i, (axis, name) in enumerate(keys)
         )
 
+    # A state that only a refusal leads to is not on anybody's way; it shows where it holds.
+    aside = {
+        name for name in common
+        if (into := [m for m in rulebook.moves().values() if m.targets.get("stage") == name])
+        and all(m.records for m in into)
+    }  # fmt: skip
+    common = [name for name in common if name not in aside or name == stage]
     in_row = {name for row in rows for axis, name in row.states if axis == "stage"}
     found = [
         Way(_("Everybody"), "common", stops([("stage", s) for s in common], stage in in_row))
@@ -227,7 +234,9 @@ def steps(seen: Seen) -> dict[str, list[Step]]:
             continue
         step = Step(
             move=raw["move"],
-            title=words.move(rulebook, raw["move"]),
+            title=pathway_title(move.pathway)
+            if rulebook.transitions[move.transition].pathway == "chosen"
+            else words.move(rulebook, raw["move"]),
             pathway=move.pathway,
             destination=raw.get("destination"),
             open=bool(raw["open"]),

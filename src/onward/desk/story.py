@@ -246,16 +246,6 @@ def _member(
 
 # -- what is on record ------------------------------------------------------------------------------
 
-GROUPS: tuple[tuple[str, Any], ...] = (
-    ("biodata", "Birth date, sex, nationality, language"),
-    ("internal", "Household, site, registration"),
-    ("confidential", "Casework"),
-    ("needs", "Specific needs and capacity"),
-    ("medical", "Health"),
-    ("complaints", "Complaints, coercion, incidents"),
-    ("grounds", "Claims, risk findings and affiliation"),
-)
-
 
 def details(seen: Seen) -> list[dict[str, Any]]:
     """The person's own facts by class of field; a class that may not be read is only named."""
@@ -264,7 +254,7 @@ def details(seen: Seen) -> list[dict[str, Any]]:
     table = seen.reader.rules.field_classes(rulebook)["person"]
     facts = seen.facts
     found = []
-    for class_, title in GROUPS:
+    for class_, title in words.GROUPS:
         names = [name for name in declared if table.get(name) == class_]
         if not names:
             continue
@@ -379,7 +369,7 @@ def timeline(seen: Seen, *, limit: int) -> list[Happened]:
     me = seen.person.person
     rows = list(
         EventRow.objects.filter(Q(subject_kind="person", subject_id=me) | Q(owner=me)).order_by(
-            "-seq"
+            "-effective", "-seq"
         )[: limit * 3]
     )
     # A thing's later events do not repeat whose it is.
@@ -501,7 +491,7 @@ def always(seen: Seen) -> list[dict[str, Any]]:
             continue
         if not _tells(seen, move) and move.transition != "T22":
             continue
-        found.append({"move": key, "title": words.move(rulebook, key)})
+        found.append({"move": key, "title": words.happening(rulebook, key)})
     found.sort(
         key=lambda line: ALWAYS_FIRST.index(line["move"]) if line["move"] in ALWAYS_FIRST else 9
     )
@@ -546,13 +536,6 @@ def recordable(seen: Seen) -> list[dict[str, str]]:
 
 # -- identity -------------------------------------------------------------------------------------------
 
-PARTS = {
-    "given": "Given name", "father": "Father's name", "grandfather": "Grandfather's name",
-    "family": "Family name", "title": "Title", "nom_de_guerre": "Name used in the group",
-    "mother": "Mother's name", "full": "Name",
-}  # fmt: skip
-SCRIPTS = {"Arab": "Arabic script", "Latn": "Latin script"}
-
 
 def identity(fields: Mapping[str, str]) -> list[dict[str, str]]:
     """Fields of the vault as lines: label and value, names first."""
@@ -561,9 +544,9 @@ def identity(fields: Mapping[str, str]) -> list[dict[str, str]]:
         head, _dot, rest = name.partition(".")
         if head == "name":
             part, _dot, script = rest.partition(".")
-            label = words.translated(PARTS.get(part, part))
+            label = words.translated(words.PARTS.get(part, part))
             if script:
-                label += f" ({words.translated(SCRIPTS.get(script, script))})"
+                label += f" ({words.translated(words.SCRIPTS.get(script, script))})"
         elif name == "number":
             label = _("Office number")
         else:
@@ -578,6 +561,6 @@ def _order(entry: tuple[str, str]) -> tuple[int, int, str]:
     heads = ["name", "number", "document", "contact"]
     return (
         heads.index(head) if head in heads else 9,
-        list(PARTS).index(part) if part in PARTS else 99,
+        list(words.PARTS).index(part) if part in words.PARTS else 99,
         entry[0],
     )

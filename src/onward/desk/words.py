@@ -84,6 +84,25 @@ ALWAYS = {
     "override": _("Safeguard set aside by two people"),
 }
 
+# Classes of fields, parts of a name and scripts: English here, translated where shown.
+GROUPS: tuple[tuple[str, Any], ...] = (
+    ("biodata", "Birth date, sex, nationality, language"),
+    ("internal", "Household, site, registration"),
+    ("confidential", "Casework"),
+    ("needs", "Specific needs and capacity"),
+    ("medical", "Health"),
+    ("complaints", "Complaints, coercion, incidents"),
+    ("grounds", "Claims, risk findings and affiliation"),
+)
+
+
+PARTS = {
+    "given": "Given name", "father": "Father's name", "grandfather": "Grandfather's name",
+    "family": "Family name", "title": "Title", "nom_de_guerre": "Name used in the group",
+    "mother": "Mother's name", "full": "Name",
+}  # fmt: skip
+SCRIPTS = {"Arab": "Arabic script", "Latn": "Latin script"}
+
 
 def status(name: str) -> Any:
     return STATUS.get(name, name)
@@ -114,6 +133,32 @@ def move(rulebook: Rulebook, key: str) -> str:
     step = rulebook.transitions[found.transition]
     title = translated(step.title)
     return title if len(step.moves) == 1 else f"{title}: {outcome(found.name)}"
+
+
+HAPPENINGS = {
+    "T4.none": _("Does not choose now"),
+    "T4.withdrawn": _("Withdraws the choice"),
+    "T3.declined": _("Declines the interview"),
+    "T9.lodged": _("Lodges a claim"),
+    "T9.withdrawn": _("Withdraws the claim"),
+    "T17.left_unassisted": _("Left without help"),
+    "T22.absent": _("Is absent"),
+    "T22.deceased": _("Has died"),
+    "T22.reappeared": _("Came back"),
+    "T13.back": _("Came back from the site"),
+    "T8.lapsed": _("Renunciation lapsed"),
+    "T15.deferred": _("The State deferred"),
+    "T15.denied": _("The State denied"),
+    "T16.arrived": _("Arrived"),
+    "T12b.expired": _("The stay expired"),
+    "T18.dropped": _("Hand-over dropped"),
+    "T19.stopped": _("Hand-over stopped"),
+}
+
+
+def happening(rulebook: Rulebook, key: str) -> str:
+    """What somebody did or suffered, as a button says it."""
+    return str(HAPPENINGS[key]) if key in HAPPENINGS else move(rulebook, key)
 
 
 def event_kind(rulebook: Rulebook, kind: str) -> str:

@@ -427,6 +427,8 @@ class Seen:
         row = self.person
         every = {
             **row.facts,
+            "intended_pathway": row.pathway,
+            "intended_destination": row.destination,
             **{
                 name: getattr(row, name)
                 for name in (

@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
 
-from onward.desk import here, words
+from onward.desk import here, sight, words
 from onward.desk.views.shared import page, place
 from onward.plan.clocks import clocks
 from onward.registry.models import ThingNow
@@ -101,10 +101,10 @@ def _due(people: Any, today: date) -> dict[str, Any]:
             "late": (today - date.fromisoformat(str(row.facts["due_on"]))).days,
             "overdue": str(row.facts["due_on"]) < late_day, "thing": row.thing,
         }
-        for row in follow_ups.order_by("facts__due_on")[: SHOWN * 2]
+        for row in follow_ups.order_by("facts__due_on")[:SHOWN]
     ]  # fmt: skip
     return {
-        "due": lines[: SHOWN * 2],
+        "due": lines[:SHOWN],
         "due_today": len(appointments),
         "follow_ups_due": follow_ups.count(),
         "overdue": overdue,
@@ -138,15 +138,27 @@ def _ending(people: Any, today: date) -> list[dict[str, Any]]:
             lines.append(
                 {
                     "person": row.person,
-                    "what": words.translated(rulebook.kinds[clock.kind].title),
-                    "detail": words.code(str(row.facts.get("topic") or row.facts.get("type") or row.facts.get("pathway") or "")),
+                    "what": _ending_what(clock.kind, row.facts),
                     "day": day,
                     "days": (day - today).days,
                     "remedy": words.translated(clock.remedy),
                 }
             )  # fmt: skip
     lines.sort(key=lambda line: (line["day"], line["person"]))
-    return lines[: SHOWN * 2]
+    return lines[:SHOWN]
+
+
+def _ending_what(kind: str, facts: dict[str, Any]) -> str:
+    """What runs out, in few words: "Consent: onward", "Exit permit"."""
+    if kind == "consent":
+        return _("Consent: %(pathway)s %(to)s") % {
+            "pathway": sight.pathway_title(str(facts.get("pathway") or "")),
+            "to": str(facts.get("destination") or ""),
+        }  # fmt: skip
+    detail = facts.get("type") or facts.get("topic")
+    if detail:
+        return words.code(str(detail))
+    return words.translated(here.rulebook().kinds[kind].title)
 
 
 # What blocks most people is read from everybody's steps. It is kept for a minute per set of

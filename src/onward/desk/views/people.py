@@ -160,6 +160,7 @@ def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
     pathway = facts.get("intended_pathway")
     return {
         "seen": seen,
+        "today": here.today(),
         "person": seen.person.person,
         "facts": facts,
         "sex_age": sight.sex_age(facts, here.today()),

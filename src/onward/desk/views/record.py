@@ -205,7 +205,7 @@ def choose(request: HttpRequest, person: str, move: str) -> HttpResponse:
         rulebook, "consent", columns, places=here.destinations(),
         required=("destination", "signed_on", "given_by", "in_private", "informed"),
         values={
-            "destination": seen.facts.get("intended_destination"),
+            "destination": _where(seen, found.pathway),
             "signed_on": here.today().isoformat(),
             "sheet_version": sheets.get("version"), "sheet_language": sheets.get("language"),
         },
@@ -233,6 +233,18 @@ def choose(request: HttpRequest, person: str, move: str) -> HttpResponse:
         {"title": words.move(rulebook, move), "pathway": sight.pathway_title(found.pathway),
          "sheet": sheets, "may": seen.may("authorise.chosen"), **extra},
     )  # fmt: skip
+
+
+def _where(seen: access.Seen, pathway: str) -> str:
+    """The destination to start from: the person's own, or the host for staying there."""
+    if seen.facts.get("intended_pathway") == pathway:
+        return str(seen.facts.get("intended_destination") or "")
+    plan = here.plan()
+    if plan is not None and pathway in ("stay", "protection"):
+        return str(plan.host)
+    if plan is not None and pathway == "return":
+        return str(plan.origin)
+    return ""
 
 
 def _sheet_for(seen: access.Seen, pathway: str) -> dict[str, Any]:

@@ -1,0 +1,254 @@
+"""The catalogues of words: what must be translated, and the compiled form pages read.
+
+Exists so that nobody needs the gettext programs: `python -m onward.desk.catalogue` gathers every
+text of the pages and of the shipped rulebooks, adds what is new to each `django.po`, marks what
+nobody uses any more, and compiles `django.mo`. Translations are drafts until a named person
+approves them; a catalogue's header says so.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+LOCALE = HERE / "locale"
+LANGUAGES = ("fr", "ar", "fa", "ckb")
+PLURALS = {
+    "fr": "nplurals=2; plural=(n > 1);",
+    "ar": "nplurals=6; plural=n==0 ? 0 : n==1 ? 1 : n==2 ? 2 : n%100>=3 && n%100<=10 ? 3 : n%100>=11 && n%100<=99 ? 4 : 5;",
+    "fa": "nplurals=2; plural=(n > 1);",
+    "ckb": "nplurals=2; plural=(n != 1);",
+}
+FUNCTIONS = {"_", "gettext", "gettext_lazy", "ngettext", "gettext_noop"}
+
+
+@dataclass
+class Entry:
+    """One text. `plural` "" for none; `said` has one translation, or one per plural form."""
+
+    text: str
+    plural: str = ""
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def done(self) -> bool:
+        return bool(self.said) and all(self.said)
+
+
+# -- gathering ----------------------------------------------------------------------------------
+
+
+def texts() -> dict[str, str]:
+    """Every text that must be translated -> its plural, in the order of the files."""
+    found: dict[str, str] = {}
+    for text, plural in [*_python(), *_templates(), *((text, "") for text in rulebook_texts())]:
+        if text and not found.get(text):
+            found[text] = plural
+    return found
+
+
+def _python() -> Iterator[tuple[str, str]]:
+    for path in sorted([*HERE.rglob("*.py"), *(HERE.parent / "registry").glob("*.py")]):
+        if path.name == "catalogue.py":
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else ""
+            values = [
+                a.value
+                for a in node.args
+                if isinstance(a, ast.Constant) and isinstance(a.value, str)
+            ]
+            if name in FUNCTIONS and values:
+                yield values[0], values[1] if name == "ngettext" and len(values) > 1 else ""
+
+
+def _templates() -> Iterator[tuple[str, str]]:
+    from django.utils.translation.template import templatize
+
+    for path in sorted((HERE / "templates").rglob("*.html")):
+        code = templatize(path.read_text("utf-8"), origin=path.name)
+        for name, arguments in re.findall(
+            r"\b(gettext|ngettext|_)\(((?:u?r?(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\s*,?\s*)+)",
+            code,
+        ):
+            values = [
+                ast.literal_eval(v)
+                for v in re.findall(r"u?('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")", arguments)
+            ]
+            if values:
+                yield values[0], values[1] if name == "ngettext" and len(values) > 1 else ""
+
+
+def rulebook_texts() -> list[str]:
+    """Titles, labels, sentences, remedies, owners and allowed values of the shipped rulebooks."""
+    from onward.desk import words
+    from onward.plan.clocks import STATUS_BY_LAW
+    from onward.registry.roles import load_rules
+    from onward.rulebook import load, shipped_names, shipped_path
+
+    found: list[str] = []
+    for name in shipped_names():
+        book = load(shipped_path(name))
+        for kind in book.kinds.values():
+            found.append(kind.title)
+            for fact in kind.facts.values():
+                found.append(fact.label)
+                found += [code_text(value) for value in fact.allowed]
+        for axis in book.axes.values():
+            found += [axis.title, *(state.title for state in axis.states.values())]
+        found += [process.title for process in book.processes.values()]
+        for step in book.transitions.values():
+            found += [step.title, step.decides, *step.evidence]
+        for safeguard in book.safeguards.values():
+            found.append(safeguard.title)
+            for finding in safeguard.findings.values():
+                found += [finding.sentence, finding.remedy, finding.owner_role]
+    found += STATUS_BY_LAW.values()
+    found += [role.title for role in load_rules().roles.values()]
+    found += ["Name", "Number"]
+    found += [title for _, title in words.GROUPS]
+    found += [*words.PARTS.values(), *words.SCRIPTS.values()]
+    return list(dict.fromkeys(found))
+
+
+def code_text(value: str) -> str:
+    text = value.replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+# -- .po ------------------------------------------------------------------------------------------
+
+
+def read_po(text: str) -> dict[str, Entry]:
+    """The entries of a catalogue; the header is the entry of the empty text."""
+    found: dict[str, Entry] = {}
+    current: Entry | None = None
+    where = ""
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("#"):
+            continue
+        if match := re.match(r'(msgid|msgid_plural|msgstr(?:\[\d+\])?)\s+"(.*)"$', line):
+            where, value = match[1], _unquoted(match[2])
+            if where == "msgid":
+                current = Entry(value)
+            elif current is not None and where == "msgid_plural":
+                current.plural = value
+            elif current is not None:
+                current.said.append(value)
+                found[current.text] = current
+        elif (match := re.match(r'"(.*)"$', line)) and current is not None:
+            value = _unquoted(match[1])
+            if where == "msgid":
+                found.pop(current.text, None)
+                current.text += value
+            elif where == "msgid_plural":
+                current.plural += value
+            else:
+                current.said[-1] += value
+    return found
+
+
+def write_po(language: str, entries: Iterable[Entry]) -> str:
+    header = (
+        "# Words of the desk. A draft: nobody has approved this translation yet.\n"
+        'msgid ""\nmsgstr ""\n'
+        f'"Language: {language}\\n"\n"MIME-Version: 1.0\\n"\n'
+        '"Content-Type: text/plain; charset=UTF-8\\n"\n"Content-Transfer-Encoding: 8bit\\n"\n'
+        f'"Plural-Forms: {PLURALS[language]}\\n"\n'
+    )
+    parts = [header]
+    for entry in entries:
+        lines = [f"msgid {_quoted(entry.text)}"]
+        if entry.plural:
+            lines.append(f"msgid_plural {_quoted(entry.plural)}")
+            said = entry.said or [""] * forms_of(language)
+            lines += [f"msgstr[{n}] {_quoted(text)}" for n, text in enumerate(said)]
+        else:
+            lines.append(f"msgstr {_quoted(entry.said[0] if entry.said else '')}")
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def forms_of(language: str) -> int:
+    found = re.search(r"nplurals=(\d)", PLURALS[language])
+    assert found is not None
+    return int(found[1])
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), text)
+
+
+# -- .mo ------------------------------------------------------------------------------------------
+
+
+def compiled(language: str, text: str) -> bytes:
+    """A catalogue in the form gettext reads; texts not yet translated are left out."""
+    header = (
+        f"Language: {language}\nMIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n"
+        f"Content-Transfer-Encoding: 8bit\nPlural-Forms: {PLURALS[language]}\n"
+    )
+    pairs: list[tuple[bytes, bytes]] = [(b"", header.encode())]
+    for entry in read_po(text).values():
+        if entry.text and entry.done:
+            key = entry.text + (f"\0{entry.plural}" if entry.plural else "")
+            pairs.append((key.encode(), "\0".join(entry.said).encode()))
+    pairs.sort()
+    count = len(pairs)
+    keys_at, values_at = 28, 28 + 8 * count
+    data_at = 28 + 16 * count
+    keys = b"".join(key + b"\0" for key, _ in pairs)
+    table: list[int] = []
+    at = data_at
+    for key, _ in pairs:
+        table += [len(key), at]
+        at += len(key) + 1
+    for _, value in pairs:
+        table += [len(value), at]
+        at += len(value) + 1
+    values = b"".join(value + b"\0" for _, value in pairs)
+    head = struct.pack("<7I", 0x950412DE, 0, count, keys_at, values_at, 0, 0)
+    return head + struct.pack(f"<{4 * count}I", *table) + keys + values
+
+
+def paths(language: str) -> tuple[Path, Path]:
+    folder = LOCALE / language / "LC_MESSAGES"
+    return folder / "django.po", folder / "django.mo"
+
+
+def refresh(language: str) -> tuple[int, int]:
+    """Bring one catalogue up to date; returns texts translated and texts in all."""
+    po, mo = paths(language)
+    po.parent.mkdir(parents=True, exist_ok=True)
+    known = read_po(po.read_text("utf-8")) if po.exists() else {}
+    entries = []
+    for text, plural in texts().items():
+        old = known.get(text)
+        entries.append(old if old and bool(old.plural) == bool(plural) else Entry(text, plural))
+    written = write_po(language, entries)
+    po.write_text(written, "utf-8")
+    mo.write_bytes(compiled(language, written))
+    return sum(entry.done for entry in entries), len(entries)
+
+
+def main() -> None:
+    for language in LANGUAGES:
+        done, every = refresh(language)
+        print(f"{language}: {done} of {every} texts")
+
+
+if __name__ == "__main__":
+    main()
