@@ -1,0 +1,129 @@
+"""Bringing a list in through the browser: asked what is open, nothing kept before it is confirmed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import registry_cast as people
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+LIST = """Number,Family,Full name,Father,Sex,Date of birth,Relation
+301,F9,Kamran Daneshvar,Yusef,M,1984-05-06,head
+302,F9,Leyla Daneshvar,Murad,F,1988-02-11,spouse
+303,F9,Nima Daneshvar,Kamran,M,2015-09-01,child
+"""
+CANARY = "Daneshvar"
+COLUMNS = {
+    "to:0": "person", "to:1": "household", "to:2": "name.full", "to:3": "name.father",
+    "to:4": "sex", "to:5": "birth", "to:6": "role", "calendar": "gregorian",
+}  # fmt: skip
+
+
+@pytest.fixture
+def clerk(small):
+    from django.core.cache import cache
+
+    cache.clear()
+    return people.signed_in(people.account("farid", "data_clerk"))
+
+
+def upload(browser, text=LIST, name="people.csv"):
+    return browser.post(
+        "/imports/", {"list": SimpleUploadedFile(name, text.encode(), content_type="text/csv")}
+    )
+
+
+def counts():
+    from onward.registry.models import EventRow, PersonNow
+
+    return EventRow.objects.count(), PersonNow.objects.count()
+
+
+def test_a_list_is_mapped_checked_confirmed_and_undone(small, clerk):
+    before = counts()
+    address = upload(clerk)["Location"]
+    page = clerk.get(address).content.decode()
+    assert "Full name" in page
+    assert clerk.post(address, {"do": "map", **COLUMNS}).status_code == 303
+    page = clerk.get(address).content.decode()
+    assert "This would be recorded" in page, page
+    assert counts() == before
+    assert clerk.post(address, {"do": "commit"}).status_code == 303
+    assert counts()[1] == before[1] + 3
+    assert clerk.post(address, {"do": "commit"}).status_code == 303
+    assert counts()[1] == before[1] + 3
+
+    chantal = people.signed_in(people.account("chantal", "supervisor"))
+    page = chantal.get("/imports/").content.decode()
+    receipt = re.search(r'name="receipt" value="([^"]+)"', page)[1]
+    assert chantal.post("/imports/undo/", {"receipt": receipt}).status_code == 303
+    from onward.registry.models import PersonNow
+
+    assert PersonNow.objects.filter(active=True).count() == before[1]
+
+
+def test_every_fault_is_shown_with_its_place_and_nothing_is_kept(small, clerk):
+    before = counts()
+    address = upload(clerk, LIST.replace("1988-02-11", "yesterday").replace(",F,", ",W,"))[
+        "Location"
+    ]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    page = clerk.get(address).content.decode()
+    assert "What to mend" in page
+    assert page.count("row 3") >= 2
+    assert counts() == before
+    workbook = clerk.get(address + "?faulty=1")
+    assert workbook["Content-Disposition"].endswith('"rows-to-mend.xlsx"')
+    assert workbook.content[:2] == b"PK"
+
+
+def test_what_two_readings_would_fit_is_asked(small, clerk):
+    address = upload(
+        clerk, LIST.replace("1984-05-06", "06/05/1984").replace("1988-02-11", "11/02/1988").replace("2015-09-01", "01/09/2015")
+    )["Location"]  # fmt: skip
+    clerk.post(address, {"do": "map", **COLUMNS})
+    page = clerk.get(address).content.decode()
+    name = re.search(r'name="(answer:[^"]*date_order)"', page)[1].replace("&quot;", '"')
+    assert clerk.post(address, {"do": "answer", name: "day-month-year"}).status_code == 303
+    assert "This would be recorded" in clerk.get(address).content.decode()
+
+
+def test_a_list_is_seen_by_nobody_else(small, clerk):
+    address = upload(clerk)["Location"]
+    other = people.signed_in(people.account("gul", "data_clerk"))
+    assert other.get(address).status_code == 404
+    assert other.get("/imports/00000000-0000-4000-8000-000000000000/").status_code == 404
+
+
+def test_the_list_lies_nowhere_in_clear_while_it_waits(small, clerk, tmp_path):
+    address = upload(clerk)["Location"]
+    clerk.get(address)
+    for path in small.path.rglob("*"):
+        if path.is_file():
+            assert CANARY.encode() not in path.read_bytes(), path
+    from onward.registry.models import ImportDraft
+
+    assert CANARY.encode() not in bytes(ImportDraft.objects.get().content)
+
+
+def test_a_list_that_nobody_finishes_is_forgotten(small, clerk):
+    import time_machine
+    from django.utils import timezone
+
+    upload(clerk)
+    from datetime import timedelta
+
+    from onward.registry import drafts
+    from onward.registry.models import ImportDraft
+
+    assert ImportDraft.objects.count() == 1
+    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1), tick=False):
+        assert drafts.give_up_old() == 1
+    assert ImportDraft.objects.count() == 0
+
+
+def test_a_file_that_is_no_list_is_refused_with_a_sentence(small, clerk):
+    answer = upload(clerk, name="people.xlsm")
+    assert answer.status_code == 422
+    assert "cannot be read as a list" in answer.content.decode()
