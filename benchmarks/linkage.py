@@ -105,7 +105,9 @@ def people(count: int, seed: int) -> tuple[list[Person], set[frozenset[str]]]:
     given, families = spellings(draw)
     made: list[dict[str, Any]] = []
     originals = int(count * 10 / 11)
+    homes = 0
     while len(made) < originals:
+        homes += 1
         family, father = common(draw, families), common(draw, given)
         place = draw.choice(PLACES)
         start = dt.date(1950, 1, 1) + dt.timedelta(days=draw.randint(0, 20000))
@@ -123,7 +125,7 @@ def people(count: int, seed: int) -> tuple[list[Person], set[frozenset[str]]]:
             )
             number = f"{draw.randint(0, 10**8):08d}" if draw.random() < 0.4 else ""
             made.append({"given": name, "father": father, "family": family, "born": born, "place": place,
-                             "sex": draw.choice(["male", "female"]), "number": number})  # fmt: skip
+                             "sex": draw.choice(["male", "female"]), "number": number, "home": homes})  # fmt: skip
     made = made[:originals]
     rows: list[Person] = []
     truth: set[frozenset[str]] = set()
@@ -165,6 +167,7 @@ def people(count: int, seed: int) -> tuple[list[Person], set[frozenset[str]]]:
             item["sex"] if not again or draw.random() < 0.95 else "",
             item["place"] if not again or draw.random() < 0.8 else "",
             {"national_id": number} if number else {},
+            f"{key[0]}{item['home']}",
         )
 
     for n, item in enumerate(made):

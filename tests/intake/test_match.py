@@ -71,6 +71,37 @@ def test_the_same_woman_in_two_scripts_is_a_question_with_its_reasons():
     assert "Karimi" not in found.sentence()
 
 
+def test_a_household_that_agrees_supports_and_one_that_differs_does_not_decide():
+    year = (dt.date(1979, 1, 1), dt.date(1979, 12, 31))
+
+    def family(list_name, others):
+        rows = [person(f"{list_name}0", "Leila Hakimi", year, "Karim", household=list_name)]
+        return rows + [
+            person(f"{list_name}{n}", name, born, "Karim", household=list_name)
+            for n, (name, born) in enumerate(others, 1)
+        ]
+
+    born = dt.date(1990, 4, 5)
+    one = family("H", [("Kaveh Hakimi", born), ("Mina Hakimi", dt.date(1992, 1, 9))])
+    same = family("K", [("کاوه حکیمی", born), ("Mina Hakimi", dt.date(1992, 1, 9))])
+    other = family("K", [("Rostam Hakimi", dt.date(1961, 8, 8)), ("Nader Hakimi", born)])
+
+    def first_pair(two):
+        found = suggest([*town(), *one, *two], seed=1, least=0.0)
+        return next(s for s in found if {s.first, s.second} == {"H0", "K0"})
+
+    agreeing, differing = first_pair(same), first_pair(other)
+    assert agreeing.weight > differing.weight
+    assert "others of the household alike too" in agreeing.sentence()
+    assert "nobody else of the household alike" in differing.sentence()
+    # brothers stay apart although their households agree
+    found = suggest([*town(), *one, *same], seed=1, least=0.5)
+    assert {frozenset((s.first, s.second)) for s in found} >= {
+        frozenset((f"H{n}", f"K{n}")) for n in range(3)
+    }
+    assert all(s.first[1] == s.second[1] for s in found if s.first[0] in "HK")
+
+
 def test_a_year_only_birth_supports_less_than_a_day():
     a = person("a", "Nader Hakimian", father="Yusuf")
     day = chance(a, person("b", "Nadir Hakimian", father="Yusuf"))

@@ -60,7 +60,7 @@ class Person:
 class Part:
     """One comparison of a suggestion.
 
-    field    "name", "father", "birth", "sex", "birthplace" or "document"
+    field    "name", "father", "birth", "sex", "birthplace", "document" or "household"
     verdict  in plain words, without the values
     weight   bits for (positive) or against (negative) being one person
     """
@@ -121,6 +121,11 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "sex": ("same sex", "another sex", ""),
     "birthplace": ("same birthplace", "another birthplace", ""),
     "document": ("same document number", "another number of the same document", ""),
+    "household": (
+        "others of the household alike too",
+        "nobody else of the household alike",
+        "",
+    ),
 }
 FIELDS = tuple(LEVELS)
 # Where learning starts: chance of each level among true pairs. The data move it, but never so
@@ -132,6 +137,7 @@ START = {
     "sex": (0.99, 0.01),
     "birthplace": (0.90, 0.10),
     "document": (0.95, 0.05),
+    "household": (0.70, 0.30),
 }
 # Likewise, chance of each level among strangers, where the list is too small to show it.
 STRANGERS = {
@@ -141,9 +147,13 @@ STRANGERS = {
     "sex": (0.5, 0.5),
     "birthplace": (0.1, 0.9),
     "document": (0.0001, 0.9999),
+    "household": (0.02, 0.98),
 }
 BLOCK_LIMIT = 120
 FLOOR = 1e-6
+# Brothers and sisters on two lists have their household in common too, so it moves the weight by
+# this many bits at most and never decides alone.
+MOST_HOUSEHOLD = 3.0
 # A rare or common name moves the weight by this many bits at most.
 MOST_RARE = 8.0
 
@@ -372,10 +382,51 @@ def compare(
             _plain_level(a.sex, b.sex),
             place,
             _document_level(a, b),
+            NO_HOUSEHOLD,
         )
         if progress and at % 20_000 == 0:
             progress(at)
+    levels[:, FIELDS.index("household")] = _household_levels(people, first, second, levels)
     return levels
+
+
+NO_HOUSEHOLD = len(LEVELS["household"]) - 1
+
+
+def _household_levels(
+    people: Sequence[Person], first: Ints, second: Ints, levels: Ints
+) -> Ints:
+    """Whether somebody else of the one household is like somebody else of the other.
+
+    Asked of two people in two households of at least two: a person living alone, or somebody
+    listed with no household, says nothing.
+    """
+    number: dict[str, int] = {"": -1}
+    for person in people:
+        number.setdefault(person.household, len(number))
+    home = np.array([number[person.household] for person in people], dtype=np.int64)
+    size = np.bincount(home[home >= 0], minlength=len(number) + 1)
+    a, b = home[first], home[second]
+    asked = (a >= 0) & (b >= 0) & (a != b) & (size[a] > 1) & (size[b] > 1)
+    found = np.full(first.size, NO_HOUSEHOLD, dtype=np.int64)
+    if not asked.any():
+        return found
+    pair = np.minimum(a, b) * np.int64(len(number) + 1) + np.maximum(a, b)
+    alike = asked & (levels[:, 0] <= 1) & (levels[:, 2] <= 2)
+    homes, at = np.unique(pair[asked], return_inverse=True)
+    # One person of the household may be like two of the other: count people, not pairs.
+    place = np.searchsorted(homes, pair[alike])
+    ones = np.unique(
+        np.stack([place, np.where(a[alike] < b[alike], first[alike], second[alike])]), axis=1
+    )[0]
+    others = np.unique(
+        np.stack([place, np.where(a[alike] < b[alike], second[alike], first[alike])]), axis=1
+    )[0]
+    count = np.minimum(
+        np.bincount(ones, minlength=homes.size), np.bincount(others, minlength=homes.size)
+    )
+    found[asked] = np.where(count[at] - alike[asked] >= 1, 0, 1)
+    return found
 
 
 # ---------------------------------------------------------------- weights
@@ -568,7 +619,10 @@ def _suggestions(
     # Most pairs are far from likely whatever their names' rarity: they are left out at once.
     base = np.full(first.size, prior)
     for f, name in enumerate(FIELDS):
-        base += np.array(table[name])[levels[:, f]]
+        given = np.array(table[name])
+        if name == "household":
+            given = given.clip(-MOST_HOUSEHOLD, MOST_HOUSEHOLD)
+        base += given[levels[:, f]]
     least_bits = math.log2(least / (1 - least)) if 0 < least < 1 else -math.inf
     near = (base + MOST_RARE >= least_bits) | (levels[:, 5] == 0)
     for i, j, row in zip(
@@ -581,6 +635,7 @@ def _suggestions(
         if row[0] == 3 and row[5] != 0:
             # Whoever bears another name and no same document is another person.
             bits["name"] = min(bits["name"], -8.0)
+        bits["household"] = min(max(bits["household"], -MOST_HOUSEHOLD), MOST_HOUSEHOLD)
         weight = prior + sum(bits.values())
         if row[3] == 1 and row[5] != 0:
             weight -= 3.0

@@ -121,7 +121,8 @@ def find_doubles(
     for row in people:
         key = row.person or row.key
         known = earlier.ids.get(key) if key not in earlier.gone else None
-        this = person_of(row)
+        home = row.household or ""
+        this = replace(person_of(row), household=earlier.ids.get(home, home))
         if known is None:
             sides[key] = Side(key, row.row, replace(this, key=key))
             new.append(key)
