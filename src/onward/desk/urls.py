@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from onward.desk.views import (
+    administration,
+    audit,
     calendar,
     convoys,
+    exports,
     forecasts,
     headcount,
     home,
@@ -16,6 +19,7 @@ from onward.desk.views import (
     plan,
     record,
     reports,
+    rights,
     session,
     sheets,
 )
@@ -38,4 +42,8 @@ urlpatterns = [
     *reports.urls,
     *imports.urls,
     *jobs.urls,
+    *administration.urls,
+    *exports.urls,
+    *rights.urls,
+    *audit.urls,
 ]

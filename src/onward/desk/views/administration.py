@@ -1,0 +1,189 @@
+"""Administration: accounts and their roles, the ways into the record, and what is kept how long.
+
+Whoever manages accounts sees no case data, and nobody changes their own account. A new account
+gets a code shown once, with which its owner chooses a password; there is never a default one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils.translation import gettext as _
+
+from onward.desk import here
+from onward.desk.views.shared import done, page, place
+from onward.errors import OnwardError
+from onward.registry import access, accounts, keys, retention, signin
+from onward.registry.models import Account, Disposal, LegalHold, PersonNow
+from onward.registry.roles import load_rules
+
+MANAGE, KEYS, RETENTION, ERASE = (
+    "account.manage", "key.manage", "retention.manage", "rights.erase",
+)  # fmt: skip
+
+
+@page("administration", MANAGE, KEYS, RETENTION)
+def administration(request: HttpRequest) -> HttpResponse:
+    access.require(request.user, MANAGE, KEYS, RETENTION, place=place(request))
+    reader = request.reader  # type: ignore[attr-defined]
+    shown: dict[str, Any] = {"retention": reader.may(RETENTION) or reader.may(ERASE)}
+    if reader.may(MANAGE):
+        shown["accounts"] = accounts.credentials()
+    if reader.may(KEYS):
+        shown["ways"] = _ways_in()
+    return render(request, "desk/administration.html", shown | {"titles": _titles()})
+
+
+def _titles() -> dict[str, str]:
+    return {name: role.title for name, role in load_rules().roles.items()}
+
+
+def _ways_in() -> list[dict[str, Any]]:
+    """The ways into the record by kind; no secret and nothing that leads to one."""
+    found: dict[str, int] = {}
+    for slot in keys.read(here.operation().path)["slots"]:
+        found[slot["kind"]] = found.get(slot["kind"], 0) + 1
+    said = {
+        "passphrase": _("A passphrase"), "key_file": _("A key file, for unattended use"),
+        "recovery": _("A recovery code, kept on paper"), "custodians": _("Two custodians together"),
+    }  # fmt: skip
+    return [
+        {"kind": said.get(kind, kind), "number": number}
+        for kind, number in sorted(found.items())
+    ]
+
+
+# -- accounts -------------------------------------------------------------------------------------
+
+
+@page("administration", MANAGE, methods=("GET", "POST"))
+def new_account(request: HttpRequest) -> HttpResponse:
+    access.require(request.user, MANAGE, place=place(request))
+    signin.require_fresh(request)
+    shown: dict[str, Any] = {
+        "roles": _choices([]),
+        "given": request.POST,
+        "offices": _offices(),
+    }
+    if request.method == "POST":
+        chosen = request.POST.getlist("role")
+        try:
+            made, code = accounts.create_account(
+                request.POST.get("username", "").strip().lower(), roles=chosen,
+                office=request.POST.get("office", "").strip(),
+                organisation=request.POST.get("organisation", "").strip(),
+                display_name=request.POST.get("display_name", "").strip(), by=request.user,
+            )  # fmt: skip
+        except OnwardError as problem:
+            shown |= {"error": str(problem), "roles": _choices(chosen)}
+            return render(request, "desk/account_new.html", shown, status=422)
+        return render(request, "desk/account_code.html", {"account": made, "code": code})
+    return render(request, "desk/account_new.html", shown)
+
+
+@page("administration", MANAGE, methods=("GET", "POST"))
+def account(request: HttpRequest, account: UUID) -> HttpResponse:
+    access.require(request.user, MANAGE, place=place(request))
+    signin.require_fresh(request)
+    row = Account.objects.filter(pk=account).first()
+    if row is None:
+        raise access.Hidden
+    shown: dict[str, Any] = {
+        "account": row, "roles": _choices(sorted(row.roles)), "offices": _offices(),
+        "oneself": row.pk == request.user.pk,
+    }  # fmt: skip
+    if request.method == "POST":
+        does = request.POST.get("do", "")
+        try:
+            if does == "reset":
+                code = accounts.reset_account(row, by=request.user)
+                return render(request, "desk/account_code.html", {"account": row, "code": code})
+            if does in ("close", "open"):
+                accounts.change_account(row, by=request.user, active=does == "open")
+            elif does == "change":
+                accounts.change_account(
+                    row, by=request.user, roles=request.POST.getlist("role"),
+                    office=request.POST.get("office", "").strip(),
+                    organisation=request.POST.get("organisation", "").strip(),
+                )  # fmt: skip
+        except access.Refused as problem:
+            shown["error"] = str(problem)
+            return render(request, "desk/account.html", shown, status=403)
+        except OnwardError as problem:
+            shown["error"] = str(problem)
+            return render(request, "desk/account.html", shown, status=422)
+        return done(
+            request, _("The account was changed; its sessions ended."), "desk:administration"
+        )
+    return render(request, "desk/account.html", shown)
+
+
+def _choices(chosen: list[str]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "title": role.title, "chosen": name in chosen}
+        for name, role in load_rules().roles.items()
+    ]
+
+
+def _offices() -> list[str]:
+    """Offices that people on record belong to."""
+    rows = (
+        PersonNow.objects.exclude(office="").order_by("office").values_list("office", flat=True)
+    )
+    return [str(office) for office in rows.distinct()]
+
+
+# -- how long identities are kept --------------------------------------------------------------------
+
+
+@page("administration", RETENTION, ERASE, methods=("GET", "POST"))
+def retained(request: HttpRequest) -> HttpResponse:
+    """Files whose time is over: proposed by one person, destroyed by another."""
+    access.require(request.user, RETENTION, ERASE, place=place(request))
+    reader = request.reader  # type: ignore[attr-defined]
+    signed_in = signin.require_fresh(request)
+    day = here.today()
+    shown: dict[str, Any] = {
+        "due": len(retention.due(day)),
+        "holds": LegalHold.objects.filter(until=None).order_by("person"),
+        "may_propose": reader.may(RETENTION),
+        "may_carry_out": reader.may(ERASE),
+    }
+    if request.method == "POST":
+        does = request.POST.get("do", "")
+        try:
+            if does == "propose":
+                retention.propose(request.user, day, signed_in=signed_in)
+            elif does == "hold":
+                person = request.POST.get("person", "").strip()
+                if not PersonNow.objects.filter(person=person).exists():
+                    raise OnwardError(_("There is nobody of that id on record."))
+                retention.hold(request.user, person, request.POST.get("reason", ""))
+            elif does == "release":
+                held = LegalHold.objects.filter(pk=request.POST.get("hold", "")).first()
+                if held is not None:
+                    retention.release(request.user, held)
+            elif does == "carry_out":
+                found = Disposal.objects.filter(pk=request.POST.get("disposal", "")).first()
+                if found is not None:
+                    retention.carry_out(request.user, found, signed_in=signed_in)
+        except OnwardError as problem:
+            shown["error"] = str(problem)
+        else:
+            return done(request, _("Kept."), "desk:retention")
+    shown["disposals"] = Disposal.objects.order_by("-as_of")[:20]
+    return render(
+        request, "desk/retention.html", shown, status=422 if "error" in shown else 200
+    )
+
+
+urls = [
+    path("administration/", administration, name="administration"),
+    path("administration/accounts/new/", new_account, name="account_new"),
+    path("administration/accounts/<uuid:account>/", account, name="account"),
+    path("administration/retention/", retained, name="retention"),
+]
