@@ -304,6 +304,15 @@ def _enough(rows: list[PersonNow], profile: Profile) -> tuple[list[PersonNow], i
     return kept, len(rows) - len(kept)
 
 
+def who_agreed(by: Account, recipient: Recipient, purpose: str) -> list[str]:
+    """People the account may see who agreed to a release to a recipient for a purpose."""
+    rows = ThingNow.objects.filter(
+        kind="release", facts__recipient=recipient.code, facts__purpose=purpose
+    ).values("person")
+    people = access.people_visible_to(by, "person.read").filter(person__in=rows)
+    return list(people.order_by("person").values_list("person", flat=True))
+
+
 # -- asking, approving, writing -----------------------------------------------------------------
 
 

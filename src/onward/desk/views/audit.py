@@ -1,0 +1,126 @@
+"""The log of access and decisions, and alarms: who looked at what, without the stories."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from onward.desk.views.shared import done, page, paged, place
+from onward.errors import OnwardError
+from onward.registry import access, alarms
+from onward.registry.models import AccessEntry, Account, Alarm
+from onward.registry.roles import load_rules
+
+DAYS = {"1": 1, "7": 7, "30": 30, "365": 365}
+
+
+@page("audit", "audit.read")
+def entries(request: HttpRequest) -> HttpResponse:
+    """The log, newest first, by account, action, decision and days; a search by person is a form."""
+    access.require(request.user, "audit.read", place=place(request))
+    rows = AccessEntry.objects.order_by("-id")
+    chosen = {
+        name: request.GET.get(name, "") for name in ("account", "action", "decision", "days")
+    }
+    days = DAYS.get(chosen["days"], 7)
+    rows = rows.filter(at__gt=timezone.now() - timedelta(days=days))
+    for name in ("account", "action", "decision"):
+        if chosen[name]:
+            rows = rows.filter(**{name: chosen[name]})
+    return _shown(request, rows, chosen)
+
+
+@page("audit", "audit.read", methods=("POST",))
+def of_person(request: HttpRequest) -> HttpResponse:
+    """Who looked at one person: asked for in a form, so that no id stands in an address."""
+    access.require(request.user, "audit.read", place=place(request))
+    person = request.POST.get("person", "").strip()[:80]
+    access.log(request.user, "audit.read", person=person, place=place(request))
+    rows = AccessEntry.objects.filter(person=person).order_by("-id")
+    return _shown(request, rows, {"person": person})
+
+
+def _shown(request: HttpRequest, rows: Any, chosen: dict[str, Any]) -> HttpResponse:
+    found = paged(request, rows)
+    names = {str(a.pk): str(a) for a in Account.objects.all()}
+    rules = load_rules()
+    actions = sorted(
+        set(rules.actions) | {"sign-in", "sign-out", "factor.used", "account.frozen"}
+    )
+    return render(
+        request,
+        "audit/entries.html",
+        {
+            "page": found,
+            "rows": [
+                (row, names.get(row.account, _("terminal")),
+                 rules.actions[row.action].title if row.action in rules.actions else row.action)
+                for row in found.rows
+            ],
+            "accounts": sorted(names.items(), key=lambda pair: pair[1]),
+            "actions": actions,
+            "chosen": chosen,
+            "days": list(DAYS),
+            "alarms": [(a, alarms.text(a), names.get(a.account, "")) for a in Alarm.objects.filter(seen_at=None).order_by("-at")[:20]],
+            "most": _most(names),
+        },
+    )  # fmt: skip
+
+
+def _most(names: dict[str, str]) -> list[tuple[str, int]]:
+    """Accounts by how many different people's names they had shown today."""
+    since: datetime = timezone.now() - timedelta(days=1)
+    rows = (
+        AccessEntry.objects.filter(action="person.reveal", decision="allowed", at__gt=since)
+        .values("account")
+        .annotate(n=Count("person", distinct=True))
+        .order_by("-n")[:10]
+    )
+    return [(names.get(row["account"], row["account"]), row["n"]) for row in rows]
+
+
+@page("audit", "breach.handle", "account.manage", methods=("POST",))
+def alarm(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Say what an alarm was."""
+    found = alarms.alarms_for(request.user).filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    try:
+        alarms.close_alarm(found, request.user, request.POST.get("finding", ""))
+    except OnwardError as error:
+        return render(
+            request, "audit/alarms.html", _alarms(request) | {"error": str(error)}, status=422
+        )
+    return done(request, _("Recorded."), "desk:alarms")
+
+
+@page("audit", "breach.handle", "account.manage")
+def open_alarms(request: HttpRequest) -> HttpResponse:
+    """Alarms that wait for somebody to look."""
+    access.require(request.user, "breach.handle", "account.manage", place=place(request))
+    return render(request, "audit/alarms.html", _alarms(request))
+
+
+def _alarms(request: HttpRequest) -> dict[str, Any]:
+    names = {str(a.pk): str(a) for a in Account.objects.all()}
+    rows = alarms.alarms_for(request.user)[:100]
+    seen = Alarm.objects.exclude(seen_at=None).order_by("-seen_at")[:20]
+    return {
+        "rows": [(a, alarms.text(a), names.get(a.account, "")) for a in rows],
+        "seen": [(a, alarms.text(a), names.get(a.seen_by, "")) for a in seen],
+    }
+
+
+urls = [
+    path("audit/", entries, name="audit"),
+    path("audit/person/", of_person, name="audit-person"),
+    path("alarms/", open_alarms, name="alarms"),
+    path("alarms/<uuid:pk>/", alarm, name="alarm"),
+]

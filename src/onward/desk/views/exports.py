@@ -1,0 +1,287 @@
+"""Exports: ask, decide, write; and the recipients with their agreements."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from onward.desk.views.shared import done, page, place
+from onward.errors import OnwardError
+from onward.registry import access, exports, signin
+from onward.registry.models import ExportRequest, Recipient
+from onward.registry.roles import load_rules
+
+SHOWN = 50
+MAY = ("export.request", "export.approve")
+
+
+class AskForm(forms.Form):
+    """Which export, to whom, for what."""
+
+    profile = forms.ChoiceField(label=gettext_lazy("What"))
+    recipient = forms.ChoiceField(label=gettext_lazy("To whom"))
+    purpose = forms.ChoiceField(label=gettext_lazy("For which purpose they agreed"))
+    people = forms.CharField(
+        label=gettext_lazy("Only these people"),
+        help_text=gettext_lazy(
+            "One code per line. Empty: everybody who agreed to this release."
+        ),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "dir": "ltr", "spellcheck": "false"}),
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("What the recipient needs it for"),
+        help_text=gettext_lazy("A sentence, without names. It is kept with the export."),
+        max_length=400,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        known = exports.profiles()
+        self.fields["profile"].choices = [(name, _(p.title)) for name, p in known.items()]
+        self.fields["recipient"].choices = [
+            (str(r.pk), r.name)
+            for r in Recipient.objects.filter(active=True)
+            .exclude(confirmed_by="")
+            .order_by("name")
+        ]
+        purposes = dict.fromkeys(each for p in known.values() for each in p.purposes)
+        self.fields["purpose"].choices = [(name, _(name)) for name in purposes]
+
+
+class RecipientForm(forms.Form):
+    """A recipient as its agreement describes it."""
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
+    code = forms.CharField(
+        label=gettext_lazy("Code"), max_length=80,
+        help_text=gettext_lazy("As people's releases name it; for a State its three letters."),
+    )  # fmt: skip
+    kind = forms.ChoiceField(label=gettext_lazy("Kind"))
+    country = forms.CharField(
+        label=gettext_lazy("Country"), max_length=3, required=False,
+        help_text=gettext_lazy("Three letters; empty for an organisation."),
+    )  # fmt: skip
+    age_key = forms.CharField(
+        label=gettext_lazy("Public key of age"), max_length=100,
+        help_text=gettext_lazy("age1…, read out to you by somebody you know there."),
+        widget=forms.TextInput(attrs={"dir": "ltr", "autocomplete": "off"}),
+    )  # fmt: skip
+    purposes = forms.MultipleChoiceField(
+        label=gettext_lazy("Purposes the agreement names"), widget=forms.CheckboxSelectMultiple
+    )
+    classes = forms.MultipleChoiceField(
+        label=gettext_lazy("Fields the agreement covers"), widget=forms.CheckboxSelectMultiple
+    )
+    agreement = forms.CharField(
+        label=gettext_lazy("Reference of the agreement"), max_length=200
+    )
+    agreement_ends = forms.DateField(
+        label=gettext_lazy("Its last day"), widget=forms.DateInput(attrs={"type": "date"})
+    )
+    impact_on = forms.DateField(
+        label=gettext_lazy("Day of the impact assessment"),
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["kind"].choices = [(k, _(t)) for k, t in exports.recipient_kinds().items()]
+        purposes = dict.fromkeys(e for p in exports.profiles().values() for e in p.purposes)
+        self.fields["purposes"].choices = [(name, _(name)) for name in purposes]
+        self.fields["classes"].choices = [
+            (name, _(each.title)) for name, each in load_rules().classes.items()
+        ]
+
+
+@page("exports", *MAY, methods=("GET", "POST"))
+def listed(request: HttpRequest) -> HttpResponse:
+    """Exports asked for and written; the form to ask for one."""
+    access.require(request.user, *MAY, place=place(request))
+    reader = request.reader  # type: ignore[attr-defined]
+    form = AskForm(request.POST or None) if reader.may("export.request") else None
+    if request.method == "POST" and form is not None:
+        signed_in = signin.require_fresh(request)
+        if form.is_valid() and (made := _asked(request, form, signed_in)) is not None:
+            return done(
+                request, _("Asked. Somebody else decides on it now."), "desk:export", made.pk
+            )
+    rows = ExportRequest.objects.select_related("recipient", "asked_by").order_by("-asked_at")
+    if not reader.may("export.approve"):
+        rows = rows.filter(asked_by=request.user)
+    return render(
+        request,
+        "exports/list.html",
+        {
+            "form": form,
+            "rows": [(row, exports.profiles()[row.profile]) for row in rows[:SHOWN]],
+            "recipients": Recipient.objects.order_by("name"),
+        },
+        status=422 if form is not None and form.errors else 200,
+    )
+
+
+def _asked(request: HttpRequest, form: AskForm, signed_in: Any) -> ExportRequest | None:
+    said = form.cleaned_data
+    recipient = get_object_or_404(Recipient, pk=said["recipient"])
+    people = re.split(r"[\s,;]+", said["people"].strip()) if said["people"].strip() else None
+    try:
+        return exports.ask(
+            request.user, profile=said["profile"], recipient=recipient, purpose=said["purpose"],
+            reason=said["reason"], signed_in=signed_in,
+            people=people or exports.who_agreed(request.user, recipient, said["purpose"]),
+        )  # fmt: skip
+    except (access.SignInAgain, access.Refused):
+        raise
+    except OnwardError as error:
+        form.add_error(None, str(error))
+        return None
+
+
+def _one(request: HttpRequest, pk: Any) -> ExportRequest:
+    """An export one may see: one's own, or anybody's for those who decide."""
+    rows = ExportRequest.objects.select_related("recipient", "asked_by")
+    if not access.may(request.user, "export.approve"):
+        rows = rows.filter(asked_by=request.user)
+    return get_object_or_404(rows, pk=pk)
+
+
+@page("exports", *MAY)
+def one(request: HttpRequest, pk: Any) -> HttpResponse:
+    """One export: what is in it, who decided, what comes next."""
+    access.require(request.user, *MAY, place=place(request))
+    return _show(request, _one(request, pk))
+
+
+def _show(
+    request: HttpRequest, export: ExportRequest, *, error: str = "", status: int = 200
+) -> HttpResponse:
+    profile = exports.profiles()[export.profile]
+    mine = export.asked_by_id == request.user.pk
+    decisions = list(export.decisions.select_related("account").order_by("at"))
+    yes = sum(each.approves for each in decisions)
+    titles = load_rules().classes
+    return render(
+        request,
+        "exports/one.html",
+        {
+            "export": export,
+            "profile": profile,
+            "classes": sorted(_(titles[name].title) for name in profile.classes()),
+            "left_out": [(_(exports.LEFT_OUT[why]), n) for why, n in export.left_out.items()],
+            "decisions": decisions,
+            "missing": max(exports.approvers_needed(export) - yes, 0),
+            "needed": exports.approvers_needed(export),
+            "mine": mine,
+            "may_decide": (
+                export.state == "asked"
+                and not mine
+                and access.may(request.user, "export.approve")
+                and all(each.account_id != request.user.pk for each in decisions)
+            ),
+            "may_write": mine and export.state == "approved",
+            "error": error,
+        },
+        status=status,
+    )
+
+
+@page("exports", "export.approve", methods=("POST",))
+def decide(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Yes or no to what somebody else asked for."""
+    signed_in = signin.require_fresh(request)
+    export = _one(request, pk)
+    approves = request.POST.get("decision") == "yes"
+    try:
+        exports.decide(
+            request.user, export, approves=approves, reason=request.POST.get("reason", ""),
+            signed_in=signed_in,
+        )  # fmt: skip
+    except (access.SignInAgain, access.Refused):
+        raise
+    except OnwardError as error:
+        return _show(request, export, error=str(error), status=422)
+    said = _("Your yes is recorded.") if approves else _("Refused; nothing leaves.")
+    return done(request, said, "desk:export", export.pk)
+
+
+@page("exports", "export.request", methods=("POST",))
+def write(request: HttpRequest, pk: Any) -> HttpResponse:
+    """The sealed file, once, after the number of people has been typed."""
+    signed_in = signin.require_fresh(request)
+    export = _one(request, pk)
+    typed = request.POST.get("count", "").strip()
+    try:
+        if not typed.isdecimal():
+            raise OnwardError(_("Type the number of people in it, in digits."))
+        name, sealed = exports.write(
+            request.user, export, typed_count=int(typed), signed_in=signed_in
+        )
+    except (access.SignInAgain, access.Refused):
+        raise
+    except OnwardError as error:
+        return _show(request, export, error=str(error), status=422)
+    response = HttpResponse(sealed, content_type="application/octet-stream")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@page("exports", "export.request", "export.approve", methods=("GET", "POST"))
+def recipients(request: HttpRequest) -> HttpResponse:
+    """Recipients and their agreements; entered by one person, confirmed by another."""
+    access.require(request.user, *MAY, place=place(request))
+    reader = request.reader  # type: ignore[attr-defined]
+    form = RecipientForm(request.POST or None) if reader.may("export.request") else None
+    if request.method == "POST" and form is not None:
+        signed_in = signin.require_fresh(request)
+        if form.is_valid():
+            try:
+                exports.add_recipient(request.user, signed_in=signed_in, **form.cleaned_data)
+            except (access.SignInAgain, access.Refused):
+                raise
+            except OnwardError as error:
+                form.add_error(None, str(error))
+            else:
+                return HttpResponseRedirect(reverse("desk:recipients"), status=303)
+    rows = Recipient.objects.order_by("name")
+    return render(
+        request,
+        "exports/recipients.html",
+        {
+            "form": form,
+            "rows": [
+                (row, exports.recipient_kinds().get(row.kind, row.kind),
+                 not row.confirmed_by and row.made_by != request.user.account_id
+                 and reader.may("export.approve"))
+                for row in rows
+            ],
+        },
+        status=422 if form is not None and form.errors else 200,
+    )  # fmt: skip
+
+
+@page("exports", "export.approve", methods=("POST",))
+def confirm(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Somebody else has read the agreement too."""
+    signed_in = signin.require_fresh(request)
+    recipient = get_object_or_404(Recipient, pk=pk)
+    exports.confirm_recipient(request.user, recipient, signed_in=signed_in)
+    return done(request, _("Confirmed."), "desk:recipients")
+
+
+urls = [
+    path("exports/", listed, name="exports"),
+    path("exports/recipients/", recipients, name="recipients"),
+    path("exports/recipients/<uuid:pk>/confirm/", confirm, name="recipient-confirm"),
+    path("exports/<uuid:pk>/", one, name="export"),
+    path("exports/<uuid:pk>/decide/", decide, name="export-decide"),
+    path("exports/<uuid:pk>/write/", write, name="export-write"),
+]

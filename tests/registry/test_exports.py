@@ -1,0 +1,456 @@
+"""Exports: only by profile, consent and approval; one sheet of texts, sealed to one recipient."""
+
+from __future__ import annotations
+
+import io
+import random
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import registry_cast as people
+import time_machine
+
+from onward.caseload.events import RECORDED, Subject, new_event
+
+ENDS = date(2030, 1, 1)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def cast(small):
+    return people.cast() | {"second": people.account("second", "supervisor")}
+
+
+@pytest.fixture
+def identity():
+    from pyrage import x25519
+
+    return x25519.Identity.generate()
+
+
+def release(operation, person: str, recipient: str, purpose: str, **facts: object) -> None:
+    """The person's own consent to a release."""
+    from onward.registry import projection
+
+    facts = {"agreement": True, "withdrawn": False} | facts
+    operation.record(
+        [
+            new_event(
+                operation.rulebook, operation="meridian",
+                subject=Subject("release", f"R-{person}-{recipient}-{random.random()}"),
+                kind=RECORDED, effective="2026-06-01", by="amina", instant=now(),
+                random=random.Random(), opens=True,
+                facts={"person": person, "recipient": recipient, "purpose": purpose, **facts},
+            )
+        ]
+    )  # fmt: skip
+    projection.ensure(operation)
+
+
+def recipient(cast, identity, code="harbour-aid", kind="partner", country="", **kwargs):
+    from onward.registry import exports
+    from onward.registry.roles import load_rules
+
+    known = {
+        "name": code.title(), "purposes": ["protection", "resettlement", "return"],
+        "classes": list(load_rules().classes), "agreement": "MoU 2026/4", "agreement_ends": ENDS,
+        "impact_on": date(2026, 1, 1), "age_key": str(identity.to_public()),
+    } | kwargs  # fmt: skip
+    made = exports.add_recipient(
+        cast["amina"], code=code, kind=kind, country=country, signed_in=now(), **known
+    )
+    exports.confirm_recipient(cast["chantal"], made, signed_in=now())
+    made.refresh_from_db()
+    return made
+
+
+def asked(
+    cast, to, who=("H1-P1", "H1-P2"), profile="referral", purpose="protection", by="amina"
+):
+    from onward.registry import exports
+
+    return exports.ask(
+        cast[by], profile=profile, recipient=to, purpose=purpose, people=who,
+        reason="Shelter for the winter is arranged there.", signed_in=now(),
+    )  # fmt: skip
+
+
+def approved(cast, export, *who):
+    from onward.registry import exports
+
+    for name in who or ("chantal",):
+        exports.decide(cast[name], export, approves=True, reason="checked", signed_in=now())
+    return export
+
+
+def test_from_asking_to_a_sealed_file_that_only_the_recipient_opens(small, cast, identity):
+    from pyrage import decrypt
+    from python_calamine import CalamineWorkbook
+
+    from onward.registry import exports
+    from onward.registry.models import AccessEntry
+
+    release(small, "H1-P1", "harbour-aid", "protection")
+    export = approved(cast, asked(cast, recipient(cast, identity)))
+    assert (export.people, export.left_out) == (["H1-P1"], {"release": 1})
+    name, sealed = exports.write(cast["amina"], export, typed_count=1, signed_in=now())
+    assert name.endswith(".xlsx.age")
+    assert b"Nowruzian" not in sealed
+    book = CalamineWorkbook.from_filelike(io.BytesIO(decrypt(sealed, [identity])))
+    rows = book.get_sheet_by_name("People").to_python()
+    assert "1 people" in rows[0][0]
+    assert rows[1][:2] == ["code", "name"]
+    assert "Zarifeh Nowruzian" in rows[2][1]
+    assert "QX7788123" not in str(rows)
+    logged = AccessEntry.objects.get(action="export.write")
+    assert logged.people == ["H1-P1"]
+    export.refresh_from_db()
+    assert (export.state, export.rows_written) == ("written", 1)
+
+
+def test_without_a_release_of_their_own_nobody_is_in_it(small, cast, identity):
+    from onward.errors import OnwardError
+
+    to = recipient(cast, identity)
+    release(small, "H1-P1", "harbour-aid", "resettlement")
+    release(small, "H1-P2", "hill-aid", "protection")
+    release(small, "H2-P1", "harbour-aid", "protection", withdrawn=True)
+    release(small, "H2-P2", "harbour-aid", "protection", agreement=False)
+    with pytest.raises(OnwardError, match="no release"):
+        asked(cast, to, who=("H1-P1", "H1-P2", "H2-P1", "H2-P2", "H3-P1"))
+
+
+def test_a_release_withdrawn_after_approval_takes_the_person_out(small, cast, identity):
+    from onward.errors import OnwardError
+    from onward.registry import exports, projection
+    from onward.registry.models import ThingNow
+
+    for person in ("H1-P1", "H1-P2"):
+        release(small, person, "harbour-aid", "protection")
+    export = approved(cast, asked(cast, recipient(cast, identity)))
+    mine = ThingNow.objects.filter(kind="release", person="H1-P2").last()
+    small.record(
+        [
+            new_event(
+                small.rulebook, operation="meridian", subject=Subject("release", mine.thing),
+                kind=RECORDED, effective="2026-06-09", by="amina", instant=now(),
+                random=random.Random(), facts={"withdrawn": True},
+            )
+        ]
+    )  # fmt: skip
+    projection.ensure(small)
+    with pytest.raises(OnwardError, match="You typed 2, and 1 people"):
+        exports.write(cast["amina"], export, typed_count=2, signed_in=now())
+    exports.write(cast["amina"], export, typed_count=1, signed_in=now())
+
+
+def test_nobody_approves_their_own_export_and_nobody_twice(small, cast, identity):
+    from onward.registry import access, exports
+
+    release(small, "H1-P1", "canada", "resettlement")
+    to = recipient(cast, identity, code="canada", kind="state", country="CAN")
+    export = asked(
+        cast, to, who=["H1-P1"], by="chantal", profile="submission", purpose="resettlement"
+    )
+    with pytest.raises(access.Refused, match="asked for themselves"):
+        exports.decide(cast["chantal"], export, approves=True, reason="mine", signed_in=now())
+    with pytest.raises(access.Refused):
+        exports.decide(
+            cast["amina"], export, approves=True, reason="not my role", signed_in=now()
+        )
+    approved(cast, export, "second")
+    assert export.state == "approved"
+
+
+def test_above_fifty_people_it_takes_two_others(small, cast, identity):
+    from onward.errors import OnwardError
+    from onward.registry import access, exports
+
+    release(small, "H1-P1", "harbour-aid", "protection")
+    export = asked(cast, recipient(cast, identity))
+    export.people = [f"p{n}" for n in range(51)]
+    export.save()
+    assert exports.approvers_needed(export) == 2
+    approved(cast, export, "chantal")
+    assert export.state == "asked"
+    with pytest.raises(OnwardError, match="not approved"):
+        exports.write(cast["amina"], export, typed_count=51, signed_in=now())
+    with pytest.raises(access.Refused, match="already"):
+        approved(cast, export, "chantal")
+    approved(cast, export, "second")
+    assert export.state == "approved"
+    export.people = export.people[:50]
+    assert exports.approvers_needed(export) == 1
+
+
+def test_one_no_ends_it(small, cast, identity):
+    from onward.errors import OnwardError
+    from onward.registry import exports
+
+    release(small, "H1-P1", "harbour-aid", "protection")
+    export = asked(cast, recipient(cast, identity))
+    exports.decide(
+        cast["chantal"], export, approves=False, reason="why so many", signed_in=now()
+    )
+    with pytest.raises(OnwardError):
+        approved(cast, export, "second")
+
+
+def test_every_step_needs_a_fresh_sign_in(small, cast, identity):
+    from onward.registry import access, exports
+
+    release(small, "H1-P1", "harbour-aid", "protection")
+    to = recipient(cast, identity)
+    export = asked(cast, to)
+    old = now() - timedelta(minutes=11)
+    with pytest.raises(access.SignInAgain):
+        exports.decide(cast["chantal"], export, approves=True, reason="yes", signed_in=old)
+    approved(cast, export)
+    with pytest.raises(access.SignInAgain):
+        exports.write(cast["amina"], export, typed_count=1, signed_in=None)
+
+
+def test_the_country_people_fled_gets_nothing_but_a_manifest_of_their_own_return(
+    small, cast, identity
+):
+    from onward.errors import OnwardError
+    from onward.registry import exports
+
+    origin = recipient(cast, identity, code="IRN", kind="origin", country="IRN")
+    for person in ("H1-P1", "H2-P1", "H4-P1"):
+        release(small, person, "IRN", "return", origin_consent=True)
+    for profile in exports.profiles():
+        if profile != "manifest":
+            with pytest.raises(OnwardError):
+                asked(cast, origin, who=["H1-P1"], profile=profile, purpose="return")
+    export = asked(
+        cast,
+        origin,
+        who=["H1-P1", "H2-P1", "H4-P1"],
+        profile="manifest",
+        purpose="return",
+    )
+    assert export.people == ["H1-P1"]
+    assert export.left_out == {"step": 2}
+    far = people.elsewhere(small)
+    release(small, far, "IRN", "return")
+    with pytest.raises(OnwardError, match="no consent of their own to inform"):
+        asked(cast, origin, who=[far], profile="manifest", purpose="return", by="dawit")
+
+
+def test_a_state_that_is_the_country_somebody_fled_is_treated_as_such(small, cast, identity):
+    from onward.errors import OnwardError
+
+    disguised = recipient(cast, identity, code="ministry", kind="state", country="IRN")
+    release(small, "H1-P1", "ministry", "resettlement", origin_consent=True)
+    with pytest.raises(OnwardError, match="country people fled"):
+        asked(cast, disguised, who=["H1-P1"], profile="submission", purpose="resettlement")
+
+
+def test_somebody_whose_country_is_not_known_goes_to_nobody_without_asking(
+    small, cast, identity
+):
+    from onward.errors import OnwardError
+    from onward.registry import exports
+
+    person = people.elsewhere(small)
+    to = recipient(cast, identity)
+    release(small, person, "harbour-aid", "protection")
+    with pytest.raises(OnwardError, match="from the country that would receive it"):
+        exports.ask(
+            cast["dawit"], profile="referral", recipient=to, purpose="protection", people=[person],
+            reason="Shelter for the winter is arranged there.", signed_in=now(),
+        )  # fmt: skip
+
+
+def test_people_the_asker_may_not_see_or_read_are_left_out(small, cast, identity):
+    from onward.errors import OnwardError
+    from onward.registry import access, exports
+
+    far = people.elsewhere(small)
+    to = recipient(cast, identity)
+    for person in ("H1-P1", far):
+        release(small, person, "harbour-aid", "protection")
+    assert asked(cast, to, who=["H1-P1", far]).left_out == {"hidden": 1}
+    with pytest.raises(OnwardError, match="may not read"):
+        asked(cast, to, who=[far])
+    with pytest.raises(access.Refused):
+        exports.ask(
+            cast["bilal"], profile="referral", recipient=to, purpose="protection", people=["H1-P1"],
+            reason="Shelter for the winter is arranged there.", signed_in=now(),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"agreement_ends": date(2026, 1, 1)}, "agreement ended"),
+        ({"classes": ["names"]}, "does not cover"),
+        ({"purposes": ["return"]}, "purpose"),
+        ({"kind": "court"}, "does not go to"),
+    ],
+)
+def test_what_the_agreement_does_not_cover_is_not_exported(
+    small, cast, identity, changes, said
+):
+    from onward.errors import OnwardError
+
+    release(small, "H1-P1", "harbour-aid", "protection")
+    with pytest.raises(OnwardError, match=said):
+        asked(cast, recipient(cast, identity, **changes))
+
+
+def test_a_recipient_needs_a_key_an_assessment_and_a_second_person(small, cast, identity):
+    from onward.errors import OnwardError
+    from onward.registry import access, exports
+
+    for wrong in ({"age_key": "ssh-rsa AAAA"}, {"impact_on": None}, {"agreement": " "}):
+        with pytest.raises(OnwardError):
+            recipient(cast, identity, code=f"r{random.random()}", **wrong)
+    for kind in ("police", "intelligence", "group", "newspaper"):
+        with pytest.raises(OnwardError):
+            recipient(cast, identity, code=kind, kind=kind)
+    made = exports.add_recipient(
+        cast["chantal"], name="X", code="x", kind="partner", country="", purposes=["protection"],
+        age_key=str(identity.to_public()), classes=["names"], agreement="A", agreement_ends=ENDS,
+        impact_on=date(2026, 1, 1), signed_in=now(),
+    )  # fmt: skip
+    with pytest.raises(access.Refused):
+        exports.confirm_recipient(cast["chantal"], made, signed_in=now())
+
+
+def test_two_recipients_cannot_join_their_codes(small, cast, identity):
+    from onward.registry import exports
+
+    one, two = recipient(cast, identity, code="a"), recipient(cast, identity, code="b")
+    assert exports.code_for(one, "H1-P1") == exports.code_for(one, "H1-P1")
+    assert exports.code_for(one, "H1-P1") != exports.code_for(two, "H1-P1")
+    assert "H1" not in exports.code_for(one, "H1-P1")
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+cmd|' /C calc'!A0", "@SUM(A1)", "-2", "http://x.org", "0012"]
+)
+def test_what_looks_like_a_formula_is_written_as_the_text_it_is(text):
+    from python_calamine import CalamineWorkbook
+
+    from onward.registry import exports
+
+    data = exports.workbook("heading", ["name"], [[text]])
+    exports.check_workbook(data, "heading", ["name"], [[text]])
+    rows = (
+        CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_name("People").to_python()
+    )
+    assert rows[2] == [text]
+
+
+def test_a_file_that_holds_anything_else_is_not_sent():
+    import xlsxwriter
+
+    from onward.errors import OnwardError
+    from onward.registry import exports
+
+    def made(change) -> bytes:
+        written = io.BytesIO()
+        book = xlsxwriter.Workbook(written, {"in_memory": True})
+        sheet = book.add_worksheet("People")
+        for row, text in enumerate(("heading", "name", "Amina")):
+            sheet.write_string(row, 0, text)
+        change(book, sheet)
+        book.close()
+        return written.getvalue()
+
+    exports.check_workbook(made(lambda book, sheet: None), "heading", ["name"], [["Amina"]])
+    changes = [
+        lambda book, sheet: book.add_worksheet("Others").hide(),
+        lambda book, sheet: book.add_worksheet("Others"),
+        lambda book, sheet: sheet.write_string(3, 0, "Bilal"),
+        lambda book, sheet: sheet.write_string(2, 1, "hidden column"),
+        lambda book, sheet: sheet.set_row(2, None, None, {"hidden": True}),
+        lambda book, sheet: sheet.set_column(0, 0, 10, None, {"hidden": True}),
+        lambda book, sheet: sheet.write_formula(2, 0, '="Amina"', None, "Amina"),
+        lambda book, sheet: sheet.write_url(2, 0, "https://x.example", None, "Amina"),
+        lambda book, sheet: sheet.write_comment(2, 0, "see also"),
+        lambda book, sheet: book.define_name("secret", '="Bilal"'),
+    ]
+    for change in changes:
+        with pytest.raises(OnwardError):
+            exports.check_workbook(made(change), "heading", ["name"], [["Amina"]])
+
+
+def test_writing_leaves_nothing_in_temporary_files(
+    small, cast, identity, tmp_path, monkeypatch
+):
+    import tempfile
+
+    from onward.registry import exports
+
+    release(small, "H1-P1", "harbour-aid", "protection")
+    export = approved(cast, asked(cast, recipient(cast, identity)))
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spool))
+    opened = []
+    real = tempfile.mkstemp
+    monkeypatch.setattr(tempfile, "mkstemp", lambda *a, **k: opened.append(a) or real(*a, **k))
+    exports.write(cast["amina"], export, typed_count=1, signed_in=now())
+    assert opened == []
+    assert list(spool.iterdir()) == []
+
+
+def test_an_export_is_written_once_and_not_after_a_week(small, cast, identity):
+    from onward.errors import OnwardError
+    from onward.registry import exports
+
+    release(small, "H1-P1", "harbour-aid", "protection")
+    to = recipient(cast, identity)
+    first, second = approved(cast, asked(cast, to)), approved(cast, asked(cast, to))
+    exports.write(cast["amina"], first, typed_count=1, signed_in=now())
+    with pytest.raises(OnwardError):
+        exports.write(cast["amina"], first, typed_count=1, signed_in=now())
+    with (
+        time_machine.travel(now() + timedelta(days=8)),
+        pytest.raises(OnwardError, match="seven"),
+    ):
+        exports.write(cast["amina"], second, typed_count=1, signed_in=now())
+
+
+def rows_of(groups: dict[tuple[str, str, str], int]):
+    """Unsaved people: (sex, legal, stage) -> how many."""
+    from onward.registry.models import PersonNow
+
+    number = 0
+    for (sex, legal, stage), times in groups.items():
+        for _ in range(times):
+            number += 1
+            yield PersonNow(
+                person=f"p{number}", sex=sex, legal=legal, stage=stage, adult=True,
+                birth_first=date(1990, 1, 1), birth_last=date(1990, 12, 31), facts={},
+            )  # fmt: skip
+
+
+def test_rows_without_names_are_shared_by_eleven_with_two_outcomes(small):
+    import pandas as pd
+    from pycanon import anonymity
+
+    from onward.registry import exports
+
+    profile = exports.profiles()["counts of people"]
+    made = list(
+        rows_of(
+            {
+                ("female", "refugee", "interviewed"): 9, ("female", "refugee", "submitted"): 4,
+                ("male", "refugee", "interviewed"): 10, ("male", "gc4_protected", "verified"): 20,
+            }
+        )
+    )  # fmt: skip
+    kept, left = exports._enough(made, profile)
+    assert (len(kept), left) == (13, 30)
+    table = pd.DataFrame(
+        [(row.sex, row.legal, row.stage) for row in kept], columns=["sex", "legal", "stage"]
+    )
+    assert anonymity.k_anonymity(table, ["sex", "legal"]) >= profile.least
+    assert anonymity.l_diversity(table, ["sex", "legal"], ["stage"]) >= exports.LEAST_OUTCOMES

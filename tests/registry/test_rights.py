@@ -1,0 +1,243 @@
+"""People's requests about their file, breaches, retention: days that pass show, and close nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import registry_cast as people
+
+from onward.errors import OnwardError
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def cast(small):
+    return people.cast() | {
+        "second": people.account("second", "supervisor"),
+        "keeper": people.account("keeper", "custodian", office=""),
+    }
+
+
+def asks(cast, kind="access", person="H1-P1", language="fa"):
+    from onward.registry import rights
+
+    return rights.take(
+        cast["amina"], person, kind, language=language, asked_on=date(2026, 6, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "due"),
+    [
+        ("access", date(2026, 7, 1)), ("correction", date(2026, 6, 16)),
+        ("deletion", date(2026, 7, 1)), ("objection", date(2026, 6, 8)),
+    ],
+)  # fmt: skip
+def test_each_kind_of_request_has_its_day(small, cast, kind, due):
+    assert asks(cast, kind).due_on == due
+
+
+def test_whoever_may_open_the_person_takes_the_request_and_nobody_else(small, cast):
+    from onward.registry import access, rights
+
+    for name in ("bilal", "dawit"):
+        with pytest.raises(access.Hidden):
+            rights.take(cast[name], "H1-P1", "access", language="fa")
+    access.assign(cast["chantal"], "H1-P1", to=cast["bilal"], reason="interview")
+    rights.take(cast["bilal"], "H1-P1", "access", language="fa")
+
+
+def test_what_is_late_shows_how_late_and_stays_open(small, cast):
+    from onward.registry import rights
+
+    request = asks(cast)
+    assert rights.late(request, date(2026, 7, 1)) == 0
+    assert rights.late(request, date(2026, 9, 1)) == 62
+    assert request.state == "open"
+    assert list(rights.requests_for(cast["chantal"])) == [request]
+    assert not rights.requests_for(cast["dawit"]).exists()
+
+
+def test_the_longer_time_is_taken_once_with_a_reason(small, cast):
+    from onward.registry import rights
+
+    request = asks(cast)
+    with pytest.raises(OnwardError):
+        rights.extend(cast["chantal"], request, "")
+    rights.extend(cast["chantal"], request, "The paper archive is in another town.")
+    assert request.extended_on == date(2026, 7, 31)
+    with pytest.raises(OnwardError):
+        rights.extend(cast["chantal"], request, "The paper archive is in another town.")
+
+
+def test_a_refusal_needs_reasons(small, cast):
+    from onward.registry import rights
+
+    request = asks(cast, "correction")
+    with pytest.raises(OnwardError):
+        rights.answer(cast["chantal"], request, "refused")
+    rights.answer(
+        cast["chantal"], request, "refused", "The paper says otherwise; complain to X."
+    )
+    assert request.state == "closed"
+
+
+def test_the_read_out_holds_the_file_in_the_persons_language(small, cast):
+    from onward.registry import access, rights
+
+    told = rights.read_out(cast["chantal"], asks(cast), signed_in=now())
+    text = str(told.sections)
+    assert told.right_to_left
+    assert told.draft
+    assert "Zarifeh Nowruzian" in text
+    assert "QX7788123" in text
+    assert "blue heron" not in text
+    beyond = dict(told.sections)[list(dict(told.sections))[-1]]
+    assert len(beyond) >= 3
+    with pytest.raises(access.SignInAgain):
+        rights.read_out(cast["chantal"], asks(cast), signed_in=now() - timedelta(minutes=11))
+
+
+def test_the_read_out_says_which_roles_looked_and_never_who(small, cast):
+    from onward.registry import access, rights
+
+    access.Reader(cast["amina"]).open("H1-P1")
+    text = str(
+        rights.read_out(cast["chantal"], asks(cast, language="en"), signed_in=now()).sections
+    )
+    assert "Protection officer" in text
+    assert "amina" not in text
+
+
+def test_an_erasure_takes_two_people_and_leaves_the_record_true(small, cast):
+    from onward.registry import access, projection, rights
+
+    request = asks(cast, "deletion")
+    with pytest.raises(OnwardError):
+        rights.answer(cast["chantal"], request, "given")
+    with pytest.raises(OnwardError, match="not prepared"):
+        rights.erase(cast["second"], request, signed_in=now())
+    rights.prepare_erasure(cast["chantal"], request, "Asked in person twice; no proceedings.")
+    with pytest.raises(access.Refused):
+        rights.erase(cast["chantal"], request, signed_in=now())
+    with pytest.raises(access.SignInAgain):
+        rights.erase(cast["keeper"], request, signed_in=None)
+    rights.erase(cast["keeper"], request, signed_in=now())
+    assert not small.vault.get("H1-P1")
+    assert small.vault.get("H1-P2")
+    assert projection.compare(small) == []
+    assert (request.state, request.outcome) == ("closed", "given")
+
+
+def breach(cast, danger="high", **facts):
+    from onward.registry import rights
+
+    return rights.report_breach(
+        cast["bilal"], what="A laptop was taken from the car.", danger=danger, **facts
+    )
+
+
+def test_a_breach_lists_who_must_be_told_by_when(small, cast):
+    from onward.registry import rights
+    from onward.registry.models import Alarm
+
+    found = now() - timedelta(hours=5)
+    made = breach(cast, found_at=found)
+    due = {notice.whom: notice.due_at - found for notice in rights.still_to_tell(made)}
+    assert due == {
+        "controller": timedelta(0), "partners": timedelta(hours=24),
+        "protection": timedelta(hours=24), "authority": timedelta(hours=72),
+        "people": timedelta(hours=72),
+    }  # fmt: skip
+    assert Alarm.objects.filter(kind="data-breach").exists()
+
+
+def test_a_breach_found_to_be_worse_has_more_people_to_tell(small, cast):
+    from onward.registry import rights
+
+    made = breach(cast, danger="unlikely")
+    assert [n.whom for n in rights.still_to_tell(made)] == ["controller"]
+    rights.reassess(cast["chantal"], made, "high")
+    assert len(rights.still_to_tell(made)) == 5
+    rights.reassess(cast["chantal"], made, "unlikely")
+    assert len(rights.still_to_tell(made)) == 5
+
+
+def test_a_breach_closes_only_when_everybody_was_told(small, cast):
+    from onward.registry import access, rights
+
+    made = breach(cast)
+    with pytest.raises(OnwardError, match="Still to be told"):
+        rights.close_breach(cast["chantal"], made, "Laptops stay in the safe now.")
+    with pytest.raises(access.Refused):
+        rights.tell(cast["amina"], rights.still_to_tell(made)[0], "by telephone")
+    for notice in rights.still_to_tell(made):
+        if notice.whom == "people":
+            with pytest.raises(OnwardError):
+                rights.do_not_tell(cast["chantal"], notice, "no time")
+            rights.do_not_tell(
+                cast["chantal"], notice, "Guards read letters; they are told in interviews."
+            )
+        else:
+            rights.tell(cast["chantal"], notice, "by telephone, duty officer")
+    rights.close_breach(cast["chantal"], made, "Laptops stay in the safe now.")
+    assert made.state == "closed"
+
+
+def test_the_authority_is_always_told(small, cast):
+    from onward.registry import rights
+
+    made = breach(cast)
+    for notice in rights.still_to_tell(made):
+        if notice.whom in ("controller", "authority"):
+            with pytest.raises(OnwardError):
+                rights.do_not_tell(
+                    cast["chantal"], notice, "It would look bad in the press today."
+                )
+
+
+def test_files_are_due_long_after_the_outcome_and_never_before(small, cast):
+    from onward.registry import retention
+    from onward.registry.models import PersonNow
+
+    def ended(person: str, stage: str, since: date | None) -> None:
+        PersonNow.objects.filter(person=person).update(
+            active=False, stage=stage, stage_since=since
+        )
+
+    ended("H1-P1", "returned", date(2016, 6, 10))
+    ended("H1-P2", "returned", date(2016, 6, 11))
+    ended("H2-P1", "absent", date(2010, 1, 1))
+    assert retention.due(date(2026, 6, 10)) == ["H1-P1"]
+    held = retention.hold(cast["keeper"], "H1-P1", "Case 44 before the court.")
+    assert retention.due(date(2026, 6, 10)) == []
+    retention.release(cast["keeper"], held)
+    ended("H1-P1", "returned", None)
+    assert retention.due(date(2026, 6, 10)) == []
+
+
+def test_disposal_takes_two_people_and_looks_again(small, cast):
+    from onward.registry import access, retention
+    from onward.registry.models import PersonNow
+
+    for person in ("H1-P1", "H1-P2"):
+        PersonNow.objects.filter(person=person).update(
+            active=False, stage="returned", stage_since=date(2010, 1, 1)
+        )
+    made = retention.propose(cast["keeper"], date(2026, 6, 10), signed_in=now())
+    with pytest.raises(access.Refused):
+        retention.carry_out(cast["keeper"], made, signed_in=now())
+    retention.hold(cast["keeper"], "H1-P2", "Case 44 before the court.")
+    assert retention.carry_out(cast["chantal"], made, signed_in=now()) == 1
+    assert not small.vault.get("H1-P1")
+    assert small.vault.get("H1-P2")
+
+
+def test_the_leap_day_has_a_day_ten_years_before():
+    from onward.registry.retention import _years_before
+
+    assert _years_before(date(2028, 2, 29), 10) == date(2018, 2, 28)
