@@ -102,6 +102,18 @@ def test_a_household_that_agrees_supports_and_one_that_differs_does_not_decide()
     assert all(s.first[1] == s.second[1] for s in found if s.first[0] in "HK")
 
 
+def test_a_list_of_a_few_people_finds_its_double_and_keeps_strangers_apart():
+    few = [
+        person("p0", "Zarifeh Nowruzian", dt.date(1984, 5, 3)),
+        person("p1", "Zarifa Noruzian", dt.date(1984, 5, 3)),
+        person("p2", "Behrouz Sharifi", dt.date(1984, 5, 3)),
+        person("p3", "Shirin Hakimi", dt.date(1971, 11, 30)),
+        person("p4", "Zarifeh Hakimi", dt.date(1990, 1, 2)),
+    ]
+    found = suggest(few, seed=1, least=0.5)
+    assert [{s.first, s.second} for s in found] == [{"p0", "p1"}]
+
+
 def test_a_year_only_birth_supports_less_than_a_day():
     a = person("a", "Nader Hakimian", father="Yusuf")
     day = chance(a, person("b", "Nadir Hakimian", father="Yusuf"))

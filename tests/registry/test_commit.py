@@ -8,7 +8,7 @@ import pytest
 
 from onward.errors import Faults, OnwardError
 from onward.registry import Settings, create_operation, open_operation
-from onward.registry.commit import Importer, lists_of
+from onward.registry.commit import Importer, Undecided, lists_of
 from onward.registry.receipts import receipts, undo
 from onward.rulebook import shipped_path
 
@@ -199,3 +199,50 @@ def test_killed_at_any_write_it_happened_entirely_or_not_at_all(tmp_path, camp):
     assert not died
     assert step > 4
     assert seen == {0, 5}
+
+
+# -- the encrypted record
+
+
+def bring_encrypted(small, text):
+    folder = small.path.parent
+    (folder / "list.csv").write_text(text, "utf-8")
+    (folder / "profile.yaml").write_text(PEOPLE, "utf-8")
+    return Importer(small, clock=lambda: NOW).bring(
+        folder / "list.csv", folder / "profile.yaml", match=True
+    )
+
+
+def people_kept(small):
+    return {
+        event.subject.id: small.vault.get(event.subject.id)
+        for event in small.store.read()
+        if event.subject.kind == "person" and event.kind == "registered"
+    }
+
+
+def test_an_encrypted_record_takes_names_and_events_together_or_neither(small, monkeypatch):
+    before = len(list(small.store.read()))
+    names = len(list(small.vault.names()))
+
+    def fails(*_, **__):
+        raise OnwardError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(small.store), "append", fails)
+        with pytest.raises(OnwardError, match="disk"):
+            bring_encrypted(small, LIST)
+    assert (len(list(small.store.read())), len(list(small.vault.names()))) == (before, names)
+    assert bring_encrypted(small, LIST).added == 3
+    assert sum("Star" in str(kept) for kept in people_kept(small).values()) == 2
+
+
+def test_an_encrypted_import_matches_the_record_and_can_be_undone(small):
+    with pytest.raises(Undecided, match="1 pair may be one person"):
+        bring_encrypted(small, LIST.replace("Chantal Rain,1991", "Zarifeh Noruzian,1984-05-03"))
+    receipt = bring_encrypted(small, LIST)
+    assert bring_encrypted(small, LIST).events == 0
+    assert undo(small, receipt.receipt).names == 3
+    assert not any("Star" in str(kept) for kept in people_kept(small).values())
+    files = b"".join(f.read_bytes() for f in small.path.rglob("*") if f.is_file())
+    assert b"Star" not in files

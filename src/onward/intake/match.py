@@ -464,7 +464,7 @@ def _shares(column: Ints, count: int, smooth: Floats) -> Floats:
 
 
 def learn(
-    people: Sequence[Person], levels: Ints, *, seed: int, random_pairs: int = 60_000
+    people: Sequence[Person], levels: Ints, *, seed: int, random_pairs: int = 10_000
 ) -> Weights:
     """Learn the weights from the data at hand, without labels.
 
@@ -476,12 +476,14 @@ def learn(
     draw = np.random.default_rng(seed)
     count = len(people)
     accident: dict[str, Floats] = {}
-    if count > 1:
-        a = draw.integers(0, count, random_pairs)
-        b = (a + draw.integers(1, count, random_pairs)) % count
-        cheap = compare(people, a[: random_pairs // 6], b[: random_pairs // 6])
-    else:
-        cheap = np.empty((0, len(FIELDS)), dtype=np.int64)
+    # A short list has few pairs, and drawing one of them often teaches nothing.
+    size = min(random_pairs, count * (count - 1) // 4)
+    a = draw.integers(0, max(count, 1), size)
+    b = (a + draw.integers(1, max(count, 2), size)) % max(count, 1)
+    cheap = compare(people, a, b)
+    # Pairs that are most likely one person say nothing about strangers.
+    one = (cheap[:, 0] <= 1) & (cheap[:, 2] <= 1) | (cheap[:, 5] == 0)
+    cheap = cheap[~one]
     for f, name in enumerate(FIELDS):
         size = len(START[name])
         accident[name] = _shares(
@@ -491,7 +493,9 @@ def learn(
     # There cannot be many more true pairs than people; without this bound, learning may take
     # namesakes for the thing to be found.
     most = min(0.5 * count / max(len(levels), 1), 0.5)
-    share = min(0.01, most)
+    # Half a double is expected before anything was seen, however short the list.
+    least = min(0.5 / max(len(levels), 1), most)
+    share = max(min(0.01, most), least)
     patterns, counts = np.unique(levels, axis=0, return_counts=True)
     for _ in range(40):
         weight = np.zeros(len(patterns))
@@ -517,7 +521,7 @@ def learn(
         new = float(mass.sum() / max(counts.sum(), 1))
         if abs(new - share) < 1e-6:
             break
-        share = min(max(new, 1e-6), most)
+        share = min(max(new, least), most)
     return Weights(
         {name: tuple(map(float, value)) for name, value in true.items()},
         {name: tuple(map(float, value)) for name, value in accident.items()},

@@ -15,10 +15,11 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import yaml
 
@@ -48,6 +49,13 @@ from onward.safeguards.evaluate import evaluate
 from onward.safeguards.record import Breach, breach_for, opens_breach
 
 IMPORTER = "import"
+
+
+@runtime_checkable
+class WritesTogether(Protocol):
+    """A store that takes everything written inside `writing` entirely or not at all."""
+
+    def writing(self) -> AbstractContextManager[None]: ...
 
 
 @dataclass(frozen=True)
@@ -282,17 +290,20 @@ class Importer:
     def _keep(
         self, staged: Staged, batch: Batch, beside: Sequence[Event], now: datetime
     ) -> Sequence[Event]:
-        """Names first, then the log: a name without a person is harmless, the reverse is not."""
+        """Names, then the log, in one transaction where the record has any. Where it has none, a
+        crash between the two leaves a name without a person, which is harmless."""
         named = {
             person: _vault_fields(identity)
             for person, identity in batch.identities.items()
             if _vault_fields(identity)
         }
-        if any(set(fields) - {"number"} for fields in named.values()):
-            self.operation.vault.put(named)
         recorded = instant_text(now)
         events = [replace(event, recorded=recorded) for event in (*batch.events, *beside)]
-        placed = self.operation.store.append(events)
+        store = self.operation.store
+        with store.writing() if isinstance(store, WritesTogether) else nullcontext():
+            if any(set(fields) - {"number"} for fields in named.values()):
+                self.operation.vault.put(named)
+            placed = store.append(events)
         self._log += placed
         self._head = self.operation.store.head()
         return placed
