@@ -41,6 +41,14 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "place": ("onward.cli.place", "app", "Propose places for families."),
     "report": ("onward.cli.report", "app", "Write the situation report."),
+    "serve": ("onward.cli.serve", "app", "Open the desk in a browser, on this machine."),
+    "unlock": ("onward.cli.unlock", "app", "Hold an operation's key for a while."),
+    "lock": ("onward.cli.unlock", "lock_app", "Put an operation's key away."),
+    "account": ("onward.cli.account", "app", "Accounts of the desk: add, list, reset, close."),
+    "keys": ("onward.cli.keys", "app", "Ways in, custodians, renewal, erasing an identity."),
+    "verify": ("onward.cli.verify", "app", "Whether the record is what was once written."),
+    "backup": ("onward.cli.backup", "app", "Back an encrypted operation up while it is used."),
+    "restore": ("onward.cli.backup", "restore_app", "Bring an operation back from a backup."),
 }
 
 

@@ -1,0 +1,156 @@
+"""Serves the desk on this machine, or refuses and says why.
+
+Exists so that there is one way to start it and no unsafe one. In comes a folder and an address;
+before the first page is served the store, the settings, the files' permissions and the address
+have been looked at.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from onward.errors import OnwardError
+from onward.registry import keys
+from onward.registry.operation import open_operation
+
+
+class NotSafe(OnwardError):
+    """The desk was not started; each line says what is wrong and what to do."""
+
+
+def serve(
+    directory: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8077,
+    behind: str = "",
+    threads: int = 8,
+    say: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Serve until interrupted."""
+    operation = open_operation(directory)
+    if not operation.settings.encrypted:
+        raise NotSafe(
+            f"{directory.name} keeps its record in plain files. The desk needs the encrypted "
+            "store: make one with onward new DIR (or, to look around, onward new DIR --example "
+            "meridian --key-file FILE)."
+        )
+    refuse_unsafe(directory, host, behind)
+    try:
+        from waitress import create_server
+    except ModuleNotFoundError:
+        raise OnwardError(keys.MISSING_EXTRA) from None
+    operation.store.head()
+    from django.conf import settings
+
+    if behind:
+        address = urlsplit(behind)
+        settings.ALLOWED_HOSTS = [str(address.hostname)]
+        settings.CSRF_TRUSTED_ORIGINS = [behind.rstrip("/")]
+        settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+        settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+        settings.SECURE_HSTS_SECONDS = 31_536_000
+    refuse_settings()
+    from onward.registry import projection
+    from onward.registry.jobs import Worker
+
+    say("Reading the record")
+    projection.ensure(operation)
+    if operation.settings.demonstration:
+        _demonstration(host if not behind else "0.0.0.0", say)
+    worker = Worker()
+    worker.start()
+    # No access log: it would hold whom somebody looked at.
+    server: Any = create_server(
+        application(), host=host, port=port, threads=threads, ident=None,
+        clear_untrusted_proxy_headers=not behind,
+        **({"trusted_proxy": "127.0.0.1", "trusted_proxy_headers": "x-forwarded-proto x-forwarded-for"}
+           if behind else {}),
+        inbuf_overflow=32 * 2**20, outbuf_overflow=64 * 2**20,
+        max_request_body_size=24 * 2**20,
+    )  # fmt: skip
+    say(f"The desk is open at {behind or f'http://{host}:{port}'}. Stop it with Ctrl-C.")
+    try:
+        server.run()
+    finally:
+        worker.stop()
+        from onward.registry import site
+
+        site.close_site()
+
+
+def application() -> Any:
+    """The WSGI application of the site that is open."""
+    from django.core.wsgi import get_wsgi_application
+
+    return get_wsgi_application()
+
+
+def refuse_unsafe(directory: Path, host: str, behind: str) -> None:
+    """Raise NotSafe for an address or a folder from which others could reach the record."""
+    wrong = []
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        wrong.append(
+            f"--host {host}: other machines could connect without encryption. Keep 127.0.0.1 and "
+            "put a TLS proxy of this machine in front (--behind https://…)."
+        )
+    if behind and (urlsplit(behind).scheme != "https" or not urlsplit(behind).hostname):
+        wrong.append(
+            f"--behind {behind}: expected the proxy's address, as https://desk.example."
+        )
+    for path in (directory / keys.KEYS, directory / "onward.db"):
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            wrong.append(f"{path.name} can be read by others; close it with: chmod 600 {path}")
+    if not directory.is_dir() or stat.S_IMODE(directory.stat().st_mode) & 0o002:
+        wrong.append(
+            f"{directory} can be written by anybody; close it with: chmod 700 {directory}"
+        )
+    if os.environ.get("DJANGO_SETTINGS_MODULE"):
+        wrong.append("DJANGO_SETTINGS_MODULE is set; unset it, Onward has its own settings.")
+    if wrong:
+        raise NotSafe("The desk was not started.\n" + "\n".join(f"  {line}" for line in wrong))
+
+
+def refuse_settings() -> None:
+    """Raise NotSafe when Django is not set as it must be."""
+    from django.conf import settings
+
+    wrong = []
+    if settings.DEBUG:
+        wrong.append("DEBUG is on: errors would show the record.")
+    if "*" in settings.ALLOWED_HOSTS or not settings.ALLOWED_HOSTS:
+        wrong.append("ALLOWED_HOSTS allows every name.")
+    if settings.DATABASES["default"].get("ATOMIC_REQUESTS"):
+        wrong.append("ATOMIC_REQUESTS is on.")
+    if settings.FILE_UPLOAD_HANDLERS != ["onward.registry.uploads.MemoryOnly"]:
+        wrong.append("Uploads could be written to temporary files in clear.")
+    if settings.ADMINS or "dummy" not in settings.EMAIL_BACKEND:
+        wrong.append("Error mail is on: it would carry what people typed.")
+    if len(settings.SECRET_KEY) < 64:
+        wrong.append("The secret key is too short.")
+    if wrong:
+        raise NotSafe("The desk was not started.\n" + "\n".join(f"  {line}" for line in wrong))
+
+
+def _demonstration(host: str, say: Callable[[str], None]) -> None:
+    from onward.registry.demo_accounts import make_demo_accounts
+
+    made = make_demo_accounts(host)
+    if not made:
+        return
+    password = next(iter(made.values()))
+    say("\nDemonstration accounts, shown once. Everybody in this operation is invented.")
+    say(f"  Password of all of them: {password}")
+    for name in made:
+        say(f"  {name}")
+    say("  The second step shows its code on the page, in a demonstration only.\n")
