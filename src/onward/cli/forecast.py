@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from onward.cli import forecast_compare
+
 if TYPE_CHECKING:
     from onward.forecast.run import Forecast
 
@@ -430,5 +432,9 @@ def _say(text: str) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"{text} …\n")
 
+
+app.command("compare")(forecast_compare.compare)
+app.command("decide-by")(forecast_compare.decide_by)
+app.command("levers")(forecast_compare.levers)
 
 __all__: Sequence[str] = ("app", "page")

@@ -472,7 +472,7 @@ class _ScenarioReader(PlanReader):
         }.get(what)  # fmt: skip
         if reader is not None:
             change = reader(change, p, path, kind)
-        return replace(change, title=title or said(change, self.base))
+        return replace(change, title=title or said(change, self.base, self.rulebook))
 
     def _touched(self, node: yaml.Node, path: str, what: What, kind: Kind) -> tuple[str, ...]:
         """One step or a list of steps, each of which may be touched."""
@@ -700,48 +700,54 @@ _ENTRY: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def said(change: Change, plan: m.Plan) -> str:
-    """A change in a few words, from what the plan calls things."""
+def said(change: Change, plan: m.Plan, rulebook: Rulebook) -> str:
+    """A change in a few words, from what the plan and the rulebook call things."""
     first = change.targets[0] if change.targets else ""
     name = plan.title_of(first) if first else ""
-    when = f" from {change.start.likely}" if change.start else ""
+    when = f" from {_day(change.start.likely)}" if change.start else ""
+
+    def step(key: str) -> str:
+        found = rulebook.transitions.get(key.partition(".")[0])
+        return f"{found.title} ({key})" if found else key.replace("_", " ")
+
     match change.what:
         case "adds":
             each = {1: " a day", 7: " a week", 30: " a month"}.get(change.per_days or 0, "")
             return f"{change.amount or 0:,.0f} more {first.replace('_', ' ')}s{each}{when}"
         case "scales":
             factor = change.factor.likely if change.factor else 1
-            return f"{first.replace('_', ' ')} at {factor:g} times its pace{when}"
+            return f"{step(first)} at {factor:g} times its pace{when}"
         case "closes":
             return f"{', '.join(change.targets)} closed{when}"
         case "incident":
             return f"An incident that slows {', '.join(change.targets)}{when}"
         case "tells":
-            return f"{name}: told on {change.day}"
+            return f"{name}: told on {_day(change.day)}"
         case "assurance" if change.state == "lost":
-            return f"{name}: lost on {change.day}"
+            return f"{name}: lost on {_day(change.day)}"
         case "assurance":
             return f"{name}: won{when.replace(' from', ' on')}"
         case "authority":
-            return f"{name}: ends on {change.day}"
+            return f"{name}: ends on {_day(change.day)}"
         case "assume":
             return f"{first} at {change.factor.likely if change.factor else 0:g}"
         case "pledge":
-            parts = []
-            if change.state:
-                parts.append(change.state)
+            parts = [change.state] if change.state else []
             if change.amount is not None:
                 parts.append(f"{change.amount:,.0f} places")
-            if change.chance is not None:
-                parts.append(f"chance {change.chance:g}")
-            return f"{name}: {', '.join(parts) or 'changed'}{when}"
         case _:
             parts = [change.state] if change.state else []
-            if change.chance is not None:
-                parts.append(f"chance {change.chance:g}")
             if change.duration is not None:
                 parts.append(f"{change.duration.likely:g} days")
-            return f"{name}: {', '.join(parts) or 'moved'}{when}"
+    if change.chance is not None:
+        parts.append("certain" if change.chance == 1 else f"chance {change.chance:.0%}")
+    if when:
+        parts.append(when.strip())
+    return f"{name}: {', '.join(parts) or 'changed'}"
+
+
+def _day(day: dt.date | None) -> str:
+    return f"{day.day} {day:%B %Y}" if day else ""
 
 
 # -- a plan under a scenario -------------------------------------------------------------------

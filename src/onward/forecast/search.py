@@ -255,7 +255,7 @@ def budgets_of(pairs: Sequence[str], levers: Levers) -> dict[str, float]:
                 raise ValueError
         except ValueError:
             faults.append(
-                Fault("", "", "--budget", f'"{pair}"', "UNIT=AMOUNT, as money=250000")
+                Fault("", "", "--budget", f'"{pair}"', "UNIT=AMOUNT, as euros=250000")
             )
             continue
         if unit not in units:

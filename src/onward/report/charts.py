@@ -140,14 +140,14 @@ def blocked_bars(
     each = 58 if narrow else 38
     shown = [value for _, _, value in rows if value is not None]
     top = max(shown, default=1) or 1
-    parts = [_open(width, max(len(rows) * each + 6, 20), title, description)]
+    parts = [opened(width, max(len(rows) * each + 6, 20), title, description)]
     for index, (name, sentence, value) in enumerate(rows):
         y = 4 + index * each
         parts.append(
-            f'<text x="0" y="{y + 12}" font-weight="600" fill="{INK}">{_safe(name)}</text>'
+            f'<text x="0" y="{y + 12}" font-weight="600" fill="{INK}">{safe(name)}</text>'
         )
         parts.append(
-            f'<text x="0" y="{y + 27}" font-size="11" fill="{QUIET}">{_safe(_short(sentence, 58))}</text>'
+            f'<text x="0" y="{y + 27}" font-size="11" fill="{QUIET}">{safe(_short(sentence, 58))}</text>'
         )
         bar = y + (33 if narrow else 7)
         if value is None:
@@ -184,7 +184,7 @@ def flows(
     right = 205
     step = (width - right) / max(len(layers) - 1, 1)
     place: dict[str, tuple[float, float, float, int]] = {}
-    parts = [_open(width, height, title, description)]
+    parts = [opened(width, height, title, description)]
     boxes: list[str] = []
     for column, layer in enumerate(layers):
         x = column * step
@@ -205,7 +205,7 @@ def flows(
             boxes.append(
                 f'<rect x="{x:.1f}" y="{y:.1f}" width="{bar}" height="{size:.1f}" fill="{INK}"/>'
                 f'<text {at} fill="{INK}" font-size="12" paint-order="stroke" stroke="#fff"'
-                f' stroke-width="3">{_safe(label)} <tspan font-weight="600">{said}</tspan></text>'
+                f' stroke-width="3">{safe(label)} <tspan font-weight="600">{said}</tspan></text>'
             )
             y += size + (pad if last else min(max(spread, pad), 90.0))
     out = dict.fromkeys(place, 0.0)
@@ -236,11 +236,11 @@ def slim(svg: str) -> str:
     return re.sub(r"(\d)\.0(?=[^\d])", r"\1", svg).replace(' text-anchor="start"', "")
 
 
-def _open(width: int, height: int, title: str, description: str) -> str:
+def opened(width: int, height: int, title: str, description: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img"'
         f' font-family="{FONT}" font-size="12.5">'
-        f"<title>{_safe(title)}</title><desc>{_safe(description)}</desc>"
+        f"<title>{safe(title)}</title><desc>{safe(description)}</desc>"
     )
 
 
@@ -269,7 +269,7 @@ def _drawn(chart: Any, title: str, description: str, size: int) -> str:
     opening = svg[start:end]
     if "viewBox" in opening:
         opening = re.sub(r'\s(width|height)="[^"]*"', "", opening)
-    head = f"<title>{_safe(title)}</title><desc>{_safe(description)}</desc>"
+    head = f"<title>{safe(title)}</title><desc>{safe(description)}</desc>"
     return opening[:-1] + ' role="img">' + head + svg[end:]
 
 
@@ -277,5 +277,5 @@ def _short(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1].rsplit(" ", 1)[0] + " …"
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     return html.escape(text, quote=True)

@@ -97,7 +97,8 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """The situation report of one operation as of one date for one audience."""
+    """The situation report of one operation as of one date for one audience, or a page of its
+    kind."""
 
     operation: str
     as_of: dt.date
@@ -110,6 +111,7 @@ class Report:
     rulebook_hash: str
     floor_hash: str
     notes: Sequence[str] = field(default_factory=tuple)
+    kind: str = "Situation report"
 
     def tables(self) -> list[Table]:
         """Every table, those behind the figures included, in reading order."""
