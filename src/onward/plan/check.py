@@ -71,6 +71,16 @@ CODES: Mapping[str, str] = {
 }
 """What a finding's code means."""
 
+NEVER_ADOPTED = frozenset(
+    {
+        "status_by_date", "assurance_to_origin", "embargo", "told_too_widely", "names_country",
+        "promises_country", "deadline_as_threat", "only_option", "counts_departures",
+        "not_a_service",
+    }
+)  # fmt: skip
+"""Findings with which no plan is put in force: lines that are not crossed. Work that is late is a
+fact to be shown; these are choices to be changed."""
+
 _LEAVING = re.compile(
     r"depart|return|repatriat|leav|left|exit|transfer|hand_?over|relocat|resettled|removed|"
     r"removal|movement|moved|outflow|residual|population|caseload|headcount"

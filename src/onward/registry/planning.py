@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from onward.caseload.events import ADOPTED, PLAN_SUBJECT, Event, Subject, new_event
 from onward.dates import day_range
-from onward.errors import OnwardError
+from onward.errors import Fault, Faults, OnwardError
 from onward.registry.kept import kept
 from onward.registry.operation import PLAN, Operation
 from onward.rulebook.model import Rulebook
@@ -88,15 +88,26 @@ def adopt_plan(
     """Put a plan in force from a day, entirely or not at all.
 
     replaces  the hash of the version it was edited from; a newer one in between is a conflict
-    raises    Faults with everything wrong in the text; OnwardError on a conflict, or where
+    raises    Faults with everything wrong in the text, or with the lines it would cross
+              (`plan.check.NEVER_ADOPTED`); OnwardError on a conflict, or where
               the plan is a file edited by hand
     """
+    from onward.plan.check import NEVER_ADOPTED, check_plan, reads_beside
     from onward.plan.load import loads_plan
 
     if not operation.settings.encrypted:
         raise OnwardError(f"The plan of this operation is a file: edit {PLAN} in its folder.")
     rulebook = operation.rulebook
-    loads_plan(text, rulebook, file=PLAN)
+    file = operation.path / PLAN
+    found = check_plan(
+        loads_plan(text, rulebook, file=str(file)), rulebook,
+        as_of=operation.default_date(), text_of=reads_beside(file),
+    )  # fmt: skip
+    if crossed := [f for f in found if f.severity == "must" and f.code in NEVER_ADOPTED]:
+        raise Faults(
+            [Fault(PLAN, f"line {f.line}", f.what, f.found, remedy=f.remedy) for f in crossed],
+            "The plan was not adopted.",
+        )
     version = _version(operation.path / PLAN, text.encode())
     now = plan_version(operation)
     if replaces is not None and now is not None and now.sha256 != replaces:

@@ -1,0 +1,228 @@
+"""Plan, forecast, places and reports in the browser: who sees what, and long work that is left."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import registry_cast as people
+from test_planning import PLAN
+
+SECRET = "An offer in confidence"
+
+
+@pytest.fixture
+def planned(small):
+    from django.core.cache import cache
+
+    from onward.registry.planning import adopt_plan
+
+    cache.clear()
+    adopt_plan(small, PLAN, effective="2026-05-01", by="chantal")
+    return small
+
+
+def browser(*roles, name="someone"):
+    return people.signed_in(people.account(name, *roles))
+
+
+# -- the plan ---------------------------------------------------------------------------------
+
+
+def test_an_offer_made_in_confidence_is_shown_to_few(planned):
+    assert SECRET in browser("plan_lead").get("/plan/").content.decode()
+    page = browser("supervisor", name="other").get("/plan/")
+    assert page.status_code == 200
+    assert SECRET not in page.content.decode()
+    assert "quiet_offer" not in page.content.decode()
+
+
+def test_a_changed_plan_is_checked_shown_and_adopted(planned):
+    from onward.registry.planning import plan_version
+
+    lead = browser("plan_lead")
+    page = lead.get("/plan/edit/").content.decode()
+    before = re.search(r'name="replaces" value="([0-9a-f]{64})"', page)[1]
+    changed = PLAN.replace("title: Mandate,", "title: The mandate as renewed,")
+    form = {"text": changed, "effective": "2026-06-01", "replaces": before}
+    checked = lead.post("/plan/edit/", {**form, "do": "check"}).content.decode()
+    assert "The mandate as renewed" in checked
+    assert plan_version(planned).sha256 == before
+    assert lead.post("/plan/edit/", {**form, "do": "adopt"}).status_code == 303
+    assert b"renewed" in plan_version(planned).text
+    again = lead.post("/plan/edit/", {**form, "text": PLAN, "do": "adopt"})
+    assert again.status_code == 422
+    assert "meanwhile" in again.content.decode()
+
+
+def test_faults_of_a_plan_are_named_and_nothing_is_adopted(planned):
+    from onward.registry.planning import plan_version
+
+    before = plan_version(planned).sha256
+    answer = browser("plan_lead").post(
+        "/plan/edit/",
+        {"text": PLAN.replace("expiry: 2027-09-30", "expiry: soon"), "effective": "2026-06-01", "do": "adopt"},
+    )  # fmt: skip
+    assert answer.status_code == 422
+    assert "expiry" in answer.content.decode()
+    assert plan_version(planned).sha256 == before
+
+
+def test_a_target_that_counts_departures_cannot_be_adopted(planned):
+    text = (
+        PLAN
+        + "service_targets:\n  out: {title: Out, metric: departures, at_least: 40, per: week}\n"
+    )
+    answer = browser("plan_lead").post(
+        "/plan/edit/", {"text": text, "effective": "2026-06-01", "do": "adopt"}
+    )
+    assert answer.status_code == 422
+
+
+# -- long work --------------------------------------------------------------------------------
+
+
+def test_work_goes_on_while_its_page_is_left(planned):
+    from onward.registry.jobs import run_next
+    from onward.registry.models import Job
+
+    lead = browser("plan_lead")
+    asked = lead.post("/reports/", {"audience": "internal", "as_of": "2026-06-10"})
+    address = asked["Location"]
+    assert "begins in a moment" in lead.get(address).content.decode()
+    same = lead.post("/reports/", {"audience": "internal", "as_of": "2026-06-10"})
+    assert same["Location"] == address
+    done = run_next()
+    assert (done.state, done.message) == ("done", "")
+    assert Job.objects.count() == 1
+    page = lead.get(address).content.decode()
+    assert "report.pdf" in page
+    paper = lead.get(address + "report.pdf")
+    assert paper.content[:5] == b"%PDF-"
+    assert paper["Content-Disposition"] == 'attachment; filename="report.pdf"'
+
+
+def test_what_cannot_be_worked_out_says_why_in_a_sentence(small):
+    from onward.registry.jobs import run_next
+
+    lead = browser("plan_lead")
+    address = lead.post("/forecasts/run/", {"do": "forecast", "futures": "300"})["Location"]
+    assert run_next().state == "failed"
+    page = lead.get(address).content.decode()
+    assert "There is no deadline to forecast to" in page
+    assert "Traceback" not in page
+
+
+def test_an_unexpected_error_leaves_no_word_of_the_record(planned, monkeypatch):
+    from onward.registry import jobs
+
+    def breaks(*_):
+        raise RuntimeError("Zarifeh Nowruzian")
+
+    monkeypatch.setitem(jobs.KINDS, "placement", breaks)
+    lead = browser("plan_lead")
+    address = lead.post("/places/run/")["Location"]
+    assert jobs.run_next().state == "failed"
+    page = lead.get(address).content.decode()
+    assert "RuntimeError" in page
+    assert "Zarifeh" not in page
+
+
+def test_what_was_running_when_the_server_stopped_says_so(planned):
+    from onward.registry import jobs
+    from onward.registry.models import Job
+
+    lead = browser("plan_lead")
+    address = lead.post("/places/run/")["Location"]
+    Job.objects.update(state="running")
+    assert jobs.interrupted() == 1
+    assert "ask again" in lead.get(address).content.decode()
+
+
+def test_an_internal_report_is_not_for_whoever_may_see_releases_only(planned):
+    lead = browser("plan_lead")
+    address = lead.post("/reports/", {"audience": "internal", "as_of": "2026-06-10"})[
+        "Location"
+    ]
+    liaison = browser("host_liaison", name="liaison")
+    assert liaison.get(address).status_code == 404
+    assert liaison.get(address + "report.pdf").status_code == 404
+    assert (
+        liaison.post("/reports/", {"audience": "internal", "as_of": "2026-06-10"}).status_code
+        == 403
+    )
+    assert "For internal use" not in liaison.get("/reports/").content.decode()
+
+
+# -- places -----------------------------------------------------------------------------------
+
+
+def test_an_officers_word_on_a_case_is_kept_with_its_reason(planned):
+    import json
+
+    from onward.registry.placements import standing
+    from onward.registry.runs import keep_proposal
+
+    content = {
+        "format": "onward-placement-1", "state": "optimal", "gap": 0.0, "conflict": [],
+        "persons": {"all": 2, "placed": 2, "unplaced": 0}, "cases": {"all": 1, "placed": 1, "unplaced": 0},
+        "assignments": [{"case": "household/H1", "size": 2, "programme": "quiet_offer", "window": "1",
+                         "country": "CAN", "departs": "2026-09-01", "locked": False, "kept": None,
+                         "why": {"preference": 0.5}, "full_limits": [], "next_best": None}],
+        "unplaced": [], "limits": [], "unused": [], "fairness": [], "links": [], "pledges": [],
+    }  # fmt: skip
+    keep_proposal(planned, "2026-06-10-aaaa-1.json", json.dumps(content))
+    officer = browser("resettlement_officer", name="officer")
+    assert "quiet_offer" in officer.get("/places/").content.decode()
+    form = {"proposal": "2026-06-10-aaaa-1.json", "case": "household/H1"}
+    refused = officer.post("/places/case/", {**form, "decision": "held", "reason": ""})
+    assert refused.status_code == 422
+    kept = officer.post(
+        "/places/case/", {**form, "decision": "held", "reason": "waits for a sister"}
+    )
+    assert kept.status_code == 303
+    assert standing()["household/H1"].decision == "held"
+
+    chantal = browser("supervisor", name="chantal")
+    page = chantal.get("/places/").content.decode()
+    assert "quiet_offer" not in page
+    assert "made in confidence" in page
+    assert (
+        browser("protection_officer", name="amina").get("/places/case/", form).status_code
+        == 403
+    )
+
+
+# -- administration ---------------------------------------------------------------------------
+
+
+def test_an_administrator_makes_an_account_and_sees_its_code_once(small):
+    from onward.registry.models import Account
+
+    admin = browser("administrator", name="root")
+    made = admin.post(
+        "/administration/accounts/new/",
+        {"username": "noor", "role": ["interviewer"], "office": "camp-1"},
+    )
+    code = re.search(r'<bdi class="code" dir="ltr">([A-Z2-7-]+)</bdi>', made.content.decode())[
+        1
+    ]
+    assert Account.objects.get(username="noor").roles == {"interviewer"}
+    assert code not in admin.get("/administration/").content.decode()
+
+
+def test_nobody_changes_their_own_account(small):
+    from onward.registry.models import Account
+
+    admin = browser("administrator", name="root")
+    mine = Account.objects.get(username="root")
+    address = f"/administration/accounts/{mine.pk}/"
+    assert admin.post(address, {"do": "change", "role": ["supervisor"]}).status_code == 403
+    mine.refresh_from_db()
+    assert mine.roles == {"administrator"}
+
+
+@pytest.mark.parametrize("role", ["protection_officer", "plan_lead", "auditor", "data_clerk"])
+def test_administration_is_closed_to_others(small, role):
+    assert browser(role).get("/administration/").status_code == 403
+    assert browser(role, name="again").get("/administration/accounts/new/").status_code == 403
