@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.errors import OnwardError
+
 if TYPE_CHECKING:
     from onward.caseload.model import Caseload
     from onward.plan import Plan
@@ -111,6 +113,34 @@ def check(
             f"{plan.title}, version {plan.version}, as of {day}: {len(must)} to mend, {looks} to look at."
         )
     raise typer.Exit(1 if must else 0)
+
+
+@app.command()
+def adopt(
+    where: Annotated[Path, typer.Argument(metavar="DIR", help="An encrypted operation.")],
+    file: Annotated[Path, typer.Argument(help="The plan, as a file.")],
+    effective: Annotated[
+        str, typer.Option("--from", help="The day it holds from; today if left out.")
+    ] = "",
+) -> None:
+    """Example: onward plan adopt our-camp plan.yaml
+
+    Puts a plan in force in an encrypted operation, whose plan is kept inside the record because
+    it may hold offers made in confidence. Checked first; adopting it is an event. Delete the file
+    afterwards.
+    """
+    from onward.cli.work import day
+    from onward.registry import open_operation
+    from onward.registry.planning import adopt_plan
+
+    operation = open_operation(where)
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise OnwardError(f"{file} cannot be read as a plan.") from None
+    start = day(effective, "--from") or operation.default_date()
+    version = adopt_plan(operation, text, effective=start.isoformat(), by="terminal")
+    typer.echo(f"The plan {version.sha256[:12]} holds from {start}.")
 
 
 @app.command()

@@ -13,6 +13,11 @@ from onward.errors import OnwardError
 from onward.registry import keys
 from onward.registry.keys import RootKey
 
+INSIDE = (
+    "{file} would lie inside the operation's folder: who takes the folder would have its key. "
+    "Keep it on another disk, or at least elsewhere."
+)
+
 
 def preparing(
     operation: str,
@@ -37,10 +42,7 @@ def preparing(
         slots = []
         if key_file is not None:
             if folder.resolve() in key_file.resolve().parents:
-                raise OnwardError(
-                    f"{key_file} would lie inside the operation's folder: who takes the folder "
-                    "would have its key. Keep it on another disk, or at least elsewhere."
-                )
+                raise OnwardError(INSIDE.format(file=key_file))
             secret = (
                 keys.read_key_file(key_file)
                 if key_file.exists()

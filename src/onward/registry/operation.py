@@ -348,6 +348,8 @@ def create_operation(
     for name in FOLDERS:
         (folder / name).mkdir(exist_ok=True)
     (folder / "vault").chmod(0o700)
+    if settings.encrypted:
+        folder.chmod(0o700)
     _write_text(folder / ".gitignore", ".cache/\nvault/\nevents/\nonward.db*\nkeys.json\n")
     if plan_text and not settings.encrypted:
         _write_text(folder / PLAN, plan_text)
