@@ -104,6 +104,11 @@ def add(
         raise OnwardError("Say which way in to add: --key-file, --passphrase, --recovery, …")
     keys.add_slots(directory, key, slots)
     typer.echo(f"{len(slots)} way(s) in added.")
+    if key_file:
+        sys.stderr.write(
+            "To open the record unattended with the new file, name it as key_file in "
+            f"{directory}/operation.toml or in ONWARD_KEY_FILE.\n"
+        )
 
 
 @app.command()
@@ -111,14 +116,14 @@ def drop(
     directory: Folder,
     kind: Annotated[str, typer.Argument(help="key-file, passphrase, recovery or custodians.")],
 ) -> None:
-    """Example: onward keys drop our-camp passphrase
+    """Example: onward keys drop our-camp key-file --but next.key
 
     Takes away every way in of one kind. The last one cannot be taken away.
     """
     from onward.registry import keys
 
     key, _ = _unlocked(directory)
-    gone = keys.drop_slots(directory, key, kind)
+    gone = keys.drop_slots(directory, key, kind, but=but)
     typer.echo(f"{gone} way(s) in taken away.")
 
 

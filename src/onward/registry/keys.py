@@ -360,16 +360,32 @@ def add_slots(folder: Path, key: RootKey, slots: Sequence[Mapping[str, Any]]) ->
     _write(folder / KEYS, data)
 
 
-def drop_slots(folder: Path, key: RootKey, kind: str) -> int:
-    """Take away every way in of one kind; refuses to take the last way."""
+def drop_slots(folder: Path, key: RootKey, kind: str, *, but: Path | None = None) -> int:
+    """Take away every way in of one kind; refuses to take the last way.
+
+    but  a key file whose own way in stays
+    """
     opened(folder, key)
     data = read(folder)
-    kept = [slot for slot in data["slots"] if slot["kind"] != kind]
+    kept = [
+        slot
+        for slot in data["slots"]
+        if slot["kind"] != kind or (but is not None and _opens(data, slot, but))
+    ]
     if not kept:
         raise KeyRefused("That is the last way into this operation; add another one first.")
     gone = len(data["slots"]) - len(kept)
     _write(folder / KEYS, {**data, "slots": kept})
     return gone
+
+
+def _opens(data: Mapping[str, Any], slot: Mapping[str, Any], key_file: Path) -> bool:
+    place = f"{data['operation']}/{slot['kind']}/{slot['id']}"
+    try:
+        unwrap(derive(read_key_file(key_file), "key-file"), _bytes(slot["sealed"]), place)
+    except KeyRefused:
+        return False
+    return True
 
 
 # ---------------------------------------------------------------------------------------------
