@@ -1,32 +1,42 @@
-# Everything a newcomer needs. `make demo` and `make test` set up what they use.
+# Everything a newcomer needs. `make demo`, `make test` and `make serve` set up what they use.
+# What is installed is what was tested: tools/constraints.txt holds the versions of uv.lock.
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 ONWARD := $(VENV)/bin/onward
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check -c tools/constraints.txt
+DESK := out/desk
 
-.PHONY: demo test everyday soak bench lint docs clean
+.PHONY: demo test everyday soak serve bench lint docs lock clean
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml tools/constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -e .
+	$(PIP) -e .
 	touch $@
 
-$(VENV)/.installed-test: pyproject.toml $(VENV)/.installed
-	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[desk,team,spark,test,lint]'
+$(VENV)/.installed-desk: pyproject.toml tools/constraints.txt $(VENV)/.installed
+	$(PIP) -e '.[desk]'
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml tools/constraints.txt tools/system-packages.sh $(VENV)/.installed
+	$(PIP) -e '.[desk,team,spark,test,lint]'
 	bash tools/system-packages.sh
+	npm ci --silent --no-audit --no-fund --prefix tests/desk/axe
 	touch $@
 
-$(VENV)/.installed-bench: pyproject.toml $(VENV)/.installed
-	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[desk,team,spark,test,bench]'
+$(VENV)/.installed-bench: pyproject.toml tools/constraints.txt $(VENV)/.installed
+	$(PIP) -e '.[desk,team,spark,test,bench]'
+	bash tools/system-packages.sh
 	touch $@
 
 ## demo: build the example operation and write its situation report to out/meridian/
 demo: $(VENV)/.installed
 	$(ONWARD) demo out/meridian
 
-## test: the whole suite
+## test: the whole suite; what touches the store runs on both databases
 test: $(VENV)/.installed-test
 	$(PY) -m pytest -n 2 -m "not soak" --ignore=tests/docs
+	ONWARD_TEST_DATABASE=postgresql $(PY) -m pytest -n 2 -m "not soak and not browser" tests/registry tests/desk
 
 ## everyday: the quick part of the suite
 everyday: $(VENV)/.installed-test
@@ -35,6 +45,10 @@ everyday: $(VENV)/.installed-test
 ## soak: the long runs
 soak: $(VENV)/.installed-test
 	$(PY) -m pytest -m soak
+
+## serve: the desk on an encrypted copy of the example, with one account per role, printed once
+serve: $(VENV)/.installed-desk
+	$(ONWARD) serve --example meridian $(DESK)
 
 ## bench: every benchmark, with its peers
 bench: $(VENV)/.installed-bench
@@ -51,5 +65,10 @@ lint: $(VENV)/.installed-test
 docs: $(VENV)/.installed-test
 	$(PY) -m pytest -n 2 tests/docs
 
+## lock: resolve again, after a change of what is needed (needs uv)
+lock:
+	uv lock --upgrade
+	uv export --frozen --all-extras --no-hashes --no-emit-project --no-annotate --quiet -o tools/constraints.txt
+
 clean:
-	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) out tests/desk/axe/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
