@@ -115,6 +115,9 @@ def add(
 def drop(
     directory: Folder,
     kind: Annotated[str, typer.Argument(help="key-file, passphrase, recovery or custodians.")],
+    but: Annotated[
+        Path | None, typer.Option("--but", help="A key file whose own way in stays.")
+    ] = None,
 ) -> None:
     """Example: onward keys drop our-camp key-file --but next.key
 
