@@ -21,6 +21,8 @@ from onward.cli import forecast_compare
 
 if TYPE_CHECKING:
     from onward.forecast.run import Forecast
+    from onward.forecast.track import Track
+    from onward.registry.operation import Operation
 
 
 class _RunUnlessNamed(TyperGroup):
@@ -174,41 +176,42 @@ def list_(directory: DIRECTORY, as_json: JSON = False) -> None:
 
 
 @app.command()
-def score(directory: DIRECTORY, as_json: JSON = False) -> None:
-    """Example: onward forecast score camp
+def score(
+    directory: DIRECTORY,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Also write a page with a figure to this folder."),
+    ] = None,
+    as_json: JSON = False,
+) -> None:
+    """Example: onward forecast score camp -o out
 
-    Every kept forecast beside what happened since, on each of its days that has passed. The
-    miss is the CRPS, in people: how far the whole forecast was off, 0 when it was sure and
-    right. Beside it, the miss of simply repeating the number on the day of the forecast.
+    Every kept forecast beside what happened since, on each of its days that has passed, and all of
+    them together. The miss is the CRPS, in people: how far the whole forecast was off, 0 when it
+    was sure and right. Beside it, the miss of simply repeating the number on the day of the
+    forecast.
     """
+    from dataclasses import asdict
+
     from onward.registry import open_operation
-    from onward.registry.runs import kept_forecasts, present_on
+    from onward.registry.comparing import track_of
 
     operation = open_operation(directory)
-    kept = kept_forecasts(operation)
-    end = operation.default_date()
-    due = [
-        (name, one)
-        for name, one in kept
-        if any(dt.date.fromisoformat(day) <= end for day in one.days)
-    ]
-    rows: list[dict[str, Any]] = []
-    if due:
-        from onward.forecast.run import scored
-
-        _say("Reading what happened")
-        first = min(dt.date.fromisoformat(one.days[0]) for _, one in due)
-        truth = present_on(operation, first, end)
-        rows = [{"file": name, **scored(one, truth)} for name, one in due]
+    _say("Reading what happened")
+    track = track_of(operation)
+    if out is not None:
+        sys.stderr.write(f"Written: {_track_page(operation, track, out)}\n")
     if as_json:
-        waiting = [name for name, one in kept if (name, one) not in due]
-        data = {"as_of": end.isoformat(), "scores": rows, "waiting": waiting}
+        data = asdict(track)
+        data["as_of"] = data.pop("until")
         typer.echo(json.dumps(data, indent=2))
         return
-    if not rows:
-        typer.echo(f"No day of a kept forecast has passed by {end}.")
+    from onward.report.track_record import sentences
+
+    if track.together is None:
+        typer.echo(f"No day of a kept forecast has passed by {track.until}.")
         return
-    for row in rows:
+    for row in track.scores:
         last = row["days"][-1]
         typer.echo(
             f"from {row['as_of']}, {len(row['days'])} days passed, the last {last['date']}: "
@@ -223,6 +226,26 @@ def score(directory: DIRECTORY, as_json: JSON = False) -> None:
             f"  missed by {row['crps']:,.1f} people on average (repeating the first count: "
             f"{row['crps_no_change']:,.1f})   {row['file']}"
         )
+    typer.echo("")
+    for text in sentences(track):
+        typer.echo(text)
+
+
+def _track_page(operation: Operation, track: Track, out: Path) -> Path:
+    from onward.report.html import render_html
+    from onward.report.track_record import track_report
+
+    on = dt.date.fromisoformat(track.until)
+    rulebook = operation.rulebook_at(on)
+    report = track_report(
+        track, [], title=operation.settings.title, on=on,
+        demonstration=operation.settings.demonstration,
+        rulebook=f"{rulebook.name} {rulebook.version}", rulebook_hash=rulebook.hash,
+    )  # fmt: skip
+    out.mkdir(parents=True, exist_ok=True)
+    page = out / "past-forecasts.html"
+    page.write_text(render_html(report, []), encoding="utf-8")
+    return page
 
 
 def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from onward.forecast.inputs import Inputs
     from onward.forecast.scenarios import Scenario
     from onward.forecast.search import Search
+    from onward.forecast.track import Track
     from onward.plan.effects import PlanEffects
     from onward.plan.model import Plan
+    from onward.registry.operation import Operation
 
 FUTURES = 500
 Say = Callable[[str], None]
@@ -265,6 +267,18 @@ def hashes_of(found: Opened) -> dict[str, str]:
     if found.plan is not None:
         hashes["plan"] = found.plan.hash
     return hashes
+
+
+def track_of(operation: Operation, until: dt.date | None = None) -> Track:
+    """Every kept forecast beside what happened up to a day (the operation's own when left out)."""
+    from onward.forecast.track import days_wanted, track
+    from onward.registry.runs import kept_forecasts, present_on
+
+    end = until or operation.default_date()
+    kept = [(name, one) for name, one in kept_forecasts(operation) if one.as_of <= str(end)]
+    first = days_wanted(kept, end)
+    present = present_on(operation, first, end) if first is not None else {}
+    return track(kept, present, end)
 
 
 def _plan_of(found: Opened) -> Plan:
