@@ -127,6 +127,10 @@ def test_a_proposal_is_kept_once_and_the_next_week_starts_from_it(camp):
     content = json.loads(run(camp.path, "--on", "2026-03-15", "--json").stdout)
     assert content["assignments"][0]["kept"] is True
     assert last_proposal(camp) == content
+    # A report of an earlier day knows nothing of a later proposal.
+    before = last_proposal(camp, date(2026, 3, 14))
+    assert before is not None
+    assert before["on"] == "2026-03-08"
 
 
 def test_a_question_keeps_nothing(camp):

@@ -249,6 +249,84 @@ def test_every_figure_has_a_title_a_date_its_table_and_every_indicator_a_definit
                     assert block.indicator in DEFINITIONS, block.name
 
 
+@pytest.fixture(scope="module")
+def proposal():
+    """The shipped example of placement, solved as the terminal solves it."""
+    from onward.placement.aims import read_aims
+    from onward.placement.document import document
+    from onward.placement.inputs import read_folder
+    from onward.placement.propose import propose
+
+    folder = example("meridian").parent / "placement" / "spring"
+    tables = replace(read_folder(folder), on=date(2026, 10, 25))
+    return json.loads(json.dumps(document(propose(tables, read_aims()))))
+
+
+def test_the_section_on_places_has_its_four_parts_and_no_small_count(worlds, proposal):
+    world = worlds()
+    world.people("p", 60, stage="interviewed")
+    done = build(world.material(AS_OF, proposal=proposal), "internal")
+    section = next(s for s in done.report.sections if s.name == "placement")
+    tables = {t.name: t for t in section.blocks if isinstance(t, Table)}
+    assert "25 Oct 2026" in section.blocks[0].text
+    programmes = {row[0].text: row for row in tables["programmes"].rows}
+    used = {x["programme"]: 0 for x in proposal["limits"] if x["kind"] == "places"}
+    for x in proposal["assignments"]:
+        used[x["programme"]] += x["size"]
+    assert {name: row[2].number for name, row in programmes.items() if row[2].number} == {
+        name: n for name, n in used.items() if n > 4
+    }
+    assert 0 < len(tables["missing-places"].rows) <= 10
+    worths = [row[2].number for row in tables["missing-places"].rows]
+    assert worths == sorted(worths, reverse=True)
+    waiting = [x for x in proposal["unplaced"] if x["priority"] == "emergency"]
+    assert ("unplaced-emergencies" in tables) == bool(waiting)
+    lines = {row[0].text: row for row in tables["fairness"].rows}
+    assert lines["Everybody"][1].number == proposal["persons"]["all"]
+    assert any(name.startswith("Lone older person") for name in lines)
+    shown = [t for t in done.shown if t.counts.universe in ("proposal", "emergencies")]
+    assert any(value is None for t in shown for value in t.shown.values())
+    assert recoverable(shown) == []
+    for row in tables["fairness"].rows:
+        assert row[2].number is None or row[2].number == 0 or row[2].number > 4, row[0].text
+        assert (row[3].number is None) == (row[1].number is None or row[2].number is None)
+
+
+def test_an_offer_in_confidence_leaves_no_total_to_subtract_it_from(worlds, proposal, tmp_path):
+    plan = (example("meridian") / "plan.yaml").read_text("utf-8")
+    secret = dict(proposal, limits=[
+        {**x, "programme": "quiet_offer", "limit": "quiet_offer"} if n == 0 else x
+        for n, x in enumerate(proposal["limits"])])  # fmt: skip
+    world = worlds()
+    world.people("p", 60, stage="interviewed")
+    material = world.material(AS_OF, proposal=secret, plan=plan, folder=tmp_path)
+    done = build(material, "internal")
+    names = {t.name for t in done.report.tables()}
+    assert "programmes" in names
+    assert "fairness" not in names
+    assert not re.search("quiet.offer", page(done), re.IGNORECASE)
+
+
+def test_what_touches_people_is_decided_first_and_nothing_is_cut_off(made):
+    section = next(s for s in made["internal"].report.sections if s.name == "decisions")
+    items = section.blocks[0].items
+    assert items[0].startswith("Triage the coercion complaints")
+    assert any("holds up" in item for item in items)
+    held_up = [re.findall("“(.+?)”", item)[0] for item in items if "holds up" in item]
+    assert len(held_up) == len(set(held_up))
+
+
+def test_every_drawing_stands_over_its_date(made):
+    for done in made.values():
+        text = page(done)
+        figures = [b for s in done.report.sections for b in s.blocks if isinstance(b, Figure)]
+        for figure in figures:
+            after = text[text.index(f'<figure id="{figure.name}">') :]
+            drawing, _, rest = after.partition('<p class="note">')
+            assert "<svg" in drawing
+            assert rest.startswith("31 October 2026.")
+
+
 def test_what_changed_is_told_from_two_reports(worlds, made):
     world = fill(worlds())
     early = build(world.material(date(2026, 6, 30)), "internal")

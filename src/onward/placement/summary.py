@@ -70,5 +70,8 @@ def summary(
             for r in content["unplaced"]
             if r["priority"] == "emergency"
         ],
-        "fairness": content["fairness"],
+        # The shares of everybody give the total away, and with it the programme left out.
+        "fairness": []
+        if any(r["programme"] in sensitive for r in content["limits"])
+        else content["fairness"],
     }

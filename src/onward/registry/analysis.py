@@ -280,7 +280,7 @@ def material_of(
         before=found.operation.caseload(before, engine=found.engine)
         if _anybody(found)
         else None,
-        proposal=last_proposal(found.operation),
+        proposal=last_proposal(found.operation, found.as_of),
         no_forecast=no_forecast,
         frozen=frozen or {},
     )

@@ -105,10 +105,14 @@ def kept_proposals(operation: Operation) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def last_proposal(operation: Operation) -> dict[str, Any] | None:
-    """The latest proposal kept, if there is one."""
-    found = kept_proposals(operation)
-    return found[0][1] if found else None
+def last_proposal(
+    operation: Operation, until: dt.date | None = None
+) -> dict[str, Any] | None:
+    """The latest proposal kept, if there is one; none for a day after `until`."""
+    for _, proposal in kept_proposals(operation):
+        if until is None or (proposal.get("on") or "") <= until.isoformat():
+            return proposal
+    return None
 
 
 def _documents(

@@ -26,7 +26,7 @@ from onward.plan.draws import PlanDraws, milestone_chances
 from onward.plan.gantt import gantt_list, gantt_svg
 from onward.plan.lapses import lapses
 from onward.plan.model import Plan, Pledge
-from onward.plan.timeline import timeline
+from onward.plan.timeline import KINDS, timeline
 from onward.report import charts, indicators
 from onward.report.disclosure import (
     RULES,
@@ -68,6 +68,9 @@ HIDDEN_NOTE: Mapping[Audience, str] = {
     "internal": "… stands for fewer than 5, or for a count hidden to protect one.",
     "external": "Rounded to 5; … stands for 10 or fewer, or for a count hidden to protect one.",
 }
+PARTITIONS = ("all", "priority", "nationality", "sex", "age", "size", "lone older person",
+              "single parent", "linked")  # fmt: skip
+"""Groupings in which everybody stands once; of categories and needs a person may have several."""
 LEAST_BEHIND: Mapping[Audience, int] = {"internal": 20, "external": 50}
 """People or stays that must stand behind a mean or a median."""
 
@@ -217,7 +220,7 @@ class _Builder:
         self.heard = indicators.complaints(r, LEAST_BEHIND[audience])
         if self.heard is not None:
             tables += [self.heard.received, self.heard.open, self.heard.coercion]
-        tables += self._breach_counts() + self._lapse_counts()
+        tables += self._breach_counts() + self._lapse_counts() + self._proposal_counts()
         found_tables = [table for table in tables if table is not None]
         self.l = _Ledger(found_tables, audience, material.frozen)
         self.people = self.l.value("pipeline")
@@ -320,6 +323,46 @@ class _Builder:
         sums = {f"up to {days}": names[: i + 1] for i, days in enumerate(BASIS_DAYS) if i}
         found.append(self.r.split("basis", windows, self.r.active, "later or never", sums=sums))
         return found
+
+    def _proposal_counts(self) -> list[Counts]:
+        """Whom the latest proposal would place, entered like any other count."""
+        self.proposed: dict[str, list[dict[str, Any]]] | None = None
+        if self.m.proposal is None or not self.internal or "persons" not in self.m.proposal:
+            return []
+        sensitive = tuple(sorted(self.secrets()))
+        found = self.proposed = placement_summary(dict(self.m.proposal), sensitive=sensitive)
+        everybody = int(self.m.proposal["persons"]["all"])
+        filled = {x["programme"]: int(x["filled"]) for x in found["programmes"]}
+        others = everybody - sum(filled.values())
+        dims = ("programme", "placed")
+        made = [
+            Counts("proposed", dims, ((*filled, "-"), ("yes", "no")),
+                   {**{(name, "yes"): n for name, n in filled.items()}, ("-", "no"): others},
+                   universe="proposal")
+        ]  # fmt: skip
+        why: dict[str, int] = {}
+        for x in found["unplaced_emergencies"]:
+            why[_stopped(x)] = why.get(_stopped(x), 0) + int(x["size"])
+        made.append(Counts("emergencies", ("stopped by",), (tuple(why) or ("-",),),
+                           {(k,): n for k, n in why.items()}, universe="emergencies"))  # fmt: skip
+        placed = everybody - others
+        for grouping, rows in _by_grouping(found["fairness"]).items():
+            alone_ones = [rows] if grouping in PARTITIONS else [[row] for row in rows]
+            for part in alone_ones:
+                groups = {
+                    x["group"]: (int(x["placed_persons"]), int(x["persons"])) for x in part
+                }
+                rest = (placed - sum(a for a, _ in groups.values()),
+                        everybody - sum(b for _, b in groups.values()))  # fmt: skip
+                groups["-"] = rest
+                name = grouping if grouping in PARTITIONS else f"{grouping} {part[0]['group']}"
+                made.append(
+                    Counts(f"placed by {name}", (f"placed by {name}", "placed"),
+                           (tuple(groups), ("yes", "no")),
+                           {(g, state): n for g, (a, b) in groups.items()
+                            for state, n in (("yes", a), ("no", b - a))}, universe="proposal")
+                )  # fmt: skip
+        return made
 
     # -- showing one figure
 
@@ -880,7 +923,7 @@ class _Builder:
         )
         if rows:
             blocks.append(
-                Figure("gantt", "What must happen by when", svg, gantt_table, self.on, how)
+                Figure("gantt", self._plan_title(rows), svg, gantt_table, self.on, how)
             )
         if self.internal:
             lines = []
@@ -912,7 +955,12 @@ class _Builder:
                 )  # fmt: skip
         soon = timeline(plan, as_of=self.on, draws=draws, audience=self.audience).to_pylist()
         next_rows = [
-            [words(_date(r["date_likely"])), words(r["title"]), words(r["says"])]
+            [
+                words(_date(r["date_likely"])),
+                words(r["title"]),
+                words(_sentence_case(KINDS[r["kind"]])),
+                words(_sentence_case(r["says"]) or "–"),
+            ]
             for r in soon
             if r["date_likely"]
             and 0 <= (r["date_likely"] - self.on).days <= 120
@@ -923,12 +971,23 @@ class _Builder:
                 Table(
                     "next-dates",
                     "The next 120 days",
-                    ["Date", "What", "Meaning"],
+                    ["Likely date", "What", "Then", "What it means"],
                     next_rows,
                     self.on,
                 )
             )
         return Section("plan", "The plan and its dates", blocks) if blocks else None
+
+    def _plan_title(self, rows: Sequence[Mapping[str, Any]]) -> str:
+        """What the drawing of the plan says, as a sentence."""
+        work = sum(row["state"] != "done" for row in rows if row["kind"] == "action")
+        left = f"{work} pieces of work are" if work != 1 else "1 piece of work is"
+        if not self.internal or self.m.plan is None or self.m.draws is None:
+            return f"{left} still to be done"
+        chances = milestone_chances(self.m.plan, self.m.draws)
+        dated = [c for c in chances if c.in_time is not None]
+        late = sum(c.in_time < 0.5 for c in dated if c.in_time is not None)
+        return f"{left} still to be done; {late} of {len(dated)} dates are more likely missed than met"
 
     def forecast_section(self) -> Section | None:
         made = self.m.forecast
@@ -1264,64 +1323,98 @@ class _Builder:
 
     def placement(self) -> Section | None:
         """What the latest stored proposal would use; internal only, and no case is named."""
-        if self.m.proposal is None or not self.internal:
+        found = self.proposed
+        if found is None or self.m.proposal is None:
             return None
-        found = placement_summary(
-            dict(self.m.proposal), sensitive=tuple(sorted(self.secrets()))
-        )
+        day, state = self.m.proposal.get("on"), self.m.proposal["state"]
+        of = f" of {_date(dt.date.fromisoformat(day))}" if day else ""
         blocks: list[Block] = [
-            Text("The latest stored proposal. Officers decide; nobody without a valid consent and open safeguards is in it.")
-        ]  # fmt: skip
+            Text(
+                f"The proposal{of} ({state.replace('_', ' ')}). Officers decide; nobody without a valid "
+                "consent and open safeguards is in it."
+            )
+        ]
         if found["programmes"]:
+            rows = []
+            for x in found["programmes"]:
+                used = self.l.value("proposed", x["programme"], "yes")
+                free = None if used is None else max(int(x["places"]) - used, 0)
+                rows.append(
+                    [
+                        words(_label(x["programme"])),
+                        count(int(x["places"])),
+                        count(used),
+                        count(free),
+                    ]
+                )
             blocks.append(
                 Table("programmes", "Programmes filled and open in the proposal",
-                      ["Programme", "Places", "Proposed", "Open"],
-                      [[words(x["programme"]), count(int(x["places"])), self._few(int(x["filled"])),
-                        self._few(int(x["open"]), int(x["filled"]))] for x in found["programmes"]],
-                      self.on, self.note, (), "placement")
+                      ["Programme", "Places", "Proposed", "Open"], rows, self.on, self.note, (), "placement")
             )  # fmt: skip
         if found["missing_places"]:
             blocks.append(
-                Table("missing-places", "The most valuable missing places", ["Ask for", "For whom"],
-                      [[words(x["ask"]), words(x["for_whom"])] for x in found["missing_places"]], self.on, "", (), "placement")
+                Table("missing-places", "The most valuable missing places: whom to ask, and for whom",
+                      ["Ask for one more in", "For whom", "Worth", "Holds for"],
+                      [[words(x["ask"]), words(x["for_whom"]), _decimal(x["worth_per_place"]),
+                        words("–") if x["holds_for_places"] is None else _decimal(x["holds_for_places"])]
+                       for x in found["missing_places"]],
+                      self.on, "Worth: protection-weighted people placed by one more place. Holds for: so many places more.",
+                      (), "placement")
             )  # fmt: skip
-        waiting = len(found["unplaced_emergencies"])
+        waiting = {_stopped(x): str(x["change"]) for x in found["unplaced_emergencies"]}
         if waiting:
             blocks.append(
-                Text(f"Emergency cases without a place: {self._few(waiting).text}.", "late")
-            )
+                Table("unplaced-emergencies", "Emergencies without a place", ["What stops them", "What would place them", "People"],
+                      [[words(_sentence_case(why)), words(_sentence_case(change) or "–"), self.cell("emergencies", why)]
+                       for why, change in waiting.items()], self.on, self.note, (), "placement")
+            )  # fmt: skip
+        else:
+            blocks.append(Text("No emergency case is without a place.", "good"))
+        fair = self._fairness()
+        if fair is not None:
+            blocks.append(fair)
         return Section("placement", "Proposed places", blocks)
 
-    def _few(self, value: int, other: int | None = None) -> Cell:
-        """A count that stands by no protected table; `other`: the part that would give it away."""
-        lows = [v for v in (value, other) if v is not None]
-        hidden = any(self.rule.hide_from <= v <= self.rule.hide_to for v in lows)
-        return count(None if hidden else rounded(value, self.rule.round_to))
+    def _fairness(self) -> Table | None:
+        """Share placed by group, beside taking cases in random order; only from shown counts."""
+        rows = []
+        for grouping, lines in _by_grouping(
+            self.proposed["fairness"] if self.proposed else []
+        ).items():
+            for x in lines:
+                name = grouping if grouping in PARTITIONS else f"{grouping} {x['group']}"
+                table = f"placed by {name}"
+                people = self.l.value(table, x["group"], TOTAL)
+                placed = self.l.value(table, x["group"], "yes")
+                known = people is not None and placed is not None
+                waited = x["mean_wait_days"]
+                enough = placed is not None and placed >= LEAST_BEHIND[self.audience]
+                rows.append(
+                    [words("Everybody" if grouping == "all" else f"{_sentence_case(grouping)}: {x['group']}"),
+                     count(people), count(placed),
+                     share(x["share"]) if known else words("…"),
+                     share(x["share_random_order"]) if known else words("…"),
+                     words("–") if waited is None or not enough else Cell(f"{waited:,.0f}", round(waited))]
+                )  # fmt: skip
+        if not rows:
+            return None
+        return Table(
+            "fairness", "Who has a proposed place, group by group, beside a random order",
+            ["Group", "People", "Placed", "Share", "In random order", "Mean days waited"], rows, self.on,
+            "A share below that of a random order is no proof of a wrong, but a question somebody has to answer. "
+            f"– stands where fewer than {LEAST_BEHIND[self.audience]} people are behind a mean. {self.note}",
+            (), "placement", folded=True,
+        )  # fmt: skip
 
     def decisions(self) -> Section | None:
         """What somebody has to decide now, from the plan's clocks and the blocked steps."""
         if not self.internal:
             return None
         items: list[str] = []
-        if self.m.plan is not None and self.m.draws is not None:
-            for chance in milestone_chances(self.m.plan, self.m.draws):
-                if chance.in_time is not None and chance.in_time < 0.5 and chance.critical:
-                    action = self.m.plan.actions.get(chance.critical[0][0])
-                    if action is not None and self.quiet(action.title, chance.title):
-                        items.append(
-                            f"{chance.title}: {chance.in_time:.0%} likely by {_date(chance.by)}. "
-                            f"Decide on “{action.title}” ({action.owner})."
-                        )
-        for x in self.remedies[:3]:
-            shown = self.l.value(f"options {x.finding}")
-            many = "some" if shown is None else f"{shown:,}"
+        # People first: what touches somebody already is decided before dates and figures.
+        if "complaints coercion" in self.l and self.l.value("complaints coercion", "yes") != 0:
             items.append(
-                f"{x.remedy} It would open {many} lawful, voluntary options ({x.owner_role})."
-            )
-        recent = self.l.value("breaches", "recent")
-        if recent or recent is None:
-            items.append(
-                "Review the movements recorded with a failed safeguard (see Breaches)."
+                "Triage the coercion complaints that wait: no move they touch can go ahead."
             )
         if (
             "incidents reviewed" in self.l
@@ -1330,15 +1423,42 @@ class _Builder:
             items.append(
                 "Review the incidents after departure that wait; until then the recipient's pending moves stay paused."
             )
-        if "complaints coercion" in self.l and self.l.value("complaints coercion", "yes") != 0:
+        recent = self.l.value("breaches", "recent")
+        if recent or recent is None:
             items.append(
-                "Triage the coercion complaints that wait: no move they touch can go ahead."
+                "Review the movements recorded with a failed safeguard (see Breaches)."
             )
+        for x in self.remedies[:3]:
+            shown = self.l.value(f"options {x.finding}")
+            many = "some" if shown is None else f"{shown:,}"
+            items.append(
+                f"{x.remedy} It would open {many} lawful, voluntary options ({x.owner_role})."
+            )
+        items += self._late_dates()
         if self.backlog is not None and not self.backlog.agrees:
             items.append("Check the claims whose recorded beginning or end is missing.")
         if not items:
             return None
-        return Section("decisions", "Decisions needed", [Points(items[:9])])
+        return Section("decisions", "Decisions needed", [Points(items)])
+
+    def _late_dates(self) -> list[str]:
+        """Dates more likely missed than met, by the work that holds them up most often."""
+        if self.m.plan is None or self.m.draws is None:
+            return []
+        actions = self.m.plan.actions
+        held_up: dict[str, list[str]] = {}
+        for chance in milestone_chances(self.m.plan, self.m.draws):
+            if chance.in_time is None or chance.in_time >= 0.5 or not chance.critical:
+                continue
+            action = actions.get(chance.critical[0][0])
+            if action is not None and self.quiet(action.title, chance.title):
+                held_up.setdefault(action.id, []).append(
+                    f"{_lower(chance.title)} ({chance.in_time:.0%} likely by {_date(chance.by)})"
+                )
+        return [
+            f"Decide on “{actions[id].title}” ({actions[id].owner}), which holds up: {'; '.join(dates)}."
+            for id, dates in held_up.items()
+        ]
 
     def changed(self) -> Section | None:
         """What changed since the last report; internal only, from what both reports showed."""
@@ -1444,6 +1564,22 @@ def exchange_table(report: Report) -> Table:
         "HXL", "Figures for exchange", ["Date", "Indicator", "Value"], rows, report.as_of,
         hxl=["#date+reported", "#indicator+name", "#indicator+value+num"],
     )  # fmt: skip
+
+
+def _by_grouping(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["grouping"], []).append(row)
+    return found
+
+
+def _stopped(row: Mapping[str, Any]) -> str:
+    """What stops a case, without the names of single windows."""
+    return str(row["reason"]).partition(";")[0].partition(" (")[0]
+
+
+def _decimal(value: float) -> Cell:
+    return Cell(f"{value:,.2f}".rstrip("0").rstrip("."), round(value, 4))
 
 
 def _date(day: dt.date | None) -> str:
