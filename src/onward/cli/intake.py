@@ -977,7 +977,8 @@ def _review_recorded(
                 f"{code}  {d.choice}: {' and '.join(sorted(d.pair))}, by {d.by}{because_text}"
             )
         typer.echo(
-            f"{len(standing):,} decisions stand; {asked:,} wait for the field.", err=True
+            f"{_count(len(standing), 'decision')} on record, {asked:,} left to the field.",
+            err=True,
         )
     raise typer.Exit(1 if asked else 0)
 

@@ -485,6 +485,12 @@ class _Reader:
 
     def _no_such_target(self, path: tuple[str, ...], to: str) -> None:
         known = [*self.facts, *IDENTITY, *STRUCTURE]
+        if to.endswith("?"):
+            self.lines.fault(
+                path, path[-1], "a question that nobody has answered yet",
+                "what the column is, or ignore", "Take the ? away when you have decided.",
+            )  # fmt: skip
+            return
         near = difflib.get_close_matches(to, known, 3)
         self.lines.fault(
             path,
