@@ -47,8 +47,12 @@ soak: $(VENV)/.installed-test
 	$(PY) -m pytest -m soak
 
 ## serve: the desk on an encrypted copy of the example, with one account per role, printed once
-serve: $(VENV)/.installed-desk
-	$(ONWARD) serve --example meridian $(DESK)
+serve: $(VENV)/.installed-desk $(DESK)/operation.toml
+	$(ONWARD) serve $(DESK)
+
+$(DESK)/operation.toml: | $(VENV)/.installed-desk
+	rm -rf $(DESK)
+	$(ONWARD) new $(DESK) --example meridian --store encrypted --key-file $(DESK).key
 
 ## bench: every benchmark, with its peers
 bench: $(VENV)/.installed-bench

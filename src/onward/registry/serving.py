@@ -7,6 +7,7 @@ have been looked at.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import stat
@@ -67,14 +68,23 @@ def serve(
     worker = Worker()
     worker.start()
     # No access log: it would hold whom somebody looked at.
-    server: Any = create_server(
-        application(), host=host, port=port, threads=threads, ident=None,
-        clear_untrusted_proxy_headers=not behind,
-        **({"trusted_proxy": "127.0.0.1", "trusted_proxy_headers": "x-forwarded-proto x-forwarded-for"}
-           if behind else {}),
-        inbuf_overflow=32 * 2**20, outbuf_overflow=64 * 2**20,
-        max_request_body_size=24 * 2**20,
-    )  # fmt: skip
+    try:
+        server: Any = create_server(
+            application(), host=host, port=port, threads=threads, ident=None,
+            clear_untrusted_proxy_headers=not behind,
+            **({"trusted_proxy": "127.0.0.1", "trusted_proxy_headers": "x-forwarded-proto x-forwarded-for"}
+               if behind else {}),
+            inbuf_overflow=32 * 2**20, outbuf_overflow=64 * 2**20,
+            max_request_body_size=24 * 2**20,
+        )  # fmt: skip
+    except OSError as error:
+        worker.stop()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise OnwardError(
+            f"Port {port} of this machine is in use: the desk may be open already. Choose another "
+            f"with --port {port + 1}."
+        ) from None
     say(f"The desk is open at {behind or f'http://{host}:{port}'}. Stop it with Ctrl-C.")
     try:
         server.run()
