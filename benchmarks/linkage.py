@@ -400,13 +400,14 @@ def make_linker(frame: Any, settings: Any, linker_class: Any) -> Any:
 def measured(name: str, count: int) -> dict[str, Any]:
     """One method in this process: times and memory are its own."""
     rows, truth = people(count, seed=7)
-    begin = time.perf_counter()
+    begin, worked = time.perf_counter(), time.process_time()
     pairs = METHODS[name](rows)
-    seconds = time.perf_counter() - begin
+    seconds, worked = time.perf_counter() - begin, time.process_time() - worked
     return {
         "at_half": judged(pairs, truth, 0.5),
         "at_best_f1": max((judged(pairs, truth, t) for t in THRESHOLDS), key=lambda m: m["f1"]),
         "seconds": seconds,
+        "cpu_seconds": worked,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
@@ -429,7 +430,7 @@ def run(quick: bool, count: int = 0) -> dict[str, Any]:
     for name in METHODS:
         result[name] = apart(name, count)
     if not quick:
-        result["onward_50000_seconds"] = apart("onward", 50_000)["seconds"]
+        result["onward_50000"] = apart("onward", 50_000)
     best = result["splink_default"]["at_best_f1"]["f1"]
     result["f1_difference_points"] = 100 * (result["onward"]["at_half"]["f1"] - best)
     return result
@@ -459,10 +460,15 @@ def main() -> None:
                 f"({m['precision_low']:.3f}-{m['precision_high']:.3f}) recall {m['recall']:.3f} "
                 f"({m['recall_low']:.3f}-{m['recall_high']:.3f}) F1 {m['f1']:.3f}"
             )
-        print(f"{name:20} {found['seconds']:.1f} s, {found['peak_mb']:.0f} MB")
-    if "onward_50000_seconds" in result:
         print(
-            f"onward, 50,000 rows: {result['onward_50000_seconds']:.1f} s (aim {AIM_SECONDS} s)"
+            f"{name:20} {found['seconds']:.1f} s ({found['cpu_seconds']:.1f} s of work), "
+            f"{found['peak_mb']:.0f} MB"
+        )
+    if "onward_50000" in result:
+        found = result["onward_50000"]
+        print(
+            f"onward, 50,000 rows: {found['seconds']:.1f} s ({found['cpu_seconds']:.1f} s of work; "
+            f"aim {AIM_SECONDS} s)"
         )
     print(
         f"F1, onward at 0.5 less Splink's default at its best: "
