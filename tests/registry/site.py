@@ -9,9 +9,11 @@ server that is started for the session (`postgres_server.py`).
 from __future__ import annotations
 
 import copy
+import importlib.util
 import os
 import random
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,7 +24,13 @@ import pytest
 from onward.caseload.events import Event, Subject, new_event
 from onward.registry.creating import preparing
 from onward.registry.keys import RootKey, with_key_file
-from onward.registry.operation import ENCRYPTED, Operation, Settings, create_operation
+from onward.registry.operation import (
+    ENCRYPTED,
+    Operation,
+    Settings,
+    create_operation,
+    read_settings,
+)
 from onward.rulebook import Rulebook, load, shipped_path
 from onward.rulebook.situations import load_situations
 
@@ -136,8 +144,33 @@ IDENTITIES = {
 }  # fmt: skip
 
 
-def build(folder: Path, *, store: str = ENCRYPTED, identities: bool = True) -> RootKey:
+def new_store(name: str) -> str:
+    """Where a new operation of this run keeps its record; a new database on a server."""
+    if DATABASE != "postgresql":
+        return ENCRYPTED
+    return server().new_database(name)
+
+
+def server() -> Any:
+    """The server of this run, started when it is first needed."""
+    module = _beside("postgres_server")
+    return module.running()
+
+
+def _beside(name: str) -> Any:
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"onward_test_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    if spec.name not in sys.modules:
+        sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[spec.name])
+    return sys.modules[spec.name]
+
+
+def build(folder: Path, *, identities: bool = True) -> RootKey:
     """Make the small operation in a folder; its key file lies beside it (`<folder>.key`)."""
+    store = new_store(f"template_{os.getpid()}")
     key_file = folder.with_name(folder.name + ".key")
     key, prepare = preparing("meridian", key_file=key_file)
     operation = create_operation(
@@ -174,8 +207,11 @@ def copied(template: Path, folder: Path) -> Path:
     key_file = folder.with_name(folder.name + ".key")
     shutil.copy(template.with_name(template.name + ".key"), key_file)
     settings = folder / "operation.toml"
-    text = settings.read_text("utf-8")
-    settings.write_text(text.replace(str(template) + ".key", str(key_file)), "utf-8")
+    text = settings.read_text("utf-8").replace(str(template) + ".key", str(key_file))
+    if DATABASE == "postgresql":
+        old = read_settings(settings).store
+        text = text.replace(old, server().copy_of(old))
+    settings.write_text(text, "utf-8")
     return folder
 
 
@@ -204,3 +240,16 @@ def small(small_template: Path, tmp_path: Path) -> Iterator[Operation]:
 
 def rulebook() -> Rulebook:
     return load(RULEBOOK_PATH)
+
+
+def past_the_program(statement: str) -> None:
+    """Change the record as somebody would who may do everything in the database."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER IF EXISTS onward_event_no_update")
+            cursor.execute(statement)
+        return
+    drop = "DROP TRIGGER IF EXISTS onward_event_no_change ON onward_event; "
+    server().sql(connection.settings_dict["NAME"], drop + statement)

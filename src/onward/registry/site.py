@@ -7,6 +7,7 @@ tables exist, and the start-up checks have passed or the process has refused to 
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,6 +144,11 @@ def _set_up(site: Site) -> None:
         values["SECRET_KEY"] = site.root.derive("django secret").hex()
         settings.configure(**values)
         django.setup()
+        from django.db.backends.signals import connection_created
+
+        from onward.registry.postgres import on_connect
+
+        connection_created.connect(on_connect, dispatch_uid="onward operation")
         return
     from django.db import connections
 
@@ -176,7 +182,20 @@ def bring_up_to_date() -> None:
     from django.db.migrations.executor import MigrationExecutor
 
     executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if connection.vendor == "postgresql":
+        from onward.registry import postgres
+
+        if not waiting and not os.environ.get(postgres.OWNER_VARIABLE):
+            return
+        desk = connection.settings_dict["USER"]
+        with postgres.as_owner(connection):
+            if waiting:
+                call_command("migrate", verbosity=0, interactive=False)
+            with connection.cursor() as cursor:
+                postgres.add_partition(cursor, current().operation)
+                postgres.guard(cursor, desk)
+    elif waiting:
         call_command("migrate", verbosity=0, interactive=False)
 
 

@@ -7,12 +7,14 @@ from typing import Any
 from django.db import migrations
 
 TABLES = ("onward_event", "onward_tree_head", "onward_access_log")
-WORDS = "is only ever added to"
 
 
 def forward(apps: Any, schema_editor: Any) -> None:
-    from onward.registry import append_only
+    from onward.registry import append_only, postgres
 
+    if schema_editor.connection.vendor == "postgresql":
+        with schema_editor.connection.cursor() as cursor:
+            postgres.partition_events(cursor)
     append_only.install(schema_editor.connection, TABLES)
 
 

@@ -1,0 +1,410 @@
+"""The record on a PostgreSQL server, for teams: roles, row-level security, partitions, bulk load.
+
+Exists so that several desks can work on one record. Three roles: an *owner* who makes tables and
+nothing else, the desk's own role, which may add events and never change one, and a *report* role
+that reads pseudonymous tables only. Row-level security is a second wall behind the program's own:
+a connection that has not said which operation it serves sees nothing. Every key leads with the
+operation, so that tables can be partitioned by it here, or distributed by it elsewhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onward.errors import OnwardError
+
+if TYPE_CHECKING:
+    from onward.registry.site import Site
+
+OWNER_VARIABLE = "ONWARD_STORE_OWNER"
+"""The user who owns the tables, named while they are made or upgraded."""
+
+REPORT_ROLE = "onward_report"
+OPERATION = "onward.operation"
+PSEUDONYMOUS = (
+    "onward_event", "onward_tree_head", "onward_person_now", "onward_thing_now",
+    "onward_projection_state",
+)  # fmt: skip
+"""What the report role may read."""
+
+ONLY_ADDED = ("onward_event", "onward_tree_head", "onward_access_log")
+OLDEST = 130000
+MISSING = (
+    "A record on a server needs the team's packages. Install them with: "
+    'pip install "onward[desk,team]"'
+)
+
+
+def database_settings(site: Site) -> dict[str, Any]:
+    """Django's DATABASES entry for a server address; passwords are libpq's business."""
+    try:
+        from psycopg.conninfo import conninfo_to_dict
+    except ModuleNotFoundError:
+        raise OnwardError(MISSING) from None
+    try:
+        parts = dict(conninfo_to_dict(site.store))
+    except Exception:
+        raise OnwardError(
+            "store in operation.toml is not a server address; expected one such as "
+            "postgresql://desk@server/onward"
+        ) from None
+    options = {
+        name: value for name, value in parts.items()
+        if name not in ("dbname", "user", "host", "port", "password")
+    }  # fmt: skip
+    options.setdefault(
+        "sslmode", "verify-full" if _remote(str(parts.get("host") or "")) else "prefer"
+    )
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.get("dbname", ""),
+        "USER": parts.get("user", ""),
+        "PASSWORD": "",
+        "HOST": parts.get("host", ""),
+        "PORT": str(parts.get("port", "")),
+        "OPTIONS": options,
+        "ATOMIC_REQUESTS": False,
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+def _remote(host: str) -> bool:
+    return (
+        bool(host)
+        and not host.startswith("/")
+        and host not in ("localhost", "127.0.0.1", "::1")
+    )
+
+
+def on_connect(connection: Any, **_: Any) -> None:
+    """Say which operation this connection serves; without it row-level security shows nothing."""
+    from onward.registry.site import current, is_open
+
+    if connection.vendor == "postgresql" and is_open():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config(%s, %s, false)", [OPERATION, current().operation])
+
+
+def as_owner(connection: Any) -> Any:
+    """A context in which the connection is the owner's; raises when nobody named the owner."""
+    return _Owner(connection)
+
+
+class _Owner:
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._user = connection.settings_dict["USER"]
+
+    def __enter__(self) -> None:
+        owner = os.environ.get(OWNER_VARIABLE, "")
+        if not owner:
+            raise OnwardError(
+                "The tables on the server have to be made or upgraded. Do it once as their owner: "
+                f"{OWNER_VARIABLE}=onward_owner onward verify DIR"
+            )
+        self._connection.close()
+        self._connection.settings_dict["USER"] = owner
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        self._connection.settings_dict["USER"] = self._user
+
+
+# ---------------------------------------------------------------------------------------------
+# Tables: partitions, grants, row-level security
+# ---------------------------------------------------------------------------------------------
+
+
+def partition_events(cursor: Any) -> None:
+    """Turn the table of events, still empty, into one partitioned by operation."""
+    cursor.execute("ALTER TABLE onward_event RENAME TO onward_event_plain")
+    cursor.execute(
+        "CREATE TABLE onward_event (LIKE onward_event_plain INCLUDING DEFAULTS) "
+        "PARTITION BY LIST (operation)"
+    )
+    cursor.execute("SELECT count(*) FROM onward_event_plain")
+    if cursor.fetchone()[0]:
+        raise OnwardError("The table of events is not empty; it can no longer be partitioned.")
+    cursor.execute(
+        "SELECT indexdef FROM pg_indexes WHERE tablename = 'onward_event_plain' "
+        "AND schemaname = current_schema() AND indexdef NOT LIKE 'CREATE UNIQUE%%'"
+    )
+    indexes = [row[0] for row in cursor.fetchall()]
+    cursor.execute("DROP TABLE onward_event_plain")
+    cursor.execute("ALTER TABLE onward_event ADD PRIMARY KEY (operation, seq)")
+    cursor.execute(
+        "ALTER TABLE onward_event ADD CONSTRAINT event_key_once UNIQUE (operation, idempotency_key)"
+    )
+    cursor.execute(
+        "ALTER TABLE onward_event ADD CONSTRAINT event_id_once UNIQUE (operation, event_id)"
+    )
+    for text in indexes:
+        cursor.execute(text.replace("onward_event_plain", "onward_event"))
+    cursor.execute("CREATE TABLE onward_event_other PARTITION OF onward_event DEFAULT")
+
+
+def add_partition(cursor: Any, operation: str) -> None:
+    """A partition of its own for an operation that has no event yet."""
+    from psycopg import sql
+
+    cursor.execute("SELECT 1 FROM onward_event WHERE operation = %s LIMIT 1", [operation])
+    if cursor.fetchone():
+        return
+    name = (
+        "onward_event_of_" + "".join(c if c.isalnum() else "_" for c in operation.lower())[:40]
+    )
+    statement = sql.SQL(
+        "CREATE TABLE IF NOT EXISTS {} PARTITION OF onward_event FOR VALUES IN ({})"
+    ).format(sql.Identifier(name), sql.Literal(operation))
+    cursor.execute(statement.as_string(cursor.connection))
+
+
+def guard(cursor: Any, desk: str) -> None:
+    """Grants and row-level security on every table; run by the owner, may be run again.
+
+    desk  the role the desk connects as
+    """
+    from psycopg import sql
+
+    role = sql.Identifier(desk)
+
+    def run(text: str, **names: Any) -> None:
+        cursor.execute(sql.SQL(text).format(**names).as_string(cursor.connection))
+
+    cursor.execute("SELECT count(*) FROM pg_roles WHERE rolname = %s", [REPORT_ROLE])
+    report = bool(cursor.fetchone()[0])
+    for table, has_operation in tables(cursor):
+        name = sql.Identifier(table)
+        run("REVOKE ALL ON {table} FROM PUBLIC", table=name)
+        if desk and table in ONLY_ADDED:
+            run("REVOKE ALL ON {table} FROM {role}", table=name, role=role)
+            run("GRANT SELECT, INSERT ON {table} TO {role}", table=name, role=role)
+        elif desk:
+            run(
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role}",
+                table=name,
+                role=role,
+            )
+        if report and table in PSEUDONYMOUS:
+            run(
+                "GRANT SELECT ON {table} TO {role}",
+                table=name,
+                role=sql.Identifier(REPORT_ROLE),
+            )
+        if has_operation:
+            run("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY", table=name)
+            run("ALTER TABLE {table} FORCE ROW LEVEL SECURITY", table=name)
+            run("DROP POLICY IF EXISTS of_this_operation ON {table}", table=name)
+            run(
+                "CREATE POLICY of_this_operation ON {table} "
+                f"USING (operation = current_setting('{OPERATION}', true)) "
+                f"WITH CHECK (operation = current_setting('{OPERATION}', true))",
+                table=name,
+            )
+    if desk:
+        run("GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+            schema=sql.Identifier(_schema(cursor)), role=role)  # fmt: skip
+
+
+def tables(cursor: Any) -> list[tuple[str, bool]]:
+    """(table, whether it has an operation column) of everything the program made."""
+    cursor.execute(
+        "SELECT c.relname, EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid "
+        "AND a.attname = 'operation' AND NOT a.attisdropped) "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') "
+        "AND NOT c.relispartition ORDER BY c.relname"
+    )
+    return [(row[0], row[1]) for row in cursor.fetchall()]
+
+
+def _schema(cursor: Any) -> str:
+    cursor.execute("SELECT current_schema()")
+    return str(cursor.fetchone()[0])
+
+
+def check_server(connection: Any) -> None:
+    """Refuse a server or a role that is not what the record needs."""
+    wrong = []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version_num')::int")
+        if cursor.fetchone()[0] < OLDEST:
+            wrong.append("the server is older than PostgreSQL 13")
+        cursor.execute("SELECT pg_is_in_recovery()")
+        if cursor.fetchone()[0]:
+            wrong.append("this is a replica; decisions are never made on one")
+        cursor.execute(
+            "SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        )
+        superuser, bypass = cursor.fetchone()
+        if superuser or bypass:
+            wrong.append("the desk's role is a superuser or passes row-level security by")
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            cursor.execute("SELECT current_setting(%s)", [setting])
+            if (value := cursor.fetchone()[0]) in ("off", "local"):
+                wrong.append(f"{setting} is {value}: a commit would not survive a power cut")
+        cursor.execute(
+            "SELECT count(*) FROM pg_class WHERE relname = 'onward_event' "
+            "AND relrowsecurity AND relforcerowsecurity"
+        )
+        if not cursor.fetchone()[0]:
+            wrong.append("row-level security is not forced on the events")
+        cursor.execute(
+            "SELECT has_table_privilege(current_user, 'onward_event', 'UPDATE') "
+            "OR has_table_privilege(current_user, 'onward_event', 'DELETE') "
+            "OR has_table_privilege(current_user, 'onward_event', 'TRUNCATE')"
+        )
+        if cursor.fetchone()[0]:
+            wrong.append("the desk's role may change or remove events")
+    if wrong:
+        raise OnwardError(
+            "The record is not opened: "
+            + "; ".join(wrong)
+            + ". See docs/how-to/run-on-postgresql.md."
+        )
+
+
+# ---------------------------------------------------------------------------------------------
+# Bulk load and snapshots
+# ---------------------------------------------------------------------------------------------
+
+
+def copy_rows(
+    cursor: Any, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Write rows by COPY. It does not go past row-level security, so it fills a table of this
+    transaction first, from which the rows are taken."""
+    names = ", ".join(columns)
+    cursor.execute(
+        f"CREATE TEMP TABLE IF NOT EXISTS incoming ON COMMIT DROP AS SELECT {names} FROM {table} "
+        "WITH NO DATA"
+    )
+    cursor.execute("TRUNCATE incoming")
+    with cursor.cursor.copy(f"COPY incoming ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming")
+
+
+def snapshot(work: Path, operation: str) -> tuple[dict[str, Any], Any]:
+    """Every table of the operation as of one instant, as CSV in `tables/`; see `backup`."""
+    import base64
+
+    from django.db import connection, transaction
+
+    from onward.registry import checkpoints
+
+    folder = work / "tables"
+    folder.mkdir(mode=0o700)
+    wrapped: dict[str, Any] = {"wrapped": [], "graves": []}
+    keep = {"onward_wrapped_key": "wrapped", "onward_grave": "graves"}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        for table, _ in tables(cursor):
+            if table == "onward_wrapped_key":
+                continue
+            with (
+                open(folder / f"{table}.csv", "wb") as file,
+                cursor.cursor.copy(
+                    f'COPY (SELECT * FROM "{table}") TO STDOUT (FORMAT csv, HEADER)'
+                ) as copy,
+            ):
+                for data in copy:
+                    file.write(data)
+        for table, name in keep.items():
+            cursor.execute(f'SELECT * FROM "{table}"')
+            columns = [column[0] for column in cursor.description]
+            wrapped[name] = [
+                {
+                    key: base64.b64encode(bytes(value)).decode()
+                    if isinstance(value, memoryview | bytes)
+                    else value
+                    for key, value in zip(columns, row, strict=True)
+                }
+                for row in cursor.fetchall()
+            ]
+        cursor.execute(
+            "SELECT size, root, recorded FROM onward_tree_head ORDER BY size DESC LIMIT 1"
+        )
+        row = cursor.fetchone() or (0, b"", "")
+    origin = checkpoints.origin_of(operation)
+    return wrapped, checkpoints.Checkpoint(origin, row[0], bytes(row[1]), row[2])
+
+
+def load_snapshot(folder: Path) -> None:
+    """Fill the empty tables of a new database from a snapshot; run by the owner."""
+    from django.db import connection, transaction
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM onward_event")
+        if cursor.fetchone()[0]:
+            raise OnwardError("The database is not empty; restore into a new one.")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        for table, _ in _parents_first(cursor):
+            file = folder / f"{table}.csv"
+            if not file.is_file() or table == "django_migrations":
+                continue
+            cursor.execute(f'DELETE FROM "{table}"')
+            with open(file, encoding="utf-8", newline="") as text:
+                header = next(csv.reader(text), [])
+            if not header:
+                continue
+            names = ", ".join(f'"{name}"' for name in header)
+            cursor.execute(
+                f'CREATE TEMP TABLE incoming_rows ON COMMIT DROP AS SELECT {names} FROM "{table}" WITH NO DATA'
+            )
+            with (
+                open(file, "rb") as data,
+                cursor.cursor.copy(
+                    f"COPY incoming_rows ({names}) FROM STDIN (FORMAT csv, HEADER)"
+                ) as copy,
+            ):
+                while part := data.read(2**20):
+                    copy.write(part)
+            cursor.execute(f'INSERT INTO "{table}" ({names}) SELECT {names} FROM incoming_rows')
+            cursor.execute("DROP TABLE incoming_rows")
+
+
+def _parents_first(cursor: Any) -> Iterator[tuple[str, bool]]:
+    """Tables so ordered that what a row points to is there before it."""
+    cursor.execute(
+        "SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint "
+        "WHERE contype = 'f'"
+    )
+    needs: dict[str, set[str]] = {}
+    for child, parent in cursor.fetchall():
+        if child != parent:
+            needs.setdefault(child.strip('"'), set()).add(parent.strip('"'))
+    left = dict(tables(cursor))
+    while left:
+        ready = [name for name in left if not needs.get(name, set()) & left.keys()]
+        for name in ready or list(left):
+            yield name, left.pop(name)
+
+
+def rows_as_copy(rows: Sequence[Sequence[Any]]) -> bytes:
+    """Rows in COPY's text form; used where they are made by several processes."""
+    out = io.StringIO()
+    for row in rows:
+        out.write("\t".join(_copy_text(value) for value in row))
+        out.write("\n")
+    return out.getvalue().encode()
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _copy_text(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    if isinstance(value, bytes):
+        return "\\\\x" + value.hex()
+    if isinstance(value, str):
+        return value.translate(_ESCAPES)
+    return str(value)
