@@ -226,3 +226,27 @@ def test_nobody_changes_their_own_account(small):
 def test_administration_is_closed_to_others(small, role):
     assert browser(role).get("/administration/").status_code == 403
     assert browser(role, name="again").get("/administration/accounts/new/").status_code == 403
+
+
+# -- rumours ----------------------------------------------------------------------------------
+
+
+def test_a_rumour_is_heard_checked_and_answered(planned):
+    from onward.registry.models import ThingNow
+
+    bilal = browser("interviewer", name="bilal")
+    heard = {"heard_on": "2026-06-09", "topic": "deadline", "risk": "high", "key": "desk:one"}
+    assert bilal.post("/rumours/", heard).status_code == 303
+    assert bilal.post("/rumours/", heard).status_code == 303
+    row = ThingNow.objects.get(kind="rumour")
+    address = f"/rumours/{row.thing}/"
+    assert bilal.get(address).status_code == 403
+    lead = browser("plan_lead", name="lead")
+    assert "Not answered yet" in lead.get("/rumours/").content.decode()
+    found = {"checked": "not_true", "checked_on": "2026-06-10", "answered_on": "2026-06-10"}
+    unknown = lead.post(address, {**found, "answer": "no-such-message", "key": "desk:two"})
+    assert unknown.status_code == 422
+    assert lead.post(address, {**found, "key": "desk:three"}).status_code == 303
+    row.refresh_from_db()
+    assert row.facts["checked"] == "not_true"
+    assert "has been answered" in lead.get("/rumours/").content.decode()

@@ -48,6 +48,8 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         _("Ahead"),
         (
             Entry(_("Plan"), "desk:plan", "plan", ("plan.read",), "plan"),
+            Entry(_("Rumours"), "desk:rumours", "speak",
+                  ("person.record_interview", "calendar.edit", "plan.read"), "rumours"),
             Entry(_("Forecast"), "desk:forecasts", "chart", ("forecast.read",), "forecasts"),
             Entry(_("Placement"), "desk:placements", "placement", ("placement.read",), "placements"),
             Entry(_("Reports"), "desk:reports", "report",

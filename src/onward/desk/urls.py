@@ -20,6 +20,7 @@ from onward.desk.views import (
     record,
     reports,
     rights,
+    rumours,
     session,
     sheets,
 )
@@ -39,6 +40,7 @@ urlpatterns = [
     *plan.urls,
     *forecasts.urls,
     *placements.urls,
+    *rumours.urls,
     *reports.urls,
     *imports.urls,
     *jobs.urls,

@@ -1,0 +1,116 @@
+"""Rumours: heard, checked, answered. What is not answered is answered by somebody else.
+
+A rumour is recorded by its topic and risk, never by who said it and never in words that could
+name anybody. What answers it is a message of the plan, approved like every other.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils.translation import gettext as _
+
+from onward.caseload.events import Subject
+from onward.desk import forms, here
+from onward.desk.views.shared import done, once, page, place
+from onward.errors import OnwardError
+from onward.registry import access, acts
+from onward.registry.models import ThingNow
+
+KIND = "rumour"
+HEARD = ("heard_on", "topic", "risk")
+ACTIONS = ("person.record_interview", "calendar.edit", "plan.read")
+
+
+@page("rumours", *ACTIONS, methods=("GET", "POST"))
+def rumours(request: HttpRequest) -> HttpResponse:
+    """Those not answered yet first, the most harmful before the others; and what was just heard."""
+    access.require(request.user, *ACTIONS, place=place(request))
+    reader = request.reader  # type: ignore[attr-defined]
+    rulebook = here.rulebook()
+    declared = KIND in rulebook.kinds
+    form = forms.form_for(
+        rulebook, KIND, columns=HEARD, required=HEARD, values={"heard_on": here.today().isoformat()}
+    ) if declared else forms.Form([])  # fmt: skip
+    extra: dict[str, Any] = {}
+    if request.method == "POST" and declared:
+        form.read(request.POST)
+        if form.valid:
+            try:
+                acts.record(
+                    request.user, Subject(KIND, str(uuid.uuid4())), "recorded",
+                    effective=form.facts["heard_on"], facts=form.facts,
+                    idempotency_key=request.POST.get("key", ""),
+                )  # fmt: skip
+            except OnwardError as problem:
+                extra["faults"] = [str(problem)]
+            else:
+                return done(request, _("The rumour is recorded."), "desk:rumours")
+    order = {"high": 0, "medium": 1, "low": 2}
+    rows = sorted(
+        ThingNow.objects.filter(kind=KIND),
+        key=lambda row: (bool(row.facts.get("answered_on")), order.get(str(row.facts.get("risk")), 3),
+                         str(row.facts.get("heard_on") or "")),
+    )  # fmt: skip
+    return render(
+        request, "desk/rumours.html",
+        {
+            "open": [row for row in rows if not row.facts.get("answered_on")],
+            "answered": [row for row in rows if row.facts.get("answered_on")][-40:],
+            "form": form, "key": request.POST.get("key") or once(),
+            "may_answer": reader.may("plan.edit") or reader.may("text.approve"), **extra,
+        },
+        status=422 if form.problems or extra else 200,
+    )  # fmt: skip
+
+
+@page("rumours", "plan.edit", "text.approve", methods=("GET", "POST"))
+def rumour(request: HttpRequest, rumour: str) -> HttpResponse:
+    """What checking found, and the message that answers it."""
+    access.require(request.user, "plan.edit", "text.approve", place=place(request))
+    row = ThingNow.objects.filter(kind=KIND, thing=rumour).first()
+    if row is None:
+        raise access.Hidden
+    plan = here.plan()
+    answers = {
+        name: message.title for name, message in (plan.messages.items() if plan else ())
+        if message.kind == "answer" or message.kind == "notice"
+    }  # fmt: skip
+    rulebook = here.rulebook()
+    form = forms.form_for(
+        rulebook, KIND, columns=("checked", "checked_on", "answer", "answered_on"), required=("checked", "checked_on"),
+        values={name: str(value) for name, value in row.facts.items() if value is not None},
+    )  # fmt: skip
+    extra: dict[str, Any] = {}
+    if request.method == "POST":
+        form.read(request.POST)
+        if form.valid and form.facts.get("answer") and form.facts["answer"] not in answers:
+            form.fail("answer", _("Name a message of the plan, by its id."))
+        if form.valid:
+            facts = {name: value for name, value in form.facts.items() if value is not None}
+            try:
+                acts.record(
+                    request.user, Subject(KIND, rumour), "recorded",
+                    effective=str(facts.get("answered_on") or facts["checked_on"]), facts=facts,
+                    idempotency_key=request.POST.get("key", ""),
+                )  # fmt: skip
+            except OnwardError as problem:
+                extra["faults"] = [str(problem)]
+            else:
+                return done(request, _("Kept."), "desk:rumours")
+    return render(
+        request, "desk/rumour.html",
+        {"row": row, "form": form, "answers": sorted(answers.items()),
+         "key": request.POST.get("key") or once(), **extra},
+        status=422 if form.problems or extra else 200,
+    )  # fmt: skip
+
+
+urls = [
+    path("rumours/", rumours, name="rumours"),
+    path("rumours/<str:rumour>/", rumour, name="rumour"),
+]
