@@ -218,6 +218,8 @@ def write(request: HttpRequest, pk: Any) -> HttpResponse:
     """The sealed file, once, after the number of people has been typed."""
     signed_in = signin.require_fresh(request)
     export = _one(request, pk)
+    if export.asked_by_id != request.user.pk:
+        raise access.Refused(_("An export is written by the one who asked for it."))
     typed = request.POST.get("count", "").strip()
     try:
         if not typed.isdecimal():

@@ -186,10 +186,10 @@ def step_facts(request: HttpRequest, person: str, move: str) -> HttpResponse:
     return render(request, "desk/parts/question.html", {"question": question, "fragment": True})
 
 
-@page("people", "person.record_interview", methods=BOTH)
+@page("people", "authorise.chosen", methods=BOTH)
 def choose(request: HttpRequest, person: str, move: str) -> HttpResponse:
     """The person's own choice: the consent as given, then the step, in one form."""
-    seen = _with(request, person, "person.record_interview")
+    seen = _with(request, person, "authorise.chosen")
     found = _move(move)
     rulebook = here.rulebook()
     if rulebook.transitions[found.transition].pathway != "chosen" or found.records:
