@@ -81,7 +81,6 @@ def count_stages(rulebook: Rulebook) -> list[Stage]:
             f"ORDER BY forecast_state NULLS LAST"
             f"{''.join(f', {s} NULLS LAST' for s in strata)}, unit_size, units",
             "Units counted once each; people who left, one by one.",
-            keep=True,
         ),
     ]
 
@@ -324,7 +323,6 @@ def period_stages(
             "move, to_state, CAST(0 AS BIGINT) AS person_days, transitions FROM moved "
             f"ORDER BY {order}, period_start, move NULLS FIRST, to_state NULLS FIRST",
             "Person-days and transitions in one table.",
-            keep=True,
         ),
     ]
 

@@ -106,7 +106,6 @@ def flag_stages(rulebook: Rulebook, moment: Moment) -> list[Stage]:
             f"SELECT * FROM ({rows}) AS f ORDER BY flag, kind, id NULLS FIRST, "
             f"seq NULLS FIRST, {quoted('column')} NULLS FIRST, detail NULLS FIRST",
             "Everything that does not fit together.",
-            keep=True,
         ),
     ]
 

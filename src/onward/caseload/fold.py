@@ -123,7 +123,7 @@ def _caseload(tables: Mapping[str, pa.Table], plan: FoldPlan) -> Caseload:
             for name, table in tables.items()
             if name != "unit"
         },
-        units=in_order(tables["unit"], "unit_no"),
+        units=in_order(tables["unit"], "unit"),
         stages=plan.all_stages(),
     )
 
@@ -597,7 +597,7 @@ def _readable_stages(kind: Kind, rulebook: Rulebook, moment: Moment) -> list[Sta
         + " ".join(joins)
     )
     if not person:
-        return [Stage(name, f"{listed} ORDER BY i.id", f"The table of kind {name}.", keep=True)]
+        return [Stage(name, f"{listed} ORDER BY i.id", f"The table of kind {name}.")]
     return [
         Stage("person_named", listed, "Numbers back into words and ids."),
         Stage(
@@ -606,7 +606,6 @@ def _readable_stages(kind: Kind, rulebook: Rulebook, moment: Moment) -> list[Sta
             f"AS adult, {forecast_state_sql(rulebook)} AS forecast_state "
             "FROM person_named ORDER BY id",
             "The table of kind person.",
-            keep=True,
         ),
     ]
 
@@ -712,7 +711,6 @@ def _notice_stages(moment: Moment) -> list[Stage]:
                 f"WHERE c.position IS NULL AND {moment.begun('e')} AND {moment.settled('e')} "
                 "ORDER BY e.seq",
                 f"Every {name} recorded and not corrected.",
-                keep=True,
             )
         )
     return stages

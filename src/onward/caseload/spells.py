@@ -91,6 +91,5 @@ def spell_stages(rulebook: Rulebook, moment: Moment) -> list[Stage]:
             "WHERE e.axis NOT LIKE 'process_%' OR e.state = 1 "
             "ORDER BY i.id, e.axis, e.position",
             "Stays in words.",
-            keep=True,
         ),
     ]

@@ -160,23 +160,20 @@ def unit_stages(rulebook: Rulebook, as_of: date) -> list[Stage]:
             + " ".join(joins),
             "Units with their household and the choice they share.",
         ),
-        Stage(
-            "unit_numbered",
-            "SELECT *, row_number() OVER (ORDER BY unit) - 1 AS unit_no FROM unit_named",
-            "Units in order.",
-            keep=True,
-        ),
+        # A unit's number is that of its first member: to count the units one after another,
+        # a cluster would have to bring them all to one place.
         Stage(
             "unit",
-            f"SELECT unit, household, people, diverged, {last}, unit_no FROM unit_numbered "
-            "ORDER BY unit",
+            f"SELECT unit, household, people, diverged, {last}, first_subject AS unit_no "
+            "FROM unit_named ORDER BY unit",
             "The table of movement units.",
             keep=True,
         ),
         Stage(
             "unit_of_person",
-            "SELECT m.subject, u.unit_no FROM member AS m INNER JOIN unit_numbered AS u "
-            "ON u.house = m.house AND u.choice_no = m.choice_no ORDER BY m.subject",
+            "SELECT m.subject, z.first_subject AS unit_no FROM member AS m "
+            "INNER JOIN unit_size AS z ON z.house = m.house AND z.choice_no = m.choice_no "
+            "ORDER BY m.subject",
             "The unit of every active person.",
             keep=True,
         ),
