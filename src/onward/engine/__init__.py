@@ -1,9 +1,19 @@
-"""Where chains of named SQL stages run: DuckDB on one machine; another engine may join it.
+"""Where chains of named SQL stages run: DuckDB on one machine, Spark on a cluster.
 
-Give `run` the stages and the Arrow tables they read; get Arrow tables back.
+Give `run` the stages and the tables they read; get Arrow tables back. Spark is loaded only by
+who asks for it (`onward.engine.spark`).
 """
 
 from onward.engine.duck import DuckEngine
+from onward.engine.parquet import ParquetTable
 from onward.engine.stages import Engine, EngineMemory, Stage, StageResult, quoted
 
-__all__ = ["DuckEngine", "Engine", "EngineMemory", "Stage", "StageResult", "quoted"]
+__all__ = [
+    "DuckEngine",
+    "Engine",
+    "EngineMemory",
+    "ParquetTable",
+    "Stage",
+    "StageResult",
+    "quoted",
+]

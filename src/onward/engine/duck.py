@@ -9,11 +9,12 @@ reconfigured; a computation too large for the memory allowed is refused with wha
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import duckdb
 import pyarrow as pa
 
+from onward.engine.parquet import Inputs, in_memory
 from onward.engine.stages import EngineMemory, Stage, StageResult, quoted
 
 
@@ -48,7 +49,7 @@ class DuckEngine:
     def run(
         self,
         stages: Sequence[Stage],
-        inputs: Mapping[str, pa.Table],
+        inputs: Inputs,
         outputs: Sequence[str],
     ) -> dict[str, pa.Table]:
         with self._lock:
@@ -66,7 +67,7 @@ class DuckEngine:
                 cursor.close()
 
     def trace(
-        self, stages: Sequence[Stage], inputs: Mapping[str, pa.Table], *, rows: int = 5
+        self, stages: Sequence[Stage], inputs: Inputs, *, rows: int = 5
     ) -> Iterator[StageResult]:
         with self._lock:
             cursor = self._cursor(inputs)
@@ -84,11 +85,11 @@ class DuckEngine:
             finally:
                 cursor.close()
 
-    def _cursor(self, inputs: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
+    def _cursor(self, inputs: Inputs) -> duckdb.DuckDBPyConnection:
         # Temporary views and tables belong to the cursor and go with it.
         cursor = self._database.cursor()
         for name, table in inputs.items():
-            cursor.register(name, table)
+            cursor.register(name, in_memory(table))
         return cursor
 
     def _refusal(self) -> EngineMemory:

@@ -7,13 +7,14 @@ before it; an engine takes stages and Arrow tables and returns Arrow tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
 import pyarrow as pa
 
+from onward.engine.parquet import Inputs
 from onward.errors import OnwardError
 
 
@@ -24,7 +25,8 @@ class Stage:
     name  what later stages call it; lower-case letters, digits and underscores
     sql   one SELECT over inputs and earlier stages, without a final semicolon
     why   one sentence for the reader of `--explain`
-    keep  computed once and kept because several later stages read it; otherwise it is a view
+    keep  computed once and kept because several later stages read it; otherwise it is a view.
+          Rows that are kept have no order: what is read out in order is not kept
     """
 
     name: str
@@ -52,17 +54,17 @@ class Engine(Protocol):
     def run(
         self,
         stages: Sequence[Stage],
-        inputs: Mapping[str, pa.Table],
+        inputs: Inputs,
         outputs: Sequence[str],
     ) -> dict[str, pa.Table]:
-        """The tables of the stages named in `outputs`, in the row order of their SQL.
+        """The tables of the stages named in `outputs`; what is not kept, in its SQL's order.
 
         raises  EngineMemory when it would have to spill to disk
         """
         ...
 
     def trace(
-        self, stages: Sequence[Stage], inputs: Mapping[str, pa.Table], *, rows: int = 5
+        self, stages: Sequence[Stage], inputs: Inputs, *, rows: int = 5
     ) -> Iterator[StageResult]:
         """Every stage in turn with its row count and first rows."""
         ...

@@ -1,0 +1,445 @@
+"""Apache Spark as the engine of a cluster: the same stages, put into its dialect word for word.
+
+Exists so that a bureau's operations run where other people already keep machines running. A
+stage's text is written once, for DuckDB, and transpiled; there is no second text. Everything on
+the wire and on the cluster's disks is encrypted, and a session that does not promise it is given
+nothing (`engine.private`). What is kept between stages can be made again from where it came, so a
+worker that dies changes nothing in the result.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import sqlglot
+
+from onward.engine.parquet import Input, Inputs, ParquetTable
+from onward.engine.private import (
+    REQUIRED,
+    PrivateFolder,
+    new_secret,
+    refuse_identity,
+    require_private,
+    secret_of,
+)
+from onward.engine.stages import Stage, StageResult
+from onward.errors import OnwardError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+LOCAL = "local[*]"
+SECRET_FILE = Path("~/.onward/spark.secret")
+"""Where tools/spark-cluster.sh keeps a cluster's secret, readable by its owner only."""
+
+SMALL_ROWS = 200_000
+"""With no more input rows than this, what is kept between stages is held by the process that
+asks: to hand it out and fetch it again would take longer than to compute it."""
+
+LOOPBACK = "127.0.0.1"
+SMALL_SETTINGS = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.leafNodeDefaultParallelism": "1",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+"""How a small chain runs: in one piece, interpreted. To compile a plan costs more than it saves."""
+
+QUIET_LOG = """rootLogger.level = error
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %c{1}: %m%n%throwable{short.message}
+"""
+
+
+class EngineMissing(OnwardError):
+    """What Spark needs is not installed here."""
+
+
+class ClusterFailed(OnwardError):
+    """The cluster could not finish; nothing of it is kept."""
+
+
+@functools.lru_cache(maxsize=4096)
+def spark_sql(sql: str) -> str:
+    """A stage's text in Spark's dialect: the same names, conditions and order of rows."""
+    return str(sqlglot.transpile(sql, read="duckdb", write="spark")[0])
+
+
+class SparkEngine:
+    """Runs stages on Spark. One session for each process; stop it with `close`.
+
+    master      "local[2]" for this machine alone, or a cluster as "spark://127.0.0.1:7077"
+    memory_gb   for the process that asks and, each, for every worker's executor
+    partitions  pieces that a shuffle is cut into; None: twice the cores
+    secret      file with the cluster's secret; None: where tools/spark-cluster.sh keeps it
+    small_rows  up to how many input rows a chain counts as small (`SMALL_ROWS`)
+    more        settings of Spark to add or replace
+    raises      EngineMissing without Spark or Java; ClusterRefused when the session that came
+                up does not encrypt
+    """
+
+    def __init__(
+        self,
+        *,
+        master: str = LOCAL,
+        memory_gb: float = 3.0,
+        partitions: int | None = None,
+        secret: Path | None = None,
+        small_rows: int = SMALL_ROWS,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
+        if memory_gb <= 0:
+            raise ValueError(f"memory_gb is {memory_gb:g}; expected more than 0")
+        self.master = master
+        self.memory_gb = memory_gb
+        self.small_rows = small_rows
+        self._spark = _session(master, memory_gb, partitions, secret, dict(more or {}))
+        running = dict(self._spark.sparkContext.getConf().getAll())
+        try:
+            require_private(running)
+        except OnwardError:
+            self.close()
+            raise
+
+    @property
+    def session(self) -> SparkSession:
+        return self._spark
+
+    def settings(self) -> dict[str, str]:
+        """What the session really runs with, the secret left out."""
+        found = dict(self._spark.sparkContext.getConf().getAll())
+        return {name: value for name, value in found.items() if "secret" not in name}
+
+    def run(
+        self, stages: Sequence[Stage], inputs: Inputs, outputs: Sequence[str]
+    ) -> dict[str, pa.Table]:
+        with self._chain(stages, inputs) as frames:
+            return {name: plain(frames[name].toArrow()) for name in outputs}
+
+    def write(
+        self, stages: Sequence[Stage], inputs: Inputs, outputs: Mapping[str, Path]
+    ) -> dict[str, int]:
+        """The tables of some stages as Parquet, written by the workers; returns their rows.
+
+        outputs  stage -> a folder that does not exist yet
+        """
+        with self._chain(stages, inputs) as frames:
+            for name, folder in outputs.items():
+                frames[name].write.mode("errorifexists").parquet(str(folder.absolute()))
+        return {name: ParquetTable(folder).rows() for name, folder in outputs.items()}
+
+    def trace(
+        self, stages: Sequence[Stage], inputs: Inputs, *, rows: int = 5
+    ) -> Iterator[StageResult]:
+        with self._chain(stages, inputs) as frames:
+            for stage in stages:
+                frame = frames[stage.name]
+                yield StageResult(stage, frame.count(), plain(frame.limit(int(rows)).toArrow()))
+
+    def close(self) -> None:
+        """Stop the session and remove its private folder."""
+        _stop(self._spark)
+
+    @contextmanager
+    def _chain(self, stages: Sequence[Stage], inputs: Inputs) -> Iterator[dict[str, DataFrame]]:
+        """Every input and stage as a frame, in a session that no other run can see."""
+        for name, table in inputs.items():
+            refuse_identity(
+                name, table.schema() if isinstance(table, ParquetTable) else table.schema
+            )
+        spark = self._spark.newSession()
+        small = sum(_rows(table) for table in inputs.values()) <= self.small_rows
+        if small:
+            for name, value in SMALL_SETTINGS.items():
+                spark.conf.set(name, value)
+        held: list[DataFrame] = []
+        frames: dict[str, DataFrame] = {}
+        try:
+            for name, table in inputs.items():
+                _frame(spark, table).createOrReplaceTempView(name)
+            for stage in stages:
+                frame = spark.sql(spark_sql(stage.sql))
+                if stage.keep and small:
+                    frame = _frame(spark, frame.toArrow(), frame.schema)
+                elif stage.keep:
+                    held.append(frame)
+                    frame = _kept(spark, frame)
+                frame.createOrReplaceTempView(stage.name)
+                frames[stage.name] = frame
+            yield frames
+        except OnwardError:
+            raise
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] not in ("pyspark", "py4j"):
+                raise
+            raise ClusterFailed(_reason(error)) from None
+        finally:
+            for frame in held:
+                frame.unpersist()
+
+
+def _rows(table: Input) -> int:
+    return table.rows() if isinstance(table, ParquetTable) else int(table.num_rows)
+
+
+def _frame(spark: SparkSession, table: Input, schema: Any = None) -> DataFrame:
+    if isinstance(table, ParquetTable):
+        return spark.read.parquet(*(str(file.absolute()) for file in table.files))
+    decoded = [
+        column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for column in table.columns
+    ]
+    return spark.createDataFrame(pa.table(decoded, names=table.column_names), schema)
+
+
+def _kept(spark: SparkSession, frame: DataFrame) -> DataFrame:
+    """The frame computed once and held, encrypted, by the workers; later stages see a leaf.
+
+    Without the leaf every stage would carry the plans of all before it many times over. Spark's
+    own way to cut a plan short (`localCheckpoint`) forgets how the rows were made; this leaf is
+    the held rows with their lineage, so that what a lost worker held is made again.
+    """
+    from pyspark.sql import DataFrame as Frame
+
+    frame.persist()
+    inside: Any = spark
+    sql, jspark = inside._jvm.org.apache.spark.sql, inside._jsparkSession
+    held = jspark.sharedState().cacheManager().lookupCachedData(frame._jdf)
+    whole = sql.classic.Dataset.ofRows(jspark, held.get().cachedRepresentation())
+    rows = whole.queryExecution().toRdd()
+    one = getattr(sql.execution, "LogicalRDD$")
+    leaf = getattr(one, "MODULE$").fromDataset(rows, whole, False, False)
+    return Frame(sql.classic.Dataset.ofRows(jspark, leaf), spark)
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """The table with the types DuckDB gives: no column promised to be full, plain lists."""
+    fields = [pa.field(field.name, _plain_type(field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields)).combine_chunks()
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    return pa.list_(_plain_type(kind.value_type)) if pa.types.is_list(kind) else kind
+
+
+def _reason(error: Exception) -> str:
+    """Why the cluster stopped, without a value of anybody's record."""
+    condition = ""
+    for name in ("getCondition", "getErrorClass"):
+        if hasattr(error, name):
+            condition = str(getattr(error, name)() or "")
+            if condition:
+                break
+    what = condition or type(error).__name__
+    return (
+        f"The cluster could not finish ({what}). Nothing was kept. If it ran out of memory, allow "
+        "more (ONWARD_MEMORY_GB) or add workers; if it was stopped, start it again."
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# The session of this process
+# ---------------------------------------------------------------------------------------------
+
+_LOCK = threading.Lock()
+_ONE: dict[str, Any] = {}
+
+
+def _session(
+    master: str, memory_gb: float, partitions: int | None, secret: Path | None, more: dict[str, str]
+) -> SparkSession:  # fmt: skip
+    with _LOCK:
+        if _ONE:
+            if _ONE["master"] != master:
+                raise OnwardError(
+                    f"This process already runs on {_ONE['master']}; it cannot run on {master} too."
+                )
+            _ONE["users"] += 1
+            running: SparkSession = _ONE["spark"]
+            return running
+        _require_installed()
+        folder = PrivateFolder()
+        try:
+            wanted = session_settings(
+                master, folder.path, memory_gb=memory_gb, partitions=partitions,
+                secret=None if is_local(master) else secret_of((secret or SECRET_FILE).expanduser()),
+            ) | more  # fmt: skip
+            spark = _launch(wanted, folder)
+        except BaseException:
+            folder.remove()
+            raise
+        _ONE.update(master=master, spark=spark, folder=folder, users=1)
+        atexit.register(_stop, spark, True)
+        return spark
+
+
+def is_local(master: str) -> bool:
+    return master.startswith("local")
+
+
+def session_settings(
+    master: str,
+    folder: Path,
+    *,
+    memory_gb: float,
+    partitions: int | None = None,
+    secret: str | None = None,
+) -> dict[str, str]:
+    """What a session is asked to run with; every file it may write lies in `folder`."""
+    cores = os.cpu_count() or 1
+    memory = f"{round(memory_gb * 1024)}m"
+    host = LOOPBACK if is_local(master) or LOOPBACK in master or "localhost" in master else ""
+    settings = {
+        **REQUIRED,
+        "spark.master": master,
+        "spark.app.name": "onward",
+        "spark.submit.deployMode": "client",
+        "spark.driver.memory": memory,
+        "spark.executor.memory": memory,
+        "spark.driver.maxResultSize": memory,
+        "spark.authenticate.secret": secret or new_secret(),
+        "spark.io.encryption.keySizeBits": "256",
+        "spark.network.crypto.cipher": "AES/GCM/NoPadding",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.local.dir": str(folder),
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.shuffle.partitions": str(partitions or 2 * cores),
+        "spark.default.parallelism": str(partitions or 2 * cores),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.timestampType": "TIMESTAMP_NTZ",
+        "spark.sql.ansi.enabled": "true",
+        # Dates before 1582 stand for "now unknown" and must come back as they went in.
+        "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+        "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        # An error must not repeat the value that caused it into a log.
+        "spark.sql.error.messageFormat": "MINIMAL",
+        "spark.log.level": "ERROR",
+        "spark.driver.extraJavaOptions": (
+            f"-Dlog4j2.configurationFile=file:{folder / 'log4j2.properties'} "
+            f"-Djava.io.tmpdir={folder} -Dderby.system.home={folder}"
+        ),
+    }
+    if host:
+        settings |= {"spark.driver.host": host, "spark.driver.bindAddress": host}
+    return settings
+
+
+def _launch(settings: Mapping[str, str], folder: PrivateFolder) -> SparkSession:
+    """Start the session with its settings in a private file: a command line is public."""
+    from pyspark.sql import SparkSession
+
+    folder.write("log4j2.properties", QUIET_LOG)
+    lines = [f"{name} {value}" for name, value in settings.items()]
+    file = folder.write("spark.conf", "\n".join(lines) + "\n")
+    python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    asked = {
+        **python,
+        "PYSPARK_SUBMIT_ARGS": f"--properties-file {file} pyspark-shell",
+        "SPARK_LOCAL_DIRS": str(folder.path),
+        "SPARK_LAUNCHER_OPTS": "-Xshare:auto",
+    }
+    if settings.get("spark.driver.host") == LOOPBACK:
+        asked["SPARK_LOCAL_IP"] = LOOPBACK
+    before = {name: os.environ.get(name) for name in asked}
+    os.environ.update(asked)
+    try:
+        with _errors_to(folder.path / "driver.log"):
+            return SparkSession.builder.getOrCreate()
+    except Exception as error:
+        shown = (folder.path / "driver.log").read_text("utf-8", "replace")[-600:]
+        raise ClusterFailed(
+            f"Spark did not start on {settings['spark.master']} ({type(error).__name__}). Is the "
+            f"cluster up (tools/spark-cluster.sh start)? Its last words: {shown.strip()}"
+        ) from None
+    finally:
+        file.unlink(missing_ok=True)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _errors_to(path: Path) -> Iterator[None]:
+    """Whatever is started meanwhile writes its errors to a private file, not to the terminal."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.dup2(log, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(log)
+
+
+def _require_installed() -> None:
+    import importlib.util
+
+    if importlib.util.find_spec("pyspark") is None:
+        raise EngineMissing(
+            "Spark is not installed here. Install it with: pip install 'onward[spark]' "
+            "(or leave --engine out: one machine needs no Spark)."
+        )
+    home = os.environ.get("JAVA_HOME", "")
+    if not (home and (Path(home) / "bin" / "java").exists()) and shutil.which("java") is None:
+        raise EngineMissing(
+            "Spark needs Java 17 or later. On Debian: apt-get install openjdk-17-jre-headless "
+            "(or leave --engine out: one machine needs no Spark)."
+        )
+
+
+def _stop(spark: SparkSession, always: bool = False) -> None:
+    with _LOCK:
+        if _ONE.get("spark") is not spark:
+            return
+        _ONE["users"] -= 1
+        if _ONE["users"] > 0 and not always:
+            return
+        folder: PrivateFolder = _ONE["folder"]
+        _ONE.clear()
+    try:
+        gateway = spark.sparkContext._gateway
+        spark.stop()
+        _end_java(gateway)
+    finally:
+        folder.remove()
+
+
+def _end_java(gateway: Any) -> None:
+    """End the JVM: it holds the old settings and would keep them for the next session."""
+    from pyspark import SparkContext
+
+    process = getattr(gateway, "proc", None)
+    gateway.shutdown()
+    SparkContext._gateway = None
+    SparkContext._jvm = None
+    if process is not None:
+        process.stdin.close()
+        try:
+            process.wait(timeout=20)
+        except Exception:
+            process.kill()
+
+
+__all__ = ["ClusterFailed", "EngineMissing", "SparkEngine", "plain", "spark_sql"]
