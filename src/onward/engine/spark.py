@@ -88,7 +88,7 @@ class SparkEngine:
     partitions  pieces that a shuffle is cut into; None: twice the cores
     secret      file with the cluster's secret; None: where tools/spark-cluster.sh keeps it
     small_rows  up to how many input rows a chain counts as small (`SMALL_ROWS`)
-    more        settings of Spark to add or replace
+    java        more options for the Java machine of the process that asks
     raises      EngineMissing without Spark or Java; ClusterRefused when the session that came
                 up does not encrypt
     """
@@ -101,14 +101,14 @@ class SparkEngine:
         partitions: int | None = None,
         secret: Path | None = None,
         small_rows: int = SMALL_ROWS,
-        more: Mapping[str, str] | None = None,
+        java: str = "",
     ) -> None:
         if memory_gb <= 0:
             raise ValueError(f"memory_gb is {memory_gb:g}; expected more than 0")
         self.master = master
         self.memory_gb = memory_gb
         self.small_rows = small_rows
-        self._spark = _session(master, memory_gb, partitions, secret, dict(more or {}))
+        self._spark = _session(master, memory_gb, partitions, secret, java)
         running = dict(self._spark.sparkContext.getConf().getAll())
         try:
             require_private(running)
@@ -261,8 +261,8 @@ _ONE: dict[str, Any] = {}
 
 
 def _session(
-    master: str, memory_gb: float, partitions: int | None, secret: Path | None, more: dict[str, str]
-) -> SparkSession:  # fmt: skip
+    master: str, memory_gb: float, partitions: int | None, secret: Path | None, java: str
+) -> SparkSession:
     with _LOCK:
         if _ONE:
             if _ONE["master"] != master:
@@ -278,7 +278,8 @@ def _session(
             wanted = session_settings(
                 master, folder.path, memory_gb=memory_gb, partitions=partitions,
                 secret=None if is_local(master) else secret_of((secret or SECRET_FILE).expanduser()),
-            ) | more  # fmt: skip
+                java=java,
+            )  # fmt: skip
             spark = _launch(wanted, folder)
         except BaseException:
             folder.remove()
@@ -299,6 +300,7 @@ def session_settings(
     memory_gb: float,
     partitions: int | None = None,
     secret: str | None = None,
+    java: str = "",
 ) -> dict[str, str]:
     """What a session is asked to run with; every file it may write lies in `folder`."""
     cores = os.cpu_count() or 1
@@ -333,7 +335,7 @@ def session_settings(
         "spark.log.level": "ERROR",
         "spark.driver.extraJavaOptions": (
             f"-Dlog4j2.configurationFile=file:{folder / 'log4j2.properties'} "
-            f"-Djava.io.tmpdir={folder} -Dderby.system.home={folder}"
+            f"-Djava.io.tmpdir={folder} -Dderby.system.home={folder} {java}".strip()
         ),
     }
     if host:
