@@ -31,20 +31,41 @@ def forecast_moves(rulebook: Rulebook) -> list[ForecastMove]:
     Where one (from_state, move) leads to several states, all are listed; see
     `ambiguous_moves`.
     """
-    found: dict[ForecastMove, None] = {}
+    found: dict[tuple[str, str, str], None] = {}
+    places = {axis: place for place, axis in enumerate(rulebook.axes)}
+    names: dict[tuple[str, ...], str] = {}
+
+    def name(states: tuple[str, ...]) -> str:
+        if states not in names:
+            names[states] = forecast_state(
+                dict(zip(rulebook.axes, states, strict=True)), rulebook
+            )
+        return names[states]
+
+    moves_ = [
+        (key, [(places[axis], move.sources[axis]) for axis in move.sources],
+         [(places[axis], state) for axis, state in move.targets.items()])
+        for key, move in rulebook.moves().items()
+    ]  # fmt: skip
     for axes in reachable(rulebook):
-        start = forecast_state(axes, rulebook)
+        here = tuple(axes[axis] for axis in rulebook.axes)
+        start = name(here)
         if not start:
             continue
-        for move in rulebook.moves().values():
-            if allowed(move, axes):
-                end = forecast_state({**axes, **move.targets}, rulebook)
-                found[ForecastMove(start, move.key, end)] = None
+        for key, sources, targets in moves_:
+            for place, from_states in sources:
+                if here[place] not in from_states:
+                    break
+            else:
+                after = list(here)
+                for place, state in targets:
+                    after[place] = state
+                found[start, key, name(tuple(after))] = None
     states = list(rulebook.forecast_states)
     moves = list(rulebook.moves())
     rank = {name: number for number, name in enumerate([*states, ""])}
     return sorted(
-        found,
+        (ForecastMove(*step) for step in found),
         key=lambda step: (rank[step.from_state], moves.index(step.move), rank[step.to_state]),
     )
 

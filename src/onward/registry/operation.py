@@ -103,6 +103,7 @@ class Operation:
         self.path = path
         self.settings = settings
         self._loaded: dict[str, Rulebook] = {}
+        self._adopted: dict[tuple[str, datetime | None], list[Event]] = {}
         if store is not None:
             self.__dict__["store"] = store
 
@@ -195,6 +196,14 @@ class Operation:
         )
 
     def _adoptions(self, known_at: datetime | None) -> list[Event]:
+        """Adoptions that stand, oldest first. Read once for a log that has not changed since:
+        looking through all of it takes longer than most questions."""
+        key = (self.store.head(), known_at)
+        if key not in self._adopted:
+            self._adopted = {key: self._read_adoptions(known_at)}
+        return self._adopted[key]
+
+    def _read_adoptions(self, known_at: datetime | None) -> list[Event]:
         events = self.store.read_marked([f'"kind":"{ADOPTED}"'])
         known = [
             e
