@@ -75,6 +75,7 @@ def one(what: str, n: int, d: int, seed: int, limit: float, gap: float) -> dict[
     r = reference(n, d, seed)
     model = r.model
     base = rss_mib()
+    worked = time.process_time()
     began = time.perf_counter()
     if what == "ours":
         from onward.placement.core import bundles_of, open_pledges, solve_core
@@ -142,6 +143,8 @@ def one(what: str, n: int, d: int, seed: int, limit: float, gap: float) -> dict[
                 if s[2] == s[2]
             }
         }
+    # On a machine that others use as well, the processors' time says what the clock does not.
+    result["cpu_seconds"] = round(time.process_time() - worked, 3)
     if result.get("value") is not None and result.get("bound") is not None:
         result["gap"] = max(0.0, (result["bound"] - result["value"]) / abs(result["bound"]))
     return {"what": what, "n": n, "d": d, "seed": seed, "seconds": round(seconds, 3),
@@ -296,13 +299,13 @@ def main() -> None:
         elif "stages" in line:
             gaps = "  ".join(f"{k} {v['gap']:.3%}" for k, v in line["stages"].items())
             print(
-                f"{size} seed {line['seed']} stages  {line['seconds']:>8.2f} s {line['peak_mib']:>6} MiB  {gaps}",
+                f"{size} seed {line['seed']} stages  {line['seconds']:>8.2f} s (cpu {line['cpu_seconds']:.2f}) {line['peak_mib']:>6} MiB  {gaps}",
                 flush=True,
             )
         else:
             gap = "none" if line.get("gap") is None else f"{line['gap']:.4%}"
             print(
-                f"{size} seed {line['seed']} {line['what']:<7} {line['seconds']:>8.2f} s {line['peak_mib']:>6} MiB  gap {gap} {wanted}",
+                f"{size} seed {line['seed']} {line['what']:<7} {line['seconds']:>8.2f} s (cpu {line['cpu_seconds']:.2f}) {line['peak_mib']:>6} MiB  gap {gap} {wanted}",
                 flush=True,
             )
 
