@@ -26,6 +26,7 @@ import numpy as np
 import pyarrow as pa
 
 from onward.caseload.moves import allowed, forecast_moves, forecast_state
+from onward.caseload.waits import WAITED
 from onward.forecast.inputs import DEADLINE_SCALE_DAYS, Inputs, build
 from onward.forecast.kernel import Outputs, simulate
 from onward.forecast.scores import covered, crps, interval_score
@@ -63,6 +64,9 @@ PACE = {
     "T22.deceased": 0.00002,
 }
 DEATH = "T22.deceased"
+UNDECIDED = ("registered", "verified", "counselled", "not_engaging", "interviewed")
+ARRIVED = ("returned", "departed", "arrived", "departed_onward", "settled")
+RECORDED = ("T3.declined", "T9.lodged")
 
 
 @dataclass
@@ -139,12 +143,20 @@ class World:
 class Course:
     """What is common to everybody: per day a multiplier for each move.
 
-    factor  (days, moves);  replicates share it unless it is (replicates, days, moves)
+    factor  (days, moves)
     ageing  hazards change with the days already waited: exponent of (1 + days / 30)
+    news, hold   how far word of safe arrivals (three weeks old) moves those who have not chosen,
+                 and how far their group holds them back while most of it has not
+    arrived share of all people safe on each day so far
+    stops   days on which nobody who has not chosen engages: from, until
     """
 
     factor: np.ndarray
     ageing: float = 0.0
+    news: float = 0.0
+    hold: float = 0.0
+    stops: Sequence[tuple[int, int]] = ()
+    arrived: list[float] = field(default_factory=list)
 
 
 def live(
@@ -156,7 +168,11 @@ def live(
     record  gets (day, unit, move, combination before, people): a death takes one person
     """
     death = world.moves.index(DEATH)
+    answers = course.news or course.hold or course.stops
     for day in days:
+        word, held = 1.0, np.ones(len(GROUPS))
+        if answers:
+            word, held = answered(world, units, course, day)
         for combo in np.unique(units.combo):
             numbers, ends, base = world.ways(int(combo))
             if not numbers:
@@ -166,23 +182,52 @@ def live(
             if course.ageing:
                 own = own * ((1 + (day - units.since[here]) / 30.0) ** course.ageing)[:, None]
             per_person = np.array([n == death for n in numbers])
+            if answers and world.axes[int(combo)]["stage"] in UNDECIDED:
+                willed = ~per_person & np.array(
+                    [world.moves[n] not in RECORDED for n in numbers]
+                )
+                own = np.where(willed, own * (word * held[units.group[here]])[:, None], own)
             own = np.where(per_person, units.size[here][:, None], own)
             hazard = base * course.factor[day, numbers] * own
             total = hazard.sum(axis=1)
             leaving = rng.random(len(here)) < -np.expm1(-total)
-            for unit, row in zip(here[leaving], hazard[leaving], strict=True):
-                pick = int(np.searchsorted(np.cumsum(row), rng.random() * row.sum()))
-                pick = min(pick, len(numbers) - 1)
-                single = numbers[pick] == death
-                people = 1 if single else int(units.size[unit])
-                if record is not None:
-                    record.append((day, int(unit), numbers[pick], int(combo), people))
-                if single and units.size[unit] > 1:
-                    units.size[unit] -= 1
-                    continue
-                units.combo[unit] = ends[pick]
-                units.since[unit] = day
+            if not leaving.any():
+                continue
+            who, rows = here[leaving], hazard[leaving].cumsum(axis=1)
+            picks = (rng.random(len(who))[:, None] * rows[:, -1:] >= rows).sum(axis=1)
+            picks = np.minimum(picks, len(numbers) - 1)
+            single = np.array(numbers)[picks] == death
+            if record is not None:
+                record += [
+                    (day, int(unit), numbers[pick], int(combo), 1 if one else int(size))
+                    for unit, pick, one, size in zip(
+                        who, picks, single, units.size[who], strict=True
+                    )
+                ]
+            stays = single & (units.size[who] > 1)
+            units.size[who[stays]] -= 1
+            units.combo[who[~stays]] = np.array(ends)[picks[~stays]]
+            units.since[who[~stays]] = day
     return units
+
+
+def answered(world: World, units: Units, course: Course, day: int) -> tuple[float, np.ndarray]:
+    """Today's multiplier of the news, and of each group's hold (0 while engagement stops)."""
+    stage = np.array([axes["stage"] for axes in world.axes])[units.combo]
+    safe = units.size[np.isin(stage, ARRIVED)].sum() / units.size.sum()
+    course.arrived.append(float(safe))
+    heard = course.arrived[-22] if len(course.arrived) > 21 else 0.0
+    word = 1 + course.news * heard / (heard + 0.1)
+    here = ~world.gone()[units.combo]
+    undecided = np.isin(stage, UNDECIDED)
+    held = np.ones(len(GROUPS))
+    for g in range(len(GROUPS)):
+        people = units.size[here & (units.group == g)].sum()
+        share = units.size[undecided & (units.group == g)].sum() / max(people, 1)
+        held[g] = np.exp(-course.hold * share)
+    if any(start <= day < end for start, end in course.stops):
+        word = 0.0
+    return word, held
 
 
 def present(world: World, units: Units, replicates: int = 1) -> np.ndarray:
@@ -243,6 +288,63 @@ def exposures_of(
     for (state, g, index, move_, target), people in moved.items():
         rows.append(_row(state, g, starts[index], period, days, move_, target, 0, people))
     return pa.Table.from_pylist(rows)
+
+
+def waits_of(
+    world: World, before: Units, record: Sequence[tuple[int, int, int, int, int]], days: int
+) -> pa.Table:
+    """What `caseload.waits.waits` makes of the same log for stays begun after its first day."""
+    lows = WAITED[:-1]
+    state = [world.states[c] for c in before.combo]
+    began: list[int | None] = [None] * len(state)
+    size = before.size.copy()
+    risk: dict[tuple[str, int], list[int]] = {}
+    moved: dict[tuple[str, int, str, str], int] = {}
+
+    def stayed(unit: int, until: int, open_: bool) -> int:
+        """Book the stay's person-days; returns the row in which it ends."""
+        start = began[unit]
+        waited = until - (start or 0)
+        row = max(i for i, low in enumerate(lows) if low <= waited)
+        for i, low in enumerate(lows):
+            spent = min(waited, WAITED[i + 1]) - low
+            if spent > 0 and (start is not None or open_):
+                cell = risk.setdefault((state[unit], i), [0, 0])
+                cell[0] += int(size[unit]) * spent if start is not None else 0
+                cell[1] += int(size[unit]) if open_ and waited <= WAITED[i + 1] else 0
+        return row
+
+    for day, unit, number, was, people in record:
+        name = world.moves[number]
+        if name == DEATH and size[unit] > 1:
+            size[unit] -= 1
+            continue
+        target = world.states[world.ways(was)[1][world.ways(was)[0].index(number)]]
+        if target == state[unit]:
+            continue
+        row = stayed(unit, day, False)
+        if began[unit] is not None:
+            key = (state[unit], row, name, target)
+            moved[key] = moved.get(key, 0) + people
+        state[unit], began[unit] = target, day
+    for unit in range(len(state)):
+        stayed(unit, days, True)
+    rows = [
+        _wait(state_, i, None, None, spent, waiting, 0)
+        for (state_, i), (spent, waiting) in risk.items()
+    ]
+    rows += [_wait(state_, i, m, to, 0, 0, n) for (state_, i, m, to), n in moved.items()]
+    return pa.Table.from_pylist(rows)
+
+
+def _wait(
+    state: str, row: int, move: str | None, target: str | None, spent: int, waiting: int, n: int
+) -> dict[str, Any]:
+    return {
+        "forecast_state": state, "waited_from": WAITED[row],
+        "waited_days": WAITED[row + 1] - WAITED[row], "move": move, "to_state": target,
+        "person_days": spent, "waiting": waiting, "transitions": n,
+    }  # fmt: skip
 
 
 def _row(
@@ -307,6 +409,8 @@ STRUCTURES = (
     Structure("states hide differences", merged=True),
 )
 DEPARTURES = ("T7.done", "T16.departed", "T17.departed")
+# The size of the operation Onward was made for.
+PEOPLE = 3700
 SHOCK_SD, SHOCK_MEMORY = 0.25, 45.0
 EFFECT_LOG_SD = 0.5
 EFFECT_MEDIAN = 2.0
@@ -318,6 +422,7 @@ class Camp:
 
     counts: pa.Table
     exposures: pa.Table
+    waits: pa.Table
     effects: PlanEffects
     here: int
     truth: int
@@ -338,7 +443,7 @@ def plan_of(rng: np.random.Generator, futures: int) -> PlanEffects:
 
 
 def camp_of(
-    number: int, structure: Structure, *, people: int = 1500, futures: int = 1000,
+    number: int, structure: Structure, *, people: int = PEOPLE, futures: int = 1000,
     period: int = 14,
 ) -> tuple[Camp, World]:  # fmt: skip
     """Simulate one camp for a year; the forecaster is given the first 120 days."""
@@ -372,15 +477,23 @@ def camp_of(
         for name in DEPARTURES:
             column = world.moves.index(name)
             course[:, column] *= np.where(day % structure.convoys == 0, structure.convoys, 0)
-    path = Course(course, structure.ageing)
+    when, stops = 0.0, []
+    a_year = rng.gamma(1.0)
+    while (when := when + rng.exponential(365 / a_year)) < DEADLINE_DAY:
+        stops.append((int(when), int(when + 14 * np.exp(0.6 * rng.standard_normal()))))
+    path = Course(
+        course, structure.ageing, news=rng.gamma(0.7) / 0.7, hold=rng.gamma(0.7) / 0.7,
+        stops=stops,
+    )  # fmt: skip
     first = Units(*(part.copy() for part in vars(units).values()))
     record: list[tuple[int, int, int, int, int]] = []
     live(world, units, path, range(SEEN_DAYS), rng, record)
     counts, here = counts_of(world, units), int(present(world, units)[0])
     seen = exposures_of(world, first, record, SEEN_DAYS, period, units.group)
+    waited = waits_of(world, first, record, SEEN_DAYS)
     effects = plan_of(np.random.default_rng([7, number]), futures)
     live(world, units, path, range(SEEN_DAYS, DEADLINE_DAY), rng)
-    return Camp(counts, seen, effects, here, int(present(world, units)[0])), world
+    return Camp(counts, seen, waited, effects, here, int(present(world, units)[0])), world
 
 
 def load_rulebook() -> Rulebook:
@@ -466,6 +579,7 @@ def inputs_of(camp: Camp, world: World, *, shocks: bool = True) -> Inputs:
         as_of=AS_OF,
         deadline=AS_OF + dt.timedelta(days=DEADLINE_DAY - SEEN_DAYS),
         effects=camp.effects,
+        waits=camp.waits,
         shocks=shocks,
         name="camp",
     )
@@ -500,14 +614,14 @@ def futures_of(camp: Camp, world: World, futures: int, seed: int) -> dict[str, n
         return draws
 
     def still(draws: Any) -> Any:
-        return draws.with_column("shock size", 1e-9).with_column("shock now", 0.0)
+        return draws.with_column("shock size", 1e-9).with_column("shock start", 0.0)
 
     mixed = plain
-    for name in ("shock size", "shock now"):
-        mixed = mixed.with_column(name, drawn.column(name))
+    mixed = mixed.with_column("shock size", drawn.column("shock size"))
+    mixed = mixed.with_column("shock start", drawn.column("shock now"))
     runs = {
-        LAYERS[0]: (bare, still(held(plain, "rates", "behaviour", "plan dates"))),
-        LAYERS[1]: (bare, still(held(plain, "behaviour", "plan dates"))),
+        LAYERS[0]: (bare, still(held(plain, "rates", "behaviour", "effects", "plan dates"))),
+        LAYERS[1]: (bare, still(held(plain, "behaviour", "effects", "plan dates"))),
         LAYERS[2]: (bare, still(plain)),
         LAYERS[3]: (full, mixed),
         LAYERS[4]: (full, drawn),
@@ -579,7 +693,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if asked.quick and number:
             break
         found.append(
-            measure(camps if not number else max(camps // 4, 20), structure, asked.futures)
+            measure(camps if not number else max(camps // 8, 20), structure, asked.futures)
         )
     data = {
         "seen_days": SEEN_DAYS, "deadline_day": DEADLINE_DAY, "futures": asked.futures,

@@ -1,9 +1,13 @@
 """Rates: known truths are recovered, and the stated uncertainty is the real one."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from onward.forecast.estimate import Observed, fit
+from onward.forecast.draws import draw
+from onward.forecast.estimate import SHOCK_DOUBT, USUAL_SHOCK, Observed, fit, stopped
 
 
 def camp(
@@ -76,8 +80,10 @@ def test_families_counted_as_single_people_would_be_far_too_sure():
     seen = [camp(rng, people=1200, family=4) for _ in range(150)]
     naive = [
         covered(
-            fit(Observed(s.moves, s.strata, s.period_days, s.people, s.at_risk, 1.0))
-            .posteriors[0][0],
+            fit(
+                Observed(s.moves, s.strata, s.period_days, s.people, s.at_risk, 1.0),
+                shocks=False,
+            ).posteriors[0][0],
             0.004,
             seed=i,
         )
@@ -135,3 +141,85 @@ def test_shapes_that_disagree_are_refused():
                 (("w", "g"),), ("a",), np.ones(3), np.zeros((1, 1, 2)), np.zeros((1, 1, 3))
             )
         )
+
+
+def test_months_in_which_nobody_engaged_while_others_went_on_are_read_as_an_incident():
+    rng = np.random.default_rng(9)
+    periods, length = 12, 14.0
+    pace = np.full(periods, 60.0)
+    pace[5] = 4.0
+    moody, other = rng.poisson(pace), rng.poisson(60.0, periods)
+    people = np.stack([moody, other])[:, None, :].astype(float)
+    seen = Observed(
+        (("s", "a"), ("t", "b")), ("all",), np.full(periods, length), people,
+        np.full(people.shape, 6000.0), 1.0, moody=[True, False],
+    )  # fmt: skip
+    share = stopped(seen)
+    assert share[5] > 0.8
+    assert (np.delete(share, 5) == 0).all()
+    # when everything slows down it is a bad month, not an incident
+    people[1, 0, 5] = 4.0
+    assert not stopped(replace(seen, people=people)).any()
+
+
+def test_an_unseen_step_is_guessed_from_the_logarithms_of_the_others():
+    from scipy.special import digamma, polygamma
+
+    rng = np.random.default_rng(2)
+    paces = [0.03, 0.02, 0.015, 0.01, 0.03]
+    people = np.array([rng.poisson(p * 3000, 6) for p in paces] + [np.zeros(6)])[:, None, :]
+    days = np.full(people.shape, 3000.0)
+    days[-1] = 1e-6
+    seen = Observed(
+        [(f"s{i}", f"e{i}") for i in range(6)], ("all",), np.full(6, 30.0),
+        people.astype(float), days,
+    )  # fmt: skip
+    law = fit(seen, shocks=False).posteriors[-1][0]
+    logs = np.log(paces)
+    assert digamma(law.shape) - np.log(law.exposure) == pytest.approx(logs.mean(), abs=0.1)
+    # five steps are few: the usual spread of one e-fold still counts for four
+    varied = (((logs - logs.mean()) ** 2).sum() + 4) / (4 + 4)
+    assert polygamma(1, law.shape) == pytest.approx(varied, rel=0.2)
+
+
+def test_cumulative_hazards_are_those_of_nelson_and_aalen():
+    """The same waits to lifelines and to our exposures: the same cumulative hazard."""
+    from lifelines import NelsonAalenFitter
+
+    rng = np.random.default_rng(3)
+    waits = rng.exponential(120, 4000)
+    days, period = 180, 30
+    ended = waits < days
+    na = NelsonAalenFitter(nelson_aalen_smoothing=False).fit(np.minimum(waits, days), ended)
+    edges = np.arange(0, days + 1, period)
+    people = np.histogram(waits[ended], edges)[0].astype(float)
+    risk = np.array([np.clip(waits, a, b).sum() - a * 4000 for a, b in pairwise(edges)])
+    risk = np.maximum(risk, 1.0)
+    seen = Observed(
+        (("here", "gone"),), ("all",), np.full(len(people), float(period)),
+        people[None, None, :], risk[None, None, :],
+    )  # fmt: skip
+    law = fit(seen, shocks=False).posteriors[0][0]
+    ours = law.shape / law.exposure * days
+    assert ours == pytest.approx(float(na.predict(days)), rel=0.02)
+
+
+@pytest.mark.slow
+def test_simulation_based_calibration_of_rates_and_shocks():
+    """Truths drawn from the prior, logs simulated from them: ranks of truths among draws are even.
+
+    source  Talts et al. 2018, arXiv 1804.06788
+    """
+    rng = np.random.default_rng(12)
+    ranks, runs, draws = [], 160, 199
+    for _ in range(runs):
+        rate = 0.006 * np.exp(0.3 * rng.standard_normal())
+        sd = USUAL_SHOCK * np.exp(SHOCK_DOUBT * rng.standard_normal())
+        sd = 0.0 if rng.random() < 0.2 else min(sd, 0.6)
+        found = fit(camp(rng, rates=(rate, 0.01), people=1500, days=360, shock=sd, memory=60))
+        values = draw({"x": found.posteriors[0][0]}, draws, int(rng.integers(2**31)))
+        ranks.append(int((values.column("x") < rate).sum()))
+    counts, _ = np.histogram(ranks, bins=8, range=(0, draws + 1))
+    chi2 = float(((counts - runs / 8) ** 2 / (runs / 8)).sum())
+    # 7 degrees of freedom: 24.3 is exceeded once in a thousand
+    assert chi2 < 24.3, counts

@@ -508,3 +508,17 @@ def test_the_order_of_rows_changes_nothing(seed):
     assert one.model.transitions == two.model.transitions
     assert dict(one.model.start) == dict(two.model.start)
     assert one.laws == two.laws
+
+
+def test_the_end_of_a_status_that_never_came_is_not_taken_to_be_coming():
+    counts = counted(("recognised", "main_group", 1, 300), ("submitted", "main_group", 1, 50))
+    log = logged(
+        ("recognised", "main_group", "T4.resettlement", "wants_resettlement", 30, 9000),
+        ("wants_resettlement", "main_group", "T14.done", "submitted", 30, 900),
+        ("submitted", "main_group", "T15.accepted", "accepted", 20, 1500),
+        ("wants_return", "main_group", "T5.done", "return_confirmed", 20, 1200),
+    )
+    futures = run(made(counts, log), days=120)
+    # ending a status leads nowhere nearer; flying those accepted does, though nobody has yet
+    assert moved(futures, "T12.done")[:, -1].mean() < 3
+    assert moved(futures, "T16.departed")[:, -1].mean() > 10

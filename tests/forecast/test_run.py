@@ -147,11 +147,11 @@ def test_a_date_that_is_not_ahead_and_too_few_futures_are_refused():
 
 
 def test_a_kept_run_is_scored_on_the_days_that_have_passed(one):
-    truth = {one.days[0]: 300, one.days[3]: 250}
+    truth = {one.days[0]: 300, one.days[3]: 60}
     score = scored(one, truth)
     assert [row["date"] for row in score["days"]] == [one.days[0], one.days[3]]
-    assert score["days"][1]["crps"] == pytest.approx(float(crps(one.spread[3], 250)), abs=0.01)
-    assert score["crps_no_change"] == pytest.approx((10 + 60) / 2)
+    assert score["days"][1]["crps"] == pytest.approx(float(crps(one.spread[3], 60)), abs=0.01)
+    assert score["crps_no_change"] == pytest.approx((10 + 250) / 2)
     middle = {day: int(one.fan["everyone"]["median"][i]) for i, day in enumerate(one.days)}
     sure = scored(one, middle)
     assert sure["covered80"] == sure["covered95"] == 1.0

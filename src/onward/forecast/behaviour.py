@@ -111,6 +111,7 @@ class Past:
     safe        (P,) share of all people known who had arrived somewhere safe
     undecided   (groups, P) share of the people present who had not chosen
     counted     (groups, P) engaging and choosing moves, in units;  expected: at the log's own pace
+    stopped     (P,) share of each period in which engagement had stopped; length: days
     other       (P,), other_expected: every other move, which the shocks touch and the terms do not
     """
 
@@ -121,6 +122,25 @@ class Past:
     expected: FloatArray
     other: FloatArray
     other_expected: FloatArray
+    stopped: FloatArray | None = None
+    length: FloatArray | None = None
+
+    @property
+    def stops(self) -> int:
+        """Incidents seen: runs of periods in which engagement stopped for a part at least."""
+        if self.stopped is None:
+            return 0
+        on = self.stopped > 0
+        return int(on[0]) + int((on[1:] & ~on[:-1]).sum()) if len(on) else 0
+
+    @property
+    def years(self) -> float:
+        return float(self.length.sum()) / 365 if self.length is not None else 0.0
+
+    @property
+    def stopped_now(self) -> bool:
+        """Whether engagement was stopped when the log ends."""
+        return self.stopped is not None and len(self.stopped) > 0 and self.stopped[-1] > 0
 
 
 @dataclass(frozen=True)
@@ -128,7 +148,7 @@ class Learnt:
     """Terms after looking at the log.
 
     joint      parameters: "news strength", "hold strength", "deadline strength",
-               "stop N from", "stop N until", "ordinary days"
+               "stop 0 until", "stop N from", "stop N until"
     said       term -> the sentence a reader needs
     told       term -> how much narrower the log left it: 0 nothing learnt, 1 known
     past, groups   what the log showed, to take strengths relative to its average
@@ -195,13 +215,13 @@ def learn(
         "news strength": news[rows],
         "hold strength": hold[rows],
         "deadline strength": rng.gamma(DEADLINE_PRIOR[0], 1 / DEADLINE_PRIOR[1], ROWS),
-        **_stops(rng),
+        **_stops(rng, past),
     }
     told = {
         "news": max(1 - _spread(news[rows]) / _spread(news), 0.0),
         "leadership": max(1 - _spread(hold[rows]) / _spread(hold), 0.0),
         "deadline": 0.0,
-        "incident": 0.0,
+        "incident": 1 - math.sqrt(1 / (1 + past.stops + past.years)) if past.stops else 0.0,
     }
     return Learnt(
         Joint(tuple(columns), np.stack(list(columns.values()), axis=1)),
@@ -218,8 +238,7 @@ def learn(
             ),
             "deadline": "As the deadline draws near people may decide and move faster: by half "
             "on average, possibly not at all. An assumption: no such date has passed here yet.",
-            "incident": "A rumour or an incident may stop people engaging for some days: about "
-            "once a year for two weeks, possibly never. An assumption, not read from this log.",
+            "incident": _incidents(past),
         },
         told,
     )  # fmt: skip
@@ -299,19 +318,40 @@ def _weights(
     return np.asarray(found / found.sum())
 
 
-def _stops(rng: np.random.Generator) -> dict[str, FloatArray]:
+def _incidents(past: Past) -> str:
+    """The sentence about incidents."""
+    if past.stops:
+        now = " Engagement had stopped when the log ends." if past.stopped_now else ""
+        times = "once" if past.stops == 1 else f"{past.stops} times"
+        return (
+            f"Engagement stopped {times} in this log, while other steps went on; it may again, "
+            f"for about two weeks. Read from this log.{now}"
+        )
+    return (
+        "A rumour or an incident may stop people engaging for some days: about once a year for "
+        "two weeks, possibly never. An assumption: none stands out in this log."
+    )
+
+
+def _stops(rng: np.random.Generator, past: Past) -> dict[str, FloatArray]:
     """Days on which engagement stops and starts again, and the pace of ordinary days."""
     import numpy as np
 
-    a_day = rng.gamma(STOPS_A_YEAR_PRIOR[0], 1 / STOPS_A_YEAR_PRIOR[1], ROWS) / 365
+    a_day = (
+        rng.gamma(
+            STOPS_A_YEAR_PRIOR[0] + past.stops, 1 / (STOPS_A_YEAR_PRIOR[1] + past.years), ROWS
+        )
+        / 365
+    )
     when = np.zeros(ROWS)
-    columns: dict[str, FloatArray] = {}
+    if past.stopped_now:
+        # How much longer one under way lasts: part of a stop's length.
+        length = STOP_DAYS * np.exp(STOP_LOG_SD * rng.standard_normal(ROWS))
+        when = length * rng.random(ROWS)
+    columns: dict[str, FloatArray] = {"stop 0 until": when.copy()}
     for number in range(1, STOPS + 1):
         when = when + rng.exponential(1 / np.maximum(a_day, 1e-9))
         columns[f"stop {number} from"] = np.minimum(when, 1e6)
         when = when + STOP_DAYS * np.exp(STOP_LOG_SD * rng.standard_normal(ROWS))
         columns[f"stop {number} until"] = np.minimum(when, 1e6 + 1)
-    lost = a_day * STOP_DAYS * math.exp(STOP_LOG_SD**2 / 2)
-    # The log's average pace has such days in it already.
-    columns["ordinary days"] = 1 / (1 - np.minimum(lost, 0.5))
     return columns

@@ -15,6 +15,7 @@ Three corrections matter and each has its own test:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -36,10 +37,16 @@ if TYPE_CHECKING:
 LEAST_SHAPE = 0.5
 # Without any event of any move, a rate is at most about one in this many days.
 UNSEEN_DAYS = 3650.0
-# Size and memory of shocks where the log is too short to tell.
-USUAL_SHOCK = 0.2
-SHOCK_MEMORY_DAYS = 60.0
-FEW_PERIODS = 6
+FEW_STEPS = 4
+# Size and memory of shocks before the log is read, and how far each may be off (log-sd).
+USUAL_SHOCK, SHOCK_DOUBT = 0.2, 0.6
+SHOCK_MEMORY_DAYS, MEMORY_DOUBT = 60.0, 0.7
+SIZES = tuple(0.03 * 40 ** (i / 19) for i in range(20))
+NO_SHOCK = 0.2  # belief that months do not differ at all
+MEMORIES = (15.0, 30.0, 60.0, 120.0, 240.0)
+# What moves people but not offices: size and prior weight, and how long a mood lasts.
+OWN_MOODS = ((0.0, 0.4), (0.1, 0.25), (0.25, 0.2), (0.5, 0.15))
+MOOD_DAYS = 15.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,8 @@ class Observed:
                 or one per move
     steps       whether each move is a step of the procedure (not a change of mind, a recorded
                 event or a death): what a step nobody has taken yet is likened to. Empty: all
+    moody       whether each move is of people who have not chosen yet: rumours and news touch
+                those. Empty: none
     """
 
     moves: Sequence[tuple[str, str]]
@@ -64,6 +73,7 @@ class Observed:
     at_risk: FloatArray
     family: float | FloatArray = 1.0
     steps: Sequence[bool] = ()
+    moody: Sequence[bool] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,9 @@ class Rates:
     posteriors  (M, S) as rows: Gamma(shape, exposure) per move and stratum, hazard per day
     shock_sd    standard deviation of the shared log shock in the long run
     memory_days days after which the shock's autocorrelation has fallen to 1/e
-    shock_now   mean and standard deviation of the shock's present value (a log)
+    shock_now   mean and standard deviation of the shock's present value (a log), from its mean
+                over the window
+    shock_log_sd  how uncertain its size is, as a log
     level_variance  relative variance of every rate that comes from not knowing how lucky the
                 window was as a whole; it is in `posteriors`, and the same draw for all moves
     shapes      state -> how it is waited in, where the log speaks against a plain wait
@@ -90,6 +102,7 @@ class Rates:
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     own_pace: frozenset[tuple[str, str]] = frozenset()
     short: frozenset[str] = frozenset()
+    shock_log_sd: float = 0.3
     learnt: Learnt | None = None
 
     def apart_from_level(self, move: int, stratum: int) -> Gamma:
@@ -102,6 +115,42 @@ class Rates:
         """Posterior mean hazard per day."""
         law = self.posteriors[move][stratum]
         return law.shape / law.exposure
+
+
+def stopped(seen: Observed) -> FloatArray:
+    """(P,) the share of each period in which people who have not chosen did not engage at all.
+
+    A period in which they moved far less than usual, more than chance and ordinary months explain
+    and while the others went on, is read as an incident; its days say nothing of their pace.
+    """
+    import numpy as np
+
+    periods = len(seen.period_days)
+    share = np.zeros(periods)
+    moody = np.array(seen.moody, dtype=bool)
+    if not moody.any():
+        return share
+    people, days = np.asarray(seen.people, float), np.asarray(seen.at_risk, float)
+    family = np.broadcast_to(np.asarray(seen.family, float), people.shape[:1])[:, None]
+    counted, at_risk = people.sum(axis=1) / family, days.sum(axis=1) / family
+
+    def ratio(which: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+        """Moves of each period, and how many were due at the usual period's pace."""
+        own, time = counted[which], at_risk[which]
+        due = (own.sum(axis=1) / np.maximum(time.sum(axis=1), 1e-9))[:, None] * time
+        came, expected = own.sum(axis=0), due.sum(axis=0)
+        enough = expected > 1
+        usual = float(np.median(came[enough] / expected[enough])) if enough.any() else 1.0
+        return came, expected * usual
+
+    came, due = ratio(moody)
+    other, other_due = ratio(~moody)
+    calm = 0.75 * due
+    low = (came < 0.5 * due) & (came < calm - 3.1 * np.sqrt(calm))
+    went_on = (other_due < 5) | (other > 0.6 * other_due)
+    found = low & went_on
+    share[found] = 1 - came[found] / due[found]
+    return share
 
 
 def fit(seen: Observed, *, shocks: bool = True) -> Rates:
@@ -125,21 +174,17 @@ def fit(seen: Observed, *, shocks: bool = True) -> Rates:
     if (family < 1).any():
         raise ValueError("family is people per unit: 1 or more")
     hazard_days = at_risk / _daily_step(seen, people, at_risk)
-    shock_sd, memory, level, level_sd, paths = _shared_shock(seen, people, hazard_days)
+    luck = _shared_shock(seen, people, hazard_days)
     if not shocks:
-        shock_sd, level, level_sd, paths = 0.0, 0.0, 0.0, np.zeros_like(paths)
-    # What was seen in a lucky month counts for less: the shock's path scales the exposure.
-    lucky = np.exp(paths - (shock_sd**2 / 2 if paths.any() else 0.0))
+        luck = _Luck(0.0, 0.0, 0.0, luck.memory, 0.0, 0.0, np.zeros_like(luck.path))
+    # What was seen in a lucky month counts for less: the shock's course scales the exposure.
+    lucky = np.exp(luck.path - (luck.sd**2 / 2 if luck.path.any() else 0.0))
     exposure = (hazard_days * lucky).sum(axis=2) / family[:, None]
     events = people.sum(axis=2) / family[:, None]
-    span = float(np.sum(seen.period_days))
     # The mean level of the shocks over the window is itself uncertain; it caps what any single
-    # move can be known to.
-    independent = max(span / (2 * memory), 1.0)
-    # Few independent stretches tell little about the shocks' own size: the excess variance of a
-    # Student t with that many degrees of freedom, bounded.
-    doubt = min(max(independent - 1, 1.0) / max(independent - 3, 0.4), 3.0)
-    floor_variance = shock_sd**2 * doubt / independent
+    # move can be known to (source: the variance of the mean of a stationary AR(1) course).
+    part = luck.memory / max(float(np.sum(seen.period_days)), 1.0)
+    floor_variance = luck.square * 2 * part * (1 - part * (1 - float(np.exp(-1 / part))))
     # A step nobody has taken yet is guessed to be as fast, and as uncertain, as steps here are
     # different from one another; the time without any event then wears that down.
     known = events.sum(axis=1) > 0
@@ -148,14 +193,49 @@ def fit(seen: Observed, *, shocks: bool = True) -> Rates:
     pace = events[known].sum(axis=1) / np.maximum(exposure[known].sum(axis=1), 1e-9)
     typical = Gamma(LEAST_SHAPE, LEAST_SHAPE * UNSEEN_DAYS)
     if len(pace) > 2:
-        middle, varied = float(pace.mean()), float(pace.var(ddof=1))
-        belief = float(np.clip(middle**2 / max(varied, 1e-12), LEAST_SHAPE, 2.0))
-        typical = Gamma(belief, belief / middle)
+        logs = np.log(pace)
+        # Steps differ e-fold as a rule; that counts as much as FEW_STEPS of them.
+        around = float(((logs - logs.mean()) ** 2).sum())
+        varied = (around + FEW_STEPS * 1.0) / (len(pace) - 1 + FEW_STEPS)
+        typical = _as_gamma(float(logs.mean()), varied)
     rows = []
     for move in range(shape[0]):
         step = bool(seen.steps[move]) if len(seen.steps) else False
         rows.append(_pooled(events[move], exposure[move], floor_variance, typical, step))
-    return Rates(tuple(rows), shock_sd, memory, (level, level_sd), floor_variance)
+    return Rates(
+        tuple(rows), luck.sd, luck.memory, (luck.now, luck.now_sd), floor_variance,
+        shock_log_sd=luck.log_sd,
+    )  # fmt: skip
+
+
+def _as_gamma(mean: float, variance: float) -> Gamma:
+    """The Gamma law whose logarithm has this mean and variance."""
+    # E log = digamma(shape) - log(exposure); Var log = trigamma(shape), which falls with shape.
+    low, high = 0.05, 50.0
+    for _ in range(60):
+        shape = math.sqrt(low * high)
+        low, high = (shape, high) if _trigamma(shape) > variance else (low, shape)
+    return Gamma(shape, math.exp(_digamma(shape) - mean))
+
+
+def _digamma(x: float) -> float:
+    """The derivative of log gamma: recurrence, then its asymptotic series."""
+    total = 0.0
+    while x < 8:
+        total -= 1 / x
+        x += 1
+    y = 1 / (x * x)
+    return total + math.log(x) - 0.5 / x - y * (1 / 12 - y * (1 / 120 - y / 252))
+
+
+def _trigamma(x: float) -> float:
+    """The second derivative of log gamma, likewise."""
+    total = 0.0
+    while x < 8:
+        total += 1 / (x * x)
+        x += 1
+    y = 1 / (x * x)
+    return total + 1 / x + y / 2 + y / x * (1 / 6 - y * (1 / 30 - y / 42))
 
 
 def _daily_step(seen: Observed, people: FloatArray, at_risk: FloatArray) -> FloatArray:
@@ -175,73 +255,116 @@ def _daily_step(seen: Observed, people: FloatArray, at_risk: FloatArray) -> Floa
     return factor
 
 
-def _shared_shock(
-    seen: Observed, people: FloatArray, days: FloatArray
-) -> tuple[float, float, float, float, FloatArray]:
-    """Size, memory and path of the log shock all moves share (moments, then a local smoother)."""
+@dataclass(frozen=True)
+class _Luck:
+    """The shared log shock over the window.
+
+    sd, log_sd   its size (the posterior's geometric mean) and how uncertain that is, as a log
+    square       posterior mean of the squared size
+    memory       days;  now, now_sd  its value at the end of the window, from the window's mean
+    path         (P,) its smoothed course, from the window's mean
+    """
+
+    sd: float
+    log_sd: float
+    square: float
+    memory: float
+    now: float
+    now_sd: float
+    path: FloatArray
+
+
+def _shared_shock(seen: Observed, people: FloatArray, days: FloatArray) -> _Luck:
+    """Size, memory and course of the log shock that all moves share.
+
+    Weighed on a grid of sizes and memories with their priors, each class of moves with a level
+    of its own left free (restricted likelihood); moves that answer to people's mood may also
+    wander by themselves (a rumour, an incident), which is not shared.
+    """
     import numpy as np
 
     rate = people.sum(axis=2) / np.maximum(days.sum(axis=2), 1e-9)
     family = np.broadcast_to(np.asarray(seen.family, dtype=float), rate.shape[:1])
-    expected = (rate[:, :, None] * days / family[:, None, None]).sum(axis=(0, 1))
-    counted = (people / family[:, None, None]).sum(axis=(0, 1))
-    use = expected > 1
-    periods = len(expected)
-    path = np.zeros(periods)
-    if use.sum() < 4:
-        return USUAL_SHOCK, SHOCK_MEMORY_DAYS, 0.0, USUAL_SHOCK, path
-    ratio = np.log((counted[use] + 0.5) / (expected[use] + 0.5))
-    noise = 1 / (expected[use] + 0.5)
-    weight = 1 / (noise + 0.05)
-    centre = float(np.average(ratio, weights=weight))
-    variance = float(np.average((ratio - centre) ** 2 - noise, weights=weight))
-    # A variance no larger than its own sampling error is mostly that error.
-    error = float(np.average(noise, weights=weight)) * float(np.sqrt(2 / len(ratio)))
-    variance = max(variance, 0.0) ** 3 / (variance**2 + error**2) if variance > 0 else 0.0
-    length = float(np.mean(seen.period_days))
-    lag = _autocorrelation(ratio - centre, noise, variance)
-    memory = float(np.clip(-length / np.log(np.clip(lag, 0.05, 0.95)), length / 2, 365.0))
-    # Few periods tell little about memory: what is usual counts as much as FEW_PERIODS of them.
-    seen_share = len(ratio) / (len(ratio) + FEW_PERIODS)
-    memory = float(
-        np.exp(seen_share * np.log(memory) + (1 - seen_share) * np.log(SHOCK_MEMORY_DAYS))
+    expected = (rate[:, :, None] * days / family[:, None, None]).sum(axis=1)
+    counted = (people / family[:, None, None]).sum(axis=1)
+    periods = len(seen.period_days)
+    length = np.asarray(seen.period_days, dtype=float)
+    middle = np.cumsum(length) - length / 2
+    end = float(length.sum())
+    moody = np.array(seen.moody, dtype=bool) if len(seen.moody) else np.zeros(len(rate), bool)
+    values, noise, when, of = [], [], [], []
+    for number, members in enumerate((moody, ~moody)):
+        due, came = expected[members].sum(axis=0), counted[members].sum(axis=0)
+        for p in np.flatnonzero(due > 1):
+            values.append(float(np.log((came[p] + 0.5) / (due[p] + 0.5))))
+            noise.append(1 / float(due[p] + 0.5))
+            when.append(float(middle[p]))
+            of.append(number)
+    usual = float(np.exp(2 * np.log(USUAL_SHOCK) + 2 * SHOCK_DOUBT**2))
+    if len(values) < 4:
+        return _Luck(
+            USUAL_SHOCK, SHOCK_DOUBT, usual, SHOCK_MEMORY_DAYS, 0.0, USUAL_SHOCK,
+            np.zeros(periods),
+        )  # fmt: skip
+    y, spread, at, which = np.array(values), np.array(noise), np.array(when), np.array(of)
+    apart = np.abs(at[:, None] - at[None, :])
+    level = (which[:, None] == np.unique(which)[None, :]).astype(float)
+    mood = (which[:, None] == 0) & (which[None, :] == 0)
+    owns = OWN_MOODS if moody.any() and (which == 0).any() else OWN_MOODS[:1]
+    bell = {sd: np.exp(-((np.log(sd / USUAL_SHOCK) / SHOCK_DOUBT) ** 2) / 2) for sd in SIZES}
+    believed = {sd: (1 - NO_SHOCK) * b / sum(bell.values()) for sd, b in bell.items()}
+    believed[SIZES[0] / 10] = NO_SHOCK
+    rows = []
+    for memory in MEMORIES:
+        shape = np.exp(-apart / memory)
+        for own, prior in owns:
+            wander = own**2 * mood * np.exp(-apart / MOOD_DAYS)
+            for sd in believed:
+                cover = sd**2 * shape + wander + np.diag(spread)
+                fit_, _ = _restricted(cover, level, y)
+                fit_ -= (np.log(memory / SHOCK_MEMORY_DAYS) / MEMORY_DOUBT) ** 2 / 2
+                rows.append(
+                    (fit_ + np.log(prior * believed[sd]), np.log(sd), np.log(memory), own)
+                )
+    table = np.array(rows)
+    weight = np.exp(table[:, 0] - table[:, 0].max())
+    weight /= weight.sum()
+    log_memory, own = float(weight @ table[:, 2]), float(weight @ table[:, 3])
+    square = float(weight @ np.exp(2 * table[:, 1]))
+    logs = np.maximum(table[:, 1], np.log(SIZES[0]))
+    log_sd = float(np.sqrt(weight @ (logs - weight @ logs) ** 2))
+    # The law drawn from in the futures has this middle and the same mean square.
+    sd, memory = float(np.sqrt(square) * np.exp(-(log_sd**2))), float(np.exp(log_memory))
+    cover = (
+        sd**2 * np.exp(-apart / memory)
+        + own**2 * mood * np.exp(-apart / MOOD_DAYS)
+        + np.diag(spread)
     )
-    # Measured about the window's own mean, the variance is short by that mean's variance.
-    independent = max(length * len(ratio) / (2 * memory), 1.5)
-    variance = max(variance, 0.0) / (1 - 1 / independent)
-    sd = float(np.sqrt(variance))
-    if sd < 0.05:
-        return sd, memory, 0.0, sd, path
-    level, level_sd, smooth = _smooth(ratio - centre, noise, sd, memory, length)
-    path[np.flatnonzero(use)] = smooth
-    return sd, memory, level, level_sd, path
+    _, levels = _restricted(cover, level, y)
+    places = np.append(middle, end)
+    reach = sd**2 * np.exp(-np.abs(places[:, None] - at[None, :]) / memory)
+    gain = np.linalg.solve(cover, reach.T).T
+    course = gain @ (y - level @ levels)
+    left = sd**2 - float(gain[-1] @ reach[-1])
+    return _Luck(
+        sd, log_sd, square, memory, float(course[-1]), float(np.sqrt(max(left, 1e-6))),
+        course[:-1],
+    )  # fmt: skip
 
 
-def _autocorrelation(values: FloatArray, noise: FloatArray, variance: float) -> float:
-    """Lag-one autocorrelation of what is left after counting noise; 0.5 when it cannot be told."""
+def _restricted(
+    cover: FloatArray, level: FloatArray, y: FloatArray
+) -> tuple[float, FloatArray]:
+    """Restricted log-likelihood of normal values about free levels, and those levels."""
     import numpy as np
 
-    if len(values) < 6 or variance <= 0:
-        return 0.5
-    return float(np.mean(values[1:] * values[:-1]) / variance)
-
-
-def _smooth(
-    values: FloatArray, noise: FloatArray, sd: float, memory: float, length: float
-) -> tuple[float, float, FloatArray]:
-    """Present level, its standard deviation and the smoothed path of an AR(1) seen with noise.
-
-    source  the Gaussian posterior of a stationary AR(1) given independent noise
-    """
-    import numpy as np
-
-    steps = np.arange(len(values))
-    prior = sd**2 * np.exp(-np.abs(steps[:, None] - steps[None, :]) * length / memory)
-    seen = prior + np.diag(noise)
-    gain = np.linalg.solve(seen, prior).T
-    mean = gain @ values
-    cover = prior - gain @ prior
-    return float(mean[-1]), float(np.sqrt(max(cover[-1, -1], 1e-6))), mean
+    root = np.linalg.cholesky(cover)
+    x, z = np.linalg.solve(root, level), np.linalg.solve(root, y)
+    normal = x.T @ x
+    levels = np.linalg.solve(normal, x.T @ z)
+    rest = z - x @ levels
+    determinant = 2 * np.log(np.diag(root)).sum() + np.linalg.slogdet(normal)[1]
+    return -0.5 * float(determinant + rest @ rest), levels
 
 
 def _pooled(

@@ -33,7 +33,7 @@ from onward.forecast.draws import (
     ParameterDraws,
     draw,
 )
-from onward.forecast.estimate import LEAST_SHAPE, UNSEEN_DAYS, Observed, Rates, fit
+from onward.forecast.estimate import LEAST_SHAPE, UNSEEN_DAYS, Observed, Rates, fit, stopped
 from onward.forecast.model import (
     FOREVER,
     Approach,
@@ -126,6 +126,8 @@ class Inputs:
         made = draw(self.laws, futures, seed)
         if self.rates.learnt is not None:
             made = self._with_behaviour(made, futures, seed)
+        if "shock start" in self.sources:
+            made = with_start(made)
         for name, column in self.columns.items():
             if len(column) < futures:
                 raise ValueError(f"{name}: {len(column)} plan draws for {futures} futures")
@@ -150,6 +152,14 @@ class Inputs:
             if name in used and name not in made.names:
                 made = made.with_column(name, column)
         return made
+
+
+def with_start(drawn: ParameterDraws) -> ParameterDraws:
+    """Where the shocks start, from how lucky the past was and what today is beside it."""
+    import numpy as np
+
+    lucky = np.log(drawn.column("luck of the past"))
+    return drawn.with_column("shock start", drawn.column("shock now") - lucky)
 
 
 def marginal(learnt: Learnt, name: str) -> Discrete:
@@ -333,12 +343,28 @@ def build(
         log = observed(
             exposures, edges, strata, columns, together, _was_possible(rulebook, plan, as_of)
         )
-        log = replace(log, steps=[_is_step(rulebook, edge.move) for edge in edges])
+        undecided = set(undecided_states(rulebook, steps))
+        nearer = leading(rulebook, edges)
+        log = replace(
+            log,
+            steps=[
+                _is_step(rulebook, edge.move) and edge.name in nearer for edge in edges
+            ],
+            moody=[
+                edge.source in undecided and _willed(rulebook, edge)
+                and not _single(rulebook, edge)
+                for edge in edges
+            ],
+        )  # fmt: skip
+        away = stopped(log)
+        moving = 1 - np.array(log.moody, dtype=float)[:, None, None] * away[None, None, :]
+        log = replace(log, at_risk=log.at_risk * moving)
         rates = fit(log, shocks=shocks)
         short = short_pools(rulebook, plan, exposures, as_of, family)
         own_pace = _own_pace(rulebook, edges, short)
         past = _past(rulebook, exposures, log, edges, undecided_states(rulebook, steps),
                      own_pace, columns, as_of)  # fmt: skip
+        past = replace(past, stopped=away, length=np.asarray(log.period_days, dtype=float))
         rates = replace(
             rates,
             shapes=_shapes(rulebook, waits, own_pace, family),
@@ -374,6 +400,7 @@ def build(
     )
     used = set(model.parameters())
     used |= {"hold strength"} & set(builder.laws) if "hold" in used else set()
+    used |= {"shock now"} if "shock start" in used else set()
     return Inputs(
         model,
         {name: law for name, law in builder.laws.items() if name in used},
@@ -385,7 +412,13 @@ def build(
         tuple(dict.fromkeys(builder.left_out)),
         {stratum: (stratum,) for stratum in strata},
         tuple(name for name in builder.undecided if name in occupied),
-        frozenset(edge.name for edge in edges if _leads_on(rulebook, edge)),
+        frozenset(
+            edge.name
+            for edge in edges
+            if edge.name in builder.nearer
+            and _is_step(rulebook, edge.move)
+            and rulebook.moves()[edge.move].pathway != "handover"
+        ),
     )
 
 
@@ -534,15 +567,25 @@ def _past(
     )
 
 
-def _leads_on(rulebook: Rulebook, edge: Edge) -> bool:
-    """A step of the procedure that is no hand-over."""
-    return _is_step(rulebook, edge.move) and rulebook.moves()[edge.move].pathway != "handover"
-
-
 def _willed(rulebook: Rulebook, edge: Edge) -> bool:
     """Something people do: not an event that is only recorded."""
     move = rulebook.moves()[edge.move]
     return not (move.records or rulebook.transitions[move.transition].records)
+
+
+def leading(rulebook: Rulebook, edges: Sequence[Edge]) -> frozenset[str]:
+    """Names of the moves that take nothing back.
+
+    A step that ends a status or upholds a rejection changes people's legal status and leads to a
+    state named earlier in the rulebook; where the log has none it is not taken to be coming.
+    """
+    place = {name: number for number, name in enumerate(rulebook.forecast_states)}
+    moves = rulebook.moves()
+    return frozenset(
+        edge.name
+        for edge in edges
+        if "legal" not in moves[edge.move].targets or place[edge.target] > place[edge.source]
+    )
 
 
 def _is_step(rulebook: Rulebook, key: str) -> bool:
@@ -628,6 +671,7 @@ class _Builder:
         self._answering: dict[str, list[str]] = {}
         self._gates: dict[str, dict[str, list[tuple[Number, Number]]]] = {}
         self.as_of = as_of
+        self.nearer = leading(rulebook, edges)
         self._rates(edges)
         self._luck()
         if behaviour.deadline and deadline is not None and deadline > as_of:
@@ -659,7 +703,11 @@ class _Builder:
         for index, edge in enumerate(edges):
             move = moves[edge.move]
             step = self.rulebook.transitions[move.transition]
-            new = step.name not in begun and _is_step(self.rulebook, edge.move)
+            new = (
+                step.name not in begun
+                and _is_step(self.rulebook, edge.move)
+                and edge.name in self.nearer
+            )
             for place, stratum in enumerate(self.strata):
                 law = self.rates.posteriors[index][place]
                 if not _single(self.rulebook, edge):
@@ -679,26 +727,27 @@ class _Builder:
                 )
 
     def _luck(self) -> None:
+        """Shared shocks ahead, and how lucky the past was: the same doubt seen from both sides.
+
+        Rates were read at the past's level. Where that level was lucky, today is as lucky still
+        and only slowly becomes ordinary, so one draw sets the level and where the shocks start.
+        """
         level, sd = self.rates.shock_now
         size = max(self.rates.shock_sd, 0.05)
+        self._law("shock now", Normal(level, sd), "shocks")
+        self._law(
+            "luck of the past", Lognormal(1.0, math.sqrt(self.rates.level_variance)), "shocks"
+        )
+        self.sources["shock start"] = "shocks"
         self.factors.append(
             Shock(
                 LUCK,
-                self._law("shock size", Lognormal(size, 0.3), "shocks"),
+                self._law("shock size", Lognormal(size, self.rates.shock_log_sd), "shocks"),
                 self.rates.memory_days,
-                self._law("shock now", Normal(level, sd), "shocks"),
+                "shock start",
             )
         )
-        variance = self.rates.level_variance
-        self.factors.append(
-            Effect(
-                LEVEL,
-                self._law(
-                    "luck of the past", Lognormal(1.0, math.sqrt(variance)),
-                    "shocks",
-                ),
-            )
-        )  # fmt: skip
+        self.factors.append(Effect(LEVEL, "luck of the past"))
         self.assumptions.append(
             f"Good and bad months move every pathway together: about {size:.0%} up or down, "
             f"lasting some {self.rates.memory_days:.0f} days. Read from the log."
@@ -765,14 +814,13 @@ class _Builder:
                 ]  # fmt: skip
             self._said("leadership")
         if self.behaviour.incident:
-            windows = [
+            windows: list[tuple[Number, Number]] = [
                 (self._assumed(f"stop {n} from"), self._assumed(f"stop {n} until"))
                 for n in range(1, STOPS + 1)
             ]
-            self.factors += [
-                Gate(STOP, windows, closed=True),
-                Effect("ordinary days", self._assumed("ordinary days")),
-            ]
+            if learnt.past.stopped_now:
+                windows.append((-FOREVER, self._assumed("stop 0 until")))
+            self.factors += [Gate(STOP, windows, closed=True)]
             self._said("incident")
         names = [factor.id for factor in self.factors[before:]]
         self._answering = {edge.name: names for edge in choosing}
