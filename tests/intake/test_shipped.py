@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
-from onward.intake.events import declared
+from onward.intake.events import declared, kind_of_list
 from onward.intake.forms import spreadsheet_template, xlsform
 from onward.intake.mapping import suggest_columns
-from onward.intake.profile import parse_profile, shipped_profiles
+from onward.intake.profile import load_profile, parse_profile, shipped_profiles
 from onward.intake.read import read
 from onward.intake.stage import stage
 from onward.rulebook import load
@@ -85,3 +86,14 @@ def test_headers_lead_to_the_facts_of_the_shipped_rulebooks(declared_facts):
         "nationality",
         "arrived_on",
     ]
+
+
+EXAMPLE = ROOT / "examples" / "meridian" / "profiles"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLE.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_profile_of_the_example_loads(path):
+    rulebook = load(ROOT / "rulebooks" / "protected-camp.yaml")
+    event = yaml.safe_load(path.read_text("utf-8")).get("event") or {}
+    facts = declared(rulebook, kind_of_list(rulebook, event.get("kind")))
+    assert load_profile(path, facts).columns

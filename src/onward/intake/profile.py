@@ -23,6 +23,7 @@ from onward.errors import Fault, Faults, one_of
 from onward.intake.dates import CALENDARS, ORDERS, Calendar, DateRules, Order
 from onward.intake.fold import fold
 from onward.intake.parse import DELIMITERS, ENCODINGS
+from onward.intake.read import encoding_name
 from onward.intake.values import TYPES, Options
 
 
@@ -407,8 +408,11 @@ class _Reader:
         numbers = self._word(top.get("numbers"), ("numbers",))
         file = self._map(top.get("file"), ("file",))
         self._unknown(file, ("file",), {"encoding", "delimiter"})
+        written = file.get("encoding")
         encoding = self.answers.get("encoding") or self._choice(
-            file.get("encoding"), ("file", "encoding"), list(ENCODINGS)
+            encoding_name(written) if isinstance(written, str) else written,
+            ("file", "encoding"),
+            list(ENCODINGS),
         )
         delimiter = self.answers.get("delimiter") or self._delimiter(file.get("delimiter"))
         event = self._map(top.get("event"), ("event",))

@@ -206,12 +206,22 @@ def read(
     return collector.reading()
 
 
+ALIASES = {
+    "utf8": "utf-8", "utf-8-sig": "utf-8", "utf16": "utf-16", "windows-1256": "cp1256",
+    "windows-1252": "cp1252", "windows-1254": "cp1254", "windows-1250": "cp1250",
+    "windows-1251": "cp1251", "latin-1": "iso8859-1", "iso-8859-1": "iso8859-1",
+    "iso-8859-6": "iso8859-6", "iso-8859-9": "iso8859-9", "iso-8859-15": "iso8859-15",
+}  # fmt: skip
+
+
+def encoding_name(word: str) -> str:
+    """An encoding by the one of its names that `ENCODINGS` has, where it is known at all."""
+    plain = word.lower().replace("_", "-")
+    return ALIASES.get(plain, plain)
+
+
 def _known_encoding(encoding: str, shown: str) -> str:
-    plain = encoding.lower().replace("_", "-")
-    aliases = {"utf8": "utf-8", "utf-8-sig": "utf-8", "windows-1256": "cp1256"}
-    aliases |= {"windows-1252": "cp1252", "latin-1": "iso8859-1", "iso-8859-6": "iso8859-6"}
-    aliases |= {"windows-1254": "cp1254", "iso-8859-1": "iso8859-1", "utf16": "utf-16"}
-    plain = aliases.get(plain, plain)
+    plain = encoding_name(encoding)
     if plain not in ENCODINGS:
         raise Faults(
             [
