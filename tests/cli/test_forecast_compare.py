@@ -1,0 +1,210 @@
+"""What a planner reads of a comparison: the terminal's words, the page, and refusals."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from onward.cli.forecast import app
+from onward.cli.forecast_compare import (
+    WHAT_COUNTS,
+    by_way,
+    certainty,
+    comparison_text,
+    cost_words,
+    decide_by_text,
+    levers_text,
+    waiting_words,
+)
+from onward.errors import Faults
+from onward.forecast.compare import Bar, Case, Comparison, Regret
+from onward.forecast.decide_by import DecideBy
+from onward.forecast.search import Found, Search
+from onward.report.comparison import comparison_report, waiting_report
+from onward.report.html import render_html
+
+
+def levels(middle, half=0.0):
+    names = ("q025", "q10", "q25", "median", "q75", "q90", "q975")
+    steps = (-2, -1, -0.5, 0, 0.5, 1, 2)
+    return {
+        **{n: middle + half * k for n, k in zip(names, steps, strict=True)},
+        "mean": middle,
+    }
+
+
+def case(id, title, kind, here, options, change=0.0, **more):
+    fan = {name: [3700.0, value] for name, value in levels(here, 200).items() if name != "mean"}
+    return Case(
+        id=id, title=title, kind=kind, why=more.pop("why", ""), changes=more.pop("changes", ()),
+        owners=more.pop("owners", ()), cost=more.pop("cost", {}), here=levels(here, 200),
+        options=levels(options, 100), fan=fan, here_change=levels(here - 3100, 5),
+        options_change=levels(change, 10 if change else 0), by_pathway=more.pop("ways", {}),
+        likely_more=more.pop("more", 0.0), likely_fewer=more.pop("fewer", 0.0),
+        cost_per_option=more.pop("each", {}), **more,
+    )  # fmt: skip
+
+
+MADE = Comparison(
+    operation="camp", as_of="2026-10-31", deadline="2027-11-30", futures=500, seed=1, start=3722,
+    days=("2027-05-01", "2027-11-30"),
+    cases=(
+        case("plan", "The plan as it stands", "plan", 3100, 1100),
+        case("teams", "Two more <teams>", "choice", 3080, 1140, 40, more=0.9, fewer=0.02,
+             cost={"euros": 180000}, owners=("interview team",),
+             each={"euros": {"average": 4500, "low": 3600, "high": 6000}},
+             ways={"return": 25.0, "protection": 15.0, "onward": 0.1},
+             notes=("Interview slots are not what people wait for.",)),
+        case("idle", "Idle beds", "choice", 3100, 1100, cost={"euros": 5}),
+        case("border", "The border closed", "circumstance", 3150, 1060, -40, fewer=0.7),
+    ),
+    bars=(
+        Bar("teams", "60 more slots", levels(0), levels(30, 10), {"euros": 180000}, True),
+        Bar("teams", "Interviews at twice the pace", levels(0), levels(8, 4), {}, True),
+        Bar("border", "T7 closed", levels(0), levels(-40, 20), {}, False),
+    ),
+    regret=(
+        Regret("teams", "Two more <teams>", levels(5, 3), 5.0, 0.8, ("The border closed", 9.0)),
+        Regret("plan", "The plan as it stands", levels(40, 30), 40.0, 0.1, ("as now", 41.0)),
+    ),
+    circumstances=("The border closed",),
+    conditions={
+        "fewer": {"asked": "fewer than 3,000 people are still here", "share": 0.25, "said": "",
+                  "boxes": [{"inside": 0.4, "density": 0.6, "coverage": 0.9, "base": 0.25,
+                             "limits": [{"name": "x", "low": None, "high": 4.0,
+                                         "said": "“Exit permits” lasts at least to 31 May 2028"}]}]},
+        "options": {"asked": "no more than 900 lawful options are opened", "share": 0.25,
+                    "said": "No few conditions set these futures apart.", "boxes": []},
+    },
+    assumptions=("People hurry a little.",), left_out=("canada: only for families",),
+    inputs={"log": "ab", "plan": "cd"}, ways={"return": "return home", "protection": "protection granted"},
+)  # fmt: skip
+
+
+def test_the_terminal_says_everything_in_words():
+    text = "\n".join(comparison_text(MADE))
+    for part in (
+        "with the same luck", "Choices", "May happen", "Two more <teams>", "+40 (+30 to +50)",
+        "More options in 90% of the futures, fewer in 2%, no change in 8%.",
+        "By way: return home +25, protection granted +15",
+        "Costs 180,000 euros; on average one more option costs 4,500 (8 in 10: 3,600 to 6,000) euros.",
+        "what one more option costs cannot be told", "Opens nothing more and nothing fewer",
+        "Each change by itself", "60 more slots", "What we may regret", "nothing better",
+        "What would have to be true: fewer than 3,000 people", "31 May 2028",
+        "No few conditions set these futures apart.", "Hand-over, death and absence never count.",
+        "Interview slots are not what people wait for.",
+    ):  # fmt: skip
+        assert part in " ".join(text.split()) or part in text, part
+    assert "nan" not in text
+    assert "T7 closed" not in text.partition("Each change by itself")[2]
+
+
+def page(made=MADE):
+    return render_html(
+        comparison_report(
+            made, title="Camp", demonstration=True, rulebook="r 1", rulebook_hash="h",
+            what_counts=WHAT_COUNTS, certainty=certainty, cost_words=cost_words,
+            by_way=lambda one: by_way(one, made.ways),
+        ),
+        [],
+    )  # fmt: skip
+
+
+def test_the_page_says_it_in_words_before_it_draws_and_names_every_scenario():
+    html = page()
+    assert "&lt;teams&gt;" in html
+    assert "<teams>" not in html
+    assert "<script" not in html
+    for part in (
+        "Of the choices, “Two more &lt;teams&gt;” opens most: 40 more on average",
+        "To be decided by: interview team.", "The border closed (may happen)",
+        "holds 8 in 10 futures", "does not begin at nought", "never far from the best",
+        "not what causes what", "People hurry a little.", "canada: only for families",
+    ):  # fmt: skip
+        assert part in " ".join(html.split()), part
+
+
+def test_every_figure_is_drawn_twice_is_well_formed_and_has_its_figures_beside_it():
+    html = page()
+    drawings = re.findall(r"<svg.*?</svg>", html, flags=re.S)
+    assert len(drawings) == 2 * 3
+    for drawing in drawings:
+        root = ET.fromstring(drawing)
+        width, height = map(float, root.attrib["viewBox"].split()[2:])
+        for text in root.iter("{http://www.w3.org/2000/svg}text"):
+            assert 0 <= float(text.attrib["x"]) <= width
+            assert 0 <= float(text.attrib["y"]) <= height
+        assert root.find("{http://www.w3.org/2000/svg}title").text
+    assert html.count("The figures behind this drawing") == 3
+
+
+def test_a_comparison_of_circumstances_alone_has_no_regret_and_still_a_page():
+    only = replace(MADE, cases=(MADE.cases[0], MADE.cases[3]), bars=MADE.bars[2:], regret=())
+    assert "What we may come to regret" not in page(only)
+    assert "What we may regret" not in "\n".join(comparison_text(only))
+
+
+WAIT = DecideBy(
+    "teams", "Two more teams", "2026-11-15", ("2026-11-15", "2027-03-01"), (40.0, 10.0), (30.0, -0.2),
+    (50.0, 20.0), {"0.9": "2026-12-01", "0.5": "2027-01-10", "0.1": None}, False, True,
+)  # fmt: skip
+
+
+def test_the_last_days_of_decision_are_said_and_drawn():
+    text = "\n".join(decide_by_text(WAIT))
+    assert "To keep nine tenths of its effect: decide by 1 December 2026." in text
+    assert "0 to 20" in text
+    assert "-0" not in text
+    nothing = replace(WAIT, by=dict.fromkeys(WAIT.by))
+    assert "no day to name" in waiting_words(nothing)[0]
+    assert any("begins" in line for line in waiting_words(replace(WAIT, lead=False)))
+    html = render_html(
+        waiting_report(
+            WAIT, title="Camp", as_of=dt.date(2026, 10, 31), demonstration=True, rulebook="r",
+            rulebook_hash="h", said=waiting_words(WAIT), what_counts=WHAT_COUNTS, futures=500, seed=1,
+        ),
+        [],
+    )  # fmt: skip
+    assert "nine tenths kept: 1 December 2026" in html
+
+
+def test_packages_of_levers_are_said_with_their_owners_and_costs():
+    best = Found(
+        {"Interviews": "60 more slots"}, ("interview team",), {"euros": 90000.0}, 12.3, levels(20, 5),
+        levels(-9, 3), 0.6, {"euros": {"average": 4500.0}},
+    )  # fmt: skip
+    none = Found({}, (), {}, 0.0, levels(0), levels(0), 0.1, {})
+    made = Search(
+        "camp", "2026-10-31", "2027-11-30", 300, 1, "What we can do", {"euros": 100000}, ("Border",),
+        48, 48, True, (best, none), ("Interviews",),
+    )  # fmt: skip
+    text = "\n".join(levers_text(made))
+    assert "48 packages within 100,000 euros." in text
+    assert "+12 options in the poorer half" in text
+    assert "each option 4,500 euros" in text
+    assert "to be decided by: interview team" in text
+    assert "Nothing but the plan" in text
+    assert "Not every package" not in text
+    assert "Not every package" in "\n".join(levers_text(replace(made, proven=False)))
+    alone = "\n".join(levers_text(replace(made, found=(none,), in_all=())))
+    assert "No package opens more than the plan" in alone
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["compare", "camp", "--futures", "20"], "100 or more"),
+        (["compare", "camp", "--seed", "-1"], "0 or more"),
+        (["levers", "camp", "x.yaml", "--futures", "1"], "100 or more"),
+        (["decide-by", "camp", "x.yaml", "--as-of", "soon"], "not a date"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_read(arguments, part):
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, Faults) or "not a date" in str(result.exception)
+    assert part in str(result.exception)
