@@ -1,0 +1,142 @@
+"""Kills a desk at work, again and again, and looks at what it left behind.
+
+    python killing.py FOLDER LANDED SEED
+
+A kill has landed when the desk had begun to write something and had not yet confirmed it. The
+desk is a fork of this process, so that a thousand of them cost minutes. Prints what was found.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from onward.caseload.events import Subject, new_event
+from onward.registry import keys, open_operation, site, verify
+from onward.registry.keys import with_key_file
+from onward.registry.rotation import rotate
+from onward.registry.vault_db import EncryptedVault
+
+BATCH = 5
+KINDS = ("events", "events", "names", "keys", "erase")
+
+
+def main() -> None:
+    folder, wanted, chance = (
+        Path(sys.argv[1]),
+        int(sys.argv[2]),
+        random.Random(int(sys.argv[3])),
+    )
+    key = with_key_file(folder, folder.with_name(folder.name + ".key"))
+    site.open_site(folder, key=key)
+    operation = open_operation(folder)
+    rulebook = operation.rulebook
+    close()
+    landed, kills, faults, acknowledged = 0, 0, [], set()
+    by_kind: dict[str, int] = {}
+    while landed < wanted and not faults:
+        kills += 1
+        kind, number = chance.choice(KINDS), kills
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            try:
+                work(operation, rulebook, kind, number, writing)
+            finally:
+                os._exit(0)
+        os.close(writing)
+        told = os.read(reading, 1)
+        time.sleep(chance.random() * 0.012)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        while part := os.read(reading, 4096):
+            told += part
+        os.close(reading)
+        if told.endswith(b"B"):
+            landed += 1
+            by_kind[kind] = by_kind.get(kind, 0) + 1
+        if kind == "events":
+            acknowledged |= {f"kill-{number}-{n}" for n in range(told.count(b"A"))}
+        faults += looked_at(operation, folder, key, acknowledged, deep=kills % 25 == 0)
+        close()
+    json.dump(
+        {"landed": landed, "kills": kills, "faults": faults, "kinds": by_kind}, sys.stdout
+    )
+
+
+def close() -> None:
+    from django.db import connections
+
+    connections["default"].close()
+    del connections["default"]
+
+
+def work(operation, rulebook, kind: str, number: int, pipe: int) -> None:
+    """Do one kind of thing over and over, saying before and after each."""
+    maker, vault = random.Random(f"{number}"), EncryptedVault()
+    for round_ in range(10_000):
+        batch = f"kill-{number}-{round_}"
+        events = [
+            new_event(
+                rulebook, operation="meridian", subject=Subject("person", f"{batch}-{n}"),
+                kind="registered", effective="2026-06-01", by="desk", random=maker,
+                instant=datetime.now(UTC), idempotency_key=f"{batch}/{n}",
+            )
+            for n in range(BATCH)
+        ]  # fmt: skip
+        os.write(pipe, b"B")
+        if kind == "events":
+            operation.store.append(events)
+        elif kind == "names":
+            vault.put(
+                {f"named-{n}": {"name.full.latin": batch, "notes": batch} for n in range(3)}
+            )
+        elif kind == "keys":
+            rotate()
+        else:
+            person = f"erased-{batch}"
+            vault.put({person: {"name.full.latin": "Invented"}})
+            vault.erase(person, by="desk")
+        os.write(pipe, b"A")
+
+
+def looked_at(operation, folder: Path, key, acknowledged: set[str], *, deep: bool) -> list[str]:
+    """What is not as it must be after a kill."""
+    faults = []
+    site.current().ring = keys.opened(folder, key)
+    rows, heads = verify.read_rows(operation.store)
+    faults += verify.log_findings(rows, heads, "meridian")[0]
+    batches: dict[str, int] = {}
+    for row in rows:
+        batch, _, part = row["idempotency_key"].partition("/")
+        if part:
+            batches[batch] = batches.get(batch, 0) + 1
+    if partial := [name for name, count in batches.items() if count != BATCH]:
+        faults.append(f"{len(partial)} batches are there in part")
+    if lost := acknowledged - batches.keys():
+        faults.append(f"{len(lost)} confirmed batches are lost")
+    names = EncryptedVault().read(["named-0", "named-1", "named-2", "H1-P1"])
+    if len(names["H1-P1"]) != 5:
+        faults.append("an identity does not open")
+    said = {
+        value
+        for person, fields in names.items()
+        if person != "H1-P1"
+        for value in fields.values()
+    }
+    if len(said) > 1:
+        faults.append("names of one writing are there in part")
+    if deep:
+        faults += verify._database_findings()
+    return faults
+
+
+if __name__ == "__main__":
+    main()

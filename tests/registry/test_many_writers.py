@@ -1,0 +1,54 @@
+"""Eight desks write at once: nothing is lost, doubled or refused, and the tree does not fork."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from onward.registry import verify
+
+WRITER = Path(__file__).with_name("writer.py")
+WRITERS, EACH = 8, 1250
+
+
+def run(small, writers, each):
+    """What every writer says when it is done: seconds of its longest wait, and errors seen."""
+    from onward.registry import site
+
+    folder = small.path
+    site.close_site()
+    started = [
+        subprocess.Popen(
+            [sys.executable, str(WRITER), str(folder), str(number), str(each)],
+            stdout=subprocess.PIPE, text=True,
+        )
+        for number in range(writers)
+    ]  # fmt: skip
+    return [json.loads(process.communicate(timeout=300)[0]) for process in started]
+
+
+def check(small, writers, each):
+    before = small.store.last_seq()
+    told = run(small, writers, each)
+    again = sys.modules["onward_test_site"].unlocked(small.path)
+    assert [one["errors"] for one in told] == [0] * writers
+    keys = [
+        event.idempotency_key for event in again.store.read() if event.by.startswith("desk")
+    ]
+    assert len(keys) == len(set(keys)) == writers * each
+    assert again.store.last_seq() == before + writers * each
+    assert verify.verify(again, deep=False).sound
+    return told
+
+
+def test_four_desks_write_at_once(small):
+    check(small, 4, 40)
+
+
+@pytest.mark.slow
+def test_eight_desks_write_1250_events_each(small):
+    check(small, WRITERS, EACH)
