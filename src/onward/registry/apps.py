@@ -12,6 +12,7 @@ class RegistryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from onward.registry import signin
+        from onward.registry import logs, signin
 
+        logs.quiet()
         signin.connect()

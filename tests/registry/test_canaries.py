@@ -1,0 +1,203 @@
+"""Two hundred invented names and stories: found on the pages that show them, and nowhere else.
+
+They are looked for, after a working day on the pages, in every file of the operation (database,
+its WAL, settings, kept runs), in temporary folders, in logs and mail, in addresses, in every
+column of the opened database, and in a backup.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+
+import pytest
+import registry_cast as people
+
+WORDS = "zzyx qorv vexm kwiu ybdo jhaf"
+CANARIES = [f"Zarqand{number:03d}{WORDS.split()[number % 6]}" for number in range(200)]
+FIELDS = (
+    "name.full.latin", "name.full.arabic", "name.alias.latin", "document.passport",
+    "document.identity", "contact.phone", "contact.address", "notes", "sealed.claim",
+    "sealed.health", "narrative", "number", "name.given.latin",
+)  # fmt: skip
+
+
+def forms(text: str) -> tuple[bytes, ...]:
+    import base64
+
+    plain = text.encode()
+    return plain, text.lower().encode(), text.encode("utf-16-le"), base64.b64encode(plain)[:-3]
+
+
+def hits(data: bytes) -> list[str]:
+    """Which canaries stand in some bytes, in any of the usual forms."""
+    return [word for word in CANARIES if any(form in data for form in forms(word))]
+
+
+def files(*folders: Path) -> list[Path]:
+    return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def day(small, tmp_path, monkeypatch, caplog):
+    """An operation with canaries in its vault; temporary and working folders of its own."""
+    from onward.registry.models import PersonNow
+
+    spool, here = tmp_path / "spool", tmp_path / "here"
+    spool.mkdir()
+    here.mkdir()
+    monkeypatch.setenv("TMPDIR", str(spool))
+    monkeypatch.setattr(tempfile, "tempdir", str(spool))
+    monkeypatch.chdir(here)
+    caplog.set_level(logging.DEBUG)
+    persons = list(PersonNow.objects.order_by("person").values_list("person", flat=True))
+    identities: dict[str, dict[str, str]] = {person: {} for person in persons}
+    for number, word in enumerate(CANARIES):
+        field = FIELDS[(number // len(persons)) % len(FIELDS)]
+        identities[persons[number % len(persons)]][field] = word
+    small.vault.put(identities)
+    return small, spool, here, persons
+
+
+def walk(operation, persons: list[str]) -> tuple[set[str], list[str]]:
+    """A day on the pages; the canaries shown, and every address met."""
+    cast = people.cast()
+    amina, chantal = people.signed_in(cast["amina"]), people.signed_in(cast["chantal"])
+    shown: set[str] = set()
+    addresses: list[str] = []
+
+    def meet(answer) -> str:
+        import re
+
+        text = answer.content.decode("utf-8", "replace")
+        shown.update(word for word in CANARIES if word in text)
+        addresses.append(answer.headers.get("Location", ""))
+        addresses.extend(re.findall(r'(?:href|action|src|hx-get|hx-post)="([^"]*)"', text))
+        assert answer.status_code < 500, text[:400]
+        return text
+
+    for word in CANARIES[:6]:
+        meet(amina.post("/people/search/", {"q": word}))
+        meet(amina.post("/sign-in/again/", {"code": word, "next": "/"}))
+    for person in persons:
+        meet(amina.get(f"/people/{person}/"))
+        meet(amina.post(f"/people/{person}/identity/", {"purpose": "interview"}))
+        meet(amina.get(f"/people/{person}/timeline/"))
+    form = {"person": persons[0], "kind": "access", "language": "fa", "asked_on": "2026-06-01"}
+    right = amina.post("/rights/", form)["Location"]
+    meet(chantal.post(f"{right}read-out/"))
+    meet(amina.get("/people/"))
+    meet(amina.get("/calendar/"))
+    meet(amina.get("/"))
+    meet(amina.post("/exports/", {"people": persons[0], "reason": "x"}))
+    return shown, addresses
+
+
+def test_a_day_on_the_pages_leaves_them_nowhere(day, tmp_path, caplog, capfd):
+    from django.db import connection
+
+    from onward.registry import backup
+
+    operation, spool, here, persons = day
+    shown, addresses = walk(operation, persons)
+    assert len(shown) > 50, "the pages did not show them, so this test would find nothing"
+    assert hits("\n".join(addresses).encode()) == []
+    made = backup.make(
+        operation, tmp_path / "backups" / "day.age", [backup.new_identity(tmp_path / "me.age")]
+    )
+    for path in files(operation.path, spool, here, made.file.parent):
+        assert hits(path.read_bytes()) == [], path.name
+        assert hits(path.name.encode()) == []
+    written = "\n".join([caplog.text, *capfd.readouterr()])
+    assert hits(written.encode()) == []
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+        assert {"onward_identity", "onward_access_log", "django_session"} <= set(tables)
+        for table in tables:
+            cursor.execute(f'SELECT * FROM "{table}"')
+            for row in cursor.fetchall():
+                for value in row:
+                    data = (
+                        bytes(value)
+                        if isinstance(value, bytes | memoryview)
+                        else str(value).encode()
+                    )
+                    assert hits(data) == [], table
+
+
+def test_the_search_for_canaries_finds_one_that_is_planted(tmp_path):
+    for text in (CANARIES[7], CANARIES[7].lower()):
+        assert hits(f"before {text} after".encode()) == [CANARIES[7]]
+    assert hits(CANARIES[7].encode("utf-16-le")) == [CANARIES[7]]
+    assert hits(b"nothing here") == []
+
+
+def test_a_page_that_breaks_tells_nobody_what_was_typed(day, caplog, capfd, monkeypatch):
+    from django.core import mail
+    from django.test import Client
+
+    from onward.desk.views import people as view
+
+    _, spool, _, persons = day
+    monkeypatch.setattr(view, "story", None)
+    amina = people.signed_in(people.account("amina", "protection_officer"))
+    amina.raise_request_exception = False
+    broken = amina.post(f"/people/{persons[0]}/identity/", {"purpose": CANARIES[3]})
+    assert broken.status_code == 500
+    assert hits(broken.content) == []
+    Client(raise_request_exception=False).get(f"/nothing/?q={CANARIES[4]}")
+    assert hits("\n".join([caplog.text, *capfd.readouterr()]).encode()) == []
+    assert getattr(mail, "outbox", []) == []
+    assert [hits(path.read_bytes()) for path in files(spool)] == []
+
+
+def test_an_upload_of_any_size_stays_in_memory(day):
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    _, spool, here, _ = day
+    clerk = people.signed_in(people.account("clerk", "data_clerk"))
+    large = ("name\n" + f"{CANARIES[0]}\n" * 400_000).encode()
+    assert len(large) > 2.5 * 2**20
+    opened = []
+    real = tempfile.mkstemp
+
+    def noticed(*args, **kwargs):
+        opened.append(args)
+        return real(*args, **kwargs)
+
+    tempfile.mkstemp = noticed
+    try:
+        answer = clerk.post("/imports/", {"list": SimpleUploadedFile("list.csv", large)})
+    finally:
+        tempfile.mkstemp = real
+    assert answer.status_code < 500
+    assert [hits(path.read_bytes()) for path in files(spool, here) if path.stat().st_size] == []
+
+
+def test_an_upload_that_is_too_large_is_refused_and_not_dropped(day):
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    clerk = people.signed_in(people.account("clerk", "data_clerk"))
+    answer = clerk.post(
+        "/imports/", {"list": SimpleUploadedFile("list.csv", b"x" * (21 * 2**20))}
+    )
+    assert answer.status_code in (400, 413)
+
+
+def test_nothing_is_kept_by_htmx_in_the_browser(small):
+    """The library keeps pages in the browser's storage unless told not to."""
+    from django.test import Client
+
+    page = Client().get("/sign-in/").content.decode()
+    assert '"historyCacheSize":0' in page
+    assert '"allowEval":false' in page
+    assert '"allowScriptTags":false' in page
+    assert '"selfRequestsOnly":true' in page
+
+
+def test_search_by_name_is_never_in_an_address(small):
+    amina = people.signed_in(people.account("amina", "protection_officer"))
+    text = amina.get("/people/search/?q=Nowruzian").content.decode()
+    assert "H1-P1" not in text
+    assert "Nowruzian" not in text
