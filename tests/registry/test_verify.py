@@ -203,3 +203,18 @@ def test_a_changed_row_of_the_projection_or_the_vault_is_found(small):
     assert verify.verify(small).findings == (
         "The identities of 1 people do not open: their values or keys were changed.",
     )
+
+
+def test_every_report_carries_a_checkpoint_that_verifies_from_the_page(small):
+    import html
+    import re
+
+    from onward.registry.reporting import make_report
+
+    made = make_report(small, with_forecast=False)
+    page = made.contents["html"].decode()
+    printed = html.unescape(re.search(r'<pre id="checkpoint">(.*?)</pre>', page, re.S).group(1))
+    acts.record(AMINA, Subject("person", "H1-P1"), "recorded", effective="2026-06-10",
+                facts={"language": "ku"}, idempotency_key="later")  # fmt: skip
+    found = verify.verify(small, [printed], deep=False)
+    assert (found.checkpoints, found.findings) == (1, ())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from onward.errors import OnwardError, one_of
 from onward.registry.analysis import forecast_of, material_of, opened, public_plan
+from onward.registry.comparing import track_of
 from onward.registry.operation import Operation
 from onward.registry.runs import (
     external_releases,
@@ -40,6 +41,15 @@ class MadeReport:
     as_of: dt.date
     audience: str
     contents: Mapping[str, bytes]
+
+
+def checkpoint_of(operation: Operation) -> str:
+    """A signed checkpoint of the log; "" for a record in plain files, which has none."""
+    if not operation.settings.encrypted:
+        return ""
+    from onward.registry import checkpoints
+
+    return checkpoints.now(operation)
 
 
 def make_report(
@@ -98,10 +108,11 @@ def make_report(
     releases = external_releases(operation) if kind == "external" else []
     others = [old for old in releases if old["as_of"] != found.as_of.isoformat()]
     material = material_of(
-        found, forecast=made, earlier=earlier, no_forecast=why, frozen=release.freeze(others)
-    )
+        found, forecast=made, earlier=earlier, no_forecast=why, frozen=release.freeze(others),
+        track=track_of(operation, found.as_of) if kind == "internal" else None,
+    )  # fmt: skip
     done = build(material, kind)
-    report = done.report
+    report = replace(done.report, checkpoint=checkpoint_of(operation))
     definitions = [(anchor, title, text) for anchor, (title, text) in DEFINITIONS.items()]
     say("Writing page, paper and workbook")
     contents = {

@@ -112,6 +112,8 @@ class Report:
     floor_hash: str
     notes: Sequence[str] = field(default_factory=tuple)
     kind: str = "Situation report"
+    checkpoint: str = ""
+    """The record's signed checkpoint, to be printed; every copy given away is a witness."""
 
     def tables(self) -> list[Table]:
         """Every table, those behind the figures included, in reading order."""

@@ -39,6 +39,7 @@ def render_pdf(report: Report, definitions: Sequence[tuple[str, str, str]]) -> b
             "rulebook": report.rulebook,
             "rulebook_hash": report.rulebook_hash,
             "floor_hash": report.floor_hash,
+            "checkpoint": report.checkpoint.strip(),
             "definitions": [list(entry) for entry in definitions],
             "sections": [],
         }
