@@ -1,0 +1,396 @@
+"""Casework in the browser: finding, reading, recording and authorising, each as far as roles go."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+import registry_cast as cast
+
+
+def browser(*roles, name="amina", office=cast.OFFICE):
+    return cast.signed_in(cast.account(name, *roles, office=office))
+
+
+def text(response):
+    return html.unescape(response.content.decode())
+
+
+def hidden(page, name):
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found, f"no field {name} on the page"
+    return found[1]
+
+
+def send(client, address, **fields):
+    """Open a form, fill it in and send it, as a browser without script does."""
+    page = text(client.get(address))
+    given = {"key": hidden(page, "key"), "revision": hidden(page, "revision")}
+    return client.post(address, {**given, **fields})
+
+
+def events(operation, person):
+    return [e for e in operation.store.read() if e.subject.id == person]
+
+
+# -- finding people -------------------------------------------------------------------------------
+
+
+def test_a_list_shows_whom_the_account_may_see_and_no_name(small):
+    page = text(browser("protection_officer").get("/people/"))
+    assert "/people/H1-P1/" in page
+    assert "Nowruzian" not in page
+    other = text(
+        browser("protection_officer", name="dawit", office=cast.ELSEWHERE).get("/people/")
+    )
+    assert "H1-P1" not in other
+
+
+@pytest.mark.parametrize(
+    "asked", ["Zarife Norouzian", "ظریفه نوروزیان", "QX7788123", "۷۷۸۸۱۲۳"]
+)
+def test_somebody_is_found_by_any_spelling_script_or_number(small, asked):
+    page = text(browser("protection_officer").post("/people/search/", {"q": asked}))
+    assert "/people/H1-P1/" in page
+    assert "/people/H2-P1/" not in page
+
+
+def test_a_search_is_never_in_an_address(small):
+    page = text(browser("protection_officer").get("/people/search/", {"q": "Zarifeh"}))
+    assert "Zarifeh" not in page
+    assert "H1-P1" not in page
+
+
+def test_a_search_finds_only_people_the_account_may_see(small):
+    elsewhere = browser("protection_officer", name="dawit", office=cast.ELSEWHERE)
+    page = text(elsewhere.post("/people/search/", {"q": "ظریفه نوروزیان"}))
+    assert "H1-P1" not in page
+
+
+def test_a_filter_asks_only_by_what_may_be_read(small):
+    clerk = browser("data_clerk")
+    page = text(clerk.get("/people/"))
+    assert 'name="stage"' not in page
+    everybody = re.findall(r'href="/people/(H[^/"]+)/"', text(clerk.get("/people/")))
+    asked = re.findall(
+        r'href="/people/(H[^/"]+)/"', text(clerk.get("/people/?stage=registered&steps=blocked"))
+    )
+    assert asked == everybody
+
+
+def test_hidden_and_missing_people_look_alike(small):
+    elsewhere = browser("protection_officer", name="dawit", office=cast.ELSEWHERE)
+    one, two = elsewhere.get("/people/H1-P1/"), elsewhere.get("/people/H0-P0/")
+    assert (one.status_code, two.status_code) == (404, 404)
+    same = re.compile(r"H\d-P\d|\b[A-Za-z0-9]{64}\b")
+    assert same.sub("", text(one)) == same.sub("", text(two))
+
+
+# -- one person -----------------------------------------------------------------------------------
+
+
+def test_the_page_says_where_somebody_stands_and_what_holds_them_back(small):
+    page = text(browser("protection_officer").get("/people/H2-P1/"))
+    assert "Cleared for return" in page
+    assert 'aria-current="step"' in page
+    assert "The person freely chose this pathway" in page
+    assert "Only the person can choose." in page
+    assert "Baradar" not in page
+
+
+def test_what_a_role_may_not_read_is_named_and_not_shown(small):
+    page = text(browser("resettlement_officer").get("/people/H1-P1/"))
+    assert "Not shown to your role" in page
+    officer = text(browser("protection_officer", name="other").get("/people/H1-P1/"))
+    assert "Claims, risk findings and affiliation" in officer
+
+
+def test_names_are_shown_for_a_reason_after_a_fresh_sign_in(small):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    account = cast.account("amina", "protection_officer")
+    stale = cast.signed_in(account, at=timezone.now() - timedelta(minutes=11))
+    # The idle lock is asked first; a session kept awake is asked for the second factor again.
+    assert stale.get("/people/H1-P1/identity/").status_code == 302
+    client = cast.signed_in(account)
+    assert "Zarifeh" not in text(client.get("/people/H1-P1/identity/"))
+    assert "Zarifeh" not in text(client.post("/people/H1-P1/identity/", {"purpose": ""}))
+    shown = client.post("/people/H1-P1/identity/", {"purpose": "interview"})
+    assert "Zarifeh Nowruzian" in text(shown)
+    assert "no-store" in shown["Cache-Control"]
+
+
+def test_the_timeline_tells_a_breach_and_whom_to_tell(small):
+    officer = browser("supervisor")
+    send(officer, "/people/H2-P1/took-place/", move="T7.done", effective="2026-06-10")
+    page = text(officer.get("/people/H2-P1/timeline/"))
+    assert "Breach: Return home" in page
+    assert "Must be told:" in page
+
+
+# -- authorising ------------------------------------------------------------------------------------
+
+
+def test_what_authorising_needs_is_shown_before_anybody_starts(small):
+    officer = browser("repatriation_officer")
+    page = text(officer.get("/people/H3-P1/steps/T7.done/"))
+    assert "Identity is resolved and no possible duplicate is open." in page
+    assert "Not known, so not met" in page
+    assert "data clerk" in page
+    assert 'name="key"' not in page, "a blocked step has no form to authorise it"
+
+
+def test_an_open_step_is_authorised_once_however_often_it_is_sent(small):
+    officer = browser("repatriation_officer")
+    address = "/people/H1-P1/steps/T7.done/"
+    page = text(officer.get(address))
+    assert "Authorise" in page
+    form = {"key": hidden(page, "key"), "revision": hidden(page, "revision"),
+            "effective": "2026-06-10", "destination": "IRN"}  # fmt: skip
+    assert officer.post(address, form).status_code == 303
+    assert officer.post(address, form).status_code == 303
+    assert [e.kind for e in events(small, "H1-P1")].count("T7.done") == 1
+
+
+def test_a_blocked_step_cannot_be_authorised_by_sending_the_form_anyway(small):
+    officer = browser("repatriation_officer")
+    before = small.store.head()
+    answer = officer.post(
+        "/people/H2-P1/steps/T7.done/",
+        {"key": "forced-key-1", "effective": "2026-06-10", "destination": "IRN"},
+    )
+    assert answer.status_code == 409
+    assert "Not authorised: a safeguard is not met" in text(answer)
+    assert small.store.head() == before
+
+
+def test_a_role_authorises_only_its_own_pathways(small):
+    nobody = browser("resettlement_officer")
+    answer = nobody.post(
+        "/people/H1-P1/steps/T7.done/",
+        {"key": "forced-key-2", "effective": "2026-06-10", "destination": "IRN"},
+    )
+    assert answer.status_code == 403
+    assert "T7.done" not in [e.kind for e in events(small, "H1-P1")]
+
+
+# -- recording ----------------------------------------------------------------------------------------
+
+
+def test_refusing_staying_and_withdrawing_take_no_more_clicks_than_leaving(small):
+    officer = browser("protection_officer")
+    page = text(officer.get("/people/H1-P1/"))
+    group = re.search(r'class="equal" role="group".*?</div>', page, re.S)[0]
+    buttons = re.findall(r'<a class="(button)" href="([^"]+)"', group)
+    addresses = [address for _, address in buttons]
+    assert {look for look, _ in buttons} == {"button"}, "all look alike"
+    for move in (
+        "choice/T4.return",
+        "choice/T4.stay",
+        "happened/T4.none",
+        "happened/T4.withdrawn",
+    ):
+        assert any(move in address for address in addresses), move
+    # One click opens the form; every form has one button that sends it.
+    for address in addresses:
+        form = text(officer.get(address))
+        assert form.count('class="button main"') == 1, address
+
+
+def test_a_refusal_is_recorded_though_nothing_is_in_order(small):
+    officer = browser("protection_officer")
+    answer = send(officer, "/people/H2-P1/happened/T4.withdrawn/", effective="2026-06-10")
+    assert answer.status_code == 303
+    assert events(small, "H2-P1")[-1].kind == "T4.withdrawn"
+
+
+def test_a_step_that_took_place_is_recorded_against_the_safeguards_with_a_breach(small):
+    officer = browser("supervisor")
+    answer = send(officer, "/people/H2-P1/took-place/", move="T7.done", effective="2026-06-10")
+    assert answer.status_code == 303
+    kinds = [e.kind for e in events(small, "H2-P1")]
+    assert kinds[-2:] == ["T7.done", "breach"]
+    assert "Must be told" in text(officer.get("/people/H2-P1/"))
+
+
+def test_a_choice_brings_its_consent_and_asks_for_what_is_missing(small):
+    officer = browser("protection_officer")
+    page = send(officer, "/people/H1-P1/choice/T4.stay/", destination="IRQ")
+    assert page.status_code == 422
+    said = text(page)
+    assert "There is a problem" in said
+    for field in ("given_by", "in_private", "informed"):
+        assert f'href="#f-{field}-0"' in said, "the summary leads to the field"
+        assert f'id="f-{field}-error"' in said, "and the field says it again"
+
+
+def test_a_consent_without_the_current_sheet_is_recorded_and_opens_nothing(small):
+    officer = browser("protection_officer")
+    answer = send(
+        officer, "/people/H1-P1/choice/T4.stay/", destination="IRQ", signed_on="2026-06-10",
+        given_by="self", in_private="yes", informed="yes", pressure="no",
+        sheet_version="none", sheet_language="fa",
+    )  # fmt: skip
+    assert "The consent is recorded; the step is not open yet" in text(answer)
+    assert events(small, "H1-P1")[-1].kind != "T4.stay"
+
+
+def test_a_complaint_can_be_taken_by_somebody_who_may_not_read_complaints(small):
+    clerk = browser("data_clerk")
+    answer = send(clerk, "/people/H1-P1/add/complaint/", category="coercion",
+                  received_on="2026-06-10", effective="2026-06-10")  # fmt: skip
+    assert answer.status_code == 303
+    assert "Coercion" not in text(clerk.get("/people/H1-P1/"))
+    assert "Moves paused" in text(browser("supervisor", name="chantal").get("/people/reviews/"))
+
+
+def test_a_field_left_alone_stays_unknown(small):
+    officer = browser("protection_officer")
+    send(officer, "/people/H1-P1/add/interview/", purpose="interview", held_on="2026-06-10",
+         alone="yes", effective="2026-06-10")  # fmt: skip
+    recorded = [e for e in small.store.read() if e.subject.kind == "interview"][-1]
+    assert recorded.facts["alone"] is True
+    assert "observer_present" not in recorded.facts
+    assert "confidential_place" not in recorded.facts
+
+
+def test_a_form_says_what_was_recorded_meanwhile_and_loses_nothing(small):
+    amina = browser("protection_officer")
+    bilal = browser("protection_officer", name="bilal")
+    address = "/people/H1-P1/facts/"
+    page = text(amina.get(address))
+    form = {"key": hidden(page, "key"), "revision": hidden(page, "revision")}
+    send(bilal, address, language="ku", effective="2026-06-10")
+    answer = amina.post(address, {**form, "language": "az", "effective": "2026-06-10"})
+    assert answer.status_code == 409
+    said = text(answer)
+    assert "Somebody recorded something while this form was open" in said
+    assert "<ins>ku</ins>" in said
+    assert 'value="az"' in said, "what was typed is kept"
+    again = {**form, "key": hidden(said, "key"), "revision": hidden(said, "revision")}
+    assert (
+        amina.post(address, {**again, "language": "az", "effective": "2026-06-10"}).status_code
+        == 303
+    )
+
+
+def test_a_wrong_date_says_what_is_allowed_and_never_repeats_it(small):
+    officer = browser("protection_officer")
+    answer = send(officer, "/people/H1-P1/happened/T4.none/", effective="10 Zarifeh 2026")
+    said = text(answer)
+    assert answer.status_code == 422
+    assert "Not a date. Write it as 2026-10-31" in said
+    assert said.count("Zarifeh") == 1, "only the field itself shows what was typed"
+
+
+def test_a_date_in_the_persian_calendar_and_digits_is_understood(small):
+    officer = browser("protection_officer")
+    send(officer, "/people/H1-P1/happened/T4.none/", effective="۱۴۰۵/۰۳/۲۰")
+    assert events(small, "H1-P1")[-1].effective == "2026-06-10"
+
+
+def test_reviewing_a_complaint_lets_moves_be_asked_again(small):
+    supervisor = browser("supervisor")
+    send(supervisor, "/people/H1-P1/add/complaint/", category="coercion",
+         received_on="2026-06-10", effective="2026-06-10")  # fmt: skip
+    page = text(supervisor.get("/people/reviews/"))
+    address = re.search(r'href="(/reviews/complaint/[^"]+)"', page)[1]
+    assert (
+        supervisor.post(
+            address, {"key": "review-key-1", "triaged": "yes", "effective": "2026-06-10"}
+        ).status_code
+        == 303
+    )
+    assert address not in text(supervisor.get("/people/reviews/"))
+
+
+# -- households ---------------------------------------------------------------------------------------
+
+
+def test_a_household_shows_each_adults_own_consent_and_a_wrong_roster(small):
+    officer = browser("protection_officer")
+    page = text(officer.get("/households/H2/"))
+    assert "Withdrawn" in page
+    assert "The roster says 3 people; 2 are on record." in text(officer.get("/households/H7/"))
+    assert officer.get("/households/H9/").status_code == 404
+
+
+def test_a_household_whose_members_choose_differently_is_pointed_out(small):
+    officer = browser("protection_officer")
+    send(officer, "/people/H1-P2/facts/", intended_destination="CAN", effective="2026-06-10")
+    page = text(officer.get("/households/H1/"))
+    assert "Members chose differently." in page
+    assert "/households/H1/" in text(officer.get("/households/?show=split"))
+
+
+# -- costs ----------------------------------------------------------------------------------------------
+
+
+def queries(client, address):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    client.get(address)
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(address).status_code == 200
+    return len(asked)
+
+
+PAGES = ("/", "/people/", "/households/", "/households/H1/", "/people/H1-P1/",
+         "/people/H1-P1/timeline/", "/people/reviews/", "/calendar/follow-ups/", "/head-count/")  # fmt: skip
+
+
+def test_a_page_costs_the_same_however_many_rows_it_shows(small):
+    import random
+    from datetime import UTC, datetime
+
+    from onward.caseload.events import Subject, new_event
+    from onward.registry import projection
+
+    def more(number, key):
+        made = []
+        for n in range(number):
+            for kind, name, facts in (
+                (
+                    "person",
+                    f"{key}{n}",
+                    {
+                        "household": "H1",
+                        "site": "camp-1",
+                        "place": "in_camp",
+                        "legal": "gc4_protected",
+                        "stage": "verified",
+                    },
+                ),
+                (
+                    "complaint",
+                    f"c-{key}{n}",
+                    {
+                        "person": "H1-P1",
+                        "category": "services",
+                        "triaged": False,
+                        "received_on": "2026-06-09",
+                    },
+                ),
+                ("follow_up", f"f-{key}{n}", {"person": "H1-P1", "due_on": "2026-06-01"}),
+            ):
+                made.append(
+                    new_event(
+                        small.rulebook, operation="meridian", subject=Subject(kind, name),
+                        kind="registered" if kind == "person" else "recorded",
+                        effective="2026-06-09", by="amina", random=random.Random(f"{key}{n}{kind}"),
+                        instant=datetime(2026, 6, 9, tzinfo=UTC), facts=facts,
+                        idempotency_key=f"{kind}-{key}{n}",
+                    )
+                )  # fmt: skip
+        small.record(made)
+        projection.ensure(small)
+
+    client = browser("supervisor")
+    more(1, "a")
+    before = {address: queries(client, address) for address in PAGES}
+    more(12, "b")
+    assert {address: queries(client, address) for address in PAGES} == before
