@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from onward.forecast.behaviour import Behaviour
     from onward.forecast.inputs import Inputs
     from onward.forecast.run import Forecast
+    from onward.forecast.track import Track
     from onward.plan.draws import PlanDraws
     from onward.plan.model import Plan
     from onward.report.build import Material
@@ -247,6 +248,7 @@ def material_of(
     forecast: Forecast | None,
     earlier: dict[str, object] | None = None,
     no_forecast: str = "",
+    track: Track | None = None,
     frozen: Mapping[str, Mapping[tuple[str, ...], int | None]] | None = None,
 ) -> Material:
     """Everything the report is made from."""
@@ -282,5 +284,6 @@ def material_of(
         else None,
         proposal=last_proposal(found.operation, found.as_of),
         no_forecast=no_forecast,
+        track=track,
         frozen=frozen or {},
     )

@@ -21,13 +21,14 @@ import pyarrow as pa
 from onward.caseload import Caseload
 from onward.engine import Engine
 from onward.forecast.run import EVERYONE, Forecast
+from onward.forecast.track import Track
 from onward.placement.summary import summary as placement_summary
 from onward.plan.draws import PlanDraws, milestone_chances
 from onward.plan.gantt import gantt_list, gantt_svg
 from onward.plan.lapses import lapses
 from onward.plan.model import Plan, Pledge
 from onward.plan.timeline import KINDS, timeline
-from onward.report import charts, indicators
+from onward.report import charts, indicators, track_record
 from onward.report.disclosure import (
     RULES,
     TOTAL,
@@ -86,6 +87,7 @@ class Material:
     observed   (day, people) counted on past days
     earlier    what the last report showed, for "what changed"; internal only
     proposal   the document of the latest stored placement proposal
+    track      how kept forecasts did; None leaves it out, internal only
     frozen     what earlier external releases said of past months (`release.freeze`)
     demonstration  whether everybody is invented
     """
@@ -107,6 +109,7 @@ class Material:
     before: Caseload | None = None
     proposal: Mapping[str, Any] | None = None
     no_forecast: str = ""
+    track: Track | None = None
     frozen: Mapping[str, Mapping[Key, int | None]] = field(default_factory=dict)
 
 
@@ -1102,6 +1105,11 @@ class _Builder:
                     "Conditions of single offers are in the stored run: onward forecast list."
                 )
             blocks.append(Points(open_ones))
+            if self.m.track is not None:
+                counted = [(day, float(value)) for day, value in past]
+                blocks += track_record.blocks(
+                    self.m.track, counted, self.on, to=self.rule.history_to
+                )
         else:
             blocks.append(Text("Offers that are not public are not counted in this forecast."))
         return Section("forecast", "Who will still be here on the date", blocks)
