@@ -15,11 +15,10 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import yaml
 
@@ -43,19 +42,19 @@ from onward.intake.read import Reading, read
 from onward.intake.stage import Identity, Staged, StagedRow, stage
 from onward.registry.doubles import Doubles, decision_events, find_doubles
 from onward.registry.operation import Operation
-from onward.registry.receipts import BREACH_KEY, Written, receipt_id, write_receipt
+from onward.registry.receipts import (
+    BREACH_KEY,
+    Written,
+    receipt_id,
+    together,
+    with_what_was_before,
+    write_receipt,
+)
 from onward.registry.vault import KeepsRowSecret
 from onward.safeguards.evaluate import evaluate
 from onward.safeguards.record import Breach, breach_for, opens_breach
 
 IMPORTER = "import"
-
-
-@runtime_checkable
-class WritesTogether(Protocol):
-    """A store that takes everything written inside `writing` entirely or not at all."""
-
-    def writing(self) -> AbstractContextManager[None]: ...
 
 
 @dataclass(frozen=True)
@@ -299,11 +298,10 @@ class Importer:
         }
         recorded = instant_text(now)
         events = [replace(event, recorded=recorded) for event in (*batch.events, *beside)]
-        store = self.operation.store
-        with store.writing() if isinstance(store, WritesTogether) else nullcontext():
+        with together(self.operation):
             if any(set(fields) - {"number"} for fields in named.values()):
-                self.operation.vault.put(named)
-            placed = store.append(events)
+                self.operation.vault.put(with_what_was_before(self.operation, named, events))
+            placed = self.operation.store.append(events)
         self._log += placed
         self._head = self.operation.store.head()
         return placed

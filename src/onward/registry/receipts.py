@@ -16,10 +16,11 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from onward.caseload.events import (
     PERSON,
@@ -42,6 +43,59 @@ PUTS_BACK = "puts-back:"
 
 UNDONE = "undone-"
 BREACH_KEY = "breach:"
+
+
+@runtime_checkable
+class WritesTogether(Protocol):
+    """A store that takes everything written inside `writing` entirely or not at all."""
+
+    def writing(self) -> AbstractContextManager[None]: ...
+
+
+def together(operation: Operation) -> AbstractContextManager[None]:
+    """One transaction over log and vault, where the record has any."""
+    store = operation.store
+    return store.writing() if isinstance(store, WritesTogether) else nullcontext()
+
+
+BEFORE_IMPORT = "sealed.before_import"
+"""The vault's field with who a person was before the last import that said otherwise, so that an
+undo gives the earlier name back. Guarded and erased like everything sealed."""
+
+
+def with_what_was_before(
+    operation: Operation, named: Mapping[str, Mapping[str, str]], events: Sequence[Event]
+) -> dict[str, dict[str, str]]:
+    """Identities as an import gives them, each with what it replaces."""
+    event_of: dict[str, str] = {}
+    for event in events:
+        if event.subject.kind == PERSON:
+            event_of.setdefault(event.subject.id, event.id)
+    made = {person: dict(fields) for person, fields in named.items()}
+    for person, kept in operation.vault.get_many(named).items():
+        old = {name: text for name, text in kept.items() if name != BEFORE_IMPORT}
+        if old and old != made[person]:
+            before = {"event": event_of.get(person, ""), "fields": old}
+            made[person][BEFORE_IMPORT] = json.dumps(before, ensure_ascii=False)
+    return made
+
+
+def _named_before(
+    operation: Operation, batch: Mapping[str, Event]
+) -> dict[str, dict[str, str]]:
+    """Who people were before an import corrected them, where the vault still knows."""
+    people = {event.subject.id for event in batch.values() if event.subject.kind == PERSON}
+    try:
+        kept = operation.vault.get_many(sorted(people))
+    except VaultRefused:
+        return {}
+    found = {}
+    for person, fields in kept.items():
+        if BEFORE_IMPORT in fields:
+            before = json.loads(fields[BEFORE_IMPORT])
+            if before["event"] in batch:
+                found[person] = dict(before["fields"])
+    return found
 
 
 @dataclass(frozen=True)
@@ -284,14 +338,20 @@ def undo(
         return Undone(receipt.id, 0, 0, 0)
     created = _created(batch, log)
     _refuse_if_needed(receipt, _dependants(batch, standing, created, log))
-    written = _Undoing(operation, log, batch, standing, by, clock()).events()
-    placed = operation.record(written, file=receipt.id)
     people = {name for kind, name in created if kind == PERSON}
+    before = _named_before(operation, {e: log.by_id[e] for e in batch if e in log.by_id})
+    before = {person: fields for person, fields in before.items() if person not in people}
+    written = _Undoing(operation, log, batch, standing, by, clock(), frozenset(before)).events()
+    with together(operation):
+        if before:
+            operation.vault.put(before)
+        placed = operation.record(written, file=receipt.id)
+        hidden = _hide(operation, people)
     return Undone(
         receipt.id,
         sum(event.kind == RETRACTED for event in placed),
         sum(event.kind != RETRACTED for event in placed),
-        _hide(operation, people),
+        hidden,
     )
 
 
@@ -392,7 +452,9 @@ class _Undoing:
         standing: Sequence[Event],
         by: str,
         now: datetime,
+        named: frozenset[str] = frozenset(),
     ) -> None:
+        self.named = named
         self.operation, self.log, self.batch, self.standing = operation, log, batch, standing
         self.by, self.now, self.random = by, now, random.SystemRandom()
         self.rulebook = operation.rulebook.hash
@@ -409,10 +471,14 @@ class _Undoing:
             if prior is None:
                 made.append(self._retracted(event))
             else:
-                made.append(self._restored(prior, event, marked=_names(prior)))
+                made.append(self._restored(prior, event, marked=self._stale(prior)))
                 again.append(prior)
         made += [self._restored(event, event) for event in self._later(again)]
         return made
+
+    def _stale(self, prior: Event) -> bool:
+        """Whether the vault keeps a name that the undone list gave."""
+        return _names(prior) and prior.subject.id not in self.named
 
     def _prior(self, event: Event) -> Event | None:
         """What stood before the batch where an event stands now; None when nothing did."""
