@@ -1,0 +1,215 @@
+"""The camp's own work: appointments that never clash, a count that adds up, a convoy nobody is lost from."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import registry_cast as cast
+
+
+def browser(*roles, name="chantal"):
+    return cast.signed_in(cast.account(name, *roles))
+
+
+def text(response):
+    return html.unescape(response.content.decode())
+
+
+def key(page):
+    return re.search(r'name="key" value="([^"]+)"', page)[1]
+
+
+def things(kind):
+    from onward.registry.models import ThingNow
+
+    return [row.facts for row in ThingNow.objects.filter(kind=kind).order_by("thing")]
+
+
+# -- the calendar ---------------------------------------------------------------------------------
+
+
+WHO = {"people": ["H1-P1", "H1-P2"], "do": "schedule"}
+WHEN = {"send": "yes", "purpose": "interview", "day": "2026-06-11", "starts_at": "09:30",
+        "minutes": "45", "room": "tent 3"}  # fmt: skip
+
+
+def test_people_are_scheduled_one_after_the_other_with_their_own_language(small):
+    officer = browser("supervisor")
+    page = text(officer.post("/people/chosen/", WHO))
+    assert officer.post("/people/chosen/", {**WHO, **WHEN, "key": key(page)}).status_code == 303
+    assert sorted(facts["starts_at"] for facts in things("appointment")) == ["09:30", "10:15"]
+    assert {facts["interpreter"] for facts in things("appointment")} == {"fa"}
+    week = text(officer.get("/calendar/?week=2026-06-11"))
+    assert "tent 3" in week
+    assert "/people/H1-P1/" in week
+
+
+def test_a_room_is_never_in_two_places(small):
+    officer = browser("supervisor")
+    officer.post("/people/chosen/", {**WHO, **WHEN, "key": "first-appointments"})
+    clash = officer.post(
+        "/people/chosen/",
+        {"people": "H2-P1", "do": "schedule", **WHEN, "starts_at": "10:00", "key": "second"},
+    )
+    assert clash.status_code == 422
+    assert "10:00: the room is taken." in text(clash)
+    assert len(things("appointment")) == 2
+    after = {"people": "H2-P1", "do": "schedule", **WHEN, "starts_at": "11:00", "key": "third"}
+    assert officer.post("/people/chosen/", after).status_code == 303
+
+
+def test_nobody_chosen_is_said_kindly(small):
+    answer = browser("supervisor").post("/people/chosen/", {"do": "schedule"})
+    assert answer.status_code == 422
+    assert "Nobody was chosen" in text(answer)
+
+
+def test_appointments_of_people_who_may_not_be_seen_are_only_counted(small):
+    browser("supervisor").post("/people/chosen/", {**WHO, **WHEN, "key": "first-appointments"})
+    other = cast.signed_in(cast.account("dawit", "protection_officer", office=cast.ELSEWHERE))
+    week = text(other.get("/calendar/?week=2026-06-11"))
+    assert "2 other appointments" in week
+    assert "H1-P1" not in week
+    assert "09:30" not in week
+
+
+# -- the head-count ---------------------------------------------------------------------------------
+
+
+def test_opening_and_what_happened_make_who_is_present(small):
+    from datetime import date, timedelta
+
+    from onward.desk.views.headcount import days_of
+    from onward.registry import acts
+
+    account = cast.account("chantal", "supervisor")
+    acts.record(
+        account,
+        ("person", "H8-P1"),
+        "T22.deceased",
+        effective="2026-06-09",
+        idempotency_key="died",
+    )
+    acts.record(
+        account,
+        ("person", "H8-P2"),
+        "T22.absent",
+        effective="2026-06-10",
+        idempotency_key="gone",
+    )
+    acts.register_household(
+        account,
+        [acts.Member({"site": "camp-1", "place": "in_camp", "stage": "registered",
+                      "legal": "gc4_protected", "birth": "2026-06-05"})],
+        effective="2026-06-10", household="H1", idempotency_key="born",
+    )  # fmt: skip
+    days = {day.day: day for day in days_of("camp-1", date(2026, 6, 10))}
+    today, before = days[date(2026, 6, 10)], days[date(2026, 6, 9)]
+    assert (today.births, today.absences, before.deaths) == (1, 1, 1)
+    for day in days.values():
+        assert (
+            day.opening + day.births + day.arrivals - day.departures - day.absences - day.deaths
+            == day.present
+        )
+        if day.day - timedelta(days=1) in days:
+            assert day.opening == days[day.day - timedelta(days=1)].present
+
+
+def test_a_count_that_differs_is_shown_with_its_difference(small):
+    clerk = browser("supervisor")
+    page = text(clerk.get("/head-count/"))
+    sent = {
+        "key": key(page),
+        "site": "camp-1",
+        "day": "2026-06-10",
+        "counted": "۱۴",
+        "explained": "searching",
+    }
+    assert clerk.post("/head-count/", sent).status_code == 303
+    page = text(clerk.get("/head-count/?site=camp-1"))
+    assert "-2" in page
+    assert "Searching" in page
+
+
+# -- a convoy -----------------------------------------------------------------------------------------
+
+
+def planned(officer, seats="4"):
+    page = text(officer.get("/convoys/"))
+    answer = officer.post(
+        "/convoys/",
+        {
+            "key": key(page),
+            "pathway": "return",
+            "destination": "IRN",
+            "day": "2026-06-10",
+            "seats": seats,
+        },
+    )
+    return answer["Location"]
+
+
+def test_a_convoy_accounts_for_everybody_on_its_manifest(small):
+    officer = browser("supervisor")
+    convoy = planned(officer)
+    page = text(officer.get(convoy))
+    assert 'value="H1-P1"' in page
+    assert 'value="H4-P1"' not in page, (
+        "a failed non-refoulement test keeps people off the offer"
+    )
+    assert (
+        officer.post(
+            convoy, {"do": "list", "key": "list-1", "people": ["H1-P1", "H1-P2"]}
+        ).status_code
+        == 303
+    )
+    page = text(officer.get(convoy))
+    seats = re.findall(r'name="boarded-([^"]+)" value="yes"', page)
+    assert len(seats) == 2
+    boarded = {f"boarded-{seats[0]}": "yes", f"boarded-{seats[1]}": "no"}
+    assert (
+        officer.post(convoy, {"do": "boarded", "key": "board-1", **boarded}).status_code == 303
+    )
+    assert "Find this person" in text(officer.get(convoy))
+    explained = {f"explained-{seats[1]}": "stayed_by_choice", f"arrived-{seats[0]}": "yes"}
+    officer.post(convoy, {"do": "arrived", "key": "arrive-1", **explained})
+    page = text(officer.get(convoy))
+    assert "Find this person" not in page
+    assert "Everybody is accounted for" in page
+
+
+def test_nobody_is_put_on_a_manifest_over_a_safeguard_that_waiting_does_not_mend(small):
+    officer = browser("supervisor")
+    convoy = planned(officer)
+    answer = officer.post(convoy, {"do": "list", "key": "list-2", "people": ["H4-P1"]})
+    assert answer.status_code == 422
+    assert "Nobody was put on the manifest." in text(answer)
+    assert things("seat") == []
+
+
+def test_a_convoy_takes_no_more_people_than_seats(small):
+    officer = browser("supervisor")
+    convoy = planned(officer, seats="1")
+    answer = officer.post(convoy, {"do": "list", "key": "list-3", "people": ["H1-P1", "H1-P2"]})
+    assert "There are not enough seats." in text(answer)
+    assert things("seat") == []
+
+
+# -- texts --------------------------------------------------------------------------------------------
+
+
+def test_a_waiver_is_marked_as_a_draft_in_the_persons_language(small):
+    page = text(browser("protection_officer").get("/people/H1-P1/waiver/"))
+    sheet = re.search(r'<article class="sheet unapproved"[^>]*>', page)[0]
+    assert 'lang="fa"' in sheet
+    assert 'dir="rtl"' in sheet
+    assert "پیش‌نویس" in sheet
+    assert "Nowruzian" not in page
+
+
+def test_the_rulebooks_drawing_and_the_same_in_words(small):
+    officer = browser("analyst")
+    assert "always recordable" in text(officer.get("/rulebook/"))
+    drawing = officer.get("/rulebook/drawing.svg")
+    assert drawing["Content-Type"] == "image/svg+xml"

@@ -1,0 +1,172 @@
+"""Languages and the look: catalogues that fit the pages, both directions, no inline code."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+import registry_cast as cast
+
+import onward.desk
+from onward.desk import catalogue, dates
+
+DESK = Path(onward.desk.__file__).parent
+TEMPLATES = sorted((DESK / "templates").rglob("*.html"))
+CSS = (DESK / "static/desk/desk.css").read_text("utf-8")
+
+
+# -- catalogues -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", catalogue.LANGUAGES)
+def test_what_pages_read_is_what_the_catalogue_says(language):
+    po, mo = catalogue.paths(language)
+    text = po.read_text("utf-8")
+    assert mo.read_bytes() == catalogue.compiled(language, text), (
+        "run: python -m onward.desk.catalogue"
+    )
+    assert "A draft" in text.splitlines()[0]
+
+
+@pytest.mark.parametrize("language", catalogue.LANGUAGES)
+def test_a_translation_names_what_the_text_names(language):
+    po, _ = catalogue.paths(language)
+    wrong = [
+        entry.text
+        for entry in catalogue.read_po(po.read_text("utf-8")).values()
+        if entry.text and entry.done and not entry.plural
+        and set(re.findall(r"%\(\w+\)s", entry.text)) != set(re.findall(r"%\(\w+\)s", entry.said[0]))
+    ]  # fmt: skip
+    assert wrong == []
+
+
+@pytest.mark.parametrize("language", catalogue.LANGUAGES)
+def test_the_rulebook_speaks_every_language(language):
+    po, _ = catalogue.paths(language)
+    known = catalogue.read_po(po.read_text("utf-8"))
+    from onward.rulebook import load, shipped_path
+
+    book = load(shipped_path("protected-camp"))
+    texts = [state.title for axis in book.axes.values() for state in axis.states.values()]
+    texts += [step.title for step in book.transitions.values()]
+    for safeguard in book.safeguards.values():
+        texts += [safeguard.title]
+        texts += [t for f in safeguard.findings.values() for t in (f.sentence, f.remedy)]
+    missing = [text for text in texts if not (text in known and known[text].done)]
+    assert missing == []
+
+
+def test_compiling_needs_no_program_and_gettext_reads_it():
+    import gettext
+    import io
+
+    po, _ = catalogue.paths("ar")
+    read = gettext.GNUTranslations(io.BytesIO(catalogue.compiled("ar", po.read_text("utf-8"))))
+    assert read.gettext("Home") == "الرئيسية"
+    assert read.ngettext("%(number)s person", "%(number)s people", 3) == "%(number)s أشخاص"
+
+
+def test_a_date_keeps_its_order_inside_right_to_left_text():
+    for language in ("ar", "fa", "ckb"):
+        po, _ = catalogue.paths(language)
+        for entry in catalogue.read_po(po.read_text("utf-8")).values():
+            for said in entry.said:
+                bare = re.sub("\u2066[^\u2069]*\u2069", "", said)
+                assert not re.search(r"\d{4}-\d\d", bare), entry.text
+
+
+# -- days -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("2026-06-10", "2026-06-10"), ("٢٠٢٦-٠٦-١٠", "2026-06-10"), ("2026/6/1", "2026-06-01"),
+        ("1357-01-01", "1978-03-21"), ("۱۳۵۷/۱۱/۲۲", "1979-02-11"), ("1387-10-11", "2008-12-31"),
+        ("1399-12-30", "2021-03-20"), ("1403-12-30", "2025-03-20"), ("2026-06", "2026-06"),
+        ("2026", "2026"), ("1370", "1991-03-21/1992-03-20"),
+    ],
+)  # fmt: skip
+def test_what_people_type_is_understood(typed, meant):
+    assert dates.meant(typed) == meant
+
+
+@pytest.mark.parametrize(
+    "typed", ["03/04/2026", "10-06-2026", "soon", "2026-13-01", "1404-12-30", ""]
+)
+def test_a_day_that_could_be_guessed_two_ways_is_refused(typed):
+    with pytest.raises(dates.NotADate):
+        dates.meant(typed)
+
+
+def test_a_day_is_shown_in_the_readers_calendar_and_digits():
+    day = date(2026, 10, 31)
+    assert dates.shown(day, "fa") == "۹ آبان ۱۴۰۵"
+    assert dates.both(day) == "2026-10-31 · 1405-08-09 (SH)"
+
+
+# -- the look -----------------------------------------------------------------------------------------
+
+
+def test_the_sheet_knows_no_left_or_right():
+    rules = re.sub(r"/\*.*?\*/", "", CSS, flags=re.DOTALL)
+    assert not re.search(r"(?<![\w-])(margin|padding|border|inset)?-?(left|right)\s*:", rules)
+    assert not re.search(r"text-align:\s*(left|right)", rules)
+    assert not re.search(r"url\((?!\"?fonts/)", rules), "nothing is fetched from elsewhere"
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_a_page_holds_no_inline_script_or_style(template):
+    text = template.read_text("utf-8")
+    assert not re.search(r"\sstyle=", text)
+    assert not re.search(r"\son[a-z]+=\"", text)
+    assert "<style" not in text
+    assert not re.search(r"<script(?![^>]*(src=|application/json))", text)
+    assert "javascript:" not in text
+
+
+def test_what_a_font_must_write_it_can():
+    from fontTools.ttLib import TTFont
+
+    for weight in ("regular", "bold"):
+        font = TTFont(DESK / f"static/desk/fonts/arabic-{weight}.woff")
+        missing = [sign for sign in "ڕڵۆێەپچژگیکە۰۹٠٩" if ord(sign) not in font.getBestCmap()]
+        assert missing == []
+
+
+PAGES = ("/", "/people/", "/people/H1-P1/", "/people/H2-P1/steps/T7.done/", "/households/H1/",
+         "/people/H1-P1/choice/T4.stay/", "/people/H1-P1/add/interview/", "/calendar/",
+         "/calendar/follow-ups/", "/head-count/", "/convoys/", "/texts/", "/rulebook/",
+         "/people/H1-P1/waiver/", "/people/H1-P1/read-aloud/", "/people/search/")  # fmt: skip
+
+
+def test_every_page_opens_in_every_language_in_its_direction(small):
+    from django.conf import settings
+
+    client = cast.signed_in(cast.account("chantal", "protection_officer"))
+    for language, _ in settings.LANGUAGES:
+        client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+        for address in PAGES:
+            answer = client.get(address)
+            assert answer.status_code == 200, (language, address)
+            direction = "rtl" if language in ("ar", "fa", "ckb") else "ltr"
+            assert f'<html lang="{language}" dir="{direction}">' in answer.content.decode()
+
+
+def test_the_first_page_is_light_enough_for_a_bad_line(small):
+    """At most 150 KB with what it loads, compressed as a server sends it; later pages 30 KB."""
+    import gzip
+
+    import django_htmx
+
+    client = cast.signed_in(cast.account("chantal", "supervisor"))
+    page = len(gzip.compress(client.get("/").content))
+    static = DESK / "static/desk"
+    loads = [static / "desk.css", static / "desk.js", static / "icons.svg", static / "mark.svg",
+             Path(django_htmx.__file__).parent / "static/django_htmx/htmx-2.min.js"]  # fmt: skip
+    once = sum(len(gzip.compress(path.read_bytes())) for path in loads)
+    fonts = sum(path.stat().st_size for path in (static / "fonts").glob("*.woff"))
+    assert page <= 30_000
+    assert page + once + fonts <= 150_000
