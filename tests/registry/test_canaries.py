@@ -78,7 +78,7 @@ def walk(operation, persons: list[str]) -> tuple[set[str], list[str]]:
         return text
 
     for word in CANARIES[:6]:
-        meet(amina.post("/people/search/", {"q": word}))
+        meet(amina.post("/people/search/", {"q": word}, follow=True))
         meet(amina.post("/sign-in/again/", {"code": word, "next": "/"}))
     for person in persons:
         meet(amina.get(f"/people/{person}/"))

@@ -308,7 +308,7 @@ def test_pages_are_never_kept_by_the_browser(amina):
         policy = answer["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
-        assert answer["Referrer-Policy"] == "no-referrer"
+        assert answer["Referrer-Policy"] == "same-origin"
         assert answer["X-Frame-Options"] == "DENY"
     out = browser.post("/sign-out/")
     assert out["Location"] == "/blank/"

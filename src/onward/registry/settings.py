@@ -49,7 +49,8 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Strict"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "no-referrer"
+# With "no-referrer" a browser sends "Origin: null" with its own forms, and they are refused.
+SECURE_REFERRER_POLICY = "same-origin"
 
 # An upload larger than Django's limit would be spooled to a temporary file in clear: everything
 # stays in memory, and what is too large is refused.

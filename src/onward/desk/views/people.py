@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 
 from onward.desk import here, sight, story, words
 from onward.desk.views.shared import PAGE, page, paged, place
 from onward.registry import access
 from onward.registry.models import PersonNow, ThingNow
+
+ASKED = "desk.asked"
+"""Where the session remembers what was last searched for."""
 
 # -- lists ------------------------------------------------------------------------------------
 
@@ -123,9 +126,16 @@ def _finding(reader: access.Reader, key: str) -> dict[str, Any] | None:
 
 @page("people", "person.search", methods=("GET", "POST"))
 def search(request: HttpRequest) -> HttpResponse:
-    """By name in any spelling or script, or by number. Sent in the form, never in the address."""
+    """By name in any spelling or script, or by number. Sent in the form, never in the address.
+
+    The answer is a page of its own: a browser that keeps its windows over a restart writes what
+    a form sent to the disk, but not what the server remembers in the sealed session.
+    """
     reader = request.reader  # type: ignore[attr-defined]
-    asked = request.POST.get("q", "").strip()[:120]
+    if request.method == "POST":
+        request.session[ASKED] = request.POST.get("q", "").strip()[:120]
+        return HttpResponseRedirect(reverse("desk:search"), status=303)
+    asked = request.session.get(ASKED, "")
     shown: dict[str, Any] = {"asked": asked, "lines": []}
     if asked:
         from onward.registry.search import find_people

@@ -2,6 +2,14 @@
 (function () {
   "use strict";
 
+  // Nothing is kept in this browser. htmx would write the address of every page into the session's
+  // storage; it finds none and does without. So this script comes before it.
+  ["sessionStorage", "localStorage"].forEach(function (name) {
+    Object.defineProperty(window, name, {
+      get: function () { throw new Error("nothing is kept in this browser"); }
+    });
+  });
+
   // Escape three times within two seconds: leave at once. The page is blanked first, because
   // signing out takes a moment on a slow line and somebody may be at the door.
   var presses = [];
