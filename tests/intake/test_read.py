@@ -303,3 +303,9 @@ def test_cells_without_their_own_address_hide_no_formula_error(write_xlsx):
 def test_no_message_repeats_a_cell(write_csv):
     told = refusal(write_csv('name,b\nSecretperson,"two\n3,four\n'), delimiter=",")
     assert "Secretperson" not in told
+
+
+def test_a_file_that_is_not_read_in_time_is_refused_with_what_to_do(write_csv):
+    path = write_csv("number,remark\nA1,x\n")
+    with pytest.raises(Faults, match=r"not read after 0 seconds.*busy"):
+        read(path, limits=Limits(wall_seconds=0))

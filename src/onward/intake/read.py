@@ -247,7 +247,13 @@ def _run(source: Any, order: dict[str, Any], limits: Limits, collector: Collecto
         env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "PYTHONPATH": os.pathsep.join(sys.path)},
         close_fds=True,
     )
-    alarm = threading.Timer(limits.wall_seconds, child.kill)
+    expired = threading.Event()
+
+    def stop() -> None:
+        expired.set()
+        child.kill()
+
+    alarm = threading.Timer(limits.wall_seconds, stop)
     alarm.daemon = True
     alarm.start()
     try:
@@ -255,16 +261,22 @@ def _run(source: Any, order: dict[str, Any], limits: Limits, collector: Collecto
         for line in child.stdout:
             collector.take(line)
     finally:
-        timed_out = not alarm.is_alive() and child.poll() is None
         alarm.cancel()
         child.kill() if child.poll() is None and not collector.ended else None
         child.wait()
         if child.stdout is not None:
             child.stdout.close()
     if not collector.ended:
-        if timed_out or child.returncode in (-9, -24):
+        if expired.is_set():
             collector.refuse(
-                f"it takes more than {limits.cpu_seconds} seconds to read",
+                f"it was not read after {limits.wall_seconds} seconds",
+                "a list that reads quickly",
+                "If this machine is busy, try again later; otherwise copy the list alone into a "
+                "new workbook, or split it.",
+            )
+        elif child.returncode in (-9, -24):
+            collector.refuse(
+                f"it takes more than {limits.cpu_seconds} seconds of work to read",
                 "a list that reads quickly",
                 "Copy the list alone into a new workbook, or split it.",
             )
