@@ -684,14 +684,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--camps", type=int, default=200)
     parser.add_argument("--futures", type=int, default=1000)
     parser.add_argument("--quick", action="store_true", help="24 camps, first truths only")
+    parser.add_argument(
+        "--truths", choices=("first", "others", "all"), default="all",
+        help="the forecast's own structure, the others, or both",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     camps = 24 if asked.quick else asked.camps
     began = time.perf_counter()
     found = []
     for number, structure in enumerate(STRUCTURES):
-        if asked.quick and number:
-            break
+        wanted = "first" if not number else "others"
+        if asked.truths not in (wanted, "all") or (asked.quick and number):
+            continue
         found.append(
             measure(camps if not number else max(camps // 8, 20), structure, asked.futures)
         )

@@ -18,10 +18,13 @@ import typer
 from typer.core import TyperGroup
 
 from onward.cli import forecast_compare
+from onward.cli.engine import ENGINE, MASTER, OPERATION, opened_operation
+from onward.cli.forecast_reasons import doubt, why
 
 if TYPE_CHECKING:
     from onward.forecast.run import Forecast
     from onward.forecast.track import Track
+    from onward.registry.analysis import Opened
     from onward.registry.operation import Operation
 
 
@@ -71,9 +74,24 @@ def run(
     behaviour: Annotated[
         bool,
         typer.Option(
-            "--behaviour/--no-behaviour", help="With people hurrying as the deadline nears."
+            "--behaviour/--no-behaviour",
+            help="With how people may answer the deadline, news, leaders and incidents.",
         ),
     ] = True,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without",
+            help="One term of behaviour less: deadline, news, leadership or incident.",
+        ),
+    ] = None,
+    steps: Annotated[
+        int,
+        typer.Option(
+            "--steps",
+            help="Steps a day, 1 to 24; more than 1 also says what a daily step costs.",
+        ),
+    ] = 1,
     as_json: JSON = False,
     counts: Annotated[
         Path | None,
@@ -96,6 +114,9 @@ def run(
         float | None,
         typer.Option(help="With --counts: people the official plan leaves by then."),
     ] = None,
+    engine: ENGINE = "duckdb",
+    master: MASTER = "",
+    operation_id: OPERATION = "",
 ) -> None:
     """Example: onward forecast camp --by 2027-11-30
 
@@ -114,19 +135,20 @@ def run(
     if counts is not None:
         _from_counts(directory, counts, by, seed, as_json, only_counts)
         return
-    _check_request(directory, futures, seed, only_counts)
+    _check_request(directory, futures, seed, only_counts, without or [], steps)
     assert directory is not None
     from onward.cli.work import day
-    from onward.registry import open_operation
+    from onward.forecast.behaviour import Behaviour
     from onward.registry.analysis import forecast_of, opened
     from onward.registry.runs import keep_forecast
 
     asked, target = day(as_of or "", "--as-of"), day(by or "", "--by")
-    operation = open_operation(directory)
+    operation = opened_operation(directory, engine, master, operation_id)
     _say("Reading the record")
     found = opened(operation, asked)
     made = forecast_of(
-        found, by=target, futures=futures, seed=seed, use_plan=plan, behaviour=behaviour,
+        found, by=target, futures=futures, seed=seed, use_plan=plan,
+        behaviour=Behaviour.of(behaviour).without(*(without or [])), steps_per_day=steps,
         progress=_say,
     )  # fmt: skip
     kept = keep_forecast(operation, made)
@@ -134,8 +156,7 @@ def run(
         typer.echo(made.to_json(), nl=False)
         sys.stderr.write(f"Kept as forecasts/{kept}\n")
         return
-    states = found.caseload.rulebook.forecast_states
-    for line in page(made, {name: state.title for name, state in states.items()}):
+    for line in page(made, titles_of(found)):
         typer.echo(line)
     typer.echo(f"\nKept as forecasts/{kept}")
 
@@ -248,6 +269,18 @@ def _track_page(operation: Operation, track: Track, out: Path) -> Path:
     return page
 
 
+def titles_of(found: Opened) -> dict[str, str]:
+    """What states, safeguards, gates and capacities are called."""
+    rulebook = found.caseload.rulebook
+    titles = {name: state.title for name, state in rulebook.forecast_states.items()}
+    titles |= {name: f"{name} {guard.title}" for name, guard in rulebook.safeguards.items()}
+    if found.plan is not None:
+        plan = found.plan
+        for things in (plan.authorities, plan.assurances, plan.actions, plan.capacities):
+            titles |= {name: thing.title for name, thing in things.items()}
+    return titles
+
+
 def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:
     """The forecast in words.
 
@@ -277,6 +310,7 @@ def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:
     lines += _ranked(made.states, titles)
     lines += ["", "Who will have left, and how   middle, 8 in 10"]
     lines += _ranked(made.left, WAYS)
+    lines += why(made, titles)
     lines += ["", "Chances"]
     lines.append(f"  nobody is left: {_chance(made.zero, made.futures)}")
     lines += [
@@ -284,12 +318,7 @@ def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:
         for bound, chance in made.fewer_than.items()
     ]
     lines.append(f"  95% of those here have left: {_when(made.gone_95, made.deadline)}")
-    if made.width:
-        lines += ["", "What the uncertainty comes from (the range would narrow by)"]
-        for name, share in sorted(made.width.items(), key=lambda item: -item[1]):
-            if name != "chance":
-                lines.append(f"  {WIDTHS.get(name, name):<44}{share:>5.0%}")
-        lines.append(f"  {'left over: chance alone':<44}{made.width['chance']:>5.0%}")
+    lines += doubt(made)
     lines += ["", "What is assumed"]
     lines += [f"  - {text}" for text in made.assumptions]
     if made.left_out:
@@ -313,12 +342,6 @@ WAYS = {
     "handover": "Handed over",
     "absence": "Absent, whereabouts not known",
     "death": "Died",
-}
-WIDTHS = {
-    "rates": "if we knew how fast people really move",
-    "shocks": "if we knew the good and bad months ahead",
-    "behaviour": "if we knew how people answer the deadline",
-    "plan dates": "if we knew when the plan's steps happen",
 }
 
 
@@ -355,12 +378,20 @@ def _from_counts(
 
 
 def _check_request(
-    directory: Path | None, futures: int, seed: int, options: Mapping[str, Any]
-) -> None:
+    directory: Path | None, futures: int, seed: int, options: Mapping[str, Any],
+    without: Sequence[str] = (), steps: int = 1,
+) -> None:  # fmt: skip
     """Everything wrong with the options at once."""
-    from onward.errors import Fault, Faults
+    from onward.errors import Fault, Faults, one_of
+    from onward.forecast.behaviour import TERMS
 
-    faults = []
+    faults = [
+        Fault("", "", "--without", f'"{term}"', one_of(TERMS))
+        for term in without
+        if term not in TERMS
+    ]
+    if not 1 <= steps <= 24:
+        faults.append(Fault("", "", "--steps", f"{steps}", "1 to 24"))
     if directory is None:
         faults.append(
             Fault("", "", "DIR", "no operation folder named", "a folder, or --counts FILE",

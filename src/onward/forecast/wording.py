@@ -32,6 +32,8 @@ _KNOWN: Mapping[str, str] = {
     "shock size": "how far good and bad months differ",
     "luck of the past": "how lucky the past was",
     "deadline strength": "how strongly people hurry as the deadline nears",
+    "news strength": "how far news of safe arrivals moves others",
+    "hold strength": "how far those who have not chosen are held back",
 }
 NO_DATE = ("factor", "amount")
 

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onward.errors import OnwardError
-from onward.registry.analysis import PERIOD_DAYS, SEED, Opened, _first_day, deadline_of
+from onward.registry.analysis import (
+    PERIOD_DAYS,
+    SEED,
+    Opened,
+    _first_day,
+    deadline_of,
+    waits_of,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +48,7 @@ class Groundwork:
     counts: pa.Table
     exposures: pa.Table
     steps: Sequence[tuple[str, str, str]]
+    waits: pa.Table
 
 
 def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
@@ -72,6 +80,7 @@ def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
         counts(found.caseload, engine=found.engine),
         seen,
         [(m.from_state, m.move, m.to_state) for m in forecast_moves(rulebook)],
+        waits_of(found),
     )
 
 
@@ -108,6 +117,7 @@ def maker_of(
     shared: dict[str, Any] = {
         "counts": ground.counts, "exposures": ground.exposures, "steps": ground.steps,
         "as_of": found.as_of, "deadline": ground.deadline, "behaviour": behaviour,
+        "waits": ground.waits,
         "name": found.operation.settings.id, "also": touched(everything, plan, rulebook),
     }  # fmt: skip
     rates = build(rulebook, effects=effects(()), **shared).rates

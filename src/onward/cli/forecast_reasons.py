@@ -1,0 +1,87 @@
+"""Why people are still here and what is not known, in words for the terminal.
+
+Comes in: a forecast and the titles of states and safeguards. Goes out: lines of text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onward.forecast.run import Forecast
+
+KINDS = {
+    "not chosen": "have not chosen a way",
+    "shut": "every way on is shut",
+    "no place": "ready, no place",
+    "under way": "on the way",
+}
+DOUBTS = {
+    "rates": "how fast people move",
+    "effects": "how much the plan's steps do",
+    "plan dates": "when the plan's steps happen",
+    "behaviour": "how people answer",
+    "shocks": "good and bad months ahead",
+    "chance": "chance alone",
+}
+MOST = 8
+
+
+def why(made: Forecast, titles: Mapping[str, str]) -> list[str]:
+    """Who is left and why, and whom safeguards hold back today."""
+    lines: list[str] = []
+    if made.why:
+        lines += ["", "Why they will still be here   middle, 8 in 10"]
+        groups: dict[str, list[Mapping[str, float]]] = {}
+        for row in made.why:
+            groups.setdefault(str(row["kind"]), []).append(row)
+        for kind, rows in groups.items():
+            for row in [row for row in rows if row["q90"] >= 0.5][:MOST]:
+                name = str(row["name"])
+                what = f"{KINDS[kind]}: {titles.get(name, _plain(name))}"
+                lines.append(
+                    f"  {what:<58}{row['median']:>6,.0f}   {row['q10']:,.0f} to {row['q90']:,.0f}"
+                )
+    if made.held:
+        lines += ["", "Held back by a safeguard   today, and on the day if nothing is remedied"]
+        for guard, at in list(made.held.items())[:MOST]:
+            lines.append(
+                f"  {titles.get(guard, guard):<58}{at['today']:>6,.0f}   "
+                f"{at['q10']:,.0f} to {at['q90']:,.0f}"
+            )
+    return lines
+
+
+def doubt(made: Forecast) -> list[str]:
+    """What the uncertainty comes from, what would narrow it, and what is not known yet."""
+    lines: list[str] = []
+    if made.split:
+        lines += ["", "What the uncertainty comes from"]
+        lines += [
+            f"  {DOUBTS.get(name, name):<44}{share:>5.0%}"
+            for name, share in sorted(made.split.items(), key=lambda item: -item[1])
+        ]
+    if made.narrow:
+        from onward.forecast.reasons import said_names
+
+        lines += ["", "What would narrow it most, if it were known"]
+        lines += [
+            f"  {said_names([(row['kind'], row['name'], row['share'])]):<64}{row['share']:>5.0%}"
+            for row in made.narrow
+        ]
+    if made.unknown:
+        lines += ["", "Not yet known"]
+        lines += [f"  - {text}" for text in made.unknown if not text.startswith("What would")]
+    if made.step:
+        lines += [
+            "",
+            f"Steps of a day leave {made.step['bias']:+,.1f} people (give or take "
+            f"{made.step['error']:,.1f}) against {made.step['per_day']:.0f} steps a day, which "
+            "this run used.",
+        ]
+    return lines
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
