@@ -108,6 +108,18 @@ def test_a_recovery_code_works_once_and_raises_an_alarm(amina, browser):
     assert browser.post("/sign-in/code/", {"code": first}).status_code == 200
 
 
+def test_six_wrong_codes_make_the_account_wait_and_raise_an_alarm(amina, browser):
+    from onward.registry.models import Alarm
+
+    browser.post("/sign-in/", {"login": "amina", "password": people.PASSWORD})
+    for _ in range(6):
+        browser.post("/sign-in/code/", {"code": "000000"})
+    assert Alarm.objects.filter(kind="second-factor", account=amina.account_id).count() == 1
+    right = browser.post("/sign-in/code/", {"code": people.code(amina.secret)})
+    assert right.status_code == 200
+    assert browser.get(INSIDE).status_code == 302
+
+
 def test_a_code_seen_over_the_shoulder_does_not_work_again(amina, browser):
     from django.test import Client
 

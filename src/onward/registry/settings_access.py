@@ -60,9 +60,9 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 # A password alone is not a fresh sign-in.
 ACCOUNT_REAUTHENTICATION_METHODS = ["mfa"]
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
-# The package's lock per name would let anybody lock a colleague out by name; axes locks a name
-# together with an address, and a passkey gets past it.
-ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip", "login": "60/m/ip"}
+# Wrong passwords are counted per name and address together (`AccountAdapter`): the package counts
+# them per name, by which anybody could lock a colleague out. Wrong codes are counted per account.
+ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,6/10m/key", "login": "60/m/ip"}
 
 # -- second factors --------------------------------------------------------------------------
 MFA_ADAPTER = "onward.registry.signin.SecondFactors"

@@ -68,6 +68,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request)
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        name = str(credentials.get("username", "")).lower()
+        return f"{current().operation}:{name}:{client_address(request)}"
+
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         request = context.request
         # Before the first factor is set up there is nothing to sign in again with.
