@@ -50,7 +50,7 @@ def a_day(source: random.Random, *, partial: bool = True) -> str:
     if form < 0.15:
         return f"{day:%Y-%m}"
     if form < 0.2:
-        return f"{day}/{day + timedelta(days=source.randint(0, 90))}"
+        return f"{day}/{day + timedelta(days=source.randint(1, 90))}"
     return day.isoformat()
 
 

@@ -322,7 +322,7 @@ def _corrections(moment: Moment) -> list[Stage]:
                 "u.kind",
                 "NULL",
                 "u.seq",
-                "CASE WHEN u.name <> '' THEN u.name END",
+                "CASE WHEN u.undeclared <> '' THEN u.undeclared END",
             )
             + " FROM unread AS u INNER JOIN log AS l ON l.seq = u.seq "
             f"WHERE {moment.begun('l')}",

@@ -95,7 +95,7 @@ class EventTables:
                    a value that cannot occur otherwise (`UNKNOWN_…` in `caseload.table`).
                    person also: kind, one column per axis, process_<name> int8
     breaches, overrides   as in `Caseload`, with the envelope of facts
-    unread       (seq, kind, name): what this rulebook does not declare and nobody reads
+    unread       (seq, kind, undeclared): what this rulebook does not declare and nobody reads
     rulebook_hash, head   what it was made from
     """
 

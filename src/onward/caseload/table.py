@@ -192,7 +192,7 @@ def events_table(events: Iterable[Event], rulebook: Rulebook, *, head: str = "")
             continue
         if about.kind not in facts:
             if about.kind not in ADOPTED_SUBJECTS:
-                unread.add({"seq": event.seq, "kind": about.kind, "name": ""})
+                unread.add({"seq": event.seq, "kind": about.kind, "undeclared": ""})
             continue
         subject = number_of[about.kind][about.id]
         if event.kind == MERGED:
@@ -206,7 +206,7 @@ def events_table(events: Iterable[Event], rulebook: Rulebook, *, head: str = "")
             row, left_out = reader.row(event)
             facts[about.kind].add({**envelope, "subject": subject, **row})
             for name in left_out:
-                unread.add({"seq": event.seq, "kind": about.kind, "name": name})
+                unread.add({"seq": event.seq, "kind": about.kind, "undeclared": name})
 
     envelope_schema = [
         ("position", pa.int64()),
@@ -253,7 +253,7 @@ def events_table(events: Iterable[Event], rulebook: Rulebook, *, head: str = "")
             ]
         ),
         unread=unread.table(
-            [("seq", pa.int64()), ("kind", pa.string()), ("name", pa.string())]
+            [("seq", pa.int64()), ("kind", pa.string()), ("undeclared", pa.string())]
         ),
         rulebook_hash=rulebook.hash,
         head=head,

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.cli.engine import ENGINE, MASTER, OPERATION, opened_operation
+
 if TYPE_CHECKING:
     from onward.caseload import Caseload
     from onward.registry import Operation
@@ -46,6 +48,9 @@ def caseload(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print data instead of text.")
     ] = False,
+    engine: ENGINE = "duckdb",
+    master: MASTER = "",
+    operation_id: OPERATION = "",
 ) -> None:
     """Who is here, as of a date: by status and site, stage, place and movement unit.
 
@@ -54,9 +59,7 @@ def caseload(
     Ids are pseudonyms; no name is ever shown. Doubts about the record (steps out of sequence,
     people never registered …) are counted below and listed with --json.
     """
-    from onward.registry import open_operation
-
-    operation = open_operation(folder)
+    operation = opened_operation(folder, engine, master, operation_id)
     day = _day(as_of) or operation.default_date()
     instant = _instant(known_at, operation)
     rulebook = operation.rulebook_at(day, instant)

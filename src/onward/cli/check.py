@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.cli.engine import ENGINE, MASTER, OPERATION, opened_operation
+
 if TYPE_CHECKING:
     from onward.caseload import Caseload
     from onward.engine import Engine
@@ -50,6 +52,9 @@ def check(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print data instead of text.")
     ] = False,
+    engine_name: ENGINE = "duckdb",
+    master: MASTER = "",
+    operation_id: OPERATION = "",
 ) -> None:
     """What is open, what is blocked, by what, what would lift it and whose job that is.
 
@@ -60,7 +65,6 @@ def check(
     operation would open most. Exit code 1 when the one step asked about is not open.
     """
     from onward.errors import Fault, Faults
-    from onward.registry import open_operation
     from onward.rulebook.check import accept
 
     faults = []
@@ -80,7 +84,7 @@ def check(
         faults.append(Fault("", "", "--at", "no step to ask it of", "--transition as well"))
     if faults:
         raise Faults(faults)
-    operation = open_operation(where)
+    operation = opened_operation(where, engine_name, master, operation_id)
     day = day or operation.default_date()
     engine = operation.engine()
     _progress("Folding the record …")

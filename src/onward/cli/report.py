@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from onward.cli.engine import ENGINE, MASTER, OPERATION
+
 app = typer.Typer(rich_markup_mode=None)
 
 
@@ -29,6 +31,9 @@ def report(
     as_json: Annotated[
         bool, typer.Option("--json", help="Headline and files as JSON.")
     ] = False,
+    engine: ENGINE = "duckdb",
+    master: MASTER = "",
+    operation_id: OPERATION = "",
 ) -> None:
     """Example: onward report camp -o out --audience external
 
@@ -40,7 +45,7 @@ def report(
 
     done = write_report(
         directory, out, as_of=as_of, audience=audience, futures=futures, with_forecast=forecast,
-        say=_say,
+        engine=engine, master=master, operation_id=operation_id, say=_say,
     )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(done, ensure_ascii=False))

@@ -30,14 +30,18 @@ def write_report(
     audience: str = "internal",
     futures: int = 2000,
     with_forecast: bool = True,
+    engine: str = "duckdb",
+    master: str = "",
+    operation_id: str = "",
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Write the three files of the report; returns headline, summary and the files' names."""
-    from onward.registry import open_operation
+    from onward.cli.engine import opened_operation
     from onward.registry.reporting import make_report
 
+    operation = opened_operation(directory, engine, master, operation_id)
     made = make_report(
-        open_operation(directory), as_of=day(as_of, "--as-of"), audience=audience,
+        operation, as_of=day(as_of, "--as-of"), audience=audience,
         futures=futures, with_forecast=with_forecast, say=say,
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,8 @@ class ParquetTable:
 
     def read(self) -> pa.Table:
         """The rows in memory, in the order of the files' names."""
-        return pa.concat_tables([pq.ParquetFile(file).read() for file in self.files])
+        parts = [pq.ParquetFile(file).read() for file in self.files]
+        return pa.concat_tables(parts).unify_dictionaries()
 
 
 Input: TypeAlias = pa.Table | ParquetTable

@@ -52,7 +52,7 @@ FOLDERS = (
     "events", "vault", "rulebooks", "scenarios", "forecasts", "placements", "reports", "imports",
 )  # fmt: skip
 
-CACHE_FORM = 1
+CACHE_FORM = 2
 """Raised whenever the columns of `EventTables` change."""
 
 FILES, ENCRYPTED = "files", "encrypted"

@@ -1,0 +1,69 @@
+"""Where a command computes, and what it reads: the options its engine and snapshots share.
+
+Exists so that `caseload`, `check`, `forecast` and `report` say the same thing the same way. Goes
+in: a folder and the options. Comes out: an operation whose every computation runs where asked.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from onward.registry.operation import Operation
+
+ENGINE = Annotated[
+    str, typer.Option("--engine", help="duckdb: this machine. spark: a cluster, or this one.")
+]
+MASTER = Annotated[
+    str,
+    typer.Option(
+        "--master", metavar="URL", help="With --engine spark: as spark://127.0.0.1:7077."
+    ),
+]
+OPERATION = Annotated[
+    str, typer.Option("--operation", metavar="ID", help="Which one, where DIR is a snapshot.")
+]
+
+
+def opened_operation(
+    folder: Path, engine: str = "duckdb", master: str = "", name: str = ""
+) -> Operation:
+    """The operation in a folder or in a snapshot, computing on the engine asked for.
+
+    raises  OnwardError for an engine or operation that is not there, or without Spark or Java
+    """
+    from onward.errors import OnwardError
+    from onward.registry import open_operation
+    from onward.registry.snapshot import is_snapshot, open_snapshot
+
+    if engine not in ("duckdb", "spark"):
+        raise OnwardError(f"--engine {engine}: expected duckdb or spark.")
+    if master and engine != "spark":
+        raise OnwardError("--master only goes with --engine spark.")
+    snapshot = is_snapshot(folder)
+    if name and not snapshot:
+        raise OnwardError(f"--operation only goes with a snapshot; {folder} is none.")
+    operation = open_snapshot(folder, name) if snapshot else open_operation(folder)
+    if engine == "spark":
+        spark = spark_engine(master)
+        operation.__dict__["engine"] = lambda: spark
+    return operation
+
+
+def spark_engine(master: str = "") -> Any:
+    """Spark on this machine or on a cluster, with the memory that ONWARD_MEMORY_GB allows."""
+    from onward.engine.spark import LOCAL, SparkEngine
+    from onward.errors import OnwardError
+    from onward.registry.operation import DEFAULT_MEMORY_GB, MEMORY_VARIABLE
+
+    try:
+        memory = float(os.environ.get(MEMORY_VARIABLE, "") or DEFAULT_MEMORY_GB)
+    except ValueError:
+        raise OnwardError(
+            f"{MEMORY_VARIABLE} is not a number above 0; expected gigabytes, as 4"
+        ) from None
+    return SparkEngine(master=master or LOCAL, memory_gb=memory)
