@@ -18,6 +18,7 @@ from onward.report.model import Figure, Points, Report, Table, Text, Tiles
 
 FONTS = Path(__file__).parent / "fonts"
 LINE_MM, TALLEST_MM = 176.0, 205.0
+SHORT = 14  # letters: a date, a state or a country stands on one line
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 
 
@@ -84,11 +85,27 @@ def _width(svg: str) -> float:
     return round(min(1.0, TALLEST_MM / (LINE_MM * tall / wide)), 3)
 
 
+def _share(table: Table, column: int) -> float:
+    """A column's share of the line beside the others; 0 takes just what its words need."""
+
+    def longest(i: int) -> int:
+        return max((len(row[i].text) for row in table.rows if i < len(row)), default=0)
+
+    def narrow(i: int) -> bool:
+        return longest(i) <= SHORT or numeric(table, i)
+
+    others = (i for i in range(len(table.columns)) if i != column)
+    if narrow(column) and (column or not all(narrow(i) for i in others)):
+        return 0.0
+    return round(min(max(longest(column), 20), 70) ** 0.5, 2)
+
+
 def _table(table: Table) -> dict[str, Any]:
     return {
         "title": table.title,
         "columns": list(table.columns),
         "numeric": [i > 0 and numeric(table, i) for i in range(len(table.columns))],
+        "share": [_share(table, i) for i in range(len(table.columns))],
         "rows": [[cell.text for cell in row] for row in table.rows],
         "note": f"{table.as_of.day} {table.as_of:%B %Y}. {table.note}".strip(),
     }
