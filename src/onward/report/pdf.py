@@ -7,6 +7,7 @@ system library. The text is set from data, never from markup, so no cell can cha
 from __future__ import annotations
 
 import json
+import math
 import re
 import tempfile
 from collections.abc import Sequence
@@ -97,7 +98,7 @@ def _share(table: Table, column: int) -> float:
     others = (i for i in range(len(table.columns)) if i != column)
     if narrow(column) and (column or not all(narrow(i) for i in others)):
         return 0.0
-    return round(min(max(longest(column), 20), 70) ** 0.5, 2)
+    return float(round(math.sqrt(min(max(longest(column), 20), 70)), 2))
 
 
 def _table(table: Table) -> dict[str, Any]:
