@@ -77,7 +77,8 @@ def check(
             _print({"plan": None, "file": str(where), "as_of": None, "sound": False, "findings": rows})  # fmt: skip
         else:
             typer.echo(str(faults), err=True)
-            typer.echo(f"{len(faults.faults)} faults; the plan cannot be used before they are mended.")  # fmt: skip
+            many = "1 fault" if len(faults.faults) == 1 else f"{len(faults.faults)} faults"
+            typer.echo(f"{many}; the plan cannot be used before that is mended.")
         raise typer.Exit(1) from None
     draws = plan_draws(plan, futures, seed, day)
     found = check_plan(
