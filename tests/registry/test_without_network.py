@@ -58,6 +58,12 @@ def test_the_desk_works_without_a_network_and_asks_nobody_else(walked):
 
 
 @pytest.mark.slow
+def test_a_passkey_signs_in_alone(walked):
+    found, _ = walked
+    assert found["passkey"]
+
+
+@pytest.mark.slow
 def test_no_address_the_browser_asked_for_holds_what_was_typed(walked):
     found, _ = walked
     assert not [a for a in found["asked"] if any(word in a for word in (*SECRETS, "q="))]

@@ -137,6 +137,8 @@ def browse(base: str, secret: str, profile: Path, people: Any) -> dict[str, Any]
         keep("identity")
         page.go_back()
         keep("back")
+        passkey = with_passkey(context, page, base)
+        keep("passkey")
         page.goto(f"{base}/")
         for _ in range(3):
             page.keyboard.press("Escape")
@@ -151,8 +153,36 @@ def browse(base: str, secret: str, profile: Path, people: Any) -> dict[str, Any]
         context.close()
     return {
         "asked": sorted(asked), "stored": stored, "shown": shown, "locked": locked,
-        "cookies": cookies, "complaints": complaints,
+        "cookies": cookies, "complaints": complaints, "passkey": passkey,
     }  # fmt: skip
+
+
+def with_passkey(context: Any, page: Any, base: str) -> bool:
+    """Add a passkey with an authenticator that the browser plays, sign out, and sign in with it."""
+    played = context.new_cdp_session(page)
+    played.send("WebAuthn.enable")
+    played.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {"options": {
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": True,
+            "hasUserVerification": True, "isUserVerified": True,
+            "automaticPresenceSimulation": True,
+        }},
+    )  # fmt: skip
+    page.goto(f"{base}/account/passkeys/add/")
+    if page.locator("#id_code").count():
+        return False
+    page.fill("#id_name", "Key on the desk")
+    page.check("#id_passwordless")
+    page.click("#mfa_webauthn_add")
+    page.wait_for_url(lambda url: "/add/" not in url)
+    page.goto(f"{base}/account/")
+    page.locator("form[action='/sign-out/'] button").first.dispatch_event("click")
+    page.wait_for_url("**/blank/")
+    page.goto(f"{base}/sign-in/")
+    page.click("#passkey_login")
+    page.wait_for_url(f"{base}/")
+    return bool(page.locator("nav").count())
 
 
 if __name__ == "__main__":

@@ -74,8 +74,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         request = context.request
-        # Before the first factor is set up there is nothing to sign in again with.
-        return request is None or has_factor(request.user)
+        # Before the first factor is set up there is nothing to sign in again with; a full sign-in
+        # of the last ten minutes is as good as a new one.
+        return request is None or (has_factor(request.user) and not is_fresh(request))
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         name = str(credentials.get("username", ""))
