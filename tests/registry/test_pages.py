@@ -166,6 +166,22 @@ def test_an_alarm_is_seen_by_those_who_look_and_closed_with_a_finding(small, cas
     assert people.signed_in(cast["amina"]).get("/alarms/").status_code == 403
 
 
+def test_somebody_who_does_not_exist_is_added_and_found_by_name(small, cast):
+    from onward.registry.models import Alarm, Honeytoken
+
+    chantal, amina = people.signed_in(cast["chantal"]), people.signed_in(cast["amina"])
+    assert chantal.post("/alarms/bait/", {"name": "x"}).status_code == 422
+    assert chantal.post("/alarms/bait/", {"name": "Farid Kamalvand"}).status_code == 303
+    bait = Honeytoken.objects.get().person
+    found = amina.post("/people/search/", {"q": "Farid Kamalvand"}, follow=True)
+    assert bait in found.content.decode()
+    assert not Alarm.objects.exists()
+    assert amina.get(f"/people/{bait}/").status_code == 200
+    assert Alarm.objects.get().kind == "honeytoken"
+    assert "does not exist" in text(chantal.get("/alarms/"))
+    assert "honeytoken" not in text(amina.get(f"/people/{bait}/"))
+
+
 @pytest.mark.parametrize("language", ["en", "fr", "ar", "fa", "ckb"])
 def test_every_page_opens_in_every_language(small, cast, language):
     from django.conf import settings

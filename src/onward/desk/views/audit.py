@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 
 from onward.desk.views.shared import done, page, paged, place
 from onward.errors import OnwardError
-from onward.registry import access, alarms
-from onward.registry.models import AccessEntry, Account, Alarm
+from onward.registry import access, alarms, signin
+from onward.registry.models import AccessEntry, Account, Alarm, Honeytoken
 from onward.registry.roles import load_rules
 
 DAYS = {"1": 1, "7": 7, "30": 30, "365": 365}
@@ -108,12 +108,30 @@ def open_alarms(request: HttpRequest) -> HttpResponse:
     return render(request, "audit/alarms.html", _alarms(request))
 
 
+@page("audit", "breach.handle", methods=("POST",))
+def bait(request: HttpRequest) -> HttpResponse:
+    """Add somebody who does not exist; only the one who adds knows."""
+    signin.require_fresh(request)
+    name = request.POST.get("name", "").strip()[:120]
+    if len(name) < 3:
+        wrong = {"error": _("Give an invented name, as one of the place would be written.")}
+        return render(request, "audit/alarms.html", _alarms(request) | wrong, status=422)
+    script = "latin" if name.isascii() else "arabic"
+    access.add_honeytoken(
+        request.user, {f"name.full.{script}": name}, office=request.user.office
+    )
+    return done(request, _("Added. Whoever opens it raises an alarm."), "desk:alarms")
+
+
 def _alarms(request: HttpRequest) -> dict[str, Any]:
     names = {str(a.pk): str(a) for a in Account.objects.all()}
     rows = alarms.alarms_for(request.user)[:100]
     seen = Alarm.objects.exclude(seen_at=None).order_by("-seen_at")[:20]
     return {
         "rows": [(a, alarms.text(a), names.get(a.account, "")) for a in rows],
+        "baits": Honeytoken.objects.count()
+        if access.may(request.user, "breach.handle")
+        else None,
         "seen": [(a, alarms.text(a), names.get(a.seen_by, "")) for a in seen],
     }
 
@@ -122,5 +140,6 @@ urls = [
     path("audit/", entries, name="audit"),
     path("audit/person/", of_person, name="audit-person"),
     path("alarms/", open_alarms, name="alarms"),
+    path("alarms/bait/", bait, name="alarm-bait"),
     path("alarms/<uuid:pk>/", alarm, name="alarm"),
 ]
