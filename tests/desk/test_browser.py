@@ -1,0 +1,339 @@
+"""An officer's week in a real browser: in English and Arabic, by keyboard, without script, for everybody."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+import registry_cast as cast
+
+CHROMIUM = "/usr/bin/chromium"
+AXE = Path(__file__).parent / "axe/node_modules/axe-core/axe.min.js"
+CANARIES = ("Zarifeh", "Nowruzian", "ظریفه", "QX7788123", "blue heron")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """One browser for the module; says what to install where it is missing."""
+    from playwright.sync_api import sync_playwright
+
+    assert shutil.which("chromium") or Path(CHROMIUM).exists(), (
+        "These tests need Chromium: apt-get install chromium"
+    )
+    # The driver runs a loop in this thread, which Django takes for asynchronous code.
+    patch = pytest.MonkeyPatch()
+    patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    with sync_playwright() as play:
+        found = play.chromium.launch(
+            executable_path=shutil.which("chromium") or CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield found
+        found.close()
+    patch.undo()
+
+
+@pytest.fixture
+def desk(small, chromium):
+    """The small operation served on loopback, and a way to open it as somebody."""
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.db import connections
+    from waitress.server import create_server
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = create_server(WSGIHandler(), host="127.0.0.1", port=port, threads=2)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    desk = Desk(chromium, f"http://127.0.0.1:{port}")
+    try:
+        yield desk
+    finally:
+        desk.close()
+        server.close()
+        server.task_dispatcher.shutdown()
+        thread.join(5)
+        connections.close_all()
+
+
+class Desk:
+    """Opens browsers in which somebody is signed in, and notes every address they ask for."""
+
+    def __init__(self, chromium, address):
+        self.chromium, self.address = chromium, address
+        self.contexts, self.asked, self.said = [], [], []
+
+    def open(self, account, language="en", **how):
+        from django.conf import settings
+
+        client = cast.signed_in(account)
+        context = self.chromium.new_context(
+            base_url=self.address, viewport={"width": 1366, "height": 768}, **how
+        )
+        cookie = {"url": self.address, "name": settings.SESSION_COOKIE_NAME,
+                  "value": client.cookies[settings.SESSION_COOKIE_NAME].value}  # fmt: skip
+        chosen = {"url": self.address, "name": settings.LANGUAGE_COOKIE_NAME, "value": language}
+        context.add_cookies([cookie, chosen])
+        context.on("request", lambda request: self.asked.append(request.url))
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("console", lambda message: self.said.append(message.text)
+                if message.type in ("error", "warning") else None)  # fmt: skip
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.contexts.append(context)
+        return page
+
+    def close(self):
+        for context in self.contexts:
+            context.close()
+
+
+def words(language):
+    """The desk's words in a language, to press what a person of that language presses."""
+    from django.utils import translation
+
+    def say(text):
+        with translation.override(language):
+            return translation.gettext(text)
+
+    return say
+
+
+# -- the week -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_an_officers_week(desk, small, language):
+    say = words(language)
+    page = desk.open(cast.account("amina", "protection_officer"), language)
+    # Monday: find somebody by name, see why the way home is blocked.
+    page.goto("/")
+    assert page.evaluate("document.documentElement.dir") == (
+        "rtl" if language == "ar" else "ltr"
+    )
+    page.get_by_role("searchbox").fill("شیرین برادر")
+    page.get_by_role("button", name=say("Find"), exact=True).click()
+    assert "q=" not in page.url
+    page.get_by_role("link", name="H2-P1").first.click()
+    page.get_by_text(
+        say("Only the person can choose. Offer counselling on every pathway; never press.")
+    ).first.wait_for(state="attached")
+    # Who is it? Asked for a reason.
+    page.get_by_role("link", name=say("Show who this is")).click()
+    page.get_by_label(say("To call or meet the person")).check()
+    page.get_by_role("button", name=say("Show"), exact=True).click()
+    page.get_by_text("Shirin Baradar").wait_for()
+    page.get_by_role("link", name=say("Hide again")).click()
+    assert "Baradar" not in page.content()
+    # Tuesday: an interview, in private.
+    page.locator('a[href$="/add/interview/"]').click()
+    page.get_by_label(say("Counselling"), exact=True).check()
+    for fact in ("alone", "impartial_body", "confidential_place", "own_interpreter"):
+        page.locator(f"#f-{fact}-0").check()
+    page.locator("#f-observer_present-1").check()
+    page.locator("main button.main").click()
+    page.locator(".notice.good").wait_for()
+    # Wednesday: the person withdraws the choice; it is recorded at once.
+    page.locator('a[href$="/happened/T4.withdrawn/"]').click()
+    page.locator("main button.main").click()
+    page.locator(".notice.good").wait_for()
+    page.locator(".timeline").get_by_text(
+        words(language)("Record the person's choice")
+    ).first.wait_for()
+    # Thursday: an appointment for the household, then the week.
+    page.goto("/people/")
+    page.locator('input[name=people][value="H1-P1"]').check()
+    page.locator("button[value=schedule]").click()
+    page.locator("#f-day").fill("2026-06-11")
+    page.locator("#f-room").fill("tent 3")
+    page.locator("main button.main").click()
+    page.locator(".week").get_by_text("tent 3").wait_for()
+    # Friday: the count of the day.
+    page.goto("/head-count/")
+    page.locator("#f-counted").fill("16")
+    page.locator("main button.main").click()
+    page.locator(".notice.good").wait_for()
+    page.locator(".status.done").first.wait_for()
+    assert desk.said == [], "the browser complained"
+    assert {
+        re.match(r"https?://[^/]+", url)[0] for url in desk.asked if not url.startswith("data:")
+    } == {desk.address}
+
+
+def test_a_convoy_from_the_manifest_to_the_last_person(desk, small):
+    page = desk.open(cast.account("chantal", "supervisor"))
+    page.goto("/convoys/")
+    page.get_by_label("Return", exact=True).check()
+    page.get_by_label("Destination").fill("IRN")
+    page.get_by_label("Day of departure").fill("2026-06-10")
+    page.get_by_label("Seats").fill("4")
+    page.get_by_role("button", name="Plan the convoy").click()
+    for person in ("H1-P1", "H1-P2"):
+        page.locator(f'input[name=people][value="{person}"]').check()
+    page.get_by_role("button", name="Put on the manifest").click()
+    page.locator('input[name^="boarded-"][value=yes]').first.wait_for()
+    for box in page.locator('input[name^="boarded-"][value=yes]').all():
+        box.check()
+    page.get_by_role("button", name="Record who boarded").click()
+    page.locator('input[name^="arrived-"][value=yes]').first.wait_for()
+    for box in page.locator('input[name^="arrived-"][value=yes]').all():
+        box.check()
+    page.get_by_role("button", name="Record who arrived").click()
+    page.get_by_text("Everybody is accounted for").wait_for()
+
+
+# -- by keyboard --------------------------------------------------------------------------------------
+
+
+def test_everything_is_reached_by_keyboard_and_always_seen(desk, small):
+    page = desk.open(cast.account("amina", "protection_officer"))
+    page.goto("/people/H2-P1/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "page"
+    unseen = []
+    reached = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        found = page.evaluate(
+            """() => { const e = document.activeElement, s = getComputedStyle(e), b = e.getBoundingClientRect();
+            const covered = b.width && b.height ? document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2) : null;
+            return {name: e.tagName, to: e.getAttribute('href') || e.name || '', outline: s.outlineStyle !== 'none',
+                    hidden: !!covered && !e.contains(covered) && !covered.contains(e) && !e.closest('.skip')}; }"""
+        )
+        if found["name"] == "BODY":
+            break
+        reached.append(found["to"])
+        if not found["outline"] or found["hidden"]:
+            unseen.append(found)
+    assert unseen == []
+    assert any("happened/T4.withdrawn" in to for to in reached)
+    # Refuse, with the keyboard alone.
+    page.locator('a[href$="/happened/T4.withdrawn/"]').focus()
+    page.keyboard.press("Enter")
+    page.locator("#f-effective").wait_for()
+    page.locator("#f-effective").focus()
+    page.keyboard.press("Enter")
+    page.locator(".notice.good").wait_for()
+
+
+def test_a_summary_of_errors_takes_the_focus_and_leads_to_the_field(desk, small):
+    page = desk.open(cast.account("amina", "protection_officer"))
+    page.goto("/people/H1-P1/choice/T4.stay/")
+    page.locator("main button.main").click()
+    page.locator(".problems").wait_for()
+    assert page.evaluate("document.activeElement.className") == "problems"
+    page.locator('.problems a[href="#f-given_by-0"]').focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "f-given_by-0"
+
+
+# -- without script -------------------------------------------------------------------------------------
+
+
+def test_the_desk_works_without_script(desk, small):
+    page = desk.open(cast.account("amina", "protection_officer"), java_script_enabled=False)
+    page.goto("/people/")
+    page.locator("#filter-stage").select_option("verified")
+    page.locator(".filters button").click()
+    page.get_by_text("Nobody matches these filters").wait_for()
+    page.goto("/people/H2-P1/")
+    page.locator("details.step summary").first.click()
+    page.get_by_role("link", name="Which facts are missing").first.click()
+    page.get_by_text("What authorising needs").wait_for()
+    page.goto("/people/H2-P1/happened/T4.none/")
+    page.locator("main button.main").click()
+    page.locator(".notice.good").wait_for()
+    page.locator(".bar summary").first.click()
+    page.get_by_role("button", name="فارسی").click()
+    assert page.locator("html").get_attribute("dir") == "rtl"
+
+
+def test_missing_facts_open_in_place_with_script(desk, small):
+    page = desk.open(cast.account("amina", "protection_officer"))
+    page.goto("/people/H2-P1/")
+    page.locator("details.step summary").first.click()
+    page.get_by_role("link", name="Which facts are missing").first.click()
+    page.get_by_text("Missing facts").first.wait_for()
+    assert page.url.endswith("/people/H2-P1/")
+    assert desk.said == []
+
+
+# -- leaving ----------------------------------------------------------------------------------------------
+
+
+def test_escape_three_times_leaves_and_leaves_nothing_behind(desk, small):
+    page = desk.open(cast.account("amina", "protection_officer"))
+    page.goto("/people/H1-P1/identity/")
+    page.get_by_label("To call or meet the person").check()
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.get_by_text("Zarifeh Nowruzian").wait_for()
+    kept = page.evaluate(
+        """() => ['localStorage', 'sessionStorage'].map(name => {
+            try { return JSON.stringify({...window[name]}); } catch (refused) { return '{}'; } })"""
+    )
+    assert kept == ["{}", "{}"]
+    for _ in range(3):
+        page.keyboard.press("Escape")
+    page.wait_for_url(re.compile(r"(blank|sign-in)"))
+    page.go_back()
+    page.wait_for_load_state()
+    assert not any(word in page.content() for word in CANARIES)
+    assert not any(word in url for url in desk.asked for word in CANARIES)
+
+
+# -- for everybody ------------------------------------------------------------------------------------------
+
+PAGES = (
+    "/", "/people/", "/people/search/", "/people/reviews/", "/people/H1-P1/", "/people/H2-P1/",
+    "/people/H1-P1/timeline/", "/people/H1-P1/identity/", "/people/H2-P1/steps/T7.done/",
+    "/people/H1-P1/steps/T7.done/", "/people/H1-P1/choice/T4.stay/",
+    "/people/H1-P1/happened/T4.none/", "/people/H1-P1/took-place/", "/people/H1-P1/facts/",
+    "/people/H1-P1/add/interview/", "/people/H1-P1/add/waiver/", "/people/H1-P1/read-aloud/",
+    "/people/H1-P1/waiver/", "/households/", "/households/H7/", "/calendar/",
+    "/calendar/follow-ups/", "/head-count/", "/convoys/", "/texts/", "/rulebook/",
+    "/people/nobody/", "/plan/", "/reports/", "/forecasts/", "/placement/", "/rights/", "/exports/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "ar", "fa", "ckb"])
+def test_no_page_has_an_accessibility_fault_that_a_machine_can_find(desk, small, language):
+    assert AXE.exists(), "axe-core is missing: npm ci --prefix tests/desk/axe"
+    page = desk.open(cast.account("amina", "protection_officer"), language)
+    axe = AXE.read_text("utf-8")
+    found = []
+    for address in PAGES:
+        page.goto(address)
+        for details in page.locator("main details:not([open]) > summary").all()[:8]:
+            details.click()
+        page.evaluate(axe)
+        result = page.evaluate(
+            "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+        )
+        found += [
+            (address, fault["id"], fault["nodes"][0]["html"][:160], fault["nodes"][0]["failureSummary"][:200])
+            for fault in result["violations"]
+        ]  # fmt: skip
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if wide > 0:
+            found.append((address, "wider than the screen", wide, ""))
+    assert found == []
+
+
+def test_every_page_fits_a_telephone(desk, small):
+    page = desk.open(cast.account("amina", "protection_officer"), "fa")
+    page.set_viewport_size({"width": 360, "height": 740})
+    wide = []
+    for address in PAGES:
+        page.goto(address)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wide.append(address)
+    assert wide == []
