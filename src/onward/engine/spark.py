@@ -15,7 +15,7 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,6 +151,46 @@ class SparkEngine:
                 frame = frames[stage.name]
                 yield StageResult(stage, frame.count(), plain(frame.limit(int(rows)).toArrow()))
 
+    def map_blocks(
+        self,
+        work: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]],
+        tasks: pa.Table,
+        gives: pa.Schema,
+        *,
+        pieces: int | None = None,
+        stages: Sequence[Stage] = (),
+        name: str = "mapped",
+        outputs: Sequence[str] = (),
+    ) -> dict[str, pa.Table]:
+        """Rows of tasks turned into rows by the workers, then read by stages under `name`.
+
+        work     sent to every worker, so a plain object of a module that is installed there
+        gives    the columns that come back
+        pieces   how many parts the tasks are cut into; the result is the same for any
+        stages   run on what came back, before anything leaves the cluster
+        outputs  which tables to return; `name` itself is allowed
+        """
+        refuse_identity(name, gives)
+        spark = self._spark.newSession()
+        held: list[DataFrame] = []
+        frames: dict[str, DataFrame] = {}
+        with _told():
+            try:
+                # One task in each part's turn: what takes long is spread evenly.
+                parts = pieces or min(tasks.num_rows, 4 * spark.sparkContext.defaultParallelism)
+                rows = _frame(spark, tasks).repartition(max(1, parts))
+                mapped = rows.mapInArrow(work, _schema_text(gives))
+                held.append(mapped)
+                frames[name] = _kept(spark, mapped)
+                frames[name].createOrReplaceTempView(name)
+                for stage in stages:
+                    frames[stage.name] = spark.sql(spark_sql(stage.sql))
+                    frames[stage.name].createOrReplaceTempView(stage.name)
+                return {name: plain(frames[name].toArrow()) for name in outputs}
+            finally:
+                for frame in held:
+                    frame.unpersist()
+
     def close(self) -> None:
         """Stop the session and remove its private folder."""
         _stop(self._spark)
@@ -185,12 +225,33 @@ class SparkEngine:
         except OnwardError:
             raise
         except Exception as error:
-            if type(error).__module__.partition(".")[0] not in ("pyspark", "py4j"):
-                raise
-            raise ClusterFailed(_reason(error)) from None
+            raise _failure(error) from None
         finally:
             for frame in held:
                 frame.unpersist()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What Spark raises, in words."""
+    try:
+        yield
+    except OnwardError:
+        raise
+    except Exception as error:
+        raise _failure(error) from None
+
+
+def _failure(error: Exception) -> Exception:
+    known = type(error).__module__.partition(".")[0] in ("pyspark", "py4j")
+    return ClusterFailed(_reason(error)) if known else error
+
+
+def _schema_text(schema: pa.Schema) -> str:
+    """A schema as Spark reads it."""
+    names = {pa.string(): "string", pa.int32(): "int", pa.int64(): "bigint",
+             pa.float64(): "double", pa.date32(): "date", pa.bool_(): "boolean"}  # fmt: skip
+    return ", ".join(f"`{field.name}` {names[field.type]}" for field in schema)
 
 
 def _rows(table: Input) -> int:
