@@ -21,8 +21,9 @@ from onward.cli.intake import (
     DECISIONS,
     FAULTY,
     PARTLY,
-    answers_of,
+    checked_list,
     decided_now,
+    progress,
     receipt_data,
     say_receipt,
     say_stop,
@@ -76,12 +77,13 @@ def import_list(
     receipts: list[dict[str, Any]] = []
     stopped: dict[str, Any] | None = None
     for list_file, list_profile in jobs:
-        checked = importer.check(list_file, list_profile, answers=answers_of(answer))
+        checked = checked_list(importer, list_file, list_profile, answer)
         write_faulty(checked, faulty)
         doubles = None
         if not stops(checked.staged, partly):
             rows = checked.staged.accepted(partly=partly)
-            doubles = importer.match(checked, rows)
+            with progress("Matching pairs") as told:
+                doubles = importer.match(checked, rows, progress=told)
             if not check and decided_now(importer, doubles, decide, because, decisions, by):
                 doubles = importer.match(checked, rows)
         if doubles is None or (doubles.questions and not ask_open):

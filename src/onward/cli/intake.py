@@ -101,7 +101,7 @@ def read(
     """
     from onward.intake.read import read as read_file
 
-    with _progress("Reading") as told:
+    with progress("Reading rows") as told:
         reading = read_file(
             file,
             sheets=(sheet,) if sheet else (),
@@ -577,7 +577,7 @@ def checked_list(
     importer: Importer, file: Path, profile: Path, answer: Sequence[str] | None
 ) -> Checked:
     """A list read, mapped and checked, with progress on a terminal."""
-    with _progress("Reading and checking") as told:
+    with progress("Reading and checking rows") as told:
         return importer.check(file, profile, answers=answers_of(answer), progress=told)
 
 
@@ -593,7 +593,7 @@ def matched_list(
     if stops(checked.staged, partly):
         say_stop(checked, None, importer.operation.path, file, profile)
         raise typer.Exit(1)
-    with _progress("Matching") as told:
+    with progress("Matching pairs") as told:
         return checked, importer.match(
             checked, checked.staged.accepted(partly=partly), progress=told
         )
@@ -852,12 +852,15 @@ def say_stop(
     from onward.intake.review import in_order
 
     show_staged(checked.staged, err=True)
-    for question in doubles.questions if doubles is not None else ():
+    questions = doubles.questions if doubles is not None else ()
+    for question in questions[:SHOWN_FAULTS]:
         first, second = in_order(question, doubles.sides)
         typer.echo(
             f"Pair {_code(question)}, {first.place} and {second.place}: {question.sentence()}",
             err=True,
         )
+    if len(questions) > SHOWN_FAULTS:
+        typer.echo(f"… and {len(questions) - SHOWN_FAULTS:,} more pairs.", err=True)
     again = f"{directory} {file} --profile {profile}"
     if doubles is not None:
         typer.echo(
@@ -986,7 +989,7 @@ def _review_recorded(
 # -- small things -----------------------------------------------------------------------------
 
 
-class _progress:
+class progress:
     """Counts on a terminal, once something takes longer than two seconds."""
 
     def __init__(self, what: str) -> None:
