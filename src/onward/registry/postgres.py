@@ -406,5 +406,7 @@ def _copy_text(value: Any) -> str:
     if isinstance(value, bytes):
         return "\\\\x" + value.hex()
     if isinstance(value, str):
-        return value.translate(_ESCAPES)
+        if "\\" in value or "\n" in value or "\t" in value or "\r" in value:
+            return value.translate(_ESCAPES)
+        return value
     return str(value)

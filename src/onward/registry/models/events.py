@@ -42,10 +42,22 @@ class EventRow(Here):
             models.Index(
                 fields=["operation", "subject_kind", "subject_id"], name="event_subject"
             ),
-            models.Index(fields=["operation", "owner"], name="event_owner"),
-            models.Index(fields=["operation", "house"], name="event_house"),
+            models.Index(
+                fields=["operation", "owner"],
+                name="event_owner",
+                condition=models.Q(owner__isnull=False),
+            ),
+            models.Index(
+                fields=["operation", "house"],
+                name="event_house",
+                condition=models.Q(house__isnull=False),
+            ),
             models.Index(fields=["operation", "kind"], name="event_kind"),
-            models.Index(fields=["operation", "supersedes"], name="event_supersedes"),
+            models.Index(
+                fields=["operation", "supersedes"],
+                name="event_supersedes",
+                condition=models.Q(supersedes__isnull=False),
+            ),
         ]
 
 

@@ -1,0 +1,69 @@
+"""`onward load`: bring a whole log into an encrypted operation, as when a record moves."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onward.errors import OnwardError
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def load(
+    directory: Annotated[Path, typer.Argument(help="The encrypted operation to fill.")],
+    source: Annotated[
+        Path, typer.Argument(help="An operation folder, or a file of events, one on a line.")
+    ],
+    now: Annotated[
+        bool, typer.Option("--now", help="Say that everything was recorded now.")
+    ] = False,
+) -> None:
+    """Example: onward load our-camp ../old/our-camp
+
+    Checks every event against the rulebook in force and appends them all, or none. The events keep
+    the instants at which they were recorded. Names do not move with a log: bring the lists in
+    again, or restore a backup.
+    """
+    from onward.registry import open_operation, projection
+    from onward.registry.bulk import load as fill
+    from onward.registry.db_store import DatabaseStore
+
+    lines = _lines(source)
+    operation = open_operation(directory)
+    if not isinstance(operation.store, DatabaseStore):
+        raise OnwardError(
+            f"{directory} keeps its record in plain files; load needs an encrypted one."
+        )
+    began = time.monotonic()
+    number = fill(
+        operation.store, operation.rulebook, lines, keep_instants=not now, file=source.name,
+        say=lambda text: sys.stderr.write(f"{text}\n") if sys.stderr.isatty() else None,
+    )  # fmt: skip
+    seconds = time.monotonic() - began
+    projection.rebuild(operation)
+    typer.echo(f"{number:,} events loaded in {seconds:.1f} s.")
+
+
+def _lines(source: Path) -> Iterable[bytes]:
+    from onward.caseload.events import ADOPTED, canonical_bytes
+    from onward.registry import open_operation, site
+
+    if source.is_dir():
+        found = [
+            canonical_bytes(event)
+            for event in open_operation(source).store.read()
+            if event.kind != ADOPTED
+        ]
+        site.close_site()
+        return found
+    try:
+        return source.read_bytes().splitlines()
+    except OSError:
+        raise OnwardError(f"{source} cannot be read.") from None

@@ -1,0 +1,220 @@
+"""Appends a whole log at once, checked event by event, by the quickest way a database has.
+
+Exists for moving a record: from a laptop to a server, from files to the encrypted store. Comes
+in: lines in the form of the log (`docs/reference/events.md`). Every event is checked against the
+rulebook in force, hashed into the tree and written in one transaction; one fault and nothing is
+kept. The work per event is shared among processes; the order is that of the lines.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from onward.caseload.events import NotAnEvent, event_faults, from_json, instant_of, instant_text
+from onward.dates import NotADate
+from onward.errors import Fault, Faults, OnwardError
+from onward.registry.db_store import COLUMNS, HEADS, TABLE, DatabaseStore, insert_rows, row_of
+from onward.registry.ledger import HASH_BYTES, SALT_BYTES
+from onward.rulebook.model import Rulebook
+
+CHUNK = 4000
+MOST_FAULTS = 100
+
+
+@dataclass(frozen=True)
+class Part:
+    """One run of lines, checked: rows or COPY text, leaf hashes, and what was wrong."""
+
+    rows: Any
+    leaves: bytes
+    events: int
+    faults: tuple[Fault, ...]
+    first: str
+    last: str
+    supersedes: bool
+
+
+def load(
+    store: DatabaseStore,
+    rulebook: Rulebook,
+    lines: Iterable[bytes],
+    *,
+    keep_instants: bool = False,
+    workers: int = 0,
+    file: str = "",
+    say: Callable[[str], None] = lambda text: None,
+) -> int:
+    """Append every line, or nothing; returns how many.
+
+    keep_instants  keep when each event was recorded; they must not fall. Otherwise: now
+    workers        processes; 0: one for each core
+    raises         Faults with what is wrong, OnwardError when an event is there already
+    """
+    from django.db import IntegrityError, connection
+
+    as_copy = connection.vendor == "postgresql"
+    now = instant_text(datetime.now(UTC))
+    count = workers or os.cpu_count() or 1
+    context = multiprocessing.get_context("fork")
+    # Forked before the transaction, so that no process shares its connection.
+    global _SHARED
+    _SHARED = (rulebook, store.operation, "" if keep_instants else now, as_copy)
+    connection.close()
+    total = 0
+    try:
+        with ProcessPoolExecutor(count, mp_context=context) as pool:
+            ready = [pool.submit(_warm) for _ in range(count)]
+            for future in ready:
+                future.result()
+            with store.writing(), connection.cursor() as cursor:
+                peaks, last = store._end(cursor)
+                if _only_adopted(cursor, store.operation):
+                    # A new operation that takes over a record: its rulebook was adopted now, and
+                    # what is loaded keeps the instants of then.
+                    last = ""
+                if as_copy:
+                    _staging(cursor)
+                linked = False
+                for part in _in_order(pool, lines, peaks.size + 1, count, file):
+                    if part.faults:
+                        raise Faults(part.faults[:MOST_FAULTS], "Nothing was loaded.")
+                    if part.first < last:
+                        raise OnwardError(
+                            f"{file or 'The log'}: events after line {total} were recorded before "
+                            "the ones ahead of them. Nothing was loaded."
+                        )
+                    last, linked = part.last, linked or part.supersedes
+                    for at in range(0, len(part.leaves), HASH_BYTES):
+                        peaks.append(part.leaves[at : at + HASH_BYTES])
+                    if as_copy:
+                        _copy(cursor, part.rows)
+                    else:
+                        insert_rows(connection, cursor, part.rows)
+                    total += part.events
+                    say(f"{total:,} events")
+                if as_copy:
+                    names = ", ".join(COLUMNS)
+                    cursor.execute(
+                        f"INSERT INTO {TABLE} ({names}) SELECT {names} FROM incoming_events"
+                    )
+                if linked:
+                    _check_links(cursor, store.operation)
+                if total:
+                    cursor.execute(
+                        f"INSERT INTO {HEADS} (operation, size, root, peaks, recorded) "
+                        "VALUES (%s, %s, %s, %s, %s)",
+                        [store.operation, peaks.size, peaks.root(), peaks.to_bytes(), last],
+                    )
+    except IntegrityError:
+        raise OnwardError(
+            f"{file or 'The log'} holds an event that the record has already, or the same one "
+            "twice. Nothing was loaded."
+        ) from None
+    finally:
+        _SHARED = None
+    return total
+
+
+_SHARED: tuple[Rulebook, str, str, bool] | None = None
+
+
+def _warm() -> bool:
+    return _SHARED is not None
+
+
+def _in_order(
+    pool: ProcessPoolExecutor, lines: Iterable[bytes], start: int, count: int, file: str
+) -> Iterator[Part]:
+    """Parts in the order of the lines, never more of them under way than processes need."""
+    iterator = iter(lines)
+    under_way: list[Future[Part]] = []
+    line = 1
+    while True:
+        while len(under_way) < 2 * count and (some := list(islice(iterator, CHUNK))):
+            under_way.append(pool.submit(_part, some, start, line, file))
+            start, line = start + len(some), line + len(some)
+        if not under_way:
+            return
+        yield under_way.pop(0).result()
+
+
+def _part(lines: list[bytes], start: int, line: int, file: str) -> Part:
+    assert _SHARED is not None
+    rulebook, operation, now, as_copy = _SHARED
+    faults: list[Fault] = []
+    rows: list[tuple[Any, ...]] = []
+    salts = os.urandom(SALT_BYTES * len(lines))
+    first = last = now
+    supersedes = False
+    for number, text in enumerate(lines):
+        where = f"line {line + number}"
+        try:
+            event = from_json(json.loads(text))
+            recorded = now or event.recorded
+            if not now:
+                instant_of(recorded)
+        except (ValueError, NotAnEvent, NotADate):
+            faults.append(Fault(file, where, "", "not an event with its instant"))
+            continue
+        found = event_faults(event, rulebook, file=file, where=where)
+        if event.operation != operation:
+            found.append(Fault(file, where, "operation", "another operation", operation))
+        if not now:
+            first = first or recorded
+            if recorded < last:
+                found.append(Fault(file, where, "recorded", "earlier than the line before"))
+            last = recorded
+        if found:
+            faults += found
+            continue
+        supersedes = supersedes or event.supersedes is not None
+        salt = salts[number * SALT_BYTES : (number + 1) * SALT_BYTES]
+        rows.append(row_of(event.placed(seq=start + number, recorded=recorded), salt))
+    leaves = b"".join(row[-1] for row in rows)
+    made: Any = rows
+    if as_copy:
+        from onward.registry.postgres import rows_as_copy
+
+        made = rows_as_copy(rows)
+    return Part(made, leaves, len(rows), tuple(faults), first, last, supersedes)
+
+
+def _only_adopted(cursor: Any, operation: str) -> bool:
+    cursor.execute(
+        f"SELECT count(*) FROM {TABLE} WHERE operation = %s AND kind <> 'adopted'", [operation]
+    )
+    return not cursor.fetchone()[0]
+
+
+def _staging(cursor: Any) -> None:
+    """COPY does not go past row-level security: it fills a table of this transaction first."""
+    cursor.execute(
+        f"CREATE TEMP TABLE incoming_events ON COMMIT DROP AS SELECT {', '.join(COLUMNS)} "
+        f"FROM {TABLE} WITH NO DATA"
+    )
+
+
+def _copy(cursor: Any, data: bytes) -> None:
+    with cursor.cursor.copy(f"COPY incoming_events ({', '.join(COLUMNS)}) FROM STDIN") as copy:
+        copy.write(data)
+
+
+def _check_links(cursor: Any, operation: str) -> None:
+    cursor.execute(
+        f"SELECT count(*) FROM {TABLE} AS e WHERE e.operation = %s AND e.supersedes IS NOT NULL "
+        f"AND NOT EXISTS (SELECT 1 FROM {TABLE} AS o WHERE o.operation = e.operation "
+        "AND o.event_id = e.supersedes AND o.seq < e.seq)",
+        [operation],
+    )
+    if missing := cursor.fetchone()[0]:
+        raise OnwardError(
+            f"{missing} event(s) correct an event that is not before them. Nothing was loaded."
+        )
