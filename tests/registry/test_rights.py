@@ -241,3 +241,23 @@ def test_the_leap_day_has_a_day_ten_years_before():
     from onward.registry.retention import _years_before
 
     assert _years_before(date(2028, 2, 29), 10) == date(2018, 2, 28)
+
+
+def test_the_page_on_requests_gives_the_days_of_the_data(small):
+    from pathlib import Path
+
+    from onward.registry import rights
+
+    page = (Path(__file__).parents[2] / "docs/how-to/answer-a-rights-request.md").read_text(
+        "utf-8"
+    )
+    rows = [
+        line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")
+    ]
+    days = [
+        (int(a), int(b)) for _, a, b in (row for row in rows if len(row) == 3) if a.isdigit()
+    ]
+    assert days == [(t["days"], t["longer"]) for t in rights.rules()["requests"].values()]
+    hours = sorted(0 if "once" in b else int(b.split()[0]) for _, b, _ in
+                   (row for row in rows if len(row) == 3) if "hour" in b or "once" in b)  # fmt: skip
+    assert hours == sorted(text["hours"] for text in rights.rules()["breach"].values())

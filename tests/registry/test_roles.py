@@ -144,3 +144,9 @@ def test_a_table_with_an_unknown_word_is_refused_with_its_place(tmp_path):
     wrong.write_text(text, "utf-8")
     with pytest.raises(Faults, match=r"protection_officer\.reads\.assigned.*gossip"):
         load_rules(wrong)
+
+
+def test_the_reference_page_is_what_the_table_says():
+    from onward.registry.roles_page import PAGE, page
+
+    assert PAGE.read_text("utf-8") == page(), "run: python -m onward.registry.roles_page"
