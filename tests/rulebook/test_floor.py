@@ -20,7 +20,7 @@ from onward.rulebook.situations import Interpreter
 CAMP = load(shipped_path("protected-camp"))
 TEXT = CAMP.source_text
 FLOOR = load_floor("protected-camp")
-LINE_OF_T5 = TEXT[: TEXT.index("\n  T5:\n") + 1].count("\n") + 1
+LINE_OF_T5 = TEXT[: TEXT.index("\n  T5:\n") + 1].count("\n") + 2  # its first line
 
 
 def said_of(*pairs: tuple[str, str]) -> str:
