@@ -15,7 +15,7 @@ CHROMIUM = "/usr/bin/chromium"
 AXE = Path(__file__).parent / "axe/node_modules/axe-core/axe.min.js"
 CANARIES = ("Zarifeh", "Nowruzian", "ظریفه", "QX7788123", "blue heron")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 @pytest.fixture(scope="module")
@@ -284,8 +284,8 @@ def test_escape_three_times_leaves_and_leaves_nothing_behind(desk, small):
     for _ in range(3):
         page.keyboard.press("Escape")
     page.wait_for_url(re.compile(r"(blank|sign-in)"))
-    page.go_back()
-    page.wait_for_load_state()
+    page.evaluate("history.back()")
+    page.wait_for_timeout(500)
     assert not any(word in page.content() for word in CANARIES)
     assert not any(word in url for url in desk.asked for word in CANARIES)
 
@@ -309,15 +309,24 @@ def test_no_page_has_an_accessibility_fault_that_a_machine_can_find(desk, small,
     assert AXE.exists(), "axe-core is missing: npm ci --prefix tests/desk/axe"
     page = desk.open(cast.account("amina", "protection_officer"), language)
     axe = AXE.read_text("utf-8")
+    rules = (
+        "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
+    )
+    page.goto("/")
+    page.evaluate(
+        "document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=x>')"
+    )
+    page.evaluate(axe)
+    planted = page.evaluate(f"axe.run({rules})")["violations"]
+    assert [fault["id"] for fault in planted] == ["image-alt"], "a planted fault is found"
     found = []
     for address in PAGES:
         page.goto(address)
-        for details in page.locator("main details:not([open]) > summary").all()[:8]:
-            details.click()
-        page.evaluate(axe)
-        result = page.evaluate(
-            "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+        page.evaluate(
+            "document.querySelectorAll('main details').forEach(d => { d.open = true; })"
         )
+        page.evaluate(axe)
+        result = page.evaluate(f"axe.run({rules})")
         found += [
             (address, fault["id"], fault["nodes"][0]["html"][:160], fault["nodes"][0]["failureSummary"][:200])
             for fault in result["violations"]
