@@ -174,6 +174,19 @@ def test_a_private_folder_is_only_mine_and_goes(tmp_path):
     assert not folder.path.exists()
 
 
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = tmp_path / f"onward-spark-{dead.pid}-abc"
+    other = tmp_path / f"onward-spark-{os.getpid()}-abc"
+    left.mkdir()
+    other.mkdir()
+    folder = PrivateFolder(tmp_path)
+    assert not left.exists()
+    assert other.exists()
+    folder.remove()
+
+
 def test_the_secret_is_read_from_a_file_only_its_owner_can_read(tmp_path):
     file = tmp_path / "spark.secret"
     with pytest.raises(OnwardError, match=r"spark-cluster\.sh"):

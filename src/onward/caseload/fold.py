@@ -23,6 +23,7 @@ from onward.caseload.rules import active_sql, adult_sql, forecast_state_sql, wor
 from onward.caseload.table import WORD_TYPES, Column, columns_of
 from onward.caseload.units import unit_stages
 from onward.engine import DuckEngine, Engine, Stage, quoted
+from onward.engine.parquet import Inputs
 from onward.engine.stages import literal
 from onward.rulebook.model import Kind, Rulebook
 
@@ -111,6 +112,24 @@ def fold(
         )
     )
     return _caseload({**tables, "unit": units["unit"]}, plan)
+
+
+def fold_from(
+    inputs: Inputs,
+    rulebook: Rulebook,
+    *,
+    as_of: date,
+    known_at: datetime | None = None,
+    engine: Engine,
+) -> Caseload:
+    """The same from tables an engine reads where they lie, all stages in one chain.
+
+    inputs  under the names the stages read them by (`FoldPlan.inputs`)
+    """
+    if known_at is not None and known_at.tzinfo is None:
+        raise ValueError("known_at needs a time zone")
+    plan = FoldPlan(rulebook, Moment(as_of, known_at))
+    return _caseload(engine.run(plan.all_stages(), inputs, plan.outputs), plan)
 
 
 def _caseload(tables: Mapping[str, pa.Table], plan: FoldPlan) -> Caseload:

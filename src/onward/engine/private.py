@@ -89,10 +89,20 @@ def require_private(running: Mapping[str, str]) -> None:
 
 
 class PrivateFolder:
-    """A folder only this user can enter, gone when it is no longer needed."""
+    """A folder only this user can enter, gone when it is no longer needed.
+
+    What a process that was killed could not remove, the next one does.
+    """
 
     def __init__(self, root: Path | None = None) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="onward-spark-", dir=root))
+        root = root or Path(tempfile.gettempdir())
+        for left in root.glob("onward-spark-*-*"):
+            owner = left.name.split("-")[2]
+            mine = left.stat().st_uid == os.getuid()
+            if mine and owner.isdigit() and not _running(int(owner)):
+                shutil.rmtree(left, ignore_errors=True)
+        name = f"onward-spark-{os.getpid()}-"
+        self.path = Path(tempfile.mkdtemp(prefix=name, dir=root))
         os.chmod(self.path, stat.S_IRWXU)
 
     def write(self, name: str, text: str) -> Path:
@@ -105,6 +115,16 @@ class PrivateFolder:
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def secret_of(file: Path) -> str:

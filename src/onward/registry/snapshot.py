@@ -28,9 +28,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from onward.caseload.events import Event
-from onward.caseload.model import EventTables
-from onward.engine import ParquetTable
+from onward.caseload.fold import fold_from
+from onward.caseload.model import Caseload, EventTables
+from onward.engine import DuckEngine, Engine, ParquetTable
 from onward.engine.private import refuse_identity
+from onward.engine.spark import SMALL_ROWS
 from onward.errors import OnwardError, one_of
 from onward.registry.operation import (
     FILES,
@@ -156,6 +158,25 @@ class SnapshotOperation(Operation):
             rulebook_hash=str(self.note["rulebook"]),
             head=str(self.note["head"]),
         )
+
+    def caseload(
+        self,
+        as_of: date | None = None,
+        known_at: datetime | None = None,
+        *,
+        engine: Engine | None = None,
+    ) -> Caseload:
+        """The fold; a large log is read by the cluster's own workers, not through this process."""
+        there = self.parquet()
+        if (
+            engine is None
+            or isinstance(engine, DuckEngine)
+            or sum(table.rows() for table in there.values()) <= SMALL_ROWS
+        ):
+            return super().caseload(as_of, known_at, engine=engine)
+        day = as_of or self.default_date()
+        rulebook = self.rulebook_at(day, known_at)
+        return fold_from(there, rulebook, as_of=day, known_at=known_at, engine=engine)
 
     def parquet(self, kinds: list[str] | None = None) -> dict[str, ParquetTable]:
         """The same as files, for a cluster to read where they lie; named as the stages do."""
