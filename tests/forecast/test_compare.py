@@ -434,9 +434,15 @@ def test_what_is_printed_as_data_fits_its_schema(made):
     import jsonschema
 
     folder = ROOT / "docs/reference/schemas"
+    late = choice("late", change(amount=3, start=day("2026-11-10")))
+    wait = decide_by(
+        make, late, WAYS, as_of=AS_OF, deadline=DEADLINE, futures=50, seed=1, steps=2,
+        hashes={"log": "a" * 64},
+    )  # fmt: skip
     for name, text in (
         ("forecast-compare", made.to_json()),
         ("forecast-levers", searched().to_json()),
+        ("forecast-decide-by", wait.to_json()),
     ):
         schema = json.loads((folder / f"{name}.schema.json").read_text())
         jsonschema.validate(json.loads(text), schema, cls=jsonschema.Draft202012Validator)

@@ -80,11 +80,7 @@ def compare(
     if out is not None:
         written = _page(found, made, out)
         sys.stderr.write(f"Written: {', '.join(str(path) for path in written)}\n")
-    if as_json:
-        typer.echo(made.to_json(), nl=False)
-        return
-    for line in comparison_text(made):
-        typer.echo(line)
+    _printed(found, "compare", made.to_json(), comparison_text(made), as_json)
 
 
 def decide_by(
@@ -114,14 +110,7 @@ def decide_by(
     if out is not None:
         written = _waiting_page(found, made, out, futures, seed)
         sys.stderr.write(f"Written: {written}\n")
-    if as_json:
-        import json
-        from dataclasses import asdict
-
-        typer.echo(json.dumps(asdict(made), ensure_ascii=False, indent=1, sort_keys=True))
-        return
-    for line in decide_by_text(made):
-        typer.echo(line)
+    _printed(found, "decide-by", made.to_json(), decide_by_text(made), as_json)
 
 
 def levers(
@@ -154,11 +143,7 @@ def levers(
         found, file, against=against or [], budgets=budget or [], by=_day(by, "--by"),
         futures=futures, seed=seed, progress=_progress(),
     )  # fmt: skip
-    if as_json:
-        typer.echo(made.to_json(), nl=False)
-        return
-    for line in levers_text(made):
-        typer.echo(line)
+    _printed(found, "levers", made.to_json(), levers_text(made), as_json)
 
 
 WAYS: Mapping[str, str] = {
@@ -431,6 +416,20 @@ def _waiting_page(found: Opened, made: DecideBy, out: Path, futures: int, seed: 
     page = out / "decide-by.html"
     page.write_text(render_html(report, []), encoding="utf-8")
     return page
+
+
+def _printed(found: Opened, kind: str, data: str, lines: Sequence[str], as_json: bool) -> None:
+    """Keep a run in the folder and print it, as words or as it was kept."""
+    from onward.registry.comparing import keep_run
+
+    kept = keep_run(found.operation, kind, data)
+    if as_json:
+        typer.echo(data, nl=False)
+        sys.stderr.write(f"Kept as forecasts/{kept}\n")
+        return
+    for line in lines:
+        typer.echo(line)
+    typer.echo(f"\nKept as forecasts/{kept}")
 
 
 # -- small things -----------------------------------------------------------------------------

@@ -9,9 +9,11 @@ effect can still be had.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
+from onward import __version__
 from onward.errors import Fault, Faults
 from onward.forecast.compare import Make, assumed, levels, play
 from onward.forecast.options import Way
@@ -46,6 +48,17 @@ class DecideBy:
     by: dict[str, str | None]
     open_end: bool
     lead: bool
+    as_of: str = ""
+    deadline: str = ""
+    futures: int = 0
+    seed: int = 0
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    version: str = __version__
+    kind: str = "onward-decide-by-1"
+
+    def to_json(self) -> str:
+        """Canonical text: the same run gives the same bytes."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, indent=1) + "\n"
 
 
 def decide_by(
@@ -57,6 +70,7 @@ def decide_by(
     deadline: dt.date,
     futures: int,
     seed: int,
+    hashes: Mapping[str, str] | None = None,
     steps: int = STEPS,
     threads: int | None = None,
     progress: Callable[[str], None] = lambda text: None,
@@ -100,6 +114,11 @@ def decide_by(
         {str(share): last_day(delays, smooth.tolist(), share, first) for share in SHARES},
         bool(smooth[0] > 0 and smooth[-1] >= SHARES[-1] * smooth[0]),
         any(change.lead.most > 0 for change in scenario.changes),
+        as_of.isoformat(),
+        deadline.isoformat(),
+        futures,
+        seed,
+        dict(hashes or {}),
     )
 
 

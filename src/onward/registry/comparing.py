@@ -8,6 +8,8 @@ reading of the past, and every scenario is the plan with something changed.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -194,6 +196,7 @@ def decide_by_of(
         deadline=ground.deadline,
         futures=futures,
         seed=seed,
+        hashes={**hashes_of(found), f"scenario {scenario.id}": scenario.hash},
         progress=progress,
     )
 
@@ -277,6 +280,20 @@ def hashes_of(found: Opened) -> dict[str, str]:
     if found.plan is not None:
         hashes["plan"] = found.plan.hash
     return hashes
+
+
+def keep_run(operation: Operation, kind: str, text: str) -> str:
+    """Store a comparison, a search or a waiting time as it was printed; the same run again gives
+    the same name, which is returned.
+
+    kind  one of `runs.OTHER_RUNS`, without its dash
+    """
+    from onward.registry.kept import kept
+
+    made = json.loads(text)
+    name = f"{kind}-{made['as_of']}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+    kept(operation).write("forecasts", name, text.encode())
+    return name
 
 
 def track_of(operation: Operation, until: dt.date | None = None) -> Track:

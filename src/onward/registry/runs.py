@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from onward.forecast.run import Forecast
 
 PLACEMENT_FORMAT = "onward-placement-"
+OTHER_RUNS = ("compare-", "levers-", "decide-by-")
+"""Runs kept among the forecasts that are no forecasts to be scored."""
 
 
 def keep_forecast(operation: Operation, made: Forecast) -> str:
@@ -39,7 +41,7 @@ def kept_forecasts(operation: Operation) -> list[tuple[str, Forecast]]:
     files = kept(operation)
     found, faults = [], []
     for name in files.names("forecasts"):
-        if not name.endswith(".json"):
+        if not name.endswith(".json") or name.startswith(OTHER_RUNS):
             continue
         try:
             found.append((name, from_json(files.read("forecasts", name).decode())))
@@ -105,9 +107,7 @@ def kept_proposals(operation: Operation) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def last_proposal(
-    operation: Operation, until: dt.date | None = None
-) -> dict[str, Any] | None:
+def last_proposal(operation: Operation, until: dt.date | None = None) -> dict[str, Any] | None:
     """The latest proposal kept, if there is one; none for a day after `until`."""
     for _, proposal in kept_proposals(operation):
         if until is None or (proposal.get("on") or "") <= until.isoformat():
