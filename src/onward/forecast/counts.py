@@ -63,7 +63,7 @@ _AIM_LEAVES = 0.3
 _RENEWED = 0.10
 # Arrivals fill what there is room for: at most a factor of four and a half in a year, which 3% of
 # the growing pair-years of the panel exceed.
-_FASTEST_GROWTH = 1.5 / YEAR
+FASTEST_GROWTH = 1.5 / YEAR
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,7 @@ class _Futures:
         self.rate *= np.exp(self.of.drift * math.sqrt(days / 90) * self.rng.standard_normal(n))
         surging = regime == SURGE
         sign = np.where(surging, 0.0, np.where(regime == GROWTH, 1.0, -1.0))
-        pace = np.where(regime == GROWTH, np.minimum(self.rate, _FASTEST_GROWTH), self.rate)
+        pace = np.where(regime == GROWTH, np.minimum(self.rate, FASTEST_GROWTH), self.rate)
         self.people *= np.exp(sign * pace * days)
         self._surge(np.flatnonzero(surging & (self.aim <= self.day)), days)
         self._work_to_date(np.flatnonzero(surging & (self.aim > self.day)), days)

@@ -23,6 +23,7 @@ import numpy as np
 
 from onward.errors import OnwardError
 from onward.forecast.counts import (
+    FASTEST_GROWTH,
     SEED,
     FloatArray,
     forecast_stock,
@@ -45,6 +46,10 @@ DRAWS = 16000
 # In one future in ten the model does not fit, and anything from nobody to everybody may remain:
 # flat between the two is the prior that asks for no data.
 DOUBT = 0.10
+# Of the others half follow the regimes, half carry the recent pace forward, as wrong as paces
+# elsewhere have been: two ways of looking that fail at different times are safer than either, and
+# equal parts need no data to be settled.
+PLAIN_PACE = 0.5
 # Other operations are like this one, not the same: their evidence counts only as far as this
 # share of the candidates stays in play.
 _IN_PLAY = 0.25
@@ -305,6 +310,7 @@ class ReferenceClass:
     ) -> CountForecast:
         weights, used = self.weights(case, series.name, origin)
         doubted = round(DOUBT * draws)
+        plain = round((draws - doubted) * PLAIN_PACE) if len(counts) > 1 else 0
         people, regimes = forecast_stock(
             self.settings,
             weights,
@@ -313,9 +319,10 @@ class ReferenceClass:
             origin,
             target,
             official=official,
-            draws=draws - doubted,
+            draws=draws - doubted - plain,
             seed=seed,
         )
+        carried = self._carried(series, counts, case, origin, target, plain, seed)
         unfit = counts[-1].value * (np.arange(doubted) + 0.5) / max(doubted, 1)
         if not used:
             notes.append(
@@ -326,7 +333,7 @@ class ReferenceClass:
             origin,
             target,
             counts[-1],
-            np.sort(np.concatenate([people, np.round(unfit)])),
+            np.sort(np.concatenate([people, np.round(carried), np.round(unfit)])),
             regimes,
             used,
             tuple(notes),
@@ -345,21 +352,10 @@ class ReferenceClass:
         notes: list[str],
     ) -> CountForecast:
         rng = np.random.default_rng(seed)
-        # Normal-inverse-gamma: six prior stretches of log-sd 0.8; each operation adds at most
-        # six, since the stretches of one operation say much the same.
-        weight, mean, squares, used = 6.0, 0.0, 6.0 * 0.8**2, []
-        for lesson in self._others(case, series.name):
-            z = np.array([stretch.z for stretch in lesson.paces if stretch.day <= origin])
-            if z.size:
-                used.append(lesson.case)
-                share = min(1.0, 6.0 / z.size)
-                weight += share * z.size
-                mean += share * float(z.sum())
-                squares += share * float((z**2).sum())
-        mean /= weight
-        scale = math.sqrt(max(squares / weight - mean**2, 0.05))
+        ratio, used = self._pace_ratio(
+            case, series.name, origin, (target - counts[-1].day).days, draws, rng
+        )
         days = (target - counts[-1].day).days
-        jump = mean + scale * rng.standard_t(max(weight - 1, 4.0), draws)
         paces = _paces(counts, kind)
         last = counts[-1]
         if paces:
@@ -369,8 +365,6 @@ class ReferenceClass:
             # A first total says nothing of when it began: taken as half a year's work.
             level, floor = last.value / 180.0, 0.0
             notes.append("With one total the pace is unknown: taken as half a year's work.")
-        with np.errstate(over="ignore"):
-            ratio = np.exp(np.clip(jump * _spread_unit(days), -12.0, 3.0))
         pace = np.maximum((level + floor) * ratio - floor, 0.0)
         if paces:
             # Vehicles, staff and crossing points set a ceiling: a few times the best so far.
@@ -380,6 +374,58 @@ class ReferenceClass:
         return CountForecast(
             kind, origin, target, last, np.sort(np.round(values)), {}, tuple(used), tuple(notes)
         )
+
+    def _carried(
+        self,
+        series: Series,
+        counts: tuple[Count, ...],
+        case: str,
+        origin: date,
+        target: date,
+        draws: int,
+        seed: int,
+    ) -> FloatArray:
+        """A stock whose recent change goes on, as wrong as paces elsewhere have been."""
+        last = counts[-1]
+        days = (target - last.day).days
+        if not draws:
+            return np.zeros(0)
+        rng = np.random.default_rng([seed, 1])
+        ratio, _ = self._pace_ratio(case, series.name, origin, days, draws, rng)
+        falls = [
+            (a.day, b.day, (a.value - b.value) / (b.day - a.day).days)
+            for a, b in pairwise(counts)
+        ]
+        most = last.value * math.exp(FASTEST_GROWTH * days)
+        return np.clip(last.value - _level(falls, last.day) * ratio * days, 0.0, most)
+
+    def _pace_ratio(
+        self,
+        case: str,
+        series: str,
+        origin: date,
+        days: int,
+        draws: int,
+        rng: np.random.Generator,
+    ) -> tuple[FloatArray, list[str]]:
+        """(draws,) later pace by recent pace, as it has been elsewhere, and where that was."""
+        # Normal-inverse-gamma: six prior stretches of log-sd 0.8; each operation adds at most
+        # six, since the stretches of one operation say much the same.
+        weight, mean, squares = 6.0, 0.0, 6.0 * 0.8**2
+        used: list[str] = []
+        for lesson in self._others(case, series):
+            z = np.array([stretch.z for stretch in lesson.paces if stretch.day <= origin])
+            if z.size:
+                used.append(lesson.case)
+                share = min(1.0, 6.0 / z.size)
+                weight += share * z.size
+                mean += share * float(z.sum())
+                squares += share * float((z**2).sum())
+        mean /= weight
+        scale = math.sqrt(max(squares / weight - mean**2, 0.05))
+        jump = mean + scale * rng.standard_t(max(weight - 1, 4.0), draws)
+        with np.errstate(over="ignore"):
+            return np.exp(np.clip(jump * _spread_unit(days), -12.0, 3.0)), used
 
 
 @functools.lru_cache(maxsize=4)
