@@ -19,6 +19,7 @@ from onward.cli.main import app
 from onward.errors import OnwardError
 from onward.intake.profile import parse_profile
 from onward.registry import Settings, create_operation, open_operation
+from onward.registry.commit import Importer
 from onward.rulebook import shipped_path
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "schemas"
@@ -411,3 +412,25 @@ def test_a_form_that_cannot_be_is_refused(desk, words):
     out, profile = desk.folder / "form.xlsx", desk.folder / "form.yaml"
     assert Done(["intake", "form", desk.camp, "-o", out, "-p", profile, *words]).code == 2
     assert not out.exists()
+
+
+# -- people already recorded
+
+
+def test_doubles_in_the_record_are_found_and_decided_without_a_list(desk):
+    bring_register(desk)
+    files = desk.folder / "other.csv", desk.folder / "other.yaml"
+    Importer(desk.operation).bring(*files)  # as by hand: nobody looked for doubles
+    assert len(desk.people()) == 8
+    found = Done(["intake", "match", desk.camp, "--json"])
+    schema = json.loads((SCHEMAS / "intake-match.schema.json").read_text("utf-8"))
+    Draft202012Validator(schema).validate(found.data)
+    shown = Done(["intake", "review", desk.camp, "--record"])
+    assert (shown.code, "Aminah Mas'oudi" in shown.out) == (1, True)
+    words = ["intake", "review", desk.camp, "--record", "--decide", f"{code_of(found)}=merge"]
+    assert Done(words).code == 0
+    assert len(desk.people()) == 7
+    # whoever was recorded first stays, and the other's name finds them too
+    (merged,) = [e for e in desk.operation.store.read() if e.kind == "merged"]
+    first = next(e for e in desk.operation.store.read() if e.kind == "registered" and e.subject.kind == "person")  # fmt: skip
+    assert merged.facts["into"] == first.subject.id

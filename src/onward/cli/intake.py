@@ -250,8 +250,10 @@ def check(
 @app.command()
 def match(
     directory: DIRECTORY,
-    file: FILE,
-    profile: PROFILE,
+    file: Annotated[Path | None, typer.Argument(help="The list. Left out: the record.")] = None,
+    profile: Annotated[
+        Path | None, typer.Option("--profile", "-p", help="Which column is which fact.")
+    ] = None,
     answer: ANSWER = None,
     partly: PARTLY = False,
     as_json: JSON = False,
@@ -260,15 +262,20 @@ def match(
 
     Example: onward intake match camp people.xlsx --profile people.yaml
 
-    Each pair says how sure, what agrees and what differs, with the weight of every comparison
+    Without a list: who in the record may be somebody else in it. Each pair says how sure, what agrees and what differs, with the weight of every comparison
     in --json. Names are not shown here; onward intake review shows both sides.
     """
     from onward.intake.review import in_order
 
     importer = importer_of(directory)
-    checked, doubles = matched_list(importer, file, profile, answer, partly)
+    name = "the record"
+    if both := given(file, profile):
+        checked, doubles = matched_list(importer, *both, answer, partly)
+        name = checked.file
+    else:
+        doubles = matched_record(importer)
     if as_json:
-        _print(doubles_data(checked.file, doubles))
+        _print(doubles_data(name, doubles))
         return
     for suggestion in doubles.suggestions:
         first, second = in_order(suggestion, doubles.sides)
@@ -276,7 +283,7 @@ def match(
             f"{_code(suggestion)}  {first.place}, {second.place}: {suggestion.sentence()}"
         )
     _show_households([finding_data(one) for one in doubles.households])
-    _say_match(checked.file, doubles)
+    _say_match(name, doubles)
 
 
 @app.command()
@@ -295,6 +302,9 @@ def review(
         Path | None,
         typer.Option("-o", "--output", help="Write the open pairs into a workbook to fill in."),
     ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Without a list: the open pairs of the record.")
+    ] = False,
     by: BY = "import",
     as_json: JSON = False,
 ) -> None:
@@ -302,33 +312,37 @@ def review(
 
     Example: onward intake review camp people.xlsx --profile people.yaml --decide 3f2a1c0b=apart
 
-    Without a list: what was decided before, to change it. Keeping two apart is remembered; a
+    Without a list: what was decided before, to change it; with --record, pairs of people already
+    recorded. Keeping two apart is remembered; a
     merge is an event and can be undone by deciding again; ask leaves an open duplicate on both.
     Both sides are shown with names: mind who sees the screen. Ends with exit code 1 while a pair
     is open.
     """
-    from onward.errors import OnwardError
-
-    if (file is None) != (profile is None):
-        raise OnwardError("Give a list with its --profile, or neither to see what was decided.")
     importer = importer_of(directory, by)
-    if file is None or profile is None:
+    name = "the record"
+    if both := given(file, profile):
+        checked, doubles = matched_list(importer, *both, answer, partly)
+        name = checked.file
+        if decided_now(importer, doubles, decide, because, decisions, by):
+            doubles = importer.match(checked, checked.staged.accepted(partly=partly))
+    elif record or decisions is not None or output is not None:
+        doubles = matched_record(importer)
+        if decided_now(importer, doubles, decide, because, decisions, by):
+            doubles = matched_record(importer)
+    else:
         _review_recorded(importer, decide, because, by, as_json)
         return
-    checked, doubles = matched_list(importer, file, profile, answer, partly)
-    if decided_now(importer, doubles, decide, because, decisions, by):
-        doubles = importer.match(checked, checked.staged.accepted(partly=partly))
     if output is not None:
         from onward.intake.review_sheet import review_sheet
 
         _write_bytes(output, review_sheet(doubles.questions, doubles.sides))
     if as_json:
-        _print(doubles_data(checked.file, doubles))
+        _print(doubles_data(name, doubles))
     else:
         if output is None:
             for question in doubles.questions:
                 show_pair(question, doubles.sides)
-        _say_match(checked.file, doubles)
+        _say_match(name, doubles)
         if output is not None:
             typer.echo(f"{output} is written. It holds names: keep it as you keep the list.")
     raise typer.Exit(1 if doubles.questions else 0)
@@ -599,6 +613,23 @@ def matched_list(
         )
 
 
+def given(file: Path | None, profile: Path | None) -> tuple[Path, Path] | None:
+    """The list and its profile, where they were given; one without the other is refused."""
+    from onward.errors import OnwardError
+
+    if file is not None and profile is not None:
+        return file, profile
+    if file is None and profile is None:
+        return None
+    raise OnwardError("Give a list with its --profile, or neither.")
+
+
+def matched_record(importer: Importer) -> Doubles:
+    """The record matched against itself."""
+    with progress("Matching pairs") as told:
+        return importer.match_record(progress=told)
+
+
 def stops(staged: Staged, partly: bool) -> bool:
     """Whether a fault or a question keeps the batch out."""
     return bool(staged.file_faults or staged.questions or (staged.faulty and not partly))
@@ -633,7 +664,8 @@ def decided_now(
                 f"--decide {text}: no such pair here. Codes are printed by the review."
             )
         found.append(Decision(*pairs[code], choice, by, because))
-    rows = [key for key, side in doubles.sides.items() if not side.person.known]
+    sides = doubles.sides.items()
+    rows = [key for key, side in sides if side.row is not None and not side.person.known]
     return keep(importer.operation, found, rows=rows) if found else 0
 
 
@@ -750,7 +782,7 @@ def doubles_data(file: str, doubles: Doubles) -> dict[str, Any]:
 
     def side(key: str) -> dict[str, Any]:
         one = doubles.sides[key]
-        return {"row": one.row, "person": key if one.person.known else None}
+        return {"row": one.row, "person": key if one.row is None or one.person.known else None}
 
     return {
         "file": file,

@@ -40,7 +40,7 @@ from onward.intake.events import (
 from onward.intake.profile import Profile, load_profile
 from onward.intake.read import Reading, read
 from onward.intake.stage import Identity, Staged, StagedRow, stage
-from onward.registry.doubles import Doubles, decision_events, find_doubles
+from onward.registry.doubles import Doubles, decision_events, doubles_in_record, find_doubles
 from onward.registry.operation import Operation
 from onward.registry.receipts import (
     BREACH_KEY,
@@ -183,6 +183,11 @@ class Importer:
             most_matched_percent=checked.profile.most_matched_percent,
             progress=progress,
         )
+
+    def match_record(self, *, progress: Callable[[int], None] | None = None) -> Doubles:
+        """Who in the record may be somebody else in it. Nothing is written."""
+        self._follow()
+        return doubles_in_record(self.operation, self._log, progress=progress)
 
     def bring(
         self,

@@ -114,13 +114,17 @@ def find_doubles(
     raises    Faults when most rows look like people recorded under other numbers
     """
     people = [row for row in rows if row.event is None]
+    if all(_known(row, earlier) for row in people):
+        # Nobody new: the record need not be opened.
+        found = check_households(people, on=operation.default_date())
+        return Doubles((), review((), ()), {}, found)
     gone_into = merges(log)
     recorded = people_of_record(operation, log, gone_into)
     sides: dict[str, Side] = {}
     new: list[str] = []
     for row in people:
         key = row.person or row.key
-        known = earlier.ids.get(key) if key not in earlier.gone else None
+        known = _known(row, earlier)
         home = row.household or ""
         this = replace(person_of(row), household=earlier.ids.get(home, home))
         if known is None:
@@ -150,12 +154,45 @@ def find_doubles(
         seed=MATCH_SEED,
         apart=apart,
         progress=progress,
-    ) if new else ()  # fmt: skip
+    )
     refuse_if_mostly_known(file, new, suggestions, most_percent=most_matched_percent)
     found_households = check_households(
         people, on=operation.default_date(), suggestions=_by_row_key(suggestions, people)
     )
     return Doubles(suggestions, review(suggestions, decided), sides, found_households)
+
+
+def doubles_in_record(
+    operation: Operation,
+    log: Sequence[Event],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Doubles:
+    """Match everybody recorded against each other: for lists brought in without matching, and
+    for people registered by hand."""
+    gone_into = merges(log)
+    sides = {
+        who: Side(who, None, replace(person, known=False))
+        for who, person in people_of_record(operation, log, gone_into).items()
+    }
+    decided = [
+        d
+        for d in _resolved(standing_decisions(log), Earlier(), gone_into)
+        if d.first in sides and d.second in sides
+    ]
+    suggestions = suggest(
+        [side.person for side in sides.values()],
+        seed=MATCH_SEED,
+        apart={d.pair for d in decided if d.choice == "apart"},
+        progress=progress,
+    )
+    return Doubles(suggestions, review(suggestions, decided), sides, ())
+
+
+def _known(row: StagedRow, earlier: Earlier) -> str | None:
+    """Whom a row is about, where its number is recorded already."""
+    key = row.person or row.key
+    return earlier.ids.get(key) if key not in earlier.gone else None
 
 
 def _by_row_key(
