@@ -1,0 +1,251 @@
+"""The desk under load: 20 officers at once on this machine, on both databases.
+
+`python -m benchmarks.desk [--quick] [--json] [--store sqlite|postgresql] [--seconds N]`. Makes an
+invented operation (50,000 people and about 250,000 events; `--quick`: 3,700 people), starts the
+desk as a process of its own and lets officers work: each opens a page, reads it for one second
+on average, opens the next; one request in twelve records something. Reports the 95th percentile
+by page in milliseconds, requests a second, and the server's memory at the start and at the end.
+
+The marks: pages 300 ms, writes 250 ms, the dashboard 1 s. Beside them stand the figures that
+OpenCRVS publishes for its 2.0 (its issue 13595: about 1,150 users at once on servers of eight and
+four cores): find 57 ms, work queue 39 ms, open a record 159 ms, declare 338 ms. The machines
+are not the same, so the two columns are a picture and not a race.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import random
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+from collections import defaultdict
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).resolve().parents[2] / "tests" / "registry"
+MARKS = {"home": 1000, "record": 250}
+OPENCRVS = {"find": 57, "people": 39, "person": 159, "record": 338}
+SEARCHES = ("Hossein Karimi", "Maryam Rezaei", "زهرا مرادی", "B-000121", "Leyla Parande")
+
+
+class Officer(threading.Thread):
+    """One officer at work until the bell."""
+
+    def __init__(
+        self, port: int, session: dict[str, str], people: int, until: float, seed: int
+    ) -> None:
+        super().__init__(daemon=True)
+        self.port, self.session, self.people, self.until = port, session, people, until
+        self.random = random.Random(seed)
+        self.took: dict[str, list[float]] = defaultdict(list)
+        self.failed: list[str] = []
+
+    def run(self) -> None:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        time.sleep(self.random.random() * 2)
+        while time.time() < self.until:
+            try:
+                self.step(connection)
+            except OSError as error:
+                self.failed.append(type(error).__name__)
+                connection.close()
+            time.sleep(self.random.uniform(0.5, 1.5))
+        connection.close()
+
+    def ask(
+        self,
+        connection: HTTPConnection,
+        name: str,
+        address: str,
+        body: dict[str, str] | None = None,
+    ) -> str:
+        headers = {
+            "Cookie": f"work={self.session['cookie']}"
+            + (f"; work-form={self.token}" if body else "")
+        }
+        data = None
+        if body is not None:
+            data = urllib.parse.urlencode({**body, "csrfmiddlewaretoken": self.token})
+            headers |= {"Content-Type": "application/x-www-form-urlencoded"}
+        began = time.perf_counter()
+        connection.request("POST" if body is not None else "GET", address, data, headers)
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+        self.took[name].append((time.perf_counter() - began) * 1000)
+        if answer.status not in (200, 303):
+            self.failed.append(f"{name} {answer.status}")
+        for cookie in answer.headers.get_all("Set-Cookie") or []:
+            if cookie.startswith("work-form="):
+                self.token = cookie.split("=", 1)[1].split(";", 1)[0]
+        return text
+
+    token = ""
+
+    def step(self, connection: HTTPConnection) -> None:
+        mine = range(1 if self.session["office"] == "camp-1" else 0, self.people, 2)
+        person = f"p{self.random.choice(mine):06d}"
+        what = self.random.random()
+        if what < 0.12:
+            self.ask(connection, "home", "/")
+        elif what < 0.32:
+            self.ask(
+                connection,
+                "people",
+                "/people/?stage=" + self.random.choice(("verified", "interviewed", "")),
+            )
+        elif what < 0.62:
+            self.ask(connection, "person", f"/people/{person}/")
+        elif what < 0.72:
+            self.ask(connection, "find page", "/people/search/")
+            self.ask(connection, "find", "/people/search/", {"q": self.random.choice(SEARCHES)})
+        elif what < 0.80:
+            self.ask(connection, "households", "/households/")
+        elif what < 0.86:
+            self.ask(connection, "calendar", "/calendar/")
+        elif what < 0.91:
+            self.ask(connection, "step", f"/people/{person}/steps/T4.return/facts/")
+        else:
+            page = self.ask(connection, "form", f"/people/{person}/add/complaint/")
+            key = re.search(r'name="key" value="([^"]+)"', page)
+            revision = re.search(r'name="revision" value="([^"]+)"', page)
+            if key and revision:
+                self.ask(connection, "record", f"/people/{person}/add/complaint/", {
+                    "key": key[1], "revision": revision[1], "category": "services",
+                    "received_on": "2026-10-31", "effective": "2026-10-31"})  # fmt: skip
+
+
+def measured(
+    folder: Path, store: str, people: int, users: int, seconds: float
+) -> dict[str, Any]:
+    """Build, serve, load and measure one operation on one database."""
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.desk.operation",
+            str(folder),
+            store,
+            str(people),
+            str(users),
+        ],
+        check=True,
+    )
+    told = json.loads((folder / "users.json").read_text())
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.desk.server", str(folder), str(port)],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait(port)
+        warm = Officer(port, told["sessions"][0], people, 0, 0)
+        connection = HTTPConnection("127.0.0.1", port, timeout=120)
+        warm.ask(connection, "find page", "/people/search/")
+        warm.ask(connection, "find", "/people/search/", {"q": SEARCHES[0]})
+        warm.ask(connection, "home", "/")
+        memory = [_memory(server.pid)]
+        until = time.time() + seconds
+        officers = [
+            Officer(port, session, people, until, n)
+            for n, session in enumerate(told["sessions"])
+        ]
+        for officer in officers:
+            officer.start()
+        for officer in officers:
+            officer.join()
+        memory.append(_memory(server.pid))
+    finally:
+        server.terminate()
+        server.wait(10)
+    took: dict[str, list[float]] = defaultdict(list)
+    for officer in officers:
+        for name, times in officer.took.items():
+            took[name] += times
+    return {
+        "people": people, "events": told["events"], "projection_seconds": told["projection_seconds"],
+        "requests": sum(map(len, took.values())), "per_second": sum(map(len, took.values())) / seconds,
+        "failed": [fault for officer in officers for fault in officer.failed], "memory_mb": memory,
+        "first_search_ms": warm.took["find"][0],
+        "pages": {name: {"requests": len(times), "median_ms": statistics.median(times),
+                         "p95_ms": sorted(times)[int(len(times) * 0.95)]} for name, times in sorted(took.items())},
+    }  # fmt: skip
+
+
+def _wait(port: int) -> None:
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise SystemExit("The desk did not start within a minute.")
+
+
+def _memory(pid: int) -> float:
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def _server() -> Any:
+    spec = importlib.util.spec_from_file_location("pg", TESTS / "postgres_server.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.running()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="3,700 people, 30 seconds")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--people", type=int, default=50_000)
+    parser.add_argument("--users", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--store", choices=("sqlite", "postgresql", "both"), default="both")
+    given = parser.parse_args()
+    people = 3_700 if given.quick else given.people
+    seconds = min(given.seconds, 30) if given.quick else given.seconds
+    results: dict[str, Any] = {"cores": os.cpu_count(), "users": given.users}
+    with tempfile.TemporaryDirectory() as name:
+        for store in ("sqlite", "postgresql") if given.store == "both" else (given.store,):
+            address = "encrypted" if store == "sqlite" else _server().new_database("desk")
+            results[store] = measured(Path(name) / store, address, people, given.users, seconds)
+    if given.json:
+        json.dump(results, sys.stdout, indent=1)
+        return
+    for store in ("sqlite", "postgresql"):
+        if store not in results:
+            continue
+        found = results[store]
+        print(
+            f"{store}: {found['people']:,} people, {found['events']:,} events, {given.users} officers, "
+            f"{results['cores']} cores; {found['per_second']:.1f} requests/s, {len(found['failed'])} failed; "
+            f"memory {found['memory_mb'][0]:.0f} to {found['memory_mb'][1]:.0f} MB"
+        )
+        print(
+            f"  {'page':<12}{'requests':>9}{'median':>9}{'p95 ms':>9}{'mark':>7}{'OpenCRVS':>10}"
+        )
+        for page, row in found["pages"].items():
+            print(
+                f"  {page:<12}{row['requests']:>9}{row['median_ms']:>9.0f}{row['p95_ms']:>9.0f}"
+                f"{MARKS.get(page, 300):>7}{OPENCRVS.get(page, ''):>10}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""The desk as `onward serve` runs it, for one operation and one port: `… FOLDER PORT`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from onward.registry import keys, site
+
+
+def main() -> None:
+    folder, port = Path(sys.argv[1]), int(sys.argv[2])
+    site.open_site(folder, key=keys.with_key_file(folder, folder.with_suffix(".key")))
+    from django.core.handlers.wsgi import WSGIHandler
+    from waitress import serve
+
+    serve(WSGIHandler(), host="127.0.0.1", port=port, threads=8)
+
+
+if __name__ == "__main__":
+    main()
