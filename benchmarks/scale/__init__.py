@@ -1,0 +1,1 @@
+"""How far one machine reaches, and what a cluster costs: fold, safeguards and counts by size."""

@@ -1,0 +1,371 @@
+"""Fold, safeguards and counts by size, on DuckDB and on Spark with one and two workers.
+
+    python -m benchmarks.scale [--quick] [--json]
+    python -m benchmarks.scale --people 10000 100000 1000000 --spark-up-to 100000
+    python -m benchmarks.scale --skew            one operation of a region holds a tenth
+
+The named peer is the hand-written DuckDB query of `benchmarks.caseload`, over the same rows in the
+same run. People are invented, ten events each. Every figure is measured in a process of its own;
+Spark's clusters are started and stopped here, its start-up is told apart, and its memory is the
+sum over the process that asks, the cluster and every executor. Processor seconds are told beside
+seconds, and per million people, because they are the same on a machine that is busy. What is said of more people than were run is a
+straight line through what was run, and called so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from benchmarks.caseload import AS_OF, MEMORY_GB, by_hand, invent
+from onward.caseload import counts, fold
+from onward.caseload.fold import fold_from
+from onward.engine import DuckEngine, ParquetTable
+from onward.registry.snapshot import flat
+from onward.rulebook import Rulebook, load, shipped_path
+from onward.safeguards.everybody import evaluate_all
+
+SCRIPT = Path(__file__).parents[2] / "tools" / "spark-cluster.sh"
+WORLD = 120_000_000
+ROWS_A_FILE = 500_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
+    parser.add_argument("--quick", action="store_true", help="2,000 people; one worker")
+    parser.add_argument("--json", action="store_true", help="data on standard output")
+    parser.add_argument("--people", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument(
+        "--spark-up-to", type=int, default=100_000, help="largest size on Spark"
+    )
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--no-skew", action="store_true", help="leave the uneven region out")
+    given = parser.parse_args()
+    people = [2_000] if given.quick else sorted(given.people)
+    workers = [1] if given.quick else given.workers
+    rulebook = load(shipped_path("protected-camp"))
+    began = datetime.now().isoformat(timespec="seconds")  # noqa: DTZ005
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as name:
+        for size in people:
+            folder = Path(name) / str(size)
+            say(f"{size:,} people: writing")
+            events = apart(write, folder, size)["events"]
+            for title, work in (("duckdb", on_duckdb), ("by hand", peer)):
+                say(f"{size:,} people: {title}")
+                rows.append(
+                    {"people": size, "events": events, "on": title, **apart(work, folder)}
+                )
+            for count in workers if size <= given.spark_up_to else []:
+                say(f"{size:,} people: Spark, {count} workers")
+                with cluster(count, Path(name) / f"home-{count}") as (master, secret):
+                    found = apart(on_spark, folder, master, secret)
+                rows.append(
+                    {"people": size, "events": events, "on": f"spark, {count} workers", **found}
+                )
+        uneven = {} if given.no_skew else skew(people[0] if given.quick else 20_000)
+    report = {
+        "began": began, "cores": os.cpu_count(), "load": os.getloadavg()[0],
+        "sizes": rows, "skew": uneven, "lines": lines(rows), "rulebook": rulebook.hash,
+    }  # fmt: skip
+    if given.json:
+        print(json.dumps(report, indent=2))
+    else:
+        show(report)
+
+
+def write(folder: Path, people: int) -> dict[str, Any]:
+    """The log of so many people as a snapshot's tables, in several files each."""
+    tables = invent(people, load(shipped_path("protected-camp")))
+    for name, table in flat(tables).items():
+        place = folder / name
+        place.mkdir(parents=True)
+        for number, start in enumerate(range(0, max(1, table.num_rows), ROWS_A_FILE)):
+            pq.write_table(
+                table.slice(start, ROWS_A_FILE), place / f"part-{number:05d}.parquet"
+            )
+    return {"events": sum(table.num_rows for table in tables.facts.values())}
+
+
+def inputs(folder: Path) -> dict[str, ParquetTable]:
+    return {path.name: ParquetTable(path) for path in folder.iterdir()}
+
+
+def rules() -> Rulebook:
+    return load(shipped_path("protected-camp"))
+
+
+def answered(caseload: Any, engine: Any, began: float) -> dict[str, Any]:
+    """Seconds of each part; the numbers that every engine must agree on."""
+    folded = time.perf_counter()
+    counted = counts(caseload, engine=engine)
+    after = time.perf_counter()
+    steps = evaluate_all(caseload, on=AS_OF, engine=engine)
+    end = time.perf_counter()
+    return {
+        "seconds": end - began,
+        "fold": folded - began,
+        "counts": after - folded,
+        "safeguards": end - after,
+        "same": {
+            "people": caseload.people.num_rows,
+            "units": caseload.units.num_rows,
+            "counted": sum(counted["people"].to_pylist()),
+            "steps": steps.table.num_rows,
+            "open": steps.table["open"].to_pylist().count(True),
+        },
+        "result_gb": sum(table.nbytes for table in caseload.tables.values()) / 2**30,
+    }
+
+
+def on_duckdb(folder: Path) -> dict[str, Any]:
+    engine = DuckEngine(memory_gb=MEMORY_GB)
+    began, processor = time.perf_counter(), time.process_time()
+    tables = event_tables(folder)
+    found = answered(fold(tables, rules(), as_of=AS_OF, engine=engine), engine, began)
+    return found | {
+        "processor": time.process_time() - processor,
+        "peak_gb": peak([os.getpid()]),
+    }
+
+
+def peer(folder: Path) -> dict[str, Any]:
+    """The hand-written query: the fold alone."""
+    began, processor = time.perf_counter(), time.process_time()
+    by_hand(event_tables(folder), rules(), 0)
+    seconds = time.perf_counter() - began
+    return {
+        "seconds": seconds,
+        "fold": seconds,
+        "processor": time.process_time() - processor,
+        "peak_gb": peak([os.getpid()]),
+    }
+
+
+def event_tables(folder: Path) -> Any:
+    from dataclasses import fields
+
+    from onward.caseload.model import EventTables
+
+    read = {name: table.read() for name, table in inputs(folder).items()}
+    kinds = list(rules().kinds)
+    plain = {f.name: read[f.name] for f in fields(EventTables) if f.name in read}
+    return EventTables(
+        facts={kind: read[f"{kind}_events"] for kind in kinds},
+        ids={kind: read[f"{kind}_ids"] for kind in kinds},
+        **plain,
+    )
+
+
+def on_spark(folder: Path, master: str, secret: Path) -> dict[str, Any]:
+    from onward.engine.spark import SparkEngine
+
+    start = time.perf_counter()
+    engine = SparkEngine(master=master, memory_gb=2.0, secret=secret, small_rows=0)
+    running = family(os.getpid()) + workers_of(secret.parent)
+    began, processor = time.perf_counter(), processor_seconds(running)
+    try:
+        found = answered(
+            fold_from(inputs(folder), rules(), as_of=AS_OF, engine=engine), engine, began
+        )
+        status = engine.session.sparkContext._jsc.sc().statusStore()
+        executors = [status.executorList(True).apply(n) for n in range(status.executorList(True).size())]  # fmt: skip
+        found["shuffle_gb"] = sum(e.totalShuffleWrite() for e in executors) / 2**30
+        running = family(os.getpid()) + workers_of(secret.parent)
+        found["processor"] = processor_seconds(running) - processor
+        found["peak_gb"] = peak(running)
+        found["start"] = began - start
+        return found
+    finally:
+        engine.close()
+
+
+class cluster:
+    """A cluster of so many workers, for the length of a block."""
+
+    def __init__(self, workers: int, home: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.home = home
+        self.env = {
+            **os.environ, "ONWARD_SPARK_HOME": str(home), "SPARK_PORT": str(self.port),
+            "SPARK_WORKERS": str(workers), "SPARK_WORKER_MEMORY": "3g",
+        }  # fmt: skip
+
+    def __enter__(self) -> tuple[str, Path]:
+        subprocess.run([SCRIPT, "start"], env=self.env, check=True, stdout=subprocess.DEVNULL)
+        return f"spark://127.0.0.1:{self.port}", self.home / "spark.secret"
+
+    def __exit__(self, *_: object) -> None:
+        subprocess.run([SCRIPT, "stop"], env=self.env, check=True, stdout=subprocess.DEVNULL)
+
+
+def skew(people: int) -> dict[str, Any]:
+    """A region of 46 operations in which the first holds a tenth of all people and the others
+    share the rest evenly: seconds of each, on DuckDB."""
+    sizes = [people // 10, *[max(200, people * 9 // 10 // 45)] * 45]
+    found = apart(one_by_one, sizes)
+    seconds = found["seconds_each"]
+    return {
+        "people": sum(sizes),
+        "operations": len(sizes),
+        "largest_holds": sizes[0] / sum(sizes),
+        "seconds": sum(seconds),
+        "largest_takes": seconds[0] / sum(seconds),
+    }
+
+
+def one_by_one(sizes: list[int]) -> dict[str, Any]:
+    engine = DuckEngine(memory_gb=MEMORY_GB)
+    made = {size: invent(size, rules()) for size in set(sizes)}
+    taken = []
+    for size in sizes:
+        began = time.perf_counter()
+        answered(fold(made[size], rules(), as_of=AS_OF, engine=engine), engine, began)
+        taken.append(time.perf_counter() - began)
+    return {"seconds_each": taken}
+
+
+def lines(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Seconds, memory and shuffle per million people between the two largest sizes of each."""
+    found: dict[str, dict[str, float]] = {}
+    for on in dict.fromkeys(row["on"] for row in rows):
+        mine = [row for row in rows if row["on"] == on]
+        if len(mine) < 2:
+            continue
+        low, high = mine[-2], mine[-1]
+        millions = (high["people"] - low["people"]) / 1e6
+        slope = {
+            name: (high[name] - low[name]) / millions
+            for name in ("seconds", "processor", "peak_gb", "shuffle_gb", "result_gb")
+            if name in high
+        }
+        found[on] = {f"{name}_per_million": value for name, value in slope.items()} | {
+            "processor_hours_for_120_million": (
+                high["processor"] + slope["processor"] * (WORLD - high["people"]) / 1e6
+            )
+            / 3600
+        }
+    return found
+
+
+# -- measuring ---------------------------------------------------------------------------------
+
+
+def apart(work: Any, *given: Any) -> dict[str, Any]:
+    """What a piece of work says, from a fresh process."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_sent, args=(theirs, work, given))
+    process.start()
+    theirs.close()
+    try:
+        answer: dict[str, Any] = ours.recv()
+    except EOFError:
+        answer = {"error": "the process ended without an answer"}
+    process.join()
+    if "error" in answer:
+        raise RuntimeError(answer["error"])
+    return answer
+
+
+def _sent(pipe: Any, work: Any, given: tuple[Any, ...]) -> None:
+    try:
+        pipe.send(work(*given))
+    except Exception as error:
+        pipe.send({"error": f"{type(error).__name__}: {str(error)[:300]}"})
+
+
+def peak(processes: list[int]) -> float:
+    """Most memory each process ever held, summed, in GB."""
+    total = 0
+    for process in processes:
+        try:
+            text = Path(f"/proc/{process}/status").read_text("ascii")
+        except OSError:
+            continue
+        total += next(
+            (int(line.split()[1]) for line in text.split("\n") if line.startswith("VmHWM")), 0
+        )
+    return total / 2**20
+
+
+def processor_seconds(processes: list[int]) -> float:
+    """What processes have used of the processor so far, summed: the same on a busy machine."""
+    ticks = 0
+    for process in processes:
+        try:
+            text = Path(f"/proc/{process}/stat").read_text("ascii", "replace")
+        except OSError:
+            continue
+        user, system = text.rsplit(")", 1)[1].split()[11:13]
+        ticks += int(user) + int(system)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def family(process: int) -> list[int]:
+    """A process and everything it started."""
+    found = [process]
+    for each in found:
+        try:
+            text = Path(f"/proc/{each}/task/{each}/children").read_text("ascii")
+        except OSError:
+            continue
+        found += [int(child) for child in text.split()]
+    return found
+
+
+def workers_of(home: Path) -> list[int]:
+    """The cluster's processes and their executors."""
+    text = (home / "spark-cluster" / "pids").read_text("ascii")
+    return [one for line in text.split("\n") if line for one in family(int(line.split()[1]))]
+
+
+def say(text: str) -> None:
+    print(f"{text} …", file=sys.stderr)
+
+
+def show(report: dict[str, Any]) -> None:
+    print(f"{report['cores']} cores, load {report['load']:.1f} at the end")
+    print(f"{'people':>10}  {'on':<18}{'seconds':>9}{'processor':>11}{'fold':>8}{'counts':>8}{'safeguards':>12}"
+          f"{'GB':>7}{'shuffled GB':>13}{'s / million':>13}")  # fmt: skip
+    for row in report["sizes"]:
+        print(
+            f"{row['people']:>10,}  {row['on']:<18}{row['seconds']:>9.1f}{row['processor']:>11.1f}{row['fold']:>8.1f}"
+            + (
+                f"{row['counts']:>8.1f}{row['safeguards']:>12.1f}"
+                if "counts" in row
+                else " " * 20
+            )
+            + f"{row['peak_gb']:>7.1f}"
+            + (f"{row['shuffle_gb']:>13.2f}" if "shuffle_gb" in row else " " * 13)
+            + f"{row['processor'] / row['people'] * 1e6:>13,.0f}"
+        )
+    for size in dict.fromkeys(row["people"] for row in report["sizes"]):
+        same = [
+            row["same"] for row in report["sizes"] if row["people"] == size and "same" in row
+        ]
+        agree = "agree" if all(one == same[0] for one in same) else "DISAGREE"
+        print(f"{size:,} people: {len(same)} engines {agree}: {same[0]}")
+    for on, line in report["lines"].items():
+        print(f"per million more people, {on}: " + ", ".join(f"{k.removesuffix('_per_million')} {v:,.2f}" for k, v in line.items()))  # fmt: skip
+    if report["skew"]:
+        one = report["skew"]
+        print(
+            f"a region of {one['operations']} operations, the largest with "
+            f"{one['largest_holds']:.0%} of the people: it takes {one['largest_takes']:.0%} of "
+            f"{one['seconds']:.1f} s"
+        )
