@@ -71,7 +71,9 @@ def onward(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedP
 def camp(tmp_path_factory) -> Path:
     """A small operation made the way a person makes one: new, settings, plan, import."""
     folder = tmp_path_factory.mktemp("front") / "camp"
-    made = onward("new", folder, "--title", "Our camp", "--from", "2026-01-01")
+    made = onward(
+        "new", folder, "--title", "Our camp", "--from", "2026-01-01", "--store", "files"
+    )  # fmt: skip
     assert made.returncode == 0, made.stderr
     settings = folder / "operation.toml"
     text = settings.read_text("utf-8").replace('deadline = ""', 'deadline = "mandate"')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sys
+import uuid
 
 import pytest
 
@@ -24,6 +25,12 @@ def safe(tmp_path):
     return file, backup.new_identity(file)
 
 
+def new_store() -> str:
+    """An empty database where the record is on a server, else ""."""
+    module = sys.modules["onward_test_site"]
+    return "" if module.DATABASE == "sqlite" else module.new_store(f"back_{uuid.uuid4().hex}")
+
+
 def with_file(key_file):
     return lambda folder, settings: with_key_file(folder, key_file)
 
@@ -32,7 +39,7 @@ def come_back(made, folder, safe, small: Operation, *, keys=True):
     key_file = small.path.with_name(small.path.name + ".key")
     return backup.restore(
         made.file, folder, safe[0], unlock=with_file(key_file),
-        keys_file=made.keys_file if keys else None,
+        keys_file=made.keys_file if keys else None, store=new_store(),
     )  # fmt: skip
 
 
@@ -62,7 +69,7 @@ def test_an_identity_erased_since_does_not_come_back(small, safe, tmp_path):
     old.keys_file.unlink()  # kept for a short time only
     key_file = small.path.with_name(small.path.name + ".key")
     done = backup.restore(old.file, tmp_path / "back", safe[0], unlock=with_file(key_file),
-                          keys_file=new.keys_file)  # fmt: skip
+                          keys_file=new.keys_file, store=new_store())  # fmt: skip
     assert (done.identities, done.erased) == (2, 1)
     again = open_operation(tmp_path / "back")
     assert again.vault.get("H1-P1") is None

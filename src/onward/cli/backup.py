@@ -54,6 +54,9 @@ def restore(
         Path | None,
         typer.Option("--keys", help="The newest ….keys.age; beside the backup if left out."),
     ] = None,
+    store: Annotated[
+        str, typer.Option("--store", help="A new, empty database for a record of a server.")
+    ] = "",
     drill: Annotated[
         bool, typer.Option("--drill", help="Restore, check, and take it away again.")
     ] = False,
@@ -74,7 +77,7 @@ def restore(
     keys_file = keys or (beside if beside.is_file() else None)
     started = time.monotonic()
     done = bring_back(
-        file, directory, identity, unlock=find_key, keys_file=keys_file
+        file, directory, identity, unlock=find_key, keys_file=keys_file, store=store
     )  # fmt: skip
     seconds = time.monotonic() - started
     if drill:

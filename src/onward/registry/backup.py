@@ -298,11 +298,13 @@ def restore(
     *,
     unlock: Any,
     keys_file: Path | None = None,
+    store: str = "",
 ) -> Restored:
     """Bring an operation back from a backup; it appears only when everything was checked.
 
     unlock     called with the folder and its settings; returns the operation's root key
     keys_file  the `….keys.age` beside it; without one, identities stay closed
+    store      a new, empty database for a record that was on a server
     raises     BackupRefused; then the folder is as it was before
     """
     if folder.exists() and any(folder.iterdir()):
@@ -317,7 +319,7 @@ def restore(
         wrapped: Mapping[str, Any] = {"wrapped": [], "graves": []}
         if keys_file is not None:
             wrapped = _unpack_keys(keys_file, me, work, manifest)
-        done = _bring_up(work, manifest, wrapped, unlock)
+        done = _bring_up(work, manifest, wrapped, unlock, store)
         if folder.exists():
             folder.rmdir()
         os.replace(work, folder)
@@ -406,7 +408,7 @@ def _unpack_keys(
 
 
 def _bring_up(
-    work: Path, manifest: Mapping[str, Any], wrapped: Mapping[str, Any], unlock: Any
+    work: Path, manifest: Mapping[str, Any], wrapped: Mapping[str, Any], unlock: Any, store: str
 ) -> tuple[int, str, int, int, int]:
     from onward.registry import site
     from onward.registry.operation import open_operation, read_settings
@@ -414,12 +416,22 @@ def _bring_up(
     settings = read_settings(work / SETTINGS)
     key = unlock(work, settings)
     site.close_site()
-    if manifest["store"] == "tables":
+    on_server = manifest["store"] == "tables"
+    if on_server != store.startswith("postgres"):
         raise BackupRefused(
-            "This backup is of a server; restore it there (docs/how-to/back-up-and-restore.md)."
+            "This record was on a server: name a new, empty database for it with --store."
+            if on_server
+            else "This record was not on a server; leave --store out."
         )
+    if on_server:
+        _use_store(work / SETTINGS, settings.store, store)
     site.open_site(work, key=key)
     operation = open_operation(work)
+    if on_server:
+        from onward.registry.postgres import load_snapshot
+
+        load_snapshot(work / "tables")
+        shutil.rmtree(work / "tables")
     closed, erased = _put_keys(wrapped)
     # The signing key is under the file key, which the keyring opens whatever else is missing.
     seen = verify.verify(operation, [manifest["checkpoint"]], deep=False)
@@ -432,6 +444,10 @@ def _bring_up(
     people = Identity.objects.values("person").distinct().count()
     site.close_site()
     return seen.events, str(manifest["made"]), people - closed, closed, erased
+
+
+def _use_store(file: Path, old: str, new: str) -> None:
+    file.write_text(file.read_text("utf-8").replace(json.dumps(old), json.dumps(new)), "utf-8")
 
 
 def _put_keys(wrapped: Mapping[str, Any]) -> tuple[int, int]:

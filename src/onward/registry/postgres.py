@@ -338,37 +338,44 @@ def snapshot(work: Path, operation: str) -> tuple[dict[str, Any], Any]:
 
 
 def load_snapshot(folder: Path) -> None:
-    """Fill the empty tables of a new database from a snapshot; run by the owner."""
+    """Fill the tables of a new database from a snapshot, as their owner."""
     from django.db import connection, transaction
 
-    with transaction.atomic(), connection.cursor() as cursor:
+    with as_owner(connection), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM onward_event")
         if cursor.fetchone()[0]:
             raise OnwardError("The database is not empty; restore into a new one.")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for table, _ in _parents_first(cursor):
             file = folder / f"{table}.csv"
-            if not file.is_file() or table == "django_migrations":
-                continue
-            cursor.execute(f'DELETE FROM "{table}"')
-            with open(file, encoding="utf-8", newline="") as text:
-                header = next(csv.reader(text), [])
-            if not header:
-                continue
-            names = ", ".join(f'"{name}"' for name in header)
-            cursor.execute(
-                f'CREATE TEMP TABLE incoming_rows ON COMMIT DROP AS SELECT {names} FROM "{table}" WITH NO DATA'
-            )
-            with (
-                open(file, "rb") as data,
-                cursor.cursor.copy(
-                    f"COPY incoming_rows ({names}) FROM STDIN (FORMAT csv, HEADER)"
-                ) as copy,
-            ):
-                while part := data.read(2**20):
-                    copy.write(part)
-            cursor.execute(f'INSERT INTO "{table}" ({names}) SELECT {names} FROM incoming_rows')
-            cursor.execute("DROP TABLE incoming_rows")
+            if file.is_file() and table != "django_migrations":
+                _load_table(cursor, table, file)
+
+
+def _load_table(cursor: Any, table: str, file: Path) -> None:
+    with open(file, encoding="utf-8", newline="") as text:
+        names = ", ".join(f'"{name}"' for name in next(csv.reader(text)))
+    cursor.execute(f'DELETE FROM "{table}"')
+    cursor.execute(
+        f'CREATE TEMP TABLE incoming_rows ON COMMIT DROP AS SELECT {names} FROM "{table}" '
+        "WITH NO DATA"
+    )
+    copy_in = f"COPY incoming_rows ({names}) FROM STDIN (FORMAT csv, HEADER)"
+    with open(file, "rb") as data, cursor.cursor.copy(copy_in) as copy:
+        while part := data.read(2**20):
+            copy.write(part)
+    cursor.execute(f'INSERT INTO "{table}" ({names}) SELECT {names} FROM incoming_rows')
+    cursor.execute("DROP TABLE incoming_rows")
+    cursor.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attidentity <> ''",
+        [f'"{table}"'],
+    )
+    for (column,) in cursor.fetchall():
+        cursor.execute(
+            f'SELECT setval(pg_get_serial_sequence(%s, %s), max("{column}")) '
+            f'FROM "{table}" HAVING max("{column}") IS NOT NULL',
+            [f'"{table}"', column],
+        )
 
 
 def _parents_first(cursor: Any) -> Iterator[tuple[str, bool]]:
