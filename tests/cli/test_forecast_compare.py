@@ -208,3 +208,33 @@ def test_wrong_options_are_refused_before_anything_is_read(arguments, part):
     result = CliRunner().invoke(app, arguments)
     assert isinstance(result.exception, Faults) or "not a date" in str(result.exception)
     assert part in str(result.exception)
+
+
+def test_the_first_run_on_a_machine_compiles_beside_other_work_and_says_so(
+    monkeypatch, tmp_path
+):
+    from onward.cli import compiling
+    from onward.forecast import warm
+
+    started = []
+
+    class Process:
+        def __init__(self, command, **_):
+            started.append(command[-1])
+
+        def wait(self):
+            started.append("waited")
+
+    monkeypatch.setattr(compiling.subprocess, "Popen", Process)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    said = []
+    compiling.compile_beside(said.append)()
+    assert started == ["onward.forecast.warm", "waited"]
+    assert "once on this machine" in said[0]
+    kept = tmp_path / "forecast_x"
+    kept.mkdir()
+    (kept / "kernel_general.run-1.py311.nbi").write_bytes(b"")
+    assert warm.cached()
+    compiling.compile_beside(said.append)()
+    assert len(started) == 2
+    assert len(said) == 1

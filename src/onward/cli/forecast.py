@@ -137,6 +137,7 @@ def run(
         return
     _check_request(directory, futures, seed, only_counts, without or [], steps)
     assert directory is not None
+    from onward.cli.compiling import compile_beside
     from onward.cli.work import day
     from onward.forecast.behaviour import Behaviour
     from onward.registry.analysis import forecast_of, opened
@@ -144,8 +145,10 @@ def run(
 
     asked, target = day(as_of or "", "--as-of"), day(by or "", "--by")
     operation = opened_operation(directory, engine, master, operation_id)
+    compiled = compile_beside(_say)
     _say("Reading the record")
     found = opened(operation, asked)
+    compiled()
     made = forecast_of(
         found, by=target, futures=futures, seed=seed, use_plan=plan,
         behaviour=Behaviour.of(behaviour).without(*(without or [])), steps_per_day=steps,

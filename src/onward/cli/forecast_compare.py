@@ -439,12 +439,16 @@ def _opened(directory: Path, as_of: str | None, futures: int, seed: int) -> Open
     if seed < 0:
         _refuse("--seed", f"{seed}", "0 or more")
     day = _day(as_of, "--as-of")
+    from onward.cli.compiling import compile_beside
     from onward.registry import open_operation
     from onward.registry.analysis import opened
 
     operation = open_operation(directory)
+    compiled = compile_beside(_progress())
     _progress()("Reading the record")
-    return opened(operation, day)
+    found = opened(operation, day)
+    compiled()
+    return found
 
 
 def _all_in(found: Opened) -> list[Path]:

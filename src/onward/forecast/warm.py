@@ -7,6 +7,34 @@ other core. Nothing goes in and nothing comes out but the cache.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def cached() -> bool:
+    """Whether machine code newer than the simulator's source lies in one of the places where Numba
+    keeps it. Looks at files only: importing Numba takes longer than the answer is worth."""
+    source = Path(__file__).with_name("kernel_general.py")
+    changed = source.stat().st_mtime
+    return any(
+        index.stat().st_mtime >= changed
+        for place in _places()
+        for index in place.glob("kernel_general.run-*.nbi")
+    )
+
+
+def _places() -> Iterator[Path]:
+    """Where Numba looks, in its order: the named folder, beside the source, the user's own."""
+    here = Path(__file__).parent
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    if chosen:
+        yield from Path(chosen).glob("forecast_*")
+        return
+    yield here / "__pycache__"
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    yield from (Path(home) / "numba").glob("forecast_*")
+
 
 def warm() -> None:
     """Simulate two futures of a tiny model by the general path."""
