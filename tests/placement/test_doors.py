@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import jsonschema
@@ -327,6 +328,66 @@ def test_the_effect_of_the_chance_of_acceptance_on_flagged_groups_is_reported():
         assert rows["SM"]["share_used"] == 0
         assert rows["no need"]["share_used"] == 1
         assert rows["SM"]["share_ignored"] == float("C1" in proposal.places())
+
+
+NORMAL, URGENT, GRAVE = (Case("C1", 1, priority=p) for p in ("normal", "urgent", "emergency"))
+LAST_YEAR = tuple(
+    Case(f"P{n}", 1, priority="urgent", registered_on=date(2025, 1, 1 + n)) for n in range(20)
+)
+
+
+@pytest.mark.parametrize(
+    ("case", "expected", "placed"),
+    [
+        (NORMAL, 10, False),  # two places, and ten urgent cases are still to come
+        (NORMAL, 0, True),  # nobody is expected any more: released
+        (NORMAL, 1, True),  # there is room for both
+        (URGENT, 10, True),  # as urgent as those to come, and here
+        (GRAVE, 10, True),
+        (replace(NORMAL, locked="North"), 10, True),  # the officer's word
+    ],
+)
+def test_a_place_is_kept_for_those_expected_only_while_it_is_worth_more_to_them(
+    case, expected, placed
+):
+    town = Tables((case,), (Window("North", 2),), on=date(2026, 3, 1))
+    later = rolling.keep_for_later(town, AIMS, LAST_YEAR, expected)
+    proposal = propose(later, AIMS)
+    assert bool(proposal.places()) is placed
+    if not placed:
+        [line] = document(proposal)["unplaced"]
+        assert line["code"] == "kept"
+        assert "North" in line["change"]
+
+
+def test_as_the_date_nears_fewer_are_expected():
+    left = [
+        rolling.expected_arrivals(LAST_YEAR, on, date(2026, 3, 31))
+        for on in (date(2026, 3, 1), date(2026, 3, 21), date(2026, 3, 31), date(2026, 4, 9))
+    ]
+    assert left == [30, 10, 0, 0]
+
+
+def test_keeping_places_is_asked_for_at_the_terminal(tmp_path):
+    (tmp_path / "cases.csv").write_text("case,size,priority\nC1,1,normal\n", "utf-8")
+    (tmp_path / "programmes.csv").write_text("programme,persons\nNorth,2\n", "utf-8")
+    rows = "".join(f"P{n},1,urgent,2025-01-{1 + n:02d}\n" for n in range(20))
+    (tmp_path / "earlier.csv").write_text(f"case,size,priority,registered_on\n{rows}", "utf-8")
+    words = [
+        tmp_path,
+        "--arrivals",
+        tmp_path / "earlier.csv",
+        "--until",
+        "2026-03-31",
+        "--json",
+    ]
+    for on, placed in (("2026-03-01", 0), ("2026-03-31", 1)):
+        done = run(*words, "--on", on)
+        assert done.exit_code == 0, done.output
+        content = json.loads(done.stdout)
+        jsonschema.validate(content, SCHEMA)
+        assert content["cases"]["placed"] == placed
+    assert isinstance(run(*words).exception, Faults)
 
 
 def test_keeping_places_for_later_beats_taking_the_best_as_it_comes():

@@ -65,6 +65,13 @@ def place(
         Path | None, _path("Locks: CSV, or the workbook an officer changed.")
     ] = None,
     previous: Annotated[Path | None, _path("JSON of last week's proposal.")] = None,
+    arrivals: Annotated[
+        Path | None,
+        _path(
+            "CSV of earlier cases with registered_on: keep places for those expected. Give --until and --on."
+        ),
+    ] = None,
+    until: Annotated[str | None, _path("Last day on which arrivals are expected.")] = None,
     aims: Annotated[
         Path | None, _path("YAML of the aims, in order. Default: the shipped one.")
     ] = None,
@@ -131,6 +138,8 @@ def place(
         raise Faults([Fault("--gap", "", "", "not a share", "a number from 0 to below 1")])
     if time_limit <= 0:
         raise Faults([Fault("--time-limit", "", "", "not above 0", "seconds")])
+    if arrivals is not None:
+        tables = _with_arrivals(tables, read_aims(aims), arrivals, until, seed)
     if outcome:
         _log_outcomes(overrides, outcome, on, tables, read_aims(aims), seed, time_limit)
         return
@@ -206,6 +215,33 @@ def _keep(operation: Operation, content: dict[str, Any]) -> str:
     name = f"{content['on']}-{len(same_day) + 1:03d}-{content['input_sha256'][:12]}.json"
     keep_proposal(operation, name, text)
     return name
+
+
+def _with_arrivals(
+    tables: Tables, aims: Aims, file: Path, until: str | None, seed: int
+) -> Tables:
+    """Tables in which places are kept for the cases still expected, as earlier ones came."""
+    from onward.placement.inputs import read_cases
+    from onward.placement.rolling import expected_arrivals, keep_for_later
+
+    past = read_cases(file)
+    if tables.on is None or until is None:
+        raise Faults(
+            [Fault("--arrivals", "", "", "a day is missing", "--on and --until, as 2026-03-02")]
+        )
+    try:
+        last = date.fromisoformat(until)
+    except ValueError:
+        raise Faults([Fault("--until", "", "", "not a date", "YYYY-MM-DD")]) from None
+    try:
+        expected = expected_arrivals(past, tables.on, last)
+    except ValueError:
+        raise Faults(
+            [Fault(file.name, "", "registered_on", "the cases do not span a day",
+                   "the day each earlier case was registered")]
+        ) from None  # fmt: skip
+    _say(f"{expected} cases are expected until {until} ...", len(tables.cases))
+    return keep_for_later(tables, aims, past, expected, seed=seed)
 
 
 def _needed_day(on: str | None) -> str:
@@ -343,6 +379,11 @@ def _print(content: dict[str, Any]) -> None:
         console.print(
             f"Provisional: the input holds no {' and no '.join(content['not_in_input'])}. "
             "Ask before anyone is submitted."
+        )
+    if content["expected_later"]:
+        kept = sum(row["code"] == "kept" for row in content["unplaced"])
+        console.print(
+            f"{content['expected_later']} more cases are expected; for them {kept} of today's cases wait."
         )
     stages = Table("aim", "value", "bound", "gap", box=None, padding=(0, 2))
     for row in content["stages"]:

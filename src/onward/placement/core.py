@@ -548,7 +548,6 @@ def solve_core(
             note("sample prices")
     bound, _slope = pricing(price)
     best_price = price
-    max(1e-9, abs(bound))
     if not whole_lp:
         bound, best_price = descend(
             pricing, price, SOFTNESS, until=lambda: clock.left() < 0.5 * seconds
@@ -775,7 +774,9 @@ def _round(
         sub, rest = _part(pricing, undecided, width, everything, None, held=base)
         need = bound * (1 - gap) if bound > 0 else bound * (1 + gap)
         there = total_value(model, value, pricing.bundles, rest)
-        x = sub.whole(clock.left(), need - there, gap / 10, base, nodes=NODES)
+        # what can be solved whole afterwards needs only a good beginning
+        nodes = 1 if model.columns <= WHOLE_COLUMNS else NODES
+        x = sub.whole(clock.left(), need - there, gap / 10, base, nodes=nodes)
         if x is not None:
             trial = rest.copy()
             sub.write(x, trial)

@@ -63,6 +63,7 @@ def document(proposal: Proposal) -> dict[str, Any]:
         "gap": number(proposal.gap),
         "provisional": bool(asked),
         "not_in_input": sorted(asked),
+        "expected_later": c.tables.expected,
         "persons": {"all": persons, "placed": placed_persons, "unplaced": persons - placed_persons},
         "cases": {"all": len(c.tables.cases), "placed": len(by_case), "unplaced": len(left)},
         "stages": [

@@ -224,6 +224,7 @@ def _no_option(proposal: Proposal, i: int, unit: int) -> Row:
         "size": "ask to accept this size: " + ", ".join(where),
         "need": "ask whether the need can be met: " + ", ".join(where),
         "not scored": "score the case for a programme",
+        "kept": "lock the case there, or expect fewer arrivals: " + ", ".join(where),
     }.get(nearest, "")
     if nearest == "deadline":
         days = []

@@ -214,7 +214,10 @@ class Lock:
 
 @dataclass(frozen=True)
 class Tables:
-    """Everything one proposal is made from. `openings` None: the safeguards were not asked."""
+    """Everything one proposal is made from. `openings` None: the safeguards were not asked.
+
+    expected   cases expected later, of which `rolling.keep_for_later` knew
+    kept       (case, programme, window) not proposed now: kept for those expected later"""
 
     cases: tuple[Case, ...]
     windows: tuple[Window, ...]
@@ -225,6 +228,8 @@ class Tables:
     locks: tuple[Lock, ...] = ()
     previous: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     on: date | None = None
+    expected: int = 0
+    kept: tuple[tuple[str, str, str], ...] = ()
 
     def in_order(self) -> Tables:
         """The same tables, sorted by name, so that the order of rows in a file is nothing."""
@@ -649,6 +654,16 @@ def read_tables(
         previous=past,
         on=on,
     )
+
+
+def read_cases(path: Path) -> tuple[Case, ...]:
+    """A file of cases alone, as cases.csv. Raises `Faults` with every fault."""
+    faults: list[Fault] = []
+    raw, _ = read_rows(path, "cases", faults)
+    _twice(path.name, "case", ((n, v["case"]) for n, v in raw), faults)
+    if faults:
+        raise Faults(faults, _count(faults))
+    return tuple(Case(**values) for _, values in raw)
 
 
 def read_beside(tables: Tables, files: Mapping[str, Path]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ BARRIERS = {
     "need": "the country cannot meet a need of this case",
     "deadline": "processing cannot end before the deadline",
     "not scored": "no score was given for this programme",
+    "kept": "the place is kept for cases expected later, for whom it is worth more",
     "places": "the case is larger than all places of this window",
 }
 
@@ -186,6 +187,7 @@ def compile_tables(tables: Tables, aims: Aims, *, seed: int) -> Compiled:
     score = None if tables.scores is None else {(s.case, s.programme): s for s in tables.scores}
     pledged = _places_that_may_open(tables.pledges, aims)
     locks = _locks(tables)
+    later = frozenset(tables.kept)
 
     shared: dict[Any, list[str]] = {}
     barriers: dict[tuple[int, int], str] = {}
@@ -219,6 +221,8 @@ def compile_tables(tables: Tables, aims: Aims, *, seed: int) -> Compiled:
                 earliest, latest = first_day(case, window, tables.on), deadline(case, window)
                 if earliest is not None and latest is not None and earliest > latest:
                     why = "deadline"
+                elif later and (case.case, window.programme, window.window) in later:
+                    why = "kept"
             if why:
                 barriers[index, s] = why
             else:

@@ -10,14 +10,100 @@ Source: prices from sampled futures as in Ahani, Golz et al., Operations Researc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 
-from onward.placement.model import AnyArray, FloatArray, IntArray, Model
+from onward.placement.aims import Aims
+from onward.placement.inputs import Case, Opening, Score, Tables
+from onward.placement.model import AnyArray, FloatArray, IntArray, Model, compile_tables
 from onward.placement.program import Program
+from onward.placement.propose import stage_values
 
 SAMPLES = 5
+PAST = "\x00earlier "
+"""Before the names of earlier cases, so that none can be a case of today."""
+
+
+def expected_arrivals(past: Sequence[Case], on: date, until: date) -> int:
+    """Cases still expected from `on` to `until`, at the mean rate of the earlier ones.
+
+    past     each with `registered_on`; the rate is over the days from the first to the last
+    raises   ValueError when they do not span a day
+    """
+    days = sorted(c.registered_on for c in past if c.registered_on is not None)
+    if len(days) < 2 or days[0] == days[-1]:
+        raise ValueError("the earlier cases do not span a day")
+    rate = len(days) / ((days[-1] - days[0]).days + 1)
+    return round(rate * max(0, (until - on).days))
+
+
+def keep_for_later(
+    tables: Tables,
+    aims: Aims,
+    past: Sequence[Case],
+    expected: int,
+    *,
+    seed: int = 1,
+    samples: int = SAMPLES,
+) -> Tables:
+    """The tables with the choices closed that are expected to be worth more to a later case.
+
+    past       earlier cases, from which futures are drawn with their size, nationality, category,
+               needs and priority; a consent cannot be known yet and is supposed
+    expected   how many more cases are expected
+    returns    tables with `kept` filled; emergencies and locked cases are never held back
+    """
+    if not expected or not past:
+        return replace(tables, expected=expected, kept=())
+    named = tuple(
+        replace(
+            c, case=PAST + c.case, household="", linked_to=(), ready_on=None, leave_by=None,
+            consents=None, refused=(), forbidden=(), locked="", locked_window="",
+        )
+        for c in past
+    )  # fmt: skip
+    places = sorted({w.destination for w in tables.windows})
+    programmes = sorted({w.programme for w in tables.windows})
+    joint = replace(
+        tables,
+        cases=(*tables.cases, *named),
+        locks=(),
+        kept=(),
+        openings=None if tables.openings is None
+        else (*tables.openings, *(Opening(c.case, p, True) for c in named for p in places)),
+        scores=None if tables.scores is None
+        else (*tables.scores, *(Score(c.case, p, 0.0) for c in named for p in programmes)),
+    )  # fmt: skip
+    compiled = compile_tables(replace(joint, cases=tuple(
+        replace(c, locked="", locked_window="") for c in joint.cases)), aims, seed=seed)  # fmt: skip
+    model = compiled.model
+    earlier = np.array(
+        [compiled.tables.cases[m[0]].case.startswith(PAST) for m in compiled.members]
+    )
+    value = np.asarray(
+        stage_values(compiled, "protection", model.unit_of_column(), np.arange(model.columns)),
+        float,
+    )
+    now = np.flatnonzero(~earlier)
+    history, columns = subset(model, np.flatnonzero(earlier), model.limit)
+    price = expected_prices(
+        model, value, now, expected, (history, value[columns]), model.limit, seed, samples
+    )
+    unit = model.unit_of_column()
+    which, row, persons = model.column_rows(np.arange(model.columns), unit)
+    cost = np.bincount(which, weights=price[row] * persons, minlength=model.columns)
+    locked = {x.case for x in tables.locks} | {c.case for c in tables.cases if c.locked}
+    kept = []
+    for j in np.flatnonzero(~earlier[unit] & (value - cost < -1e-9)):
+        members = [compiled.tables.cases[i] for i in compiled.members[unit[j]]]
+        if any(c.priority == "emergency" or c.case in locked for c in members):
+            continue
+        window = compiled.slots[model.slot[j]]
+        kept += [(c.case, window.programme, window.window) for c in members]
+    return replace(tables, expected=expected, kept=tuple(sorted(kept)))
 
 
 def _columns(model: Model, units: IntArray) -> IntArray:
