@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from threading import Lock
@@ -13,6 +14,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from onward.desk import here, sight, words
@@ -43,8 +45,10 @@ def home(request: HttpRequest) -> HttpResponse:
     if reader.reads_somewhere("confidential"):
         ids = casework.values("person")
         shown |= _due(ids, today)
-        shown["ending"] = _ending(ids, today)
-        shown["waiting"] = _waiting(reader, casework, today)
+        shown["ending"] = _kept_for(reader, "ending", today, lambda: _ending(ids, today))
+        shown["waiting"] = _kept_for(
+            reader, "waiting", today, lambda: _waiting(reader, casework)
+        )
         shown["blocked"] = casework.filter(active=True, blocked=True).count()
         shown["casework"] = True
     if reader.may("incident.review"):
@@ -78,8 +82,14 @@ def _due(people: Any, today: date) -> dict[str, Any]:
     appointments = ThingNow.objects.filter(
         kind="appointment", person__in=people, facts__day=day, facts__state="planned"
     )
-    follow_ups = ThingNow.objects.filter(
-        kind="follow_up", person__in=people, facts__due_on__lte=day, facts__done_on__isnull=True
+    follow_ups = sorted(
+        (str(due), person, thing)
+        for thing, person, due in ThingNow.objects.filter(
+            kind="follow_up",
+            person__in=people,
+            facts__due_on__lte=day,
+            facts__done_on__isnull=True,
+        ).values_list("thing", "person", "facts__due_on")
     )
     lines = [
         {
@@ -93,20 +103,19 @@ def _due(people: Any, today: date) -> dict[str, Any]:
         (rule.tolerance_days for rule in here.rulebook().follow_up.values()), default=0
     )
     late_day = (today - timedelta(days=tolerance)).isoformat()
-    overdue = follow_ups.filter(facts__due_on__lt=late_day).count()
+    overdue = sum(due < late_day for due, _person, _thing in follow_ups)
     lines += [
         {
-            "person": row.person, "what": _("Follow-up"), "kind": "follow_up",
-            "on": date.fromisoformat(str(row.facts["due_on"])),
-            "late": (today - date.fromisoformat(str(row.facts["due_on"]))).days,
-            "overdue": str(row.facts["due_on"]) < late_day, "thing": row.thing,
+            "person": person, "what": _("Follow-up"), "kind": "follow_up",
+            "on": date.fromisoformat(due), "late": (today - date.fromisoformat(due)).days,
+            "overdue": due < late_day, "thing": thing,
         }
-        for row in follow_ups.order_by("facts__due_on")[:SHOWN]
+        for due, person, thing in follow_ups[:SHOWN]
     ]  # fmt: skip
     return {
         "due": lines[:SHOWN],
         "due_today": len(appointments),
-        "follow_ups_due": follow_ups.count(),
+        "follow_ups_due": len(follow_ups),
         "overdue": overdue,
     }
 
@@ -161,25 +170,35 @@ def _ending_what(kind: str, facts: dict[str, Any]) -> str:
     return words.translated(here.rulebook().kinds[kind].title)
 
 
-# What blocks most people is read from everybody's steps. It is kept for a minute per set of
-# roles and office, and the page says at what time it was counted.
-_kept: dict[tuple[Any, ...], tuple[float, list[dict[str, Any]]]] = {}
+# What runs out and what holds most people back is read from everybody's records. It is kept for
+# a minute per account and language, and the page says so.
+_kept: dict[tuple[str, ...], tuple[float, Any]] = {}
 _lock = Lock()
 KEPT_SECONDS = 60
 
 
-def _waiting(reader: Any, people: Any, today: date) -> list[dict[str, Any]]:
-    """What holds back the people whose own next step is blocked, most people first.
-
-    One finding counts a person once; the counts overlap, so they are never added up.
-    """
+def _kept_for(reader: Any, name: str, today: date, make: Callable[[], Any]) -> Any:
     account = reader.account
-    key = (account.pk, account.role_ids, account.office, today, here.operation().path)
-    key = tuple(map(str, key))
+    parts = (account.pk, account.role_ids, account.office, name, today, here.operation().path,
+             get_language())  # fmt: skip
+    key = tuple(map(str, parts))
     with _lock:
         kept = _kept.get(key)
         if kept and time.monotonic() - kept[0] < KEPT_SECONDS:
             return kept[1]
+    made = make()
+    with _lock:
+        if len(_kept) > 500:
+            _kept.clear()
+        _kept[key] = (time.monotonic(), made)
+    return made
+
+
+def _waiting(reader: Any, people: Any) -> list[dict[str, Any]]:
+    """What holds back the people whose own next step is blocked, most people first.
+
+    One finding counts a person once; the counts overlap, so they are never added up.
+    """
     rulebook = here.rulebook()
     findings = {
         finding.key: (safeguard, finding)
@@ -192,7 +211,7 @@ def _waiting(reader: Any, people: Any, today: date) -> list[dict[str, Any]]:
         own = {key for step in steps if step["pathway"] in (pathway, "common", "chosen")
                and not step["open"] for key in step["failed"]}  # fmt: skip
         counted.update(own)
-    lines = [
+    return [
         {
             "people": number,
             "finding": key,
@@ -205,9 +224,6 @@ def _waiting(reader: Any, people: Any, today: date) -> list[dict[str, Any]]:
         for key, number in counted.most_common(40)
         if key in findings and reader.told_of(rulebook, key)
     ][:6]
-    with _lock:
-        _kept[key] = (time.monotonic(), lines)
-    return lines
 
 
 urls = [path("", home, name="home")]
