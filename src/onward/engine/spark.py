@@ -16,7 +16,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -188,8 +188,7 @@ class SparkEngine:
                     frames[stage.name].createOrReplaceTempView(stage.name)
                 return {name: plain(frames[name].toArrow()) for name in outputs}
             finally:
-                for frame in held:
-                    frame.unpersist()
+                _let_go(held)
 
     def close(self) -> None:
         """Stop the session and remove its private folder."""
@@ -227,8 +226,14 @@ class SparkEngine:
         except Exception as error:
             raise _failure(error) from None
         finally:
-            for frame in held:
-                frame.unpersist()
+            _let_go(held)
+
+
+def _let_go(held: Sequence[DataFrame]) -> None:
+    """What was held is forgotten; a cluster that is gone has nothing left to forget."""
+    for frame in held:
+        with suppress(Exception):
+            frame.unpersist()
 
 
 @contextmanager
