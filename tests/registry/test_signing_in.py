@@ -356,9 +356,16 @@ def test_the_last_second_factor_cannot_be_taken_away(amina):
 
 
 def test_an_account_of_another_operation_is_nobody_here(amina, browser):
+    from django.db import ProgrammingError, connection
+
     from onward.registry.models import Account
 
-    Account._base_manager.filter(pk=amina.pk).update(operation="elsewhere")
+    moved = Account._base_manager.filter(pk=amina.pk)
+    if connection.vendor == "postgresql":  # the server itself refuses another operation's rows
+        with pytest.raises(ProgrammingError):
+            moved.update(operation="elsewhere")
+        return
+    moved.update(operation="elsewhere")
     browser.post("/sign-in/", {"login": "amina", "password": people.PASSWORD})
     assert browser.get(INSIDE).status_code == 302
     assert people.signed_in(amina).get(INSIDE)["Location"].startswith("/sign-in/")
