@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 
 
+# Strata above one per so many people make counting dearer than following everybody; above so many
+# people their list no longer fits the processor's memory.
+PEOPLE_PER_STRATUM = 70
+MOST_ONE_BY_ONE = 200_000
+
+
 @dataclass(frozen=True)
 class Group:
     """A set of people to count: everyone in these states and strata (empty means all)."""
@@ -60,7 +66,7 @@ class Futures:
     flows          (futures, days asked, transitions, strata) people moved since the origin
     used           (futures, days asked, capacities) people or units drawn from each pool
     refused        the same, for those a pool had no room for, counted again each day
-    path           "lanes" or "general": which kernel ran (same law)
+    path           "lanes", "general" or "people": which kernel ran (same law)
     """
 
     present: Mapping[str, IntArray]
@@ -90,7 +96,7 @@ def simulate(
     outputs: Outputs | None = None,
     first_future: int = 0,
     threads: int | None = None,
-    path: Literal["auto", "lanes", "general"] = "auto",
+    path: Literal["auto", "lanes", "general", "people"] = "auto",
     shock_seed: int | None = None,
 ) -> Futures:
     """Simulate `futures` futures of `days` days.
@@ -105,7 +111,9 @@ def simulate(
                    future. The law is the same; it costs about twice as much
     first_future   number of the first one, so that a long run can be cut into pieces
     threads        None: as many as the machine offers
-    path           "auto" takes the batched kernel where the model allows
+    path           "auto" follows units one by one where strata outnumber one per
+                   PEOPLE_PER_STRATUM people, else counts, in the batched kernel where the model
+                   allows. One by one cannot be keyed
     shock_seed     seed of the slow shocks' courses where it is to differ from `seed`: to tell
                    their part of the spread from chance
     raises         Faults naming everything wrong with the model, draws or outputs
@@ -129,7 +137,11 @@ def simulate(
     lanes_possible = bool(t.shape[7])
     if path == "lanes" and not lanes_possible:
         raise Faults([Fault(model.name, "path", "", "lanes cannot run this model", "auto")])
+    if path == "people" and keyed:
+        raise Faults([Fault(model.name, "path", "", "people cannot be keyed", "auto")])
     chosen = "lanes" if lanes_possible and path != "general" else "general"
+    if path == "people" or (path == "auto" and not keyed and one_by_one(model)):
+        chosen = "people"
     n_states, n_strata, n_sizes = len(model.states), len(model.strata), len(model.sizes)
     present = np.empty((futures, len(groups), days), dtype=np.int32)
     units = np.zeros((futures, len(t.units_on), n_states, n_strata, n_sizes), dtype=np.int64)
@@ -146,10 +158,18 @@ def simulate(
         from onward.forecast.kernel_lanes import run_lanes as run
 
         multiple = LANES
-    else:
+    elif chosen == "general":
         from onward.forecast.kernel_general import run
 
         multiple = 1
+    else:
+        from onward.forecast.kernel_people import places, run_people
+
+        multiple, turned = 1, places(t)
+
+        def run(t: Any, mine: Any, seed: int, shock: int, first: int, n: int, keyed: bool,
+                *out: Any) -> None:  # fmt: skip
+            run_people(t, turned, mine, seed, shock, first, n, *out)
 
     def piece(a: int, b: int) -> None:
         mine = rows[first_future + a : first_future + b] if len(rows) > 1 else rows
@@ -193,6 +213,16 @@ def simulate(
         flows_on=tuple(int(d) for d in t.flows_on),
         path=chosen,
     )
+
+
+def one_by_one(model: Model) -> bool:
+    """Whether following units one by one is cheaper than counting them.
+
+    Counting costs as much as there are strata, following as much as there are moves; measured,
+    they meet at about one stratum per PEOPLE_PER_STRATUM people.
+    """
+    people = model.people_at_start
+    return 0 < people <= MOST_ONE_BY_ONE and len(model.strata) * PEOPLE_PER_STRATUM > people
 
 
 def _groups(model: Model, outputs: Outputs) -> dict[str, Group]:
