@@ -309,3 +309,27 @@ def test_a_file_that_is_not_read_in_time_is_refused_with_what_to_do(write_csv):
     path = write_csv("number,remark\nA1,x\n")
     with pytest.raises(Faults, match=r"not read after 0 seconds.*busy"):
         read(path, limits=Limits(wall_seconds=0))
+
+
+def test_a_preview_shows_no_character_that_steers_a_terminal(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_bytes("رقم;الاسم\n1;أمينة\x1b[2J\n".encode("cp1256") + b"2;\x9b2J\xc7\n")
+    (question,) = read(path).questions
+    previews = "".join(option.preview for option in question.options)
+    assert "أمينة" in previews
+    assert all(c.isprintable() or c == "\n" for c in previews)
+
+
+def test_a_control_character_in_a_cell_is_a_fault(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_bytes("number,remark\nA1,\u009b2J\n".encode())
+    (fault,) = read(path).faults
+    assert (fault.where, fault.field) == ("row 2", "column B")
+
+
+@pytest.mark.parametrize("name", ["a\u009b2J", "a\u202eb"])
+def test_a_sheet_name_that_steers_a_terminal_is_refused(name, write_xlsx):
+    path = write_xlsx([["number"], ["A1"]], sheet=name)
+    with pytest.raises(Faults, match="Rename the sheet") as refused:
+        read(path)
+    assert name not in str(refused.value)

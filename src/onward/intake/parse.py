@@ -63,7 +63,9 @@ MAIN = "main"
 """What the part of a form's export that holds one row for each submission is called."""
 
 OLE_HEADER = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202d\u202e\ufffe\uffff\ud800-\udfff]")
+CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ufffe\uffff\ud800-\udfff]"
+)
 
 
 class Refused(Exception):
@@ -395,6 +397,16 @@ def _inspect(data: bytes, limits: dict[str, int]) -> tuple[dict[str, _PartReport
     return reports, is_ods
 
 
+def _plain_names(names: Iterable[str]) -> None:
+    """Names of sheets are shown on screens: they may not hold what steers a terminal."""
+    if any(CONTROL.search(name) for name in names):
+        raise Refused(
+            "a sheet whose name holds hidden control or direction-override characters",
+            "visible letters",
+            "Rename the sheet.",
+        )
+
+
 def _damaged() -> Refused:
     return Refused(
         "the workbook is damaged or cut short",
@@ -500,6 +512,7 @@ def _workbook(
             )
         if str(meta.typ) == worksheet:
             metadata.append((meta.name, str(meta.visible) == visible))
+    _plain_names(name for name, _ in metadata)
     wanted = list(order.get("sheets") or [])
     shown = [name for name, is_visible in metadata if is_visible]
     known = [name for name, _ in metadata]
@@ -643,7 +656,8 @@ def _decode(data: bytes, encoding: str | None) -> tuple[str, str, str]:
             data.decode(name)
         except UnicodeDecodeError:
             continue
-        seen = sample.decode(name)
+        # Shown on screens before anything was checked: no character may steer a terminal.
+        seen = CONTROL.sub("\ufffd", sample.decode(name))
         options.append((-_plausible(seen), name, seen[:300]))
     options.sort(key=lambda option: option[0])
     raise Asked(
@@ -820,6 +834,7 @@ def _archive(
         for entry in archive.infolist()
         if not entry.is_dir()
     }
+    _plain_names(stems)
     form = min(stems, key=len)
     others = [stem for stem in stems if stem != form]
     if any(not stem.startswith(form + "-") for stem in others):
