@@ -27,6 +27,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.caseload import AS_OF, MEMORY_GB, by_hand, invent
@@ -187,9 +188,27 @@ def on_spark(folder: Path, master: str, secret: Path) -> dict[str, Any]:
         found["processor"] = processor_seconds(running) - processor
         found["peak_gb"] = peak(running)
         found["start"] = began - start
+        found["round_trip"] = round_trip(engine)
         return found
     finally:
         engine.close()
+
+
+def round_trip(engine: Any, rounds: int = 5) -> float:
+    """Seconds from asking warm workers for next to nothing to having it: what each pass of a
+    computation that goes back and forth (placement's prices) would pay before it computes."""
+
+    def echo(batches: Any) -> Any:
+        yield from batches
+
+    tasks = pa.table({"task": pa.array(range(8), pa.int32())})
+    gives = pa.schema([("task", pa.int32())])
+    taken = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        engine.map_blocks(echo, tasks, gives, outputs=["mapped"])
+        taken.append(time.perf_counter() - began)
+    return min(taken)
 
 
 class cluster:
@@ -214,9 +233,9 @@ class cluster:
 
 
 def skew(people: int) -> dict[str, Any]:
-    """A region of 46 operations in which the first holds a tenth of all people and the others
+    """A region of 19 operations in which the first holds a tenth of all people and the others
     share the rest evenly: seconds of each, on DuckDB."""
-    sizes = [people // 10, *[max(200, people * 9 // 10 // 45)] * 45]
+    sizes = [people // 10, *[people // 20] * 18]
     found = apart(one_by_one, sizes)
     seconds = found["seconds_each"]
     return {
@@ -362,6 +381,9 @@ def show(report: dict[str, Any]) -> None:
         print(f"{size:,} people: {len(same)} engines {agree}: {same[0]}")
     for on, line in report["lines"].items():
         print(f"per million more people, {on}: " + ", ".join(f"{k.removesuffix('_per_million')} {v:,.2f}" for k, v in line.items()))  # fmt: skip
+    for row in report["sizes"]:
+        if "round_trip" in row:
+            print(f"{row['people']:,} people, {row['on']}: start {row['start']:.1f} s, a round trip {row['round_trip']:.2f} s")  # fmt: skip
     if report["skew"]:
         one = report["skew"]
         print(
