@@ -96,6 +96,8 @@ def test_the_read_out_holds_the_file_in_the_persons_language(small, cast):
     assert "Zarifeh Nowruzian" in text
     assert "QX7788123" in text
     assert "blue heron" not in text
+    assert "return_cleared" not in text
+    assert "return cleared" not in text
     beyond = dict(told.sections)[list(dict(told.sections))[-1]]
     assert len(beyond) >= 3
     with pytest.raises(access.SignInAgain):

@@ -229,7 +229,7 @@ def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None)
             (
                 gettext("What is known about you"),
                 [
-                    (_label(facts, name), _value(value))
+                    _known(rulebook, name, value)
                     for name, value in sorted(seen.facts.items())
                     if value not in (None, [], "") and (name in facts or name in rulebook.axes)
                 ],
@@ -259,6 +259,15 @@ def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None)
     return ReadOut(
         request.person, language, language in ("ar", "fa", "ckb"), language != "en", sections
     )
+
+
+def _known(rulebook: Any, name: str, value: Any) -> tuple[str, str]:
+    """A fact or a state, by the titles the rulebook gives them."""
+    axis = rulebook.axes.get(name)
+    if axis is None:
+        return _label(rulebook.kinds["person"].facts, name), _value(value)
+    state = axis.states.get(value)
+    return gettext(axis.title), gettext(state.title) if state is not None else _value(value)
 
 
 def _label(facts: Mapping[str, Any], name: str) -> str:
