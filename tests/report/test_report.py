@@ -242,6 +242,7 @@ def test_every_figure_has_a_title_a_date_its_table_and_every_indicator_a_definit
                 if isinstance(block, Figure):
                     assert block.title
                     assert block.table.rows
+                    assert block.narrow, "a drawing of its own for a phone"
                     assert block.as_of == AS_OF
                     assert 'role="img"' in block.svg
                     assert "<title>" in block.svg

@@ -904,8 +904,9 @@ class _Builder:
             return None
         plan, draws = self.m.plan, self.m.draws
         blocks: list[Block] = []
-        svg = charts.slim(
-            gantt_svg(plan, draws, self.on, audience=self.audience, width=charts.WIDE)
+        svg, narrow = (
+            charts.slim(gantt_svg(plan, draws, self.on, audience=self.audience, width=width))
+            for width in (charts.WIDE, charts.NARROW)
         )
         listed = gantt_list(plan, draws, audience=self.audience)
         columns = {"title": "What", "owner": "Owner", "state": "State", "start": "Likely start",
@@ -926,7 +927,7 @@ class _Builder:
         )
         if rows:
             blocks.append(
-                Figure("gantt", self._plan_title(rows), svg, gantt_table, self.on, how)
+                Figure("gantt", self._plan_title(rows), svg, gantt_table, self.on, how, narrow)
             )
         if self.internal:
             lines = []
