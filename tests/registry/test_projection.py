@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import random
+from datetime import UTC, datetime
+
+import pytest
+
+from onward.caseload.events import Subject, new_event
 from onward.registry import projection
+
+NOW = datetime(2026, 6, 10, 9, tzinfo=UTC)
 
 
 def test_it_is_what_the_log_says(small):
@@ -29,3 +37,46 @@ def test_a_neighbourhood_from_the_rows_is_the_neighbourhood_folded(small):
         assert kept.tables.keys() == folded.tables.keys()
         for kind, table in folded.tables.items():
             assert kept.tables[kind].equals(table), kind
+
+
+def test_adopting_a_plan_leaves_the_rows_as_they_are_and_up_to_date(small):
+    event = new_event(
+        small.rulebook, operation="meridian", subject=Subject("plan", "0" * 64), kind="adopted",
+        effective="2026-06-10", by="chantal", instant=NOW, random=random.Random(1),
+    )  # fmt: skip
+    small.record([event])
+    assert projection.ensure(small) is False
+    assert projection.compare(small) == []
+
+
+@pytest.mark.slow
+def test_it_follows_every_kind_of_event(small):
+    """Registration, facts, things, a merge, a retraction, and what bears on everybody."""
+    from onward.registry.models import PersonNow
+
+    maker = random.Random(2)
+
+    def happens(kind, subject, *, supersedes=None, **facts):
+        event = new_event(
+            small.rulebook, operation="meridian", subject=Subject(*subject), kind=kind,
+            effective="2026-06-10", by="amina", instant=NOW, random=maker, facts=facts,
+            supersedes=supersedes,
+        )  # fmt: skip
+        [placed] = small.record([event])
+        return placed
+
+    happens("registered", ("person", "new"), household="H1", sex="male")
+    happens("recorded", ("household", "H1"), roster_size=3)
+    happens("recorded", ("person", "H2-P1"), intended_pathway="stay", household="H3")
+    claim = happens("recorded", ("claim", "c1"), person="H4-P1", expressed_on="2026-06-01")
+    happens("retracted", ("claim", "c1"), supersedes=claim.id)
+    happens("merged", ("person", "H5-P1"), into="H5-P2")
+    assert projection.compare(small) == []
+    assert not PersonNow.objects.filter(person="H5-P1").exists()
+    assert projection.ensure(small) is False
+    happens("recorded", ("destination", "IRN"), information_updated_on="2026-06-09")
+    assert projection.ensure(small) is True
+    assert projection.compare(small) == []
+    blocked = PersonNow.objects.get(person="H1-P1")
+    step = next(step for step in blocked.steps if step["move"] == "T7.done")
+    assert "G6.passed" in step["failed"]

@@ -264,6 +264,10 @@ class Operation:
                 Fault(file, f"{row} {n}", "operation", "another operation", self.settings.id)
                 for n in strangers
             )
+        if self.settings.encrypted:
+            from onward.registry.projection import append
+
+            return append(self, batch)
         return self.store.append(batch)
 
     def engine(self) -> Engine:

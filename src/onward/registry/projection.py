@@ -426,8 +426,18 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
     rulebook = operation.rulebook_at(day)
     store = _store(operation)
     common = common_kinds(rulebook)
+    if any(event.subject.kind == RULEBOOK for event in placed):
+        return
+    last = placed[-1].seq
+    # A plan that is adopted, for one, is nobody's state: the rows stay as they are.
+    placed = [event for event in placed if event.subject.kind in rulebook.kinds]
     people = touched(placed, common)
-    if len(people) > SMALL or any(event.subject.kind == RULEBOOK for event in placed):
+    if len(people) > SMALL:
+        return
+    if not placed:
+        state.steps_seq = last if state.steps_seq == before else state.steps_seq
+        state.seq = last
+        _save_state(state)
         return
     wide = any(event.subject.kind in common for event in placed)
     found = (
@@ -456,8 +466,9 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
             or (row["kind"] == HOUSEHOLD and row["thing"] in found.households)
         ],
         gone=found.people,
+        things_gone=found.things | extra | {(HOUSEHOLD, name) for name in found.households},
     )
-    state.seq = placed[-1].seq
+    state.seq = last
     if not wide and state.steps_seq == before:
         state.steps_seq = state.seq
     _save_state(state)
@@ -498,6 +509,11 @@ def _after(
         ),
         events,
     )
+
+
+def append(operation: Operation, batch: Sequence[Event]) -> Sequence[Event]:
+    """Append events and, when they are few, bring the rows they touch up to date with them."""
+    return _store(operation).append(batch, also=lambda placed: refresh(operation, placed))
 
 
 def touched(placed: Sequence[Event], common: frozenset[str]) -> set[str]:
@@ -688,11 +704,12 @@ def _save_state(state: Any) -> None:
 
 def _replace(
     people: Sequence[Mapping[str, Any]], things: Sequence[Mapping[str, Any]],
-    *, gone: frozenset[str] | None,
+    *, gone: frozenset[str] | None, things_gone: Iterable[tuple[str, str]] = (),
 ) -> None:  # fmt: skip
     """Put rows in the place of the old ones of the same people and things.
 
-    gone  people whose rows go even when there is no new one (merged into another); None: all
+    gone, things_gone   whose rows go even when there is no new one (merged into another, or
+                        everything about it taken back); None: all
     """
     from onward.registry.models import PersonNow, ThingNow
     from onward.registry.site import current
@@ -705,8 +722,8 @@ def _replace(
         for part in _parts(gone):
             PersonNow.objects.filter(person__in=part).delete()
         by_kind: dict[str, list[str]] = {}
-        for row in things:
-            by_kind.setdefault(row["kind"], []).append(row["thing"])
+        for kind, name in {*things_gone, *((row["kind"], row["thing"]) for row in things)}:
+            by_kind.setdefault(kind, []).append(name)
         for kind, names in by_kind.items():
             for part in _parts(names):
                 ThingNow.objects.filter(kind=kind, thing__in=part).delete()
