@@ -16,17 +16,16 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.utils import timezone
 
 from onward.errors import OnwardError
 from onward.registry.actors import Acting
+from onward.registry.keys import unwrap, wrap
 from onward.registry.models import ImportDraft
 from onward.registry.site import current
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".ods", ".json", ".jsonl", ".zip")
 KEPT = timedelta(days=1)
-NONCE_BYTES = 12
 
 
 @dataclass(frozen=True)
@@ -108,9 +107,8 @@ def _key() -> bytes:
 
 
 def _sealed(draft: UUID, content: bytes) -> bytes:
-    nonce = os.urandom(NONCE_BYTES)
-    return nonce + AESGCM(_key()).encrypt(nonce, content, draft.bytes)
+    return wrap(_key(), content, f"draft/{draft}")
 
 
 def _opened(draft: UUID, sealed: bytes) -> bytes:
-    return AESGCM(_key()).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], draft.bytes)
+    return unwrap(_key(), sealed, f"draft/{draft}")

@@ -56,7 +56,9 @@ def _forecast(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outco
 
     say("Reading the record")
     found = opened(operation)
-    stays = spells(found.events, found.caseload.rulebook, as_of=found.as_of, engine=found.engine)
+    stays = spells(
+        found.events, found.caseload.rulebook, as_of=found.as_of, engine=found.engine
+    )
     made = forecast_of(
         found,
         futures=int(asked["futures"]),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from onward.errors import OnwardError
+from onward.registry.keys import unwrap, wrap
 
 if TYPE_CHECKING:
     from onward.registry.operation import Operation
@@ -68,7 +69,8 @@ class FolderKept:
 
 
 class DatabaseKept:
-    """Files in the encrypted store of the operation this process has open."""
+    """Files in the store of the operation this process has open, each sealed once more: on a
+    server the tables themselves are in clear."""
 
     def names(self, folder: str) -> Sequence[str]:
         from onward.registry.models import KeptFile
@@ -82,7 +84,7 @@ class DatabaseKept:
         found = KeptFile.objects.filter(folder=_known(folder), name=name).first()
         if found is None:
             raise _missing(folder, name)
-        return bytes(found.content)
+        return unwrap(_key(), bytes(found.content), f"{folder}/{name}")
 
     def write(self, folder: str, name: str, content: bytes) -> None:
         from django.utils import timezone
@@ -94,7 +96,10 @@ class DatabaseKept:
             operation=current().operation,
             folder=_known(folder),
             name=_named(name),
-            defaults={"content": content, "written_at": timezone.now()},
+            defaults={
+                "content": wrap(_key(), content, f"{folder}/{name}"),
+                "written_at": timezone.now(),
+            },
         )
 
 
@@ -104,6 +109,12 @@ def kept(operation: Operation) -> Kept:
         _ = operation.store  # opens the store, asking for the key where it must
         return DatabaseKept()
     return FolderKept(operation.path)
+
+
+def _key() -> bytes:
+    from onward.registry.site import current
+
+    return current().root.derive("kept files")
 
 
 def _known(folder: str) -> str:
