@@ -40,6 +40,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Calendar"), "desk:calendar", "calendar", ("calendar.read",), "calendar"),
             Entry(_("Head-count"), "desk:headcount", "count", ("headcount.record",), "headcount"),
             Entry(_("Convoys"), "desk:convoys", "convoy", ("person.record_movement",), "convoys"),
+            Entry(_("Exceptions"), "desk:overrides", "rights", ("override.approve",), "exceptions"),
             Entry(_("Texts to read aloud"), "desk:sheets", "speak",
                   ("person.record_interview", "text.approve"), "sheets"),
         ),

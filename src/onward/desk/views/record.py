@@ -170,7 +170,7 @@ def step(request: HttpRequest, person: str, move: str) -> HttpResponse:
     question = asking.ask(seen, move, destination, on)
     return shown(
         request, "desk/step.html", seen, form,
-        {"question": question, "may": may, "is_record": found.records, **extra},
+        {"question": question, "may_except": seen.may("override.propose"), "may": may, "is_record": found.records, **extra},
         status=409 if "refused" in extra else 200,
     )  # fmt: skip
 
