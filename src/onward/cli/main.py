@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "account": ("onward.cli.account", "app", "Accounts of the desk: add, list, reset, close."),
     "keys": ("onward.cli.keys", "app", "Ways in, custodians, renewal, erasing an identity."),
     "verify": ("onward.cli.verify", "app", "Whether the record is what was once written."),
+    "proof": ("onward.cli.proof", "app", "Show that an event is in the record, or check it."),
     "backup": ("onward.cli.backup", "app", "Back an encrypted operation up while it is used."),
     "load": ("onward.cli.load", "app", "Bring a whole log in, as when a record moves."),
     "restore": ("onward.cli.backup", "restore_app", "Bring an operation back from a backup."),
