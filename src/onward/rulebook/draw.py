@@ -247,7 +247,7 @@ def pathways_svg(rulebook: Rulebook) -> str:
     body = "\n".join(canvas.parts)
     return f"""<svg xmlns="http://www.w3.org/2000/svg" width="420mm" height="297mm" \
 viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="title desc" \
-font-family="Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif" fill="{INK}">
+font-family="Helvetica, Arial, 'Liberation Sans', 'Noto Sans', 'DejaVu Sans Condensed', sans-serif" fill="{INK}">
 <title id="title">{escape(title)}</title>
 <desc id="desc">{escape(description)}</desc>
 <defs><marker id="arrow" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" markerHeight="7" \
@@ -609,7 +609,7 @@ def _legend(canvas: Canvas, rulebook: Rulebook) -> None:
     lines = wrap(
         f"Safeguards: {guards}. At every movement also {always} and all along its path. Heavy box "
         "with a bar: the operation's care ends there. Dashed: recorded, or from any stage.",
-        WIDTH - 2 * MARGIN,
+        0.94 * (WIDTH - 2 * MARGIN),  # fonts that stand in for the measured one are wider
     )
     for i, line in enumerate(lines):
         canvas.text(MARGIN, y - LINE * (len(lines) - 1 - i), line)
