@@ -99,6 +99,9 @@ def test_work_goes_on_while_its_page_is_left(planned):
     assert "report.pdf" in page
     paper = lead.get(address + "report.pdf")
     assert paper.content[:5] == b"%PDF-"
+    from onward.registry.models import JobFile
+
+    assert b"%PDF-" not in bytes(JobFile.objects.get(name="report.pdf").content)
     assert paper["Content-Disposition"] == 'attachment; filename="report.pdf"'
 
 

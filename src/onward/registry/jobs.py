@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from onward.errors import OnwardError
 from onward.registry.actors import Acting
+from onward.registry.keys import unwrap, wrap
 from onward.registry.models import Job, JobFile
 from onward.registry.operation import Operation, open_operation
 from onward.registry.site import current
@@ -174,11 +175,20 @@ def run_next() -> Job | None:
                 job=job,
                 name=name,
                 media_type=MEDIA[name.rsplit(".", 1)[-1]],
-                content=data,
+                content=wrap(_key(), data, f"{job.pk}/{name}"),
             )
         _end(job, DONE, result=dict(outcome.result))
     job.refresh_from_db()
     return job
+
+
+def content_of(file: JobFile) -> bytes:
+    """What a job made, opened."""
+    return unwrap(_key(), bytes(file.content), f"{file.job.pk}/{file.name}")
+
+
+def _key() -> bytes:
+    return current().root.derive("files of jobs")
 
 
 def _end(

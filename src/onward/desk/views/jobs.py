@@ -14,7 +14,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from onward.desk.views.shared import page, place
-from onward.registry import access
+from onward.registry import access, jobs
 from onward.registry.models import Job, JobFile
 
 # kind of work: what it is called, who may see it, where one goes on when it is done
@@ -68,7 +68,7 @@ def file(request: HttpRequest, job: UUID, name: str) -> HttpResponse:
     made = JobFile.objects.filter(job=row, name=name).first()
     if made is None:
         raise access.Hidden
-    answer = HttpResponse(bytes(made.content), content_type=made.media_type)
+    answer = HttpResponse(jobs.content_of(made), content_type=made.media_type)
     answer["Content-Disposition"] = f'attachment; filename="{made.name}"'
     return answer
 

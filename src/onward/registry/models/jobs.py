@@ -39,7 +39,7 @@ class Job(Here):
 
 
 class JobFile(Here):
-    """A file a job made: kept in the store, so that it is encrypted with everything else."""
+    """A file a job made, sealed under the operation's key."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="files")
