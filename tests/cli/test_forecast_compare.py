@@ -238,3 +238,25 @@ def test_the_first_run_on_a_machine_compiles_beside_other_work_and_says_so(
     compiling.compile_beside(said.append)()
     assert len(started) == 2
     assert len(said) == 1
+
+
+def test_the_forecasts_words_name_things_as_the_plan_does():
+    from onward.cli.forecast import called
+
+    titles = {"exit_permits": "Memorandum on exit permits", "norway": "Norway, resettlement",
+              "monitors": "Return monitors"}  # fmt: skip
+    assert called("when exit_permits begins and ends", titles) == (
+        "when “Memorandum on exit permits” begins and ends"
+    )
+    assert called("norway: only for families", titles) == (
+        "“Norway, resettlement”: only for families"
+    )
+    # A word that may mean itself stays.
+    assert called("nobody monitors this", titles) == "nobody monitors this"
+
+
+def test_of_chances_that_never_or_always_hold_only_thetelling_one_is_said():
+    from onward.cli import forecast as command
+
+    chances = {"200": 0.0, "2000": 0.0, "3000": 0.3, "3500": 1.0, "3600": 1.0}
+    assert command.telling(chances) == [(2000, 0.0), (3000, 0.3), (3500, 1.0)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -279,7 +280,9 @@ def titles_of(found: Opened) -> dict[str, str]:
     titles |= {name: f"{name} {guard.title}" for name, guard in rulebook.safeguards.items()}
     if found.plan is not None:
         plan = found.plan
-        for things in (plan.authorities, plan.assurances, plan.actions, plan.capacities):
+        for things in (
+            plan.authorities, plan.assurances, plan.actions, plan.capacities, plan.pledges,
+        ):  # fmt: skip
             titles |= {name: thing.title for name, thing in things.items()}
     return titles
 
@@ -287,7 +290,7 @@ def titles_of(found: Opened) -> dict[str, str]:
 def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:
     """The forecast in words.
 
-    titles   forecast state -> the rulebook's title of it
+    titles   what states and things of the plan are called, by id
     """
     levels = made.deadline_levels()
     lines = [
@@ -317,22 +320,54 @@ def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:
     lines += ["", "Chances"]
     lines.append(f"  nobody is left: {_chance(made.zero, made.futures)}")
     lines += [
-        f"  fewer than {int(bound):,} are left: {_chance(chance, made.futures)}"
-        for bound, chance in made.fewer_than.items()
+        f"  fewer than {bound:,} are left: {_chance(chance, made.futures)}"
+        for bound, chance in telling(made.fewer_than)
     ]
     lines.append(f"  95% of those here have left: {_when(made.gone_95, made.deadline)}")
-    lines += doubt(made)
+    lines += [_renamed(line, titles) for line in doubt(made)]
     lines += ["", "What is assumed"]
-    lines += [f"  - {text}" for text in made.assumptions]
+    lines += [f"  - {called(text, titles)}" for text in made.assumptions]
     if made.left_out:
         lines += ["", "What is not simulated"]
-        lines += [f"  - {text}" for text in made.left_out]
+        lines += [f"  - {called(text, titles)}" for text in made.left_out]
     lines += [
         "",
         f"{made.futures:,} futures, seed {made.seed}: the same record, plan and seed give the "
         "same answer.",
     ]
     return lines
+
+
+def called(text: str, titles: Mapping[str, str]) -> str:
+    """A sentence with what the plan and the rulebook call things instead of their ids.
+
+    A bare word is taken for an id only where nothing else can be meant: with an underscore, or as
+    the subject of a remark ("norway: …").
+    """
+    subject = text.partition(":")[0].removeprefix("- ").strip()
+
+    def name(found: re.Match[str]) -> str:
+        word = found[0]
+        sure = "_" in word or word == subject
+        return f"“{titles[word]}”" if sure and word in titles else word
+
+    return re.sub(r"[a-z][a-z0-9_]*", name, text)
+
+
+def _renamed(line: str, titles: Mapping[str, str]) -> str:
+    """The same for a line that ends in a share, which stays in its column."""
+    found = re.fullmatch(r"  (.*?) +(\d+%)", line)
+    if found is None:
+        return called(line, titles)
+    return f"  {called(found[1], titles):<64}{found[2]:>5}"
+
+
+def telling(chances: Mapping[str, float]) -> list[tuple[int, float]]:
+    """Chances worth a line: of several that never or always hold, the one that says most."""
+    rows = sorted((int(bound), chance) for bound, chance in chances.items())
+    never = [row for row in rows if row[1] <= 0][-1:]
+    always = [row for row in rows if row[1] >= 1][:1]
+    return [*never, *(row for row in rows if 0 < row[1] < 1), *always]
 
 
 WAYS = {
