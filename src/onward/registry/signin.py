@@ -28,6 +28,7 @@ from django.utils.translation import gettext as _
 
 from onward.registry import access, alarms, keys
 from onward.registry.models import Account
+from onward.registry.sessions import SessionStore
 from onward.registry.site import current
 
 FRESH = access.FRESH
@@ -182,6 +183,7 @@ def on_signed_in(sender: Any, request: HttpRequest, user: Account, **kwargs: Any
     now = timezone.now().timestamp()
     request.session[BEGAN] = request.session[SEEN] = now
     request.session.pop(LOCKED, None)
+    SessionStore.clear_expired()
     access.log(user, "sign-in", place="account_login")
 
 
