@@ -8,9 +8,9 @@ the operation's own default date.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onward.caseload.model import Caseload, EventTables
 from onward.engine import Engine
@@ -85,24 +85,32 @@ def draws_of(found: Opened, futures: int = PLAN_FUTURES, seed: int = SEED) -> Pl
     return plan_draws(found.plan, futures, seed, found.as_of)
 
 
-def forecast_of(
-    found: Opened,
-    *,
-    by: dt.date | None = None,
-    futures: int = FUTURES,
-    seed: int = SEED,
-    use_plan: bool = True,
-    behaviour: bool | Behaviour = True,
-    split: bool = True,
-    steps_per_day: int = 1,
-    progress: Callable[[str], None] | None = None,
-) -> Forecast:
-    """Forecast from the operation's own log, rulebook and plan."""
+@dataclass(frozen=True)
+class Groundwork:
+    """What a forecast reads from the record, whatever plan it is then made under."""
+
+    deadline: dt.date
+    counts: pa.Table
+    exposures: pa.Table
+    waits: pa.Table
+    steps: Sequence[tuple[str, str, str]]
+
+    def for_build(self, found: Opened) -> dict[str, Any]:
+        """The arguments of `forecast.inputs.build` that no plan changes."""
+        return {
+            "counts": self.counts, "exposures": self.exposures, "steps": self.steps,
+            "waits": self.waits, "as_of": found.as_of, "deadline": self.deadline,
+            "name": found.operation.settings.id,
+        }  # fmt: skip
+
+
+def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
+    """Counts, exposures, waits and steps of an operation.
+
+    raises  OnwardError when the deadline is not ahead or the log is too short to read a pace from
+    """
     from onward.caseload.counting import counts, exposures
     from onward.caseload.moves import forecast_moves
-    from onward.forecast.behaviour import Behaviour
-    from onward.forecast.inputs import build
-    from onward.forecast.run import forecast
 
     deadline = deadline_of(found, by)
     if deadline <= found.as_of:
@@ -117,6 +125,38 @@ def forecast_of(
             "needed to read any pace from it. With published counts only, use "
             "onward forecast --counts."
         )
+    seen = exposures(
+        found.events, rulebook, since=first, until=found.as_of + dt.timedelta(days=1),
+        period_days=PERIOD_DAYS, engine=found.engine,
+    )  # fmt: skip
+    return Groundwork(
+        deadline,
+        counts(found.caseload, engine=found.engine),
+        seen,
+        waits_of(found),
+        [(m.from_state, m.move, m.to_state) for m in forecast_moves(rulebook)],
+    )
+
+
+def forecast_of(
+    found: Opened,
+    *,
+    by: dt.date | None = None,
+    futures: int = FUTURES,
+    seed: int = SEED,
+    use_plan: bool = True,
+    behaviour: bool | Behaviour = True,
+    split: bool = True,
+    steps_per_day: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> Forecast:
+    """Forecast from the operation's own log, rulebook and plan."""
+    from onward.forecast.behaviour import Behaviour
+    from onward.forecast.inputs import build
+    from onward.forecast.run import forecast
+
+    ground = groundwork(found, by)
+    deadline, rulebook = ground.deadline, found.caseload.rulebook
     effects = None
     if use_plan and found.plan is not None:
         from onward.plan.effects import plan_effects
@@ -124,26 +164,11 @@ def forecast_of(
         drawn = draws_of(found, max(futures, 1), seed)
         assert drawn is not None
         effects = plan_effects(found.plan, drawn, rulebook)
-    seen = exposures(
-        found.events, rulebook, since=first, until=found.as_of + dt.timedelta(days=1),
-        period_days=PERIOD_DAYS, engine=found.engine,
-    )  # fmt: skip
-    inputs = build(
-        rulebook,
-        counts=counts(found.caseload, engine=found.engine),
-        exposures=seen,
-        steps=[(m.from_state, m.move, m.to_state) for m in forecast_moves(rulebook)],
-        as_of=found.as_of,
-        deadline=deadline,
-        effects=effects,
-        behaviour=behaviour,
-        name=found.operation.settings.id,
-        waits=waits_of(found),
-    )
+    inputs = build(rulebook, effects=effects, behaviour=behaviour, **ground.for_build(found))
     terms = [name for name, on in vars(Behaviour.of(behaviour)).items() if on]
-    hashes = {"log": found.operation.store.head(), "rulebook": rulebook.hash}
-    if effects is not None:
-        hashes["plan"] = found.plan.hash
+    hashes = hashes_of(found)
+    if effects is None:
+        hashes.pop("plan", None)
     hashes["behaviour"] = " ".join(terms) or "none"
     return forecast(
         inputs,
@@ -158,6 +183,17 @@ def forecast_of(
         steps_per_day=steps_per_day,
         held=_held(found, inputs) if split else None,
     )
+
+
+def hashes_of(found: Opened) -> dict[str, str]:
+    """SHA-256 of what a run is made from: log, rulebook and plan."""
+    hashes = {
+        "log": found.operation.store.head(),
+        "rulebook": found.caseload.rulebook.hash,
+    }
+    if found.plan is not None:
+        hashes["plan"] = found.plan.hash
+    return hashes
 
 
 def _held(found: Opened, inputs: Inputs) -> Mapping[str, Mapping[str, int]]:

@@ -11,23 +11,14 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onward.errors import OnwardError
-from onward.registry.analysis import (
-    PERIOD_DAYS,
-    SEED,
-    Opened,
-    _first_day,
-    deadline_of,
-    waits_of,
-)
+from onward.registry.analysis import SEED, Groundwork, Opened, groundwork, hashes_of
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from onward.forecast.compare import Comparison
     from onward.forecast.decide_by import DecideBy
     from onward.forecast.inputs import Inputs
@@ -40,50 +31,6 @@ if TYPE_CHECKING:
 
 FUTURES = 500
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Groundwork:
-    """What a forecast reads from the record, whatever plan it is then made under."""
-
-    deadline: dt.date
-    counts: pa.Table
-    exposures: pa.Table
-    steps: Sequence[tuple[str, str, str]]
-    waits: pa.Table
-
-
-def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
-    """Counts, exposures and steps of an operation.
-
-    raises  OnwardError when the deadline is not ahead or the log is too short to read a pace from
-    """
-    from onward.caseload.counting import counts, exposures
-    from onward.caseload.moves import forecast_moves
-
-    deadline = deadline_of(found, by)
-    if deadline <= found.as_of:
-        raise OnwardError(
-            f"The deadline {deadline} is not after {found.as_of}; name a later one with --by."
-        )
-    rulebook = found.caseload.rulebook
-    first = _first_day(found)
-    if (found.as_of - first).days < PERIOD_DAYS:
-        raise OnwardError(
-            f"The log covers {(found.as_of - first).days} days; at least {PERIOD_DAYS} are "
-            "needed to read any pace from it."
-        )
-    seen = exposures(
-        found.events, rulebook, since=first, until=found.as_of + dt.timedelta(days=1),
-        period_days=PERIOD_DAYS, engine=found.engine,
-    )  # fmt: skip
-    return Groundwork(
-        deadline,
-        counts(found.caseload, engine=found.engine),
-        seen,
-        [(m.from_state, m.move, m.to_state) for m in forecast_moves(rulebook)],
-        waits_of(found),
-    )
 
 
 def maker_of(
@@ -117,11 +64,10 @@ def maker_of(
         )
 
     shared: dict[str, Any] = {
-        "counts": ground.counts, "exposures": ground.exposures, "steps": ground.steps,
-        "as_of": found.as_of, "deadline": ground.deadline, "behaviour": behaviour,
-        "waits": ground.waits,
-        "name": found.operation.settings.id, "also": touched(everything, plan, rulebook),
-    }  # fmt: skip
+        **ground.for_build(found),
+        "behaviour": behaviour,
+        "also": touched(everything, plan, rulebook),
+    }
     rates = build(rulebook, effects=effects(()), **shared).rates
 
     def make(which: Sequence[Scenario]) -> Inputs:
@@ -269,17 +215,6 @@ def scenarios_of(found: Opened, files: Sequence[Path]) -> list[Scenario]:
     if faults:
         raise Faults(faults)
     return read
-
-
-def hashes_of(found: Opened) -> dict[str, str]:
-    """SHA-256 of what a run is made from: log, rulebook and plan."""
-    hashes = {
-        "log": found.operation.store.head(),
-        "rulebook": found.caseload.rulebook.hash,
-    }
-    if found.plan is not None:
-        hashes["plan"] = found.plan.hash
-    return hashes
 
 
 def keep_run(operation: Operation, kind: str, text: str) -> str:
