@@ -362,3 +362,15 @@ def test_the_desk_does_not_start_with_unsafe_settings(small, name, value, says):
     refuse_settings()
     with override_settings(**{name: value}), pytest.raises(NotSafe, match=says):
         refuse_settings()
+
+
+def test_a_report_leaves_nothing_in_temporary_files(small, tmp_path, monkeypatch):
+    import tempfile
+
+    from onward.registry.reporting import make_report
+
+    made = []
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda *a, **k: made.append(a) or str(tmp_path))
+    monkeypatch.setattr(tempfile, "mkstemp", lambda *a, **k: made.append(a))
+    assert make_report(small, with_forecast=False).contents["pdf"].startswith(b"%PDF")
+    assert made == []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,54 +26,52 @@ def render_pdf(report: Report, definitions: Sequence[tuple[str, str, str]]) -> b
     """The PDF's bytes; the same report gives the same bytes."""
     import typst
 
-    with tempfile.TemporaryDirectory(prefix="onward-report-") as folder:
-        room = Path(folder)
-        (room / "report.typ").write_bytes(TEMPLATE.read_bytes())
-        data: dict[str, Any] = {
-            "operation": report.operation,
-            "date": f"{report.as_of.day} {report.as_of:%B %Y}",
-            "audience": "internal use" if report.audience == "internal" else "external release",
-            "demonstration": report.demonstration,
-            "headline": report.headline,
-            "summary": list(report.summary),
-            "notes": list(report.notes),
-            "rulebook": report.rulebook,
-            "rulebook_hash": report.rulebook_hash,
-            "floor_hash": report.floor_hash,
-            "checkpoint": report.checkpoint.strip(),
-            "definitions": [list(entry) for entry in definitions],
-            "sections": [],
-        }
-        for section in report.sections:
-            blocks = []
-            for block in section.blocks:
-                if isinstance(block, Figure):
-                    file = f"{block.name}.svg"
-                    (room / file).write_text(block.svg, encoding="utf-8")
-                    blocks.append(
-                        {
-                            "kind": "figure", "title": block.title, "file": file,
-                            "how": block.how_to_read, "table": _table(block.table),
-                            "width": _width(block.svg),
-                        }
-                    )  # fmt: skip
-                elif isinstance(block, Table):
-                    blocks.append({"kind": "table", "table": _table(block)})
-                elif isinstance(block, Points):
-                    blocks.append({"kind": "points", "items": list(block.items)})
-                elif isinstance(block, Tiles):
-                    blocks.append({"kind": "tiles", "items": [list(i) for i in block.items]})
-                elif isinstance(block, Text):
-                    blocks.append({"kind": "text", "text": block.text, "tone": block.tone})
-            data["sections"].append({"title": section.title, "blocks": blocks})
-        (room / "report.json").write_text(json.dumps(data, ensure_ascii=False), "utf-8")
-        made: bytes = typst.compile(
-            str(room / "report.typ"),
-            root=str(room),
-            font_paths=[str(FONTS)],
-            ignore_system_fonts=True,
-        )
-        return made
+    # In memory only: a temporary file would leave an office's small counts on the disk in clear.
+    room: Any = {"main.typ": TEMPLATE.read_bytes()}
+    data: dict[str, Any] = {
+        "operation": report.operation,
+        "date": f"{report.as_of.day} {report.as_of:%B %Y}",
+        "audience": "internal use" if report.audience == "internal" else "external release",
+        "demonstration": report.demonstration,
+        "headline": report.headline,
+        "summary": list(report.summary),
+        "notes": list(report.notes),
+        "rulebook": report.rulebook,
+        "rulebook_hash": report.rulebook_hash,
+        "floor_hash": report.floor_hash,
+        "checkpoint": report.checkpoint.strip(),
+        "definitions": [list(entry) for entry in definitions],
+        "sections": [],
+    }
+    for section in report.sections:
+        blocks = []
+        for block in section.blocks:
+            if isinstance(block, Figure):
+                file = f"{block.name}.svg"
+                room[file] = block.svg.encode()
+                blocks.append(
+                    {
+                        "kind": "figure", "title": block.title, "file": file,
+                        "how": block.how_to_read, "table": _table(block.table),
+                        "width": _width(block.svg),
+                    }
+                )  # fmt: skip
+            elif isinstance(block, Table):
+                blocks.append({"kind": "table", "table": _table(block)})
+            elif isinstance(block, Points):
+                blocks.append({"kind": "points", "items": list(block.items)})
+            elif isinstance(block, Tiles):
+                blocks.append({"kind": "tiles", "items": [list(i) for i in block.items]})
+            elif isinstance(block, Text):
+                blocks.append({"kind": "text", "text": block.text, "tone": block.tone})
+        data["sections"].append({"title": section.title, "blocks": blocks})
+    room["report.json"] = json.dumps(data, ensure_ascii=False).encode()
+    made: bytes = typst.compile(
+        room,
+        font_paths=[str(FONTS)],
+        ignore_system_fonts=True,
+    )
+    return made
 
 
 def _width(svg: str) -> float:
