@@ -51,7 +51,7 @@ def keep_for_later(
 ) -> Tables:
     """The tables with the choices closed that are expected to be worth more to a later case.
 
-    past       earlier cases, from which futures are drawn with their size, nationality, category,
+    past       earlier cases, from which with today's futures are drawn, with their size, nationality, category,
                needs and priority; a consent cannot be known yet and is supposed
     expected   how many more cases are expected
     returns    tables with `kept` filled; emergencies and locked cases are never held back
@@ -88,9 +88,9 @@ def keep_for_later(
         float,
     )
     now = np.flatnonzero(~earlier)
-    history, columns = subset(model, np.flatnonzero(earlier), model.limit)
+    # futures are drawn from the earlier cases and from those who have come since
     price = expected_prices(
-        model, value, now, expected, (history, value[columns]), model.limit, seed, samples
+        model, value, now, expected, (model, value), model.limit, seed, samples
     )
     unit = model.unit_of_column()
     which, row, persons = model.column_rows(np.arange(model.columns), unit)
@@ -131,6 +131,17 @@ def subset(model: Model, units: IntArray, limit: FloatArray) -> tuple[Model, Int
     return small, columns
 
 
+def joined(one: Model, other: Model) -> Model:
+    """The units of both, in this order, under the limits of the first."""
+    return replace(
+        one,
+        size=np.concatenate([one.size, other.size]),
+        klass=np.concatenate([one.klass, other.klass]),
+        start=np.concatenate([one.start, one.start[-1] + other.start[1:]]),
+        slot=np.concatenate([one.slot, other.slot]),
+    )
+
+
 def expected_prices(
     model: Model,
     value: AnyArray,
@@ -150,14 +161,7 @@ def expected_prices(
         drawn = np.sort(rng.integers(0, past.units, expected))
         now, now_columns = subset(model, batch, limit)
         later, later_columns = subset(past, drawn, limit)
-        both = replace(
-            now,
-            size=np.concatenate([now.size, later.size]),
-            klass=np.concatenate([now.klass, later.klass]),
-            start=np.concatenate([now.start, now.start[-1] + later.start[1:]]),
-            slot=np.concatenate([now.slot, later.slot]),
-        )
-        program = Program(both, grouped=False)
+        program = Program(joined(now, later), grouped=False)
         solved = program.relax(
             np.concatenate([value[now_columns], past_value[later_columns]]).astype(float)
         )
@@ -210,8 +214,14 @@ def run(
         # what is still expected is known only as an average rate, here the mean of the year
         expected = round(model.units / (last + 1) * (last - w))
         if history is not None and expected:
+            # futures are drawn from last year's cases and from all who have come so far
+            came, came_columns = subset(model, np.flatnonzero(week <= w), limit)
+            pool = (
+                joined(history[0], came),
+                np.concatenate([np.asarray(history[1]), np.asarray(value)[came_columns]]),
+            )
             price = expected_prices(
-                model, value, batch, expected, history, limit, seed * 1000 + w, samples
+                model, value, batch, expected, pool, limit, seed * 1000 + w, samples
             )
         got = decide_batch(model, value, batch, price, limit)
         chosen[batch] = got
