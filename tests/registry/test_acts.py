@@ -51,6 +51,20 @@ def test_the_same_request_sent_twice_does_once(small):
     assert [event.id for event in again.events] == [event.id for event in first.events]
 
 
+def test_a_convoy_sent_twice_is_recorded_once_and_all_of_it_is_told(small):
+    entries = [
+        {"subject": ("person", who), "kind": "recorded", "effective": "2026-06-10",
+         "facts": {"language": "ku"}}
+        for who in ("H1-P1", "H2-P1", "H3-P1")
+    ]  # fmt: skip
+    first = acts.record_batch(AMINA, entries, idempotency_key="convoy")
+    again = acts.record_batch(AMINA, entries, idempotency_key="convoy")
+    assert again.again
+    assert [event.id for event in again.events] == [event.id for event in first.events]
+    other = acts.record_batch(AMINA, entries[:1], idempotency_key="convoy2")
+    assert not other.again
+
+
 def test_nobody_overwrites_what_they_have_not_seen(small):
     seen = max(state("H1-P1").revision, state("H1-P2").revision)
     acts.record(

@@ -285,7 +285,7 @@ def record_batch(
             pauses=tuple(dict.fromkeys(to for part in parts for to in part.pauses)),
         )
 
-    return desk.once(f"{idempotency_key}/0", act)
+    return desk.once(f"{idempotency_key}/0", act, all_of=idempotency_key)
 
 
 @dataclass(frozen=True)
@@ -501,16 +501,23 @@ class _Desk:
                 "Ask what will be open then with: onward check."
             )
 
-    def once(self, key: str, act: Callable[[], Done]) -> Done:
-        """Do an act in one transaction, or return what it did when it was sent before."""
+    def once(self, key: str, act: Callable[[], Done], *, all_of: str = "") -> Done:
+        """Do an act in one transaction, or return what it did when it was sent before.
+
+        key     the key of the first event that the act writes
+        all_of  what the keys of the others begin with, when it is not that key
+        """
         with self.store.writing():
-            before = self.store.read_where(
-                "idempotency_key = %s OR (idempotency_key >= %s AND idempotency_key < %s)",
-                [key, f"{key}/", f"{key}0"],
+            first = self.store.read_where("idempotency_key = %s", [key])
+            if not first:
+                return act()
+            base = f"{all_of or key}/"
+            others = self.store.read_where(
+                "substr(idempotency_key, 1, %s) = %s AND idempotency_key <> %s",
+                [len(base), base, key],
             )
-            if before:
-                return Done(tuple(before), again=True)
-            return act()
+            events = sorted((*first, *others), key=lambda event: event.seq)
+            return Done(tuple(events), again=True)
 
     def unchanged(
         self, people: Sequence[str], revision: int | Mapping[str, int] | None
