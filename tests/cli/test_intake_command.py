@@ -434,3 +434,75 @@ def test_doubles_in_the_record_are_found_and_decided_without_a_list(desk):
     (merged,) = [e for e in desk.operation.store.read() if e.kind == "merged"]
     first = next(e for e in desk.operation.store.read() if e.kind == "registered" and e.subject.kind == "person")  # fmt: skip
     assert merged.facts["into"] == first.subject.id
+
+
+# -- families
+
+
+def families(desk: Desk) -> dict[str, tuple[str, int]]:
+    """Name -> (the first name in their household, its declared size)."""
+    caseload = desk.operation.caseload()
+    sizes = {row["id"]: row["roster_size"] for row in caseload.households.to_pylist()}
+    people = caseload.people.to_pylist()
+    named = {row["id"]: desk.operation.vault.get(row["id"])["name.full.Latn"] for row in people}
+    first = {}
+    for row in sorted(people, key=lambda row: named[row["id"]]):
+        first.setdefault(row["household"], named[row["id"]])
+    return {
+        named[row["id"]]: (first[row["household"]], sizes[row["household"]]) for row in people
+    }
+
+
+def test_a_merge_never_tears_anybody_out_of_their_family(desk):
+    bring_register(desk)
+    before = families(desk)
+    assert before["Amina Mazoudi"] == before["Bilal Mazoudi"] == ("Amina Mazoudi", 2)
+    code = code_of(desk.do("match", "other", "--json"))
+    assert desk.do("import", "other", "--decide", f"{code}=merge").code == 0
+    assert {name: families(desk)[name] for name in before} == before
+    desk.write("other.csv", OTHER.replace("1980-05-03", "1980-05-04"))
+    assert desk.do("import", "other").code == 0
+    assert {name: families(desk)[name] for name in before} == before
+
+
+def test_merging_two_recorded_people_keeps_the_household_of_the_earlier_one(desk):
+    bring_register(desk)
+    before = families(desk)
+    Importer(desk.operation).bring(desk.folder / "other.csv", desk.folder / "other.yaml")
+    code = code_of(Done(["intake", "match", desk.camp, "--json"]))
+    assert (
+        Done(["intake", "review", desk.camp, "--record", "--decide", f"{code}=merge"]).code == 0
+    )
+    found = families(desk)
+    assert {name: found[name] for name in before if name in found} == before
+    (decided,) = Done(["intake", "review", desk.camp, "--json"]).data["decisions"]
+    Done(["intake", "review", desk.camp, "--decide", f"{decided['pair']}=apart"])
+    assert {name: families(desk)[name] for name in before} == before
+    assert len(desk.people()) == 8
+
+
+def test_a_child_listed_with_a_merged_mother_joins_her_household(desk):
+    bring_register(desk)
+    listed = OTHER.replace("No,", "No,Home,").replace("X1,", "X1,H,").replace("X2,", "X2,J,")
+    desk.write(
+        "other.csv", listed.replace("X3,", "X3,J,") + "X4,H,Zerya Karim,Azad,F,2025-12-24\n"
+    )
+    profile = OTHER_PROFILE.replace('{"No": person,', '{"No": person, "Home": household,')
+    desk.write("other.yaml", profile)
+    code = code_of(desk.do("match", "other", "--json"))
+    assert desk.do("import", "other", "--decide", f"{code}=merge").code == 0
+    found = families(desk)
+    assert found["Zerya Karim"] == found["Bilal Mazoudi"] == ("Amina Mazoudi", 3)
+    assert found["Gulan Omar"] == found["Hiwa Ahmed"] == ("Gulan Omar", 2)
+    again = desk.do("import", "other", "--json").data["receipts"][0]
+    assert (again["events"], again["unchanged"]) == (0, 4)
+    text = (desk.folder / "other.csv").read_text("utf-8").replace("2025-12-24", "2025-12-25")
+    desk.write("other.csv", text)
+    assert desk.do("import", "other", "--json").data["receipts"][0]["corrected"] == 1
+    assert families(desk) == found
+    before_undo = found
+    Done(["intake", "undo", desk.camp])
+    assert families(desk) == before_undo
+    Done(["intake", "undo", desk.camp])
+    Done(["intake", "undo", desk.camp, Done(["intake", "receipts", desk.camp, "--json"]).data["receipts"][1]["id"]])  # fmt: skip
+    assert families(desk)["Bilal Mazoudi"] == ("Amina Mazoudi", 2)

@@ -45,6 +45,20 @@ class Earlier:
 
 
 @dataclass(frozen=True)
+class Joins:
+    """What decisions about doubles say about households.
+
+    stays    keys of rows about somebody recorded elsewhere: they stay in the household they have
+    homes    key of a list's household -> id of the recorded household it is
+    rosters  id of a recorded household -> how many people it is known to have, or None
+    """
+
+    stays: frozenset[str] = frozenset()
+    homes: Mapping[str, str] = field(default_factory=dict)
+    rosters: Mapping[str, int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Batch:
     """One import, to be committed whole or not at all.
 
@@ -178,6 +192,7 @@ def to_events(
     earlier: Earlier,
     default_effective: dt.date,
     new_id: Callable[[], str],
+    joins: Joins | None = None,
 ) -> Batch:
     """Turn accepted rows into events.
 
@@ -187,11 +202,13 @@ def to_events(
     instant, random    for the events' ids
     default_effective  when neither row nor profile says from when the facts are true
     new_id             gives a fresh permanent random id
+    joins              what decisions about doubles say about households
     raises             Faults, one per row that is no event under this rulebook
     """
     return _Writer(
-        staged, rulebook, operation, by, instant, random, earlier, default_effective, new_id
-    ).batch(list(rows))
+        staged, rulebook, operation, by, instant, random, earlier, default_effective, new_id,
+        joins or Joins(),
+    ).batch(list(rows))  # fmt: skip
 
 
 class _Writer:
@@ -208,7 +225,9 @@ class _Writer:
         earlier: Earlier,
         default_effective: dt.date,
         new_id: Callable[[], str],
+        joins: Joins,
     ) -> None:
+        self.joins = joins
         self.staged, self.rulebook, self.operation, self.by = staged, rulebook, operation, by
         self.instant, self.random, self.earlier = instant, random, earlier
         self.default, self.new_id = default_effective, new_id
@@ -255,13 +274,18 @@ class _Writer:
         """One event per household and date on which its roster grew."""
         joined: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         facts: dict[str, dict[str, Any]] = {}
+        newcomers: Counter[str] = Counter()
         for row in rows:
-            if row.event is None:
-                home = _home(row)
+            if row.event is None and (row.person or row.key) not in self.joins.stays:
+                home = home_key(row)
+                newcomers[home] += self._registered(row.person or row.key) is None
                 joined[home][self._effective(row.effective)] += 1
                 facts.setdefault(home, dict(row.household_facts))
         sized = "roster_size" in self.rulebook.kinds["household"].facts
         for key, days in joined.items():
+            if key in self.joins.homes:
+                self._join(key, self.joins.homes[key], min(days), newcomers[key], sized)
+                continue
             household, new = self._id(key)
             members = 0
             for effective in sorted(days):
@@ -276,16 +300,38 @@ class _Writer:
                 )  # fmt: skip
                 new = False
 
+    def _join(
+        self, key: str, household: str, effective: str, newcomers: int, sized: bool
+    ) -> None:
+        """People of the list who belong to a household recorded already.
+
+        The event carries the list's own key, so that the list, loaded again, finds the
+        household; only newcomers change its size.
+        """
+        self.ids[key] = household
+        if key in self.earlier.ids and not newcomers:
+            return
+        roster = self.joins.rosters.get(household)
+        facts: dict[str, Any] = {}
+        if sized and roster is not None and newcomers:
+            facts["roster_size"] = roster + newcomers
+        self._add(
+            key, effective, "recorded", Subject("household", household), facts,
+            f"joins {sorted(facts.items())}", counted=False,
+        )  # fmt: skip
+
     def _person(self, row: StagedRow) -> None:
         person, new = self._id(row.person or row.key)
         facts: dict[str, Any] = {
             name: _value(value) for name, value in row.facts.items() if value is not None
         }
-        facts["household"] = self._id(_home(row))[0]
+        stays = (row.person or row.key) in self.joins.stays
+        if not stays:
+            facts["household"] = self._id(home_key(row))[0]
         if row.site and "site" in self.rulebook.kinds["person"].refs:
             facts["site"] = row.site
         role = _role(row.role, self.rulebook)
-        if role:
+        if role and not stays:
             facts["role_in_household"] = role
         effective = self._effective(row.effective)
         key = row.person or row.key
@@ -388,7 +434,7 @@ class _Writer:
         return True
 
 
-def _home(row: StagedRow) -> str:
+def home_key(row: StagedRow) -> str:
     """The key of the row's household. Somebody listed with no household is one alone: a person
     of unknown household might belong to any, and would leave family unity open for everybody."""
     return row.household or f"{row.person or row.key}-home"

@@ -40,7 +40,13 @@ from onward.intake.events import (
 from onward.intake.profile import Profile, load_profile
 from onward.intake.read import Reading, read
 from onward.intake.stage import Identity, Staged, StagedRow, stage
-from onward.registry.doubles import Doubles, decision_events, doubles_in_record, find_doubles
+from onward.registry.doubles import (
+    Doubles,
+    decision_events,
+    doubles_in_record,
+    find_doubles,
+    joins_of,
+)
 from onward.registry.operation import Operation
 from onward.registry.receipts import (
     BREACH_KEY,
@@ -252,6 +258,7 @@ class Importer:
             earlier=earlier,
             default_effective=operation.default_date(),
             new_id=lambda: str(uuid.uuid4()),
+            joins=joins_of(operation, self._log, rows, earlier, doubles),
         )
         decided: list[Event] = []
         if doubles is not None:

@@ -33,7 +33,7 @@ from onward.caseload.events import (
 )
 from onward.dates import day_range
 from onward.errors import Fault, Faults, OnwardError, one_of
-from onward.intake.events import Corrections, Earlier
+from onward.intake.events import Corrections, Earlier, Joins, home_key, imported_key
 from onward.intake.households import Finding, check_households
 from onward.intake.match import Person, Suggestion, person_of, suggest, whole_names
 from onward.intake.review import (
@@ -61,6 +61,7 @@ LATER_DECISION = "decided:"
 """Idempotency keys of decisions recorded with an import, and of those about people already
 recorded."""
 
+HOUSEHOLD = "household"
 OPEN = "open_duplicate"
 PENDING = "decisions.jsonl"
 MATCH_SEED = 1
@@ -383,6 +384,66 @@ def keep_pending(operation: Operation, decisions: Iterable[Decision], at: dateti
         os.fsync(file.fileno())
 
 
+def joins_of(
+    operation: Operation,
+    log: Sequence[Event],
+    rows: Sequence[StagedRow],
+    earlier: Earlier,
+    doubles: Doubles | None,
+) -> Joins:
+    """Whose household stays what it is: a list may not tear anybody out of their family.
+
+    A row merged into somebody recorded brings no household. The others of its household on the
+    list join the recorded one, where the merges point to one and no more.
+    """
+    people = [row for row in rows if row.event is None]
+    gone_into = merges(log)
+    stays = {
+        row.person or row.key for row in people if (_known(row, earlier) or "") in gone_into
+    }
+    registered_as: dict[str, str] = {}
+    for event in log:
+        if event.subject.kind == HOUSEHOLD and event.kind == REGISTERED:
+            parts = imported_key(event.idempotency_key)
+            registered_as.setdefault(event.subject.id, parts[0] if parts else "")
+    homes: dict[str, str] = {}
+    for key in {home_key(row) for row in people}:
+        subject = earlier.ids.get(key)
+        if subject is not None and key not in earlier.gone and registered_as[subject] != key:
+            homes[key] = subject
+    if doubles is not None:
+        same = doubles.reviewed.same
+        recorded = {
+            same[key]: side.person.household
+            for key, side in doubles.sides.items()
+            if key in same and side.person.known and side.person.household
+        }
+        new = {key for key, side in doubles.sides.items() if not side.person.known}
+        point: dict[str, set[str]] = defaultdict(set)
+        for row in people:
+            key = row.person or row.key
+            if key not in same or key not in new:
+                continue
+            group = same[key]
+            if group in recorded:
+                stays.add(key)
+                if row.household is not None:
+                    point[row.household].add(recorded[group])
+            elif key != group:
+                stays.add(key)
+        for key, found in point.items():
+            if len(found) == 1 and key not in earlier.ids:
+                homes[key] = next(iter(found))
+    if not homes:
+        return Joins(frozenset(stays))
+    table = operation.caseload().households
+    rosters: dict[str, int | None] = dict.fromkeys(homes.values())
+    if "roster_size" in table.column_names:
+        sizes = zip(table["id"].to_pylist(), table["roster_size"].to_pylist(), strict=True)
+        rosters |= {home: size for home, size in sizes if home in rosters}
+    return Joins(frozenset(stays), homes, rosters)
+
+
 def decision_events(
     operation: Operation,
     log: Sequence[Event],
@@ -411,10 +472,11 @@ def decision_events(
             # Of people already recorded and new rows, the one recorded first stays.
             who = {key: ids.get(key, key) for key in group}
             kept, *others = sorted(
-                group, key=lambda key: (key in effective, writer.age(who[key]))
+                group, key=lambda key: (key in effective, writer.age(who[key])[0], key)
             )
             for key in others:
-                made += writer.events(merging[key], who[kept], who[key], _last(days))
+                home = "" if key in effective else doubles.sides[kept].person.household
+                made += writer.events(merging[key], who[kept], who[key], _last(days), home=home)
     for decision in doubles.reviewed.decisions:
         days = [effective[key] for key in decision.pair if key in effective]
         if days and decision.choice != "merge":
@@ -461,6 +523,7 @@ def decide(
         writer = _Deciding(operation, log, now, LATER_DECISION)
         known = {e.subject.id for e in log if e.subject.kind == PERSON}
         day = operation.default_date().isoformat()
+        homes = _homes(operation) if any(d.choice == "merge" for d in at_once) else {}
         events: list[Event] = []
         for decision in at_once:
             if not decision.pair <= known:
@@ -469,9 +532,16 @@ def decide(
                     "the review again and use the codes it prints."
                 )
             kept, other = sorted(decision.pair, key=writer.age)
-            events += writer.events(decision, kept, other, day)
+            events += writer.events(decision, kept, other, day, home=homes.get(kept, ""))
         operation.record(events)
     return len(decisions)
+
+
+def _homes(operation: Operation) -> dict[str, str]:
+    """Everybody's household as it stands."""
+    people = operation.caseload().people
+    pairs = zip(people["id"].to_pylist(), people["household"].to_pylist(), strict=True)
+    return {person: home for person, home in pairs if home}
 
 
 class _Deciding:
@@ -507,7 +577,14 @@ class _Deciding:
         """For sorting: whoever was recorded first comes first, newcomers last."""
         return self.order.get(who, sys.maxsize), who
 
-    def events(self, decision: Decision, kept: str, other: str, day: str) -> list[Event]:
+    def events(
+        self, decision: Decision, kept: str, other: str, day: str, *, home: str = ""
+    ) -> list[Event]:
+        """The events of one decision.
+
+        home  the household of whoever stays, said again where the other's record, recorded
+              later, would move them out of it
+        """
         pair = frozenset((kept, other))
         replaced = self.standing.pop(pair, [])
         made = [self._retraction(event, decision.by) for event in replaced]
@@ -516,7 +593,8 @@ class _Deciding:
             self.asked[who] -= pair
         if decision.choice == "merge":
             made.append(self._event(decision, MERGED, other, day, {"into": kept}, ()))
-            if settled := self._settled(asked, kept):
+            settled = self._settled(asked, kept) | ({HOUSEHOLD: home} if home else {})
+            if settled:
                 evidence = (SETTLED + other,)
                 made.append(self._event(decision, RECORDED, kept, day, settled, evidence))
         elif decision.choice == "apart":
