@@ -105,6 +105,10 @@ def test_from_asking_to_a_sealed_file_that_only_the_recipient_opens(small, cast,
     assert rows[1][:2] == ["code", "name"]
     assert "Zarifeh Nowruzian" in rows[2][1]
     assert "QX7788123" not in str(rows)
+    from onward.registry import checkpoints
+
+    foot = "\n".join(row[0] for row in rows[4:]) + "\n"
+    assert foot == checkpoints.now(small)
     logged = AccessEntry.objects.get(action="export.write")
     assert logged.people == ["H1-P1"]
     export.refresh_from_db()

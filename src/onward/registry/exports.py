@@ -36,6 +36,7 @@ from onward.registry.models import (
     Recipient,
     ThingNow,
 )
+from onward.registry.reporting import checkpoint_of
 from onward.registry.roles import load_rules
 
 FILE = Path(__file__).parent / "data" / "export_profiles.yaml"
@@ -420,14 +421,11 @@ def write(
             f"You typed {typed_count}, and {len(rows)} people are in it{changed}. Look again at "
             "who would be in it, then type that number."
         )
-    checkpoint = site.operation().store.head()
+    checkpoint = checkpoint_of(site.operation()).splitlines()
     table = table_of(rows, profile, recipient)
-    heading = (
-        f"Export {export.pk}; for {recipient.code}; purpose {export.purpose}; "
-        f"{len(rows)} people; record {checkpoint[:16]}"
-    )
-    plain = workbook(heading, list(profile.fields), table)
-    check_workbook(plain, heading, list(profile.fields), table)
+    heading = f"Export {export.pk}; for {recipient.code}; purpose {export.purpose}; {len(rows)} people"
+    plain = workbook(heading, list(profile.fields), table, checkpoint)
+    check_workbook(plain, heading, list(profile.fields), table, checkpoint)
     sealed = seal(plain, recipient.age_key)
     with transaction.atomic():
         now = ExportRequest.objects.select_for_update().get(pk=export.pk)
@@ -435,7 +433,7 @@ def write(
             raise OnwardError("This export was written already; ask for a new one.")
         now.state, now.written_at, now.written_by = "written", timezone.now(), by.account_id
         now.rows_written, now.sha256 = len(rows), hashlib.sha256(sealed).hexdigest()
-        now.checkpoint, now.left_out = checkpoint[:120], dict(out)
+        now.checkpoint, now.left_out = " ".join(checkpoint[1:3])[:120], dict(out)
         now.save()
         access.log(
             by, "export.write", people=[row.person for row in rows], classes=profile.classes(),
@@ -541,8 +539,13 @@ def code_for(recipient: Recipient, what: str) -> str:
     return hmac.new(key, what.encode(), hashlib.sha256).hexdigest()[:12]
 
 
-def workbook(heading: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
-    """One visible sheet of texts. Nothing is a formula, a link or a number."""
+def workbook(
+    heading: str, titles: Sequence[str], rows: Sequence[Sequence[str]], foot: Sequence[str] = ()
+) -> bytes:
+    """One visible sheet of texts. Nothing is a formula, a link or a number.
+
+    foot  lines under the table: the record's checkpoint, so that each copy is a witness of it
+    """
     import xlsxwriter
 
     written = io.BytesIO()
@@ -559,13 +562,16 @@ def workbook(heading: str, titles: Sequence[str], rows: Sequence[Sequence[str]])
     for number, line in enumerate(rows, start=2):
         for column, value in enumerate(line):
             sheet.write_string(number, column, value)
+    for number, line in enumerate(foot, start=len(rows) + 3):
+        sheet.write_string(number, 0, line)
     book.close()
     return written.getvalue()
 
 
 def check_workbook(
-    data: bytes, heading: str, titles: Sequence[str], rows: Sequence[Sequence[str]]
-) -> None:
+    data: bytes, heading: str, titles: Sequence[str], rows: Sequence[Sequence[str]],
+    foot: Sequence[str] = (),
+) -> None:  # fmt: skip
     """Open a written workbook again and compare; raises OnwardError when it holds anything else."""
     from python_calamine import CalamineWorkbook
 
@@ -576,7 +582,9 @@ def check_workbook(
         raise OnwardError("The written file has more than one sheet, or a hidden one.")
     read = book.get_sheet_by_name("People").to_python(skip_empty_area=False)
     width = max(len(titles), 1)
-    wanted = [[heading, *[""] * (width - 1)], list(titles), *[list(row) for row in rows]]
+    rest = [""] * (width - 1)
+    wanted = [[heading, *rest], list(titles), *[list(row) for row in rows]]
+    wanted += [["", *rest], *[[line, *rest] for line in foot]] if foot else []
     if [[str(cell) for cell in line] for line in read] != wanted:
         raise OnwardError("The written file does not hold what was approved; nothing was sent.")
     with zipfile.ZipFile(io.BytesIO(data)) as parts:
