@@ -250,6 +250,35 @@ def test_a_locked_screen_opens_nothing_but_unlocking(world):
     }  # fmt: skip
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ["protection_officer", "interviewer", "analyst"])
+def test_whoever_is_shown_stands_in_the_log(world, role):
+    """A page that names a person by code has written that person down as seen."""
+    import re
+
+    from onward.registry.models import AccessEntry, PersonNow
+
+    accounts, values = world
+    client = people.signed_in(accounts[role])
+    known = set(PersonNow.objects.values_list("person", flat=True))
+    unseen = []
+    for row in rows():
+        if "GET" not in row["methods"] or row["page"] in LEAVING:
+            continue
+        last = AccessEntry.objects.order_by("-id").values_list("id", flat=True).first() or 0
+        answer = client.get(address(row, "mine", values))
+        if answer.status_code != 200:
+            continue
+        main = answer.content.decode("utf-8", "replace").partition("<main")[2]
+        shown = known & set(re.findall(r"[A-Za-z0-9-]+", main))
+        logged: set[str] = set()
+        for entry in AccessEntry.objects.filter(id__gt=last):
+            logged |= {entry.person, *entry.people}
+        if shown - logged:
+            unseen.append((row["page"], row["args"], sorted(shown - logged)[:4]))
+    assert not unseen, "\n".join(map(str, unseen))
+
+
 def test_a_hidden_person_and_a_missing_one_give_the_same_page(world):
     accounts, _ = world
     client = people.signed_in(accounts["protection_officer"])

@@ -160,7 +160,11 @@ def search(request: HttpRequest) -> HttpResponse:
 def person(request: HttpRequest, person: str) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
     seen = reader.open(person, place=place(request))
-    return render(request, "desk/person.html", about(request, seen))
+    shown = about(request, seen)
+    if shown["household"] is not None:  # its members are shown too, by code
+        ids = [each.person for each in shown["household"].members if each.person != person]
+        reader.listed(reader.people().filter(person__in=ids), place=place(request))
+    return render(request, "desk/person.html", shown)
 
 
 def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
@@ -212,6 +216,7 @@ def reveal(request: HttpRequest, person: str) -> HttpResponse:
         raise access.Hidden
     shown: dict[str, Any] = {"person": person, "purposes": _purposes()}
     signed_in = signin.require_fresh(request)
+    reader.listed([row], place=place(request))
     if request.method == "POST":
         purpose = " ".join(
             part

@@ -78,6 +78,9 @@ def listed(request: HttpRequest) -> HttpResponse:
         )
         for row in rights.requests_for(request.user)[:100]
     ]
+    if rows:
+        people = [row.person for row, *_rest in rows]
+        access.log(request.user, "rights.open", people=people, place=place(request))
     return render(
         request,
         "rights/list.html",
@@ -109,6 +112,7 @@ def _show(
 ) -> HttpResponse:
     account: Account = request.user
     text = rights.rules()["requests"][found.kind]
+    access.log(account, "rights.open", person=found.person, place=place(request))
     handles = (
         access.people_visible_to(account, "rights.handle").filter(person=found.person).exists()
     )
