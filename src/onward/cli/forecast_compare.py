@@ -44,7 +44,7 @@ def compare(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="FILE...", help="Scenario files. Left out: all in DIR/scenarios."
+            metavar="FILE", help="Scenario files. Left out: all in DIR/scenarios."
         ),
     ] = None,
     by: BY = None,
