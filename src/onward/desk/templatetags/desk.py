@@ -74,6 +74,12 @@ def number(value: Any) -> str:
 
 
 @register.filter
+def own_digits(text: str) -> str:
+    """Digits of the reader's script, for a sentence that counts."""
+    return dates.digits(text)
+
+
+@register.filter
 def short(value: str | None) -> SafeString | str:
     """A long random id as people can read it out: its first and last characters."""
     if not value:
