@@ -1,4 +1,4 @@
-"""One Spark session for the whole run, and logs in which everything that can be said is said."""
+"""One Spark session for each file of tests, and logs in which everything that can be said is said."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ COUNTRIES = ["IRQ", "IRN", "SWE", "ALB", "CAN"]
 LANGUAGES = ["fa", "ar", "ckb", "en-GB"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def spark() -> Iterator[Any]:
+    """A process has one Spark session: whoever needs another master finds this one closed."""
     from onward.engine.spark import SparkEngine
 
     # Compiled quickly rather than well: a test's rows are few.
