@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def options(command: Any) -> list[tuple[str, str]]:
             said = said or _argument_help(command, each.name)
         else:
             flag = getattr(each, "is_flag", False)
-            value = "" if flag else f" {(each.metavar or each.type.name).upper()}"
+            value = "" if flag else f" {(each.metavar or _type_name(each)).upper()}"
             typed = ", ".join(f"{name}" for name in names) + value
             default = each.default
             if not flag and default not in (None, "", [], ()) and not callable(default):
@@ -88,6 +89,19 @@ def options(command: Any) -> list[tuple[str, str]]:
                 said += " Required."
         rows.append((f"`{typed}`", said.replace("|", "\\|")))
     return rows
+
+
+def _type_name(option: Any) -> str:
+    """What kind of value an option takes, in one word."""
+    if (kind := getattr(option, "type", None)) is not None:
+        return str(kind.name)
+    asked = option.type_descriptor.annotation
+    inner = [part for part in typing.get_args(asked) if part is not type(None)]
+    while inner:
+        asked = inner[0]
+        inner = [part for part in typing.get_args(asked) if part is not type(None)]
+    words = {str: "text", int: "integer", float: "float", Path: "path", bool: "boolean"}
+    return words.get(asked, getattr(asked, "__name__", "text"))
 
 
 def _argument_help(command: Any, name: str) -> str:
