@@ -118,9 +118,10 @@ def near(people: Iterable[str], store: DatabaseStore, rulebook: Rulebook) -> Nea
             for row in _rows(cursor, store, "subject_kind, subject_id", "", column, values)
             if row[0] not in (PERSON, HOUSEHOLD)
         }
-    # What names nobody may bear on anybody (an anonymous complaint); what no safeguard reaches (a
-    # head-count, a convoy) bears on nobody.
+    # What names nobody may bear on anybody (an anonymous complaint), and what others point to (a
+    # convoy) must be there to be pointed to. A head-count is neither.
     reached = {r.kind for found in rulebook.relations.values() for r in found.values()}
+    reached |= {kind for each in rulebook.kinds.values() for kind in each.refs.values()}
     loose = ThingNow.objects.filter(person=None, household=None, kind__in=reached - {HOUSEHOLD})
     common = common_kinds(rulebook)
     things |= {pair for pair in loose.values_list("kind", "thing") if pair[0] not in common}
