@@ -32,7 +32,7 @@ LEVELS = {
 }  # fmt: skip
 EVERYONE = "everyone"
 SPREAD = 40
-SPLIT_FUTURES = 200
+SPLIT_FUTURES = 120
 LEAST_FUTURES = 200
 KIND = "onward-forecast-1"
 

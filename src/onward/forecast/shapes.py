@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-STAGES = (2, 3, 4, 6, 8, 12)
+# More stages than six hardly change a forecast and cost as much as they are many.
+STAGES = (2, 3, 4, 6)
 AGES_DAYS = (14.0, 30.0, 60.0, 120.0)
 # A queue needs this many decisions seen, and each shape this much more log-likelihood than the
 # plain wait: about the odds of seven to one, and twenty to one where two numbers are fitted.
