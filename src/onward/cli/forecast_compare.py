@@ -43,9 +43,7 @@ def compare(
     directory: DIRECTORY,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="FILE", help="Scenario files. Left out: all in DIR/scenarios."
-        ),
+        typer.Argument(metavar="FILE", help="Scenario files. Left out: all in DIR/scenarios."),
     ] = None,
     by: BY = None,
     as_of: AS_OF = None,

@@ -17,7 +17,15 @@ from django.utils import timezone
 
 from onward.errors import OnwardError
 from onward.registry import site
-from onward.registry.signin import BEGAN, LOCKED, SEEN, has_factor, is_locked, lock, signed_in_at
+from onward.registry.signin import (
+    BEGAN,
+    LOCKED,
+    SEEN,
+    has_factor,
+    is_locked,
+    lock,
+    signed_in_at,
+)
 
 Next: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
 
@@ -88,7 +96,11 @@ class Inside:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         match = request.resolver_match
-        if match is not None and match.view_name == "account_logout" and request.method == "POST":
+        if (
+            match is not None
+            and match.view_name == "account_logout"
+            and request.method == "POST"
+        ):
             clear(response)
         return response
 
