@@ -218,6 +218,22 @@ def test_a_step_that_took_place_is_recorded_against_the_safeguards_with_a_breach
     assert "Must be told" in text(officer.get("/people/H2-P1/"))
 
 
+def test_a_key_stands_for_one_form_of_one_account_and_for_no_other(small):
+    first, second = browser("supervisor"), browser("supervisor", name="second")
+    form = {"key": "moved", "move": "T7.done", "effective": "2026-06-10"}
+    early = {"key": "moved/breach", "move": "T22.absent", "effective": "2026-06-10"}
+    for who in (first, second):
+        assert who.post("/people/H3-P1/took-place/", early).status_code == 303
+    assert [e.kind for e in events(small, "H3-P1")].count("T22.absent") == 2
+    for _ in range(2):
+        assert first.post("/people/H4-P1/took-place/", form).status_code == 303
+    kinds = [e.kind for e in events(small, "H4-P1")]
+    assert (kinds.count("T7.done"), kinds.count("breach")) == (1, 1)
+    later = {**form, "move": "T22.deceased"}
+    assert first.post("/people/H4-P1/took-place/", later).status_code == 303
+    assert "T22.deceased" in [e.kind for e in events(small, "H4-P1")]
+
+
 def test_a_choice_brings_its_consent_and_asks_for_what_is_missing(small):
     officer = browser("protection_officer")
     page = send(officer, "/people/H1-P1/choice/T4.stay/", destination="IRQ")

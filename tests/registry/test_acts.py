@@ -51,6 +51,16 @@ def test_the_same_request_sent_twice_does_once(small):
     assert [event.id for event in again.events] == [event.id for event in first.events]
 
 
+def test_nobody_keeps_a_breach_out_by_using_its_key_first(small):
+    acts.record(AMINA, ("person", "H1-P1"), "recorded", effective="2026-06-10",
+                facts={"language": "ku"}, idempotency_key="moved/breach")  # fmt: skip
+    before = small.store.head()
+    with pytest.raises(OnwardError, match="same key"):
+        acts.record(AMINA, ("person", "H4-P1"), "T7.done", effective="2026-06-10",
+                    idempotency_key="moved")  # fmt: skip
+    assert small.store.head() == before
+
+
 def test_a_convoy_sent_twice_is_recorded_once_and_all_of_it_is_told(small):
     entries = [
         {"subject": ("person", who), "kind": "recorded", "effective": "2026-06-10",

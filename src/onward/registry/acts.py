@@ -601,9 +601,15 @@ class _Desk:
 
     def append(self, events: Sequence[Event]) -> Sequence[Event]:
         projection.ensure(self.operation)
-        return self.store.append(
+        placed = self.store.append(
             events, also=lambda placed: projection.refresh(self.operation, placed)
         )
+        if len(placed) != len(events):  # else a breach could be passed over without a word
+            raise OnwardError(
+                "Something else was recorded under the same key; nothing was recorded. "
+                "Open the form again and send it from there."
+            )
+        return placed
 
     def standing(self, event_id: str) -> Event:
         """An event that nothing corrects or retracts yet."""

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
 from onward.desk import dates, forms, here, words
-from onward.desk.views.shared import done, once, page, paged, place
+from onward.desk.views.shared import done, once, page, paged, place, sent_key
 from onward.errors import OnwardError
 from onward.registry import access, acts
 from onward.registry.models import Account, PersonNow, ThingNow
@@ -293,7 +293,7 @@ def _end(facts: dict[str, Any]) -> int:
 def _write(
     request: HttpRequest, planned: list[dict[str, Any]], form: forms.Form
 ) -> HttpResponse:
-    key = request.POST.get("key", "")
+    key = sent_key(request)
     entries = [
         {"subject": Subject(KIND, str(uuid.uuid4())), "kind": "recorded",
          "effective": here.today().isoformat(), "facts": facts}

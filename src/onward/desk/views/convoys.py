@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
 from onward.desk import dates, forms, here, sight, words
-from onward.desk.views.shared import PAGE, done, once, page, paged, place
+from onward.desk.views.shared import PAGE, done, once, page, paged, place, sent_key
 from onward.errors import OnwardError
 from onward.registry import access, acts
 from onward.registry.models import PersonNow, ThingNow
@@ -85,7 +85,7 @@ def convoys(request: HttpRequest) -> HttpResponse:
             try:
                 acts.record(
                     request.user, Subject("convoy", name), "recorded", effective=here.today().isoformat(),
-                    facts=form.facts, evidence=(), idempotency_key=request.POST.get("key", ""),
+                    facts=form.facts, evidence=(), idempotency_key=sent_key(request),
                 )  # fmt: skip
             except OnwardError as error:
                 extra["faults"] = [str(error)]
@@ -227,7 +227,7 @@ def _ready(
 
 def _change(request: HttpRequest, convoy: ThingNow) -> str:
     what = request.POST.get("do", "")
-    key = request.POST.get("key", "")
+    key = sent_key(request)
     reader = request.reader  # type: ignore[attr-defined]
     if what == "list":
         return _list(request, reader, convoy, key)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from onward.caseload.events import Subject
 from onward.dates import NotADate, day_range
 from onward.desk import forms, here
-from onward.desk.views.shared import done, once, page
+from onward.desk.views.shared import done, once, page, sent_key
 from onward.errors import OnwardError
 from onward.registry import acts
 from onward.registry.models import EventRow, PersonNow, ThingNow
@@ -170,7 +170,7 @@ def headcount(request: HttpRequest) -> HttpResponse:
                 acts.record(
                     request.user, Subject("headcount", str(uuid.uuid4())), "recorded",
                     effective=form.facts["day"], facts={"site": site, **form.facts}, evidence=(),
-                    idempotency_key=request.POST.get("key", ""),
+                    idempotency_key=sent_key(request),
                 )  # fmt: skip
             except OnwardError as error:
                 extra["faults"] = [str(error)]

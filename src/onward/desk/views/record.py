@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
 from onward.desk import asking, forms, here, sight, story, words
-from onward.desk.views.shared import done, once, page, place
+from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import Faults, OnwardError
 from onward.registry import access, acts
 from onward.registry.models import ThingNow
@@ -157,7 +157,7 @@ def step(request: HttpRequest, person: str, move: str) -> HttpResponse:
                 lambda: acts.authorise(
                     request.user, person, move, form.value("destination") or destination, on=on,
                     at=None, facts={}, evidence=forms.lines(form.value("evidence")),
-                    revision=_revision(request, seen), idempotency_key=request.POST.get("key", ""),
+                    revision=_revision(request, seen), idempotency_key=sent_key(request),
                 ),
             )  # fmt: skip
             if result is not None:
@@ -218,7 +218,7 @@ def choose(request: HttpRequest, person: str, move: str) -> HttpResponse:
                 request.user, person, move,
                 consent={**form.facts, "pathway": found.pathway},
                 evidence=forms.lines(request.POST.get("evidence")),
-                revision=_revision(request, seen), idempotency_key=request.POST.get("key", ""),
+                revision=_revision(request, seen), idempotency_key=sent_key(request),
             ))  # fmt: skip
             if result is not None:
                 return done(
@@ -296,7 +296,7 @@ def took_place(request: HttpRequest, person: str) -> HttpResponse:
                 request.user, Subject("person", person), form.facts["move"],
                 effective=form.facts["effective"], facts={},
                 evidence=forms.lines(form.value("evidence")), revision=_revision(request, seen),
-                idempotency_key=request.POST.get("key", ""),
+                idempotency_key=sent_key(request),
             ))  # fmt: skip
             if result is not None:
                 return _recorded(
@@ -319,7 +319,7 @@ def _record_move(
                 request.user, Subject("person", person), move,
                 effective=form.facts["effective"], facts={},
                 evidence=forms.lines(form.value("evidence")), revision=_revision(request, seen),
-                idempotency_key=request.POST.get("key", ""),
+                idempotency_key=sent_key(request),
             ))  # fmt: skip
             if result is not None:
                 return _recorded(request, person, title, result)
@@ -392,7 +392,7 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
             result, extra = sent(request, form, lambda: acts.record(
                 request.user, subject, "recorded", effective=form.facts["effective"], facts=facts,
                 evidence=forms.lines(form.value("evidence")), revision=_revision(request, seen),
-                idempotency_key=request.POST.get("key", ""),
+                idempotency_key=sent_key(request),
             ))  # fmt: skip
             if result is not None:
                 return _recorded(
@@ -468,7 +468,7 @@ def facts(request: HttpRequest, person: str) -> HttpResponse:
                 request.user, Subject("person", person), "recorded",
                 effective=form.facts["effective"], facts=changed,
                 evidence=forms.lines(form.value("evidence")), revision=_revision(request, seen),
-                idempotency_key=request.POST.get("key", ""),
+                idempotency_key=sent_key(request),
             ))  # fmt: skip
             if result is not None:
                 return _recorded(request, person, _("Facts"), result)
@@ -512,7 +512,7 @@ def review(request: HttpRequest, kind: str, thing: str) -> HttpResponse:
             result, extra = sent(request, form, lambda: acts.record(
                 request.user, Subject(kind, thing), "recorded", effective=form.facts["effective"],
                 facts=changed, evidence=forms.lines(form.value("evidence")),
-                idempotency_key=request.POST.get("key", ""),
+                idempotency_key=sent_key(request),
             ))  # fmt: skip
             if result is not None:
                 return done(request, _("The review is recorded."), "desk:reviews")

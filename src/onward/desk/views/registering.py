@@ -14,7 +14,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 
 from onward.desk import dates, forms, here, words
-from onward.desk.views.shared import done, once, page, place
+from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import Faults, OnwardError
 from onward.intake.names import is_arabic
 from onward.registry import acts
@@ -73,7 +73,7 @@ def register(request: HttpRequest) -> HttpResponse:
                 form.fail(f"m{number}-given", _("Enter a name or a number."))
         if form.valid:
             # Sent a second time, these people are on record because of the first.
-            again = EventRow.objects.filter(key=data.get("key", "")).exists()
+            again = EventRow.objects.filter(key=sent_key(request)).exists()
             alike = (
                 [] if again or data.get("different") else _alike(reader, form, size, request)
             )
@@ -140,7 +140,7 @@ def _write(request: HttpRequest, form: forms.Form, size: int, extra: dict[str, A
     try:
         return acts.register_household(
             request.user, members, effective=form.facts["effective"],
-            idempotency_key=request.POST.get("key", ""),
+            idempotency_key=sent_key(request),
         )  # fmt: skip
     except Faults as error:
         extra["faults"] = [f"{fault.field}: {fault.found}" for fault in error.faults]

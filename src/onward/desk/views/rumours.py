@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
 from onward.desk import forms, here
-from onward.desk.views.shared import done, once, page, place
+from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import OnwardError
 from onward.registry import access, acts
 from onward.registry.models import ThingNow
@@ -44,7 +44,7 @@ def rumours(request: HttpRequest) -> HttpResponse:
                 acts.record(
                     request.user, Subject(KIND, str(uuid.uuid4())), "recorded",
                     effective=form.facts["heard_on"], facts=form.facts,
-                    idempotency_key=request.POST.get("key", ""),
+                    idempotency_key=sent_key(request),
                 )  # fmt: skip
             except OnwardError as problem:
                 extra["faults"] = [str(problem)]
@@ -96,7 +96,7 @@ def rumour(request: HttpRequest, rumour: str) -> HttpResponse:
                 acts.record(
                     request.user, Subject(KIND, rumour), "recorded",
                     effective=str(facts.get("answered_on") or facts["checked_on"]), facts=facts,
-                    idempotency_key=request.POST.get("key", ""),
+                    idempotency_key=sent_key(request),
                 )  # fmt: skip
             except OnwardError as problem:
                 extra["faults"] = [str(problem)]

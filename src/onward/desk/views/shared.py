@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +19,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from onward.registry import access
+from onward.registry.site import current
 
 PAGE = 50
 """Rows on one page of a list."""
@@ -54,6 +58,23 @@ def place(request: HttpRequest) -> str:
 def once() -> str:
     """A key for one form: sent twice, it counts once."""
     return "desk:" + secrets.token_urlsafe(18)
+
+
+def sent_key(request: HttpRequest) -> str:
+    """The key under which what a form says is recorded: the form's own, this account's, and what
+    was filled in. The same form sent twice counts once; another one is never taken for it, and
+    nobody can choose a key under which somebody else's act, or a breach, would be passed over."""
+    given = request.POST.get("key", "")
+    if not given:
+        return ""
+    said = {
+        name: request.POST.getlist(name)
+        for name in request.POST
+        if name not in ("csrfmiddlewaretoken", "revision")
+    }
+    text = json.dumps([str(request.user.pk), request.path, said], sort_keys=True)
+    key = current().root.derive("keys of forms")
+    return "desk:" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def done(request: HttpRequest, said: str, name: str, *args: Any, **query: str) -> HttpResponse:
