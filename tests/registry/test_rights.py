@@ -135,6 +135,24 @@ def test_an_erasure_takes_two_people_and_leaves_the_record_true(small, cast):
     assert (request.state, request.outcome) == ("closed", "given")
 
 
+def test_an_erasure_reaches_every_id_of_the_person_and_waits_for_a_legal_hold(small, cast):
+    from onward.registry import acts, retention, rights
+
+    acts.record(cast["amina"], ("person", "H1-P2"), "merged", effective="2026-06-10",
+                facts={"into": "H1-P1"}, idempotency_key="one person")  # fmt: skip
+    hold = retention.hold(cast["keeper"], "H1-P2", "Proceedings 2026/17, until judgment.")
+    request = asks(cast, "deletion")
+    with pytest.raises(OnwardError, match="legal hold"):
+        rights.prepare_erasure(cast["chantal"], request, "Asked in person twice, alone.")
+    retention.release(cast["keeper"], hold)
+    rights.prepare_erasure(cast["chantal"], request, "Asked in person twice, alone.")
+    rights.erase(cast["second"], request, signed_in=now())
+    assert rights.ids_of("H1-P1") == ["H1-P1", "H1-P2"]
+    assert not small.vault.get("H1-P1")
+    assert not small.vault.get("H1-P2")
+    assert small.vault.get("H2-P1")
+
+
 def breach(cast, danger="high", **facts):
     from onward.registry import rights
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from onward.errors import OnwardError
 from onward.registry import access, site
 from onward.registry.models import Account, Disposal, Identity, LegalHold, PersonNow
-from onward.registry.rights import rules
+from onward.registry.rights import ids_of, rules
 
 
 def due(on: date) -> list[str]:
@@ -88,7 +88,8 @@ def carry_out(by: Account, disposal: Disposal, *, signed_in: datetime | None) ->
     vault: Any = site.operation().vault
     with transaction.atomic():
         for person in sorted(still):
-            vault.erase(person, by=by.account_id)
+            for each in ids_of(person):
+                vault.erase(each, by=by.account_id)
         Disposal.objects.filter(pk=disposal.pk).update(
             done_by=by.account_id, done_at=timezone.now()
         )

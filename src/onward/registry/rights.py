@@ -29,7 +29,9 @@ from onward.registry.models import (
     Assignment,
     Breach,
     BreachNotice,
+    EventRow,
     ExportRequest,
+    LegalHold,
     RightsRequest,
 )
 from onward.registry.roles import load_rules
@@ -143,6 +145,27 @@ def _close(by: Account, request: RightsRequest, outcome: str, reason: str) -> No
 # -- erasure --------------------------------------------------------------------------------------
 
 
+def ids_of(person: str) -> list[str]:
+    """A person's id and every id that was merged into it: their names were kept under each."""
+    found = [person]
+    for name in found:
+        merged = EventRow.objects.filter(kind="merged", subject_kind="person", owner=name)
+        undone = EventRow.objects.filter(supersedes__in=merged.values("event_id"))
+        rows = merged.exclude(event_id__in=undone.values("supersedes"))
+        found += [
+            each for each in rows.values_list("subject_id", flat=True) if each not in found
+        ]
+    return found
+
+
+def _not_held(person: str) -> None:
+    if LegalHold.objects.filter(person__in=ids_of(person), until=None).exists():
+        raise OnwardError(
+            "A legal hold keeps this file. It is erased after whoever set the hold ends it; "
+            "refuse the request until then, with the reason."
+        )
+
+
 def prepare_erasure(by: Account, request: RightsRequest, reason: str) -> None:
     """The first of two people: the request is real, the person understands, nothing forbids it."""
     _answers(by, request)
@@ -150,6 +173,7 @@ def prepare_erasure(by: Account, request: RightsRequest, reason: str) -> None:
         raise OnwardError("Only a request for deletion can lead to an erasure.")
     if len(reason.strip()) < 10:
         raise OnwardError("Say what was checked: who asked, what they were told, legal holds.")
+    _not_held(request.person)
     request.state, request.prepared_by = "prepared", by.account_id
     request.outcome_reason = reason.strip()[:400]
     request.save(update_fields=["state", "prepared_by", "outcome_reason"])
@@ -171,16 +195,17 @@ def erase(by: Account, request: RightsRequest, *, signed_in: datetime | None) ->
         raise access.Refused(
             "Another person than the one who took or prepared it approves this."
         )
+    _not_held(request.person)
     vault: Any = site.operation().vault
     if not hasattr(vault, "erase"):
         raise OnwardError(
             "Identities of this operation are not encrypted; there is no key to destroy."
         )
     with transaction.atomic():
-        vault.erase(request.person, by=by.account_id)
-        Assignment.objects.filter(person=request.person, until=None).update(
-            until=timezone.now()
-        )
+        ids = ids_of(request.person)
+        for each in ids:
+            vault.erase(each, by=by.account_id)
+        Assignment.objects.filter(person__in=ids, until=None).update(until=timezone.now())
         _close(by, request, "given", request.outcome_reason)
 
 
