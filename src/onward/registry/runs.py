@@ -55,6 +55,19 @@ def kept_forecasts(operation: Operation) -> list[tuple[str, Forecast]]:
     return sorted(found, key=lambda one: (one[1].as_of, one[1].deadline, one[0]))
 
 
+def latest_forecast(operation: Operation) -> Forecast | None:
+    """The forecast that starts last; None where none is kept."""
+    from onward.forecast.run import from_json
+
+    files = kept(operation)
+    names = [
+        name
+        for name in files.names("forecasts")
+        if name.endswith(".json") and not name.startswith(OTHER_RUNS)
+    ]
+    return from_json(files.read("forecasts", names[-1]).decode()) if names else None
+
+
 def present_on(operation: Operation, first: dt.date, last: dt.date) -> dict[str, int]:
     """ISO day -> people present at its end, as the record now knows it."""
     from onward.caseload.counting import exposures

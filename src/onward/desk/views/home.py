@@ -21,6 +21,7 @@ from onward.desk import here, sight, words
 from onward.desk.views.shared import page, place
 from onward.plan.clocks import clocks
 from onward.registry.models import ThingNow
+from onward.registry.runs import latest_forecast
 
 SOON_DAYS = 14
 SHOWN = 8
@@ -51,6 +52,8 @@ def home(request: HttpRequest) -> HttpResponse:
         )
         shown["blocked"] = casework.filter(active=True, blocked=True).count()
         shown["casework"] = True
+    if reader.may("forecast.read"):
+        shown["forecast"] = _kept_for(reader, "forecast", today, _forecast)
     if reader.may("incident.review"):
         near = reader.people().filter(reader.within("complaints")).values("person")
         shown["untriaged"] = ThingNow.objects.filter(
@@ -64,6 +67,18 @@ def home(request: HttpRequest) -> HttpResponse:
     reader.listed([_Shown(person) for person in dict.fromkeys(listed)], place=place(request))
     shown["rulebook"] = rulebook
     return render(request, "desk/home.html", shown)
+
+
+def _forecast() -> dict[str, Any] | None:
+    """What the latest forecast says, in one line."""
+    made = latest_forecast(here.operation())
+    if made is None:
+        return None
+    levels = made.deadline_levels()
+    return {
+        "low": round(levels["q10"], -1), "high": round(levels["q90"], -1),
+        "from": date.fromisoformat(made.as_of), "to": date.fromisoformat(made.deadline),
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
