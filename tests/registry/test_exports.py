@@ -254,6 +254,35 @@ def test_a_state_that_is_the_country_somebody_fled_is_treated_as_such(small, cas
         asked(cast, disguised, who=["H1-P1"], profile="submission", purpose="resettlement")
 
 
+def test_a_state_cannot_hide_that_it_is_the_country_people_fled(small, cast, identity):
+    from onward.errors import OnwardError
+
+    for country in ("", "IR", "iran"):
+        with pytest.raises(OnwardError, match="three letters"):
+            recipient(cast, identity, code="ministry", kind="state", country=country)
+    partner = recipient(cast, identity, code="irn", kind="partner", country="")
+    release(small, "H1-P1", "irn", "protection", origin_consent=True)
+    with pytest.raises(OnwardError, match="country people fled"):
+        asked(cast, partner, who=["H1-P1"])
+
+
+def test_a_long_list_cut_into_short_ones_takes_two_others_too(small, cast, identity):
+    from onward.registry import exports
+
+    release(small, "H1-P1", "harbour-aid", "protection")
+    to = recipient(cast, identity)
+    first, second = asked(cast, to), asked(cast, to)
+    first.people = [f"p{n}" for n in range(30)]
+    first.save()
+    second.people = [f"q{n}" for n in range(30)]
+    assert exports.approvers_needed(second) == 2
+    approved(cast, first, "chantal")
+    assert first.state == "approved"
+    other = recipient(cast, identity, code="elsewhere")
+    release(small, "H1-P1", "elsewhere", "protection")
+    assert exports.approvers_needed(asked(cast, other)) == 1
+
+
 def test_somebody_whose_country_is_not_known_goes_to_nobody_without_asking(
     small, cast, identity
 ):

@@ -45,6 +45,8 @@ MANY = 50
 
 APPROVAL_DAYS = 7
 LEAST_OUTCOMES = 2
+COUNTRY = re.compile(r"[A-Z]{3}")
+STATES = ("state", "origin")
 AGE = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 
 
@@ -121,6 +123,12 @@ def add_recipient(
         raise OnwardError(
             f"{kind}: not a kind of recipient; expected {one_of(recipient_kinds())}."
         )
+    country = country.strip().upper()
+    if (country or kind in STATES) and not COUNTRY.fullmatch(country):
+        raise OnwardError(
+            "Give the country by its three letters, as people's country of origin is recorded: "
+            "without it nobody can tell that a State is the one people fled."
+        )
     if not AGE.fullmatch(age_key.strip()):
         raise OnwardError(
             "Give the recipient's public key of age (age1…); nothing leaves unsealed."
@@ -136,7 +144,7 @@ def add_recipient(
         raise OnwardError("Give the reference of the agreement under which data may be sent.")
     made = Recipient.objects.create(
         operation=site.current().operation, name=name.strip()[:120], code=code.strip()[:80],
-        kind=kind, country=country.strip().upper()[:3], age_key=age_key.strip(),
+        kind=kind, country=country, age_key=age_key.strip(),
         classes=sorted(classes), purposes=sorted(purposes), agreement=agreement.strip()[:200],
         agreement_ends=agreement_ends, impact_on=impact_on, made_by=by.account_id,
     )  # fmt: skip
@@ -170,7 +178,7 @@ def _usable(recipient: Recipient, profile: Profile, purpose: str) -> None:
         wrong.append(
             f"“{profile.title}” does not go to {recipient_kinds()[recipient.kind].lower()}"
         )
-    if recipient.country and recipient.country in _origins() and not profile.own_return:
+    if _countries(recipient) & _origins() and not profile.own_return:
         wrong.append(
             "the country people fled receives nothing but a manifest of their own return"
         )
@@ -181,6 +189,11 @@ def _usable(recipient: Recipient, profile: Profile, purpose: str) -> None:
         wrong.append(f"the agreement does not cover {one_of(titles)}")
     if wrong:
         raise OnwardError("This cannot be exported: " + "; ".join(wrong) + ".")
+
+
+def _countries(recipient: Recipient) -> frozenset[str]:
+    """What a recipient may be named by where a country is meant: its country, or its code."""
+    return frozenset({recipient.country, recipient.code.upper()} - {""})
 
 
 def _origins() -> frozenset[str]:
@@ -256,7 +269,9 @@ def _refused(
         and release.get("withdrawn") is False
     ]
     origin = row.facts.get("country_of_origin")
-    receives_origin = recipient.kind == "origin" or not origin or origin == recipient.country
+    receives_origin = (
+        recipient.kind == "origin" or not origin or origin in _countries(recipient)
+    )
     if receives_origin and not profile.own_return:
         return "origin"
     if not mine:
@@ -350,9 +365,22 @@ def ask(
 
 
 def approvers_needed(export: ExportRequest) -> int:
-    """Two beyond fifty identifiable people, else one; never the one who asked."""
-    identifiable = profiles()[export.profile].identifiable
-    return 2 if identifiable and len(export.people) > MANY else 1
+    """Two beyond fifty identifiable people, else one; never the one who asked.
+
+    Everybody asked for in exports to the same recipient within a week counts together: a long
+    list cut into short ones is still a long list.
+    """
+    known = profiles()
+    if not known[export.profile].identifiable:
+        return 1
+    people = set(export.people)
+    since = timezone.now() - timedelta(days=APPROVAL_DAYS)
+    others = ExportRequest.objects.filter(recipient=export.recipient, asked_at__gt=since)
+    others = others.exclude(pk=export.pk).exclude(state="refused")
+    for name, asked_for in others.values_list("profile", "people"):
+        if known[name].identifiable:
+            people.update(asked_for)
+    return 2 if len(people) > MANY else 1
 
 
 def decide(
