@@ -37,6 +37,22 @@ def test_an_offer_made_in_confidence_is_shown_to_few(planned):
     assert "quiet_offer" not in page.content.decode()
 
 
+def test_what_somebody_rests_on_gives_no_sensitive_authority_away(planned, monkeypatch):
+    from dataclasses import replace
+
+    from onward.desk import here
+
+    found = here.plan()
+    (one,) = found.authorities.values()
+    quiet = replace(one, title="Quiet consent", legal=("gc4_protected",), beneficiaries=replace(
+        one.beneficiaries, everyone=True), expiry=None, confidentiality="sensitive")  # fmt: skip
+    monkeypatch.setattr(here, "plan", lambda: replace(found, authorities={"quiet": quiet}))
+    few = browser("resettlement_officer").get("/people/H1-P1/").content.decode()
+    assert "Quiet consent" in few
+    page = browser("supervisor", name="other").get("/people/H1-P1/").content.decode()
+    assert "Quiet consent" not in page
+
+
 def test_a_changed_plan_is_checked_shown_and_adopted(planned):
     from onward.registry.planning import plan_version
 

@@ -179,6 +179,19 @@ def test_a_convoy_accounts_for_everybody_on_its_manifest(small):
     assert "Everybody is accounted for" in page
 
 
+def test_another_office_takes_nobody_off_a_manifest(small):
+    officer = browser("supervisor")
+    convoy = planned(officer)
+    officer.post(convoy, {"do": "list", "key": "list-4", "people": ["H1-P1", "H1-P2"]})
+    seat = re.findall(r'name="boarded-([^"]+)" value="yes"', text(officer.get(convoy)))[0]
+    other = cast.signed_in(cast.account("dawit", "supervisor", office=cast.ELSEWHERE))
+    strike = {"do": "strike", "key": "strike-1", "seat": seat}
+    assert other.post(convoy, strike).status_code in (404, 422)
+    assert [facts["listed"] for facts in things("seat")] == [True, True]
+    assert officer.post(convoy, strike).status_code == 303
+    assert sorted(facts["listed"] for facts in things("seat")) == [False, True]
+
+
 def test_nobody_is_put_on_a_manifest_over_a_safeguard_that_waiting_does_not_mend(small):
     officer = browser("supervisor")
     convoy = planned(officer)

@@ -127,3 +127,19 @@ def test_a_file_that_is_no_list_is_refused_with_a_sentence(small, clerk):
     answer = upload(clerk, name="people.xlsm")
     assert answer.status_code == 422
     assert "cannot be read as a list" in answer.content.decode()
+
+
+def test_a_clerk_brings_in_people_and_not_what_was_decided_about_them(small, clerk):
+    address = upload(clerk)["Location"]
+    profile = """profile: decided
+rows: events
+event: {kind: T7.done}
+columns: {Full name: ignore, No: person, Day: event.date}
+other_columns: ignore
+"""
+    sent = {"do": "map", "profile": SimpleUploadedFile("p.yaml", profile.encode())}
+    assert clerk.post(address, sent).status_code == 403
+    chantal = people.signed_in(people.account("chantal", "supervisor"))
+    address = upload(chantal)["Location"]
+    sent["profile"] = SimpleUploadedFile("p.yaml", profile.encode())
+    assert chantal.post(address, sent).status_code == 303

@@ -70,6 +70,50 @@ def test_a_search_finds_only_people_the_account_may_see(small):
     assert "H1-P1" not in page
 
 
+def test_a_document_number_cannot_be_guessed_digit_by_digit(small):
+    from onward.registry import access
+    from onward.registry.models import Account
+
+    reader = browser("interviewer", name="bilal")
+    bilal = Account.objects.get(username="bilal")
+    lead = cast.account("chantal", "supervisor")
+    access.assign(lead, "H1-P1", to=bilal, reason="interview")
+    ending = text(reader.post("/people/search/", {"q": "8123"}, follow=True))
+    assert "/people/H1-P1/" not in ending
+    whole = text(reader.post("/people/search/", {"q": "QX7788123"}, follow=True))
+    assert "/people/H1-P1/" in whole
+
+
+def test_no_name_stays_in_memory_when_the_keys_are_put_away(small):
+    from onward.registry import search, site
+
+    browser("protection_officer").post("/people/search/", {"q": "Zarife"}, follow=True)
+    assert search._kept is not None
+    site.close_site()
+    assert search._kept is None
+
+
+def test_the_order_of_a_list_tells_no_more_than_its_lines(small):
+    from onward.registry.models import PersonNow
+
+    PersonNow.objects.filter(person="H8-P1").update(stage_since="2020-01-01")
+
+    def first(role, name):
+        page = text(browser(role, name=name).get("/people/"))
+        return re.findall(r'href="/people/(H[^/"]+)/"', page)[0]
+
+    assert first("supervisor", "one") == "H8-P1"
+    assert first("data_clerk", "two") == first("interviewer", "three") == "H1-P1"
+    assert "Children" not in text(browser("plan_lead", name="four").get("/households/"))
+
+
+def test_nobody_records_about_people_they_may_not_open(small):
+    far = cast.elsewhere(small)
+    officer = browser("protection_officer")
+    for person in (far, "nobody"):
+        assert officer.get(f"/people/{person}/add/appointment/").status_code == 404
+
+
 def test_a_filter_asks_only_by_what_may_be_read(small):
     clerk = browser("data_clerk")
     page = text(clerk.get("/people/"))

@@ -60,7 +60,10 @@ def _rests(
     plan, today = here.plan(), here.today()
     rests: list[tuple[str, date | None]] = []
     if plan is not None and axis in ("legal", "place"):
+        secret = not seen.reader.may("pledge.sensitive")
         for authority in plan.authorities.values():
+            if secret and authority.confidentiality == "sensitive":
+                continue
             ended = authority.expiry is not None and authority.expiry < today
             if (
                 state in getattr(authority, axis)

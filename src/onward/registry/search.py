@@ -55,10 +55,12 @@ def find_people(reader: Reader, asked: str, *, limit: int = 50) -> list[Hit]:
     found: dict[str, Hit] = {}
     plain = _plain_number(asked)
     if any(sign.isdigit() for sign in plain):
-        may = _allowed(reader, "documents") | _allowed(reader, "names")
-        for person in _by_number(index, plain):
-            if person in may:
-                found[person] = Hit(person, "number", 1.0)
+        # A whole number proves that it was seen; its ending, tried digit by digit, would tell it.
+        documents = _allowed(reader, "documents")
+        may = documents | _allowed(reader, "names")
+        whole = index.numbers.get(plain, set()) & may
+        for person in whole or _by_ending(index, plain) & documents:
+            found[person] = Hit(person, "number", 1.0)
     if any(sign.isalpha() for sign in asked):
         may = _allowed(reader, "names")
         wanted = _keys(asked)
@@ -97,10 +99,8 @@ def _allowed(reader: Reader, class_: str) -> set[str]:
     return set(rows.values_list("person", flat=True))
 
 
-def _by_number(index: _Index, plain: str) -> set[str]:
-    """Exactly that number, else numbers that end in it: people read out the last figures."""
-    if exact := index.numbers.get(plain):
-        return set(exact)
+def _by_ending(index: _Index, plain: str) -> set[str]:
+    """Whose number ends so: people read out the last figures."""
     if len(plain) < 3:
         return set()
     return {

@@ -8,6 +8,7 @@ tables exist, and the start-up checks have passed or the process has refused to 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,6 +125,9 @@ def close_site() -> None:
 
     if settings.configured:
         from django.db import connections
+
+        if (search := sys.modules.get("onward.registry.search")) is not None:
+            search.forget()  # the names it decrypted
 
         for name in connections:
             connections[name].close()

@@ -238,7 +238,8 @@ def _change(request: HttpRequest, convoy: ThingNow) -> str:
         seat = ThingNow.objects.filter(
             kind="seat", thing=wanted, facts__convoy=convoy.thing
         ).first()
-        if seat is None:
+        mine = reader.people("person.record_movement")
+        if seat is None or not mine.filter(person=seat.person).exists():
             raise access.Hidden
         acts.record(request.user, Subject("seat", wanted), "recorded", effective=here.today().isoformat(),
                     facts={"listed": False}, evidence=(), idempotency_key=key)  # fmt: skip

@@ -18,6 +18,7 @@ def households(request: HttpRequest) -> HttpResponse:
     """Households of the people this account may see; those whose members chose differently first."""
     reader = request.reader  # type: ignore[attr-defined]
     casework = reader.reads_somewhere("confidential")
+    ages = reader.reads_somewhere("biodata")
     rows = reader.people().filter(active=True).exclude(household=None)
     if casework:
         rows = rows.filter(reader.within("confidential"))
@@ -25,7 +26,7 @@ def households(request: HttpRequest) -> HttpResponse:
         rows.values("household")
         .annotate(
             members=Count("person"),
-            children=Count("person", filter=~Q(adult=True)),
+            children=Count("person", filter=reader.within("biodata") & ~Q(adult=True)),
             pathways=Count("pathway", distinct=True),
             places=Count("destination", distinct=True),
             blocked_members=Count("person", filter=Q(blocked=True)),
@@ -36,7 +37,7 @@ def households(request: HttpRequest) -> HttpResponse:
     show = request.GET.get("show", "")
     if casework and show == "split":
         grouped = grouped.filter(Q(pathways__gt=1) | Q(places__gt=1))
-    elif show == "children":
+    elif show == "children" and ages:
         grouped = grouped.filter(children__gt=0)
     elif show == "large":
         grouped = grouped.filter(members__gte=5)
@@ -48,9 +49,9 @@ def households(request: HttpRequest) -> HttpResponse:
     return render(
         request, "desk/households.html",
         {
-            "page": found, "casework": casework, "show": show,
+            "page": found, "casework": casework, "ages": ages, "show": show,
             "kinds": [("", _("All")), *([("split", _("Members chose differently"))] if casework else []),
-                      ("children", _("With children")), ("large", _("Five people or more"))],
+                      *([("children", _("With children"))] if ages else []), ("large", _("Five people or more"))],
         },
     )  # fmt: skip
 

@@ -288,7 +288,11 @@ def _take(request: HttpRequest, row: ImportDraft) -> HttpResponse | None:
     if does == "map":
         row.profile = _profile(request, row)
         try:
-            parse_profile(row.profile, declared(here.rulebook(), "person"))
+            found = parse_profile(row.profile, declared(here.rulebook(), "person"))
+            if found.rows == "events":
+                # What happened to people, decisions and departures among it: by their own roles.
+                access.require(request.user, "person.record_movement", place=place(request))
+                access.require(request.user, "person.record_decision", place=place(request))
         except Faults as wrong:
             row.profile = ""
             row.save()
@@ -352,7 +356,12 @@ def _pair(
                 hidden = True
     return {
         "code": pair_code(question.first, question.second),
-        "says": question.sentence(),
+        # Why they may be one person would tell what is on record about somebody hidden.
+        "says": _(
+            "One of them is on record in another office. You cannot see who it is; leave it to the field, or ask that office."
+        )
+        if hidden
+        else question.sentence(),
         "rows": [("where", first.place, second.place)]
         if hidden
         else side_by_side(first, second),

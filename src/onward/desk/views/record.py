@@ -39,6 +39,9 @@ def _opened(request: HttpRequest, person: str, action: str = "person.read") -> a
 def _with(request: HttpRequest, person: str, action: str) -> access.Seen:
     """The person, for somebody who may do this with them; else as if there were none."""
     seen: access.Seen = request.reader.open(person, action=action, place=place(request))  # type: ignore[attr-defined]
+    if not seen.may("person.read"):  # some actions reach further than the people one may open
+        access.log(request.user, action, person=person, allowed=False, place=place(request))
+        raise access.Hidden
     return seen
 
 
@@ -490,7 +493,7 @@ def review(request: HttpRequest, kind: str, thing: str) -> HttpResponse:
         raise access.Hidden
     rulebook = here.rulebook()
     if row.person is not None:
-        seen = reader.open(row.person, place=place(request))
+        seen = reader.open(row.person, action="incident.review", place=place(request))
         told = reader.show(rulebook, kind, row.facts, seen.classes)
     else:
         told = dict(row.facts)
