@@ -205,6 +205,17 @@ def test_a_start_code_works_once_and_is_kept_as_a_digest(small, browser):
     )
 
 
+def test_many_tries_at_a_start_code_are_asked_to_wait(small, browser):
+    from django.core.cache import cache
+
+    cache.clear()
+    form = {"username": "amina", "code": "A" * 24, "password": "x" * 12, "again": "x" * 12}
+    answers = [browser.post("/sign-in/start/", form) for _ in range(12)]
+    assert {answer.status_code for answer in answers} == {422}
+    assert "Too many tries" in answers[-1].content.decode()
+    assert "Too many tries" not in answers[9].content.decode()
+
+
 def test_a_start_code_ends_after_three_days(small, browser):
     from onward.registry import accounts
 

@@ -63,6 +63,8 @@ def start(request: HttpRequest) -> HttpResponse:
     """Choose a password with a start code."""
     form = StartForm(request.POST or None)
     if request.method == "POST" and _slow_down(request, "start") is False:
+        form = StartForm()  # what was typed is not looked at
+        form.cleaned_data = {}
         form.add_error(None, _("Too many tries. Wait a minute."))
     elif request.method == "POST" and form.is_valid():
         messages.success(request, _("Your password is set. Sign in with it now."))
