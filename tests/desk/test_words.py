@@ -170,3 +170,10 @@ def test_the_first_page_is_light_enough_for_a_bad_line(small):
     fonts = sum(path.stat().st_size for path in (static / "fonts").glob("*.woff"))
     assert page <= 30_000
     assert page + once + fonts <= 150_000
+
+
+def test_typed_evidence_is_never_taken_for_a_decision():
+    from onward.desk import forms
+
+    typed = "apart:P-7\n File 12 \nputs-back:0190\nFile 12"
+    assert forms.lines(typed) == ("see apart:P-7", "File 12", "see puts-back:0190")

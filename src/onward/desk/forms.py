@@ -18,6 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from onward.caseload.events import TEXT_LIMIT
 from onward.dates import NotADate, day_range
 from onward.desk import dates, words
+from onward.registry.doubles import APART, ASK, BASIS, SETTLED
+from onward.registry.receipts import PUTS_BACK
 from onward.rulebook.model import Fact, Rulebook
 
 FEW = 7
@@ -252,7 +254,11 @@ def evidence() -> Input:
     )  # fmt: skip
 
 
+MARKS = (APART, ASK, SETTLED, BASIS, PUTS_BACK)
+"""What evidence begins with where it is a decision or an undo, made by their own pages only."""
+
+
 def lines(text: Any) -> tuple[str, ...]:
-    return tuple(
-        dict.fromkeys(line.strip() for line in str(text or "").splitlines() if line.strip())
-    )
+    """The lines somebody typed; one that looks like a mark of the program becomes a reference."""
+    typed = (line.strip() for line in str(text or "").splitlines() if line.strip())
+    return tuple(dict.fromkeys(f"see {x}" if x.startswith(MARKS) else x for x in typed))
