@@ -8,6 +8,8 @@ import pytest
 import registry_cast as people
 from test_planning import PLAN
 
+from onward.errors import OnwardError
+
 SECRET = "An offer in confidence"
 
 
@@ -212,6 +214,36 @@ def test_an_officers_word_on_a_case_is_kept_with_its_reason(planned):
     )
 
 
+def test_why_a_case_has_no_place_names_no_offer_made_in_confidence(planned):
+    import json
+
+    from onward.registry.placements import decide
+    from onward.registry.runs import keep_proposal
+
+    row = {"case": "household/H1", "size": 2, "priority": "normal", "code": "full",
+           "reason": "every possible window is full; nearest: quiet_offer 1",
+           "change": "2 more places in quiet_offer 1", "stopped_by": ["quiet_offer 1"]}  # fmt: skip
+    content = {
+        "format": "onward-placement-1", "state": "infeasible", "gap": 0.0,
+        "conflict": ["quiet_offer needs 3 places"], "persons": {"all": 2, "placed": 0, "unplaced": 2},
+        "cases": {"all": 1, "placed": 0, "unplaced": 1}, "assignments": [], "unplaced": [row],
+        "limits": [], "fairness": [], "links": [], "pledges": [],
+        "unused": [{"programme": "other", "window": "1", "free": 1, "cause": "as quiet_offer"}],
+    }  # fmt: skip
+    keep_proposal(planned, "2026-06-10-bbbb-1.json", json.dumps(content))
+    officer = people.account("officer", "resettlement_officer")
+    decide(officer, case="household/H1", proposal="2026-06-10-bbbb-1.json", decision="moved",
+           programme="quiet_offer", window="1", reason="agreed")  # fmt: skip
+    chantal = browser("supervisor", name="chantal")
+    case = "/places/case/?proposal=2026-06-10-bbbb-1.json&case=household/H1"
+    for address in ("/places/", case):
+        page = people.signed_in(officer).get(address).content.decode()
+        assert "quiet_offer" in page
+        page = chantal.get(address).content.decode()
+        assert "made in confidence" in page
+        assert "quiet_offer" not in page
+
+
 # -- administration ---------------------------------------------------------------------------
 
 
@@ -228,6 +260,26 @@ def test_an_administrator_makes_an_account_and_sees_its_code_once(small):
     ]
     assert Account.objects.get(username="noor").roles == {"interviewer"}
     assert code not in admin.get("/administration/").content.decode()
+
+
+def test_whoever_handles_breaches_hears_of_accounts_that_read_cases(small):
+    from onward.registry import alarms
+    from onward.registry.models import Account
+
+    admin = browser("administrator", name="root")
+    chantal = people.account("chantal", "supervisor")
+    bilal = people.account("bilal", "interviewer")
+    people.account("auditor", "auditor")
+    other = Account.objects.get(username="auditor")
+    admin.post(f"/administration/accounts/{other.pk}/", {"do": "reset"})
+    assert not alarms.alarms_for(chantal).exists()
+    for _ in range(2):
+        admin.post(f"/administration/accounts/{bilal.pk}/", {"do": "reset"})
+    (alarm,) = alarms.alarms_for(chantal)
+    assert alarm.kind == "accounts"
+    root = Account.objects.get(username="root")
+    with pytest.raises(OnwardError):
+        alarms.close_alarm(alarm, root, "That was I, at work.")
 
 
 def test_nobody_changes_their_own_account(small):

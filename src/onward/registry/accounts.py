@@ -21,7 +21,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from onward.errors import OnwardError
-from onward.registry import access, signin
+from onward.registry import access, alarms, signin
 from onward.registry.models import Account, Assignment, OneTimeLink
 from onward.registry.roles import check_roles, load_rules
 
@@ -64,6 +64,7 @@ def create_account(
         access.log(
             by, "account.manage", purpose=f"created {account.account_id}: {_list(wanted)}"
         )
+        _tell_others(account, by)
         return account, start_code(account, by=by)
 
 
@@ -174,6 +175,7 @@ def change_account(
         purpose=f"changed {account.account_id}: {_list(account.roles)}; "
         f"{'open' if account.is_active else 'closed'}",
     )  # fmt: skip
+    _tell_others(account, by)
 
 
 def reset_account(account: Account, *, by: Account | None) -> str:
@@ -187,7 +189,15 @@ def reset_account(account: Account, *, by: Account | None) -> str:
         signin.forget_factors(account)
         signin.end_sessions(account)
         access.log(by, "account.manage", purpose=f"reset {account.account_id}")
+        _tell_others(account, by)
         return start_code(account, by=by)
+
+
+def _tell_others(account: Account, by: Account | None) -> None:
+    """Whoever manages accounts can come in by one: somebody who reads cases hears of it."""
+    roles = load_rules().roles
+    if by is not None and any(roles[n].sees_cases for n in account.roles if n in roles):
+        alarms.raise_alarm("accounts", account=by.account_id, once_in=timedelta(hours=1))
 
 
 def _not_oneself(account: Account, by: Account | None) -> None:

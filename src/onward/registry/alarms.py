@@ -26,6 +26,7 @@ KINDS = {
     "sign-in": "Many wrong sign-ins; the account waits a quarter of an hour.",
     "second-factor": "Many wrong codes after a right password.",
     "panic": "Somebody pressed the panic button.",
+    "accounts": "An administrator made, changed or reset accounts that read cases.",
     "recovery": "A recovery code was used to sign in.",
     "breach": "A step happened that failed a hard safeguard.",
     "data-breach": "Somebody reported a breach of data.",

@@ -69,6 +69,18 @@ def about(
                     "departs": "", "secret": True}  # fmt: skip
         return row
 
+    def quiet(row: dict[str, Any]) -> dict[str, Any]:
+        return {
+            **row,
+            "reason": _quiet(row["reason"], secret),
+            "change": _quiet(row["change"], secret),
+        }
+
+    content = {
+        **content,
+        "conflict": [_quiet(line, secret) for line in content.get("conflict", ())],
+        "unplaced": [quiet(row) for row in content["unplaced"]],
+    }
     assignments = [
         {**told(row), "word": word.get(row["case"]), "next": told(row["next_best"] or {})}
         for row in content["assignments"][:SHOWN]
@@ -92,8 +104,9 @@ def about(
         "stopped": _stopped(content["unplaced"]),
         "more_unplaced": max(len(content["unplaced"]) - SHOWN, 0),
         "emergencies": sum(row["priority"] == "emergency" for row in content["unplaced"]),
-        "worth": [told(row) for row in worth[:10] if row.get("programme") not in secret],
-        "unused": [told(row) for row in content["unused"]],
+        "worth": [row for row in worth[:10] if row["limit"] == _quiet(row["limit"], secret)
+                  and row.get("programme") not in secret],
+        "unused": [{**told(row), "cause": _quiet(str(row.get("cause") or ""), secret)} for row in content["unused"]],
         "fairness": content["fairness"],
         "held": [(case, decision) for case, decision in sorted(elsewhere.items())],
         "programmes": sorted(
@@ -102,6 +115,11 @@ def about(
         ),
         "difference": _difference(content, before) if before is not None else None,
     }  # fmt: skip
+
+
+def _quiet(text: str, secret: set[str]) -> str:
+    """A sentence of the proposal, unless it names an offer made in confidence."""
+    return _("an offer made in confidence") if any(name in text for name in secret) else text
 
 
 def _stopped(unplaced: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -157,7 +175,7 @@ def case(request: HttpRequest) -> HttpResponse:
         raise access.Hidden
     shown = about(content, None, sensitive=reader.may("pledge.sensitive"))
     row = next((r for r in content["assignments"] if r["case"] == name), None)
-    left = next((r for r in content["unplaced"] if r["case"] == name), None)
+    left = next((r for r in shown["content"]["unplaced"] if r["case"] == name), None)
     if row is None and left is None:
         raise access.Hidden
     secret = (
@@ -165,9 +183,16 @@ def case(request: HttpRequest) -> HttpResponse:
         and not reader.may("pledge.sensitive")
         and row["programme"] in _confidential()
     )
+    word = standing().get(name)
+    if (
+        word is not None
+        and not reader.may("pledge.sensitive")
+        and word.programme in _confidential()
+    ):
+        word.programme, word.window = _("an offer made in confidence"), ""  # shown, not kept
     shown |= {
         "proposal": given["proposal"], "case": name, "row": None if secret else row, "left": left,
-        "secret": secret, "word": standing().get(name), "given": given,
+        "secret": secret, "word": word, "given": given,
     }  # fmt: skip
     if request.method == "POST":
         decision = given.get("decision", "")
