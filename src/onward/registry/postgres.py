@@ -354,7 +354,9 @@ def load_snapshot(folder: Path) -> None:
 
 def _load_table(cursor: Any, table: str, file: Path) -> None:
     with open(file, encoding="utf-8", newline="") as text:
-        names = ", ".join(f'"{name}"' for name in next(csv.reader(text)))
+        # The file is what somebody restores: a name in it is a name and never more of a statement.
+        quoted = (name.replace('"', '""') for name in next(csv.reader(text)))
+        names = ", ".join(f'"{name}"' for name in quoted)
     cursor.execute(f'DELETE FROM "{table}"')
     cursor.execute(
         f'CREATE TEMP TABLE incoming_rows ON COMMIT DROP AS SELECT {names} FROM "{table}" '
