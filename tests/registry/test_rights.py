@@ -137,6 +137,7 @@ def test_an_erasure_takes_two_people_and_leaves_the_record_true(small, cast):
 
 def test_an_erasure_reaches_every_id_of_the_person_and_waits_for_a_legal_hold(small, cast):
     from onward.registry import acts, retention, rights
+    from onward.registry.models import PersonNow
 
     acts.record(cast["amina"], ("person", "H1-P2"), "merged", effective="2026-06-10",
                 facts={"into": "H1-P1"}, idempotency_key="one person")  # fmt: skip
@@ -144,6 +145,11 @@ def test_an_erasure_reaches_every_id_of_the_person_and_waits_for_a_legal_hold(sm
     request = asks(cast, "deletion")
     with pytest.raises(OnwardError, match="legal hold"):
         rights.prepare_erasure(cast["chantal"], request, "Asked in person twice, alone.")
+    PersonNow.objects.filter(person="H1-P1").update(
+        active=False, stage="returned", stage_since=date(2010, 1, 1)
+    )
+    disposal = retention.propose(cast["keeper"], date(2026, 6, 10), signed_in=now())
+    assert retention.carry_out(cast["second"], disposal, signed_in=now()) == 0
     retention.release(cast["keeper"], hold)
     rights.prepare_erasure(cast["chantal"], request, "Asked in person twice, alone.")
     rights.erase(cast["second"], request, signed_in=now())

@@ -257,6 +257,18 @@ def test_ten_idle_minutes_lock_the_screen_and_a_code_unlocks_it(amina):
         assert browser.get(INSIDE).status_code == 200
 
 
+def test_a_page_that_renews_itself_keeps_no_screen_open(amina):
+    import uuid
+
+    browser = people.signed_in(amina)
+    work = f"/work/{uuid.uuid4()}/"
+    for minutes in (4, 8):
+        with time_machine.travel(datetime.now(UTC) + timedelta(minutes=minutes)):
+            browser.get(work, HTTP_HX_REQUEST="true")
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=11)):
+        assert browser.get(INSIDE)["Location"].startswith("/locked/")
+
+
 def test_a_fragment_asked_for_while_locked_moves_the_whole_page(amina):
     browser = people.signed_in(amina)
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=11)):

@@ -56,6 +56,9 @@ UNLOCKING = frozenset(
     }
 )  # fmt: skip
 
+RENEWED = frozenset({"desk:job"})
+"""Pages that ask for themselves again: no sign that anybody sits there."""
+
 
 class Open:
     """Nothing is served when the keys are put away, and nothing may be kept by the browser."""
@@ -129,7 +132,8 @@ class Inside:
                 logout(request)
                 return go(request, "account_login")
             return None if name in SETTING_UP else go(request, "account_security")
-        if now - request.session.get(SEEN, 0) > TOUCH_SECONDS:
+        by_itself = name in RENEWED and request.headers.get("HX-Request") == "true"
+        if not by_itself and now - request.session.get(SEEN, 0) > TOUCH_SECONDS:
             request.session[SEEN] = now
         return None
 

@@ -85,10 +85,13 @@ def carry_out(by: Account, disposal: Disposal, *, signed_in: datetime | None) ->
     if disposal.proposed_by == by.account_id:
         raise access.Refused("Another person than the one who proposed it carries it out.")
     still = set(due(disposal.as_of)) & set(disposal.people)
+    ids = {person: ids_of(person) for person in still}
+    held = set(LegalHold.objects.filter(until=None).values_list("person", flat=True))
+    still = {person for person in still if not held & set(ids[person])}
     vault: Any = site.operation().vault
     with transaction.atomic():
         for person in sorted(still):
-            for each in ids_of(person):
+            for each in ids[person]:
                 vault.erase(each, by=by.account_id)
         Disposal.objects.filter(pk=disposal.pk).update(
             done_by=by.account_id, done_at=timezone.now()
