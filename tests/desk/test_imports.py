@@ -143,3 +143,22 @@ other_columns: ignore
     address = upload(chantal)["Location"]
     sent["profile"] = SimpleUploadedFile("p.yaml", profile.encode())
     assert chantal.post(address, sent).status_code == 303
+
+
+def test_nobody_is_made_one_with_somebody_hidden(small, clerk):
+    far = people.elsewhere(small)
+    named = {"name.full.Latn": "Kamran Daneshvar", "name.father.Latn": "Yusef"}
+    small.vault.put({far: named})
+    address = upload(clerk, LIST.replace("1984-05-06", "1990-05-05"))["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    page = clerk.get(address).content.decode()
+    (pair,) = set(re.findall(r'name="pair:([^"]+)"', page))
+    assert "on record in another office" in page
+    assert "1990" not in page
+    assert "father" not in page.lower()
+    decided = {"do": "decide", f"pair:{pair}": "merge", "why": "list"}
+    clerk.post(address, decided)
+    assert f"pair:{pair}" in clerk.get(address).content.decode()
+    clerk.post(address, {**decided, f"pair:{pair}": "ask"})
+    clerk.post(address, {"do": "commit"})
+    assert small.vault.get(far) == named

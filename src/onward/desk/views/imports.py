@@ -372,9 +372,16 @@ def _pair(
 def _decide(request: HttpRequest, doubles: Doubles) -> None:
     """Keep the answers of the page that was sent."""
     why = request.POST.get("why", "")
+    reader = request.reader  # type: ignore[attr-defined]
+    asked = {key for one in doubles.questions for key in (one.first, one.second)}
+    sides = [key for key in asked if doubles.sides[key].person.known]
+    mine = reader.people("person.reveal").filter(person__in=sides)
+    hidden = set(sides) - set(mine.values_list("person", flat=True))
     found = []
     for question in doubles.questions:
         choice = request.POST.get(f"pair:{pair_code(question.first, question.second)}", "")
+        if choice == "merge" and hidden & {question.first, question.second}:
+            continue  # nobody becomes one with somebody whom the one who decides may not see
         if choice in CHOICES:
             found.append(
                 Decision(
