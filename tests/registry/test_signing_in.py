@@ -93,6 +93,21 @@ def test_a_seed_being_set_up_lies_encrypted_in_the_session(small, browser):
     assert browser.cookies["work"].value not in kept
 
 
+def test_a_session_moved_to_another_cookie_opens_nothing(amina):
+    from django.contrib.sessions.models import Session
+
+    from onward.registry.sessions import SessionStore
+
+    thief = people.signed_in(people.account("thief", "interviewer"))
+    browser = people.signed_in(amina)
+    assert thief.get("/").status_code == 200
+    kept = SessionStore()._kept(browser.cookies["work"].value)
+    mine = Session.objects.get(session_key=kept)
+    Session.objects.exclude(pk=mine.pk).update(session_data=mine.session_data)
+    assert browser.get("/").status_code == 200
+    assert thief.get("/")["Location"].startswith("/sign-in/")
+
+
 def test_a_recovery_code_works_once_and_raises_an_alarm(amina, browser):
     from allauth.mfa.models import Authenticator
 

@@ -27,7 +27,7 @@ class SessionStore(DatabaseStore):
     def _place(self) -> str:
         from onward.registry.site import current
 
-        return f"{current().operation}/session"
+        return f"{current().operation}/session/{self._kept(self.session_key)}"
 
     def _key(self) -> bytes:
         from onward.registry.site import current
