@@ -293,6 +293,13 @@ def test_nobody_changes_their_own_account(small):
     assert mine.roles == {"administrator"}
 
 
+@pytest.mark.parametrize("does", ["release", "carry_out"])
+def test_what_is_no_id_in_a_form_is_nobodys(small, does):
+    keeper = browser("custodian")
+    form = {"do": does, "hold": "x", "disposal": ""}
+    assert keeper.post("/administration/retention/", form).status_code == 303
+
+
 @pytest.mark.parametrize("role", ["protection_officer", "plan_lead", "auditor", "data_clerk"])
 def test_administration_is_closed_to_others(small, role):
     assert browser(role).get("/administration/").status_code == 403

@@ -35,8 +35,11 @@ WHEN = {"send": "yes", "purpose": "interview", "day": "2026-06-11", "starts_at":
 
 
 def test_people_are_scheduled_one_after_the_other_with_their_own_language(small):
+    from onward.registry.models import AccessEntry
+
     officer = browser("supervisor")
     page = text(officer.post("/people/chosen/", WHO))
+    assert AccessEntry.objects.latest("id").people == WHO["people"], "who was shown is logged"
     assert officer.post("/people/chosen/", {**WHO, **WHEN, "key": key(page)}).status_code == 303
     assert sorted(facts["starts_at"] for facts in things("appointment")) == ["09:30", "10:15"]
     assert {facts["interpreter"] for facts in things("appointment")} == {"fa"}

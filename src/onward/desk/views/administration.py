@@ -140,6 +140,14 @@ def _offices() -> list[str]:
 # -- how long identities are kept --------------------------------------------------------------------
 
 
+def _named(model: Any, name: str) -> Any:
+    """The row of an id that came in a form; None where it is no id, or nobody's."""
+    try:
+        return model.objects.filter(pk=UUID(name)).first()
+    except ValueError:
+        return None
+
+
 @page("administration", RETENTION, ERASE, methods=("GET", "POST"))
 def retained(request: HttpRequest) -> HttpResponse:
     """Files whose time is over: proposed by one person, destroyed by another."""
@@ -164,11 +172,11 @@ def retained(request: HttpRequest) -> HttpResponse:
                     raise OnwardError(_("There is nobody of that id on record."))
                 retention.hold(request.user, person, request.POST.get("reason", ""))
             elif does == "release":
-                held = LegalHold.objects.filter(pk=request.POST.get("hold", "")).first()
+                held = _named(LegalHold, request.POST.get("hold", ""))
                 if held is not None:
                     retention.release(request.user, held)
             elif does == "carry_out":
-                found = Disposal.objects.filter(pk=request.POST.get("disposal", "")).first()
+                found = _named(Disposal, request.POST.get("disposal", ""))
                 if found is not None:
                     retention.carry_out(request.user, found, signed_in=signed_in)
         except OnwardError as problem:

@@ -158,6 +158,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
         return render(
             request, "desk/bulk_none.html", status=422 if request.method == "POST" else 200
         )
+    reader.listed(rows, place=place(request))
     if what == "assign":
         return _assign(request, reader, rows)
     return _schedule(request, reader, rows)

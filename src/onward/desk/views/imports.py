@@ -280,7 +280,7 @@ def _take(request: HttpRequest, row: ImportDraft) -> HttpResponse | None:
             if key.startswith("answer:") and value:
                 name = key.removeprefix("answer:")
                 if name in ("sheet", "encoding", "delimiter"):
-                    setattr(row, name, value[:80])
+                    setattr(row, name, value[: row._meta.get_field(name).max_length])
                 else:
                     row.answers[name] = value
         row.save()
