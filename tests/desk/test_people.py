@@ -298,6 +298,23 @@ def test_a_consent_without_the_current_sheet_is_recorded_and_opens_nothing(small
     )  # fmt: skip
     assert "The consent is recorded; the step is not open yet" in text(answer)
     assert events(small, "H1-P1")[-1].kind != "T4.stay"
+    given = [e for e in small.store.read() if e.subject.kind == "consent"][-1]
+    assert (given.facts["person"], given.facts["sheet_version"]) == ("H1-P1", "none")
+
+
+def test_why_a_choice_opens_nothing_is_told_as_far_as_may_be(small, monkeypatch):
+    from onward.registry.access import Reader
+
+    officer = browser("protection_officer")
+    monkeypatch.setattr(
+        Reader, "tells", lambda *_: False
+    )  # as a rulebook with sealed facts would
+    said = text(send(
+        officer, "/people/H1-P1/choice/T4.stay/", destination="IRQ", signed_on="2026-06-10",
+        given_by="self", in_private="yes", informed="yes", sheet_version="none", sheet_language="fa",
+    ))  # fmt: skip
+    assert "The consent is recorded; the step is not open yet" in said
+    assert said.count("<li>Something that your role may not read is not met.</li>") == 1
 
 
 def test_a_complaint_can_be_taken_by_somebody_who_may_not_read_complaints(small):

@@ -230,11 +230,32 @@ def choose(request: HttpRequest, person: str, move: str) -> HttpResponse:
                     "desk:person",
                     person,
                 )
+            if "refused" in extra:  # what the person agreed to is true whatever it opens
+                why = extra["refused"].reasons
+                _alone, extra = sent(request, form, lambda: acts.record(
+                    request.user, Subject("consent", str(uuid.uuid4())), "recorded",
+                    effective=here.today().isoformat(),
+                    facts={**form.facts, "pathway": found.pathway, "person": person},
+                    evidence=forms.lines(request.POST.get("evidence")),
+                    idempotency_key=f"{sent_key(request)}/alone",
+                ))  # fmt: skip
+                extra = extra or {"reasons": _told(seen, why)}
     form.inputs.append(forms.evidence())
     return shown(
         request, "desk/choose.html", seen, form,
         {"title": words.move(rulebook, move), "pathway": sight.pathway_title(found.pathway),
          "sheet": sheets, "may": seen.may("authorise.chosen"), **extra},
+    )  # fmt: skip
+
+
+def _told(seen: access.Seen, reasons: Any) -> list[tuple[str, str]]:
+    """(sentence, remedy) of why a step is not open, as far as this reader may be told."""
+    return list(
+        dict.fromkeys(
+            (_("Something that your role may not read is not met."), "") if each.withheld
+            else (words.translated(each.sentence), words.translated(each.remedy))
+            for each in seen.reasons(reasons)
+        )
     )  # fmt: skip
 
 
