@@ -213,6 +213,8 @@ def test_opening_somebody_who_does_not_exist_raises_an_alarm(small, cast):
         cast["chantal"], {"name.full.latin": "Farid Someone"}, office=people.OFFICE
     )
     assert projection.compare(small) == []
+    projection.rebuild(small)
+    assert not access.people_visible_to(cast["amina"]).get(person="H1-P1").blocked
     assert access.people_visible_to(cast["amina"]).filter(active=True).count() == before
     assert not alarms.alarms_for(cast["chantal"]).exists()
     access.Reader(cast["amina"]).open(bait)

@@ -584,13 +584,16 @@ def add_honeytoken(by: Account, identity: Mapping[str, str], *, office: str) -> 
     instant = datetime.now(UTC)
     maker = random.SystemRandom()
     person = str(uuid.uuid4())
+    where = {"site": office} if office else {}
+    # A household of its own: somebody of none might belong to any, and would hold up everybody.
     operation.record(
         [
             new_event(
                 operation.rulebook, operation=operation.settings.id,
                 subject=Subject("person", person), kind=RECORDED,
                 effective=operation.default_date().isoformat(), by=by.account_id, instant=instant,
-                random=maker, facts={"site": office} if office else {}, idempotency_key=f"spoken:{person}",
+                random=maker, facts={**where, "household": str(uuid.uuid4())},
+                idempotency_key=f"spoken:{person}",
             )
         ]
     )  # fmt: skip
