@@ -7,6 +7,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -297,8 +299,8 @@ def test_an_agent_holds_the_key_for_its_own_user_and_ends(small, monkeypatch, tm
 
     folder, key = small.path, site.current().root
     site.close_site()
-    place = tmp_path / "run"
-    place.mkdir(mode=0o700)
+    # A socket's path is short; the test's own folder may be too deep.
+    place = Path(tempfile.mkdtemp(prefix="run-"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
     folder.with_name("meridian.key").unlink()
     with pytest.raises(KeyRefused):

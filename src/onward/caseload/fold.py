@@ -142,7 +142,8 @@ def _caseload(tables: Mapping[str, pa.Table], plan: FoldPlan) -> Caseload:
             for name, table in tables.items()
             if name != "unit"
         },
-        units=in_order(tables["unit"], "unit"),
+        # Their numbers are the log's own and change with it; nobody outside the fold reads them.
+        units=in_order(tables["unit"].drop_columns(["unit_no"]), "unit"),
         stages=plan.all_stages(),
     )
 

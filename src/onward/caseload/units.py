@@ -42,7 +42,7 @@ def movement_units(caseload: Caseload) -> pa.Table:
     diverged     members of the household chose differently
     pathway, destination   the choice they share; null: none recorded, or not the same
     """
-    return caseload.units.drop_columns(["unit_no"])
+    return caseload.units
 
 
 def unit_stages(rulebook: Rulebook, as_of: date) -> list[Stage]:

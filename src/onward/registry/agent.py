@@ -20,6 +20,8 @@ from onward.errors import OnwardError
 from onward.registry.keys import KEY_BYTES, RootKey
 
 MINUTES = 60
+LONGEST_SOCKET = 107
+"""Bytes of a socket's path that Linux takes."""
 
 
 def socket_path(folder: Path) -> Path:
@@ -74,6 +76,10 @@ def start(folder: Path, key: RootKey, *, minutes: float = MINUTES) -> None:
                 f"{place} belongs to somebody else or can be written by others; the agent would "
                 "not be safe there. Set XDG_RUNTIME_DIR to a folder of your own."
             )
+    if len(os.fsencode(path)) > LONGEST_SOCKET:
+        raise OnwardError(
+            f"{path.parent} is too long a path for a socket. Set XDG_RUNTIME_DIR to a shorter one."
+        )
     path.unlink(missing_ok=True)
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
