@@ -13,6 +13,33 @@ from onward.registry import projection
 NOW = datetime(2026, 6, 10, 9, tzinfo=UTC)
 
 
+def test_somebody_of_no_known_household_bears_on_everybody(small):
+    """A member whose household is not recorded might be the one who did not agree."""
+    import random
+    from datetime import UTC, datetime
+
+    from onward.caseload.events import Subject, new_event
+    from onward.registry.models import PersonNow
+
+    def say(kind, facts):
+        small.record(
+            [
+                new_event(
+                    small.rulebook, operation=small.settings.id, subject=Subject("person", "solo"),
+                    kind=kind, effective="2026-06-01", by="amina", instant=datetime.now(UTC),
+                    random=random.SystemRandom(), facts=facts, idempotency_key=f"solo:{kind}",
+                )
+            ]
+        )  # fmt: skip
+        projection.ensure(small)
+        assert projection.compare(small) == []
+        steps = PersonNow.objects.get(person="H1-P1").steps
+        return next(step["open"] for step in steps if step["move"] == "T7.done")
+
+    assert not say("registered", {"site": "camp-1"})
+    assert say("recorded", {"household": "H99"})
+
+
 def test_it_is_what_the_log_says(small):
     from onward.registry.models import PersonNow
 

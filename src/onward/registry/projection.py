@@ -77,12 +77,15 @@ def common_kinds(rulebook: Rulebook) -> frozenset[str]:
 
 def near(people: Iterable[str], store: DatabaseStore, rulebook: Rulebook) -> Near:
     """The neighbourhood of some people, from the log itself: whoever ever shared a household
-    with them or was merged with them, and so on, so that everybody in it can be judged."""
+    with them or was merged with them, and so on, so that everybody in it can be judged.
+
+    Whoever belongs to no household that is known may belong to any, and is near everybody.
+    """
     from django.db import connection
 
     from onward.registry.models import ThingNow
 
-    everybody: set[str] = set(people)
+    everybody: set[str] = {*people, *_of_no_household()}
     homes: set[str] = set()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -126,6 +129,12 @@ def near(people: Iterable[str], store: DatabaseStore, rulebook: Rulebook) -> Nea
     common = common_kinds(rulebook)
     things |= {pair for pair in loose.values_list("kind", "thing") if pair[0] not in common}
     return Near(frozenset(everybody), frozenset(homes), frozenset(things))
+
+
+def _of_no_household() -> set[str]:
+    from onward.registry.models import PersonNow
+
+    return set(PersonNow.objects.filter(household=None).values_list("person", flat=True))
 
 
 def events_near(found: Near, store: DatabaseStore, rulebook: Rulebook) -> list[Event]:
@@ -457,8 +466,13 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
     caseload, events = _after(placed, found, store, rulebook, day)
     steps = evaluate_all(caseload, on=day, engine=engine())
     own, things = revisions_of(events, caseload)
+    rows = [row for row in person_rows(caseload, steps, own) if row["person"] in found.people]
+    # Who belongs to no known household bears on everybody's household.
+    wide = wide or _of_no_household() != {
+        row["person"] for row in rows if row["household"] is None
+    }
     _replace(
-        [row for row in person_rows(caseload, steps, own) if row["person"] in found.people],
+        rows,
         [
             row
             for row in thing_rows(caseload, things)
