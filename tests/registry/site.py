@@ -215,15 +215,20 @@ def copied(template: Path, folder: Path) -> Path:
     return folder
 
 
+_BUILT: list[Path] = []
+
+
 @pytest.fixture(scope="session")
 def small_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small operation, built and closed."""
+    """The small operation, built and closed: once in a process, whichever folder of tests asks."""
     from onward.registry import site
 
-    folder = tmp_path_factory.mktemp("template") / "meridian"
-    build(folder)
-    site.close_site()
-    return folder
+    if not _BUILT:
+        folder = tmp_path_factory.mktemp("template") / "meridian"
+        build(folder)
+        site.close_site()
+        _BUILT.append(folder)
+    return _BUILT[0]
 
 
 @pytest.fixture
