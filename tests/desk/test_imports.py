@@ -162,3 +162,24 @@ def test_nobody_is_made_one_with_somebody_hidden(small, clerk):
     clerk.post(address, {**decided, f"pair:{pair}": "ask"})
     clerk.post(address, {"do": "commit"})
     assert small.vault.get(far) == named
+
+
+def test_a_list_corrects_nobody_whom_another_office_keeps(small, clerk):
+    from onward.registry.models import PersonNow
+
+    header, *lines = LIST.strip().splitlines()
+    with_site = "\n".join([f"{header},Site", *(f"{line},camp-1" for line in lines)]) + "\n"
+    columns = {**COLUMNS, "to:7": "site"}
+    address = upload(clerk, with_site)["Location"]
+    clerk.post(address, {"do": "map", **columns})
+    clerk.post(address, {"do": "commit"})
+    assert PersonNow.objects.filter(office="camp-1", birth_first="1984-05-06").count() == 1
+
+    far = people.signed_in(people.account("gul", "data_clerk", office=people.ELSEWHERE))
+    address = upload(far, with_site.replace("camp-1", "camp-2"))["Location"]
+    far.post(address, {"do": "map", **columns})
+    page = far.get(address)
+    assert page.status_code == 422
+    assert "another office" in page.content.decode()
+    far.post(address, {"do": "commit"})
+    assert not PersonNow.objects.filter(office="camp-2").exists()

@@ -46,6 +46,8 @@ from onward.registry.doubles import (
     doubles_in_record,
     find_doubles,
     joins_of,
+    known_as,
+    merges,
 )
 from onward.registry.operation import Operation
 from onward.registry.receipts import (
@@ -194,6 +196,16 @@ class Importer:
         """Who in the record may be somebody else in it. Nothing is written."""
         self._follow()
         return doubles_in_record(self.operation, self._log, progress=progress)
+
+    def corrects(self, rows: Sequence[StagedRow]) -> dict[str, int]:
+        """Who on record these rows are about, by the list's own numbers: person -> row."""
+        self._follow()
+        earlier, gone_into = earlier_from(self._log), merges(self._log)
+        found = {}
+        for row in rows:
+            if (known := known_as(row, earlier)) is not None:
+                found[gone_into.get(known, known)] = row.row
+        return found
 
     def bring(
         self,

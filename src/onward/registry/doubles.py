@@ -115,7 +115,7 @@ def find_doubles(
     raises    Faults when most rows look like people recorded under other numbers
     """
     people = [row for row in rows if row.event is None]
-    if all(_known(row, earlier) for row in people):
+    if all(known_as(row, earlier) for row in people):
         # Nobody new: the record need not be opened.
         found = check_households(people, on=operation.default_date())
         return Doubles((), review((), ()), {}, found)
@@ -125,7 +125,7 @@ def find_doubles(
     new: list[str] = []
     for row in people:
         key = row.person or row.key
-        known = _known(row, earlier)
+        known = known_as(row, earlier)
         home = row.household or ""
         this = replace(person_of(row), household=earlier.ids.get(home, home))
         if known is None:
@@ -190,7 +190,7 @@ def doubles_in_record(
     return Doubles(suggestions, review(suggestions, decided), sides, ())
 
 
-def _known(row: StagedRow, earlier: Earlier) -> str | None:
+def known_as(row: StagedRow, earlier: Earlier) -> str | None:
     """Whom a row is about, where its number is recorded already."""
     key = row.person or row.key
     return earlier.ids.get(key) if key not in earlier.gone else None
@@ -399,7 +399,7 @@ def joins_of(
     people = [row for row in rows if row.event is None]
     gone_into = merges(log)
     stays = {
-        row.person or row.key for row in people if (_known(row, earlier) or "") in gone_into
+        row.person or row.key for row in people if (known_as(row, earlier) or "") in gone_into
     }
     registered_as: dict[str, str] = {}
     for event in log:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 
 from onward.desk import here, words
 from onward.desk.views.shared import done, page, place
-from onward.errors import Faults, OnwardError
+from onward.errors import Fault, Faults, OnwardError
 from onward.intake.corrections import faulty_rows
 from onward.intake.events import declared
 from onward.intake.households import check_households
@@ -33,7 +33,7 @@ from onward.registry import access, drafts, signin
 from onward.registry.commit import Checked, Importer
 from onward.registry.doubles import Doubles
 from onward.registry.doubles import decide as keep_decisions
-from onward.registry.models import ImportDraft
+from onward.registry.models import ImportDraft, PersonNow
 from onward.registry.receipts import is_undone, receipts
 from onward.registry.receipts import undo as undo_import
 
@@ -180,7 +180,10 @@ def _step(request: HttpRequest, row: ImportDraft, files: drafts.InMemory) -> Htt
             and not staged.questions,
         }
         return render(request, "desk/import.html", shown)
-    doubles = importer.match(checked, staged.accepted(partly=partly))
+    accepted = staged.accepted(partly=partly)
+    if elsewhere := _of_other_offices(request, importer.corrects(accepted)):
+        return _cannot(request, row, Faults(elsewhere))
+    doubles = importer.match(checked, accepted)
     if request.method == "POST" and request.POST.get("do") == "decide":
         _decide(request, doubles)
         return _to(row)
@@ -215,6 +218,21 @@ def _step(request: HttpRequest, row: ImportDraft, files: drafts.InMemory) -> Htt
         "notices": (*staged.notices, *would.notices),
     }
     return render(request, "desk/import.html", shown)
+
+
+def _of_other_offices(request: HttpRequest, rows: Mapping[str, int]) -> list[Fault]:
+    """A fault for each row that would correct somebody whom another office keeps."""
+    reader = request.reader  # type: ignore[attr-defined]
+    kept = PersonNow.objects.filter(person__in=list(rows)).exclude(office="")
+    mine = reader.people("person.register").filter(person__in=list(rows))
+    outside = set(kept.values_list("person", flat=True)) - set(
+        mine.values_list("person", flat=True)
+    )
+    return [
+        Fault("", f"row {number}", "", _("a number that another office has given"),
+              "", _("Ask that office to correct the person, or take the row out of the list."))
+        for number in sorted(rows[person] for person in outside)
+    ]  # fmt: skip
 
 
 def _read(row: ImportDraft, files: drafts.InMemory) -> Reading:
