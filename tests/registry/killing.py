@@ -19,12 +19,24 @@ from pathlib import Path
 
 from onward.caseload.events import Subject, new_event
 from onward.registry import keys, open_operation, site, verify
+from onward.registry.commit import Importer
 from onward.registry.keys import with_key_file
 from onward.registry.rotation import rotate
 from onward.registry.vault_db import EncryptedVault
 
 BATCH = 5
-KINDS = ("events", "events", "names", "keys", "erase")
+KINDS = ("events", "events", "names", "keys", "erase", "list")
+LISTS = "lists"
+LISTED = 40
+LIST_PROFILE = """
+profile: killed
+numbers: killed
+rows: people
+file: {encoding: utf-8, delimiter: comma}
+date_order: year-month-day
+columns: {no: person, family: household, name: name.full, born: birth, relation: role, from: effective}
+constants: {country_of_origin: XAA, stage: return_cleared}
+"""
 
 
 def main() -> None:
@@ -53,7 +65,7 @@ def main() -> None:
                 os._exit(0)
         os.close(writing)
         told = os.read(reading, 1)
-        time.sleep(chance.random() * 0.012)
+        time.sleep(chance.random() * (0.09 if kind == "list" else 0.012))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         while part := os.read(reading, 4096):
@@ -81,6 +93,8 @@ def close() -> None:
 def work(operation, rulebook, kind: str, number: int, pipe: int) -> None:
     """Do one kind of thing over and over, saying before and after each."""
     maker, vault = random.Random(f"{number}"), EncryptedVault()
+    if kind == "list":
+        return bring_lists(operation, number, pipe)
     for round_ in range(10_000):
         batch = f"kill-{number}-{round_}"
         events = [
@@ -107,12 +121,57 @@ def work(operation, rulebook, kind: str, number: int, pipe: int) -> None:
         os.write(pipe, b"A")
 
 
+def bring_lists(operation, number: int, pipe: int) -> None:
+    """Import one list of invented people after another: names and events in each."""
+    folder = operation.path.parent
+    (folder / "killed.yaml").write_text(LIST_PROFILE, "utf-8")
+    importer = Importer(operation, by=LISTS)
+    for round_ in range(10_000):
+        rows = "".join(
+            f"{number}-{round_}-{n},,Invented {number} {round_},1980,head,2026-01-01\n"
+            for n in range(LISTED)
+        )
+        (folder / "killed.csv").write_text(
+            f"no,family,name,born,relation,from\n{rows}", "utf-8"
+        )
+        checked = importer.check(folder / "killed.csv", folder / "killed.yaml")
+        os.write(pipe, b"B")
+        importer.commit(checked)
+        os.write(pipe, b"A")
+
+
+def lists_looked_at(rows) -> list[str]:
+    """Whether every list is there with all its people and all their names, or not at all."""
+    from onward.registry.models.vault import Identity
+
+    people: dict[str, list[str]] = {}
+    for row in rows:
+        if row["by_whom"] == LISTS and row["subject_kind"] == "person":
+            people.setdefault(row["recorded"], []).append(row["subject_id"])
+    everyone = [person for found in people.values() for person in found]
+    named = {
+        person
+        for person, fields in EncryptedVault().read(everyone).items()
+        if fields.get("name.full.Latn", "").startswith("Invented")
+    }
+    faults = []
+    if any(len(set(found)) != LISTED for found in people.values()):
+        faults.append("a list is there in part")
+    if named != set(everyone):
+        faults.append("people of a list are there without their names")
+    held = Identity.objects.filter(field="name.full.Latn").values_list("person", flat=True)
+    if set(held) - set(everyone):
+        faults.append("names of a list are there without their people")
+    return faults
+
+
 def looked_at(operation, folder: Path, key, acknowledged: set[str], *, deep: bool) -> list[str]:
     """What is not as it must be after a kill."""
     faults = []
     site.current().ring = keys.opened(folder, key)
     rows, heads = verify.read_rows(operation.store)
     faults += verify.log_findings(rows, heads, "meridian")[0]
+    faults += lists_looked_at(rows)
     batches: dict[str, int] = {}
     for row in rows:
         batch, _, part = row["idempotency_key"].partition("/")

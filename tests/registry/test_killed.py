@@ -36,7 +36,7 @@ def test_twenty_landed_kills(small):
 @pytest.mark.slow
 def test_two_hundred_landed_kills(small):
     found = killed(small, 200, seed=2)
-    assert set(found["kinds"]) == {"events", "names", "keys", "erase"}
+    assert set(found["kinds"]) == {"events", "names", "keys", "erase", "list"}
 
 
 @pytest.mark.soak
