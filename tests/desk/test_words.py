@@ -176,4 +176,4 @@ def test_typed_evidence_is_never_taken_for_a_decision():
     from onward.desk import forms
 
     typed = "apart:P-7\n File 12 \nputs-back:0190\nFile 12"
-    assert forms.lines(typed) == ("see apart:P-7", "File 12", "see puts-back:0190")
+    assert forms.lines(typed) == ("see:apart:P-7", "File 12", "see:puts-back:0190")

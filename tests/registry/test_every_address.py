@@ -116,8 +116,24 @@ def world(small_template, tmp_path_factory):
     alarm = alarms.raise_alarm("panic", account=asker.account_id)
 
     def values(word: str, subject: str) -> object:
+    from onward.caseload.events import Subject
+    from onward.registry import acts, attachments
+    from onward.registry.models import Attachment
+    from onward.registry.scans import PDF, Scan
+
+    for person in SUBJECTS.values():
+        attachments.attaching(
+            boss, person, [Scan(PDF, b"%PDF-")],
+            lambda references, person=person: acts.record(
+                boss, Subject("person", person), "recorded", effective="2026-06-10",
+                evidence=references, facts={"language": "fa"}, idempotency_key=f"paper {person}",
+            ), about="person",
+        )  # fmt: skip
+
         person = SUBJECTS[subject]
         if word == "thing":
+        if word == "scan":
+            return Attachment.objects.get(person=person).reference
             found = ThingNow.objects.filter(kind="consent", person=person).first()
             return found.thing if found else "nothing"
         return {

@@ -8,7 +8,7 @@ message, and a field that is left alone stays unknown: nothing is assumed.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from onward.caseload.events import TEXT_LIMIT
 from onward.dates import NotADate, day_range
 from onward.desk import dates, words
+from onward.registry import scans
+from onward.registry.attachments import MARK as ATTACHED
 from onward.registry.doubles import APART, ASK, BASIS, SETTLED
 from onward.registry.receipts import PUTS_BACK
 from onward.rulebook.model import Fact, Rulebook
@@ -27,6 +29,7 @@ FEW = 7
 
 LANGUAGES = (("fa", "فارسی"), ("ar", "العربية"), ("ckb", "کوردیی ناوەندی"), ("ku", "Kurmancî"),
              ("az", "آذری"), ("ps", "پښتو"), ("en", "English"), ("fr", "Français"))  # fmt: skip
+REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:\-]{0,79}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{3}", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
 
@@ -35,7 +38,8 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
 class Input:
     """One field of a form.
 
-    look      yes_no, one (side by side), pick (a list), several, date, number, text, lines, words
+    look      yes_no, one (side by side), pick (a list), several, date, number, text, lines, words,
+              files
     options   (value, word) to choose from, or to suggest for text
     value     what is shown: as typed after an error
     """
@@ -69,10 +73,14 @@ class Input:
 
 @dataclass
 class Form:
-    """Some fields, what was sent in them and what is wrong with it."""
+    """Some fields, what was sent in them and what is wrong with it.
+
+    files  scans that were sent with it, as they may be kept; never among the facts
+    """
 
     inputs: list[Input]
     facts: dict[str, Any] = field(default_factory=dict)
+    files: list[scans.Scan] = field(default_factory=list)
 
     @property
     def problems(self) -> list[Input]:
@@ -93,11 +101,33 @@ class Form:
             if each.name == name:
                 each.error = error
 
-    def read(self, data: Any) -> Form:
+    @property
+    def takes_files(self) -> bool:
+        return any(each.look == "files" for each in self.inputs)
+
+    def read(self, data: Any, files: Any = None) -> Form:
         """Take what was sent; `facts` then holds every field that was answered."""
         for each in self.inputs:
-            self._read(each, data)
+            if each.look == "files":
+                self._take(each, files.getlist(each.name) if files else [])
+            else:
+                self._read(each, data)
+        # A browser does not keep a file that was chosen: say so where something else is wrong.
+        for each in self.inputs:
+            if each.look == "files" and self.files and self.problems and not each.error:
+                each.error = gettext("Choose the files again: the browser does not keep them.")
         return self
+
+    def _take(self, each: Input, sent: Sequence[Any]) -> None:
+        try:
+            if len(sent) > scans.MOST_FILES:
+                raise scans.NotAScan("many")
+            for one in sent:
+                one.seek(0)
+                self.files.append(scans.cleaned(one.read()))
+        except scans.NotAScan as refused:
+            self.files.clear()
+            each.error = _not_taken(refused.why)
 
     def _read(self, each: Input, data: Any) -> None:
         if each.look == "several":
@@ -119,6 +149,24 @@ class Form:
             self.facts[each.name] = _meant(each, text)
         except ValueError as error:
             each.error = str(error)
+
+
+def _not_taken(why: str) -> str:
+    return {
+        "empty": gettext("The file is empty."),
+        "large": gettext(
+            "The file is larger than 5 MB. Scan it in grey at 150 dots per inch, or in parts."
+        ),
+        "kind": gettext(
+            "The file is not a PDF, a JPEG or a PNG. Its name does not matter, its contents do."
+        ),
+        "damaged": gettext("The file is cut short or damaged. Scan it again."),
+        "active": gettext(
+            "The PDF runs something, holds other files or has a password. Print it to a new PDF."
+        ),
+        "pixels": gettext("The picture has too many pixels. Make it smaller."),
+        "many": gettext("At most 5 files with one form."),
+    }[why]
 
 
 def _missing(each: Input) -> str:
@@ -161,6 +209,14 @@ def _meant(each: Input, text: str) -> Any:
     if each.look == "language":
         if not _LANGUAGE.fullmatch(text):
             raise ValueError(gettext("Enter a language code, as fa, ar or ckb."))
+        return text
+    if each.look == "lines":
+        if any(not REFERENCE.fullmatch(line) for line in lines(text)):
+            raise ValueError(
+                gettext(
+                    "Each line is a reference of at most 80 letters, digits and . _ : - with no space in it."
+                )
+            )
         return text
     if len(text) > each.limit:
         raise ValueError(
@@ -250,15 +306,23 @@ def when(value: str, label: Any = None, *, partial: bool = True) -> Input:
 def evidence() -> Input:
     return Input(
         "evidence", _("Evidence"), "lines", limit=1600,
-        hint=_("References to documents kept elsewhere, one on each line. No names."),
+        hint=_("References to documents kept elsewhere, one on each line, without spaces: FILE-12/3 is written FILE-12.3. No names."),
     )  # fmt: skip
 
 
-MARKS = (APART, ASK, SETTLED, BASIS, PUTS_BACK)
-"""What evidence begins with where it is a decision or an undo, made by their own pages only."""
+def scanned() -> Input:
+    return Input(
+        "files", _("Scans and photos"), "files",
+        hint=_("PDF, JPEG or PNG, up to 5 MB each, at most 5. Kept encrypted with the person's papers; notes hidden in a picture, as where it was taken, are left out."),
+    )  # fmt: skip
+
+
+MARKS = (ATTACHED, APART, ASK, SETTLED, BASIS, PUTS_BACK)
+"""What evidence begins with where it is a file, a decision or an undo, made by their own pages
+only."""
 
 
 def lines(text: Any) -> tuple[str, ...]:
     """The lines somebody typed; one that looks like a mark of the program becomes a reference."""
     typed = (line.strip() for line in str(text or "").splitlines() if line.strip())
-    return tuple(dict.fromkeys(f"see {x}" if x.startswith(MARKS) else x for x in typed))
+    return tuple(dict.fromkeys(f"see:{x}"[:80] if x.startswith(MARKS) else x for x in typed))

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from onward.desk import dates, here, sight, words
 from onward.plan.clocks import STATUS_BY_LAW
+from onward.registry import attachments
 from onward.registry.access import Seen
 from onward.registry.models import EventRow, PersonNow, ThingNow
+from onward.registry.scans import SUFFIX
 from onward.rulebook.model import Move, Rulebook
 
 # -- the three axes -----------------------------------------------------------------------------
@@ -308,6 +311,22 @@ def records(seen: Seen) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def files(seen: Seen) -> list[dict[str, Any]]:
+    """Attached scans and photos this reader may be told of, newest first."""
+    kinds = here.rulebook().kinds
+    return [
+        {
+            "reference": held.reference,
+            "title": words.translated(kinds[held.about].title)
+            if held.about != "person" and held.about in kinds else _("With a step or a fact"),
+            "day": held.day,
+            "kind": SUFFIX[held.media].upper(),
+            "size": filesizeformat(held.size),
+        }
+        for held in attachments.of(seen)
+    ]  # fmt: skip
 
 
 def _record(

@@ -432,16 +432,13 @@ def _bring_up(
 
         load_snapshot(work / "tables")
         shutil.rmtree(work / "tables")
-    closed, erased = _put_keys(wrapped)
+    people, closed, erased = _put_keys(wrapped)
     # The signing key is under the file key, which the keyring opens whatever else is missing.
     seen = verify.verify(operation, [manifest["checkpoint"]], deep=False)
     if seen.findings or seen.events != manifest["events"]:
         raise BackupRefused(
             "The backup does not verify; nothing was restored. " + " ".join(seen.findings)
         )
-    from onward.registry.models import Identity
-
-    people = Identity.objects.values("person").distinct().count()
     site.close_site()
     return seen.events, str(manifest["made"]), people - closed, closed, erased
 
@@ -450,11 +447,15 @@ def _use_store(file: Path, old: str, new: str) -> None:
     file.write_text(file.read_text("utf-8").replace(json.dumps(old), json.dumps(new)), "utf-8")
 
 
-def _put_keys(wrapped: Mapping[str, Any]) -> tuple[int, int]:
-    """Put the wrapped keys back; people whose key was destroyed lose what it kept."""
+def _put_keys(wrapped: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Put the wrapped keys back; people whose key was destroyed lose what it kept.
+
+    returns  people of whom something is kept, those whose key is not here, those erased
+    """
     from onward.registry.db_store import DatabaseStore
-    from onward.registry.models import Grave, Identity, WrappedKey
+    from onward.registry.models import Attachment, Grave, Identity, WrappedKey
     from onward.registry.site import current
+    from onward.registry.vault_db import forget_files
 
     with DatabaseStore(current().operation).writing():
         WrappedKey.objects.all().delete()
@@ -476,8 +477,10 @@ def _put_keys(wrapped: Mapping[str, Any]) -> tuple[int, int]:
         graves = set(Grave.objects.values_list("person", flat=True))
         for person in graves:
             Identity.objects.filter(person=person).delete()
+            forget_files(person)
         owners = set(
             WrappedKey.objects.exclude(purpose="office").values_list("owner", flat=True)
         )
         people = set(Identity.objects.values_list("person", flat=True))
-    return len(people - owners), len(graves)
+        people |= set(Attachment.objects.exclude(key_id="").values_list("person", flat=True))
+    return len(people), len(people - owners), len(graves)

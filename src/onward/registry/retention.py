@@ -12,11 +12,12 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from onward.errors import OnwardError
 from onward.registry import access, site
-from onward.registry.models import Account, Disposal, Identity, LegalHold, PersonNow
+from onward.registry.models import Account, Attachment, Disposal, Identity, LegalHold, PersonNow
 from onward.registry.rights import ids_of, rules
 
 
@@ -28,9 +29,11 @@ def due(on: date) -> list[str]:
     years = int(rules()["retention"]["case"]["years"])
     last = _years_before(on, years)
     held = LegalHold.objects.filter(until=None).values("person")
-    kept = Identity.objects.values("person")
+    kept = Q(person__in=Identity.objects.values("person"))
+    kept |= Q(person__in=Attachment.objects.exclude(key_id="").values("person"))
     rows = (
-        PersonNow.objects.filter(active=False, stage_since__lte=last, person__in=kept)
+        PersonNow.objects.filter(active=False, stage_since__lte=last)
+        .filter(kept)
         .exclude(person__in=held)
         .exclude(stage="absent")  # somebody absent may come back and ask
     )

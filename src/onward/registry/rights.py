@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, override
 
 from onward.errors import OnwardError, one_of
-from onward.registry import access, alarms, site
+from onward.registry import access, alarms, attachments, site
 from onward.registry.models import (
     AccessEntry,
     Account,
@@ -35,6 +35,7 @@ from onward.registry.models import (
     RightsRequest,
 )
 from onward.registry.roles import load_rules
+from onward.registry.scans import SUFFIX
 
 FILE = Path(__file__).parent / "data" / "rights.yaml"
 DANGERS = ("unlikely", "likely", "high")
@@ -275,6 +276,12 @@ def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None)
             (gettext("Who looked at your file"), _looked(request.person)),
         ]
         beyond = [
+        papers = [
+            (_about(rulebook, held.about), f"{SUFFIX[held.media].upper()}, {held.day}")
+            for held in attachments.of(seen)
+        ]
+        if papers:
+            sections.append((gettext("Papers and pictures kept about you"), papers))
             (gettext(each.title), gettext("Ask for somebody who may read this to you."))
             for name, each in load_rules().classes.items()
             if name not in seen.classes
@@ -291,6 +298,10 @@ def _known(rulebook: Any, name: str, value: Any) -> tuple[str, str]:
     axis = rulebook.axes.get(name)
     if axis is None:
         return _label(rulebook.kinds["person"].facts, name), _value(value)
+def _about(rulebook: Any, kind: str) -> str:
+    return gettext(rulebook.kinds[kind].title) if kind in rulebook.kinds else gettext("Person")
+
+
     state = axis.states.get(value)
     return gettext(axis.title), gettext(state.title) if state is not None else _value(value)
 

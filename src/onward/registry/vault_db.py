@@ -110,6 +110,50 @@ class EncryptedVault:
         )
         yield from self._opened(rows, sealed=False)
 
+    # -- whole files --------------------------------------------------------------------------
+
+    def writing(self) -> Any:
+        """The transaction in which something recorded and its files are kept together."""
+        return _writing()
+
+    def attach(self, held: Any, content: bytes, *, purpose: str, by: str) -> None:
+        """Keep one file under a person's key; see `onward.registry.attachments`."""
+        from onward.registry.models import Attachment, Grave
+
+        with _writing():
+            if Grave.objects.filter(person=held.person).exists():
+                raise VaultRefused(
+                    "This person's identity was erased on request, so no file is kept. Nothing "
+                    "was recorded. Record it without the file."
+                )
+            wanted = purpose, held.person
+            key_id, key = self._keys([wanted], OFFICE_NAME)[wanted]
+            place = _file_place(held.person, held.reference, held.media, key_id)
+            Attachment.objects.bulk_create(
+                [Attachment(
+                    operation=_operation(), reference=held.reference, person=held.person,
+                    about=held.about, thing=held.thing, media=held.media, size=held.size,
+                    day=held.day, by=by, purpose=purpose, key_id=key_id,
+                    sealed=wrap(key, content, place),
+                )]
+            )  # fmt: skip
+
+    def attached(self, reference: str) -> bytes:
+        """One file, with its salt before it.
+
+        raises  KeyRefused when it was changed, or moved from another person or key
+        """
+        from onward.registry.models import Attachment
+
+        row = Attachment.objects.filter(reference=reference).first()
+        if row is None:
+            raise KeyRefused("The file is not kept here.")
+        keys = dict(self._existing({row.person}).values())
+        if row.key_id not in keys:
+            raise KeyRefused("The file has no key: it was erased, or the record is damaged.")
+        place = _file_place(row.person, reference, row.media, row.key_id)
+        return unwrap(keys[row.key_id], bytes(row.sealed), place)
+
     def erase(self, person: str, *, by: str) -> bool:
         """Destroy a person's keys and what they kept; whether there was anything."""
         from onward.registry.models import Grave, Identity, WrappedKey
@@ -119,6 +163,7 @@ class EncryptedVault:
                 purpose__in=(IDENTITY, SEALED), owner=person
             ).delete()
             Identity.objects.filter(person=person).delete()
+            forget_files(person)
             if not Grave.objects.filter(person=person).exists():
                 Grave.objects.bulk_create(
                     [Grave(operation=_operation(), person=person, by=by,
@@ -298,6 +343,17 @@ class EncryptedVault:
 
 def _place(person: str, field: str, row: str, key_id: str) -> str:
     return json.dumps(["identity", _operation(), person, field, row, key_id, 1])
+
+
+def forget_files(person: str) -> None:
+    """What files of a person held is gone; that there were some stands in the log anyway."""
+    from onward.registry.models import Attachment
+
+    Attachment.objects.filter(person=person).update(sealed=b"", size=0, key_id="")
+
+
+def _file_place(person: str, reference: str, media: str, key_id: str) -> str:
+    return json.dumps(["file", _operation(), person, reference, media, key_id, 1])
 
 
 def _key_place(purpose: str, owner: str, key_id: str) -> str:

@@ -8,6 +8,7 @@ words, one per thing that is not as it must be. Nothing is repaired.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +86,7 @@ def verify(operation: Operation, held: Sequence[str] = (), *, deep: bool = True)
 
         findings += projection.compare(operation)
         identities, wrong = _vault_findings()
-        findings += wrong
+        findings += [*wrong, *_file_findings(rows)]
     return Verified(len(rows), root.hex(), len(held), identities, tuple(findings))
 
 
@@ -279,6 +280,33 @@ def _verify_files(operation: Operation, held: Sequence[str]) -> Verified:
     events = 0
     try:
         events = len(operation.store.read())
+_ATTACHED = re.compile(r'"attached:([0-9a-f]{64})"')
+
+
+def _file_findings(rows: Sequence[Row]) -> list[str]:
+    """Files that events speak of: each kept, opening, and the one that was attached."""
+    from onward.registry import attachments
+    from onward.registry.models import Attachment
+
+    spoken = {
+        reference for row in rows for reference in _ATTACHED.findall(row["canonical"])
+    }  # fmt: skip
+    kept = dict(Attachment.objects.values_list("reference", "key_id"))
+    wrong = 0
+    for reference in (name for name, key in kept.items() if key):
+        try:
+            attachments.opened(reference)
+        except OnwardError:
+            wrong += 1
+    gone = len(spoken - kept.keys())
+    found = []
+    if wrong:
+        found.append(f"{wrong} attached files do not open: they or their keys were changed.")
+    if gone:
+        found.append(f"{gone} attached files that the log speaks of are not kept here.")
+    return found
+
+
     except StoreError as error:
         findings.append(str(error))
     if held:

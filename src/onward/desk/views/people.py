@@ -199,6 +199,7 @@ def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
         "household": story.household(seen),
         "records": story.records(seen),
         "details": story.details(seen),
+        "files": story.files(seen),
         "timeline": story.timeline(seen, limit=12),
         "warnings": story.warnings(seen),
         "masked": sorted(seen.masked),
@@ -223,18 +224,11 @@ def reveal(request: HttpRequest, person: str) -> HttpResponse:
     row = reader.people("person.reveal").filter(person=person).first()
     if row is None:
         raise access.Hidden
-    shown: dict[str, Any] = {"person": person, "purposes": _purposes()}
+    shown: dict[str, Any] = {"person": person, "purposes": purposes()}
     signed_in = signin.require_fresh(request)
     reader.listed([row], place=place(request))
     if request.method == "POST":
-        purpose = " ".join(
-            part
-            for part in (
-                request.POST.get("purpose", ""),
-                request.POST.get("detail", "").strip(),
-            )
-            if part
-        )
+        purpose = purpose_of(request)
         if len(purpose) < 3:
             shown["error"] = _("Choose why you need to see who this is.")
         else:
@@ -250,7 +244,13 @@ def reveal(request: HttpRequest, person: str) -> HttpResponse:
     return render(request, template, shown)
 
 
-def _purposes() -> list[tuple[str, str]]:
+def purpose_of(request: HttpRequest) -> str:
+    """Why somebody wants to see who a person is, as chosen and typed."""
+    said = (request.POST.get("purpose", ""), request.POST.get("detail", "").strip())
+    return " ".join(part for part in said if part)
+
+
+def purposes() -> list[tuple[str, str]]:
     return [
         ("interview", _("To call or meet the person")),
         ("verify", _("To verify identity or a duplicate")),

@@ -21,7 +21,7 @@ from onward.caseload.events import Subject
 from onward.desk import asking, forms, here, sight, story, words
 from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import Faults, OnwardError
-from onward.registry import access, acts
+from onward.registry import access, acts, attachments
 from onward.registry.models import ThingNow
 
 BOTH = ("GET", "POST")
@@ -86,6 +86,18 @@ def sent(
         return None, {"faults": [str(error)]}
 
 
+def with_files(
+    request: HttpRequest, person: str, form: forms.Form,
+    act: Callable[[tuple[str, ...]], acts.Done], *, about: str = "person", thing: str = "",
+) -> Callable[[], acts.Done]:  # fmt: skip
+    """An act with what was typed as evidence, and with the files that were sent along."""
+    typed = forms.lines(form.value("evidence"))
+    return lambda: attachments.attaching(
+        request.user, person, form.files, lambda references: act((*typed, *references)),
+        about=about, thing=thing,
+    )  # fmt: skip
+
+
 def stale_lines(seen: access.Seen, stale: Any, since: int) -> list[story.Happened]:
     """What was recorded since the form was opened, for the reader to compare with the form."""
     return [
@@ -137,6 +149,7 @@ def step(request: HttpRequest, person: str, move: str) -> HttpResponse:
                 hint=_("The code of a country, or the name of a site or recipient."),
             ),
             forms.evidence(),
+            forms.scanned(),
         ]
     )  # fmt: skip
     if found.pathway in ("common",):
@@ -152,16 +165,16 @@ def step(request: HttpRequest, person: str, move: str) -> HttpResponse:
                 person=seen.person,
                 place=place(request),
             )
-        form.read(request.POST)
+        form.read(request.POST, request.FILES)
         if form.valid:
             on = date.fromisoformat(form.facts["effective"])
             result, extra = sent(
                 request, form,
-                lambda: acts.authorise(
+                with_files(request, person, form, lambda evidence: acts.authorise(
                     request.user, person, move, form.value("destination") or destination, on=on,
-                    at=None, facts={}, evidence=forms.lines(form.value("evidence")),
+                    at=None, facts={}, evidence=evidence,
                     revision=_revision(request, seen), idempotency_key=sent_key(request),
-                ),
+                )),
             )  # fmt: skip
             if result is not None:
                 return done(
@@ -213,16 +226,18 @@ def choose(request: HttpRequest, person: str, move: str) -> HttpResponse:
             "sheet_version": sheets.get("version"), "sheet_language": sheets.get("language"),
         },
     )  # fmt: skip
+    form.inputs += [forms.evidence(), forms.scanned()]
     extra: dict[str, Any] = {}
     if request.method == "POST":
-        form.read(request.POST)
+        form.read(request.POST, request.FILES)
         if form.valid:
-            result, extra = sent(request, form, lambda: acts.choose(
-                request.user, person, move,
-                consent={**form.facts, "pathway": found.pathway},
-                evidence=forms.lines(request.POST.get("evidence")),
-                revision=_revision(request, seen), idempotency_key=sent_key(request),
-            ))  # fmt: skip
+            given = {n: v for n, v in form.facts.items() if n != "evidence"}
+            given["pathway"] = found.pathway
+            result, extra = sent(request, form, with_files(
+                request, person, form, lambda evidence: acts.choose(
+                    request.user, person, move, consent=given, evidence=evidence,
+                    revision=_revision(request, seen), idempotency_key=sent_key(request),
+                ), about="consent"))  # fmt: skip
             if result is not None:
                 return done(
                     request,
@@ -232,15 +247,13 @@ def choose(request: HttpRequest, person: str, move: str) -> HttpResponse:
                 )
             if "refused" in extra:  # what the person agreed to is true whatever it opens
                 why = extra["refused"].reasons
-                _alone, extra = sent(request, form, lambda: acts.record(
-                    request.user, Subject("consent", str(uuid.uuid4())), "recorded",
-                    effective=here.today().isoformat(),
-                    facts={**form.facts, "pathway": found.pathway, "person": person},
-                    evidence=forms.lines(request.POST.get("evidence")),
-                    idempotency_key=f"{sent_key(request)}/alone",
-                ))  # fmt: skip
+                _alone, extra = sent(request, form, with_files(
+                    request, person, form, lambda evidence: acts.record(
+                        request.user, Subject("consent", str(uuid.uuid4())), "recorded",
+                        effective=here.today().isoformat(), facts={**given, "person": person},
+                        evidence=evidence, idempotency_key=f"{sent_key(request)}/alone",
+                    ), about="consent"))  # fmt: skip
                 extra = extra or {"reasons": _told(seen, why)}
-    form.inputs.append(forms.evidence())
     return shown(
         request, "desk/choose.html", seen, form,
         {"title": words.move(rulebook, move), "pathway": sight.pathway_title(found.pathway),
@@ -310,18 +323,19 @@ def took_place(request: HttpRequest, person: str) -> HttpResponse:
                         value=request.GET.get("move", "")),
             forms.when(here.today().isoformat()),
             forms.evidence(),
+            forms.scanned(),
         ]
     )  # fmt: skip
     extra: dict[str, Any] = {}
     if request.method == "POST":
-        form.read(request.POST)
+        form.read(request.POST, request.FILES)
         if form.valid:
-            result, extra = sent(request, form, lambda: acts.record(
-                request.user, Subject("person", person), form.facts["move"],
-                effective=form.facts["effective"], facts={},
-                evidence=forms.lines(form.value("evidence")), revision=_revision(request, seen),
-                idempotency_key=sent_key(request),
-            ))  # fmt: skip
+            result, extra = sent(request, form, with_files(
+                request, person, form, lambda evidence: acts.record(
+                    request.user, Subject("person", person), form.facts["move"],
+                    effective=form.facts["effective"], facts={}, evidence=evidence,
+                    revision=_revision(request, seen), idempotency_key=sent_key(request),
+                )))  # fmt: skip
             if result is not None:
                 return _recorded(
                     request, person, words.move(rulebook, form.facts["move"]), result
@@ -334,17 +348,17 @@ def _record_move(
     request: HttpRequest, seen: access.Seen, move: str, title: str
 ) -> HttpResponse:
     person = seen.person.person
-    form = forms.Form([forms.when(here.today().isoformat()), forms.evidence()])
+    form = forms.Form([forms.when(here.today().isoformat()), forms.evidence(), forms.scanned()])
     extra: dict[str, Any] = {}
     if request.method == "POST":
-        form.read(request.POST)
+        form.read(request.POST, request.FILES)
         if form.valid:
-            result, extra = sent(request, form, lambda: acts.record(
-                request.user, Subject("person", person), move,
-                effective=form.facts["effective"], facts={},
-                evidence=forms.lines(form.value("evidence")), revision=_revision(request, seen),
-                idempotency_key=sent_key(request),
-            ))  # fmt: skip
+            result, extra = sent(request, form, with_files(
+                request, person, form, lambda evidence: acts.record(
+                    request.user, Subject("person", person), move,
+                    effective=form.facts["effective"], facts={}, evidence=evidence,
+                    revision=_revision(request, seen), idempotency_key=sent_key(request),
+                )))  # fmt: skip
             if result is not None:
                 return _recorded(request, person, title, result)
     return shown(
@@ -397,15 +411,18 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
         rulebook, kind, columns, values=on_record or _suggested(seen, kind),
         places=here.destinations(),
     )  # fmt: skip
-    form.inputs += [forms.when(here.today().isoformat()), forms.evidence()]
+    form.inputs += [
+        forms.when(here.today().isoformat()), forms.evidence(), forms.scanned(),
+    ]  # fmt: skip
     extra: dict[str, Any] = {}
     if request.method == "POST":
-        form.read(request.POST)
+        form.read(request.POST, request.FILES)
         facts = {
             name: value for name, value in form.facts.items()
             if name not in ("effective", "evidence") and on_record.get(name) != value
         }  # fmt: skip
-        if form.valid and not facts:
+        added = bool(row is not None and (form.files or form.value("evidence")))
+        if form.valid and not facts and not added:
             extra = {
                 "faults": [_("Nothing was filled in or changed, so nothing was recorded.")]
             }
@@ -413,11 +430,12 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
             subject = Subject(kind, thing or str(uuid.uuid4()))
             if row is None:
                 facts["person"] = person
-            result, extra = sent(request, form, lambda: acts.record(
-                request.user, subject, "recorded", effective=form.facts["effective"], facts=facts,
-                evidence=forms.lines(form.value("evidence")), revision=_revision(request, seen),
-                idempotency_key=sent_key(request),
-            ))  # fmt: skip
+            result, extra = sent(request, form, with_files(
+                request, person, form, lambda evidence: acts.record(
+                    request.user, subject, "recorded", effective=form.facts["effective"],
+                    facts=facts, evidence=evidence, revision=_revision(request, seen),
+                    idempotency_key=sent_key(request),
+                ), about=kind, thing=subject.id))  # fmt: skip
             if result is not None:
                 return _recorded(
                     request, person, words.translated(rulebook.kinds[kind].title), result
@@ -475,10 +493,12 @@ def facts(request: HttpRequest, person: str) -> HttpResponse:
         first, last = str(known["birth_first"]), str(known["birth_last"])
         known["birth"] = first if first == last else f"{first}/{last}"
     form = forms.form_for(rulebook, "person", columns, values=known, places=here.destinations())
-    form.inputs += [forms.when(here.today().isoformat(), _("True since")), forms.evidence()]
+    form.inputs += [
+        forms.when(here.today().isoformat(), _("True since")), forms.evidence(), forms.scanned(),
+    ]  # fmt: skip
     extra: dict[str, Any] = {}
     if request.method == "POST":
-        form.read(request.POST)
+        form.read(request.POST, request.FILES)
         changed = {
             name: value for name, value in form.facts.items()
             if name in columns and str(known.get(name)) != str(value)
@@ -488,12 +508,12 @@ def facts(request: HttpRequest, person: str) -> HttpResponse:
                 "faults": [_("Nothing was filled in or changed, so nothing was recorded.")]
             }
         elif form.valid:
-            result, extra = sent(request, form, lambda: acts.record(
-                request.user, Subject("person", person), "recorded",
-                effective=form.facts["effective"], facts=changed,
-                evidence=forms.lines(form.value("evidence")), revision=_revision(request, seen),
-                idempotency_key=sent_key(request),
-            ))  # fmt: skip
+            result, extra = sent(request, form, with_files(
+                request, person, form, lambda evidence: acts.record(
+                    request.user, Subject("person", person), "recorded",
+                    effective=form.facts["effective"], facts=changed, evidence=evidence,
+                    revision=_revision(request, seen), idempotency_key=sent_key(request),
+                )))  # fmt: skip
             if result is not None:
                 return _recorded(request, person, _("Facts"), result)
     return shown(

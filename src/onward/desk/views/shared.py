@@ -62,7 +62,7 @@ def once() -> str:
 
 def sent_key(request: HttpRequest) -> str:
     """The key under which what a form says is recorded: the form's own, this account's, and what
-    was filled in. The same form sent twice counts once; another one is never taken for it, and
+    was filled in and chosen. The same form sent twice counts once; another one is never taken for it, and
     nobody can choose a key under which somebody else's act, or a breach, would be passed over."""
     given = request.POST.get("key", "")
     if not given:
@@ -72,7 +72,12 @@ def sent_key(request: HttpRequest) -> str:
         for name in request.POST
         if name not in ("csrfmiddlewaretoken", "revision")
     }
-    text = json.dumps([str(request.user.pk), request.path, said], sort_keys=True)
+    files = []
+    for one in (each for name in sorted(request.FILES) for each in request.FILES.getlist(name)):
+        one.seek(0)
+        files.append(hashlib.sha256(one.read()).hexdigest())
+        one.seek(0)
+    text = json.dumps([str(request.user.pk), request.path, said, files], sort_keys=True)
     key = current().root.derive("keys of forms")
     return "desk:" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 

@@ -16,13 +16,14 @@ from onward.registry.models.rights import (
     LegalHold,
     RightsRequest,
 )
-from onward.registry.models.vault import Grave, Identity, Secret, WrappedKey
+from onward.registry.models.vault import Attachment, Grave, Identity, Secret, WrappedKey
 
 __all__ = [
     "AccessEntry",
     "Account",
     "Alarm",
     "Assignment",
+    "Attachment",
     "Breach",
     "BreachNotice",
     "Disposal",

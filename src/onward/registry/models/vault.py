@@ -40,6 +40,32 @@ class Identity(Here):
         indexes = [models.Index(fields=["operation", "field"], name="identity_field")]
 
 
+class Attachment(Here):
+    """A scan or photograph kept with something recorded about a person, encrypted whole.
+
+    reference  what the event carries: SHA-256 over the salt and the file; the salt is inside
+    about      the kind of record it was attached to, or "person"; thing: that record, when known
+    purpose    which of the person's two keys it is under
+    """
+
+    pk = models.CompositePrimaryKey("operation", "reference")
+    reference = models.CharField(max_length=64)
+    person = models.CharField(max_length=80)
+    about = models.CharField(max_length=80)
+    thing = models.CharField(max_length=80, blank=True, default="")
+    media = models.CharField(max_length=20)
+    size = models.IntegerField()
+    day = models.CharField(max_length=10)
+    by = models.CharField(max_length=80, db_column="by_whom")
+    purpose = models.CharField(max_length=20)
+    key_id = models.CharField(max_length=36)
+    sealed = models.BinaryField()
+
+    class Meta:
+        db_table = "onward_attachment"
+        indexes = [models.Index(fields=["operation", "person"], name="attachment_person")]
+
+
 class Grave(Here):
     """A person whose key was destroyed, so that a restored backup destroys it again."""
 
