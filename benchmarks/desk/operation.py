@@ -147,7 +147,9 @@ def main() -> None:
     sessions = []
     for n in range(users):
         office = "camp-1" if n % 2 else "camp-2"
-        account = cast.account(f"officer{n}", "protection_officer", office=office)
+        account = cast.account(
+            f"officer{n}", "protection_officer", office=office, password=cast.PASSWORD
+        )
         client = cast.signed_in(account)
         sessions.append({"cookie": next(iter(client.cookies.values())).value, "office": office})
     told |= {"people": people, "sessions": sessions, "run": uuid.uuid4().hex[:8]}

@@ -107,3 +107,52 @@ def test_it_follows_every_kind_of_event(small):
     blocked = PersonNow.objects.get(person="H1-P1")
     step = next(step for step in blocked.steps if step["move"] == "T7.done")
     assert "G6.passed" in step["failed"]
+
+
+@pytest.mark.slow
+def test_what_one_thing_changes_is_found_narrowly_and_is_what_the_log_says(small, monkeypatch):
+    """Complaints, consents, interviews …: one row and the findings that read it, as the whole."""
+    from onward.registry import narrow
+
+    maker = random.Random(3)
+    found: list[bool] = []
+    real = narrow.narrowly
+
+    def seen(*given):
+        answer = real(*given)
+        found.append(answer is not None)
+        return answer
+
+    monkeypatch.setattr(narrow, "narrowly", seen)
+
+    def happens(kind, subject, *, effective="2026-06-10", supersedes=None, **facts):
+        event = new_event(
+            small.rulebook, operation="meridian", subject=Subject(*subject), kind=kind,
+            effective=effective, by="amina", instant=NOW, random=maker, facts=facts,
+            supersedes=supersedes,
+        )  # fmt: skip
+        [placed] = small.record([event])
+        return placed
+
+    happens("recorded", ("complaint", "n1"), person="H1-P1", category="coercion", triaged=False)
+    happens("recorded", ("complaint", "n1"), triaged=True)
+    happens("recorded", ("complaint", "n2"), household="H1", category="coercion")
+    happens("recorded", ("claim", "n3"), person="H4-P1", expressed_on="2026-06-01")
+    happens("recorded", ("consent", "n4"), person="H2-P1", pathway="return", destination="IRN")
+    happens("recorded", ("interview", "n5"), person="H1-P2", purpose="interview")
+    happens("recorded", ("follow_up", "n6"), person="H3-P1", due_on="2026-06-20")
+    happens("recorded", ("document", "n7"), person="H3-P1", type="exit_permit")
+    happens("recorded", ("assessment", "n8"), person="H1-P1", effective="2026-07-01")
+    assert found == [True] * 9
+    assert projection.compare(small) == []
+    # What is corrected, points to nobody known or is pointed to is left to the neighbourhood.
+    wrong = happens("recorded", ("complaint", "n9"), person="H1-P1", category="coercion")
+    happens("retracted", ("complaint", "n9"), supersedes=wrong.id)
+    happens("recorded", ("complaint", "n10"), person="nobody", category="coercion")
+    happens("recorded", ("seat", "s1"), person="H1-P1", convoy="v1")
+    happens("recorded", ("convoy", "v1"))
+    assert not any(found[10:])
+    assert projection.compare(small) == []
+    # A complaint that names nobody known bears on everybody.
+    assert projection.ensure(small) is True
+    assert projection.compare(small) == []

@@ -35,6 +35,7 @@ def _desk(request: HttpRequest) -> dict[str, Any]:
         "inside": inside,
         "menu": menu(actions, area) if inside else [],
         "actions": actions,
+        "judging": SimpleLazyObject(here.judging),
         "roles": [
             words.translated(rules.roles[name].title)
             for name in sorted(roles)

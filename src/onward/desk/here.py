@@ -30,6 +30,13 @@ def today() -> date:
     return operation().default_date()
 
 
+def judging() -> bool:
+    """Whether next steps as lists keep them are out of date and being judged again."""
+    from onward.registry import judging
+
+    return judging.behind(operation())
+
+
 def plan() -> Any:
     """The plan that holds today, or None where there is none (or none that can be read)."""
     from onward.plan.load import loads_plan

@@ -47,10 +47,13 @@ class Line:
 def lines(reader: Reader, rows: Sequence[PersonNow]) -> list[Line]:
     rulebook = here.rulebook()
     today = here.today()
-    return [_line(reader, rulebook, row, today) for row in rows]
+    judged = not here.judging()
+    return [_line(reader, rulebook, row, today, judged=judged) for row in rows]
 
 
-def _line(reader: Reader, rulebook: Rulebook, row: PersonNow, today: date) -> Line:
+def _line(
+    reader: Reader, rulebook: Rulebook, row: PersonNow, today: date, *, judged: bool
+) -> Line:
     every = {
         "household": row.household, "site": row.site, "legal": row.legal, "stage": row.stage,
         "place": row.place, "stage_since": row.stage_since, "sex": row.sex, "adult": row.adult,
@@ -70,8 +73,8 @@ def _line(reader: Reader, rulebook: Rulebook, row: PersonNow, today: date) -> Li
         sex_age=sex_age(seen, today),
         adult=seen.get("adult"),
         pathway=seen.get("intended_pathway"),
-        open_steps=seen.get("open_steps"),
-        blocked=seen.get("blocked"),
+        open_steps=seen.get("open_steps") if judged else None,
+        blocked=seen.get("blocked") if judged else None,
         active=seen.get("active"),
         revision=row.revision,
     )

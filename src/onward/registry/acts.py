@@ -34,7 +34,7 @@ from onward.dates import day_range
 from onward.errors import Fault, Faults, OnwardError
 from onward.registry import projection
 from onward.registry.actors import Acting
-from onward.registry.db_store import DatabaseStore
+from onward.registry.db_store import CHUNK, DatabaseStore
 from onward.registry.operation import Operation
 from onward.rulebook.model import Move, When
 from onward.safeguards.evaluate import Evaluation, asked_findings, evaluate
@@ -253,7 +253,7 @@ def record(
         )  # fmt: skip
         if kind not in moves or not opens_breach(desk.rulebook, moves[kind]):
             return Done(tuple(desk.append([event])))
-        return desk.with_breach(event, moves[kind], destination)
+        return desk.with_breaches([(event, moves[kind], destination)])
 
     return desk.once(idempotency_key, act)
 
@@ -266,24 +266,43 @@ def record_batch(
 ) -> Done:
     """Record many things at once, all or none: a convoy, a head count, a household.
 
+    What else the batch says is known when its movements are judged; the movements are judged
+    together, as they took place, and none of them by what another one opened.
+
     entries  the keyword arguments of `record` without the keys: subject, kind, effective, facts,
-             evidence, destination
+             evidence, destination, revision
     """
     desk = _Desk(actor)
     desk.key(idempotency_key)
 
     def act() -> Done:
-        parts = [
-            record(
-                actor, **{**entry, "idempotency_key": f"{idempotency_key}/{number}"}
-            )
-            for number, entry in enumerate(entries)
-        ]  # fmt: skip
-        return Done(
-            tuple(event for part in parts for event in part.events),
-            tuple(breach for part in parts for breach in part.breaches),
-            pauses=tuple(dict.fromkeys(to for part in parts for to in part.pauses)),
-        )
+        moves = desk.rulebook.moves()
+        abouts = [
+            about if isinstance(about := entry["subject"], Subject) else Subject(*about)
+            for entry in entries
+        ]
+        known = desk.known(abouts)
+        said: list[Event] = []
+        moved: list[tuple[Event, Move, str | None]] = []
+        for number, (entry, about) in enumerate(zip(entries, abouts, strict=True)):
+            if entry.get("revision") is not None and about.kind == PERSON:
+                desk.unchanged([about.id], entry["revision"])
+            kind = entry["kind"]
+            event = desk.event(
+                about, kind, entry["effective"], facts=entry.get("facts"),
+                evidence=entry.get("evidence") or (), key=f"{idempotency_key}/{number}",
+                opens=kind in (RECORDED, REGISTERED) and about not in known,
+            )  # fmt: skip
+            known.add(about)
+            if kind in moves and opens_breach(desk.rulebook, moves[kind]):
+                moved.append((event, moves[kind], entry.get("destination")))
+            else:
+                said.append(event)
+        placed = tuple(desk.append(said)) if said else ()
+        if not moved:
+            return Done(placed)
+        done = desk.with_breaches(moved)
+        return replace(done, events=(*placed, *done.events))
 
     return desk.once(f"{idempotency_key}/0", act, all_of=idempotency_key)
 
@@ -524,7 +543,7 @@ class _Desk:
     ) -> None:
         from onward.registry.models import PersonNow
 
-        projection.ensure(self.operation)
+        projection.follow(self.operation)
         if revision is None:
             return
         for person in people:
@@ -563,11 +582,22 @@ class _Desk:
         )  # fmt: skip
 
     def exists(self, subject: Subject) -> bool:
-        return bool(
-            self.store.read_where(
-                "subject_kind = %s AND subject_id = %s", [subject.kind, subject.id]
+        return subject in self.known([subject])
+
+    def known(self, subjects: Sequence[Subject]) -> set[Subject]:
+        """Those of these subjects of which something is on record."""
+        from onward.registry.models import EventRow
+
+        found: set[Subject] = set()
+        ids = sorted({subject.id for subject in subjects})
+        for at in range(0, len(ids), CHUNK):
+            rows = EventRow.objects.filter(
+                subject_kind__in={subject.kind for subject in subjects},
+                subject_id__in=ids[at : at + CHUNK],
             )
-        )
+            pairs = rows.values_list("subject_kind", "subject_id").distinct()
+            found |= {Subject(kind, name) for kind, name in pairs}
+        return found & set(subjects)
 
     def event(
         self,
@@ -600,7 +630,7 @@ class _Desk:
         )
 
     def append(self, events: Sequence[Event]) -> Sequence[Event]:
-        projection.ensure(self.operation)
+        projection.follow(self.operation)
         placed = self.store.append(
             events, also=lambda placed: projection.refresh(self.operation, placed)
         )
@@ -622,16 +652,22 @@ class _Desk:
             )
         return found[0]
 
-    def with_breach(self, event: Event, move: Move, destination: str | None) -> Done:
-        """A movement that took place, the breach it opens, and the pause of like moves."""
+    def with_breaches(self, moved: Sequence[tuple[Event, Move, str | None]]) -> Done:
+        """Movements that took place, the breaches they open, and the pause of like moves.
+
+        moved  each movement, and where it went; None: where the person chose to go
+        """
         from onward.registry.alarms import raise_alarm
 
-        day = day_range(event.effective)[1]
-        breach, to = self.breach(event.subject.id, move, day, destination)
-        events = [event]
-        pauses: tuple[str, ...] = ()
-        if breach is not None:
-            base = event.idempotency_key
+        events: list[Event] = []
+        pauses: list[str] = []
+        opened: list[Breach] = []
+        for (event, move, _to), (breach, to) in zip(moved, self.breaches(moved), strict=True):
+            events.append(event)
+            if breach is None:
+                continue
+            opened.append(breach)
+            base, day = event.idempotency_key, day_range(event.effective)[1]
             events.append(
                 self.event(
                     event.subject, "breach", event.effective, facts=breach.facts(),
@@ -650,29 +686,57 @@ class _Desk:
                         opens=True, key=f"{base}/pause",
                     )
                 )  # fmt: skip
-                pauses = (to or "",)
+                pauses.append(to or "")
         placed = tuple(self.append(events))
-        if breach is not None:
-            raise_alarm("breach", account=self.actor.account_id, person=event.subject.id)
-        return Done(placed, (breach,) if breach else (), pauses=pauses)
+        for breach in opened:
+            raise_alarm("breach", account=self.actor.account_id, person=breach.person)
+        return Done(placed, tuple(opened), pauses=tuple(dict.fromkeys(pauses)))
 
-    def breach(
-        self, person: str, move: Move, day: date, destination: str | None
-    ) -> tuple[Breach | None, str | None]:
-        """The breach a movement opens, judged by what was known before it was recorded."""
+    def breaches(
+        self, moved: Sequence[tuple[Event, Move, str | None]]
+    ) -> list[tuple[Breach | None, str | None]]:
+        """The breach each movement opens, and where it went, judged by what was known before
+        any of them: one question for all who made the same move to the same place on a day."""
+        groups: dict[tuple[str, date, str | None], list[str]] = {}
+        for event, move, to in moved:
+            on = move.key, day_range(event.effective)[1], to
+            groups.setdefault(on, []).append(event.subject.id)
+        found: dict[tuple[str, date, str | None, str], tuple[Breach | None, str | None]] = {}
+        for (key, day, to), people in groups.items():
+            for person, answer in self._judged(people, key, day, to).items():
+                found[key, day, to, person] = answer
+        return [
+            found[move.key, day_range(event.effective)[1], to, event.subject.id]
+            for event, move, to in moved
+        ]
+
+    def _judged(
+        self, people: Sequence[str], key: str, day: date, destination: str | None
+    ) -> dict[str, tuple[Breach | None, str | None]]:
+        move = self.rulebook.moves()[key]
         at: When = "movement" if self.rulebook.is_movement(move) else "decision"
+        people = list(dict.fromkeys(people))
         try:
-            answer = self.asked([person], move.key, day, destination=destination, at=at)
+            answer = self.asked(people, key, day, destination=destination, at=at)
         except Faults:
+            if len(people) > 1:  # somebody of them is not known: each is asked about alone
+                return {
+                    person: self._judged([person], key, day, destination)[person]
+                    for person in people
+                }
             # Nobody is known by this id on that day: nothing is known, so everything failed.
             findings = asked_findings(self.rulebook, move, at)
             tell = tuple(dict.fromkeys(finding.owner_role for finding in findings))
-            return (
-                Breach(person, move.key, tuple(f.key for f in findings), tell),
-                destination,
+            keys = tuple(finding.key for finding in findings)
+            return {person: (Breach(person, key, keys, tell), destination) for person in people}
+        to = dict(
+            zip(
+                answer.answers["person"].to_pylist(),
+                answer.answers["destination"].to_pylist(),
+                strict=True,
             )
-        row = answer.answers["person"].to_pylist().index(person)
-        return breach_for(answer, person), answer.answers["destination"][row].as_py()
+        )
+        return {person: (breach_for(answer, person), to[person]) for person in people}
 
     def undecided(self, proposal: str) -> Any:
         from onward.registry.models import Proposal

@@ -10,8 +10,10 @@ where the two differ. In comes an operation and people; out come caseloads and r
 from __future__ import annotations
 
 import json
+import os
+import queue
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -20,7 +22,7 @@ import pyarrow as pa
 
 from onward.caseload import Caseload, Event, events_table, fold
 from onward.caseload.events import MERGED, OVERRIDE
-from onward.engine import DuckEngine, Engine
+from onward.engine import DuckEngine, Engine, Stage, StageResult
 from onward.registry.db_store import CHUNK, TABLE, DatabaseStore
 from onward.registry.operation import Operation
 from onward.rulebook.model import Rulebook
@@ -28,6 +30,9 @@ from onward.safeguards.everybody import NextSteps, evaluate_all
 from onward.safeguards.help import own_steps
 
 PERSON, HOUSEHOLD, RULEBOOK = "person", "household", "rulebook"
+NOW, WIDE = "now", "wide"
+"""Names of the states kept: how far the rows are, and the last event that bore on everybody."""
+
 SMALL = 400
 """People refreshed with the events that touched them; more than that are left to a rebuild."""
 
@@ -38,15 +43,41 @@ FIELDS = (
 )  # fmt: skip
 """Columns of a person that have a column of their own in `PersonNow`."""
 
-_local = threading.local()
+
+class Pool:
+    """A few small engines shared by every thread of the process, as an engine.
+
+    Starting one costs more than a question to it, one for each thread would keep memory that
+    nobody uses, and more at once than there are cores would only wait for each other.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._free: queue.LifoQueue[Engine | None] = queue.LifoQueue()
+        for _ in range(most):
+            self._free.put(None)
+
+    def run(
+        self, stages: Sequence[Stage], inputs: Mapping[str, Any], outputs: Sequence[str]
+    ) -> dict[str, pa.Table]:
+        used = self._free.get()
+        try:
+            used = used or DuckEngine(memory_gb=0.5, threads=1)
+            return used.run(stages, inputs, outputs)
+        finally:
+            self._free.put(used)
+
+    def trace(
+        self, stages: Sequence[Stage], inputs: Mapping[str, Any], *, rows: int = 5
+    ) -> Iterator[StageResult]:
+        return DuckEngine(memory_gb=0.5, threads=1).trace(stages, inputs, rows=rows)
+
+
+_pool = Pool(max(2, os.cpu_count() or 2))
 
 
 def engine() -> Engine:
-    """One small engine per thread: starting one costs more than a question to it."""
-    if not hasattr(_local, "engine"):
-        _local.engine = DuckEngine(memory_gb=0.5, threads=1)
-    found: Engine = _local.engine
-    return found
+    """The engine of neighbourhoods: small and shared."""
+    return _pool
 
 
 # ---------------------------------------------------------------------------------------------
@@ -123,12 +154,53 @@ def near(people: Iterable[str], store: DatabaseStore, rulebook: Rulebook) -> Nea
         }
     # What names nobody may bear on anybody (an anonymous complaint), and what others point to (a
     # convoy) must be there to be pointed to. A head-count is neither.
-    reached = {r.kind for found in rulebook.relations.values() for r in found.values()}
-    reached |= {kind for each in rulebook.kinds.values() for kind in each.refs.values()}
+    reached = _reached(rulebook) | pointed_at(rulebook)
     loose = ThingNow.objects.filter(person=None, household=None, kind__in=reached - {HOUSEHOLD})
     common = common_kinds(rulebook)
     things |= {pair for pair in loose.values_list("kind", "thing") if pair[0] not in common}
     return Near(frozenset(everybody), frozenset(homes), frozenset(things))
+
+
+def pointed_at(rulebook: Rulebook) -> set[str]:
+    """Kinds that a reference of some kind may point at."""
+    return {kind for each in rulebook.kinds.values() for kind in each.refs.values()}
+
+
+def _reached(rulebook: Rulebook) -> set[str]:
+    return {r.kind for found in rulebook.relations.values() for r in found.values()}
+
+
+def nobodys(rulebook: Rulebook) -> set[tuple[str, str]]:
+    """Things that name nobody who is known and may therefore bear on anybody."""
+    from onward.registry.models import ThingNow
+
+    kinds = _reached(rulebook) - common_kinds(rulebook) - {PERSON, HOUSEHOLD}
+    rows = ThingNow.objects.filter(person=None, household=None, kind__in=kinds)
+    return set(rows.values_list("kind", "thing"))
+
+
+def _pointing_nowhere(
+    placed: Sequence[Event], rulebook: Rulebook
+) -> tuple[set[tuple[str, str]], set[str]]:
+    """Things that may have pointed at what these events make known, and whose they are."""
+    from onward.registry.models import ThingNow
+
+    things: set[tuple[str, str]] = set()
+    people: set[str] = set()
+    kinds = pointed_at(rulebook) - {PERSON, HOUSEHOLD}
+    for kind, name in {(e.subject.kind, e.subject.id) for e in placed}:
+        if kind not in kinds or ThingNow.objects.filter(kind=kind, thing=name).exists():
+            continue
+        for each in rulebook.kinds.values():
+            for ref, target in each.refs.items():
+                if target != kind or each.name == PERSON:
+                    continue
+                rows = ThingNow.objects.filter(kind=each.name)
+                rows = rows.exclude(facts__has_key=ref)
+                for thing, person in rows.values_list("thing", "person"):
+                    things.add((each.name, thing))
+                    people |= {person} - {None}
+    return things, people
 
 
 def _of_no_household() -> set[str]:
@@ -184,7 +256,7 @@ def is_current(store: DatabaseStore, day: date, rulebook: Rulebook) -> bool:
     """Whether the rows say what the log says on a day."""
     from onward.registry.models import ProjectionState
 
-    state = ProjectionState.objects.filter(name="now").first()
+    state = ProjectionState.objects.filter(name=NOW).first()
     return state is not None and (state.seq, state.on, state.rulebook) == (
         store.last_seq(), day, rulebook.hash,
     )  # fmt: skip
@@ -428,11 +500,11 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
 
     if not placed:
         return
-    day = on or operation.default_date()
-    state = ProjectionState.objects.filter(name="now").first()
+    state = ProjectionState.objects.filter(name=NOW).first()
     before = placed[0].seq - 1
-    if state is None or state.seq < before or state.on != day:
+    if state is None or state.seq < before or state.on is None or on not in (None, state.on):
         return
+    day = state.on  # rows of yesterday stay rows of yesterday until all are made again
     rulebook = operation.rulebook_at(day)
     store = _store(operation)
     common = common_kinds(rulebook)
@@ -441,7 +513,8 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
     last = placed[-1].seq
     # A plan that is adopted, for one, is nobody's state: the rows stay as they are.
     placed = [event for event in placed if event.subject.kind in rulebook.kinds]
-    people = touched(placed, common)
+    waiting, theirs = _pointing_nowhere(placed, rulebook)
+    people = touched(placed, common) | theirs
     if len(people) > SMALL:
         return
     if not placed:
@@ -450,6 +523,15 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
         _save_state(state)
         return
     wide = any(event.subject.kind in common for event in placed)
+    if not wide and not waiting and (state.steps_seq, state.steps_on) == (before, day):
+        from onward.registry import narrow
+
+        least = narrow.narrowly(placed, people, store, rulebook, day)
+        if least is not None:
+            narrow.write(least)
+            state.seq = state.steps_seq = last
+            _save_state(state)
+            return
     found = (
         near(people, store, rulebook)
         if people or not wide
@@ -461,9 +543,10 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
         (event.subject.kind, event.subject.id)
         for event in placed
         if event.subject.kind not in (PERSON, HOUSEHOLD)
-    }
+    } | waiting
     found = Near(found.people, found.households, found.things | extra)
-    caseload, events = _after(placed, found, store, rulebook, day)
+    loose = nobodys(rulebook)
+    caseload, events = _after(placed, found, store, rulebook, day, whole=bool(waiting))
     steps = evaluate_all(caseload, on=day, engine=engine())
     own, things = revisions_of(events, caseload)
     rows = [row for row in person_rows(caseload, steps, own) if row["person"] in found.people]
@@ -483,14 +566,25 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
         gone=found.people,
         things_gone=found.things | extra | {(HOUSEHOLD, name) for name in found.households},
     )
+    # What names nobody known bears on everybody, before it is mended and after.
+    now = nobodys(rulebook)
+    wide = wide or loose != now or bool(extra & now)
     state.seq = last
     if not wide and state.steps_seq == before:
         state.steps_seq = state.seq
     _save_state(state)
+    if wide:
+        _save_state(ProjectionState(operation=store.operation, name=WIDE, seq=last))
 
 
 def _after(
-    placed: Sequence[Event], found: Near, store: DatabaseStore, rulebook: Rulebook, day: date
+    placed: Sequence[Event],
+    found: Near,
+    store: DatabaseStore,
+    rulebook: Rulebook,
+    day: date,
+    *,
+    whole: bool = False,
 ) -> tuple[Caseload, list[Event]]:
     """The neighbourhood after some events, and its events.
 
@@ -502,8 +596,10 @@ def _after(
     events = events_near(found, store, rulebook)
     persons = {event.subject.id for event in placed if event.subject.kind == PERSON}
     known = PersonNow.objects.filter(person__in=sorted(persons)).count()
-    everything = known < len(persons) or any(
-        event.supersedes or event.kind in (MERGED, OVERRIDE) for event in placed
+    everything = (
+        whole
+        or known < len(persons)
+        or any(event.supersedes or event.kind in (MERGED, OVERRIDE) for event in placed)
     )
     if everything or _has_notices(found, store):
         tables = events_table(events, rulebook)
@@ -613,7 +709,7 @@ def ensure(operation: Operation, on: date | None = None) -> bool:
     from onward.registry.models import ProjectionState
 
     day = on or operation.default_date()
-    state = ProjectionState.objects.filter(name="now").first()
+    state = ProjectionState.objects.filter(name=NOW).first()
     last = _store(operation).last_seq()
     if state and (state.seq, state.steps_seq, state.on, state.steps_on) == (
         last,
@@ -624,6 +720,24 @@ def ensure(operation: Operation, on: date | None = None) -> bool:
         return False
     rebuild(operation, day)
     return True
+
+
+_following = threading.Lock()
+
+
+def follow(operation: Operation) -> None:
+    """Make the rows again when they are behind the log; steps that are out of date are left to
+    `judging`. What somebody records waits for this only after a large batch elsewhere."""
+    from onward.registry.models import ProjectionState
+
+    def current() -> bool:
+        state = ProjectionState.objects.filter(name=NOW).first()
+        return state is not None and state.seq == _store(operation).last_seq()
+
+    if not current():
+        with _following:
+            if not current():
+                rebuild(operation)
 
 
 def rebuild(operation: Operation, on: date | None = None) -> None:
@@ -642,7 +756,7 @@ def rebuild(operation: Operation, on: date | None = None) -> None:
             rulebook = operation.rulebook_at(day).hash
             _save_state(
                 ProjectionState(
-                    operation=store.operation, name="now", seq=last, on=day, steps_seq=last,
+                    operation=store.operation, name=NOW, seq=last, on=day, steps_seq=last,
                     steps_on=day, rulebook=rulebook,
                 )
             )  # fmt: skip
@@ -665,7 +779,7 @@ def compare(operation: Operation) -> list[str]:
     """
     from onward.registry.models import PersonNow, ProjectionState, ThingNow
 
-    state = ProjectionState.objects.filter(name="now").first()
+    state = ProjectionState.objects.filter(name=NOW).first()
     if state is None or state.on is None:
         return []
     if state.seq != _store(operation).last_seq():

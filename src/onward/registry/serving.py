@@ -60,13 +60,15 @@ def serve(
     refuse_settings()
     from onward.registry import projection
     from onward.registry.jobs import Worker
+    from onward.registry.judging import Judge
 
     say("Reading the record")
     projection.ensure(operation)
     if operation.settings.demonstration:
         _demonstration(host if not behind else "0.0.0.0", say)
-    worker = Worker()
-    worker.start()
+    beside = (Worker(), Judge())
+    for thread in beside:
+        thread.start()
     # No access log: it would hold whom somebody looked at.
     try:
         server: Any = create_server(
@@ -78,7 +80,8 @@ def serve(
             max_request_body_size=24 * 2**20,
         )  # fmt: skip
     except OSError as error:
-        worker.stop()
+        for thread in beside:
+            thread.stop()
         if error.errno != errno.EADDRINUSE:
             raise
         raise OnwardError(
@@ -89,7 +92,8 @@ def serve(
     try:
         server.run()
     finally:
-        worker.stop()
+        for thread in beside:
+            thread.stop()
         from onward.registry import site
 
         site.close_site()

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from onward.desk import here, sight, story, words
 from onward.desk.views.shared import PAGE, page, paged, place
-from onward.registry import access
+from onward.registry import access, judging
 from onward.registry.models import PersonNow, ThingNow
 
 ASKED = "desk.asked"
@@ -179,6 +179,9 @@ def person(request: HttpRequest, person: str) -> HttpResponse:
 def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
     """Everything the page of one person shows."""
     rulebook = here.rulebook()
+    if here.judging():
+        seen.person.steps = judging.steps_now(here.operation(), seen.person.person)
+        seen.person.steps_on = here.today()
     facts = seen.facts
     pathway = facts.get("intended_pathway")
     return {

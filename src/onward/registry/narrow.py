@@ -1,0 +1,366 @@
+"""The least that has to be computed again after some events about things.
+
+Exists because most of what an office records (a complaint, an interview, a consent) changes one
+row and a few findings, while folding and judging a whole neighbourhood takes a third of a second.
+In come the events just placed, while every row is up to date; out go the rows of the things they
+are about, folded by the fold's own stages, and the steps of the people near them, of which only
+the findings that read such things are judged again. Whatever is not surely that narrow is left to
+`projection.refresh`: `None` says so. `onward verify` compares both with the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from onward.caseload import Caseload, Event, events_table
+from onward.caseload.events import MERGED, OVERRIDE, PERSON
+from onward.caseload.fold import FoldPlan, Moment, in_order
+from onward.engine import Stage
+from onward.registry import projection
+from onward.registry.db_store import DatabaseStore, points_to
+from onward.rulebook.model import Finding, Rulebook
+from onward.safeguards.compile import KIND, Asking, Compiler
+from onward.safeguards.everybody import NextSteps, evaluate_all
+from onward.safeguards.help import own_steps
+
+_EMPTY = {
+    "corrected": pa.table({"position": pa.array([], pa.int64())}),
+    "merged": pa.table(
+        {"subject": pa.array([], pa.int32()), "into_subject": pa.array([], pa.int32())}
+    ),
+}
+
+
+@dataclass
+class Narrow:
+    """What some events changed.
+
+    things   rows of `ThingNow` in the place of the old ones
+    gone     things that nothing is known of any more, or not yet
+    steps    person -> what changes in the row of `PersonNow`
+    touched  person -> seq of the last event that touched them
+    """
+
+    things: list[dict[str, Any]] = field(default_factory=list)
+    gone: set[tuple[str, str]] = field(default_factory=set)
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    touched: dict[str, int] = field(default_factory=dict)
+
+
+def narrowly(
+    placed: Sequence[Event],
+    people: set[str],
+    store: DatabaseStore,
+    rulebook: Rulebook,
+    day: date,
+) -> Narrow | None:
+    """What these events changed, or None when it cannot be told so narrowly.
+
+    people  whom they may touch (`projection.touched`); their steps are up to date for the day
+    """
+    from onward.registry.models import PersonNow, ThingNow
+
+    kinds = {event.subject.kind for event in placed}
+    if kinds & _never(rulebook) or any(e.kind in (MERGED, OVERRIDE) for e in placed):
+        return None
+    changed = {(event.subject.kind, event.subject.id) for event in placed}
+    before = {
+        (kind, row.thing): row
+        for kind in kinds
+        for row in ThingNow.objects.filter(kind=kind, thing__in=_of(changed, kind))
+    }
+    if any(kind in projection.pointed_at(rulebook) for kind, _ in changed - before.keys()):
+        return None  # what points to it was unknown until now
+    folded: dict[str, pa.Table] = {}
+    for kind in kinds:
+        table = _folded(kind, _of(changed, kind), store, rulebook, day)
+        if table is None:
+            return None
+        folded[kind] = table
+    seqs = {(e.subject.kind, e.subject.id): e.seq for e in placed}
+    small = Caseload(
+        as_of=day, known_at=None, rulebook=rulebook, tables=folded, units=pa.table({})
+    )
+    found = Narrow(things=projection.thing_rows(small, seqs))
+    there = {(row["kind"], row["thing"]): row for row in found.things}
+    found.gone = changed - there.keys()
+
+    found.touched = _touched(placed, there)
+    wanted = findings_reading(rulebook, kinds)
+    if not wanted:
+        return found
+    names = [(row["person"], row["household"]) for row in found.things]
+    names += [(row.person, row.household) for row in before.values()]
+    if any(person is None and house is None for person, house in names):
+        return None  # whose it is is not known: it bears on everybody
+    near = projection.near(people, store, rulebook)
+    if len(near.people) > 4 * projection.SMALL or projection._has_notices(near, store):
+        return None
+    kept = projection.from_rows(near, rulebook, day)
+    tables = dict(kept.tables)
+    for kind, table in folded.items():
+        left = [name not in _of(changed, kind) for name in tables[kind]["id"].to_pylist()]
+        rest = tables[kind].filter(pa.array(left, pa.bool_()))
+        tables[kind] = in_order(pa.concat_tables([rest, table.cast(rest.schema)]), "id")
+    rows = {
+        row.person: row
+        for part in projection._parts(near.people)
+        for row in PersonNow.objects.filter(person__in=part).only("person", "steps")
+    }
+    steps = _judged_again(replace(kept, tables=tables), rows, wanted, rulebook, day)
+    if steps is None:
+        return None
+    found.steps = steps
+    return found
+
+
+def write(found: Narrow) -> None:
+    """Put what changed in the place of what was, inside the transaction of the events."""
+    from django.db.models import F
+    from django.db.models.functions import Greatest
+
+    from onward.registry.models import PersonNow, ThingNow
+    from onward.registry.site import current
+
+    operation = current().operation
+    names: dict[str, list[str]] = {}
+    for kind, thing in {*found.gone, *((row["kind"], row["thing"]) for row in found.things)}:
+        names.setdefault(kind, []).append(thing)
+    for kind, things in names.items():
+        ThingNow.objects.filter(kind=kind, thing__in=things).delete()
+    ThingNow.objects.bulk_create([ThingNow(operation=operation, **row) for row in found.things])
+    for person in sorted({*found.steps, *found.touched}):
+        values = dict(found.steps.get(person, {}))
+        if person in found.touched:
+            values["revision"] = Greatest(F("revision"), found.touched[person])
+        PersonNow.objects.filter(person=person).update(**values)
+
+
+def _of(changed: set[tuple[str, str]], kind: str) -> list[str]:
+    return sorted(name for each, name in changed if each == kind)
+
+
+def _never(rulebook: Rulebook) -> set[str]:
+    """Kinds whose events change people's own rows, bear on everybody, or make things exist."""
+    person = rulebook.kinds[PERSON]
+    return {PERSON, *person.refs.values(), *projection.common_kinds(rulebook)}
+
+
+def _touched(
+    placed: Sequence[Event], there: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> dict[str, int]:
+    """As `projection.revisions_of` counts: whom a fact names, whom the thing is about, and
+    everybody of a household that is named."""
+    from onward.registry.models import PersonNow
+
+    found: dict[str, int] = {}
+    for event in placed:
+        owner, house = points_to(event)
+        row = there.get((event.subject.kind, event.subject.id))
+        named = {owner, row["person"] if row else None} - {None}
+        if house is not None:
+            members = PersonNow.objects.filter(household=house)
+            named |= set(members.values_list("person", flat=True))
+        for person in named:
+            found[str(person)] = event.seq
+    return found
+
+
+# -- one kind's rows, by the fold's own stages ----------------------------------------------------
+
+
+def _folded(
+    kind: str, names: Sequence[str], store: DatabaseStore, rulebook: Rulebook, day: date
+) -> pa.Table | None:
+    """The table of one kind for some of its things; None when their events do not say all."""
+    from onward.registry.models import PersonNow, ThingNow
+
+    marks = ", ".join(["%s"] * len(names))
+    events = store.read_where(f"subject_kind = %s AND subject_id IN ({marks})", [kind, *names])
+    if any(event.supersedes for event in events):
+        return None
+    for part in projection._parts(event.id for event in events):
+        if store.read_where(f"supersedes IN ({', '.join(['%s'] * len(part))})", part):
+            return None
+    plan = _plan(kind, rulebook, day)
+    told = events_table(events, plan.rulebook)
+    there = {}
+    for target in {*rulebook.kinds[kind].refs.values()} - {kind}:
+        ids = told.ids[target]["id"].to_pylist()
+        rows: Any = (
+            PersonNow.objects.filter(person__in=ids)
+            if target == PERSON
+            else ThingNow.objects.filter(kind=target, thing__in=ids)
+        )
+        if rows.count() != len(ids):
+            return None
+        there[f"{target}_there"] = told.ids[target]
+    if kind in rulebook.kinds[kind].refs.values():
+        return None
+    stages = [
+        *plan.latest[kind],
+        Stage(
+            f"{kind}_batch",
+            f"SELECT i.no, i.id FROM {kind}_ids AS i "
+            f"INNER JOIN {kind}_latest AS s ON s.subject = i.no",
+            "What exists of what was just spoken of.",
+        ),
+        *plan.readable[kind],
+    ]
+    inputs = {
+        **_EMPTY,
+        **there,
+        f"{kind}_events": told.facts[kind],
+        f"{kind}_ids": told.ids[kind],
+        "words": told.words,
+    }
+    return in_order(projection.engine().run(stages, inputs, [kind])[kind], "id")
+
+
+_plans: dict[tuple[str, date], dict[str, FoldPlan]] = {}
+
+
+def _plan(kind: str, rulebook: Rulebook, day: date) -> FoldPlan:
+    """The stages of a fold of one kind and what it points to."""
+    plans = _plans.get((rulebook.hash, day))
+    if plans is None:
+        _plans.clear()
+        plans = _plans[rulebook.hash, day] = {}
+    if kind not in plans:
+        kinds = {PERSON, kind}
+        while more := {t for k in kinds for t in rulebook.kinds[k].refs.values()} - kinds:
+            kinds |= more
+        part = {name: each for name, each in rulebook.kinds.items() if name in kinds}
+        plans[kind] = FoldPlan(replace(rulebook, kinds=part), Moment(day))
+    return plans[kind]
+
+
+# -- the steps of the people near ------------------------------------------------------------------
+
+_reads: dict[str, dict[str, frozenset[str]]] = {}
+
+
+def findings_reading(rulebook: Rulebook, kinds: set[str]) -> frozenset[str]:
+    """Keys of the findings whose answer rows of these kinds can change: what each one reads is
+    seen in the stages that it compiles to."""
+    if rulebook.hash not in _reads:
+        _reads.clear()
+        _reads[rulebook.hash] = {
+            finding.key: _kinds_read(rulebook, finding)
+            for safeguard in rulebook.safeguards.values()
+            for finding in safeguard.findings.values()
+        }
+    return frozenset(key for key, read in _reads[rulebook.hash].items() if read & kinds)
+
+
+def _kinds_read(rulebook: Rulebook, finding: Finding) -> frozenset[str]:
+    plan = Compiler(
+        rulebook,
+        on=date(2000, 1, 1),
+        asked=f'"{KIND}person" AS p',
+        columns={
+            "ask": "0",
+            "asked__destination": "p.intended_destination",
+            "asked__pathway": "p.intended_pathway",
+        },
+    )
+    condition = plan.expander.condition(finding.condition, PERSON, finding.line)
+    node = plan.expander.expand(condition.node, Asking(date(2000, 1, 1), None))
+    stages = plan.finish({"holds": plan.expression(node)})
+    text = " ".join(stage.sql for stage in stages)
+    return frozenset(kind for kind in rulebook.kinds if f'"{KIND}{kind}"' in text)
+
+
+def _judged_again(
+    caseload: Caseload, rows: Mapping[str, Any], wanted: frozenset[str], rulebook: Rulebook,
+    day: date,
+) -> dict[str, dict[str, Any]] | None:  # fmt: skip
+    """The steps of these people with some findings judged again and the others as they were."""
+    asked = replace(
+        rulebook,
+        safeguards={
+            name: replace(
+                safeguard,
+                findings={n: f for n, f in safeguard.findings.items() if f.key in wanted},
+            )
+            for name, safeguard in rulebook.safeguards.items()
+        },
+    )
+    judged = evaluate_all(replace(caseload, rulebook=asked), on=day, engine=projection.engine())
+    order = {
+        finding.key: number
+        for number, finding in enumerate(
+            f for s in rulebook.safeguards.values() for f in s.findings.values()
+        )
+    }
+    kept = {(person, step["move"]): step for person, row in rows.items() for step in row.steps}
+    persons = judged.table["person"].to_pylist()
+    failed: list[list[str]] = []
+    for number, person in enumerate(persons):
+        old = kept.get((person, judged.moves[int(judged.step[number])].key))
+        if old is None:
+            return None
+        rest = [key for key in old["failed"] if key not in wanted]
+        failed.append(sorted((*rest, *judged.failed_findings(number)), key=order.__getitem__))
+    if len(persons) != len(kept):
+        return None
+    opens = _open(judged, failed)
+    own = own_steps(judged)
+    lists: dict[str, list[dict[str, Any]]] = {}
+    goes_on: dict[str, bool] = {}
+    for number, person in enumerate(persons):
+        old = kept[person, judged.moves[int(judged.step[number])].key]
+        lists.setdefault(person, []).append(
+            {**old, "open": opens[number], "failed": failed[number]}
+        )
+        if own[number]:
+            goes_on[person] = goes_on.get(person, False) or opens[number]
+    active = dict(
+        zip(
+            caseload.people["id"].to_pylist(),
+            caseload.people["active"].to_pylist(),
+            strict=True,
+        )
+    )
+    return {
+        person: {
+            "steps": steps,
+            "open_steps": sum(step["open"] for step in steps),
+            "blocked": bool(active.get(person)) and not goes_on.get(person, False),
+        }
+        for person, steps in lists.items()
+        if steps != rows[person].steps
+    }
+
+
+def _open(judged: NextSteps, failed: Sequence[Sequence[str]]) -> list[bool]:
+    """Whether each step is open: nothing failed and, for a step that leaves a place, nothing
+    failed for anybody of the unit, all of whom have it next."""
+    people = judged.caseload.people
+    units = people["unit"].to_pylist()
+    active = people["active"].to_pylist()
+    members: dict[str, int] = {}
+    for unit, here in zip(units, active, strict=True):
+        if unit is not None and here:
+            members[unit] = members.get(unit, 0) + 1
+    clear: dict[tuple[int, str], int] = {}
+    of_row = [units[int(row)] for row in judged.person_row]
+    for number, unit in enumerate(of_row):
+        if unit is not None and not failed[number]:
+            key = (int(judged.step[number]), unit)
+            clear[key] = clear.get(key, 0) + 1
+    leaves = [at == "movement" for at in judged.table["at"].to_pylist()]
+    return [
+        not failed[number]
+        and (
+            not leaves[number]
+            or unit is None
+            or clear[int(judged.step[number]), unit] == members.get(unit, 0)
+        )
+        for number, unit in enumerate(of_row)
+    ]
