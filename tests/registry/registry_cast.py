@@ -57,9 +57,8 @@ def account(
     if password:
         accounts.set_password(made, password)
     else:
-        from onward.registry.models import Account
-
-        Account.objects.filter(pk=made.pk).update(password=_hashed())
+        made.password = _hashed()
+        made.save(update_fields=["password"])
     if factor:
         made.secret = demo_accounts.give_factor(made)
     made.refresh_from_db()

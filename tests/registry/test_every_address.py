@@ -76,7 +76,7 @@ def world(small_template, tmp_path_factory):
     """The small operation, with one account per role in the first office, and something to open for each kind of address."""
     import onward_test_site as operations
 
-    from onward.registry import access, alarms, exports, rights, site
+    from onward.registry import access, alarms, exports, grants, rights, site
     from onward.registry.models import ExportRequest, Recipient, ThingNow
 
     folder = tmp_path_factory.mktemp("addresses") / "meridian"
@@ -99,6 +99,7 @@ def world(small_template, tmp_path_factory):
         operation="meridian", name="R", code="r", kind="partner", age_key="age1", agreement="A",
         agreement_ends=date(2030, 1, 1), made_by="nobody",
     )  # fmt: skip
+    grants.seal_recipient(recipient)
     export = ExportRequest.objects.create(
         operation="meridian", profile=next(iter(exports.profiles())), recipient=recipient,
         purpose="protection", reason="reason", asked_by=asker, people=["H1-P1"],
@@ -115,7 +116,6 @@ def world(small_template, tmp_path_factory):
     breach = rights.report_breach(boss, what="A list was left in the bus.", danger="high")
     alarm = alarms.raise_alarm("panic", account=asker.account_id)
 
-    def values(word: str, subject: str) -> object:
     from onward.caseload.events import Subject
     from onward.registry import acts, attachments
     from onward.registry.models import Attachment
@@ -130,10 +130,11 @@ def world(small_template, tmp_path_factory):
             ), about="person",
         )  # fmt: skip
 
+    def values(word: str, subject: str) -> object:
         person = SUBJECTS[subject]
-        if word == "thing":
         if word == "scan":
             return Attachment.objects.get(person=person).reference
+        if word == "thing":
             found = ThingNow.objects.filter(kind="consent", person=person).first()
             return found.thing if found else "nothing"
         return {

@@ -23,11 +23,12 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from onward.errors import OnwardError
-from onward.registry import alarms
+from onward.registry import alarms, grants
 from onward.registry.models import (
     AccessEntry,
     Account,
@@ -276,10 +277,21 @@ class Reader:
         if row is None:
             log(self.account, action, person=person[:80], allowed=False, place=place)
             raise Hidden
+        self._assigned_by_the_program(person)
         classes = self.classes(row)
         log(self.account, action, person=person, classes=classes, place=place, purpose=purpose)
         self._bait([person], opened=True)
         return Seen(self, row, classes)
+
+    def _assigned_by_the_program(self, person: str) -> None:
+        """raises  Hidden when somebody wrote into the database that the person is assigned"""
+        mine = Q(account_id=self.account.pk)
+        if self.account.organisation:
+            mine |= Q(account=None, organisation=self.account.organisation)
+        rows = list(Assignment.objects.filter(mine, person=person, until=None))
+        if rows and not grants.assignments_are_as_given(rows):
+            grants.report(f"assignment of {person}", account=self.account.account_id)
+            raise Hidden
 
     def _bait(self, ids: Sequence[str], *, opened: bool = False) -> None:
         if not opened or not ids:
@@ -331,6 +343,7 @@ class Reader:
         if row is None:
             log(self.account, "person.reveal", person=person[:80], allowed=False, place=place)
             raise Hidden
+        self._assigned_by_the_program(person)
         self._within_limits(person, signed_in, now)
         classes = self.classes(row) & self.rules.revealed
         log(
@@ -527,6 +540,7 @@ def freeze(account: Account, why: str, *, by: str = "alarm") -> None:
         is_active=False, frozen_at=timezone.now(), frozen_why=why[:200]
     )
     account.is_active, account.frozen_at, account.frozen_why = False, timezone.now(), why[:200]
+    grants.seal_closed(account)
     log(account, "account.frozen", purpose=f"{by}: {why}")
 
 
@@ -549,17 +563,23 @@ def assign(
     if found is not None:
         return found
     log(by, "person.assign", person=person, purpose=reason)
-    return Assignment.objects.create(
-        operation=_operation(), person=person, reason=reason.strip()[:200], by=by.account_id,
-        **with_whom,
-    )  # fmt: skip
+    with transaction.atomic():
+        made = Assignment.objects.create(
+            operation=_operation(), person=person, reason=reason.strip()[:200],
+            by=by.account_id, **with_whom,
+        )  # fmt: skip
+        grants.seal_assignment(made)
+    return made
 
 
 def end_assignment(by: Account, assignment: Assignment, *, reason: str) -> None:
     """End an assignment or referral; the row stays as the explanation of past reads."""
     if not people_visible_to(by, "person.assign").filter(person=assignment.person).exists():
         raise Hidden
-    Assignment.objects.filter(pk=assignment.pk, until=None).update(until=timezone.now())
+    with transaction.atomic():
+        Assignment.objects.filter(pk=assignment.pk, until=None).update(until=timezone.now())
+        assignment.refresh_from_db()
+        grants.seal_assignment(assignment)
     log(by, "person.unassign", person=assignment.person, purpose=reason)
 
 

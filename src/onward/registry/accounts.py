@@ -21,9 +21,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from onward.errors import OnwardError
-from onward.registry import access, alarms, signin
+from onward.registry import access, alarms, grants, keys, signin
 from onward.registry.models import Account, Assignment, OneTimeLink
 from onward.registry.roles import check_roles, load_rules
+from onward.registry.site import current
 
 CODE_BYTES = 15
 CODE_DAYS = 3
@@ -49,8 +50,6 @@ def create_account(
         raise OnwardError(
             "A partner's account needs its organisation: it sees that one's referrals."
         )
-    from onward.registry.site import current
-
     if Account.objects.filter(username=username).exists():
         raise OnwardError(f"{username}: there is an account of that name; choose another.")
     with transaction.atomic():
@@ -61,6 +60,7 @@ def create_account(
         )  # fmt: skip
         account.set_unusable_password()
         account.save(force_insert=True)
+        grants.seal_account(account)
         access.log(
             by, "account.manage", purpose=f"created {account.account_id}: {_list(wanted)}"
         )
@@ -86,16 +86,19 @@ def start_code(account: Account, *, by: Account | None) -> str:
     OneTimeLink.objects.filter(account=account, used_at=None).update(used_at=timezone.now())
     code = base64.b32encode(os.urandom(CODE_BYTES)).decode()
     OneTimeLink.objects.create(
-        operation=account.operation, account=account, digest=_digest(code),
+        operation=account.operation, account=account, digest=_digest(code, account),
         made_by=by.account_id if by else "terminal",
         ends_at=timezone.now() + timedelta(days=CODE_DAYS),
     )  # fmt: skip
     return "-".join(code[i : i + 6] for i in range(0, len(code), 6))
 
 
-def _digest(code: str) -> str:
+def _digest(code: str, account: Account | None) -> str:
+    """Keyed and for one account, so that nobody can write a code of their own into the database."""
     letters = re.sub(r"[^A-Z2-7]", "", code.upper())
-    return hashlib.sha256(f"onward start code {letters}".encode()).hexdigest()
+    key = keys.derive(current().ring.file_key, "start codes")
+    said = f"{account.pk if account else ''} {letters}"
+    return hmac.new(key, said.encode(), hashlib.sha256).hexdigest()
 
 
 def start(username: str, code: str, password: str) -> Account:
@@ -109,7 +112,7 @@ def start(username: str, code: str, password: str) -> Account:
         "is older than three days. An administrator can make a new one."
     )
     account = Account.objects.filter(username=username.strip().lower(), is_active=True).first()
-    digest = _digest(code)
+    digest = _digest(code, account)
     link = (
         OneTimeLink.objects.filter(
             account=account, used_at=None, ends_at__gt=timezone.now()
@@ -119,6 +122,9 @@ def start(username: str, code: str, password: str) -> Account:
     )
     if account is None or link is None or not hmac.compare_digest(link.digest, digest):
         access.log(account, "start", allowed=False, place="account_start")
+        raise wrong
+    if not grants.account_is_as_given(account):
+        grants.report(f"account {account.pk}", account=account.account_id)
         raise wrong
     validate_password(password, account)
     with transaction.atomic():
@@ -152,6 +158,23 @@ def change_account(
 ) -> None:  # fmt: skip
     """Change roles, office or whether it is open; its sessions end. Nobody changes their own."""
     _not_oneself(account, by)
+    with transaction.atomic():
+        _change(account, by, roles, office, organisation, active)
+        signin.end_sessions(account)
+    access.log(
+        by, "account.manage",
+        purpose=f"changed {account.account_id}: {_list(account.roles)}; "
+        f"{'open' if account.is_active else 'closed'}",
+    )  # fmt: skip
+    _tell_others(account, by)
+
+
+def _change(
+    account: Account, by: Account | None, roles: Iterable[str] | None, office: str | None,
+    organisation: str | None, active: bool | None,
+) -> None:  # fmt: skip
+    # What somebody wrote into the database is never taken over as what was given.
+    grants.put_back(account)
     if roles is not None:
         wanted = _allowed(by, roles)
         _keep_one_administrator(account, roles=wanted)
@@ -169,13 +192,7 @@ def change_account(
         if active:
             account.frozen_at, account.frozen_why = None, ""
     account.save()
-    signin.end_sessions(account)
-    access.log(
-        by, "account.manage",
-        purpose=f"changed {account.account_id}: {_list(account.roles)}; "
-        f"{'open' if account.is_active else 'closed'}",
-    )  # fmt: skip
-    _tell_others(account, by)
+    grants.seal_account(account)
 
 
 def reset_account(account: Account, *, by: Account | None) -> str:
@@ -184,6 +201,7 @@ def reset_account(account: Account, *, by: Account | None) -> str:
     if by is not None:
         access.require(by, "account.manage")
     with transaction.atomic():
+        grants.put_back(account)
         account.set_unusable_password()
         account.save(update_fields=["password"])
         signin.forget_factors(account)

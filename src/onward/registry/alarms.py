@@ -28,6 +28,7 @@ KINDS = {
     "panic": "Somebody pressed the panic button.",
     "accounts": "An administrator made, changed or reset accounts that read cases.",
     "recovery": "A recovery code was used to sign in.",
+    "changed": "An account, assignment or recipient was changed in the database itself; it is refused.",
     "breach": "A step happened that failed a hard safeguard.",
     "data-breach": "Somebody reported a breach of data.",
 }

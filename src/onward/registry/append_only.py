@@ -14,6 +14,7 @@ KEYS = {
     "onward_event": ("operation", "seq"),
     "onward_tree_head": ("operation", "size"),
     "onward_access_log": ("id",),
+    "onward_grant": ("operation", "number"),
 }
 """Unique columns by table: SQLite's REPLACE removes rows without asking a DELETE trigger."""
 

@@ -30,17 +30,28 @@ class Checkpoint:
     size      events in the log
     root      root of the tree over them
     recorded  instant of the last of them
+    grants    "given", the number of lines in the list of who was given what, and the last one's seal
     """
 
     origin: str
     size: int
     root: bytes
     recorded: str = ""
+    grants: str = ""
 
     def body(self) -> str:
         """The signed lines."""
         lines = [self.origin, str(self.size), base64.b64encode(self.root).decode()]
-        return "\n".join([*lines, *([self.recorded] if self.recorded else [])]) + "\n"
+        more = [text for text in (self.recorded, self.grants) if text]
+        return "\n".join([*lines, *more]) + "\n"
+
+    def given(self) -> tuple[int, bytes] | None:
+        """The number of lines in the list of who was given what, and the last one's seal."""
+        try:
+            _, number, seal = self.grants.split(" ")
+            return int(number), base64.b64decode(seal, validate=True)
+        except ValueError:
+            return None
 
 
 class NotACheckpoint(OnwardError):
@@ -94,7 +105,10 @@ def read(text: str) -> Checkpoint:
         raise NotACheckpoint(_EXPECTED) from None
     if not re.fullmatch(r"onward/\S+", origin) or size < 0 or len(root) != 32:
         raise NotACheckpoint(_EXPECTED)
-    return Checkpoint(origin, size, root, lines[3] if len(lines) > 3 else "")
+    said = lines[3:]
+    grants = next((text for text in said if text.startswith("given ")), "")
+    recorded = next((text for text in said if not text.startswith("given ")), "")
+    return Checkpoint(origin, size, root, recorded, grants)
 
 
 _EXPECTED = (
@@ -158,9 +172,16 @@ def now(operation: Any) -> str:
     if not isinstance(store, DatabaseStore):
         return ""
     size, root, recorded = store.tree()
-    return sign(
-        Checkpoint(origin_of(operation.settings.id), size, root, recorded), signing_seed()
-    )
+    origin = origin_of(operation.settings.id)
+    return sign(Checkpoint(origin, size, root, recorded, given_now()), signing_seed())
+
+
+def given_now() -> str:
+    """The line of a checkpoint that says where the list of who was given what ends; "" if empty."""
+    from onward.registry import grants
+
+    number, seal = grants.head()
+    return f"given {number} {base64.b64encode(seal).decode()}" if number else ""
 
 
 def text_of(given: str) -> str:

@@ -27,7 +27,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from onward.errors import OnwardError, one_of
-from onward.registry import access, site
+from onward.registry import access, grants, site
 from onward.registry.models import (
     Account,
     ExportDecision,
@@ -148,6 +148,7 @@ def add_recipient(
         classes=sorted(classes), purposes=sorted(purposes), agreement=agreement.strip()[:200],
         agreement_ends=agreement_ends, impact_on=impact_on, made_by=by.account_id,
     )  # fmt: skip
+    grants.seal_recipient(made)
     access.log(by, "export.recipient", purpose=f"added {made.pk}")
     return made
 
@@ -160,13 +161,18 @@ def confirm_recipient(by: Account, recipient: Recipient, *, signed_in: datetime 
         raise access.Refused(
             "Whoever entered a recipient does not confirm it: ask a colleague."
         )
+    recipient.refresh_from_db()
+    grants.check_recipient(recipient)
     recipient.confirmed_by = by.account_id
-    recipient.save(update_fields=["confirmed_by"])
+    with transaction.atomic():
+        recipient.save(update_fields=["confirmed_by"])
+        grants.seal_recipient(recipient)
     access.log(by, "export.recipient", purpose=f"confirmed {recipient.pk}")
 
 
 def _usable(recipient: Recipient, profile: Profile, purpose: str) -> None:
     """Whether the agreement covers this; raises OnwardError with everything that is missing."""
+    grants.check_recipient(recipient)
     wrong = []
     if not (recipient.active and recipient.confirmed_by):
         wrong.append("a second person has not confirmed the recipient")

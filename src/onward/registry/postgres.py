@@ -2,7 +2,7 @@
 
 Exists so that several desks can work on one record. Three roles: an *owner* who makes tables and
 nothing else, the desk's own role, which may add events and never change one, and a *report* role
-that reads pseudonymous tables only. Row-level security is a second wall behind the program's own:
+that reads a few views of stages and places and no facts. Row-level security is a second wall behind the program's own:
 a connection that has not said which operation it serves sees nothing. Every key leads with the
 operation, so that tables can be partitioned by it here, or distributed by it elsewhere.
 """
@@ -26,13 +26,27 @@ OWNER_VARIABLE = "ONWARD_STORE_OWNER"
 
 REPORT_ROLE = "onward_report"
 OPERATION = "onward.operation"
-PSEUDONYMOUS = (
-    "onward_event", "onward_tree_head", "onward_person_now", "onward_thing_now",
-    "onward_projection_state",
-)  # fmt: skip
-"""What the report role may read."""
+REPORTED = {
+    "onward_report_person": (
+        "onward_person_now",
+        "person, household, site, office, legal, legal_since, stage, stage_since, place, "
+        "place_since, active, adult, sex, registered_on",
+        "true",
+    ),
+    "onward_report_event": (
+        "onward_event",
+        "seq, subject_kind, subject_id, kind, effective, recorded",
+        "subject_kind IN ('person', 'household', 'site')",
+    ),
+    "onward_report_head": ("onward_tree_head", "size, root, recorded", "true"),
+}
+"""What the report role may read: view -> (table, columns, rows).
 
-ONLY_ADDED = ("onward_event", "onward_tree_head", "onward_access_log")
+No facts: claims, findings, health, complaints, wishes and dates of birth stand in them, and that a
+claim or a complaint exists is one. No salts either: with one, a leaf of the tree could be guessed.
+"""
+
+ONLY_ADDED = ("onward_event", "onward_tree_head", "onward_access_log", "onward_grant")
 OLDEST = 130000
 MISSING = (
     "A record on a server needs the team's packages. Install them with: "
@@ -178,7 +192,7 @@ def guard(cursor: Any, desk: str) -> None:
         cursor.execute(sql.SQL(text).format(**names).as_string(cursor.connection))
 
     cursor.execute("SELECT count(*) FROM pg_roles WHERE rolname = %s", [REPORT_ROLE])
-    report = bool(cursor.fetchone()[0])
+    report, reader = bool(cursor.fetchone()[0]), sql.Identifier(REPORT_ROLE)
     for table, has_operation in tables(cursor):
         name = sql.Identifier(table)
         run("REVOKE ALL ON {table} FROM PUBLIC", table=name)
@@ -191,12 +205,8 @@ def guard(cursor: Any, desk: str) -> None:
                 table=name,
                 role=role,
             )
-        if report and table in PSEUDONYMOUS:
-            run(
-                "GRANT SELECT ON {table} TO {role}",
-                table=name,
-                role=sql.Identifier(REPORT_ROLE),
-            )
+        if report:
+            run("REVOKE ALL ON {table} FROM {role}", table=name, role=reader)
         if has_operation:
             run("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY", table=name)
             run("ALTER TABLE {table} FORCE ROW LEVEL SECURITY", table=name)
@@ -207,9 +217,25 @@ def guard(cursor: Any, desk: str) -> None:
                 f"WITH CHECK (operation = current_setting('{OPERATION}', true))",
                 table=name,
             )
+    for view, (table, columns, rows) in REPORTED.items():
+        # A view reads as its owner, whom row-level security binds as everybody else.
+        run(
+            "CREATE OR REPLACE VIEW {view} WITH (security_barrier) AS "
+            f"SELECT operation, {columns} FROM {table} WHERE {rows}",
+            view=sql.Identifier(view),
+        )
+        run("REVOKE ALL ON {view} FROM PUBLIC", view=sql.Identifier(view))
+        if report:
+            run("GRANT SELECT ON {view} TO {role}", view=sql.Identifier(view), role=reader)
     if desk:
         run("GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
             schema=sql.Identifier(_schema(cursor)), role=role)  # fmt: skip
+
+
+def drop_views(cursor: Any) -> None:
+    """Take the report role's views away while tables are changed; `guard` makes them again."""
+    for view in REPORTED:
+        cursor.execute(f"DROP VIEW IF EXISTS {view}")
 
 
 def tables(cursor: Any) -> list[tuple[str, bool]]:
@@ -262,6 +288,14 @@ def check_server(connection: Any) -> None:
         )
         if cursor.fetchone()[0]:
             wrong.append("the desk's role may change or remove events")
+        cursor.execute(
+            "SELECT count(*) FROM pg_roles, unnest(%s::text[]) AS t(name) WHERE rolname = %s "
+            "AND has_table_privilege(pg_roles.oid, t.name, 'SELECT')",
+            [list(dict.fromkeys(["onward_thing_now", *(v[0] for v in REPORTED.values())])),
+             REPORT_ROLE],
+        )  # fmt: skip
+        if cursor.fetchone()[0]:
+            wrong.append("the report role may read whole tables instead of its views")
     if wrong:
         raise OnwardError(
             "The record is not opened: "

@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, override
 
 from onward.errors import OnwardError, one_of
-from onward.registry import access, alarms, attachments, site
+from onward.registry import access, alarms, attachments, grants, site
 from onward.registry.models import (
     AccessEntry,
     Account,
@@ -206,7 +206,10 @@ def erase(by: Account, request: RightsRequest, *, signed_in: datetime | None) ->
         ids = ids_of(request.person)
         for each in ids:
             vault.erase(each, by=by.account_id)
-        Assignment.objects.filter(person__in=ids, until=None).update(until=timezone.now())
+        for row in Assignment.objects.filter(person__in=ids, until=None):
+            row.until = timezone.now()
+            row.save(update_fields=["until"])
+            grants.seal_assignment(row)
         _close(by, request, "given", request.outcome_reason)
 
 
@@ -271,17 +274,17 @@ def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None)
             ]
             if lines:
                 sections.append((gettext(kind.title), lines))
-        sections += [
-            (gettext("Who received data about you"), _received(request.person)),
-            (gettext("Who looked at your file"), _looked(request.person)),
-        ]
-        beyond = [
         papers = [
             (_about(rulebook, held.about), f"{SUFFIX[held.media].upper()}, {held.day}")
             for held in attachments.of(seen)
         ]
         if papers:
             sections.append((gettext("Papers and pictures kept about you"), papers))
+        sections += [
+            (gettext("Who received data about you"), _received(request.person)),
+            (gettext("Who looked at your file"), _looked(request.person)),
+        ]
+        beyond = [
             (gettext(each.title), gettext("Ask for somebody who may read this to you."))
             for name, each in load_rules().classes.items()
             if name not in seen.classes
@@ -293,15 +296,15 @@ def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None)
     )
 
 
+def _about(rulebook: Any, kind: str) -> str:
+    return gettext(rulebook.kinds[kind].title) if kind in rulebook.kinds else gettext("Person")
+
+
 def _known(rulebook: Any, name: str, value: Any) -> tuple[str, str]:
     """A fact or a state, by the titles the rulebook gives them."""
     axis = rulebook.axes.get(name)
     if axis is None:
         return _label(rulebook.kinds["person"].facts, name), _value(value)
-def _about(rulebook: Any, kind: str) -> str:
-    return gettext(rulebook.kinds[kind].title) if kind in rulebook.kinds else gettext("Person")
-
-
     state = axis.states.get(value)
     return gettext(axis.title), gettext(state.title) if state is not None else _value(value)
 

@@ -22,11 +22,12 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import ValidationError
+from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from onward.registry import access, alarms, keys
+from onward.registry import access, alarms, grants, keys
 from onward.registry.models import Account
 from onward.registry.sessions import SessionStore
 from onward.registry.site import current
@@ -44,14 +45,30 @@ def client_address(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
+def as_given(account: Account) -> bool:
+    """Whether an account is what was given; one that is not raises an alarm."""
+    if grants.account_is_as_given(account):
+        return True
+    grants.report(f"account {account.pk}", account=account.account_id)
+    return False
+
+
 class AccountBackend(ModelBackend):
-    """Passwords of the accounts of this operation; a frozen account is nobody."""
+    """Passwords of the accounts of this operation; a frozen or altered account is nobody."""
 
     def user_can_authenticate(self, user: Any) -> bool:
         return bool(user.is_active and user.frozen_at is None)
 
+    def authenticate(self, request: Any, username: Any = None, **given: Any) -> Any:
+        # Before the password is looked at: a hash that somebody put there must not be renewed.
+        name = str(username or given.get(Account.USERNAME_FIELD) or "")
+        if (found := Account.objects.filter(username=name).first()) and not as_given(found):
+            return None
+        return super().authenticate(request, username=username, **given)
+
     def get_user(self, user_id: Any) -> Any:
-        return Account.objects.filter(pk=user_id, is_active=True, frozen_at=None).first()
+        found = Account.objects.filter(pk=user_id, is_active=True, frozen_at=None).first()
+        return found if found is not None and as_given(found) else None
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -251,6 +268,8 @@ def connect() -> None:
     mfa.authenticator_used.connect(on_factor_used, dispatch_uid="onward.used")
     mfa.authentication_failed.connect(on_factor_failed, dispatch_uid="onward.failed")
     user_locked_out.connect(on_locked_out, dispatch_uid="onward.locked")
+    post_save.connect(grants.on_factor_saved, Authenticator, dispatch_uid="onward.factor")
+    post_delete.connect(grants.on_factor_deleted, Authenticator, dispatch_uid="onward.unfactor")
 
 
 class EnoughVariety:

@@ -195,6 +195,8 @@ def bring_up_to_date() -> None:
         desk = connection.settings_dict["USER"]
         with postgres.as_owner(connection):
             if waiting:
+                with connection.cursor() as cursor:
+                    postgres.drop_views(cursor)
                 call_command("migrate", verbosity=0, interactive=False)
             with connection.cursor() as cursor:
                 postgres.add_partition(cursor, current().operation)

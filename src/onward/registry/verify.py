@@ -16,7 +16,7 @@ from typing import Any
 from onward.caseload.events import NotAnEvent, canonical_bytes, from_json, instant_of
 from onward.dates import NotADate
 from onward.errors import OnwardError
-from onward.registry import checkpoints
+from onward.registry import checkpoints, grants
 from onward.registry.db_store import COLUMNS, HEADS, TABLE, DatabaseStore, points_to
 from onward.registry.ledger import Peaks, event_leaf
 from onward.registry.operation import Operation
@@ -72,8 +72,9 @@ def verify(operation: Operation, held: Sequence[str] = (), *, deep: bool = True)
     findings += found
     leaves = [bytes(row["leaf"]) for row in rows]
     findings += checkpoint_findings(
-        leaves, operation.settings.id, held, checkpoints.public_key()
+        leaves, operation.settings.id, held, checkpoints.public_key(), grants.seals()
     )
+    findings += grants.findings()
     if not findings:
         try:
             adopted = operation.rulebook
@@ -182,8 +183,9 @@ def _row_findings(row: Row, text: bytes, operation: str) -> Iterable[str]:
 
 
 def checkpoint_findings(
-    leaves: Sequence[bytes], operation: str, held: Sequence[str], public: bytes
-) -> list[str]:
+    leaves: Sequence[bytes], operation: str, held: Sequence[str], public: bytes,
+    seals: Sequence[bytes] = (),
+) -> list[str]:  # fmt: skip
     """What checkpoints from outside say that the log does not."""
     found: list[str] = []
     wanted: list[checkpoints.Checkpoint] = []
@@ -198,6 +200,11 @@ def checkpoint_findings(
             continue
         wanted.append(one)
     for one in wanted:
+        if (until := one.given()) and [until[1]] != list(seals[until[0] - 1 : until[0]]):
+            found.append(
+                f"The first {until[0]} lines of who was given what (accounts, assignments, "
+                "recipients) are not those of the checkpoint: some were changed or taken away."
+            )
         if one.size > len(leaves):
             found.append(
                 f"A checkpoint counts {one.size} events and the log holds {len(leaves)}: "
@@ -273,13 +280,6 @@ def _vault_findings() -> tuple[int, list[str]]:
     return opened, []
 
 
-def _verify_files(operation: Operation, held: Sequence[str]) -> Verified:
-    from onward.registry.store import StoreError
-
-    findings = []
-    events = 0
-    try:
-        events = len(operation.store.read())
 _ATTACHED = re.compile(r'"attached:([0-9a-f]{64})"')
 
 
@@ -307,6 +307,13 @@ def _file_findings(rows: Sequence[Row]) -> list[str]:
     return found
 
 
+def _verify_files(operation: Operation, held: Sequence[str]) -> Verified:
+    from onward.registry.store import StoreError
+
+    findings = []
+    events = 0
+    try:
+        events = len(operation.store.read())
     except StoreError as error:
         findings.append(str(error))
     if held:

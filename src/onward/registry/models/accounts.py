@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
 from onward.registry.models.base import Here
@@ -79,11 +79,43 @@ class Account(AbstractBaseUser):
     def __str__(self) -> str:
         return self.display_name or self.username
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Saved by whichever package: a new password is sealed, nothing else is given by this."""
+        from onward.registry import grants
+
+        fields = kwargs.get("update_fields")
+        known = not self._state.adding
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if known and (fields is None or "password" in fields):
+                grants.seal_password(self)
+
+
+class Grant(Here):
+    """One line of the list of what was given; only ever added to (see `registry.grants`).
+
+    subject  "account:…", "factors:…", "recipient:…" or "assignment:…"
+    content  canonical JSON of what was given
+    before   the seal of the line before
+    seal     HMAC-SHA-256 over `before` and this line, under a key that is not in the database
+    """
+
+    pk = models.CompositePrimaryKey("operation", "number")
+    number = models.BigIntegerField()
+    subject = models.CharField(max_length=60)
+    content = models.TextField()
+    before = models.BinaryField()
+    seal = models.BinaryField()
+
+    class Meta:
+        db_table = "onward_grant"
+        indexes = (models.Index(fields=["operation", "subject", "number"], name="grant_of"),)
+
 
 class OneTimeLink(Here):
     """A link that lets one account choose its password, once, for a short time.
 
-    digest  SHA-256 of the secret part of the link; the link itself is shown once and not kept
+    digest  keyed digest of the code and of whose it is; the code is shown once and not kept
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
