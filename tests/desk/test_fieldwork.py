@@ -182,6 +182,44 @@ def test_a_convoy_accounts_for_everybody_on_its_manifest(small):
     assert "Everybody is accounted for" in page
 
 
+def test_nobody_on_a_manifest_is_passed_over_in_silence(small):
+    officer = browser("supervisor")
+    convoy = planned(officer)
+    officer.post(convoy, {"do": "list", "key": "list-5", "people": ["H1-P1", "H1-P2"]})
+    one, two = re.findall(r'name="boarded-([^"]+)" value="yes"', text(officer.get(convoy)))
+    officer.post(convoy, {"do": "boarded", "key": "b-1", f"boarded-{one}": "yes"})
+    page = text(officer.get(convoy))
+    assert "1 boarded, 0 did not, 1 not said" in page
+    assert page.count("Find this person") == 1, "the bus left, and nobody said of one"
+    officer.post(convoy, {"do": "boarded", "key": "b-2", f"explained-{two}": "not_found"})
+    assert "Find this person" in text(officer.get(convoy)), "not found is not accounted for"
+    officer.post(convoy, {"do": "boarded", "key": "b-3", f"boarded-{two}": "no",
+                          f"explained-{two}": "stayed_by_choice"})  # fmt: skip
+    officer.post(convoy, {"do": "arrived", "key": "a-1", f"explained-{one}": "missing"})
+    page = text(officer.get(convoy))
+    assert "0 arrived, 0 elsewhere and known where, 1 missing, 0 not said" in page
+    assert "Everybody is accounted for" not in page
+    officer.post(convoy, {"do": "arrived", "key": "a-2", f"arrived-{one}": "yes",
+                          f"explained-{one}": "later_convoy"})  # fmt: skip
+    assert "Everybody is accounted for" in text(officer.get(convoy))
+
+
+def test_a_roll_that_was_called_is_one_tick_and_passes_nobody_marked_otherwise(small):
+    officer = browser("supervisor")
+    convoy = planned(officer)
+    officer.post(convoy, {"do": "list", "key": "list-6", "people": ["H1-P1", "H1-P2"]})
+    _one, two = re.findall(r'name="boarded-([^"]+)" value="yes"', text(officer.get(convoy)))
+    sent = {"do": "boarded", "key": "roll", "called": "yes", f"boarded-{two}": "no"}
+    assert officer.post(convoy, sent).status_code == 303
+    assert officer.post(convoy, sent).status_code in (303, 422)
+    told = {facts["person"]: facts.get("boarded") for facts in things("seat")}
+    assert sorted(map(str, told.values())) == ["False", "True"]
+    gone = [
+        e for e in small.store.read() if e.kind == "T7.done" and e.effective == "2026-06-10"
+    ]
+    assert len(gone) == 1
+
+
 def test_another_office_takes_nobody_off_a_manifest(small):
     officer = browser("supervisor")
     convoy = planned(officer)

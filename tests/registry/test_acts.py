@@ -75,6 +75,54 @@ def test_a_convoy_sent_twice_is_recorded_once_and_all_of_it_is_told(small):
     assert not other.again
 
 
+def convoy(*people, key="convoy"):
+    """These people leave together, each with the seat they sat on."""
+    entries = []
+    for who in people:
+        entries += [
+            {"subject": ("seat", f"seat-{who}"), "kind": "recorded", "effective": "2026-06-10",
+             "facts": {"person": who, "convoy": "bus-1", "listed": True, "boarded": True}},
+            {"subject": ("person", who), "kind": "T7.done", "effective": "2026-06-10",
+             "destination": "IRN"},
+        ]  # fmt: skip
+    return acts.record_batch(AMINA, entries, idempotency_key=key)
+
+
+def test_a_convoy_is_one_question_and_one_transaction(small, monkeypatch):
+    """However many sit in it: fifty families are recorded in the time of a few."""
+    asked = []
+    real = acts.evaluate
+    monkeypatch.setattr(acts, "evaluate", lambda *a, **k: asked.append(1) or real(*a, **k))
+    done = convoy("H1-P1", "H1-P2", "H2-P1", "H2-P2", "H4-P1")
+    assert len(asked) == 1
+    assert sorted(breach.person for breach in done.breaches) == ["H2-P1", "H4-P1"]
+    assert projection.compare(small) == []
+    assert state("H1-P1").stage == state("H4-P1").stage == "returned"
+
+
+def test_each_in_a_convoy_is_judged_as_if_alone(small):
+    """The breach of one pauses like moves from then on; it does not turn the others' into one."""
+    together = convoy("H4-P1", "H1-P1", "H1-P2")
+    assert {breach.person for breach in together.breaches} == {"H4-P1"}
+    assert together.pauses
+
+
+def test_somebody_unknown_in_a_convoy_is_recorded_and_holds_nobody_up(small):
+    done = convoy("H1-P1", "H1-P2", "somebody-else")
+    assert {breach.person for breach in done.breaches} == {"somebody-else"}
+    assert state("H1-P1").stage == "returned"
+
+
+def test_a_convoy_is_recorded_entirely_or_not_at_all(small):
+    before = small.store.head()
+    wrong = {"subject": ("person", "H2-P1"), "kind": "T7.done", "effective": "no day"}
+    right = {"subject": ("person", "H1-P1"), "kind": "T7.done", "effective": "2026-06-10"}
+    with pytest.raises(OnwardError):
+        acts.record_batch(AMINA, [right, wrong], idempotency_key="bus")
+    assert small.store.head() == before
+    assert state("H1-P1").stage == "return_cleared"
+
+
 def test_nobody_overwrites_what_they_have_not_seen(small):
     seen = max(state("H1-P1").revision, state("H1-P2").revision)
     acts.record(

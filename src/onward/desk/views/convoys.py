@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +18,19 @@ from onward.desk import dates, forms, here, sight, words
 from onward.desk.views.shared import PAGE, done, once, page, paged, place, sent_key
 from onward.errors import OnwardError
 from onward.registry import access, acts
-from onward.registry.models import PersonNow, ThingNow
+from onward.registry.models import EventRow, PersonNow, ThingNow
 from onward.rulebook.model import Move, Rulebook
 
 
 @dataclass(frozen=True)
 class Seat:
-    """One person of a manifest. `why`: what keeps the step from being open today."""
+    """One person of a manifest.
+
+    why     what keeps the step from being open today
+    lost    not accounted for: not said to have boarded, or where they are, once the convoy left;
+            not said to have arrived, or where they are, once it arrived
+    breach  whether leaving opened a breach, as far as it may be told
+    """
 
     thing: str
     person: str
@@ -35,13 +42,25 @@ class Seat:
     why: tuple[str, ...]
     revision: int
     visible: bool = True
+    lost: bool = False
+    breach: bool = False
 
-    @property
-    def lost(self) -> bool:
-        """Not accounted for: neither boarded nor explained, or boarded and neither arrived nor so."""
-        return not self.explained and (
-            self.boarded is False or (self.boarded is True and self.arrived is False)
-        )
+
+NOT_KNOWN = ("not_found", "missing")
+"""Words for somebody nobody knows the place of: said, and still not accounted for."""
+
+
+def is_lost(facts: Mapping[str, Any], state: str) -> bool:
+    """Whether somebody on a manifest is not accounted for; see `Seat`."""
+    if facts.get("explained") in NOT_KNOWN:
+        return True
+    if facts.get("explained"):
+        return False
+    if facts.get("boarded") is not True:
+        return facts.get("boarded") is False or state in ("departed", "arrived")
+    return facts.get("arrived") is False or (
+        facts.get("arrived") is None and state == "arrived"
+    )
 
 
 def movement_of(rulebook: Rulebook, pathway: str) -> Move | None:
@@ -138,9 +157,15 @@ def _seats(request: HttpRequest, convoy: ThingNow) -> list[Seat]:
         finding.key: words.translated(safeguard.title)
         for safeguard in rulebook.safeguards.values() for finding in safeguard.findings.values()
     }  # fmt: skip
+    breaches = set(
+        EventRow.objects.filter(
+            kind="breach", subject_kind="person", subject_id__in=list(people),
+            effective=str(convoy.facts.get("day")),
+        ).values_list("subject_id", flat=True)
+    )  # fmt: skip
     found = []
     for row in rows:
-        person = people.get(row.person)
+        person = people.get(str(row.person))
         step = _step(person, move)
         classes = reader.classes(person) if person is not None else frozenset()
         found.append(
@@ -153,6 +178,8 @@ def _seats(request: HttpRequest, convoy: ThingNow) -> list[Seat]:
                     for key in (step or {}).get("failed", ())
                 )),
                 row.revision, visible=person is not None,
+                lost=is_lost(row.facts, str(convoy.facts.get("state") or "")),
+                breach=str(row.person) in breaches and "confidential" in classes,
             )
         )  # fmt: skip
     reader.listed(list(people.values()), place=place(request))
@@ -188,6 +215,24 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
         "boarded": sum(seat.boarded is True for seat in seats),
         "stayed": sum(seat.boarded is False for seat in seats),
         "arrived": sum(seat.arrived is True for seat in seats),
+        "elsewhere": sum(
+            seat.boarded is True
+            and seat.arrived is not True
+            and bool(seat.explained)
+            and not seat.lost
+            for seat in seats
+        ),
+        "on_the_way": sum(
+            seat.boarded is True and seat.arrived is None and not seat.explained
+            for seat in seats
+        ),
+        "missing": sum(
+            seat.boarded is True
+            and seat.arrived is not True
+            and seat.lost
+            and bool(seat.explained or seat.arrived is False)
+            for seat in seats
+        ),
         "lost": sum(seat.lost for seat in seats),
         "asked": sum(seat.boarded is None for seat in seats),
     }
@@ -316,6 +361,11 @@ def _tick(
             continue
         said = request.POST.get(f"{what}-{seat.thing}", "")
         reason = request.POST.get(f"explained-{seat.thing}", "")
+        if (
+            not said and not reason and request.POST.get("called") == "yes"
+            and (what == "boarded" or seat.facts.get("boarded") is True)
+        ):  # fmt: skip
+            said = "yes"  # the roll was called, and nobody said otherwise of this person
         facts: dict[str, Any] = {}
         if said in ("yes", "no") and seat.facts.get(what) is not (said == "yes"):
             facts[what] = said == "yes"
