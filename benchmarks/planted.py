@@ -67,6 +67,7 @@ DEATH = "T22.deceased"
 UNDECIDED = ("registered", "verified", "counselled", "not_engaging", "interviewed")
 ARRIVED = ("returned", "departed", "arrived", "departed_onward", "settled")
 RECORDED = ("T3.declined", "T9.lodged")
+DEPARTURES = ("T7.done", "T16.departed", "T17.departed")
 
 
 @dataclass
@@ -162,10 +163,12 @@ class Course:
 def live(
     world: World, units: Units, course: Course, days: range, rng: np.random.Generator,
     record: list[tuple[int, int, int, int, int]] | None = None,
+    watched: list[int] | None = None,
 ) -> Units:  # fmt: skip
     """Everybody's days, one after another, every unit on its own.
 
-    record  gets (day, unit, move, combination before, people): a death takes one person
+    record   gets (day, unit, move, combination before, people): a death takes one person
+    watched  gets the people present at the end of each day
     """
     death = world.moves.index(DEATH)
     answers = course.news or course.hold or course.stops
@@ -208,6 +211,8 @@ def live(
             units.size[who[stays]] -= 1
             units.combo[who[~stays]] = np.array(ends)[picks[~stays]]
             units.since[who[~stays]] = day
+        if watched is not None:
+            watched.append(int(present(world, units)[0]))
     return units
 
 
@@ -286,6 +291,55 @@ def exposures_of(
     for (state, g, index, move_, target), people in moved.items():
         rows.append(_row(state, g, starts[index], period, days, move_, target, 0, people))
     return pa.Table.from_pylist(rows)
+
+
+def departures_of(
+    world: World, before: Units, record: Sequence[tuple[int, int, int, int, int]], days: int,
+    group: np.ndarray, moves: Sequence[str] = DEPARTURES,
+) -> pa.Table:  # fmt: skip
+    """What `caseload.pace.pace` says of the days on which people left."""
+    left: dict[tuple[str, int], dict[tuple[str, int], int]] = {}
+    for day, unit, number, was, people in record:
+        if (name := world.moves[number]) in moves:
+            of = left.setdefault((name, day), {})
+            cell = (world.states[was], int(group[unit]))
+            of[cell] = of.get(cell, 0) + people
+    sources: dict[str, set[str]] = {}
+    for (name, _), cells in left.items():
+        sources.setdefault(name, set()).update(state for state, _ in cells)
+    state = [world.states[c] for c in before.combo]
+    size = before.size.copy()
+    rows = []
+    by_day: dict[int, list[tuple[int, int, int, int, int]]] = {}
+    for row in record:
+        by_day.setdefault(row[0], []).append(row)
+    for day in range(days):
+        leaving = [name for name, on in left if on == day]
+        if leaving:
+            here: dict[tuple[str, int], int] = {}
+            for name, g, people in zip(state, group, size, strict=True):
+                here[name, int(g)] = here.get((name, int(g)), 0) + int(people)
+            for move in leaving:
+                for cell in sorted(here):
+                    if cell[0] in sources[move]:
+                        rows.append(
+                            {"forecast_state": cell[0], "group": GROUPS[cell[1]], "move": move,
+                             "on_day": AS_OF - dt.timedelta(days=days - 1 - day),
+                             "transitions": left[move, day].get(cell, 0),
+                             "waiting": here[cell]}
+                        )  # fmt: skip
+        for _, unit, number, was, _people in by_day.get(day, ()):
+            if world.moves[number] == DEATH and size[unit] > 1:
+                size[unit] -= 1
+            else:
+                state[unit] = world.states[world.ways(was)[1][world.ways(was)[0].index(number)]]
+    return pa.Table.from_pylist(
+        rows,
+        schema=pa.schema(
+            [("forecast_state", pa.string()), ("group", pa.string()), ("move", pa.string()),
+             ("on_day", pa.date32()), ("transitions", pa.int64()), ("waiting", pa.int64())]
+        ),
+    )  # fmt: skip
 
 
 def waits_of(
@@ -385,6 +439,7 @@ class Structure:
 
     frailty  sd of people's own log eagerness;  ageing  as in `Course`
     convoys  departures only every so many days, then all at once
+    rough    sd of the logarithm of the days between two convoys
     drift    sd per year of each move's own slow change
     merged   people differ in ways the forecast states do not tell apart: not yet verified,
              or with a claim lodged before they chose protection
@@ -394,6 +449,7 @@ class Structure:
     frailty: float = 0.0
     ageing: float = 0.0
     convoys: int = 0
+    rough: float = 0.0
     drift: float = 0.0
     merged: bool = False
 
@@ -403,10 +459,10 @@ STRUCTURES = (
     Structure("people differ", frailty=0.6),
     Structure("waiting tires", ageing=-0.3),
     Structure("convoys every 14 days", convoys=14),
+    Structure("convoys when they can", convoys=28, rough=0.4),
     Structure("each step drifts", drift=0.5),
     Structure("states hide differences", merged=True),
 )
-DEPARTURES = ("T7.done", "T16.departed", "T17.departed")
 # The size of the operation Onward was made for.
 PEOPLE = 3700
 SHOCK_SD, SHOCK_MEMORY = 0.25, 45.0
@@ -416,7 +472,10 @@ EFFECT_MEDIAN = 2.0
 
 @dataclass(frozen=True)
 class Camp:
-    """One planted camp: what the forecaster is given, and what happened."""
+    """One planted camp: what the forecaster is given, and what happened.
+
+    course  people present at the end of each day after the last one seen; the last is `truth`
+    """
 
     counts: pa.Table
     exposures: pa.Table
@@ -424,6 +483,8 @@ class Camp:
     effects: PlanEffects
     here: int
     truth: int
+    departures: pa.Table | None = None
+    course: Sequence[int] = ()
 
 
 def plan_of(rng: np.random.Generator, futures: int) -> PlanEffects:
@@ -474,7 +535,12 @@ def camp_of(
     if structure.convoys:
         for name in DEPARTURES:
             column = world.moves.index(name)
-            course[:, column] *= np.where(day % structure.convoys == 0, structure.convoys, 0)
+            runs = day % structure.convoys == 0
+            if structure.rough:
+                gaps = structure.convoys * np.exp(structure.rough * rng.standard_normal(200))
+                on = rng.integers(structure.convoys) + np.maximum(np.rint(gaps), 1).cumsum()
+                runs = np.isin(day, on - structure.convoys)
+            course[:, column] *= np.where(runs, structure.convoys, 0)
     when, stops = 0.0, []
     a_year = rng.gamma(1.0)
     while (when := when + rng.exponential(365 / a_year)) < DEADLINE_DAY:
@@ -489,9 +555,11 @@ def camp_of(
     counts, here = counts_of(world, units), int(present(world, units)[0])
     seen = exposures_of(world, first, record, SEEN_DAYS, period, units.group)
     waited = waits_of(world, first, record, SEEN_DAYS)
+    departed = departures_of(world, first, record, SEEN_DAYS, units.group)
     effects = plan_of(np.random.default_rng([7, number]), futures)
-    live(world, units, path, range(SEEN_DAYS, DEADLINE_DAY), rng)
-    return Camp(counts, seen, waited, effects, here, int(present(world, units)[0])), world
+    then: list[int] = []
+    live(world, units, path, range(SEEN_DAYS, DEADLINE_DAY), rng, watched=then)
+    return Camp(counts, seen, waited, effects, here, then[-1], departed, then), world
 
 
 def load_rulebook() -> Rulebook:
@@ -567,8 +635,8 @@ LAYERS = (
 )
 
 
-def inputs_of(camp: Camp, world: World, *, shocks: bool = True) -> Inputs:
-    """The product's own path from a log to a model."""
+def inputs_of(camp: Camp, world: World, *, shocks: bool = True, dated: bool = True) -> Inputs:
+    """The product's own path from a log to a model; without `dated`, departures on any day."""
     return build(
         world.rulebook,
         counts=camp.counts,
@@ -578,6 +646,7 @@ def inputs_of(camp: Camp, world: World, *, shocks: bool = True) -> Inputs:
         deadline=AS_OF + dt.timedelta(days=DEADLINE_DAY - SEEN_DAYS),
         effects=camp.effects,
         waits=camp.waits,
+        departures=camp.departures if dated else None,
         shocks=shocks,
         name="camp",
     )
@@ -635,51 +704,136 @@ def futures_of(
     return out
 
 
+LEADS = ((1, 7), (8, 14), (15, 30), (31, 60), (61, 120), (121, 245))
+
+
+def measure_leads(
+    camps: int, structure: Structure, futures: int, first: int = 0
+) -> dict[str, list[dict[str, float]]]:
+    """Coverage and scores by days ahead, with departures on certain days and on any day."""
+    days = DEADLINE_DAY - SEEN_DAYS
+    rows: dict[str, list[np.ndarray]] = {"on certain days": [], "on any day": []}
+    for number in range(first, first + camps):
+        camp, world = camp_of(number, structure, futures=futures)
+        for name, dated in (("on certain days", True), ("on any day", False)):
+            inputs = inputs_of(camp, world, dated=dated)
+            made = simulate(
+                inputs.model, inputs.draws(futures, number), futures, number, days=days,
+                outputs=Outputs(),
+            ).present["all"]  # fmt: skip
+            rows[name].append(
+                np.array(
+                    [
+                        (
+                            float(covered(made[:, day].astype(float), truth, 0.9)),
+                            float(crps(made[:, day].astype(float), truth)),
+                            float(np.subtract(*np.quantile(made[:, day], [0.95, 0.05]))),
+                        )
+                        for day, truth in enumerate(camp.course)
+                    ]
+                )
+            )
+    found: dict[str, list[dict[str, float]]] = {}
+    for name, all_ in rows.items():
+        table = np.stack(all_)
+        found[name] = [
+            dict(
+                zip(
+                    ("from", "to", "coverage90", "crps", "width90"),
+                    (low, high, *table[:, low - 1 : high].mean(axis=(0, 1)).round(3).tolist()),
+                    strict=True,
+                )
+            )
+            for low, high in LEADS
+        ]
+    return found
+
+
+def rows_of(
+    camps: int,
+    structure: Structure,
+    futures: int,
+    layers: Sequence[str] = LAYERS,
+    first: int = 0,
+) -> list[dict[str, Any]]:
+    """One row per camp and layer, from camp number `first`."""
+    rows: list[dict[str, Any]] = []
+    for number in range(first, first + camps):
+        camp, world = camp_of(number, structure, futures=futures)
+        for name, left in futures_of(camp, world, futures, number, layers).items():
+            rows.append(
+                {
+                    "truth": structure.name,
+                    "camp": number,
+                    "layer": name,
+                    "coverage90": float(covered(left, camp.truth, 0.9)),
+                    "interval_score90": float(interval_score(left, camp.truth, 0.9)),
+                    "crps": float(crps(left, camp.truth)),
+                    "width90": float(np.subtract(*np.quantile(left, [0.95, 0.05]))),
+                    "bias": float(left.mean() - camp.truth),
+                    "rank": float((left < camp.truth).mean()),
+                }
+            )
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{structure.name}: {number + 1} of {first + camps} camps")
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
+    return rows
+
+
+MEASURES = ("coverage90", "interval_score90", "crps", "width90", "bias")
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Coverage, width and scores of every layer, truth by truth."""
+    found = []
+    for truth in dict.fromkeys(row["truth"] for row in rows):
+        mine = [row for row in rows if row["truth"] == truth]
+        layers = {}
+        for name in dict.fromkeys(row["layer"] for row in mine):
+            table = [[row[m] for m in MEASURES] for row in mine if row["layer"] == name]
+            mean = np.mean(np.array(table), axis=0).round(3).tolist()
+            layers[name] = dict(zip(MEASURES, mean, strict=True))
+        last = layers[LAYERS[-1]]
+        found.append(
+            {
+                "truth": truth,
+                "camps": len({row["camp"] for row in mine}),
+                "layers": layers,
+                "ratios": {
+                    name: {
+                        "interval_score": round(
+                            one["interval_score90"] / last["interval_score90"], 2
+                        ),
+                        "crps": round(one["crps"] / last["crps"], 2),
+                    }
+                    for name, one in layers.items()
+                    if name != LAYERS[-1]
+                },
+            }
+        )
+    return found
+
+
 def measure(
     camps: int, structure: Structure, futures: int, layers: Sequence[str] = LAYERS
 ) -> dict[str, Any]:
     """Coverage, width and scores of every layer over so many camps."""
-    rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in layers}
-    for number in range(camps):
-        camp, world = camp_of(number, structure, futures=futures)
-        for name, left in futures_of(camp, world, futures, number, layers).items():
-            rows[name].append(
-                (
-                    float(covered(left, camp.truth, 0.9)),
-                    float(interval_score(left, camp.truth, 0.9)),
-                    float(crps(left, camp.truth)),
-                    float(np.subtract(*np.quantile(left, [0.95, 0.05]))),
-                    float(left.mean() - camp.truth),
+    return summary(rows_of(camps, structure, futures, layers))[0]
+
+
+def print_leads(found: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]) -> None:
+    """Coverage by days ahead, truth by truth."""
+    for truth, ways in found.items():
+        print(f"\nTruth: {truth}")
+        print(f"  {'departures':<20}{'days ahead':<14}{'in 90%':>8}{'width':>8}{'CRPS':>8}")
+        for name, leads in ways.items():
+            for one in leads:
+                ahead = f"{one['from']:.0f} to {one['to']:.0f}"
+                print(
+                    f"  {name:<20}{ahead:<14}{one['coverage90']:>8.0%}{one['width90']:>8.0f}"
+                    f"{one['crps']:>8.1f}"
                 )
-            )
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{structure.name}: {number + 1} of {camps} camps")
-    if sys.stderr.isatty():
-        sys.stderr.write("\n")
-    layers = {
-        name: dict(
-            zip(
-                ("coverage90", "interval_score90", "crps", "width90", "bias"),
-                np.mean(values, axis=0).round(3).tolist(),
-                strict=True,
-            )
-        )
-        for name, values in rows.items()
-    }
-    last = layers[LAYERS[-1]]
-    return {
-        "truth": structure.name,
-        "camps": camps,
-        "layers": layers,
-        "ratios": {
-            name: {
-                "interval_score": round(one["interval_score90"] / last["interval_score90"], 2),
-                "crps": round(one["crps"] / last["crps"], 2),
-            }
-            for name, one in layers.items()
-            if name != LAYERS[-1]
-        },
-    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -693,22 +847,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="the forecast's own structure, the others, or both",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--first", type=int, default=0, help="number of the first camp")
+    parser.add_argument(
+        "--leads", action="store_true",
+        help="coverage by days ahead, departures on certain days and on any day",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rows", default="", help="add one line of JSON per camp and layer to this file"
+    )
+    parser.add_argument(
+        "--of", nargs="*", default=[], help="simulate nothing: put together what --rows wrote"
+    )
     asked = parser.parse_args(arguments)
     camps = 24 if asked.quick else asked.camps
     began = time.perf_counter()
-    found = []
+    if asked.leads:
+        few = {
+            one.name: measure_leads(camps, one, asked.futures, asked.first)
+            for one in STRUCTURES
+            if (one.convoys and asked.truths != "first")
+            or (one is STRUCTURES[0] and asked.truths != "others")
+        }
+        print(json.dumps(few, indent=2)) if asked.json else print_leads(few)
+        return
+    rows: list[dict[str, Any]] = []
+    for name in asked.of:
+        with open(name, encoding="utf-8") as lines:
+            rows += [json.loads(line) for line in lines]
     for number, structure in enumerate(STRUCTURES):
         wanted = "first" if not number else "others"
-        if asked.truths not in (wanted, "all") or (asked.quick and number):
+        if asked.of or asked.truths not in (wanted, "all") or (asked.quick and number):
             continue
-        found.append(
-            measure(
-                camps if not number else max(camps // 8, 20),
-                structure,
-                asked.futures,
-                LAYERS if not number else (LAYERS[0], LAYERS[-1]),
-            )
-        )
+        several = camps if not number or asked.truths == "others" else max(camps // 8, 20)
+        layers = LAYERS if not number else (LAYERS[0], LAYERS[-1])
+        rows += rows_of(several, structure, asked.futures, layers, asked.first)
+    if asked.rows:
+        with open(asked.rows, "a", encoding="utf-8") as kept:
+            kept.writelines(json.dumps(row) + "\n" for row in rows)
+    found = summary(rows)
     data = {
         "seen_days": SEEN_DAYS, "deadline_day": DEADLINE_DAY, "futures": asked.futures,
         "truths": found, "seconds": round(time.perf_counter() - began, 1),

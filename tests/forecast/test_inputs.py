@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from onward.caseload.moves import forecast_moves
 from onward.forecast.behaviour import Behaviour
 from onward.forecast.draws import Fixed, Gamma
-from onward.forecast.inputs import build, edges_of
+from onward.forecast.inputs import build, departing, edges_of
 from onward.forecast.kernel import Outputs, simulate
+from onward.forecast.reasons import reasons
 from onward.plan.draws import PlanDraws
 from onward.plan.effects import PlanEffect, PlanEffects
 from onward.plan.model import Rule, Threshold
@@ -522,3 +523,55 @@ def test_the_end_of_a_status_that_never_came_is_not_taken_to_be_coming():
     # ending a status leads nowhere nearer; flying those accepted does, though nobody has yet
     assert moved(futures, "T12.done")[:, -1].mean() < 3
     assert moved(futures, "T16.departed")[:, -1].mean() > 10
+
+
+# -- convoys and flights
+
+MONTHLY = tuple(range(18, 180, 28))
+TWENTY = logged(("return_cleared", "main_group", "T7.done", "returned", 20, 1200))
+
+
+def left_on(days, people=20, waiting=30, move="T7.done", state="return_cleared"):
+    """Departures on so many days before the origin, as the caseload counts them."""
+    return pa.Table.from_pylist(
+        [
+            {"forecast_state": state, "group": "main_group", "move": move,
+             "on_day": AS_OF - dt.timedelta(days=day), "transitions": people, "waiting": waiting}
+            for day in days
+        ]
+    )  # fmt: skip
+
+
+def test_the_forecast_lets_people_go_on_those_days_only_and_at_the_pace_of_the_log():
+    inputs = made(CLEARED, TWENTY, departures=left_on(MONTHLY))
+    futures = run(inputs, 60)
+    daily = np.diff(moved(futures, "T7.done"), axis=1, prepend=0)
+    draws = inputs.draws(FUTURES, 1)
+    first = draws.column("departures by T7.done, day 1")
+    for future in range(0, FUTURES, 17):
+        went = np.flatnonzero(daily[future])
+        assert (went[0] if len(went) else 60) == min(first[future], 60)
+    assert (daily > 0).sum(axis=1).max() <= 12
+    # Twenty of thirty left each time, so two thirds of those who wait do.
+    share = moved(futures, "T7.done")[:, 9] / 280
+    assert abs(np.median(share[first == 9]) - 2 / 3) < 0.08
+    spread = run(made(CLEARED, TWENTY), 60)
+    early = moved(spread, "T7.done")[:, 5]
+    assert (early > 0).mean() > 0.9
+    assert (moved(futures, "T7.done")[:, 5] > 0).mean() < 0.3
+
+
+def test_whoever_waits_for_the_next_convoy_is_on_the_way_and_not_shut_in():
+    inputs = made(CLEARED, TWENTY, departures=left_on(MONTHLY))
+    days = 12
+    futures = run(inputs, days)
+    kinds = {one.kind for one in reasons(inputs, inputs.draws(FUTURES, 1), futures, days)}
+    assert "under way" in kinds
+    assert "shut" not in kinds
+    assert any("T7.done" in text and "certain days" in text for text in inputs.assumptions)
+
+
+def test_only_people_who_leave_with_others_leave_by_convoy():
+    moves = departing(RULEBOOK, STEPS)
+    assert {"T7.done", "T16.departed", "T17.departed"} <= set(moves)
+    assert not {"T22.deceased", "T22.absent", "T17.left_unassisted", "T5.done"} & set(moves)

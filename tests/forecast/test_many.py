@@ -41,7 +41,7 @@ def inputs(people=200, rate=0.03):
     )
     return Inputs(
         model=model, laws={"pace": Gamma(20, 20 / rate)}, columns={}, edges=(), sources={},
-        rates=SimpleNamespace(learnt=None), assumptions=(), left_out=(),
+        rates=SimpleNamespace(learnt=None, movements={}), assumptions=(), left_out=(),
     )  # fmt: skip
 
 

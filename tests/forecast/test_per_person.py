@@ -16,7 +16,9 @@ from scipy import stats
 from onward.caseload import fold
 from onward.caseload.counting import counts, exposures
 from onward.caseload.events import Event, Subject, event_id
+from onward.caseload.pace import pace
 from onward.caseload.table import events_table
+from onward.caseload.waits import waits
 from onward.engine import DuckEngine
 from onward.forecast.draws import no_parameters
 from onward.forecast.kernel import Outputs, simulate
@@ -172,10 +174,23 @@ def test_the_shortcut_of_the_benchmark_is_what_the_record_itself_would_give():
     planted.live(world, units, course, range(days), rng, record)
     engine = DuckEngine(memory_gb=1, threads=1)
     table = written(world, before, record, days)
-    seen = exposures(
-        table, world.rulebook, since=planted.AS_OF - dt.timedelta(days=days - 1),
-        until=planted.AS_OF + dt.timedelta(days=1), period_days=14, engine=engine,
-    )  # fmt: skip
+    asked = {
+        "since": planted.AS_OF - dt.timedelta(days=days - 1),
+        "until": planted.AS_OF + dt.timedelta(days=1), "period_days": 14, "engine": engine,
+    }  # fmt: skip
+    seen = exposures(table, world.rulebook, **asked)
+    moves = [*planted.DEPARTURES, "T2.done", "T3.held", "T5.done"]
+    first = asked["since"]
+    read = pace(table, world.rulebook, moves=moves, waits_since=first, **asked)
+    assert read.exposures.equals(seen)
+    assert read.waits.equals(
+        waits(table, world.rulebook, since=first, until=asked["until"], engine=engine)
+    )
+    day = ["forecast_state", "group", "move", "on_day"]
+    mine = planted.departures_of(world, before, record, days, units.group, moves)
+    for value in ("transitions", "waiting"):
+        assert by_cell(mine, day, value) == by_cell(read.departures, day, value)
+    assert len(by_cell(read.departures, day, "transitions")) > 50
     shortcut = planted.exposures_of(world, before, record, days, 14, units.group)
     cell = ["forecast_state", "group", "period_start"]
     assert by_cell(shortcut, cell, "person_days") == by_cell(seen, cell, "person_days")

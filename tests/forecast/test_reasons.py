@@ -45,7 +45,7 @@ def inputs(forward=("fly", "drive")):
     )  # fmt: skip
     return SimpleNamespace(
         model=model, sources=SOURCES, undecided=("asked",), forward=frozenset(forward),
-        rates=SimpleNamespace(learnt=None),
+        rates=SimpleNamespace(learnt=None, movements={}),
     )  # fmt: skip
 
 

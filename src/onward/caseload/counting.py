@@ -7,6 +7,7 @@ same figures come out on any engine, in any order of arrival.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import pyarrow as pa
@@ -141,18 +142,27 @@ def exposures(
     if period_days < 1:
         raise ValueError(f"period_days is {period_days}; expected 1 or more")
     engine = engine or DuckEngine()
+    inputs = changes(events, rulebook, until, known_at, engine, batch_cells)
+    final = period_stages(rulebook, since=since, until=until, period_days=period_days)
+    return engine.run(final, inputs, ["exposure"])["exposure"]
+
+
+def changes(
+    events: EventTables, rulebook: Rulebook, until: date, known_at: datetime | None,
+    engine: Engine, batch_cells: int, more: Sequence[Stage] = (), wanted: Sequence[str] = (),
+) -> dict[str, pa.Table]:  # fmt: skip
+    """`stock_change` and `transition` over the whole log, and what `more` stages say `wanted`,
+    batch after batch."""
     moment = Moment(until - timedelta(days=1), known_at)
     plan = FoldPlan(rulebook, moment)
     scope = engine.run(plan.scope, plan.scope_inputs(events), ["corrected", "merged"])
-    stages = exposure_stages(rulebook, moment)
-    wanted = ["stock_change", "transition"]
+    stages = [*exposure_stages(rulebook, moment), *more]
+    asked = ["stock_change", "transition", *wanted]
     parts = [
-        engine.run(stages, inputs, wanted)
+        engine.run(stages, inputs, asked)
         for inputs in person_batches(events, scope, batch_cells)
     ]
-    inputs = {name: pa.concat_tables([part[name] for part in parts]) for name in wanted}
-    final = period_stages(rulebook, since=since, until=until, period_days=period_days)
-    return engine.run(final, inputs, ["exposure"])["exposure"]
+    return {name: pa.concat_tables([part[name] for part in parts]) for name in asked}
 
 
 def exposure_stages(rulebook: Rulebook, moment: Moment) -> list[Stage]:

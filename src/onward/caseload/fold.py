@@ -534,7 +534,9 @@ def batches(table: pa.Table, cells: int) -> Iterator[tuple[pa.Table, int, int]]:
     Together the slices hold every row once and every subject whole, and the ranges cover all
     subject numbers. An empty table gives one empty slice.
     """
-    subjects = table["subject"].to_numpy()
+    # A chunked column's own to_numpy would import pandas, which takes longer than the fold.
+    chunks = [chunk.to_numpy(zero_copy_only=False) for chunk in table["subject"].chunks]
+    subjects = np.concatenate(chunks) if chunks else np.zeros(0, np.int64)
     size = max(1, cells // max(1, table.num_columns))
     start, first = 0, 0
     limit = 2**31 - 1

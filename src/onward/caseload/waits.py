@@ -9,13 +9,13 @@ people.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import pairwise
 
 import pyarrow as pa
 
-from onward.caseload.counting import exposure_stages
-from onward.caseload.fold import BATCH_CELLS, FoldPlan, Moment, person_batches
+from onward.caseload.counting import changes
+from onward.caseload.fold import BATCH_CELLS
 from onward.caseload.model import EventTables
 from onward.engine import DuckEngine, Engine, Stage
 from onward.engine.stages import literal
@@ -55,16 +55,9 @@ def waits(
     if until <= since:
         raise ValueError("until must come after since")
     engine = engine or DuckEngine()
-    moment = Moment(until - timedelta(days=1), known_at)
-    plan = FoldPlan(rulebook, moment)
-    scope = engine.run(plan.scope, plan.scope_inputs(events), ["corrected", "merged"])
-    stages = [*exposure_stages(rulebook, moment), *stay_stages(since, until, waited)]
-    wanted = ["wait_part"]
-    parts = [
-        engine.run(stages, inputs, wanted)["wait_part"]
-        for inputs in person_batches(events, scope, batch_cells)
-    ]
-    return engine.run([_TOGETHER], {"wait_part": pa.concat_tables(parts)}, ["wait"])["wait"]
+    found = changes(events, rulebook, until, known_at, engine, batch_cells,
+                    stay_stages(since, until, waited), ["wait_part"])  # fmt: skip
+    return engine.run([TOGETHER], {"wait_part": found["wait_part"]}, ["wait"])["wait"]
 
 
 def stay_stages(since: date, until: date, waited: Sequence[int]) -> list[Stage]:
@@ -120,7 +113,7 @@ def stay_stages(since: date, until: date, waited: Sequence[int]) -> list[Stage]:
     ]
 
 
-_TOGETHER = Stage(
+TOGETHER = Stage(
     "wait",
     "SELECT forecast_state, CAST(waited_from AS BIGINT) AS waited_from, "
     "CAST(waited_days AS BIGINT) AS waited_days, move, to_state, "

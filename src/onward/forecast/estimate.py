@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from onward.forecast.behaviour import Learnt
+    from onward.forecast.movements import Movement
     from onward.forecast.shapes import Shape
 
     FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -64,6 +65,8 @@ class Observed:
                 event or a death): what a step nobody has taken yet is likened to. Empty: all
     moody       whether each move is of people who have not chosen yet: rumours and news touch
                 those. Empty: none
+    dated       whether each move is made on certain days only: its days at risk are then those
+                days, and its hazard is that of one of them. Empty: none
     """
 
     moves: Sequence[tuple[str, str]]
@@ -74,6 +77,7 @@ class Observed:
     family: float | FloatArray = 1.0
     steps: Sequence[bool] = ()
     moody: Sequence[bool] = ()
+    dated: Sequence[bool] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class Rates:
     short       capacities that were as good as used up
     own_pace    (state, move) of whole units whose pace is people's or an office's, not a capacity's
     learnt      what the log says of behaviour
+    movements   moves made on certain days only, by convoy or flight
     """
 
     posteriors: tuple[tuple[Gamma, ...], ...]
@@ -104,6 +109,7 @@ class Rates:
     short: frozenset[str] = frozenset()
     shock_log_sd: float = 0.3
     learnt: Learnt | None = None
+    movements: Mapping[str, Movement] = field(default_factory=dict)
 
     def apart_from_level(self, move: int, stratum: int) -> Gamma:
         """The posterior given the level of the shocks over the window, which all moves share."""
@@ -243,8 +249,11 @@ def _daily_step(seen: Observed, people: FloatArray, at_risk: FloatArray) -> Floa
     import numpy as np
 
     factor = np.ones_like(at_risk)
-    for source in {source for source, _ in seen.moves}:
-        members = [i for i, (own, _) in enumerate(seen.moves) if own == source]
+    dated = [bool(one) for one in seen.dated] or [False] * len(seen.moves)
+    together: dict[tuple[str, int], list[int]] = {}
+    for i, (source, _) in enumerate(seen.moves):
+        together.setdefault((source, i if dated[i] else -1), []).append(i)
+    for members in together.values():
         leaving = people[members].sum(axis=(0, 2))
         days = at_risk[members[0]].sum(axis=1)
         share = np.divide(leaving, days, out=np.zeros_like(leaving), where=days > 0)

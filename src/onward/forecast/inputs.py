@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -51,6 +52,7 @@ from onward.forecast.model import (
     Supply,
     Transition,
 )
+from onward.forecast.movements import NAMED, Movement, Ready, days_to_come, movement, read
 from onward.forecast.shapes import PLAIN, Shape, shape_of, waited_by_state
 from onward.rulebook.model import Rulebook
 
@@ -104,6 +106,7 @@ class Inputs:
     left_out     what of the plan is not simulated, and why
     undecided    states of people who have not chosen a way yet
     forward      transitions that lead on: steps of the procedure, not changes of mind
+    horizon      days for which the days of convoys and flights are drawn
     """
 
     model: Model
@@ -117,6 +120,7 @@ class Inputs:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     undecided: tuple[str, ...] = ()
     forward: frozenset[str] = frozenset()
+    horizon: int = 400
 
     def draws(self, futures: int, seed: int) -> ParameterDraws:
         """One row of parameters per future; the plan's columns as they were drawn.
@@ -128,11 +132,28 @@ class Inputs:
             made = self._with_behaviour(made, futures, seed)
         if "shock start" in self.sources:
             made = with_start(made)
+        for one in self.rates.movements.values():
+            made = self._with_days(made, one, futures, seed)
         for name, column in self.columns.items():
             if len(column) < futures:
                 raise ValueError(f"{name}: {len(column)} plan draws for {futures} futures")
             made = made.with_column(name, column[:futures])
         return made
+
+    def _with_days(
+        self, made: ParameterDraws, one: Movement, futures: int, seed: int
+    ) -> ParameterDraws:
+        """The days of one kind of convoy or flight in every future."""
+        import numpy as np
+
+        names = one.columns(self.horizon)
+        if names[0] not in self.sources:
+            return made
+        days = days_to_come(one, futures, seed, self.horizon)
+        return ParameterDraws(
+            (*made.names, *names, *(f"{name} over" for name in names)),
+            np.concatenate([made.values, days, days + 1], axis=1),
+        )
 
     def _with_behaviour(self, made: ParameterDraws, futures: int, seed: int) -> ParameterDraws:
         """Behaviour as it belongs together, save what a scenario holds at another value."""
@@ -213,6 +234,7 @@ def edges_of(
 def observed(
     exposures: pa.Table, edges: Sequence[Edge], strata: Sequence[str], columns: Sequence[str],
     family: FloatArray, possible: Callable[[str, dt.date, int], float] = lambda *_: 1.0,
+    ready: Mapping[str, Ready] | None = None,
 ) -> Observed:  # fmt: skip
     """The log's exposures as arrays, in the order of edges and strata.
 
@@ -221,6 +243,8 @@ def observed(
     family     people who move as one, per edge
     possible   (move, first day of a period, its days) -> the share of the period in which the
                move was possible at all: a gate that was shut says nothing about the pace
+    ready      moves made on certain days only -> who stood ready on the eves of those days; only
+               these days are days at risk
     """
     import numpy as np
 
@@ -248,7 +272,14 @@ def observed(
     nobody = np.zeros((len(strata), len(periods)))
     shape = (len(edges), len(strata), len(periods))
     at_risk = np.zeros(shape)
+    ready = ready or {}
     for index, edge in enumerate(edges):
+        if edge.move in ready:
+            for (state, stratum_, day), (_, there) in ready[edge.move].items():
+                if state == edge.source and stratum_ in strata:
+                    period = bisect_right(periods, (day, math.inf)) - 1
+                    at_risk[index, strata.index(stratum_), period] += there
+            continue
         share = np.array([possible(edge.move, start, length) for start, length in periods])
         # Whoever moved nevertheless shows that the way was open.
         share[(share <= 0) & (people[index].sum(axis=0) > 0)] = 1.0
@@ -260,6 +291,7 @@ def observed(
         people,
         at_risk,
         family,
+        dated=[edge.move in ready for edge in edges],
     )
 
 
@@ -305,6 +337,7 @@ def build(
     rates: Rates | None = None,
     also: frozenset[str] = frozenset(),
     waits: pa.Table | None = None,
+    departures: pa.Table | None = None,
 ) -> Inputs:
     """Put a model together.
 
@@ -321,6 +354,8 @@ def build(
     also        moves to simulate besides those of the plan, so that every scenario has the same
     waits       from `caseload.waits.waits`: how long people waited; None takes every wait as one
                 without memory
+    departures  from `caseload.pace.pace`: on which days people left; None
+                takes people as leaving on any day
     """
     import numpy as np
 
@@ -340,15 +375,19 @@ def build(
     edges = edges_of(rulebook, steps, seen, planned)
     together = np.array([1.0 if _single(rulebook, edge) else family for edge in edges])
     if rates is None:
+        ready, movements = _movements(rulebook, edges, departures, columns, as_of, family, plan)
         log = observed(
-            exposures, edges, strata, columns, together, _was_possible(rulebook, plan, as_of)
-        )
+            exposures, edges, strata, columns, together, _was_possible(rulebook, plan, as_of),
+            ready,
+        )  # fmt: skip
         undecided = set(undecided_states(rulebook, steps))
         nearer = leading(rulebook, edges)
         log = replace(
             log,
             steps=[
-                _is_step(rulebook, edge.move) and edge.name in nearer for edge in edges
+                _is_step(rulebook, edge.move) and edge.name in nearer
+                and edge.move not in movements
+                for edge in edges
             ],
             moody=[
                 edge.source in undecided and _willed(rulebook, edge)
@@ -361,7 +400,11 @@ def build(
         log = replace(log, at_risk=log.at_risk * moving)
         rates = fit(log, shocks=shocks)
         short = short_pools(rulebook, plan, exposures, as_of, family)
-        own_pace = _own_pace(rulebook, edges, short)
+        own_pace = {
+            key: step
+            for key, step in _own_pace(rulebook, edges, short).items()
+            if key[1] not in movements
+        }
         past = _past(rulebook, exposures, log, edges, undecided_states(rulebook, steps),
                      own_pace, columns, as_of)  # fmt: skip
         past = replace(past, stopped=away, length=np.asarray(log.period_days, dtype=float))
@@ -370,6 +413,7 @@ def build(
             shapes=_shapes(rulebook, waits, own_pace, family),
             own_pace=frozenset(own_pace),
             short=short,
+            movements=movements,
             learnt=learn(past, strata, shock_sd=rates.shock_sd, memory_days=rates.memory_days),
         )
     builder = _Builder(
@@ -419,7 +463,48 @@ def build(
             and _is_step(rulebook, edge.move)
             and rulebook.moves()[edge.move].pathway != "handover"
         ),
+        builder.horizon,
     )
+
+
+def departing(rulebook: Rulebook, steps: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
+    """Moves by which people leave with others, if at all by convoy or flight: not what is only
+    recorded, and no death or disappearance."""
+    states, moves = rulebook.forecast_states, rulebook.moves()
+    found = {
+        move
+        for source, move, target in steps
+        if target and states[target].gone and not states[source].gone
+        and states[target].gone not in ("death", "absence")
+        and not (moves[move].records or rulebook.transitions[moves[move].transition].records)
+    }  # fmt: skip
+    return tuple(move for move in moves if move in found)
+
+
+def _movements(
+    rulebook: Rulebook, edges: Sequence[Edge], departures: pa.Table | None,
+    columns: Sequence[str], as_of: dt.date, family: float, plan: Sequence[PlanEffect],
+) -> tuple[dict[str, Ready], dict[str, Movement]]:  # fmt: skip
+    """Which ways out are convoys or flights, and who stood ready for each of them."""
+    if departures is None:
+        return {}, {}
+    known = {edge.move for edge in edges}
+    seen = read(departures, lambda row: stratum_name(row, columns))
+    found = {}
+    for move, ready in seen.items():
+        if move in known:
+            pool = rulebook.transitions[rulebook.moves()[move].transition].consumes
+            declared = [
+                float(effect.window_days) for effect in plan
+                if effect.kind == "cap" and pool and pool in effect.targets and effect.window_days
+            ]  # fmt: skip
+            one = movement(
+                move, ready, origin=as_of, family=family,
+                declared=max(declared) if declared else None,
+            )  # fmt: skip
+            if one is not None:
+                found[move] = one
+    return {move: seen[move] for move in found}, found
 
 
 def undecided_states(
@@ -671,12 +756,14 @@ class _Builder:
         self._answering: dict[str, list[str]] = {}
         self._gates: dict[str, dict[str, list[tuple[Number, Number]]]] = {}
         self.as_of = as_of
+        self.horizon = max((deadline - as_of).days, 1) if deadline is not None else 400
         self.nearer = leading(rulebook, edges)
         self._rates(edges)
         self._luck()
         if behaviour.deadline and deadline is not None and deadline > as_of:
             self._deadline(deadline)
         self._answers()
+        self._days()
 
     def _law(self, name: str, law: Distribution, source: str) -> str:
         self.laws[name] = law
@@ -824,6 +911,24 @@ class _Builder:
             self._said("incident")
         names = [factor.id for factor in self.factors[before:]]
         self._answering = {edge.name: names for edge in choosing}
+
+    def _days(self) -> None:
+        """Convoys and flights: open on their days only."""
+        moves = self.rulebook.moves()
+        for move, one in self.rates.movements.items():
+            names = one.columns(self.horizon)
+            for name in (*names, *(f"{name} over" for name in names)):
+                self.sources[name] = "plan dates"
+            gate = f"{NAMED}{move}"
+            self.factors.append(Gate(gate, [(name, f"{name} over") for name in names]))
+            self._attach(gate, (move,))
+            last = self.as_of + dt.timedelta(days=one.days[-1])
+            often = f"about every {one.usual:.0f} days" if one.gaps else "once so far"
+            self.assumptions.append(
+                f"{move} ({self.rulebook.transitions[moves[move].transition].title.lower()}) "
+                f"happens on certain days: {often}, last on {last}. The next days are drawn from "
+                "the gaps between past ones."
+            )
 
     def occupied_factors(self, occupied: set[str]) -> list[Factor]:
         """Feedbacks look only at states the model has."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from onward.forecast.behaviour import TERMS
 from onward.forecast.model import Gate, Transition
+from onward.forecast.movements import NAMED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +64,8 @@ def reasons(inputs: Inputs, rows: ParameterDraws, made: Futures, days: int) -> l
     shut = {
         factor.id: ~_open(factor, rows, days - 1)
         for factor in model.factors
-        if isinstance(factor, Gate)
+        # Whoever waits for the next convoy is on the way.
+        if isinstance(factor, Gate) and not factor.id.startswith(NAMED)
     }
     forward: dict[str, list[Transition]] = {name: [] for name in made.states}
     for transition in model.transitions:
@@ -238,6 +240,8 @@ def narrow(
 
 
 def _named(parameter: str, source: str) -> str:
+    if parameter.startswith(NAMED):
+        return parameter.split(",")[0]
     if source == "rates" and parameter.startswith("rate "):
         return parameter.removeprefix("rate ").rsplit(" [", 1)[0]
     if source in ("plan dates", "effects"):
@@ -312,7 +316,11 @@ def said_names(named: Sequence[tuple[str, str, float]]) -> str:
     }
     return "; ".join(
         dict.fromkeys(
-            TERMS[name] if kind == "behaviour" else words[kind].format(name)
+            f"the days of {name}"
+            if name.startswith(NAMED)
+            else TERMS[name]
+            if kind == "behaviour"
+            else words[kind].format(name)
             for kind, name, _ in named
         )
     )

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from onward.forecast.conditions import Box, Limit, boxes
+from onward.forecast.movements import NAMED
 from onward.rulebook.model import Rulebook
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def variables(run: Run) -> tuple[list[str], FloatArray]:
             step = f"pace {rate[1]} from {rate[2]}"
             weight = people.get(rate[4], 0.0) / total
             paces[step] = paces.get(step, np.zeros(len(column))) + weight * column / middle
-        elif not _ARRIVALS.match(name):
+        elif not _ARRIVALS.match(name) and not name.startswith(NAMED):
             columns[name] = column
     both = {**columns, **paces}
     return list(both), np.array(list(both.values())).T

@@ -94,12 +94,13 @@ class Groundwork:
     exposures: pa.Table
     waits: pa.Table
     steps: Sequence[tuple[str, str, str]]
+    departures: pa.Table
 
     def for_build(self, found: Opened) -> dict[str, Any]:
         """The arguments of `forecast.inputs.build` that no plan changes."""
         return {
             "counts": self.counts, "exposures": self.exposures, "steps": self.steps,
-            "waits": self.waits, "as_of": found.as_of, "deadline": self.deadline,
+            "waits": self.waits, "departures": self.departures, "as_of": found.as_of, "deadline": self.deadline,
             "name": found.operation.settings.id,
         }  # fmt: skip
 
@@ -109,8 +110,10 @@ def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
 
     raises  OnwardError when the deadline is not ahead or the log is too short to read a pace from
     """
-    from onward.caseload.counting import counts, exposures
+    from onward.caseload.counting import counts
     from onward.caseload.moves import forecast_moves
+    from onward.caseload.pace import pace
+    from onward.forecast.inputs import departing
 
     deadline = deadline_of(found, by)
     if deadline <= found.as_of:
@@ -125,16 +128,21 @@ def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
             "needed to read any pace from it. With published counts only, use "
             "onward forecast --counts."
         )
-    seen = exposures(
-        found.events, rulebook, since=first, until=found.as_of + dt.timedelta(days=1),
-        period_days=PERIOD_DAYS, engine=found.engine,
+    steps = [(m.from_state, m.move, m.to_state) for m in forecast_moves(rulebook)]
+    # Stays begun while people were first being registered are left out of the waits: how long
+    # those had lasted is not on record.
+    seen = pace(
+        found.events, rulebook, since=first, waits_since=first + dt.timedelta(days=PERIOD_DAYS),
+        until=found.as_of + dt.timedelta(days=1), period_days=PERIOD_DAYS,
+        moves=departing(rulebook, steps), engine=found.engine,
     )  # fmt: skip
     return Groundwork(
         deadline,
         counts(found.caseload, engine=found.engine),
-        seen,
-        waits_of(found),
-        [(m.from_state, m.move, m.to_state) for m in forecast_moves(rulebook)],
+        seen.exposures,
+        seen.waits,
+        steps,
+        seen.departures,
     )
 
 
@@ -203,18 +211,6 @@ def _held(found: Opened, inputs: Inputs) -> Mapping[str, Mapping[str, int]]:
 
     steps = evaluate_all(found.caseload, on=found.as_of, engine=found.engine)
     return held_back(steps, inputs.edges, inputs.forward)
-
-
-def waits_of(found: Opened) -> pa.Table:
-    """How long people waited in each forecast state. Stays begun while people were first being
-    registered are left out: how long those had lasted is not on record."""
-    from onward.caseload.waits import waits
-
-    return waits(
-        found.events, found.caseload.rulebook,
-        since=_first_day(found) + dt.timedelta(days=PERIOD_DAYS),
-        until=found.as_of + dt.timedelta(days=1), engine=found.engine,
-    )  # fmt: skip
 
 
 def _first_day(found: Opened) -> dt.date:
