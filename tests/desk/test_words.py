@@ -107,6 +107,32 @@ def test_a_day_is_shown_in_the_readers_calendar_and_digits():
     assert dates.both(day) == "2026-10-31 · 1405-08-09 (SH)"
 
 
+@pytest.mark.parametrize(
+    ("spoken", "asked", "month"),
+    [
+        (("fa", "ar"), "fa", "آبان"),
+        ((), "fa", "آبان"),
+        (("prs", "ps"), "fa", "عقرب"),
+        (("fa-AF",), "fa", "عقرب"),
+        (("fa", "prs"), "fa", "آبان"),
+        (("fa",), "prs", "عقرب"),
+        (("fa",), "fa-AF", "عقرب"),
+        (("fa",), "ps", "لړم"),
+    ],
+)
+def test_months_have_the_names_people_use_where_they_come_from(
+    monkeypatch, spoken, asked, month
+):
+    monkeypatch.setattr(dates, "_languages", lambda: spoken)
+    assert dates.shown(date(2026, 10, 31), asked) == f"۹ {month} ۱۴۰۵"
+
+
+def test_every_month_of_a_year_has_its_name_in_every_calendar():
+    firsts = [date(2026, 3, 21), date(2026, 4, 21), date(2027, 2, 20)]
+    names = {tag: [dates.shown(day, tag).split()[1] for day in firsts] for tag in ("prs", "ps")}
+    assert names == {"prs": ["حمل", "ثور", "حوت"], "ps": ["وری", "غویی", "کب"]}
+
+
 # -- the look -----------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,24 @@ _MONTHS_FA = (
     "فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی",
     "بهمن", "اسفند",
 )  # fmt: skip
-_DIGITS = {"fa": "۰۱۲۳۴۵۶۷۸۹", "ar": "٠١٢٣٤٥٦٧٨٩", "ckb": "٠١٢٣٤٥٦٧٨٩"}
+# Afghanistan keeps the same calendar under the names of the zodiac, in Dari and in Pashto.
+_MONTHS_DARI = (
+    "حمل", "ثور", "جوزا", "سرطان", "اسد", "سنبله", "میزان", "عقرب", "قوس", "جدی", "دلو", "حوت",
+)  # fmt: skip
+_MONTHS_PASHTO = (
+    "وری", "غویی", "غبرګولی", "چنګاښ", "زمری", "وږی", "تله", "لړم", "لیندۍ", "مرغومی", "سلواغه",
+    "کب",
+)  # fmt: skip
+AFGHAN = ("prs", "fa-af", "ps")
+"""Languages in whose presence a Persian page names months as in Afghanistan."""
+
+_DIGITS = {
+    "fa": "۰۱۲۳۴۵۶۷۸۹",
+    "prs": "۰۱۲۳۴۵۶۷۸۹",
+    "ps": "۰۱۲۳۴۵۶۷۸۹",
+    "ar": "٠١٢٣٤٥٦٧٨٩",
+    "ckb": "٠١٢٣٤٥٦٧٨٩",
+}
 
 
 def digits(text: str, language: str | None = None) -> str:
@@ -36,13 +53,32 @@ def western(text: str) -> str:
 
 
 def shown(day: date, language: str | None = None) -> str:
-    """A day in words: "31 October 2026"; on Persian pages "۹ آبان ۱۴۰۵"."""
-    language = (language or translation.get_language() or "en").split("-")[0]
-    if language == "fa":
+    """A day in words: "31 October 2026"; on Persian pages "۹ آبان ۱۴۰۵", and "۹ عقرب ۱۴۰۵" for
+    people from Afghanistan."""
+    tag = (language or translation.get_language() or "en").lower()
+    plain = tag.split("-")[0]
+    if plain in ("fa", "prs", "ps"):
         there = jdatetime.date.fromgregorian(date=day)
-        return digits(f"{there.day} {_MONTHS_FA[there.month - 1]} {there.year}", "fa")
-    with translation.override(language):
-        return digits(date_format(day, "j F Y"), language)
+        return digits(f"{there.day} {_months(tag)[there.month - 1]} {there.year}", "fa")
+    with translation.override(plain):
+        return digits(date_format(day, "j F Y"), plain)
+
+
+def _months(tag: str) -> tuple[str, ...]:
+    """The names of the months: by the language asked for, else as the operation's people say."""
+    if tag.startswith("ps"):
+        return _MONTHS_PASHTO
+    if tag.startswith(AFGHAN):
+        return _MONTHS_DARI
+    spoken = [each.lower() for each in _languages()]
+    iranian = any(each in ("fa", "fa-ir") for each in spoken)
+    return _MONTHS_DARI if not iranian and set(spoken) & set(AFGHAN) else _MONTHS_FA
+
+
+def _languages() -> tuple[str, ...]:
+    from onward.registry import site
+
+    return site.operation().settings.languages if site.is_open() else ()
 
 
 def shown_partly(text: str, language: str | None = None) -> str:
