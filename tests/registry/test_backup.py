@@ -93,6 +93,85 @@ def test_nothing_of_it_is_in_clear(small, safe, tmp_path):
     assert not list(small.path.glob(".backup-*"))
 
 
+CLEAR = (b"H1-P1", b"non_refoulement", b"fear_asked", b"Nowruzian", b"heron")
+
+
+def in_clear(*folders):
+    """Files that hold a word of the record, whatever they are called."""
+    return [
+        path.name
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path.suffix != ".yaml"  # the rulebook names its facts
+        and any(word in path.read_bytes() for word in CLEAR)
+    ]
+
+
+def test_nothing_lies_in_clear_while_it_is_made_or_brought_back(
+    small, safe, tmp_path, monkeypatch
+):
+    """Looked at each time something is packed, and when the tables are about to be filled."""
+    import tarfile
+    import tempfile
+
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spool))
+    seen, looked = [], []
+    real = tarfile.TarFile.addfile
+
+    def packing(self, member, fileobj=None):
+        real(self, member, fileobj)
+        looked.append(member.name)
+        seen.extend(in_clear(tmp_path))
+
+    monkeypatch.setattr(tarfile.TarFile, "addfile", packing)
+    made = backup.make(small, tmp_path / "b.age", [safe[1]])
+    assert len(looked) > 5
+    assert seen == []
+    put = backup._put_keys
+
+    def bringing(wrapped):
+        seen.extend(in_clear(tmp_path))
+        return put(wrapped)
+
+    monkeypatch.setattr(backup, "_put_keys", bringing)
+    if sys.modules["onward_test_site"].DATABASE != "sqlite":
+        from onward.registry import postgres
+
+        load = postgres.load_snapshot
+
+        def filling(*found):
+            seen.extend(in_clear(tmp_path))
+            load(*found)
+
+        monkeypatch.setattr(postgres, "load_snapshot", filling)
+    come_back(made, tmp_path / "back", safe, small)
+    assert seen == []
+
+
+def test_a_disk_that_is_full_leaves_no_backup_and_says_so(small, safe, tmp_path, monkeypatch):
+    from onward.errors import OnwardError
+
+    class Full:
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+        def flush(self):
+            pass
+
+    import pyrage
+
+    real = pyrage.encrypt_io
+    monkeypatch.setattr(pyrage, "encrypt_io", lambda plain, out, to: real(plain, Full(), to))
+    with pytest.raises(OnwardError, match="could not be written"):
+        backup.make(small, tmp_path / "out" / "b.age", [safe[1]])
+    assert list((tmp_path / "out").iterdir()) == []
+    monkeypatch.setattr(pyrage, "encrypt_io", real)
+    assert backup.make(small, tmp_path / "out" / "b.age", [safe[1]]).events > 100
+
+
 def broken(data: bytes, chance: random.Random) -> bytes:
     """A backup as bad disks, cut transfers and the wrong file leave it."""
     kind = chance.choice(["flip", "cut", "flip", "cut", "swap", "more", "empty"])

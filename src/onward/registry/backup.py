@@ -18,6 +18,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,10 +32,11 @@ from onward.registry.ledger import EMPTY_ROOT
 from onward.registry.operation import PLAN, RULEBOOK, SETTINGS, Operation
 from onward.registry.site import DATABASE
 
-FORM = 1
+FORM = 2
 MANIFEST = "manifest.json"
 WRAPPED = "wrapped-keys.json"
 ALSO = ("rulebooks", "scenarios", "profiles", "imports", "forecasts", "placements", "reports")
+TABLES = "tables/"
 MOST_BYTES = 64 * 2**30
 
 
@@ -116,35 +118,34 @@ def make(
 ) -> Made:
     """Back the operation up while it is in use; the file appears only when it is whole.
 
+    What is packed goes through a pipe into the sealed file: nothing of it lies anywhere in clear.
+
     raises  OnwardError when a file of that name exists or the snapshot does not verify
     """
-    from pyrage import encrypt_file
-
     people = recipients_of(recipients)
     keys_file = file.with_name(f"{file.name.removesuffix('.age')}.keys.age")
     for path in (file, keys_file):
         if path.exists():
             raise OnwardError(f"{path} exists; a backup never replaces another one.")
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _workplace(operation.path) as work:
-        seed = _seed(operation)
-        wrapped, held = _snapshot(operation, work)
-        _copy_files(operation.path, work)
+    seed = _seed(operation)
+    with _sealing(file, people) as archive:
+        wrapped, held = _snapshot(operation, archive)
+        for name, path in _files(operation.path):
+            archive.add(name, path.read_bytes())
         manifest = {
             "form": FORM,
             "operation": operation.settings.id,
             "made": (now or datetime.now(UTC)).isoformat(),
-            "store": "encrypted" if (work / DATABASE).exists() else "tables",
+            "store": "encrypted" if DATABASE in archive.digests else "tables",
             "events": held.size,
             "checkpoint": checkpoints.sign(held, seed),
-            "files": {name: _digest(work / name) for name in _listed(work)},
+            "files": dict(archive.digests),
         }
-        (work / MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
-        with _sealing(file, people, encrypt_file, work) as packed:
-            _pack(packed, work, [MANIFEST, *sorted(manifest["files"])])
-        (work / WRAPPED).write_text(json.dumps(wrapped), "ascii")
-        with _sealing(keys_file, people, encrypt_file, work) as packed:
-            _pack(packed, work, [WRAPPED, keys.KEYS])
+        archive.add(MANIFEST, json.dumps(manifest, indent=1).encode())
+    with _sealing(keys_file, people) as archive:
+        archive.add(WRAPPED, json.dumps(wrapped).encode("ascii"))
+        archive.add(keys.KEYS, (operation.path / keys.KEYS).read_bytes())
     return Made(file, keys_file, held.size, held.root.hex(), file.stat().st_size)
 
 
@@ -160,51 +161,109 @@ def _seed(operation: Operation) -> bytes:
     return checkpoints.signing_seed()
 
 
-@contextlib.contextmanager
-def _workplace(folder: Path) -> Iterator[Path]:
-    """A folder beside the record, only for its owner, gone afterwards."""
-    made = Path(tempfile.mkdtemp(dir=folder, prefix=".backup-"))
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+class _Archive:
+    """What is being packed: members are added one by one, each with its digest."""
+
+    def __init__(self, tar: tarfile.TarFile) -> None:
+        self._tar = tar
+        self.digests: dict[str, str] = {}
+
+    def add(self, name: str, data: bytes) -> None:
+        member = tarfile.TarInfo(name)
+        member.size, member.mode = len(data), 0o600
+        self._tar.addfile(member, io.BytesIO(data))
+        self.digests[name] = hashlib.sha256(data).hexdigest()
+
+    def add_file(self, name: str, path: Path) -> None:
+        with open(path, "rb") as file:
+            self.digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = path.stat().st_size, 0o600
+            self._tar.addfile(member, file)
 
 
 @contextlib.contextmanager
-def _sealing(file: Path, people: list[Any], encrypt: Any, work: Path) -> Iterator[Path]:
-    packed = work / ".packed.tar"
+def _sealing(file: Path, people: list[Any]) -> Iterator[_Archive]:
+    """An archive that is sealed as it is written, in another thread, and appears when whole."""
     sealed = file.with_name(f".{file.name}.making")
+    descriptor = os.open(sealed, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    reading, writing = os.pipe()
+    failed: list[BaseException] = []
+    sealer = threading.Thread(
+        target=_seal, args=(reading, descriptor, people, failed), daemon=True
+    )
+    sealer.start()
     try:
-        yield packed
-        encrypt(str(packed), str(sealed), people)
-        descriptor = os.open(sealed, os.O_RDWR)
         try:
-            os.fchmod(descriptor, 0o600)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            with (
+                os.fdopen(writing, "wb") as pipe,
+                tarfile.open(fileobj=pipe, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+            ):
+                yield _Archive(tar)
+        except BrokenPipeError:
+            if not failed:
+                raise
+        sealer.join()
+        if failed:
+            raise OnwardError(
+                f"The backup could not be written ({type(failed[0]).__name__}); nothing was kept. "
+                "Look at the disk it goes to."
+            ) from failed[0]
+        os.fsync(descriptor)
         os.replace(sealed, file)
     finally:
-        packed.unlink(missing_ok=True)
+        sealer.join()
+        os.close(descriptor)
         sealed.unlink(missing_ok=True)
 
 
+def _seal(
+    reading: int, descriptor: int, people: list[Any], failed: list[BaseException]
+) -> None:
+    from pyrage import encrypt_io
+
+    try:
+        with (
+            os.fdopen(reading, "rb") as plain,
+            os.fdopen(descriptor, "wb", closefd=False) as out,
+        ):
+            encrypt_io(plain, out, people)
+    except BaseException as error:
+        failed.append(error)
+
+
 def _snapshot(
-    operation: Operation, work: Path
+    operation: Operation, archive: _Archive
 ) -> tuple[dict[str, Any], checkpoints.Checkpoint]:
-    """A copy of the database without the wrapped keys; returns these, and what the copy holds."""
+    """Add the database without the wrapped keys; returns these, and what was added holds."""
     from django.db import connection
 
     if connection.vendor != "sqlite":
         from onward.registry.postgres import snapshot
 
-        return snapshot(work, operation.settings.id)
+        return snapshot(archive.add, operation.settings.id)
+    work = Path(tempfile.mkdtemp(dir=operation.path, prefix=".backup-"))
+    try:
+        # A copy of the encrypted file, under the same key.
+        found = _copy_of_file(operation, work / DATABASE)
+        archive.add_file(DATABASE, work / DATABASE)
+        return found
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _copy_of_file(
+    operation: Operation, file: Path
+) -> tuple[dict[str, Any], checkpoints.Checkpoint]:
+    from django.db import connection
+
     from onward.registry.site import current
     from onward.registry.sqlcipher.base import Database
 
     connection.ensure_connection()
-    copy = Database.connect(str(work / DATABASE))
-    os.chmod(work / DATABASE, 0o600)
+    copy = Database.connect(str(file))
+    os.chmod(file, 0o600)
     try:
         copy.execute(f"PRAGMA key = \"x'{current().database_key().hex()}'\"")
         connection.connection.backup(copy)
@@ -240,33 +299,15 @@ def _rows(connection: Any, table: str) -> list[dict[str, Any]]:
     ]
 
 
-def _copy_files(folder: Path, work: Path) -> None:
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The small files of an operation: (name in the backup, path)."""
     for name in (SETTINGS, RULEBOOK, PLAN, keys.KEYS, "imports.yaml"):
         if (folder / name).is_file():
-            shutil.copy2(folder / name, work / name)
+            yield name, folder / name
     for name in ALSO:
-        if (folder / name).is_dir():
-            shutil.copytree(folder / name, work / name)
-
-
-def _listed(work: Path) -> list[str]:
-    return sorted(
-        str(path.relative_to(work))
-        for path in work.rglob("*")
-        if path.is_file() and not path.name.startswith(".")
-    )
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _pack(packed: Path, work: Path, names: Sequence[str]) -> None:
-    descriptor = os.open(packed, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
-        for name in names:
-            tar.add(work / name, arcname=name, recursive=False)
+        for path in sorted((folder / name).rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                yield str(path.relative_to(folder)), path
 
 
 # ---------------------------------------------------------------------------------------------
@@ -315,11 +356,11 @@ def restore(
         tempfile.mkdtemp(dir=folder.resolve().parent, prefix=f".{folder.name}-restoring-")
     )
     try:
-        manifest = _unpack(file, me, work)
+        manifest, tables = _unpack(file, me, work)
         wrapped: Mapping[str, Any] = {"wrapped": [], "graves": []}
         if keys_file is not None:
             wrapped = _unpack_keys(keys_file, me, work, manifest)
-        done = _bring_up(work, manifest, wrapped, unlock, store)
+        done = _bring_up(work, manifest, tables, wrapped, unlock, store)
         if folder.exists():
             folder.rmdir()
         os.replace(work, folder)
@@ -364,7 +405,8 @@ def _members(data: bytes, wanted: Path) -> Iterator[tuple[str, bytes]]:
         raise damaged from None
 
 
-def _unpack(file: Path, me: Any, work: Path) -> dict[str, Any]:
+def _unpack(file: Path, me: Any, work: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The manifest, and the tables of a server, which never lie on a disk in clear."""
     found = dict(_members(_opened(file, me), work))
     try:
         manifest = json.loads(found.pop(MANIFEST))
@@ -372,7 +414,7 @@ def _unpack(file: Path, me: Any, work: Path) -> dict[str, Any]:
         form = manifest["form"]
     except (KeyError, ValueError, TypeError):
         raise BackupRefused("The backup is not one of Onward's, or is damaged.") from None
-    if form != FORM:
+    if form not in (1, FORM):
         raise BackupRefused("The backup was made by a newer Onward; restore it with that one.")
     wrong = [
         name
@@ -383,12 +425,17 @@ def _unpack(file: Path, me: Any, work: Path) -> dict[str, Any]:
         raise BackupRefused(
             f"{len(wrong)} files of the backup are missing or not what was kept."
         )
-    for name, content in found.items():
+    tables: dict[str, bytes] = {}
+    for name, content in sorted(found.items()):
+        if name.startswith(TABLES):
+            table = name.removeprefix(TABLES).partition(".")[0]
+            tables[table] = tables.get(table, b"") + content
+            continue
         path = work / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         path.chmod(0o600)
-    return dict(manifest)
+    return dict(manifest), tables
 
 
 def _unpack_keys(
@@ -408,7 +455,12 @@ def _unpack_keys(
 
 
 def _bring_up(
-    work: Path, manifest: Mapping[str, Any], wrapped: Mapping[str, Any], unlock: Any, store: str
+    work: Path,
+    manifest: Mapping[str, Any],
+    tables: Mapping[str, bytes],
+    wrapped: Mapping[str, Any],
+    unlock: Any,
+    store: str,
 ) -> tuple[int, str, int, int, int]:
     from onward.registry import site
     from onward.registry.operation import open_operation, read_settings
@@ -430,8 +482,7 @@ def _bring_up(
     if on_server:
         from onward.registry.postgres import load_snapshot
 
-        load_snapshot(work / "tables")
-        shutil.rmtree(work / "tables")
+        load_snapshot(tables)
     people, closed, erased = _put_keys(wrapped)
     # The signing key is under the file key, which the keyring opens whatever else is missing.
     seen = verify.verify(operation, [manifest["checkpoint"]], deep=False)

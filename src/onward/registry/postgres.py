@@ -12,11 +12,11 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onward.errors import OnwardError
+from onward.registry import checkpoints
 
 if TYPE_CHECKING:
     from onward.registry.site import Site
@@ -326,16 +326,21 @@ def copy_rows(
     cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming")
 
 
-def snapshot(work: Path, operation: str) -> tuple[dict[str, Any], Any]:
-    """Every table of the operation as of one instant, as CSV in `tables/`; see `backup`."""
+PART_BYTES = 4 * 2**20
+"""How much of a table is in memory at once while it is backed up."""
+
+
+def snapshot(
+    add: Callable[[str, bytes], None], operation: str
+) -> tuple[dict[str, Any], checkpoints.Checkpoint]:
+    """Every table of the operation as of one instant, as CSV in parts; see `backup`.
+
+    add  called with the name and the bytes of each part, in order; nothing is written here
+    """
     import base64
 
     from django.db import connection, transaction
 
-    from onward.registry import checkpoints
-
-    folder = work / "tables"
-    folder.mkdir(mode=0o700)
     wrapped: dict[str, Any] = {"wrapped": [], "graves": []}
     keep = {"onward_wrapped_key": "wrapped", "onward_grave": "graves"}
     with transaction.atomic(), connection.cursor() as cursor:
@@ -343,14 +348,15 @@ def snapshot(work: Path, operation: str) -> tuple[dict[str, Any], Any]:
         for table, _ in tables(cursor):
             if table == "onward_wrapped_key":
                 continue
-            with (
-                open(folder / f"{table}.csv", "wb") as file,
-                cursor.cursor.copy(
-                    f'COPY (SELECT * FROM "{table}") TO STDOUT (FORMAT csv, HEADER)'
-                ) as copy,
-            ):
+            text = f'COPY (SELECT * FROM "{table}") TO STDOUT (FORMAT csv, HEADER)'
+            with cursor.cursor.copy(text) as copy:
+                number, part = 1, bytearray()
                 for data in copy:
-                    file.write(data)
+                    part += data
+                    if len(part) >= PART_BYTES:
+                        add(f"tables/{table}.csv.{number:06}", bytes(part))
+                        number, part = number + 1, bytearray()
+                add(f"tables/{table}.csv.{number:06}", bytes(part))
         for table, name in keep.items():
             cursor.execute(f'SELECT * FROM "{table}"')
             columns = [column[0] for column in cursor.description]
@@ -371,8 +377,8 @@ def snapshot(work: Path, operation: str) -> tuple[dict[str, Any], Any]:
     return wrapped, checkpoints.Checkpoint(origin, row[0], bytes(row[1]), row[2])
 
 
-def load_snapshot(folder: Path) -> None:
-    """Fill the tables of a new database from a snapshot, as their owner."""
+def load_snapshot(found: Mapping[str, bytes]) -> None:
+    """Fill the tables of a new database from a snapshot (table -> CSV), as their owner."""
     from django.db import connection, transaction
 
     with as_owner(connection), transaction.atomic(), connection.cursor() as cursor:
@@ -381,25 +387,24 @@ def load_snapshot(folder: Path) -> None:
             raise OnwardError("The database is not empty; restore into a new one.")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         for table, _ in _parents_first(cursor):
-            file = folder / f"{table}.csv"
-            if file.is_file() and table != "django_migrations":
-                _load_table(cursor, table, file)
+            if table in found and table != "django_migrations":
+                _load_table(cursor, table, found[table])
 
 
-def _load_table(cursor: Any, table: str, file: Path) -> None:
-    with open(file, encoding="utf-8", newline="") as text:
-        # The file is what somebody restores: a name in it is a name and never more of a statement.
-        quoted = (name.replace('"', '""') for name in next(csv.reader(text)))
-        names = ", ".join(f'"{name}"' for name in quoted)
+def _load_table(cursor: Any, table: str, data: bytes) -> None:
+    # This is what somebody restores: a name in it is a name and never more of a statement.
+    head = data.partition(b"\n")[0].decode()
+    quoted = (name.replace('"', '""') for name in next(csv.reader([head])))
+    names = ", ".join(f'"{name}"' for name in quoted)
     cursor.execute(f'DELETE FROM "{table}"')
     cursor.execute(
         f'CREATE TEMP TABLE incoming_rows ON COMMIT DROP AS SELECT {names} FROM "{table}" '
         "WITH NO DATA"
     )
     copy_in = f"COPY incoming_rows ({names}) FROM STDIN (FORMAT csv, HEADER)"
-    with open(file, "rb") as data, cursor.cursor.copy(copy_in) as copy:
-        while part := data.read(2**20):
-            copy.write(part)
+    with cursor.cursor.copy(copy_in) as copy:
+        for start in range(0, len(data), 2**20):
+            copy.write(data[start : start + 2**20])
     cursor.execute(f'INSERT INTO "{table}" ({names}) SELECT {names} FROM incoming_rows')
     cursor.execute("DROP TABLE incoming_rows")
     cursor.execute(
