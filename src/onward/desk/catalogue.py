@@ -111,12 +111,52 @@ def rulebook_texts() -> list[str]:
             found.append(safeguard.title)
             for finding in safeguard.findings.values():
                 found += [finding.sentence, finding.remedy, finding.owner_role]
+        found.append(book.title)
     found += STATUS_BY_LAW.values()
-    found += [role.title for role in load_rules().roles.values()]
+    rules = load_rules()
+    found += [role.title for role in rules.roles.values()]
+    found += [action.title for action in rules.actions.values()]
+    found += [each.title for each in rules.classes.values()]
+    found += [code_text(name) for name in rules.classes]
     found += ["Name", "Number"]
+    found += ["Totp", "Webauthn", "Recovery codes"]
     found += [title for _, title in words.GROUPS]
     found += [*words.PARTS.values(), *words.SCRIPTS.values()]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *_plan_texts(), *_rights_texts()]))
+
+
+def _plan_texts() -> Iterator[str]:
+    """What the plan's room says by itself: its drawing, its clocks, its states and findings."""
+    from typing import get_args, get_type_hints
+
+    from onward.plan import model
+    from onward.plan.gantt import WORDS
+    from onward.plan.timeline import KINDS
+
+    yield from WORDS.values()
+    yield from KINDS.values()
+    yield from (text[:1].upper() + text[1:] for text in model.FACTORS.values())
+    for values in (
+        get_type_hints(model.Assurance)["state"], get_type_hints(model.Message)["audience"],
+        get_type_hints(model.Conclusion)["finding"], model.PledgeState, model.Factor,
+    ):  # fmt: skip
+        yield from map(code_text, get_args(values))
+
+
+def _rights_texts() -> Iterator[str]:
+    """Requests, outcomes, who must be told of a breach and why, and what alarms say."""
+    import yaml
+
+    registry = HERE.parent / "registry"
+    rules = yaml.safe_load((registry / "data" / "rights.yaml").read_text("utf-8"))
+    yield from (each["title"] for each in rules["requests"].values())
+    yield from rules["outcomes"].values()
+    for each in rules["breach"].values():
+        yield each["title"]
+        yield each["why"]
+    for node in ast.parse((registry / "alarms.py").read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "KINDS":
+            yield from ast.literal_eval(node.value).values()
 
 
 def code_text(value: str) -> str:

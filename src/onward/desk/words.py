@@ -7,6 +7,7 @@ are drafts until a named person approves them.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.utils.translation import gettext
@@ -102,6 +103,38 @@ PARTS = {
     "mother": "Mother's name", "full": "Name",
 }  # fmt: skip
 SCRIPTS = {"Arab": "Arabic script", "Latn": "Latin script"}
+
+
+# What the plan's room says of its clocks, with numbers and names in it.
+PLAN_SAYS = (
+    (r"must be reviewed by this day", _("must be reviewed by this day")),
+    (r"takes effect", _("takes effect")),
+    (r"unused places lapse", _("unused places lapse")),
+    (
+        r"last day to ask for renewal, (\d+) days before expiry",
+        _("last day to ask for renewal, %(one)s days before expiry"),
+    ),
+    (
+        r"every step that relies on it is blocked at once",
+        _("every step that relies on it is blocked at once"),
+    ),
+    (r"basis review required", _("basis review required")),
+)
+
+
+def plan_says(text: str) -> str:
+    """What the plan says of a clock, part by part; what somebody wrote into it stays as it is."""
+    from onward.desk.dates import digits
+
+    parts = []
+    for part in filter(None, text.split("; ")):
+        for pattern, said in PLAN_SAYS:
+            if match := re.fullmatch(pattern, part):
+                one = digits(match[1]) if match.groups() else ""
+                part = str(said) % {"one": one} if one else str(said)
+                break
+        parts.append(part)
+    return "; ".join(parts)
 
 
 def status(name: str) -> Any:

@@ -12,6 +12,7 @@ from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from onward.desk import words
 from onward.desk.views.shared import done, page, paged, place
 from onward.errors import OnwardError
 from onward.registry import access, alarms, signin
@@ -51,9 +52,12 @@ def _shown(request: HttpRequest, rows: Any, chosen: dict[str, Any]) -> HttpRespo
     found = paged(request, rows)
     names = {str(a.pk): str(a) for a in Account.objects.all()}
     rules = load_rules()
-    actions = sorted(
-        set(rules.actions) | {"sign-in", "sign-out", "factor.used", "account.frozen"}
-    )
+    titles = {name: words.translated(each.title) for name, each in rules.actions.items()}
+    titles |= {
+        "sign-in": _("Signed in"), "sign-out": _("Signed out"),
+        "factor.used": _("Second factor used"), "account.frozen": _("Account frozen"),
+        "person.unassign": _("Assignment ended"),
+    }  # fmt: skip
     return render(
         request,
         "audit/entries.html",
@@ -61,11 +65,12 @@ def _shown(request: HttpRequest, rows: Any, chosen: dict[str, Any]) -> HttpRespo
             "page": found,
             "rows": [
                 (row, names.get(row.account, _("terminal")),
-                 rules.actions[row.action].title if row.action in rules.actions else row.action)
+                 titles.get(row.action, row.action),
+                 [words.code(name) for name in row.classes])
                 for row in found.rows
             ],
             "accounts": sorted(names.items(), key=lambda pair: pair[1]),
-            "actions": actions,
+            "actions": sorted(titles.items(), key=lambda pair: pair[1]),
             "chosen": chosen,
             "days": list(DAYS),
             "alarms": [(a, alarms.text(a), names.get(a.account, "")) for a in Alarm.objects.filter(seen_at=None).order_by("-at")[:20]],

@@ -16,7 +16,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
-from django.utils.translation import get_language_bidi, ngettext
+from django.utils.translation import get_language, get_language_bidi, ngettext, override
 from django.utils.translation import gettext as _
 
 from onward.desk import here, words
@@ -25,7 +25,7 @@ from onward.desk.views.shared import done, page, place
 from onward.errors import Faults, OnwardError
 from onward.plan.check import check_plan, reads_beside
 from onward.plan.draws import PlanDraws, milestone_chances, plan_draws
-from onward.plan.gantt import gantt_list, gantt_svg
+from onward.plan.gantt import WORDS, gantt_list, gantt_svg
 from onward.plan.model import FACTORS, Message, Plan
 from onward.plan.timeline import ALERT_DAYS, KINDS, alerts
 from onward.registry import access
@@ -58,10 +58,14 @@ def _drawn(key: _ByText, day: Any) -> PlanDraws:
     return plan_draws(key.plan, FUTURES, SEED, day)
 
 
-@lru_cache(maxsize=16)
-def _chart(key: _ByText, day: Any, audience: str, mirrored: bool, width: int) -> str:
+@lru_cache(maxsize=40)
+def _chart(
+    key: _ByText, day: Any, audience: str, mirrored: bool, width: int, language: str
+) -> str:
+    with override(language):
+        said = {name: words.translated(text) for name, text in WORDS.items()}
     return gantt_svg(
-        key.plan, _drawn(key, day), day, width=width, mirrored=mirrored,
+        key.plan, _drawn(key, day), day, width=width, mirrored=mirrored, words=said,
         audience="internal" if audience == "internal" else "external",
     )  # fmt: skip
 
@@ -78,6 +82,7 @@ def plan(request: HttpRequest) -> HttpResponse:
     key = _ByText(found)
     draws = _drawn(key, day)
     audience = "internal" if sensitive else "external"
+    language = get_language() or "en"
 
     def shown(things: Mapping[str, Any]) -> list[Any]:
         return [t for t in things.values() if sensitive or t.confidentiality != "sensitive"]
@@ -89,7 +94,7 @@ def plan(request: HttpRequest) -> HttpResponse:
         if not sensitive and thing.confidentiality == "sensitive"
     }
     due = [
-        {**row, "word": _kind(row["kind"])}
+        {**row, "word": _kind(row["kind"]), "says": words.plan_says(row["says"])}
         for row in alerts(found, on=day, draws=draws).to_pylist()
         if sensitive or row["confidentiality"] != "sensitive"
     ]
@@ -110,8 +115,8 @@ def plan(request: HttpRequest) -> HttpResponse:
             "days_left": (here.deadline() - day).days if here.deadline() else None,
             "alerts": due,
             "horizon": max(ALERT_DAYS),
-            "gantt": _chart(key, day, audience, get_language_bidi(), 980),
-            "gantt_narrow": _chart(key, day, audience, get_language_bidi(), 380),
+            "gantt": _chart(key, day, audience, get_language_bidi(), 980, language),
+            "gantt_narrow": _chart(key, day, audience, get_language_bidi(), 380, language),
             "work": work,
             "chances": chances,
             "authorities": shown(found.authorities),
