@@ -21,6 +21,23 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import types
 from numba.extending import intrinsic
 
+
+def _load_quickly() -> None:
+    """Load numba's array functions without scipy, which they ask only whether it is there.
+
+    Whoever multiplies matrices in compiled code still has it looked up then.
+    """
+    from numba.np import linalg
+
+    asked, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+    try:
+        import numba.np.arraymath  # noqa: F401
+    finally:
+        linalg.ensure_blas = asked
+
+
+_load_quickly()
+
 GOLD = np.uint64(0x9E3779B97F4A7C15)
 DAY = np.uint64(0xD1342543DE82EF95)
 SPLIT = np.uint64(0xA0761D6478BD642F)
@@ -116,6 +133,18 @@ def em1(x):  # type: ignore[no-untyped-def]
     y = y * (y + 2.0)
     y = y * (y + 2.0)
     return y * (y + 2.0)
+
+
+@compiled(inline="always")
+def exp(x):  # type: ignore[no-untyped-def]
+    """exp(x) for |x| <= 80, relative error below 1e-10; held at the ends beyond.
+
+    Without tables or branches, as `em1`.
+    """
+    y = em1(min(max(x, -80.0), 80.0) * 0.125) + 1.0
+    y = y * y
+    y = y * y
+    return y * y
 
 
 @compiled(inline="always")

@@ -26,6 +26,7 @@ from onward.forecast.kernel_draw import (
     cell_key,
     compiled,
     em1,
+    exp,
     future_key,
     hypergeometric,
     leavers,
@@ -37,7 +38,7 @@ from onward.forecast.kernel_draw import (
 from onward.forecast.kernel_tables import APPROACH, EFFECT, FEEDBACK, GATE, SHOCK, TERM
 
 
-@compiled()
+@compiled(inline="always")
 def effect(value, start, end, over, day):  # type: ignore[no-untyped-def]
     """A dated multiplier at a day."""
     if day < start or day >= end:
@@ -47,21 +48,20 @@ def effect(value, start, end, over, day):  # type: ignore[no-untyped-def]
     return value
 
 
-@compiled()
+@compiled(inline="always")
 def approach(strength, start, end, deadline, scale, day):  # type: ignore[no-untyped-def]
     """A deadline drawing near, at a day."""
-    if day < start or day >= end:
-        return 1.0
-    return 1.0 + strength * math.exp(-max(deadline - day, 0.0) / scale)
+    near = 1.0 + strength * exp(-max(deadline - day, 0.0) / scale)
+    return near if (day >= start) & (day < end) else 1.0
 
 
-@compiled()
+@compiled(inline="always")
 def response(form, a, b, x):  # type: ignore[no-untyped-def]
     """The multiplier of a feedback at x."""
     if form == 0:
         return 1.0 + a * x / (x + b) if x > 0.0 else 1.0
     if form == 1:
-        return math.exp(a * x)
+        return exp(a * x)
     return max(0.0, 1.0 + a * x)
 
 
@@ -150,6 +150,179 @@ def ask(entry, group, size, want, n, e, g, z, units):  # type: ignore[no-untyped
     return n + 1
 
 
+@compiled()
+def rows_of(cells, starts, n_sizes):  # type: ignore[no-untyped-def]
+    """Lists of cells as lists of rows of sizes: states and strata are asked for whole."""
+    rows = np.zeros(len(cells), np.int64)
+    begins = np.zeros(len(starts), np.int64)
+    n = 0
+    for i in range(len(starts) - 1):
+        begins[i] = n
+        for j in range(starts[i], starts[i + 1]):
+            if cells[j] % n_sizes == 0:
+                rows[n] = cells[j] // n_sizes
+                n += 1
+    begins[len(starts) - 1] = n
+    return rows, begins
+
+
+@compiled(forceinline=True)
+def people_of(row, count, each, n_sizes):  # type: ignore[no-untyped-def]
+    """People of a row of sizes."""
+    x = 0.0
+    for c in range(row * n_sizes, (row + 1) * n_sizes):
+        x += count[c] * each[c]
+    return x
+
+
+@compiled(forceinline=True)
+def mark(row, changed, is_changed, n):  # type: ignore[no-untyped-def]
+    """Note that a row has to be summed anew; returns how many have."""
+    if not is_changed[row]:
+        is_changed[row] = True
+        changed[n] = row
+        return n + 1
+    return n
+
+
+@compiled(forceinline=True)
+def day_factors(  # type: ignore[no-untyped-def]
+    k_kind, k_number, k_extra, k_before, k_key, terms, windows, num, history, key_s, step,
+    whole, day, new_day, factor, z_shock, gate_until,
+):  # fmt: skip
+    """Every factor of the day, into `factor`. A function of its own: compiling one long function
+    takes far longer than two short ones."""
+    for k in range(len(k_kind)):
+        kind = k_kind[k]
+        if kind == TERM:
+            factor[k] = terms[k_extra[k, 0], whole]
+        elif kind == EFFECT:
+            factor[k] = effect(
+                num[k_number[k, 0]], num[k_number[k, 1]], num[k_number[k, 2]],
+                num[k_number[k, 3]], day,
+            )  # fmt: skip
+        elif kind == APPROACH:
+            factor[k] = approach(
+                num[k_number[k, 0]], num[k_number[k, 1]], num[k_number[k, 2]],
+                num[k_number[k, 3]], num[k_number[k, 4]], day,
+            )  # fmt: skip
+        elif kind == GATE:
+            if day < gate_until[k]:
+                continue
+            inside = False
+            until = math.inf
+            for i in range(k_extra[k, 0], k_extra[k, 1]):
+                opens, closes = num[windows[i, 0]], num[windows[i, 1]]
+                if opens > day:
+                    until = min(until, opens)
+                elif closes > day:
+                    inside = True
+                    until = min(until, closes)
+            gate_until[k] = until
+            factor[k] = 1.0 if inside != (k_extra[k, 2] == 1) else 0.0
+        elif kind == FEEDBACK:
+            lag = k_extra[k, 1]
+            x = k_before[k]
+            if step >= lag:
+                x = history[k_extra[k, 2], step - lag]
+            if x < 0.0:
+                factor[k] = 1.0
+            else:
+                factor[k] = response(k_extra[k, 0], num[k_number[k, 0]], num[k_number[k, 1]], x)
+        elif kind == SHOCK and new_day:
+            sd = num[k_number[k, 0]]
+            if whole == 0:
+                z_shock[k] = num[k_number[k, 2]]
+            z_shock[k] = shock_step(
+                z_shock[k], sd, num[k_number[k, 1]], k_extra[k, 0] == 1, whole == 0,
+                normal(key_s + cell_key(k_key[k], whole)),
+            )  # fmt: skip
+            centre = 0.5 * sd * sd if k_extra[k, 1] == 1 else 0.0
+            factor[k] = math.exp(z_shock[k] - centre)
+
+
+@compiled(forceinline=True)
+def ration(  # type: ignore[no-untyped-def]
+    cap_key, cap_people, e_caps, e_priority, size, g_cell, n_sizes, n_demands, d_entry,
+    d_group, d_size, d_want, d_get, d_left, level, short, key_f, step,
+):  # fmt: skip
+    """Who of those asking gets a place, into `d_get`: by rank, then as if in a random order."""
+    for i in range(n_demands):
+        d_get[i] = d_want[i]
+    for k in range(len(cap_key)):
+        base = key_f + cell_key(cap_key[k], step)
+        draws = np.uint64(0)
+        avail = math.floor(level[k] + 1e-9)
+        need = 0.0
+        for i in range(n_demands):
+            e = d_entry[i]
+            if e_caps[e, 0] == k or e_caps[e, 1] == k or e_caps[e, 2] == k:
+                s = 1.0
+                if cap_people[k] == 1:
+                    s = size[d_size[i] + g_cell[d_group[i]] % n_sizes]
+                need += d_get[i] * s
+        if need <= avail:
+            continue
+        short[k] += need
+        low = -(1 << 60)
+        while True:
+            rank = 1 << 60
+            for i in range(n_demands):
+                e = d_entry[i]
+                if (e_caps[e, 0] == k or e_caps[e, 1] == k or e_caps[e, 2] == k) and e_priority[
+                    e
+                ] > low:
+                    rank = min(rank, e_priority[e])
+            if rank == 1 << 60:
+                break
+            low = rank
+            for i in range(n_demands):
+                e = d_entry[i]
+                d_left[i] = 0.0
+                if e_priority[e] == rank and (
+                    e_caps[e, 0] == k or e_caps[e, 1] == k or e_caps[e, 2] == k
+                ):
+                    d_left[i] = d_get[i]
+                    d_get[i] = 0.0
+            while True:
+                waiting = 0.0
+                need = 0.0
+                largest = 0.0
+                for i in range(n_demands):
+                    if d_left[i] > 0.0:
+                        s = 1.0
+                        if cap_people[k] == 1:
+                            s = size[d_size[i] + g_cell[d_group[i]] % n_sizes]
+                        if s > avail:
+                            d_left[i] = 0.0
+                            continue
+                        waiting += d_left[i]
+                        need += d_left[i] * s
+                        largest = max(largest, s)
+                if waiting <= 0.0:
+                    break
+                # this many fit whoever they are, so their order does not matter
+                batch = min(math.floor(avail / largest), waiting)
+                if need <= avail:
+                    batch = waiting
+                for i in range(n_demands):
+                    if d_left[i] > 0.0 and batch > 0.0:
+                        x = hypergeometric(
+                            d_left[i], waiting - d_left[i], batch,
+                            base + draws * GOLD,
+                        )  # fmt: skip
+                        draws += np.uint64(1)
+                        waiting -= d_left[i]
+                        d_left[i] -= x
+                        d_get[i] += x
+                        batch -= x
+                        s = 1.0
+                        if cap_people[k] == 1:
+                            s = size[d_size[i] + g_cell[d_group[i]] % n_sizes]
+                        avail -= x * s
+                        short[k] -= x * s
+
+
 @compiled(keep=True)
 def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used, refused):  # type: ignore[no-untyped-def]
     """Simulate futures first ... first+n-1 into rows 0 ... n-1 of the outputs.
@@ -196,6 +369,21 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
         max_ways = max(max_ways, t.g_entry[g + 1] - t.g_entry[g])
     edge = np.zeros(max_ways)
     give = np.zeros(n_sizes)
+    # units of each group, kept beside the cells so that they need not be summed every step
+    whole_group = np.zeros(n_groups)
+    group_of = np.full(n_cells, -1)
+    for g in range(n_groups):
+        for z in range(t.g_width[g]):
+            group_of[t.g_cell[g] + z] = g
+    # people of each row of sizes (a phase and a stratum), summed anew where it has changed
+    n_rows = n_cells // n_sizes
+    here = np.zeros(n_rows)
+    changed = np.zeros(n_rows, np.int64)
+    is_changed = np.zeros(n_rows, np.bool_)
+    r_top, r_top_start = rows_of(t.r_top, t.r_top_start, n_sizes)
+    r_bottom, r_bottom_start = rows_of(t.r_bottom, t.r_bottom_start, n_sizes)
+    p_row, p_start = rows_of(t.p_cell, t.p_start, n_sizes)
+    gate_until = np.zeros(n_factors)
     # demands for rationed moves: one row per way and size at most
     room = 1
     for e in range(len(t.e_to)):
@@ -238,6 +426,15 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                     rest_p -= share
                 count[c0 + j * gap] = x
                 left -= x
+        gate_until[:] = -math.inf
+        for r in range(n_rows):
+            here[r] = people_of(r, count, t.c_people, n_sizes)
+            is_changed[r] = False
+        n_changed = 0
+        whole_group[:] = 0.0
+        for c in range(n_cells):
+            if group_of[c] >= 0:
+                whole_group[group_of[c]] += count[c]
         moved[:] = 0.0
         level[:] = 0.0
         spent[:] = 0.0
@@ -261,55 +458,16 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
             # 1. what the hazards see: the counts at the start of the step
             for r in range(n_ratios):
                 top = 0.0
-                for i in range(t.r_top_start[r], t.r_top_start[r + 1]):
-                    c = t.r_top[i]
-                    top += count[c] * t.c_people[c]
+                for i in range(r_top_start[r], r_top_start[r + 1]):
+                    top += here[r_top[i]]
                 bottom = t.r_constant[r]
-                for i in range(t.r_bottom_start[r], t.r_bottom_start[r + 1]):
-                    c = t.r_bottom[i]
-                    bottom += count[c] * t.c_people[c]
+                for i in range(r_bottom_start[r], r_bottom_start[r + 1]):
+                    bottom += here[r_bottom[i]]
                 history[r, step] = top / bottom if bottom > 0.0 else -1.0
-            for k in range(n_factors):
-                kind = t.k_kind[k]
-                if kind == TERM:
-                    factor[k] = t.terms[t.k_extra[k, 0], whole]
-                elif kind == EFFECT:
-                    factor[k] = effect(
-                        num[t.k_number[k, 0]], num[t.k_number[k, 1]], num[t.k_number[k, 2]],
-                        num[t.k_number[k, 3]], day,
-                    )  # fmt: skip
-                elif kind == APPROACH:
-                    factor[k] = approach(
-                        num[t.k_number[k, 0]], num[t.k_number[k, 1]], num[t.k_number[k, 2]],
-                        num[t.k_number[k, 3]], num[t.k_number[k, 4]], day,
-                    )  # fmt: skip
-                elif kind == GATE:
-                    inside = False
-                    for i in range(t.k_extra[k, 0], t.k_extra[k, 1]):
-                        if num[t.windows[i, 0]] <= day < num[t.windows[i, 1]]:
-                            inside = True
-                    factor[k] = 1.0 if inside != (t.k_extra[k, 2] == 1) else 0.0
-                elif kind == FEEDBACK:
-                    lag = t.k_extra[k, 1]
-                    x = t.k_before[k]
-                    if step >= lag:
-                        x = history[t.k_extra[k, 2], step - lag]
-                    if x < 0.0:
-                        factor[k] = 1.0
-                    else:
-                        factor[k] = response(
-                            t.k_extra[k, 0], num[t.k_number[k, 0]], num[t.k_number[k, 1]], x
-                        )
-                elif kind == SHOCK and new_day:
-                    sd = num[t.k_number[k, 0]]
-                    if whole == 0:
-                        z_shock[k] = num[t.k_number[k, 2]]
-                    z_shock[k] = shock_step(
-                        z_shock[k], sd, num[t.k_number[k, 1]], t.k_extra[k, 0] == 1, whole == 0,
-                        normal(key_s + cell_key(t.k_key[k], whole)),
-                    )  # fmt: skip
-                    centre = 0.5 * sd * sd if t.k_extra[k, 1] == 1 else 0.0
-                    factor[k] = math.exp(z_shock[k] - centre)
+            day_factors(
+                t.k_kind, t.k_number, t.k_extra, t.k_before, t.k_key, t.terms, t.windows, num,
+                history, key_s, step, whole, day, new_day, factor, z_shock, gate_until,
+            )  # fmt: skip
             for b in range(n_combos):
                 w = 1.0
                 for i in range(t.b_start[b], t.b_start[b + 1]):
@@ -319,13 +477,11 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
             n_demands = 0
             # 2. who leaves, by competing hazards
             for g in range(n_groups):
-                c0 = t.g_cell[g]
-                width = t.g_width[g]
-                total = 0.0
-                for z in range(width):
-                    total += count[c0 + z]
+                total = whole_group[g]
                 if total <= 0.0:
                     continue
+                c0 = t.g_cell[g]
+                width = t.g_width[g]
                 e0, e1 = t.g_entry[g], t.g_entry[g + 1]
                 base = key_f + cell_key(t.g_key[g], step)
                 hazard = 0.0
@@ -396,14 +552,20 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                         else:
                             birth += h
                     ringing = 0.0
-                    for z in range(width):
-                        zz = z + c0 % n_sizes
-                        own = death + (birth if zz + 1 < n_sizes else 0.0)
-                        ringing += count[c0 + z] * own * (zz + 1)
+                    if width == n_sizes:
+                        # a family of the largest size has no further child
+                        grown = here[c0 // n_sizes] - count[c0 + width - 1] * n_sizes
+                        ringing = death * here[c0 // n_sizes] + birth * grown
+                    else:
+                        for z in range(width):
+                            zz = z + c0 % n_sizes
+                            own = death + (birth if zz + 1 < n_sizes else 0.0)
+                            ringing += count[c0 + z] * own * (zz + 1)
                     single = base + SINGLE
                     u = uniform(single) if ringing > 0.0 else 0.0
                     silent = math.exp(-ringing)
                     if ringing > 0.0 and u >= silent:
+                        n_changed = mark(c0 // n_sizes, changed, is_changed, n_changed)
                         # what is left of the uniform says in which size a clock rings first
                         u = min((u - silent) / (1.0 - silent), 0.9999999999999999)
                         u *= 1.0 - silent
@@ -413,17 +575,17 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                             zz = z + c0 % n_sizes
                             own = death + (birth if zz + 1 < n_sizes else 0.0)
                             d = own * (zz + 1)
-                            here = count[c0 + z]
-                            if here <= 0.0 or d <= 0.0:
+                            alive = count[c0 + z]
+                            if alive <= 0.0 or d <= 0.0:
                                 continue
-                            quiet += here * d
+                            quiet += alive * d
                             single += SIZE
                             if not found and u >= -math.expm1(-quiet):
                                 continue
                             if found:
-                                k_rings, _ = leavers(here, d, single)
+                                k_rings, _ = leavers(alive, d, single)
                             else:
-                                k_rings = at_least_one(here, d, single)
+                                k_rings = at_least_one(alive, d, single)
                             found = True
                             for i in range(int(k_rings)):
                                 one_key = single + np.uint64(i + 1) * DAY
@@ -501,6 +663,7 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                                         n_touched += 1
                                     inflow[c] += 1.0
                                     moved[t.e_transition[j], t.g_stratum[g]] += zz + 1
+                whole_group[g] = total
                 if (hazard <= 0.0 and advance <= 0.0) or total <= 0.0:
                     continue
                 x = 0.0
@@ -510,6 +673,7 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                 elif hazard > 0.0:
                     x, v = leavers(total, hazard, base)
                 if x > 0.0 and hazard > 0.0:
+                    n_changed = mark(c0 // n_sizes, changed, is_changed, n_changed)
                     ways = e1 - e0
                     if x <= FEW and not keyed:
                         for i in range(int(x)):
@@ -597,8 +761,10 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                                     inflow[c] += give[z]
                                     one = t.size[z + c0 % n_sizes]
                                     moved[t.e_transition[e], t.g_stratum[g]] += one * give[z]
+                whole_group[g] = total
                 # those who stay pass stages: a Poisson number, given that it is too few to end
                 if advance > 0.0 and phases_left > 1 and total > 0.0:
+                    n_changed = mark(c0 // n_sizes, changed, is_changed, n_changed)
                     p = c_none
                     rest_p = c_fewer
                     stay_on = total
@@ -635,6 +801,7 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                                     touched[n_touched] = c
                                     n_touched += 1
                                 inflow[c] += give[z]
+                    whole_group[g] = stay_on
             # 3. short pools: priority first, then at random among those waiting
             if n_caps > 0:
                 if new_day:
@@ -669,84 +836,12 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                                 done[i] = 1
                             elif t.l_repeats[i] == 1 and window > 0 and whole % window == 0:
                                 level[k] += num[t.l_number[i, 1]]
-                for i in range(n_demands):
-                    d_get[i] = d_want[i]
-                for k in range(n_caps):
-                    base = key_f + cell_key(t.cap_key[k], step)
-                    draws = np.uint64(0)
-                    avail = math.floor(level[k] + 1e-9)
-                    need = 0.0
-                    for i in range(n_demands):
-                        e = d_entry[i]
-                        if t.e_caps[e, 0] == k or t.e_caps[e, 1] == k or t.e_caps[e, 2] == k:
-                            s = 1.0
-                            if t.cap_people[k] == 1:
-                                s = t.size[d_size[i] + t.g_cell[d_group[i]] % n_sizes]
-                            need += d_get[i] * s
-                    if need <= avail:
-                        continue
-                    short[k] += need
-                    low = -(1 << 60)
-                    while True:
-                        rank = 1 << 60
-                        for i in range(n_demands):
-                            e = d_entry[i]
-                            if (
-                                t.e_caps[e, 0] == k
-                                or t.e_caps[e, 1] == k
-                                or t.e_caps[e, 2] == k
-                            ) and t.e_priority[e] > low:
-                                rank = min(rank, t.e_priority[e])
-                        if rank == 1 << 60:
-                            break
-                        low = rank
-                        for i in range(n_demands):
-                            e = d_entry[i]
-                            d_left[i] = 0.0
-                            if t.e_priority[e] == rank and (
-                                t.e_caps[e, 0] == k
-                                or t.e_caps[e, 1] == k
-                                or t.e_caps[e, 2] == k
-                            ):
-                                d_left[i] = d_get[i]
-                                d_get[i] = 0.0
-                        while True:
-                            waiting = 0.0
-                            need = 0.0
-                            largest = 0.0
-                            for i in range(n_demands):
-                                if d_left[i] > 0.0:
-                                    s = 1.0
-                                    if t.cap_people[k] == 1:
-                                        s = t.size[d_size[i] + t.g_cell[d_group[i]] % n_sizes]
-                                    if s > avail:
-                                        d_left[i] = 0.0
-                                        continue
-                                    waiting += d_left[i]
-                                    need += d_left[i] * s
-                                    largest = max(largest, s)
-                            if waiting <= 0.0:
-                                break
-                            # this many fit whoever they are, so their order does not matter
-                            batch = min(math.floor(avail / largest), waiting)
-                            if need <= avail:
-                                batch = waiting
-                            for i in range(n_demands):
-                                if d_left[i] > 0.0 and batch > 0.0:
-                                    x = hypergeometric(
-                                        d_left[i], waiting - d_left[i], batch,
-                                        base + draws * GOLD,
-                                    )  # fmt: skip
-                                    draws += np.uint64(1)
-                                    waiting -= d_left[i]
-                                    d_left[i] -= x
-                                    d_get[i] += x
-                                    batch -= x
-                                    s = 1.0
-                                    if t.cap_people[k] == 1:
-                                        s = t.size[d_size[i] + t.g_cell[d_group[i]] % n_sizes]
-                                    avail -= x * s
-                                    short[k] -= x * s
+                if n_demands > 0:
+                    ration(
+                        t.cap_key, t.cap_people, t.e_caps, t.e_priority, t.size, t.g_cell,
+                        n_sizes, n_demands, d_entry, d_group, d_size, d_want, d_get, d_left,
+                        level, short, key_f, step,
+                    )  # fmt: skip
                 for i in range(n_demands):
                     e = d_entry[i]
                     g = d_group[i]
@@ -777,12 +872,21 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
             for i in range(n_touched):
                 c = touched[i]
                 count[c] += inflow[c]
+                if group_of[c] >= 0:
+                    whole_group[group_of[c]] += inflow[c]
                 inflow[c] = 0.0
+                n_changed = mark(c // n_sizes, changed, is_changed, n_changed)
             for i in range(len(t.a_cell)):
-                count[t.a_cell[i]] += poisson(
+                c = t.a_cell[i]
+                x = poisson(
                     num[t.a_number[i]] * combo[t.a_combo[i]] / per_day,
                     key_f + cell_key(t.a_key[i], step),
                 )
+                if x > 0.0:
+                    count[c] += x
+                    if group_of[c] >= 0:
+                        whole_group[group_of[c]] += x
+                    n_changed = mark(c // n_sizes, changed, is_changed, n_changed)
             for i in range(n_pledges):
                 if opened[i] == math.inf:
                     so_far = 0.0
@@ -791,13 +895,17 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                             so_far += moved[t.l_transition[j], s_]
                     if so_far >= num[t.l_number[i, 0]]:
                         opened[i] = whole + 1 + t.l_delay[i]
+            for i in range(n_changed):
+                r = changed[i]
+                here[r] = people_of(r, count, t.c_people, n_sizes)
+                is_changed[r] = False
+            n_changed = 0
             # 5. what was asked for
             if (step + 1) % per_day == 0:
                 for i in range(present.shape[1]):
                     s2 = 0.0
-                    for j in range(t.p_start[i], t.p_start[i + 1]):
-                        c = t.p_cell[j]
-                        s2 += count[c] * t.c_people[c]
+                    for j in range(p_start[i], p_start[i + 1]):
+                        s2 += here[p_row[j]]
                     present[f, i, whole] = np.int32(s2)
                 if iu < len(t.units_on) and t.units_on[iu] == whole:
                     for c in range(n_cells):

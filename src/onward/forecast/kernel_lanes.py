@@ -307,13 +307,20 @@ def factors(t, whole, day, new_day, step, num, factor, z_shock, history, key):  
                 row[l] = 1.0 if inside != (t.k_extra[k, 2] == 1) else 0.0
         elif kind == FEEDBACK:
             lag = t.k_extra[k, 1]
-            for l in range(WIDE):  # noqa: E741
-                x = t.k_before[k]
-                if step >= lag:
-                    x = history[t.k_extra[k, 2], step - lag, l]
-                row[l] = (
-                    1.0 if x < 0.0 else response(t.k_extra[k, 0], num[q0, l], num[q1, l], x)
-                )
+            if step < lag:
+                row[:] = t.k_before[k]
+            else:
+                row[:] = history[t.k_extra[k, 2], step - lag]
+            if t.k_extra[k, 0] == 1:
+                for l in range(WIDE):  # noqa: E741
+                    x = row[l]
+                    y = response(1, num[q0, l], num[q1, l], x)
+                    row[l] = 1.0 if x < 0.0 else y
+            else:
+                for l in range(WIDE):  # noqa: E741
+                    x = row[l]
+                    y = response(t.k_extra[k, 0], num[q0, l], num[q1, l], x)
+                    row[l] = 1.0 if x < 0.0 else y
         elif kind == SHOCK and new_day:
             label = cell_key(t.k_key[k], whole)
             for l in range(WIDE):  # noqa: E741
