@@ -93,7 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     origin, origins = first, 0
     while origin <= last:
         ahead = min((end - origin).days, LEADS[-1][1])
-        made = future_days(operation, origin, ahead, given.futures, given.seed, not given.any_day)
+        made = future_days(
+            operation, origin, ahead, given.futures, given.seed, not given.any_day
+        )
         now = present[origin.isoformat()]
         origins += 1
         for day in range(ahead):

@@ -575,3 +575,41 @@ def test_only_people_who_leave_with_others_leave_by_convoy():
     moves = departing(RULEBOOK, STEPS)
     assert {"T7.done", "T16.departed", "T17.departed"} <= set(moves)
     assert not {"T22.deceased", "T22.absent", "T17.left_unassisted", "T5.done"} & set(moves)
+
+
+# -- births
+
+
+def newborns(births, people=40):
+    """Forty people registered over six months, so many of them children born here."""
+    came = [
+        row(None, "main_group", AS_OF - dt.timedelta(days=30 * n - 1), 30, "registered",
+            "return_cleared", 0, people // 5)
+        for n in range(1, 6)
+    ]  # fmt: skip
+    log = pa.concat_tables([RETURNS, pa.Table.from_pylist(came, schema=RETURNS.schema)])
+    return made(CLEARED, log, births=births)
+
+
+def test_children_join_the_family_they_are_born_into_and_are_no_arrivals():
+    none, all_, some = newborns(0), newborns(40), newborns(20)
+    assert not any(one.size_change > 0 for one in none.model.transitions)
+    paces = [
+        sum(law.shape / law.exposure for name, law in one.laws.items() if "arrivals" in name)
+        for one in (none, some, all_)
+    ]
+    assert paces[0] > 1.7 * paces[1] > 1.7 * 1.7 * paces[2]
+    born = [one for one in all_.model.transitions if one.size_change > 0]
+    assert {one.source for one in born} == {one.target for one in born}
+    # A birth adds a person to a family and no family.
+    still = replace(
+        all_.model, transitions=[one for one in born if one.source == "return_cleared"],
+        arrivals=[],
+    )  # fmt: skip
+    futures = simulate(
+        still, all_.draws(FUTURES, 1), FUTURES, 1, days=100, outputs=Outputs(units_on=[99])
+    )
+    assert (futures.units.sum(axis=(1, 2, 3, 4)) == 220).all()
+    # 40.5 births in 30,000 person-days, in 100 days of about 200 people who can still grow.
+    grown = futures.present["all"][:, -1] - 280
+    assert abs(grown.mean() - 200 * 100 * 40.5 / 30_000) < 3

@@ -127,7 +127,7 @@ def test_finer_steps_are_reported_with_what_the_daily_one_costs():
 
 
 def test_people_held_back_by_a_safeguard_are_carried_to_the_deadline():
-    held = made(split=False, held={"return_cleared": {"G6": 31, "G11": 0}}).held
+    held = made(split=False, held=lambda: {"return_cleared": {"G6": 31, "G11": 0}}).held
     # 310 people stand there: one in ten is held, and so is one in ten of those left
     assert held["G6"]["today"] == 31
     left = made(split=False).states["return_cleared"]["median"]

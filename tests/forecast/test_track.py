@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -106,3 +107,21 @@ def test_the_page_says_it_in_words_first():
     )
     assert "1 kept forecast can be compared with what happened, on 9 days" in report.headline
     assert report.tables()
+
+
+def test_a_run_made_afterwards_is_no_record_of_forecasts_and_is_said_to_be_none():
+    genuine = kept(START, 95)
+    made_later = replace(kept(dt.date(2026, 1, 2), 20), afterwards=True)
+    both = track([("a.json", genuine), ("b.json", made_later)], TRUTH, UNTIL)
+    assert both.together.covered80 == 1
+    assert both.together.forecasts == 1
+    assert both.afterwards.covered80 == 0
+    assert not both.only_afterwards
+    assert any("Not counted in that: 1 made afterwards" in text for text in sentences(both))
+    alone = track([("b.json", made_later)], TRUTH, UNTIL)
+    assert alone.only_afterwards
+    assert alone.together == replace(alone.afterwards, lead="all")
+    assert any("no record of forecasts" in text for text in sentences(alone))
+    # The same day, tried again later with more futures, does not displace what was said in time.
+    again = replace(kept(START, 20, futures=9000, seed=3), afterwards=True)
+    assert track([("a.json", genuine), ("c.json", again)], TRUTH, UNTIL).together.covered80 == 1

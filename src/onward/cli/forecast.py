@@ -238,8 +238,9 @@ def score(
         return
     for row in track.scores:
         last = row["days"][-1]
+        later = " (made afterwards)" if row["afterwards"] else ""
         typer.echo(
-            f"from {row['as_of']}, {len(row['days'])} days passed, the last {last['date']}: "
+            f"from {row['as_of']}{later}, {len(row['days'])} days passed, the last {last['date']}: "
             f"middle {_people(last['median'])}, 8 in 10 {_people(last['q10'])} to "
             f"{_people(last['q90'])}; {last['present']:,} were here"
         )

@@ -338,6 +338,7 @@ def build(
     also: frozenset[str] = frozenset(),
     waits: pa.Table | None = None,
     departures: pa.Table | None = None,
+    births: int = 0,
 ) -> Inputs:
     """Put a model together.
 
@@ -356,6 +357,8 @@ def build(
                 without memory
     departures  from `caseload.pace.pace`: on which days people left; None
                 takes people as leaving on any day
+    births      from `caseload.pace.births`: children born here since the first registration
+                period, who are among those registered later
     """
     import numpy as np
 
@@ -424,7 +427,8 @@ def build(
     for effect in plan:
         builder.add(effect, seen)
     transitions = builder.transitions(sizes)
-    arrivals = builder.arrivals(rows, start)
+    arrivals = builder.arrivals(rows, start, births)
+    transitions += builder.births(rows, births)
     occupied = _occupied(start, transitions, arrivals)
     model = Model(
         states=[
@@ -997,9 +1001,11 @@ class _Builder:
             )
 
     def arrivals(
-        self, rows: Sequence[Mapping[str, Any]], start: Mapping[tuple[str, str, int], int]
-    ) -> list[Arrival]:
-        """People who came after the first registration, at the pace they came, one by one."""
+        self, rows: Sequence[Mapping[str, Any]], start: Mapping[tuple[str, str, int], int],
+        births: int = 0,
+    ) -> list[Arrival]:  # fmt: skip
+        """People who came after the first registration, at the pace they came, one by one;
+        children born here are left out of them."""
         columns = self.rulebook.forecast_strata
         periods = sorted({(row["period_start"], row["period_days"]) for row in rows})[1:]
         days = float(sum(length for _, length in periods))
@@ -1024,15 +1030,38 @@ class _Builder:
             if self.rulebook.forecast_states[state].gone or not people:
                 continue
             name = f"arrivals to {state} [{stratum}]"
-            self._law(name, Gamma(people + LEAST_SHAPE, days), "rates")
+            came_in = people * max(1 - births / sum(came.values()), 0.0)
+            self._law(name, Gamma(came_in + LEAST_SHAPE, days), "rates")
             made.append(Arrival(name, state, stratum, 1, name))
         if made:
-            pace = sum(came.values()) / days * 30
+            pace = max(sum(came.values()) - births, 0) / days * 30
             self.assumptions.append(
                 f"People keep arriving as they did after the first registration: about "
                 f"{pace:.1f} a month, one by one."
             )
         return made
+
+    def births(self, rows: Sequence[Mapping[str, Any]], births: int) -> list[Transition]:
+        """Children join the family they are born into, in whatever state it stands."""
+        states = self.rulebook.forecast_states
+        periods = sorted({row["period_start"] for row in rows})[1:]
+        later, days = set(periods), 0.0
+        for row in rows:
+            state = row["forecast_state"]
+            if row["move"] is None and state is not None and row["period_start"] in later:
+                days += 0.0 if states[state].gone else row["person_days"]
+        if not births or not days:
+            return []
+        self._law("births", Gamma(births + LEAST_SHAPE, days), "rates")
+        self.assumptions.append(
+            f"Children are born into the families here at the pace of the log ({births} so far) "
+            "and leave with them."
+        )
+        return [
+            Transition(f"birth in {name}", name, name, "births", size_change=1)
+            for name, state in states.items()
+            if not state.gone
+        ]
 
     # -- the plan
 

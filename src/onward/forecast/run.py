@@ -61,6 +61,7 @@ class Forecast:
     unknown           what the record cannot tell yet, in words
     step              steps per day, and how many people more the daily step leaves than it does
     start             people present on as_of
+    afterwards        made from a day that was already past: whoever made it could know what came
     spread            for each of `days`, SPREAD equally likely numbers of people, ascending:
                       what the forecast is scored by once the day has passed
     """
@@ -92,6 +93,7 @@ class Forecast:
     narrow: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     unknown: Sequence[str] = field(default_factory=tuple)
     step: Mapping[str, float] = field(default_factory=dict)
+    afterwards: bool = False
 
     def to_json(self) -> str:
         """Canonical text: the same forecast gives the same bytes."""
@@ -151,7 +153,8 @@ def forecast(
     split: bool = True,
     progress: Callable[[str], None] | None = None,
     steps_per_day: int = 1,
-    held: Mapping[str, Mapping[str, int]] | None = None,
+    held: Callable[[], Mapping[str, Mapping[str, int]]] | None = None,
+    afterwards: bool = False,
 ) -> Forecast:
     """Simulate to the deadline and summarise.
 
@@ -160,7 +163,9 @@ def forecast(
     raises    OnwardError when the futures are too few
     split     also work out where the width comes from (some shorter runs)
     steps_per_day  above 1, also reports how far the daily step is off
-    held      forecast state -> safeguard -> people there whom it holds back today
+    held      gives forecast state -> safeguard -> people there whom it holds back today; asked
+              only after simulating, so it may be worked out beside it
+    afterwards  the day it starts from was already past when it was asked for
     """
     import numpy as np
 
@@ -239,7 +244,11 @@ def forecast(
             )
             if float(np.quantile(one.people, LEVELS["q975"])) >= 0.5
         ],
-        held=_held(held or {}, inputs, {n: by_state[:, i] for i, n in enumerate(made.states)}),
+        held=_held(
+            held() if held else {},
+            inputs,
+            {n: by_state[:, i] for i, n in enumerate(made.states)},
+        ),
         narrow=[{"kind": kind, "name": name, "share": share} for kind, name, share in named],
         unknown=reasons.unknown(
             inputs,
@@ -253,6 +262,7 @@ def forecast(
         left_out=list(inputs.left_out),
         inputs=dict(hashes or {}),
         spread=_spread(everyone[:, shown]),
+        afterwards=afterwards,
     )
 
 
@@ -310,6 +320,7 @@ def scored(made: Forecast, present: Mapping[str, int]) -> dict[str, Any]:
         "as_of": made.as_of,
         "deadline": made.deadline,
         "start": made.start,
+        "afterwards": made.afterwards,
         "crps": round(float(np.mean([row["crps"] for row in rows])), 2),
         "crps_no_change": round(
             float(np.mean([abs(row["present"] - made.start) for row in rows])), 2

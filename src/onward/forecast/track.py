@@ -50,13 +50,20 @@ class Running:
 @dataclass(frozen=True)
 class Track:
     """scores as `scored` gives them, each with its "file", oldest first; the running score, or
-    None while no day has passed; the same by how far ahead; files still waiting for their day."""
+    None while no day has passed; the same by how far ahead; files still waiting for their day.
+
+    together, by_lead   of forecasts made before what they speak of; where there are none, of those
+                        made afterwards, and `only_afterwards` is True
+    afterwards          the running score of those made afterwards, None where there are none
+    """
 
     until: str
     scores: Sequence[Mapping[str, Any]]
     together: Running | None
     by_lead: Sequence[Running]
     waiting: Sequence[str]
+    afterwards: Running | None = None
+    only_afterwards: bool = False
 
     @property
     def few(self) -> bool:
@@ -79,14 +86,18 @@ def track(
             rows.append({"file": name, **scored(one, present)})
         except ValueError:
             waiting.append(name)
-    chosen: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
+    chosen: dict[tuple[str, str, bool], tuple[int, dict[str, Any]]] = {}
     sizes = {name: one.futures for name, one in kept}
     for row in rows:
-        key = (row["as_of"], row["deadline"])
+        # A forecast made in time counts before any trial of the same day made afterwards.
+        key = (row["as_of"], row["deadline"], row["afterwards"])
         size = sizes[row["file"]]
         if key not in chosen or size > chosen[key][0]:
             chosen[key] = (size, row)
-    mine = [row for _, row in chosen.values()]
+    all_ = [row for _, row in chosen.values()]
+    later = [row for row in all_ if row["afterwards"]]
+    before_ = [row for row in all_ if not row["afterwards"]]
+    mine = before_ or later
     by_lead = []
     before = 0
     for words, most in LEADS:
@@ -94,7 +105,10 @@ def track(
         if found is not None:
             by_lead.append(found)
         before = most
-    return Track(until.isoformat(), rows, _running(mine, "all", 0, 100_000), by_lead, waiting)
+    return Track(
+        until.isoformat(), rows, _running(mine, "all", 0, 100_000), by_lead, waiting,
+        _running(later, "made afterwards", 0, 100_000), bool(later and not before_),
+    )  # fmt: skip
 
 
 def days_wanted(kept: Sequence[tuple[str, Forecast]], until: dt.date) -> dt.date | None:

@@ -31,6 +31,7 @@ _ARRIVALS = re.compile(r"arrivals to (\S+) \[(.*)\]\Z")
 _KNOWN: Mapping[str, str] = {
     "shock now": "how lively the first weeks are",
     "shock size": "how far good and bad months differ",
+    "births": "how many children are born",
     "luck of the past": "how lucky the past was",
     "deadline strength": "how strongly people hurry as the deadline nears",
     "news strength": "how far news of safe arrivals moves others",

@@ -95,12 +95,13 @@ class Groundwork:
     waits: pa.Table
     steps: Sequence[tuple[str, str, str]]
     departures: pa.Table
+    births: int
 
     def for_build(self, found: Opened) -> dict[str, Any]:
         """The arguments of `forecast.inputs.build` that no plan changes."""
         return {
             "counts": self.counts, "exposures": self.exposures, "steps": self.steps,
-            "waits": self.waits, "departures": self.departures, "as_of": found.as_of, "deadline": self.deadline,
+            "waits": self.waits, "departures": self.departures, "births": self.births, "as_of": found.as_of, "deadline": self.deadline,
             "name": found.operation.settings.id,
         }  # fmt: skip
 
@@ -112,7 +113,7 @@ def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
     """
     from onward.caseload.counting import counts
     from onward.caseload.moves import forecast_moves
-    from onward.caseload.pace import pace
+    from onward.caseload.pace import births, pace
     from onward.forecast.inputs import departing
 
     deadline = deadline_of(found, by)
@@ -143,6 +144,7 @@ def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
         seen.waits,
         steps,
         seen.departures,
+        births(found.caseload, first + dt.timedelta(days=PERIOD_DAYS)),
     )
 
 
@@ -178,19 +180,25 @@ def forecast_of(
     if effects is None:
         hashes.pop("plan", None)
     hashes["behaviour"] = " ".join(terms) or "none"
-    return forecast(
-        inputs,
-        operation=found.operation.settings.id,
-        as_of=found.as_of,
-        deadline=deadline,
-        futures=futures,
-        seed=seed,
-        hashes=hashes,
-        split=split,
-        progress=progress,
-        steps_per_day=steps_per_day,
-        held=_held(found, inputs) if split else None,
-    )
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as beside:
+        # Judging safeguards takes as long as a third of the simulation, and needs none of it.
+        judged = beside.submit(_held, found, inputs) if split else None
+        return forecast(
+            inputs,
+            operation=found.operation.settings.id,
+            as_of=found.as_of,
+            deadline=deadline,
+            futures=futures,
+            seed=seed,
+            hashes=hashes,
+            split=split,
+            progress=progress,
+            steps_per_day=steps_per_day,
+            held=judged.result if judged is not None else None,
+            afterwards=found.as_of < found.operation.default_date(),
+        )
 
 
 def hashes_of(found: Opened) -> dict[str, str]:

@@ -44,6 +44,17 @@ def sentences(track: Track) -> list[str]:
         )
     elif one.covered80 > 0.95:
         said.append("The ranges have been wider than they needed to be.")
+    later = track.afterwards
+    if track.only_afterwards:
+        said.append(
+            "All of them were made afterwards, from a day already past: a trial of the method, no "
+            "record of forecasts. Whoever set them up could know what came."
+        )
+    elif later is not None:
+        said.append(
+            f"Not counted in that: {later.forecasts} made afterwards, from a day already past (8-in-10 "
+            f"range {later.covered80:.0%}, missed by {_amount(later.crps)} people)."
+        )
     return said
 
 
@@ -147,7 +158,7 @@ def _each(track: Track, on: dt.date, to: int) -> Table:
         low, high, present = (rounded(last[n], to) for n in ("q10", "q90", "present"))
         rows.append(
             [
-                words(_day(row["as_of"])),
+                words(_day(row["as_of"]) + (", afterwards" if row["afterwards"] else "")),
                 words(_day(last["date"])),
                 Cell(f"{low:,} to {high:,}"),
                 Cell(f"{present:,}", float(present)),
