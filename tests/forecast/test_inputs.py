@@ -613,3 +613,37 @@ def test_children_join_the_family_they_are_born_into_and_are_no_arrivals():
     # 40.5 births in 30,000 person-days, in 100 days of about 200 people who can still grow.
     grown = futures.present["all"][:, -1] - 280
     assert abs(grown.mean() - 200 * 100 * 40.5 / 30_000) < 3
+
+
+def declared(*days):
+    """A plan that names days on which return convoys leave, the same in every future."""
+    draws = PlanDraws(
+        AS_OF, FUTURES, 1, {}, {}, {}, {}, {}, {},
+        {"return_seat": np.tile(np.array(days, dtype=float), (FUTURES, 1))},
+    )  # fmt: skip
+    return PlanEffects(draws, ())
+
+
+def test_days_the_plan_names_come_before_what_the_log_suggests():
+    inputs = build(
+        RULEBOOK, counts=CLEARED, exposures=TWENTY, effects=declared(4, 40), steps=STEPS,
+        as_of=AS_OF, deadline=None, departures=left_on(MONTHLY),
+    )  # fmt: skip
+    futures = run(inputs, 60)
+    daily = np.diff(moved(futures, "T7.done"), axis=1, prepend=0)
+    # Day 4 after the origin is the fourth simulated.
+    assert (daily[:, 3] > 0).mean() > 0.95
+    assert (daily[:, 39] > 0).mean() > 0.9
+    assert (np.delete(daily, (3, 39), axis=1)[:, :38] == 0).all()
+    assert any("The next 2 are the plan's" in text for text in inputs.assumptions)
+
+
+def test_convoys_announced_where_people_left_every_day_carry_those_of_the_days_between():
+    daily_log = logged(("return_cleared", "main_group", "T7.done", "returned", 60, 6000))
+    inputs = build(
+        RULEBOOK, counts=CLEARED, exposures=daily_log, effects=declared(10, 20, 30, 40),
+        steps=STEPS, as_of=AS_OF, deadline=None,
+    )  # fmt: skip
+    together = moved(run(inputs, 45), "T7.done")[:, -1].mean()
+    one_by_one = moved(run(made(CLEARED, daily_log), 45), "T7.done")[:, 39].mean()
+    assert abs(together - one_by_one) < 12

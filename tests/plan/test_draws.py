@@ -290,3 +290,26 @@ def test_a_renewal_that_is_asked_for_too_late_does_not_count(read):
 def test_impossible_requests_are_refused(example, futures, seed):
     with pytest.raises(ValueError, match="expected"):
         plan_draws(example, futures, seed, TODAY)
+
+
+def test_named_days_of_convoys_are_drawn_in_order_and_past_ones_are_over(read):
+    day = dt.timedelta(days=1)
+    plan = read(
+        capacities={
+            "return_seat": {
+                "title": "Seats", "supplies": [{"amount": 60, "every_days": 28}],
+                "departs": [
+                    TODAY - 20 * day,
+                    TODAY + 5 * day,
+                    {"earliest": TODAY + 20 * day, "likely": TODAY + 30 * day,
+                     "latest": TODAY + 60 * day},
+                ],
+            }
+        }
+    )  # fmt: skip
+    days = plan_draws(plan, 300, 1, TODAY).departs["return_seat"]
+    assert days.shape == (300, 2)
+    assert set(days[:, 0]) == {5.0}
+    assert days[:, 1].min() >= 20
+    assert days[:, 1].max() <= 60
+    assert len(set(days[:, 1])) > 10

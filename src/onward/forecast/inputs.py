@@ -52,7 +52,15 @@ from onward.forecast.model import (
     Supply,
     Transition,
 )
-from onward.forecast.movements import NAMED, Movement, Ready, days_to_come, movement, read
+from onward.forecast.movements import (
+    NAMED,
+    USUAL_GAP_DAYS,
+    Movement,
+    Ready,
+    days_to_come,
+    movement,
+    read,
+)
 from onward.forecast.shapes import PLAIN, Shape, shape_of, waited_by_state
 from onward.rulebook.model import Rulebook
 
@@ -107,6 +115,8 @@ class Inputs:
     undecided    states of people who have not chosen a way yet
     forward      transitions that lead on: steps of the procedure, not changes of mind
     horizon      days for which the days of convoys and flights are drawn
+    movements    moves made by convoy or flight
+    departs      move -> (futures, n) days of them that the plan names
     """
 
     model: Model
@@ -121,6 +131,8 @@ class Inputs:
     undecided: tuple[str, ...] = ()
     forward: frozenset[str] = frozenset()
     horizon: int = 400
+    movements: Mapping[str, Movement] = field(default_factory=dict)
+    departs: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def draws(self, futures: int, seed: int) -> ParameterDraws:
         """One row of parameters per future; the plan's columns as they were drawn.
@@ -132,7 +144,7 @@ class Inputs:
             made = self._with_behaviour(made, futures, seed)
         if "shock start" in self.sources:
             made = with_start(made)
-        for one in self.rates.movements.values():
+        for one in self.movements.values():
             made = self._with_days(made, one, futures, seed)
         for name, column in self.columns.items():
             if len(column) < futures:
@@ -149,7 +161,10 @@ class Inputs:
         names = one.columns(self.horizon)
         if names[0] not in self.sources:
             return made
-        days = days_to_come(one, futures, seed, self.horizon)
+        declared = self.departs.get(one.move)
+        if declared is not None and len(declared) < futures:
+            raise ValueError(f"{one.move}: {len(declared)} plan draws for {futures} futures")
+        days = days_to_come(one, futures, seed, self.horizon, declared)
         return ParameterDraws(
             (*made.names, *names, *(f"{name} over" for name in names)),
             np.concatenate([made.values, days, days + 1], axis=1),
@@ -421,7 +436,7 @@ def build(
         )
     builder = _Builder(
         rulebook, edges, rates, strata, as_of, deadline, Behaviour.of(behaviour),
-        undecided_states(rulebook, steps),
+        undecided_states(rulebook, steps), effects,
     )  # fmt: skip
     builder.lost(counts, seen, edges)
     for effect in plan:
@@ -468,6 +483,8 @@ def build(
             and rulebook.moves()[edge.move].pathway != "handover"
         ),
         builder.horizon,
+        builder.movements,
+        builder.departs,
     )
 
 
@@ -744,7 +761,7 @@ class _Builder:
     def __init__(
         self, rulebook: Rulebook, edges: Sequence[Edge], rates: Rates, strata: Sequence[str],
         as_of: dt.date, deadline: dt.date | None, behaviour: Behaviour,
-        undecided: Sequence[str],
+        undecided: Sequence[str], effects: PlanEffects | None = None,
     ) -> None:  # fmt: skip
         self.behaviour, self.undecided = behaviour, tuple(undecided)
         self.rulebook, self.edges, self.rates, self.strata = rulebook, edges, rates, strata
@@ -762,6 +779,9 @@ class _Builder:
         self.as_of = as_of
         self.horizon = max((deadline - as_of).days, 1) if deadline is not None else 400
         self.nearer = leading(rulebook, edges)
+        self.movements = dict(rates.movements)
+        self.departs: dict[str, FloatArray] = {}
+        self._declared(effects)
         self._rates(edges)
         self._luck()
         if behaviour.deadline and deadline is not None and deadline > as_of:
@@ -808,7 +828,10 @@ class _Builder:
                         LEAST_SHAPE / ways_out[edge.source],
                         law.exposure + LEAST_SHAPE * UNSEEN_DAYS,
                     )
-                if self._queued(edge) or self._sieved(edge):
+                if edge.move in self.movements and edge.move not in self.rates.movements:
+                    # So far people left on any day: those of the days between go together.
+                    law = replace(law, scale=self.movements[edge.move].usual)
+                elif self._queued(edge) or self._sieved(edge):
                     law = replace(law, scale=self.rates.shapes[edge.source].scale)
                 self._law(f"rate {edge.name} [{stratum}]", law, "rates")
             if not edge.people and new:
@@ -916,23 +939,49 @@ class _Builder:
         names = [factor.id for factor in self.factors[before:]]
         self._answering = {edge.name: names for edge in choosing}
 
+    def _declared(self, effects: PlanEffects | None) -> None:
+        """Days of convoys and flights that the plan names, for moves that draw on the capacity."""
+        import numpy as np
+
+        known = {edge.move for edge in self.edges}
+        for pool, days in (effects.draws.departs if effects is not None else {}).items():
+            gaps = np.diff(np.median(days, axis=0))
+            windows = [
+                float(effect.window_days)
+                for effect in (effects.effects if effects is not None else ())
+                if effect.kind == "cap" and pool in effect.targets and effect.window_days
+            ]
+            usual = (
+                float(np.median(gaps)) if len(gaps) else max(windows, default=USUAL_GAP_DAYS)
+            )
+            for move in self._consumers(pool):
+                if move in known:
+                    one = self.movements.get(move, Movement(move, (), max(usual, 1.0)))
+                    self.movements[move] = replace(one, declared=days.shape[1])
+                    self.departs[move] = days - 1
+
     def _days(self) -> None:
         """Convoys and flights: open on their days only."""
         moves = self.rulebook.moves()
-        for move, one in self.rates.movements.items():
+        for move, one in self.movements.items():
             names = one.columns(self.horizon)
             for name in (*names, *(f"{name} over" for name in names)):
                 self.sources[name] = "plan dates"
             gate = f"{NAMED}{move}"
             self.factors.append(Gate(gate, [(name, f"{name} over") for name in names]))
             self._attach(gate, (move,))
-            last = self.as_of + dt.timedelta(days=one.days[-1])
+            title = self.rulebook.transitions[moves[move].transition].title.lower()
             often = f"about every {one.usual:.0f} days" if one.gaps else "once so far"
-            self.assumptions.append(
-                f"{move} ({self.rulebook.transitions[moves[move].transition].title.lower()}) "
-                f"happens on certain days: {often}, last on {last}. The next days are drawn from "
-                "the gaps between past ones."
-            )
+            seen = "not yet seen in the log"
+            if one.days:
+                seen = f"{often}, last on {self.as_of + dt.timedelta(days=one.days[-1])}"
+            then = "The next days are drawn from the gaps between past ones."
+            if one.declared:
+                then = (
+                    f"The next {one.declared} are the plan's; later ones are drawn from the gaps "
+                    "between past ones."
+                )
+            self.assumptions.append(f"{move} ({title}) happens on certain days: {seen}. {then}")
 
     def occupied_factors(self, occupied: set[str]) -> list[Factor]:
         """Feedbacks look only at states the model has."""
@@ -967,8 +1016,10 @@ class _Builder:
         return bool(self.rates.shapes.get(edge.source, PLAIN).ages) and self._own_pace(edge)
 
     def _own_pace(self, edge: Edge) -> bool:
-        """A move of a whole unit whose pace is not that of a capacity."""
-        return (edge.source, edge.move) in self.rates.own_pace
+        """A move of a whole unit whose pace is not that of a capacity or of a convoy."""
+        return (
+            edge.source, edge.move
+        ) in self.rates.own_pace and edge.move not in self.movements
 
     # -- what the counts and the log hold beyond the map
 

@@ -47,14 +47,17 @@ MOST_DAYS = 120
 class Movement:
     """A step by which people leave on certain days only.
 
-    move   its key
-    days   days on which somebody left, from the origin back: 0 is the origin, ascending
-    usual  days between two of them, in the middle case
+    move      its key
+    days      days on which somebody left, from the origin back: 0 is the origin, ascending; none
+              where only the plan speaks of them
+    usual     days between two of them, in the middle case
+    declared  how many days to come the plan names
     """
 
     move: str
     days: tuple[int, ...]
     usual: float
+    declared: int = 0
 
     @property
     def gaps(self) -> tuple[int, ...]:
@@ -65,7 +68,7 @@ class Movement:
         """Parameters for the days to come: as many as a lively future needs."""
         gaps: list[float] = sorted(self.gaps) or [self.usual]
         short = max(min(float(gaps[len(gaps) // 4]), 0.6 * self.usual), 1.0)
-        count = min(math.ceil(horizon / short) + 2, MOST_DAYS)
+        count = min(self.declared + math.ceil(horizon / short) + 2, MOST_DAYS)
         return [f"{NAMED}{self.move}, day {number}" for number in range(1, count + 1)]
 
 
@@ -115,8 +118,13 @@ def movement(
     return Movement(move, tuple(days), usual) if usual >= LEAST_GAP_DAYS else None
 
 
-def days_to_come(one: Movement, futures: int, seed: int, horizon: int) -> FloatArray:
-    """(futures, columns) days of the movements to come, ascending; day 0 is the first simulated."""
+def days_to_come(
+    one: Movement, futures: int, seed: int, horizon: int, declared: FloatArray | None = None
+) -> FloatArray:
+    """(futures, columns) days of the movements to come, ascending; day 0 is the first simulated.
+
+    declared  (futures, `one.declared`) the days the plan names; the others come after them
+    """
     import numpy as np
 
     times = Counter(one.gaps)
@@ -135,14 +143,14 @@ def days_to_come(one: Movement, futures: int, seed: int, horizon: int) -> FloatA
     around = LEAST_FREEDOM * GAP_DOUBT**2 + float(((logs - logs.mean()) ** 2).sum())
     spread = np.sqrt(around / (2 * fresh("spread").standard_gamma(freedom / 2, futures)))
     middle = logs.mean() + spread * fresh("middle").standard_normal(futures) / len(logs) ** 0.5
-    silent = float(-one.days[-1])
+    silent = float(-one.days[-1]) if one.days else 0.0
 
     def gap(number: int) -> FloatArray:
         """(futures,) the gap to this movement; the first is longer than the silence so far."""
         weight = belief.copy()
         z = fresh(f"gap {number}").standard_normal(futures)
         least = 1.0
-        if not number:
+        if not number and not one.declared:
             least = silent + 1
             below = _cdf((math.log(silent + 0.5) - middle) / spread)
             weight *= np.column_stack(
@@ -156,8 +164,10 @@ def days_to_come(one: Movement, futures: int, seed: int, horizon: int) -> FloatA
         values = np.column_stack([*(np.full(futures, float(g)) for g in kept), rough])
         return np.asarray(values[np.arange(futures), at])
 
-    found = [gap(0) - silent - 1]
-    for number in range(1, len(one.columns(horizon))):
+    found = [declared[:futures, i] for i in range(one.declared)] if declared is not None else []
+    if not found:
+        found = [gap(0) - silent - 1]
+    for number in range(len(found), len(one.columns(horizon))):
         found.append(found[-1] + gap(number))
     return np.stack(found, axis=1)
 

@@ -18,7 +18,7 @@ import datetime as dt
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -44,6 +44,8 @@ class PlanDraws:
     ends       authority, assurance or pledge -> (futures,) last day it holds
     windows    pledge -> per window (first days, last days), each (futures,)
     deadlines  deadline -> (futures,) its day
+    departs    capacity -> (futures, n) days on which its convoys or flights leave, ascending, those
+               after `as_of` only
     """
 
     as_of: dt.date
@@ -55,6 +57,7 @@ class PlanDraws:
     ends: Mapping[str, FloatArray]
     windows: Mapping[str, Sequence[tuple[FloatArray, FloatArray]]]
     deadlines: Mapping[str, FloatArray]
+    departs: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def date(self, day: float) -> dt.date | None:
         """The calendar day of a number of days; None for never, or for no known beginning."""
@@ -230,7 +233,18 @@ def plan_draws(plan: Plan, futures: int, seed: int, as_of: dt.date) -> PlanDraws
         elif deadline.clock == "review_by":
             day = np.minimum(day, ends[deadline.authority])
         deadlines[id] = day
-    return PlanDraws(as_of, futures, seed, starts, finishes, begins, ends, windows, deadlines)
+    departs: dict[str, FloatArray] = {}
+    for id, capacity in plan.capacities.items():
+        ahead = [day for day in capacity.departs if day.latest > as_of]
+        if ahead:
+            days = [
+                np.maximum(_date(day, stream(seed, "departs", id, str(i)), futures, as_of), 1.0)
+                for i, day in enumerate(ahead)
+            ]
+            departs[id] = np.sort(np.stack(days, axis=1), axis=1)
+    return PlanDraws(
+        as_of, futures, seed, starts, finishes, begins, ends, windows, deadlines, departs
+    )
 
 
 def work_order(plan: Plan) -> tuple[str, ...]:

@@ -599,7 +599,7 @@ class PlanReader(Reader):
 
     def _capacity(self, id: str, node: yaml.Node, path: str) -> m.Capacity:
         self.refers(node, path, id, self.consumed, "capacity in the rulebook")
-        p = self.mapping(node, path, required=("title", "supplies"), optional=("counts",))
+        p = self.mapping(node, path, required=("title", "supplies"), optional=("counts", "departs"))  # fmt: skip
         supplies = []
         for item in self.items(p.get("supplies"), f"{path}.supplies"):
             here = f"{path}.supplies"
@@ -624,6 +624,12 @@ class PlanReader(Reader):
             if "counts" in p
             else "people",
             line_of(node),
+            tuple(
+                self.uncertain_date(day, f"{path}.departs")
+                for day in self.items(p.get("departs"), f"{path}.departs")
+            )
+            if "departs" in p
+            else (),
         )
 
     def _message(self, id: str, node: yaml.Node, path: str) -> m.Message:

@@ -339,13 +339,14 @@ class Supply:
 @dataclass(frozen=True)
 class Capacity:
     """A means that runs short: interview slots, decisions, seats, beds. Its id is a `consumes`
-    name of the rulebook."""
+    name of the rulebook. `departs`: days on which those with a place leave, convoys or flights."""
 
     id: str
     title: str
     supplies: tuple[Supply, ...]
     counts: Literal["people", "units"]
     line: int = 0
+    departs: tuple[UncertainDate, ...] = ()
 
 
 @dataclass(frozen=True)
