@@ -11,7 +11,7 @@ dual, sifting with an exact linear program, then integer programs on price-margi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import highspy
 import numba
@@ -19,6 +19,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from onward.placement import kernels
+from onward.placement.cuts import Cuts
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.program import INF, Clock, new_highs
 
@@ -32,6 +33,10 @@ ALPHAS = (0.99, 0.97, 0.95, 0.9, 0.85, 0.8, 0.7, 0.5, 0.25, 0.0)
 CORE_UNITS = 2500
 # Columns up to which the linear program is solved over all of them.
 WHOLE_COLUMNS = 60_000
+# Columns up to which those that no limit has room for are dropped first.
+NARROWED_COLUMNS = 1_000_000
+# Columns up to which an integer program needs no search inside the search.
+QUICK_COLUMNS = 900
 # Nodes one of the small integer programs may look at.
 NODES = 60
 WIDTH = 0.1
@@ -297,6 +302,10 @@ class Part:
         key, back = np.unique(key, return_inverse=True)
         cfs = np.asarray(np.bincount(back, weights=cfs), float)
         index, rws = key // (n + r), key % (n + r)
+        self.entries = (index, rws, cfs)
+        self.limit, self.group = limit, np.zeros(0, np.int64)
+        if chosen is not None and nb:
+            self.group = chosen.group[bundles]
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = total, n + r
         lp.col_cost_, lp.col_lower_, lp.col_upper_ = cost, np.zeros(total), upper
@@ -317,6 +326,26 @@ class Part:
         h = new_highs()
         h.passModel(lp)
         self.highs = h
+
+    def cuts(self, model: Model) -> Cuts:
+        """What the relaxation overlooks about whole families, limit by limit."""
+        index, row, persons = self.entries
+        choice = (index < self.m + self.nb) & (row >= self.n)
+        index, row, persons = index[choice], row[choice] - self.n, persons[choice]
+        order = np.argsort(row, kind="stable")
+        at = np.searchsorted(row[order], np.arange(len(self.limit) + 1))
+        opens = model.pledge_coef < 0
+        places = self.limit + np.bincount(
+            model.pledge_row[opens],
+            weights=-model.pledge_coef[opens],
+            minlength=len(self.limit),
+        )
+        owner = np.concatenate([self.column_unit, model.units + self.group])
+        limits = []
+        for r in range(len(self.limit)):
+            mine = order[at[r] : at[r + 1]]
+            limits.append((index[mine], persons[mine], float(places[r]), owner[index[mine]]))
+        return Cuts(self.highs, limits)
 
     def relax(self, seconds: float) -> tuple[float, FloatArray, FloatArray] | None:
         """Value, price of each row and share of each choice of the linear relaxation."""
@@ -353,6 +382,14 @@ class Part:
         h.changeColsBounds(self.p, index, y, y)
         solved = self.relax(seconds)
         return None if solved is None else (solved[2], solved[1], proven)
+
+    def quick(self, small: bool) -> None:
+        """No preparation of a program that is tight already; nor, when it is small, searches
+        inside the search."""
+        self.highs.setOptionValue("presolve", "off")
+        if small:
+            for name in ("rins", "rens", "root_reduced_cost"):
+                self.highs.setOptionValue(f"mip_heuristic_run_{name}", False)
 
     def whole(
         self,
@@ -511,6 +548,44 @@ def descend(
     return bound, best
 
 
+def possible(model: Model) -> BoolArray:
+    """Which columns can be part of a choice: those that no limit is too small for."""
+    most = model.limit.copy()
+    opens = model.pledge_coef < 0
+    np.add.at(most, model.pledge_row[opens], -model.pledge_coef[opens])
+    gives = np.zeros(len(most), bool)  # rows that ask for persons bound nobody's size
+    gives[model.met[model.met_share < 0]] = True
+    cell = np.repeat(np.arange(len(model.met_start) - 1), np.diff(model.met_start))
+    counts = (model.met_share > 0) & ~gives[model.met]
+    largest = np.full(len(model.met_start) - 1, np.inf)
+    np.minimum.at(
+        largest, cell[counts], most[model.met[counts]] / model.met_share[counts] + 1e-6
+    )
+    unit = model.unit_of_column()
+    return np.asarray(model.size[unit] <= largest[model.klass[unit] * model.slots + model.slot])
+
+
+def _without(
+    model: Model, bundles: Bundles | None, keep: BoolArray
+) -> tuple[Model, Bundles | None, IntArray]:
+    """The problem with these columns only, and the place of every old column in it or -1."""
+    lengths = np.bincount(model.unit_of_column()[keep], minlength=model.units)
+    position = np.where(keep, np.cumsum(keep) - 1, -1)
+    start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    if bundles is not None and len(bundles):
+        whole = np.logical_and.reduceat(keep[bundles.column], bundles.start[:-1])
+        count = np.diff(bundles.start)
+        inside = np.repeat(whole, count)
+        bundles = Bundles(
+            bundles.group[whole],
+            np.concatenate([[0], np.cumsum(count[whole])]).astype(np.int64),
+            position[bundles.column[inside]],
+            bundles.unit[inside],
+            bundles.bonus[whole],
+        )
+    return replace(model, start=start, slot=model.slot[keep]), bundles, position
+
+
 def solve_core(
     model: Model,
     value: AnyArray,
@@ -528,31 +603,42 @@ def solve_core(
 
     value (m,) per column; must (n,): the unit has to take a choice (`start` is then a choice
     that does); price: prices to begin with instead of those of a sample."""
-    clock = Clock(seconds)
     must = np.zeros(model.units, bool) if must is None else must
+    if model.columns <= NARROWED_COLUMNS:
+        keep = possible(model)
+        if not keep.all():
+            less, fewer, position = _without(model, bundles, keep)
+            found = solve_core(
+                less, value[keep], bundles=fewer, must=must, gap=gap, seconds=seconds, seed=seed,
+                sample=sample, price=price,
+                start=None if start is None else np.where(start >= 0, position[start], -1),
+            )  # fmt: skip
+            back = np.flatnonzero(keep)
+            if len(back):
+                found.chosen = np.where(found.chosen >= 0, back[found.chosen], -1)
+            return found
+    clock = Clock(seconds)
     if not model.columns:
         none = np.full(model.units, -1)
         shut = np.zeros(model.pledges, bool)
         return CoreAnswer(none, shut, 0.0, 0.0, np.zeros(len(model.limit)), 0.0)
     pricing = Pricing(model, value, bundles, must)
+    if model.columns <= WHOLE_COLUMNS:
+        from onward.placement.whole import solve_whole
+
+        return solve_whole(pricing, gap=gap, clock=clock, start=start)
     log: list[str] = []
-    whole_lp = model.columns <= WHOLE_COLUMNS
 
     def note(text: str) -> None:
         log.append(f"{seconds - clock.left():6.2f} s  {text}")
 
     if price is None:
-        price = np.zeros(len(model.limit))
-        if not whole_lp:
-            price = sample_prices(pricing, min(sample, model.units), seed, clock.left())
-            note("sample prices")
-    bound, _slope = pricing(price)
-    best_price = price
-    if not whole_lp:
-        bound, best_price = descend(
-            pricing, price, SOFTNESS, until=lambda: clock.left() < 0.5 * seconds
-        )
-        note(f"descent: bound {bound:.4f}, {pricing.passes} passes")
+        price = sample_prices(pricing, min(sample, model.units), seed, clock.left())
+        note("sample prices")
+    bound, best_price = descend(
+        pricing, price, SOFTNESS, until=lambda: clock.left() < 0.5 * seconds
+    )
+    note(f"descent: bound {bound:.4f}, {pricing.passes} passes")
 
     # sifting: units whose best choice leads clearly are fixed, the rest is solved exactly
     lp_value, was_clean = np.inf, False
@@ -570,26 +656,21 @@ def solve_core(
     for round_ in range(12):
         pricing(best_price)
         lead = _leads(pricing)
-        if whole_lp:
-            undecided = np.ones(model.units, bool)
-            width = np.full(model.units, np.inf)
-            trial, rest = _part(pricing, undecided, width, True, slack_cost=None)
-        else:
-            if not round_:
-                held = pricing.spread(SOFTNESS[-1] * level)
-            undecided |= _lost(pricing, held) > 0.01 * level * model.size
-            nth = min(want, model.units) - 1
-            cut = max(float(np.partition(lead, nth)[nth]), 1e-9)
-            undecided |= lead <= cut
-            # where near ties are many, a narrower look is enough
-            wide = min(max(4.0 * cut, 0.002 * level), 0.02 * level)
-            width = np.where(undecided, wide * model.size, -1.0)
-            trial, rest = _part(
-                pricing, undecided, width, False,
-                slack_cost=best_price + box,
-                give=np.where(best_price > box, best_price - box, none),
-                held=held,
-            )  # fmt: skip
+        if not round_:
+            held = pricing.spread(SOFTNESS[-1] * level)
+        undecided |= _lost(pricing, held) > 0.01 * level * model.size
+        nth = min(want, model.units) - 1
+        cut = max(float(np.partition(lead, nth)[nth]), 1e-9)
+        undecided |= lead <= cut
+        # where near ties are many, a narrower look is enough
+        wide = min(max(4.0 * cut, 0.002 * level), 0.02 * level)
+        width = np.where(undecided, wide * model.size, -1.0)
+        trial, rest = _part(
+            pricing, undecided, width,
+            slack_cost=best_price + box,
+            give=np.where(best_price > box, best_price - box, none),
+            held=held,
+        )  # fmt: skip
         solved = trial.relax(clock.left() * 0.4)
         if solved is None:
             note("linear program stopped")
@@ -624,17 +705,10 @@ def solve_core(
         decided = part.decide_pledges(min(clock.left(), 10.0), gap / 10)
         if decided is not None:
             shares, round_price = decided[0], decided[1]
-            if whole_lp:
-                bound = min(bound, decided[2])
             note(f"conditional pledges decided, bound {bound:.4f}")
     chosen, opened, got = _round(
         pricing, round_price, bound, part, shares, fixed, start, gap, clock, note
     )
-    if whole_lp and bound - got > gap * max(1e-9, abs(bound)) and clock.left() > 0:
-        from onward.placement.whole import finish
-
-        chosen, got, bound = finish(pricing, round_price, chosen, got, bound, gap, clock, log)
-        opened = (open_pledges(model, chosen) or (opened, None))[0]
     note(f"value {got:.4f}, gap {(bound - got) / max(1e-9, abs(bound)):.6f}")
     return CoreAnswer(chosen, opened, got, bound, best_price, lp_value, pricing.passes, log)
 
@@ -683,7 +757,6 @@ def _part(
     pricing: Pricing,
     undecided: BoolArray,
     width: FloatArray,
-    whole: bool,
     slack_cost: FloatArray | None,
     give: FloatArray | None = None,
     held: IntArray | None = None,
@@ -699,14 +772,11 @@ def _part(
         undecided[model.group_member] = np.repeat(any_open, sizes)
         width = np.where(undecided, np.where(width < 0, width.max(), width), -1.0)
         bundles = np.flatnonzero(any_open[pricing.bundles.group])
-    if whole:
-        columns = np.arange(model.columns)
-    else:
-        near = np.zeros(model.units, np.int64)
-        args = (model.start, model.slot, pricing.value, model.size, model.klass, pricing.cell)
-        kernels.count_near(*args, pricing.first, width, near)
-        columns = np.zeros(int(near.sum()), np.int64)
-        kernels.list_near(*args, pricing.first, width, columns)
+    near = np.zeros(model.units, np.int64)
+    args = (model.start, model.slot, pricing.value, model.size, model.klass, pricing.cell)
+    kernels.count_near(*args, pricing.first, width, near)
+    columns = np.zeros(int(near.sum()), np.int64)
+    kernels.list_near(*args, pricing.first, width, columns)
     fixed = (pricing.chosen if held is None else held).copy()
     fixed[undecided] = -1
     limit = model.limit - model.usage(fixed)
@@ -770,13 +840,12 @@ def _round(
         undecided[order[:count]] = True
         cut = max(float(lead[order[-1 + count // 2]]), 1e-6)
         width = np.where(undecided, max(4.0 * cut, WIDTH) * model.size, -1.0)
-        everything = count == model.units and model.columns <= WHOLE_COLUMNS
-        sub, rest = _part(pricing, undecided, width, everything, None, held=base)
+        sub, rest = _part(pricing, undecided, width, None, held=base)
         need = bound * (1 - gap) if bound > 0 else bound * (1 + gap)
         there = total_value(model, value, pricing.bundles, rest)
-        # what can be solved whole afterwards needs only a good beginning
-        nodes = 1 if model.columns <= WHOLE_COLUMNS else NODES
-        x = sub.whole(clock.left(), need - there, gap / 10, base, nodes=nodes)
+        sub.cuts(model).tighten(clock.left() * 0.3)
+        sub.quick(sub.m <= QUICK_COLUMNS)
+        x = sub.whole(clock.left(), need - there, gap / 10, base, nodes=NODES)
         if x is not None:
             trial = rest.copy()
             sub.write(x, trial)
@@ -788,8 +857,6 @@ def _round(
                 base = best
         if bound - best_value <= gap * max(1e-9, abs(bound)) or count == model.units:
             break
-        if model.columns <= WHOLE_COLUMNS:
-            break  # the whole problem is looked at next
         count *= 2
     opened, _ = open_pledges(model, best) or (np.zeros(model.pledges, bool), None)
     return best, opened, best_value
