@@ -76,7 +76,7 @@ def main() -> None:
             by_kind[kind] = by_kind.get(kind, 0) + 1
         if kind == "events":
             acknowledged |= {f"kill-{number}-{n}" for n in range(told.count(b"A"))}
-        faults += looked_at(operation, folder, key, acknowledged, deep=kills % 25 == 0)
+        faults += looked_at(operation, folder, acknowledged, deep=kills % 25 == 0)
         close()
     json.dump(
         {"landed": landed, "kills": kills, "faults": faults, "kinds": by_kind}, sys.stdout
@@ -165,10 +165,13 @@ def lists_looked_at(rows) -> list[str]:
     return faults
 
 
-def looked_at(operation, folder: Path, key, acknowledged: set[str], *, deep: bool) -> list[str]:
+def looked_at(operation, folder: Path, acknowledged: set[str], *, deep: bool) -> list[str]:
     """What is not as it must be after a kill."""
     faults = []
-    site.current().ring = keys.opened(folder, key)
+    # Whether or not a renewal went through, the same way in opens the record.
+    here = site.current()
+    here.root = with_key_file(folder, folder.with_name(folder.name + ".key"))
+    here.ring = keys.opened(folder, here.root)
     rows, heads = verify.read_rows(operation.store)
     faults += verify.log_findings(rows, heads, "meridian")[0]
     faults += lists_looked_at(rows)

@@ -47,6 +47,30 @@ def test_hidden_and_missing_are_told_in_the_same_words_and_both_are_logged(small
     )
 
 
+def test_what_was_typed_for_a_person_who_does_not_exist_is_not_kept(small, cast):
+    """A name in an address is refused and leaves its length and a digest, the same each time."""
+    from onward.registry import access
+    from onward.registry.models import AccessEntry
+
+    amina, dawit = people.signed_in(cast["amina"]), people.signed_in(cast["dawit"])
+    typed = "Zarifeh Nowruzian 0770 555"
+    amina.get(f"/people/{typed}/")
+    amina.get(f"/people/{typed}/timeline/")
+    amina.post(f"/people/{typed}/identity/", {"purpose": "interview"})
+    amina.get(f"/people/{typed * 9}/")
+    dawit.get("/people/H1-P1/")
+    with pytest.raises(access.Hidden):
+        access.assign(cast["amina"], typed, to=cast["bilal"], reason="interview")
+    access.log(cast["amina"], "rights.open", person=typed, allowed=False)
+    kept = list(AccessEntry.objects.filter(decision="refused").values_list("person", flat=True))
+    assert len(kept) >= 6
+    assert not [text for text in kept if "Nowruzian" in text or "0770" in text]
+    assert "H1-P1" in kept
+    same = [text for text in kept if text.startswith(f"not-an-id-{len(typed)}-")]
+    assert len(same) >= 4
+    assert len(set(same)) == 1
+
+
 def test_an_interviewer_reads_only_people_assigned_to_them(small, cast):
     from onward.registry import access
 
@@ -80,6 +104,25 @@ def test_a_person_is_assigned_only_by_somebody_who_may_see_them(small, cast):
 
     with pytest.raises(access.Hidden):
         access.assign(cast["dawit"], "H1-P1", to=cast["dawit"], reason="curious")
+
+
+def test_nobody_assigns_people_to_themselves(small, cast):
+    """Being assigned opens the person's own account of what happened: somebody else decides it."""
+    from onward.registry import access
+    from onward.registry.models import Assignment
+
+    amina, other = cast["amina"], people.account("esra", "protection_officer")
+    assert "narrative" not in access.Reader(amina).open("H1-P1").classes
+    with pytest.raises(access.Refused, match="to themselves"):
+        access.assign(amina, "H1-P1", to=amina, reason="my case")
+    assert not Assignment.objects.exists()
+    assert "narrative" not in access.Reader(amina).open("H1-P1").classes
+    access.assign(other, "H1-P1", to=amina, reason="her case")
+    assert "narrative" in access.Reader(amina).open("H1-P1").classes
+    desk = people.signed_in(amina)
+    form = desk.post("/people/chosen/", {"do": "assign", "people": "H1-P1"})
+    assert cast["bilal"].account_id in form.content.decode()
+    assert amina.account_id not in form.content.decode()
 
 
 def test_claims_and_health_are_shown_to_those_who_work_on_them(small, cast):

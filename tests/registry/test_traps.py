@@ -252,6 +252,73 @@ def test_renewing_keys_changes_every_key_above_and_no_value(small):
     assert small.vault.get("H1-P1") == before
 
 
+def test_renewed_keys_shut_out_the_old_secret_the_old_file_and_a_way_in_taken_away(
+    small, tmp_path
+):
+    """Somebody leaves with a passphrase, the root secret and a copy of keys.json."""
+    import shutil
+
+    from onward.registry import backup, signin
+    from onward.registry.kept import DatabaseKept
+    from onward.registry.rotation import rotate
+
+    here = site.current()
+    old, names = here.root, small.vault.get("H1-P1")
+    mine = tmp_path / "one.age"
+    people = [backup.new_identity(mine), backup.new_identity(tmp_path / "two.age")]
+    paper, code = keys.recovery_slot("meridian", old)
+    gone = keys.passphrase_slot("meridian", old, "seven green lanterns")
+    keys.add_slots(small.path, old, [paper, gone, keys.custodian_slot("meridian", old, people)])
+    DatabaseKept().write("reports", "kept.json", b"{}")
+    seed = signin.SecondFactors().encrypt("seed")
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    shutil.copy(small.path / "keys.json", taken)
+    keys.drop_slots(small.path, old, "passphrase")
+    assert rotate() > 0
+
+    # Everybody who is left comes in as before, and everything opens.
+    new = keys.with_key_file(small.path, small.path.with_name("meridian.key"))
+    shares = [
+        keys.open_share(small.path, str(backup.identity_of(file)))
+        for file in (mine, tmp_path / "two.age")
+    ]
+    assert {new, here.root, keys.with_recovery_code(small.path, code),
+            keys.with_shares(small.path, shares)} == {new}  # fmt: skip
+    assert new != old
+    assert small.vault.get("H1-P1") == names
+    assert DatabaseKept().read("reports", "kept.json") == b"{}"
+    assert signin.SecondFactors().decrypt(seed) == "seed"
+
+    # Whoever left opens neither the new file nor, with the old one, any name.
+    with pytest.raises(KeyRefused):
+        keys.opened(small.path, old)
+    with pytest.raises(KeyRefused):
+        keys.with_passphrase(small.path, "seven green lanterns")
+    here.ring = keys.opened(taken, keys.with_passphrase(taken, "seven green lanterns"))
+    with pytest.raises(KeyRefused):
+        small.vault.get("H1-P1")
+
+
+def test_a_way_in_of_an_older_form_opens_and_stops_a_renewal(small):
+    import json
+
+    from onward.registry.rotation import rotate
+
+    key, file = site.current().root, small.path / "keys.json"
+    secret = keys.derive(keys.read_key_file(small.path.with_name("meridian.key")), "key-file")
+    ring = json.loads(file.read_text())
+    ring["slots"] = [
+        {"kind": "key-file", "id": "old",
+         "sealed": keys._text(keys.wrap(secret, key.secret, "meridian/key-file/old"))}
+    ]  # fmt: skip
+    file.write_text(json.dumps(ring))
+    assert keys.with_key_file(small.path, small.path.with_name("meridian.key")) == key
+    with pytest.raises(KeyRefused, match="older Onward"):
+        rotate()
+    assert keys.opened(small.path, key).active == ring["active"]
+
+
 # -- ways in ---------------------------------------------------------------------------------------
 
 

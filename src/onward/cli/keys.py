@@ -203,14 +203,17 @@ def recover(
 def rotate(directory: Folder) -> None:
     """Example: onward keys rotate our-camp
 
-    A new root key and a new office key; every person's key is wrapped again. Do it when somebody
-    who knew a key leaves. It can be interrupted and run again.
+    A new root secret, root key and office key; every person's key and every way in is wrapped
+    again. Do it when somebody who knew a key leaves. It can be interrupted and run again.
     """
+    from onward.registry import agent
     from onward.registry.rotation import rotate as renew
 
     _unlocked(directory)
     done = renew()
     typer.echo(f"New root and office keys; {done:,} keys of people wrapped again.")
+    locked = " Unlock it again: onward unlock." if agent.lock(directory.resolve()) else ""
+    sys.stderr.write(f"A desk that is open must be started again.{locked}\n")
 
 
 @app.command()

@@ -16,6 +16,8 @@ written down before anything is shown. The table itself is `registry.roles`.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +31,7 @@ from django.utils import timezone
 
 from onward.errors import OnwardError
 from onward.registry import alarms, grants
+from onward.registry.keys import derive
 from onward.registry.models import (
     AccessEntry,
     Account,
@@ -86,7 +89,7 @@ def log(
         account=account.account_id if account is not None and account.pk else "",
         office=getattr(account, "office", "") or "",
         action=action,
-        person=person,
+        person=person if allowed else _known(person),
         people=list(people),
         classes=sorted(classes),
         decision="allowed" if allowed else "refused",
@@ -99,6 +102,21 @@ def log(
             action, entry.account, entry.place, entry.pk,
         )  # fmt: skip
     return entry
+
+
+def _known(person: str) -> str:
+    """A person's id; anything else that was typed only by its length and a keyed digest.
+
+    What stands in an address may be a name or a number. The digest shows that the same was tried
+    again, and nobody without the operation's key can try words against it.
+    """
+    if not person or PersonNow.objects.filter(person=person[:80]).exists():
+        return person[:80]
+    from onward.registry.site import current
+
+    key = derive(current().ring.file_key, "what was refused")
+    digest = hmac.new(key, person.encode(), hashlib.sha256).hexdigest()
+    return f"not-an-id-{len(person)}-{digest[:12]}"
 
 
 def _operation() -> str:
@@ -275,7 +293,7 @@ class Reader:
         """
         row = people_visible_to(self.account, action).filter(person=person).first()
         if row is None:
-            log(self.account, action, person=person[:80], allowed=False, place=place)
+            log(self.account, action, person=person, allowed=False, place=place)
             raise Hidden
         self._assigned_by_the_program(person)
         classes = self.classes(row)
@@ -341,7 +359,7 @@ class Reader:
             )
         row = people_visible_to(self.account, "person.reveal").filter(person=person).first()
         if row is None:
-            log(self.account, "person.reveal", person=person[:80], allowed=False, place=place)
+            log(self.account, "person.reveal", person=person, allowed=False, place=place)
             raise Hidden
         self._assigned_by_the_program(person)
         self._within_limits(person, signed_in, now)
@@ -550,7 +568,7 @@ def assign(
     """Assign a person to an account, or refer them to a partner's organisation."""
     row = people_visible_to(by, "person.assign").filter(person=person).first()
     if row is None:
-        log(by, "person.assign", person=person[:80], allowed=False)
+        log(by, "person.assign", person=person, allowed=False)
         raise Hidden
     if (to is None) == (not organisation):
         raise OnwardError(
@@ -579,6 +597,12 @@ def end_assignment(by: Account, assignment: Assignment, *, reason: str) -> None:
     with transaction.atomic():
         Assignment.objects.filter(pk=assignment.pk, until=None).update(until=timezone.now())
         assignment.refresh_from_db()
+    if to is not None and to.pk == by.pk:
+        log(by, "person.assign", person=person, allowed=False)
+        raise Refused(
+            "Nobody assigns people to themselves: being assigned opens more of a file. Ask a "
+            "colleague who assigns people, or a supervisor."
+        )
         grants.seal_assignment(assignment)
     log(by, "person.unassign", person=assignment.person, purpose=reason)
 

@@ -103,7 +103,7 @@ def opened(draft: ImportDraft) -> Iterator[InMemory]:
 
 
 def _key() -> bytes:
-    return current().root.derive("lists on their way in")
+    return current().derive("lists on their way in")
 
 
 def _sealed(draft: UUID, content: bytes) -> bytes:

@@ -569,7 +569,7 @@ def _age_band(row: PersonNow) -> str:
 
 def code_for(recipient: Recipient, what: str) -> str:
     """This recipient's own code for a person: keyed, without order, the same every time."""
-    key = site.current().root.derive(f"recipient {recipient.pk}")
+    key = site.current().derive(f"recipient {recipient.pk}")
     return hmac.new(key, what.encode(), hashlib.sha256).hexdigest()[:12]
 
 

@@ -188,7 +188,7 @@ def content_of(file: JobFile) -> bytes:
 
 
 def _key() -> bytes:
-    return current().root.derive("files of jobs")
+    return current().derive("files of jobs")
 
 
 def _end(

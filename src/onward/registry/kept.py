@@ -114,7 +114,7 @@ def kept(operation: Operation) -> Kept:
 def _key() -> bytes:
     from onward.registry.site import current
 
-    return current().root.derive("kept files")
+    return current().derive("kept files")
 
 
 def _known(folder: str) -> str:

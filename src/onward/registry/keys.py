@@ -3,7 +3,8 @@
 Exists so that a stolen laptop, a stolen backup and a curious administrator of the server each
 find nothing they can read. One secret, the `RootKey`, is never written down as it is: `keys.json`
 keeps it sealed in *slots*, one per way of opening (a key file, a passphrase, an offline recovery
-code, two custodians together). Under it stand a file key for the embedded database and the root
+code, two custodians together). A slot seals to a public key, so that the secret can be renewed
+without asking anybody for a passphrase. Under it stand a file key for the embedded database and the root
 keys that wrap the offices' keys; those wrap one data key per person. Everything is AES-256-GCM
 with the place it belongs to as associated data, so that nothing can be moved to another place.
 """
@@ -104,12 +105,15 @@ class Opened:
     """The keyring of an operation, opened.
 
     file_key  opens the embedded database file
+    inner     under which sessions, second factors and kept files are sealed; stays when the
+              root key is renewed
     roots     root keys by id; more than one only while a rotation is under way
     active    id of the root key that wraps what is written now
     """
 
     operation: str
     file_key: bytes = field(repr=False)
+    inner: bytes = field(repr=False)
     roots: Mapping[str, bytes] = field(repr=False)
     active: str = ""
 
@@ -136,6 +140,7 @@ def create(
         "form": FORM,
         "operation": operation,
         "file": _text(wrap(wrapping, os.urandom(KEY_BYTES), f"{operation}/file")),
+        "inner": _text(wrap(wrapping, os.urandom(KEY_BYTES), f"{operation}/inner")),
         "active": root,
         "roots": {root: _text(wrap(wrapping, os.urandom(KEY_BYTES), f"{operation}/{root}"))},
         "slots": list(slots),
@@ -167,6 +172,10 @@ def opened(folder: Path, key: RootKey) -> Opened:
     return Opened(
         operation=name,
         file_key=unwrap(wrapping, _bytes(data["file"]), f"{name}/file"),
+        # Before there was one, the root key itself stood in its place.
+        inner=unwrap(wrapping, _bytes(data["inner"]), f"{name}/inner")
+        if "inner" in data
+        else key.secret,
         roots={
             root: unwrap(wrapping, _bytes(sealed), f"{name}/{root}")
             for root, sealed in data["roots"].items()
@@ -189,16 +198,42 @@ def begin_rotation(folder: Path, key: RootKey) -> Opened:
     return opened(folder, key)
 
 
-def finish_rotation(folder: Path, key: RootKey, in_use: set[str]) -> Opened:
-    """Drop every root key that wraps nothing any more."""
-    data = read(folder)
+def finish_rotation(folder: Path, key: RootKey, in_use: set[str]) -> tuple[Opened, RootKey]:
+    """Drop every root key that wraps nothing any more, and renew the secret above them.
+
+    Every way in that is left is sealed anew, in the same writing of the file: whoever held the
+    old secret, or a way in that was taken away, opens nothing with the new file.
+    """
+    ring, data = opened(folder, key), read(folder)
+    new, name = RootKey.new(), data["operation"]
+    wrapping = new.derive("keyring")
+
+    def sealed(secret: bytes, place: str) -> str:
+        return _text(wrap(wrapping, secret, f"{name}/{place}"))
+
+    data["file"] = sealed(ring.file_key, "file")
+    data["inner"] = sealed(ring.inner, "inner")
     data["roots"] = {
-        root: sealed
-        for root, sealed in data["roots"].items()
-        if root == data["active"] or root in in_use
+        root: sealed(secret, root)
+        for root, secret in ring.roots.items()
+        if root == ring.active or root in in_use
     }
+    data["slots"] = [{**slot, **_sealed_slot(name, slot, new)} for slot in data["slots"]]
     _write(folder / KEYS, data)
-    return opened(folder, key)
+    return opened(folder, new), new
+
+
+def require_renewable(folder: Path) -> None:
+    """Refuse to renew the secret while a way in could not be sealed anew.
+
+    raises  KeyRefused naming the ways in that an older version made
+    """
+    old = sorted({slot["kind"] for slot in read(folder)["slots"] if "public" not in slot})
+    if old:
+        raise KeyRefused(
+            f"Ways in made by an older Onward ({', '.join(old)}) cannot be renewed. Add them again "
+            "(onward keys add) and take the old ones away (onward keys drop), then renew."
+        )
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:
@@ -295,9 +330,48 @@ def recovery_slot(operation: str, key: RootKey) -> tuple[dict[str, Any], str]:
 
 
 def _slot(kind: str, operation: str, key: RootKey, kek: bytes) -> dict[str, Any]:
-    name = str(uuid.uuid4())
-    sealed = wrap(kek, key.secret, f"{operation}/{kind}/{name}")
-    return {"kind": kind, "id": name, "sealed": _text(sealed)}
+    slot = {"kind": kind, "id": str(uuid.uuid4()), "public": _text(_public(_private(kek)))}
+    return {**slot, **_sealed_slot(operation, slot, key)}
+
+
+def _curve() -> Any:
+    try:
+        from cryptography.hazmat.primitives.asymmetric import x25519
+    except ModuleNotFoundError:
+        raise OnwardError(MISSING_EXTRA) from None
+    return x25519
+
+
+def _private(kek: bytes) -> Any:
+    return _curve().X25519PrivateKey.from_private_bytes(derive(kek, "slot"))
+
+
+def _public(private: Any) -> bytes:
+    return bytes(private.public_key().public_bytes_raw())
+
+
+def _sealed_slot(operation: str, slot: Mapping[str, Any], key: RootKey) -> dict[str, str]:
+    """The root key sealed to a slot's public key: a key made for this once, then AES-256-GCM."""
+    curve, public = _curve(), _bytes(slot["public"])
+    once = curve.X25519PrivateKey.generate()
+    shared = once.exchange(curve.X25519PublicKey.from_public_bytes(public))
+    place = f"{operation}/{slot['kind']}/{slot['id']}"
+    with_key = derive(shared + _public(once) + public, "sealed to a slot")
+    return {"once": _text(_public(once)), "sealed": _text(wrap(with_key, key.secret, place))}
+
+
+def _from_slot(operation: str, slot: Mapping[str, Any], kek: bytes) -> RootKey:
+    """The root key out of a slot; raises KeyRefused when this is not its key."""
+    place = f"{operation}/{slot['kind']}/{slot['id']}"
+    if "public" not in slot:  # made by an older version: sealed under the key itself
+        return RootKey(unwrap(kek, _bytes(slot["sealed"]), place))
+    private, once, public = _private(kek), _bytes(slot["once"]), _bytes(slot["public"])
+    try:
+        shared = private.exchange(_curve().X25519PublicKey.from_public_bytes(once))
+    except ValueError:
+        raise KeyRefused("A way in is damaged; use a backup of keys.json.") from None
+    with_key = derive(shared + once + public, "sealed to a slot")
+    return RootKey(unwrap(with_key, _bytes(slot["sealed"]), place))
 
 
 def _stretched(passphrase: str, how: Mapping[str, Any]) -> bytes:
@@ -315,9 +389,8 @@ def open_slot(folder: Path, kind: str, kek_of: Any, wrong: str) -> RootKey:
     data = read(folder)
     for slot in data["slots"]:
         if slot["kind"] == kind:
-            place = f"{data['operation']}/{kind}/{slot['id']}"
             try:
-                return RootKey(unwrap(kek_of(slot), _bytes(slot["sealed"]), place))
+                return _from_slot(data["operation"], slot, kek_of(slot))
             except KeyRefused:
                 continue
     raise KeyRefused(wrong)
@@ -380,9 +453,8 @@ def drop_slots(folder: Path, key: RootKey, kind: str, *, but: Path | None = None
 
 
 def _opens(data: Mapping[str, Any], slot: Mapping[str, Any], key_file: Path) -> bool:
-    place = f"{data['operation']}/{slot['kind']}/{slot['id']}"
     try:
-        unwrap(derive(read_key_file(key_file), "key-file"), _bytes(slot["sealed"]), place)
+        _from_slot(data["operation"], slot, derive(read_key_file(key_file), "key-file"))
     except KeyRefused:
         return False
     return True

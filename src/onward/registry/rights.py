@@ -66,7 +66,7 @@ def take(
     """Take a person's request; whoever may open the person may take it, and must."""
     row = access.people_visible_to(by, "rights.open").filter(person=person).first()
     if row is None:
-        access.log(by, "rights.open", person=person[:80], allowed=False)
+        access.log(by, "rights.open", person=person, allowed=False)
         raise access.Hidden
     day = asked_on or site.operation().today()
     made = RightsRequest.objects.create(

@@ -32,7 +32,7 @@ class SessionStore(DatabaseStore):
     def _key(self) -> bytes:
         from onward.registry.site import current
 
-        return current().root.derive("sessions")
+        return current().derive("sessions")
 
     def encode(self, session_dict: dict[str, Any]) -> str:
         data = json.dumps(session_dict, separators=(",", ":"), default=str).encode()

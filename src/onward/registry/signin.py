@@ -107,13 +107,13 @@ class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]
 
     def encrypt(self, text: str) -> str:
         site = current()
-        sealed = keys.wrap(site.root.derive("second factors"), text.encode(), _place())
+        sealed = keys.wrap(site.derive("second factors"), text.encode(), _place())
         return base64.b64encode(sealed).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
         site = current()
         sealed = base64.b64decode(encrypted_text)
-        return keys.unwrap(site.root.derive("second factors"), sealed, _place()).decode()
+        return keys.unwrap(site.derive("second factors"), sealed, _place()).decode()
 
     def get_totp_issuer(self) -> str:
         return "Work"  # shown on a telephone that others may look at

@@ -42,6 +42,10 @@ class Site:
         """The key of the embedded database file."""
         return self.ring.file_key
 
+    def derive(self, purpose: str) -> bytes:
+        """A key for one purpose that stays when the root key is renewed."""
+        return keys.derive(self.ring.inner, purpose)
+
 
 _current: Site | None = None
 _lock = threading.RLock()
@@ -145,7 +149,7 @@ def _set_up(site: Site) -> None:
 
         values = {name: getattr(module, name) for name in dir(module) if name.isupper()}
         values["DATABASES"] = {"default": database_settings(site)}
-        values["SECRET_KEY"] = site.root.derive("django secret").hex()
+        values["SECRET_KEY"] = site.derive("django secret").hex()
         settings.configure(**values)
         django.setup()
         from django.db.backends.signals import connection_created
@@ -156,7 +160,7 @@ def _set_up(site: Site) -> None:
         return
     from django.db import connections
 
-    settings.SECRET_KEY = site.root.derive("django secret").hex()
+    settings.SECRET_KEY = site.derive("django secret").hex()
     wanted = database_settings(site)
     if settings.DATABASES["default"]["ENGINE"] != wanted["ENGINE"]:
         raise OnwardError("One process opens one kind of store; start another for this one.")

@@ -316,9 +316,9 @@ def _assign(request: HttpRequest, reader: access.Reader, rows: list[PersonNow]) 
     if not reader.may("person.assign"):
         access.require(request.user, "person.assign", place=place(request))
     accounts = list(
-        Account.objects.filter(is_active=True, office=reader.account.office).order_by(
-            "username"
-        )
+        Account.objects.filter(is_active=True, office=reader.account.office)
+        .exclude(pk=reader.account.pk)  # nobody assigns people to themselves
+        .order_by("username")
     )
     options = [(row.account_id, str(row)) for row in accounts]
     form = forms.Form(

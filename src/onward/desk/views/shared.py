@@ -78,7 +78,7 @@ def sent_key(request: HttpRequest) -> str:
         files.append(hashlib.sha256(one.read()).hexdigest())
         one.seek(0)
     text = json.dumps([str(request.user.pk), request.path, said, files], sort_keys=True)
-    key = current().root.derive("keys of forms")
+    key = current().derive("keys of forms")
     return "desk:" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
