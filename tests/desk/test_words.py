@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import date
 from pathlib import Path
@@ -203,3 +204,61 @@ def test_typed_evidence_is_never_taken_for_a_decision():
 
     typed = "apart:P-7\n File 12 \nputs-back:0190\nFile 12"
     assert forms.lines(typed) == ("see:apart:P-7", "File 12", "see:puts-back:0190")
+
+
+# -- nothing left in English --------------------------------------------------------------------
+
+OWN = {
+    "Onward", "Meridian", "UTC", "PDF", "JPEG", "PNG", "SH", "CSV", "XLSX", "Escape", "FILE", "NOR",
+    "age", "English", "Français", "Kurmancî",
+}  # fmt: skip
+"""Words that are the same in every language: names, kinds of file, codes, a key."""
+BY_ROLE = {
+    "supervisor": (
+        "/", "/calendar/", "/calendar/follow-ups/", "/head-count/", "/convoys/", "/households/",
+        "/households/H1/", "/people/", "/people/reviews/", "/people/H1-P1/",
+        "/people/H1-P1/timeline/", "/people/H1-P1/identity/", "/people/H1-P1/facts/",
+        "/people/H1-P1/took-place/", "/people/H1-P1/steps/T7.done/",
+        "/people/H1-P1/add/interview/", "/people/H1-P1/add/consent/",
+        "/people/H1-P1/add/complaint/", "/people/H1-P1/add/assessment/",
+        "/people/H1-P1/happened/T22.absent/", "/texts/", "/rulebook/", "/imports/", "/rights/",
+        "/breaches/", "/alarms/", "/exports/", "/exports/recipients/", "/placements/",
+        "/forecasts/", "/reports/", "/plan/", "/rumours/", "/exceptions/", "/administration/retention/", "/households/new/",
+    ),
+    "protection_officer": ("/", "/people/H1-P1/choice/T4.return/", "/people/H1-P1/add/claim/"),
+    "auditor": ("/audit/",),
+    "administrator": ("/administration/", "/administration/accounts/new/"),
+}  # fmt: skip
+
+
+def left_in_english(page: str) -> set[str]:
+    """Words in Latin letters that somebody who reads another script meets on a page; not what
+    is marked as a code, a name or English."""
+    page = re.sub(r"(?s)<(script|style|svg|textarea)\b.*?</\1>", " ", page)
+    page = re.sub(r"(?s)<(bdi|code|time)\b[^>]*>.*?</\1>", " ", page)
+    page = re.sub(r'(?s)<(\w+)[^>]* lang="(?:en|fr)"[^>]*>.*?</\1>', " ", page)
+    said = re.findall(r'(?:aria-label|title|placeholder|alt)="([^"]*)"', page)
+    said += re.sub(r"<[^>]+>", "\n", page).split("\n")
+    found = set()
+    for line in map(html.unescape, said):
+        for word in re.findall(r"[A-Za-z][A-Za-z'çîê]{2,}", re.sub(r"\S*[\d_@]\S*", " ", line)):
+            if word not in OWN and not word.isupper():
+                found.add(word)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["ar", "fa", "ckb"])
+def test_nothing_is_left_in_english_where_people_read_another_script(small, language):
+    left, seen = {}, 0
+    for role, addresses in BY_ROLE.items():
+        client = cast.signed_in(cast.account(f"reads_{role}", role))
+        client.cookies["django_language"] = language
+        for address in addresses:
+            answer = client.get(address)
+            if answer.status_code == 200:
+                seen += 1
+                if words := left_in_english(answer.content.decode()):
+                    left[address] = sorted(words)
+    assert seen > 30, "most pages did not open, so this test would find nothing"
+    assert left == {}

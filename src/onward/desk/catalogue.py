@@ -144,7 +144,7 @@ def _plan_texts() -> Iterator[str]:
 
 
 def _rights_texts() -> Iterator[str]:
-    """Requests, outcomes, who must be told of a breach and why, and what alarms say."""
+    """Requests, outcomes, who must be told of a breach and why, exports, and what alarms say."""
     import yaml
 
     registry = HERE.parent / "registry"
@@ -154,6 +154,10 @@ def _rights_texts() -> Iterator[str]:
     for each in rules["breach"].values():
         yield each["title"]
         yield each["why"]
+    exports = yaml.safe_load((registry / "data" / "export_profiles.yaml").read_text("utf-8"))
+    yield from (each["title"] for each in exports["profiles"].values())
+    yield from exports["recipient_kinds"].values()
+    yield from exports["refused_kinds"].values()
     for node in ast.parse((registry / "alarms.py").read_text("utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "KINDS":
             yield from ast.literal_eval(node.value).values()

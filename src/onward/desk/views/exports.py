@@ -12,6 +12,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from onward.desk import words
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
 from onward.registry import access, exports, signin
@@ -54,7 +55,7 @@ class AskForm(forms.Form):
             .order_by("name")
         ]
         purposes = dict.fromkeys(each for p in known.values() for each in p.purposes)
-        self.fields["purpose"].choices = [(name, _(name)) for name in purposes]
+        self.fields["purpose"].choices = [(name, words.outcome(name)) for name in purposes]
 
 
 class RecipientForm(forms.Form):
@@ -96,7 +97,7 @@ class RecipientForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["kind"].choices = [(k, _(t)) for k, t in exports.recipient_kinds().items()]
         purposes = dict.fromkeys(e for p in exports.profiles().values() for e in p.purposes)
-        self.fields["purposes"].choices = [(name, _(name)) for name in purposes]
+        self.fields["purposes"].choices = [(name, words.outcome(name)) for name in purposes]
         self.fields["classes"].choices = [
             (name, _(each.title)) for name, each in load_rules().classes.items()
         ]
