@@ -155,12 +155,58 @@ def keyed_ratio(futures: int) -> dict[str, float]:
     }  # fmt: skip
 
 
+def real(folder: str, n: int) -> dict[str, object]:
+    """An operation's own forecast, everything on: only its simulation is timed."""
+    from pathlib import Path
+
+    from onward.forecast.inputs import build
+    from onward.forecast.kernel import Group
+    from onward.plan.effects import plan_effects
+    from onward.registry import open_operation
+    from onward.registry.analysis import draws_of, groundwork, opened
+
+    found = opened(open_operation(Path(folder)))
+    ground = groundwork(found)
+    rulebook = found.caseload.rulebook
+    drawn = draws_of(found, n, 1)
+    effects = plan_effects(found.plan, drawn, rulebook) if found.plan and drawn else None
+    inputs = build(rulebook, effects=effects, **ground.for_build(found))
+    days = (ground.deadline - found.as_of).days
+    model = inputs.model
+    here = [state.id for state in model.states if state.present]
+    groups = {"everyone": Group(states=here)}
+    groups |= {name: Group(states=here, strata=[name]) for name in model.strata}
+    wanted = Outputs(present=groups, units_on=[days - 1], flows_on=[days - 29, days - 1])
+    t, c = time.perf_counter(), time.process_time()
+    rows = inputs.draws(n, 1)
+    drawing = time.perf_counter() - t
+    simulate(model, rows, 8, 1, days=days, outputs=wanted)
+    t, c = time.perf_counter(), time.process_time()
+    simulate(model, rows, n, 1, days=days, outputs=wanted)
+    wall, spent = time.perf_counter() - t, time.process_time() - c
+    phases = sum(state.phases for state in model.states if state.present)
+    cells = phases * len(model.strata) * len(model.sizes)
+    return {
+        "futures": n, "days": days, "cells": cells, "draw_seconds": drawing, "wall_seconds": wall,
+        "cpu_seconds": spent, "cpu_ms_per_future": spent / n * 1e3,
+        "cpu_ms_per_thousand_cells": spent / n * 1e6 / cells,
+    }  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.forecast", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small runs, few peers")
     parser.add_argument("--json", action="store_true", help="figures as JSON on stdout")
     parser.add_argument("--no-peers", action="store_true", help="only our own figures")
+    parser.add_argument(
+        "--operation",
+        default="",
+        help="time 10,000 futures of this operation folder, nothing else",
+    )
     options = parser.parse_args()
+    if options.operation:
+        print(json.dumps(real(options.operation, 1000 if options.quick else 10_000), indent=1))
+        return
     plan = QUICK if options.quick else FULL
     rounds = 2 if options.quick else 3
     out: dict[str, object] = {"cpus": os.cpu_count(), "scales": {}}

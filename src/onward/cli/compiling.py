@@ -9,14 +9,24 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
 
 
 def compile_beside(say: Callable[[str], None]) -> Callable[[], None]:
-    """Start compiling in a process of its own if nothing is cached; returns what waits for it."""
-    from onward.forecast.warm import cached
+    """Start compiling in a process of its own if nothing is cached, else loading beside other work;
+    returns what waits for it."""
+    from onward.forecast.warm import cached, warm
 
     if cached():
-        return lambda: None
+        # Loading what is cached takes a third of a second, while the record is being read.
+        def load() -> None:
+            with suppress(Exception):  # the simulator itself says what is wrong
+                warm()
+
+        loading = Thread(target=load)
+        loading.start()
+        return loading.join
     say("Preparing the simulator, once on this machine: some 20 seconds")
     process = subprocess.Popen(
         [sys.executable, "-m", "onward.forecast.warm"],
