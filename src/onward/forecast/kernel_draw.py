@@ -238,6 +238,8 @@ def binomial(n, p, base):  # type: ignore[no-untyped-def]
         k = btrs(n, s, base)
     else:
         u = uniform(base)
+        if u < 1.0 - n * s:  # (1 - s)^n is more than that, so nobody, without working it out
+            return 0.0 if p <= 0.5 else n
         r = nobody(n * minus_log1m(s)) if s <= RARE else math.exp(n * math.log1p(-s))
         ratio = s / (1.0 - s)
         k = 0.0
@@ -258,6 +260,8 @@ def leavers(n, hazard, base):  # type: ignore[no-untyped-def]
     m = n * hazard
     if m < SMALL:
         u = uniform(base)
+        if u < 1.0 - m:  # exp(-m) is more than that, so nobody, without working it out
+            return 0.0, -1.0
         r = nobody(m)
         if u < r:
             return 0.0, -1.0

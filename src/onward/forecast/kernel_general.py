@@ -563,7 +563,9 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                             ringing += count[c0 + z] * own * (zz + 1)
                     single = base + SINGLE
                     u = uniform(single) if ringing > 0.0 else 0.0
-                    silent = math.exp(-ringing)
+                    silent = 1.0
+                    if u >= 1.0 - ringing:
+                        silent = math.exp(-ringing)
                     if ringing > 0.0 and u >= silent:
                         n_changed = mark(c0 // n_sizes, changed, is_changed, n_changed)
                         # what is left of the uniform says in which size a clock rings first
