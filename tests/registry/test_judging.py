@@ -41,6 +41,17 @@ def test_nothing_is_open_in_a_list_before_everybody_is_judged_again(small):
     assert judging.catch_up(small) is False
 
 
+def test_an_incident_of_a_person_is_kept_as_the_log_has_it(small):
+    event = new_event(
+        small.rulebook, operation="meridian", subject=Subject("incident", "i9"), kind="recorded",
+        effective="2026-06-10", by="amina", instant=NOW, random=random.Random(9),
+        facts={"person": "H3-P1", "severity": 1, "destination": "IRN", "reviewed": False},
+    )  # fmt: skip
+    small.record([event])
+    judging.catch_up(small)
+    assert projection.compare(small) == []
+
+
 def test_what_is_recorded_meanwhile_is_not_lost(small, monkeypatch):
     """One officer records while everybody is judged, another opens an incident: once more."""
     incident(small)

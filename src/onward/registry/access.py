@@ -262,6 +262,29 @@ class Reader:
     def people(self, action: str = "person.list") -> QuerySet[PersonNow]:
         return people_visible_to(self.account, action)
 
+    def things(self, class_: str, action: str = "person.list") -> QuerySet[ThingNow]:
+        """What is recorded about people with whom this account may do something and of whom it
+        may read a class of fields: the same reaches, asked of the office and person that each
+        thing carries."""
+        reaches = self.rules.may(self._roles, action)
+        return ThingNow.objects.filter(
+            _within(self.account, reaches), person__isnull=False
+        ).filter(self.within(class_))
+
+    @cached_property
+    def reads_by_assignment(self) -> bool:
+        """Whether anything depends on whom this account is assigned or referred."""
+        reaches = {*self.rules.may(self._roles, "person.list")}
+        for name in self.rules.classes:
+            reaches |= {*self.rules.reads(self._roles, name)}
+        return bool(reaches & {"assigned", "referred"})
+
+    def reads_of_all(self, class_: str, action: str = "person.list") -> bool:
+        """Whether a class of fields may be read of exactly those with whom the account may do
+        something."""
+        reaches = self.rules.may(self._roles, action)
+        return set(self.rules.reads(self._roles, class_)) == set(reaches)
+
     def within(self, class_: str) -> Q:
         """The people of whom a class of fields may be read, as a filter: nobody may ask a list
         by what may not be read of the people in it."""

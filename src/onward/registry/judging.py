@@ -34,7 +34,7 @@ def behind(operation: Operation) -> bool:
     on everybody."""
     from onward.registry.models import ProjectionState
 
-    state = ProjectionState.objects.filter(name="now").first()
+    state = ProjectionState.objects.filter(name=projection.NOW).first()
     return (
         state is None
         or state.steps_seq != state.seq
@@ -62,7 +62,7 @@ def catch_up(
     if not behind(operation):
         return False
     store, day = _store(operation), operation.default_date()
-    state = ProjectionState.objects.filter(name="now").first()
+    state = ProjectionState.objects.filter(name=projection.NOW).first()
     if state is None or state.seq != store.last_seq() or state.on != day:
         projection.ensure(operation)
         return True
@@ -73,7 +73,7 @@ def catch_up(
         _part(operation, store, people, day)
         time.sleep(pause)
     with store.writing():
-        state = ProjectionState.objects.filter(name="now").first()
+        state = ProjectionState.objects.filter(name=projection.NOW).first()
         if state is None or state.on != day or (_last_wide() or 0) > begun:
             return True  # once more
         state.steps_seq, state.steps_on = state.seq, day
@@ -119,7 +119,9 @@ def _write(rows: Sequence[dict[str, Any]], people: set[str]) -> None:
         old = kept.get(row["person"])
         if old is None:
             continue
-        new = {name: row[name] for name in ("steps", "open_steps", "blocked", "steps_on")}
+        new = {
+            name: row[name] for name in ("steps", "open_steps", "blocked", "held", "steps_on")
+        }
         if any(getattr(old, name) != value for name, value in new.items()):
             PersonNow.objects.filter(person=row["person"]).update(**new)
 

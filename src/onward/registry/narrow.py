@@ -86,7 +86,7 @@ def narrowly(
     small = Caseload(
         as_of=day, known_at=None, rulebook=rulebook, tables=folded, units=pa.table({})
     )
-    found = Narrow(things=projection.thing_rows(small, seqs))
+    found = Narrow(things=projection.thing_rows(small, seqs, _sites(folded)))
     there = {(row["kind"], row["thing"]): row for row in found.things}
     found.gone = changed - there.keys()
 
@@ -110,7 +110,7 @@ def narrowly(
     rows = {
         row.person: row
         for part in projection._parts(near.people)
-        for row in PersonNow.objects.filter(person__in=part).only("person", "steps")
+        for row in PersonNow.objects.filter(person__in=part).only("person", "steps", "pathway")
     }
     steps = _judged_again(replace(kept, tables=tables), rows, wanted, rulebook, day)
     if steps is None:
@@ -139,6 +139,17 @@ def write(found: Narrow) -> None:
         if person in found.touched:
             values["revision"] = Greatest(F("revision"), found.touched[person])
         PersonNow.objects.filter(person=person).update(**values)
+
+
+def _sites(folded: Mapping[str, pa.Table]) -> dict[str, str | None]:
+    from onward.registry.models import PersonNow
+
+    people = {
+        person for table in folded.values() if "person" in table.column_names
+        for person in table["person"].to_pylist() if person is not None
+    }  # fmt: skip
+    found = PersonNow.objects.filter(person__in=sorted(people))
+    return dict(found.values_list("person", "site"))
 
 
 def _of(changed: set[tuple[str, str]], kind: str) -> list[str]:
@@ -327,15 +338,18 @@ def _judged_again(
             strict=True,
         )
     )
-    return {
-        person: {
-            "steps": steps,
-            "open_steps": sum(step["open"] for step in steps),
-            "blocked": bool(active.get(person)) and not goes_on.get(person, False),
-        }
-        for person, steps in lists.items()
-        if steps != rows[person].steps
-    }
+    found = {}
+    for person, steps in lists.items():
+        if steps != rows[person].steps:
+            blocked = bool(active.get(person)) and not goes_on.get(person, False)
+            held = projection.held_of(steps, rows[person].pathway) if blocked else ""
+            found[person] = {
+                "steps": steps,
+                "open_steps": sum(step["open"] for step in steps),
+                "blocked": blocked,
+                "held": held,
+            }
+    return found
 
 
 def _open(judged: NextSteps, failed: Sequence[Sequence[str]]) -> list[bool]:

@@ -10,7 +10,6 @@ operation, so that tables can be partitioned by it here, or distributed by it el
 from __future__ import annotations
 
 import csv
-import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -436,13 +435,9 @@ def _parents_first(cursor: Any) -> Iterator[tuple[str, bool]]:
             yield name, left.pop(name)
 
 
-def rows_as_copy(rows: Sequence[Sequence[Any]]) -> bytes:
-    """Rows in COPY's text form; used where they are made by several processes."""
-    out = io.StringIO()
-    for row in rows:
-        out.write("\t".join(_copy_text(value) for value in row))
-        out.write("\n")
-    return out.getvalue().encode()
+def copy_line(row: Sequence[Any]) -> str:
+    """One row in COPY's text form; used where rows are made by several processes."""
+    return "\t".join(map(_copy_text, row)) + "\n"
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})

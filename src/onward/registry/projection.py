@@ -13,26 +13,31 @@ import json
 import os
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from onward.caseload import Caseload, Event, events_table, fold
 from onward.caseload.events import MERGED, OVERRIDE
+from onward.caseload.rules import adult_columns
 from onward.engine import DuckEngine, Engine, Stage, StageResult
+from onward.plan.clocks import Clock, clocks
 from onward.registry.db_store import CHUNK, TABLE, DatabaseStore
 from onward.registry.operation import Operation
 from onward.rulebook.model import Rulebook
+from onward.safeguards.evaluate import PATHWAY_OWN
 from onward.safeguards.everybody import NextSteps, evaluate_all
 from onward.safeguards.help import own_steps
 
 PERSON, HOUSEHOLD, RULEBOOK = "person", "household", "rulebook"
-NOW, WIDE = "now", "wide"
-"""Names of the states kept: how far the rows are, and the last event that bore on everybody."""
+NOW, WIDE = "now/2", "wide"
+"""Names of the states kept: how far the rows are, and the last event that bore on everybody. The
+number is that of the rows' columns: rows that an older program made are made again."""
 
+SEVERE = 1
 SMALL = 400
 """People refreshed with the events that touched them; more than that are left to a rebuild."""
 
@@ -59,6 +64,8 @@ class Pool:
     def run(
         self, stages: Sequence[Stage], inputs: Mapping[str, Any], outputs: Sequence[str]
     ) -> dict[str, pa.Table]:
+        # Of a few rows it is quicker to write every step down than to plan them all as one.
+        stages = [s if s.name in outputs else replace(s, keep=True) for s in stages]
         used = self._free.get()
         try:
             used = used or DuckEngine(memory_gb=0.5, threads=1)
@@ -291,16 +298,15 @@ def from_rows(found: Near, rulebook: Rulebook, day: date) -> Caseload:
 
     Every row is as the fold left it; `compare` holds the two together.
     """
-    from django.db.models import Q
-
     from onward.registry.models import PersonNow, ThingNow
 
     rows: dict[str, list[dict[str, Any]]] = {PERSON: []}
     for part in _parts(found.people):
         for person in PersonNow.objects.filter(person__in=part):
             rows[PERSON].append(_person_again(person, rulebook))
-    wanted = Q(kind__in=common_kinds(rulebook)) | Q(person=None, household=None)
-    things = {(t.kind, t.thing): t for t in ThingNow.objects.filter(wanted)}
+    things = {}
+    for some in ({"kind__in": common_kinds(rulebook)}, {"person": None, "household": None}):
+        things |= {(t.kind, t.thing): t for t in ThingNow.objects.filter(**some)}
     for column, values in (("person", found.people), ("household", found.households)):
         for part in _parts(values):
             for thing in ThingNow.objects.filter(**{f"{column}__in": part}):
@@ -399,6 +405,7 @@ def person_rows(
             if name not in known and not name.startswith("process_") and value is not None
         }
         here = listed.get(person, [])
+        blocked = bool(row.get("active")) and not own.get(person, False)
         rows.append(
             {
                 "person": person,
@@ -412,7 +419,8 @@ def person_rows(
                 "steps": here,
                 "steps_on": caseload.as_of,
                 "open_steps": sum(step["open"] for step in here),
-                "blocked": bool(row.get("active")) and not own.get(person, False),
+                "blocked": blocked,
+                "held": held_of(here, row.get("intended_pathway")) if blocked else "",
                 "revision": revisions.get(person, 0),
             }
         )
@@ -441,6 +449,17 @@ def steps_of(steps: NextSteps) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def held_of(steps: Sequence[Mapping[str, Any]], pathway: str | None) -> str:
+    """The findings that hold somebody's own steps back, as `PersonNow.held` keeps them."""
+    found = {
+        key: None
+        for step in steps
+        if step["pathway"] in (pathway, *PATHWAY_OWN) and not step["open"]
+        for key in step["failed"]
+    }
+    return f" {' '.join(sorted(found))} " if found else ""
+
+
 def _own_open(steps: NextSteps) -> dict[str, bool]:
     own = own_steps(steps)
     opens = steps.table["open"].to_pylist()
@@ -452,9 +471,18 @@ def _own_open(steps: NextSteps) -> dict[str, bool]:
 
 
 def thing_rows(
-    caseload: Caseload, revisions: Mapping[tuple[str, str], int]
+    caseload: Caseload,
+    revisions: Mapping[tuple[str, str], int],
+    sites: Mapping[str, str | None] | None = None,
 ) -> list[dict[str, Any]]:
-    """What `ThingNow` keeps of everything that is not a person."""
+    """What `ThingNow` keeps of everything that is not a person.
+
+    sites  the site of each person; None: as the caseload has it
+    """
+    if sites is None:
+        people = caseload.people
+        sites = dict(zip(people["id"].to_pylist(), people["site"].to_pylist(), strict=True))
+    ends_of = ends(caseload.rulebook)
     rows = []
     for kind, table in caseload.tables.items():
         if kind == PERSON or kind not in caseload.rulebook.kinds:
@@ -466,11 +494,15 @@ def thing_rows(
                 for name, value in row.items()
                 if name not in ("id", "first_on") and value is not None
             }
+            person = row.get("person") if "person" in refs else None
             rows.append(
                 {
                     "kind": kind,
                     "thing": row["id"],
-                    "person": row.get("person") if "person" in refs else None,
+                    "person": person,
+                    "office": (sites.get(person) or "") if person is not None else None,
+                    "due": due_on(kind, row),
+                    "ends": ends_of(kind, row),
                     "household": row["id"] if kind == HOUSEHOLD else row.get("household"),
                     "facts": facts,
                     "first_on": row.get("first_on"),
@@ -478,6 +510,61 @@ def thing_rows(
                 }
             )
     return rows
+
+
+def due_on(kind: str, row: Mapping[str, Any]) -> date | None:
+    """From when somebody has to see to a thing; None: nobody has to, or somebody has."""
+    if kind == "appointment" and row.get("state") == "planned":
+        return row.get("day")
+    if kind == "follow_up" and row.get("done_on") is None:
+        return row.get("due_on")
+    if kind == "complaint" and row.get("triaged") is False:
+        return row.get("first_on")
+    if kind == "incident" and row.get("severity") == SEVERE and row.get("reviewed") is False:
+        return row.get("first_on")
+    return None
+
+
+def ends(rulebook: Rulebook) -> Callable[[str, Mapping[str, Any]], date | None]:
+    """What says of a thing on which day it stops counting: the earliest, where several apply."""
+
+    def of(kind: str, row: Mapping[str, Any]) -> date | None:
+        days = [end for _clock, end in ends_of(rulebook, kind, row)]
+        return min(days, default=None)
+
+    return of
+
+
+def ends_of(rulebook: Rulebook, kind: str, row: Mapping[str, Any]) -> list[tuple[Clock, date]]:
+    """The clocks of the rulebook's conditions that run for a thing about a person, and when."""
+    found = []
+    for clock in _clocks(rulebook).get(kind, ()):
+        value = row.get(clock.column)
+        if isinstance(value, str):
+            value = date.fromisoformat(value)
+        if value is None or any(
+            (row.get(rule.column) in rule.values) == rule.negated
+            for rule in clock.filters
+            if rule.column in rulebook.kinds[kind].facts
+        ):
+            continue
+        found.append((clock, value + timedelta(days=clock.days)))
+    return found
+
+
+_clocks_of: dict[str, dict[str, list[Clock]]] = {}
+
+
+def _clocks(rulebook: Rulebook) -> dict[str, list[Clock]]:
+    if rulebook.hash not in _clocks_of:
+        _clocks_of.clear()
+        found: dict[str, list[Clock]] = {}
+        for clock in clocks(rulebook):
+            kind = rulebook.kinds.get(clock.kind)
+            if kind is not None and "person" in kind.refs and clock.kind != "appointment":
+                found.setdefault(clock.kind, []).append(clock)
+        _clocks_of[rulebook.hash] = found
+    return _clocks_of[rulebook.hash]
 
 
 def _plain(value: Any) -> Any:
@@ -523,6 +610,7 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
         _save_state(state)
         return
     wide = any(event.subject.kind in common for event in placed)
+    theirs = _owners(placed, common)
     if not wide and not waiting and (state.steps_seq, state.steps_on) == (before, day):
         from onward.registry import narrow
 
@@ -533,8 +621,8 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
             _save_state(state)
             return
     found = (
-        near(people, store, rulebook)
-        if people or not wide
+        near(people | theirs, store, rulebook)
+        if people or theirs or not wide
         else Near(frozenset(), frozenset(), frozenset())
     )
     if len(found.people) > 4 * SMALL:
@@ -577,6 +665,20 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
         _save_state(ProjectionState(operation=store.operation, name=WIDE, seq=last))
 
 
+def _owners(placed: Sequence[Event], common: frozenset[str]) -> set[str]:
+    """Whom things name that bear on everybody: an incident of a person."""
+    from onward.registry.db_store import points_to
+    from onward.registry.models import ThingNow
+
+    found: set[str] = set()
+    for event in placed:
+        if event.subject.kind in common:
+            owner, _ = points_to(event)
+            rows = ThingNow.objects.filter(kind=event.subject.kind, thing=event.subject.id)
+            found |= {owner, *rows.values_list("person", flat=True)} - {None}  # type: ignore[arg-type]
+    return found
+
+
 def _after(
     placed: Sequence[Event],
     found: Near,
@@ -607,18 +709,52 @@ def _after(
     kinds = {PERSON, HOUSEHOLD, *(event.subject.kind for event in placed)}
     while more := {t for k in kinds for t in rulebook.kinds[k].refs.values()} - kinds:
         kinds |= more
-    part = replace(
-        rulebook, kinds={name: kind for name, kind in rulebook.kinds.items() if name in kinds}
-    )
     some = [e for e in events if e.subject.kind in kinds]
+    part = _spoken_of(rulebook, kinds, some)
     folded = fold(events_table(some, part), part, as_of=day, engine=engine())
     kept = from_rows(found, rulebook, day)
-    tables_now = {**kept.tables, **folded.tables}
+    whole_tables = {
+        name: _widened(table, kept.tables[name].schema) for name, table in folded.tables.items()
+    }
+    tables_now = {**kept.tables, **whole_tables}
     return (
         Caseload(
             as_of=day, known_at=None, rulebook=rulebook, tables=tables_now, units=folded.units
         ),
         events,
+    )
+
+
+def _spoken_of(rulebook: Rulebook, kinds: set[str], events: Sequence[Event]) -> Rulebook:
+    """The rulebook with these kinds only, and of each only the facts that some event mentions or
+    the fold itself reads: what is mentioned nowhere is unknown, and costs as much to fold."""
+    said: dict[str, set[str]] = {name: set() for name in kinds}
+    for event in events:
+        said[event.subject.kind] |= event.facts.keys()
+    said[PERSON] |= set(rulebook.movement_units.together_when)
+    if (ages := adult_columns(rulebook, date(2000, 1, 1))) is not None:
+        said[PERSON].add(ages[0])
+    some = {
+        name: replace(
+            kind, facts={fact: each for fact, each in kind.facts.items() if fact in said[name]}
+        )
+        for name, kind in rulebook.kinds.items()
+        if name in kinds
+    }
+    return replace(rulebook, kinds=some)
+
+
+def _widened(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with the columns of a schema, unknown where it has none."""
+    there = set(table.column_names)
+    return pa.table(
+        [
+            table[field.name].cast(field.type)
+            if field.name in there
+            else pa.nulls(table.num_rows, field.type)
+            for field in schema
+        ],
+        schema=schema,
     )
 
 
@@ -753,6 +889,7 @@ def rebuild(operation: Operation, on: date | None = None) -> None:
             if store.last_seq() != last:
                 continue
             _replace(people, things, gone=None)
+            _know_sizes()
             rulebook = operation.rulebook_at(day).hash
             _save_state(
                 ProjectionState(
@@ -788,7 +925,7 @@ def compare(operation: Operation) -> list[str]:
     fresh_steps = state.steps_seq == state.seq and state.steps_on == state.on
     found = _differences(
         "person", people, PersonNow.objects.all().values(), ("person",),
-        leave=() if fresh_steps else ("steps", "open_steps", "blocked", "steps_on"),
+        leave=() if fresh_steps else ("steps", "open_steps", "blocked", "held", "steps_on"),
     )  # fmt: skip
     return found + _differences(
         "thing", things, ThingNow.objects.all().values(), ("kind", "thing"), leave=()
@@ -822,6 +959,17 @@ def _same(made: Any, kept: Any) -> bool:
     if isinstance(made, list | dict):
         return json.dumps(made, sort_keys=True) == json.dumps(kept, sort_keys=True)
     return bool(made == kept)
+
+
+def _know_sizes() -> None:
+    """Let the embedded database count what it holds, so that it chooses the right index; a
+    server does this by itself."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA analysis_limit = 2000")
+            cursor.execute("ANALYZE")
 
 
 def _save_state(state: Any) -> None:

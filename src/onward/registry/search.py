@@ -8,21 +8,26 @@ first, and by what each was found; never a name. What was typed is kept nowhere.
 
 from __future__ import annotations
 
+import gc
 import re
 import threading
 from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from onward.intake.fold import digits
 from onward.intake.names import compare_names, name_keys, name_words, word_keys, word_likeness
 from onward.registry.access import Reader
+from onward.registry.db_store import CHUNK
 
 ORDER = ("full", "title", "given", "father", "grandfather", "family", "nom_de_guerre")
 MOST_COMPARED = 4000
 """Candidates compared one by one; a query as short as one common name has more, and says so by
 the length of the answer."""
 LEAST = 0.8
+FEW = 2000
+"""Candidates asked for by id; of more, everybody whom the reader may find is read."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,38 @@ class Hit:
 @dataclass
 class _Index:
     sign: tuple[Any, ...]
+    turn: int
     names: dict[str, list[str]] = field(default_factory=dict)
     keys: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     numbers: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    numbers_of: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def add(self, told: Iterable[tuple[str, str, str]]) -> None:
+        """Names and numbers as the vault tells them: (person, field, value)."""
+        parts: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+        for person, name, value in told:
+            head, _dot, rest = name.partition(".")
+            if head == "name":
+                part, _dot, script = rest.partition(".")
+                parts[person][script][part] = value
+            else:
+                self.numbers[_plain_number(value)].add(person)
+                self.numbers_of[person].add(_plain_number(value))
+        for person, scripts in parts.items():
+            written = [
+                " ".join(words[part] for part in (*ORDER, *sorted(set(words) - set(ORDER))) if part in words)
+                for words in scripts.values()
+            ]  # fmt: skip
+            self.names[person] = written
+            for key in _keys_of(written):
+                self.keys[key].add(person)
+
+    def drop(self, person: str) -> None:
+        """Forget one person's names and numbers."""
+        for key in _keys_of(self.names.pop(person, [])):
+            self.keys[key].discard(person)
+        for number in self.numbers_of.pop(person, set()):
+            self.numbers[number].discard(person)
 
 
 _kept: _Index | None = None
@@ -56,25 +90,28 @@ def find_people(reader: Reader, asked: str, *, limit: int = 50) -> list[Hit]:
     plain = _plain_number(asked)
     if any(sign.isdigit() for sign in plain):
         # A whole number proves that it was seen; its ending, tried digit by digit, would tell it.
-        documents = _allowed(reader, "documents")
-        may = documents | _allowed(reader, "names")
-        whole = index.numbers.get(plain, set()) & may
-        for person in whole or _by_ending(index, plain) & documents:
+        exact = index.numbers.get(plain, set())
+        whole = _allowed(reader, "documents", exact) | _allowed(reader, "names", exact)
+        for person in whole or _allowed(reader, "documents", _by_ending(index, plain)):
             found[person] = Hit(person, "number", 1.0)
     if any(sign.isalpha() for sign in asked):
-        may = _allowed(reader, "names")
-        wanted = _keys(asked)
         shared: dict[str, int] = defaultdict(int)
-        for key in wanted:
-            for person in index.keys.get(key, ()):
-                if person in may:
-                    shared[person] += 1
+        for key in _keys(asked):
+            for person in tuple(index.keys.get(key, ())):  # another thread may add to it
+                shared[person] += 1
+        may = _allowed(reader, "names", shared.keys())
+        shared = {person: keys for person, keys in shared.items() if person in may}
         likely = sorted(shared, key=lambda person: (-shared[person], person))[:MOST_COMPARED]
         for person in likely:
-            likeness = max(_alike(asked, name) for name in index.names[person])
+            names = index.names.get(person, [])
+            likeness = max((_alike(asked, name) for name in names), default=0.0)
             if likeness >= LEAST and person not in found:
                 found[person] = Hit(person, "name", likeness)
     return sorted(found.values(), key=lambda hit: (-hit.likeness, hit.person))[:limit]
+
+
+def _keys_of(written: Iterable[str]) -> set[str]:
+    return {key for name in written for key in _keys(name) | _word_keys(name)}
 
 
 def _keys(name: str) -> frozenset[str]:
@@ -94,9 +131,17 @@ def _alike(asked: str, name: str) -> float:
     return float(compare_names(asked, name).score)
 
 
-def _allowed(reader: Reader, class_: str) -> set[str]:
-    rows = reader.people("person.search").filter(reader.within(class_))
-    return set(rows.values_list("person", flat=True))
+def _allowed(reader: Reader, class_: str, among: Collection[str]) -> set[str]:
+    """Those among some people whom this reader may find by a class of fields."""
+    rows = reader.people("person.search").filter(reader.within(class_)).order_by()
+    if len(among) > FEW:
+        return set(rows.values_list("person", flat=True)).intersection(among)
+    people = sorted(among)
+    found: set[str] = set()
+    for at in range(0, len(people), CHUNK):
+        some = rows.filter(person__in=people[at : at + CHUNK])
+        found |= set(some.values_list("person", flat=True))
+    return found
 
 
 def _by_ending(index: _Index, plain: str) -> set[str]:
@@ -104,7 +149,7 @@ def _by_ending(index: _Index, plain: str) -> set[str]:
     if len(plain) < 3:
         return set()
     return {
-        person for number, people in index.numbers.items() if number.endswith(plain)
+        person for number, people in list(index.numbers.items()) if number.endswith(plain)
         for person in people
     }  # fmt: skip
 
@@ -115,10 +160,25 @@ def _plain_number(text: str) -> str:
 
 def _index() -> _Index:
     global _kept
-    sign = _sign()
+    from onward.registry.site import current, operation
+    from onward.registry.vault_db import turns
+
     with _lock:
+        turn, whole = turns()
+        sign = (id(current()), whole)
         if _kept is None or _kept.sign != sign:
-            _kept = _made(sign)
+            _kept = _Index(sign, turn)
+            _kept.add(operation().vault.names())
+            # Kept for long and without circles: not to be looked through by every collection.
+            gc.collect()
+            gc.freeze()
+        elif _kept.turn != turn:
+            people = operation().vault.changed_since(_kept.turn)
+            told = list(operation().vault.names(people))
+            for person in people:
+                _kept.drop(person)
+            _kept.add(told)
+            _kept.turn = turn
         return _kept
 
 
@@ -127,41 +187,3 @@ def forget() -> None:
     global _kept
     with _lock:
         _kept = None
-
-
-def _sign() -> tuple[Any, ...]:
-    """What changes whenever the vault does."""
-    from django.db.models import Count, Max, Sum
-    from django.db.models.functions import Length
-
-    from onward.registry.models import Identity
-    from onward.registry.site import current
-
-    told = Identity.objects.aggregate(
-        rows=Count("row"), last=Max("row"), size=Sum(Length("sealed"))
-    )
-    return (id(current()), told["rows"], told["last"], told["size"])
-
-
-def _made(sign: tuple[Any, ...]) -> _Index:
-    from onward.registry.site import operation
-
-    index = _Index(sign)
-    parts: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
-    for person, name, value in operation().vault.names():
-        head, _dot, rest = name.partition(".")
-        if head == "name":
-            part, _dot, script = rest.partition(".")
-            parts[person][script][part] = value
-        else:
-            index.numbers[_plain_number(value)].add(person)
-    for person, scripts in parts.items():
-        written = [
-            " ".join(words[part] for part in (*ORDER, *sorted(set(words) - set(ORDER))) if part in words)
-            for words in scripts.values()
-        ]  # fmt: skip
-        index.names[person] = written
-        for name in written:
-            for key in _keys(name) | _word_keys(name):
-                index.keys[key].add(person)
-    return index

@@ -20,6 +20,10 @@ from onward.errors import OnwardError
 from onward.registry import keys
 from onward.registry.operation import open_operation
 
+THREADS = 6
+"""Requests at a time. More than a few for each core only wait for each other, and each keeps a
+connection with its own memory."""
+
 
 class NotSafe(OnwardError):
     """The desk was not started; each line says what is wrong and what to do."""
@@ -31,7 +35,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8077,
     behind: str = "",
-    threads: int = 8,
+    threads: int = THREADS,
     say: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Serve until interrupted."""

@@ -63,6 +63,7 @@ class EncryptedVault:
                 for field in fields
             }
             keys = self._keys(wanted, office)
+            now = _changed(whole=not all(identities.values()))
             rows = []
             for person, fields in identities.items():
                 for field, value in fields.items():
@@ -72,7 +73,7 @@ class EncryptedVault:
                     rows.append(
                         Identity(
                             operation=_operation(), person=person, field=field, row=row,
-                            key_id=key_id, sealed=wrap(key, value.encode(), place),
+                            key_id=key_id, sealed=wrap(key, value.encode(), place), turn=now,
                         )
                     )  # fmt: skip
             Identity.objects.bulk_create(rows, batch_size=500)
@@ -99,8 +100,11 @@ class EncryptedVault:
                 found.setdefault(person, {})[field] = value
         return found
 
-    def names(self) -> Iterator[tuple[str, str, str]]:
-        """(person, field, value) of every name and number kept: what a search compares."""
+    def names(self, people: Sequence[str] | None = None) -> Iterator[tuple[str, str, str]]:
+        """(person, field, value) of every name and number kept: what a search compares.
+
+        people  only theirs; None: everybody's
+        """
         from django.db.models import Q
 
         from onward.registry.models import Identity
@@ -108,7 +112,19 @@ class EncryptedVault:
         rows = Identity.objects.filter(
             Q(field__startswith="name.") | Q(field__startswith="document.") | Q(field="number")
         )
-        yield from self._opened(rows, sealed=False)
+        if people is None:
+            yield from self._opened(rows, sealed=False)
+            return
+        for part in _parts(sorted(set(people))):
+            yield from self._opened(rows.filter(person__in=part), sealed=False)
+
+    def changed_since(self, turn: int) -> list[str]:
+        """Whose names and numbers were written or erased after a change of the vault."""
+        from onward.registry.models import Grave, Identity
+
+        written = Identity.objects.filter(turn__gt=turn).order_by()
+        people = set(written.values_list("person", flat=True).distinct())
+        return sorted(people | set(Grave.objects.values_list("person", flat=True)))
 
     # -- whole files --------------------------------------------------------------------------
 
@@ -163,6 +179,7 @@ class EncryptedVault:
                 purpose__in=(IDENTITY, SEALED), owner=person
             ).delete()
             Identity.objects.filter(person=person).delete()
+            _changed()
             forget_files(person)
             if not Grave.objects.filter(person=person).exists():
                 Grave.objects.bulk_create(
@@ -386,6 +403,31 @@ def _derived(purpose: str) -> bytes:
     from onward.registry.keys import derive
 
     return derive(_site().ring.file_key, purpose)
+
+
+TURN, WHOLE = "names", "names/whole"
+"""States that say how often the names kept have changed, and when it was last more than what
+`changed_since` tells."""
+
+
+def _changed(*, whole: bool = False) -> int:
+    """What is kept of names in memory (`registry.search`) is out of date from now on."""
+    from onward.registry.models import ProjectionState
+
+    now = turns()[0] + 1
+    for name in (TURN, WHOLE) if whole else (TURN,):
+        if not ProjectionState.objects.filter(name=name).update(seq=now):
+            ProjectionState.objects.create(operation=_operation(), name=name, seq=now)
+    return now
+
+
+def turns() -> tuple[int, int]:
+    """How often the names kept have changed, and the last time that everybody's did."""
+    from onward.registry.models import ProjectionState
+
+    rows = ProjectionState.objects.filter(name__in=(TURN, WHOLE))
+    found = dict(rows.values_list("name", "seq"))
+    return found.get(TURN, 0), found.get(WHOLE, 0)
 
 
 def _writing() -> Any:

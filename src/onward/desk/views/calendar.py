@@ -110,15 +110,10 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
     today = here.today()
     people = reader.people().filter(reader.within("confidential"))
-    rows = ThingNow.objects.filter(
-        kind="follow_up", person__in=people.values("person"), facts__done_on__isnull=True
-    )
+    rows = reader.things("confidential").filter(kind="follow_up")
     which = request.GET.get("which", "due")
-    if which == "ahead":
-        rows = rows.filter(facts__due_on__gt=today.isoformat())
-    else:
-        rows = rows.filter(facts__due_on__lte=today.isoformat())
-    found = paged(request, rows.order_by("facts__due_on", "thing"))
+    rows = rows.filter(due__gt=today) if which == "ahead" else rows.filter(due__lte=today)
+    found = paged(request, rows.order_by("due", "person", "thing"))
     tolerance = {name: rule.tolerance_days for name, rule in here.rulebook().follow_up.items()}
     most = max(tolerance.values(), default=0)
     persons = {

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from threading import Lock
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from onward.desk import here, sight, words
 from onward.desk.views.shared import page, place
-from onward.plan.clocks import clocks
+from onward.registry import projection
 from onward.registry.models import ThingNow
 from onward.registry.runs import latest_forecast
 
@@ -34,8 +34,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if not reader.may("person.list"):
         return render(request, "desk/home_other.html", {"days_left": _days_left()})
     today, rulebook = here.today(), here.rulebook()
-    people = reader.people()
-    mine = people.filter(active=True)
+    mine = reader.people().filter(active__in=(True,))
     shown: dict[str, Any] = {
         "today": today,
         "people": mine.count(),
@@ -44,25 +43,21 @@ def home(request: HttpRequest) -> HttpResponse:
     }
     casework = reader.people().filter(reader.within("confidential"))
     if reader.reads_somewhere("confidential"):
-        ids = casework.values("person")
-        shown |= _due(ids, today)
-        shown["ending"] = _kept_for(reader, "ending", today, lambda: _ending(ids, today))
+        about = reader.things("confidential")
+        shown |= _due(about, today)
+        shown["ending"] = _kept_for(reader, "ending", today, lambda: _ending(about, today))
         shown["waiting"] = _kept_for(
             reader, "waiting", today, lambda: _waiting(reader, casework)
         )
-        shown["blocked"] = casework.filter(active=True, blocked=True).count()
+        shown["blocked"] = casework.filter(active__in=(True,), blocked__in=(True,)).count()
         shown["casework"] = True
     if reader.may("forecast.read"):
         shown["forecast"] = _kept_for(reader, "forecast", today, _forecast)
     if reader.may("incident.review"):
-        near = reader.people().filter(reader.within("complaints")).values("person")
-        shown["untriaged"] = ThingNow.objects.filter(
-            Q(person__in=near) | Q(person=None), kind="complaint", facts__triaged=False
-        ).count()
-        shown["unreviewed"] = ThingNow.objects.filter(
-            Q(person__in=near) | Q(person=None), kind="incident", facts__reviewed=False,
-            facts__severity=1,
-        ).count()  # fmt: skip
+        for name, kind in (("untriaged", "complaint"), ("unreviewed", "incident")):
+            to_see = ThingNow.objects.filter(kind=kind, due__isnull=False)
+            theirs = reader.things("complaints").filter(kind=kind, due__isnull=False)
+            shown[name] = theirs.count() + to_see.filter(person=None).count()
     listed = [line["person"] for line in [*shown.get("due", []), *shown.get("ending", [])]]
     reader.listed([_Shown(person) for person in dict.fromkeys(listed)], place=place(request))
     shown["rulebook"] = rulebook
@@ -91,21 +86,14 @@ def _days_left() -> int | None:
     return (end - here.today()).days if end else None
 
 
-def _due(people: Any, today: date) -> dict[str, Any]:
+def _due(about: Any, today: date) -> dict[str, Any]:
     """Appointments of the day and follow-ups that are due, the oldest first."""
-    day = today.isoformat()
-    appointments = ThingNow.objects.filter(
-        kind="appointment", person__in=people, facts__day=day, facts__state="planned"
-    )
-    follow_ups = sorted(
-        (str(due), person, thing)
-        for thing, person, due in ThingNow.objects.filter(
-            kind="follow_up",
-            person__in=people,
-            facts__due_on__lte=day,
-            facts__done_on__isnull=True,
-        ).values_list("thing", "person", "facts__due_on")
-    )
+    appointments = about.filter(kind="appointment", due=today)
+    waiting = about.filter(kind="follow_up", due__lte=today)
+    follow_ups = [
+        (row.due, row.person, row.thing)
+        for row in waiting.order_by("due", "person", "thing")[:SHOWN]
+    ]
     lines = [
         {
             "person": row.person, "what": words.code(str(row.facts.get("purpose") or "other")),
@@ -117,59 +105,43 @@ def _due(people: Any, today: date) -> dict[str, Any]:
     tolerance = max(
         (rule.tolerance_days for rule in here.rulebook().follow_up.values()), default=0
     )
-    late_day = (today - timedelta(days=tolerance)).isoformat()
-    overdue = sum(due < late_day for due, _person, _thing in follow_ups)
+    late_day = today - timedelta(days=tolerance)
+    overdue = waiting.filter(due__lt=late_day).count()
     lines += [
         {
             "person": person, "what": _("Follow-up"), "kind": "follow_up",
-            "on": date.fromisoformat(due), "late": (today - date.fromisoformat(due)).days,
+            "on": due, "late": (today - due).days,
             "overdue": due < late_day, "thing": thing,
         }
-        for due, person, thing in follow_ups[:SHOWN]
+        for due, person, thing in follow_ups
     ]  # fmt: skip
     return {
         "due": lines[:SHOWN],
         "due_today": len(appointments),
-        "follow_ups_due": len(follow_ups),
+        "follow_ups_due": waiting.count(),
         "overdue": overdue,
     }
 
 
-def _ending(people: Any, today: date) -> list[dict[str, Any]]:
-    """Consents, papers and checks that run out soon, read off the rulebook's own conditions."""
+def _ending(about: Any, today: date) -> list[dict[str, Any]]:
+    """Consents, papers and checks that run out soon, by the rulebook's own conditions."""
     rulebook = here.rulebook()
+    soon = about.filter(ends__gte=today, ends__lte=today + timedelta(days=SOON_DAYS))
     lines: list[dict[str, Any]] = []
-    for clock in clocks(rulebook):
-        if clock.kind == "person" or clock.kind not in rulebook.kinds:
-            continue
-        if "person" not in rulebook.kinds[clock.kind].refs or clock.kind == "appointment":
-            continue
-        first = today - timedelta(days=clock.days)
-        last = first + timedelta(days=SOON_DAYS)
-        rows = ThingNow.objects.filter(
-            **{
-                "kind": clock.kind, "person__in": people,
-                f"facts__{clock.column}__gte": first.isoformat(),
-                f"facts__{clock.column}__lte": last.isoformat(),
-            }
-        )  # fmt: skip
-        for rule in clock.filters:
-            if rule.column in rulebook.kinds[clock.kind].facts:
-                wanted = Q(**{f"facts__{rule.column}__in": list(rule.values)})
-                rows = rows.filter(~wanted if rule.negated else wanted)
-        for row in rows.order_by(f"facts__{clock.column}")[:SHOWN]:
-            day = date.fromisoformat(str(row.facts[clock.column])) + timedelta(days=clock.days)
-            lines.append(
-                {
-                    "person": row.person,
-                    "what": _ending_what(clock.kind, row.facts),
-                    "day": day,
-                    "days": (day - today).days,
-                    "remedy": words.translated(clock.remedy),
-                }
-            )  # fmt: skip
-    lines.sort(key=lambda line: (line["day"], line["person"]))
-    return lines[:SHOWN]
+    for row in soon.order_by("ends", "person", "thing")[:SHOWN]:
+        for clock, day in projection.ends_of(rulebook, row.kind, row.facts):
+            if day == row.ends:
+                lines.append(
+                    {
+                        "person": row.person,
+                        "what": _ending_what(row.kind, row.facts),
+                        "day": day,
+                        "days": (day - today).days,
+                        "remedy": words.translated(clock.remedy),
+                    }
+                )
+                break
+    return lines
 
 
 def _ending_what(kind: str, facts: dict[str, Any]) -> str:
@@ -186,7 +158,7 @@ def _ending_what(kind: str, facts: dict[str, Any]) -> str:
 
 
 # What runs out and what holds most people back is read from everybody's records. It is kept for
-# a minute per account and language, and the page says so.
+# a minute per account (per office, where no assignment counts) and language, and the page says so.
 _kept: dict[tuple[str, ...], tuple[float, Any]] = {}
 _lock = Lock()
 KEPT_SECONDS = 60
@@ -194,7 +166,9 @@ KEPT_SECONDS = 60
 
 def _kept_for(reader: Any, name: str, today: date, make: Callable[[], Any]) -> Any:
     account = reader.account
-    parts = (account.pk, account.role_ids, account.office, name, today, here.operation().path,
+    # Who reads a whole office shares it with colleagues of the same roles there.
+    whose = account.pk if reader.reads_by_assignment else account.office
+    parts = (whose, sorted(account.role_ids), name, today, here.operation().path,
              get_language())  # fmt: skip
     key = tuple(map(str, parts))
     with _lock:
@@ -221,11 +195,10 @@ def _waiting(reader: Any, people: Any) -> list[dict[str, Any]]:
         for finding in safeguard.findings.values()
     }
     counted: Counter[str] = Counter()
-    rows = people.filter(active=True, blocked=True).values_list("steps", "pathway")
-    for steps, pathway in rows.iterator(chunk_size=2000):
-        own = {key for step in steps if step["pathway"] in (pathway, "common", "chosen")
-               and not step["open"] for key in step["failed"]}  # fmt: skip
-        counted.update(own)
+    rows = people.filter(active__in=(True,), blocked__in=(True,)).order_by()
+    for held, number in rows.values_list("held").annotate(people=Count("person")):
+        for key in held.split():
+            counted[key] += number
     return [
         {
             "people": number,

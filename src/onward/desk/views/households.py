@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Q
+from dataclasses import replace
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -11,6 +14,7 @@ from django.utils.translation import gettext as _
 from onward.desk import story
 from onward.desk.views.shared import page, paged, place
 from onward.registry import access
+from onward.registry.models import PersonNow
 
 
 @page("households", "person.list")
@@ -19,29 +23,25 @@ def households(request: HttpRequest) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
     casework = reader.reads_somewhere("confidential")
     ages = reader.reads_somewhere("biodata")
-    rows = reader.people().filter(active=True).exclude(household=None)
+    rows = reader.people().filter(active__in=(True,), household__isnull=False)
     if casework:
         rows = rows.filter(reader.within("confidential"))
-    grouped = (
-        rows.values("household")
-        .annotate(
-            members=Count("person"),
-            children=Count("person", filter=reader.within("biodata") & ~Q(adult=True)),
-            pathways=Count("pathway", distinct=True),
-            places=Count("destination", distinct=True),
-            blocked_members=Count("person", filter=Q(blocked=True)),
-            chosen=Count("pathway"),
-        )
-        .order_by("household")
-    )
     show = request.GET.get("show", "")
-    if casework and show == "split":
-        grouped = grouped.filter(Q(pathways__gt=1) | Q(places__gt=1))
-    elif show == "children" and ages:
-        grouped = grouped.filter(children__gt=0)
-    elif show == "large":
-        grouped = grouped.filter(members__gte=5)
-    found = paged(request, grouped)
+    asked = {"split": casework, "children": ages, "large": True}.get(show, False)
+    if asked:
+        grouped = _grouped(reader, rows)
+        if show == "split":
+            grouped = grouped.filter(Q(pathways__gt=1) | Q(places__gt=1))
+        elif show == "children":
+            grouped = grouped.filter(children__gt=0)
+        else:
+            grouped = grouped.filter(members__gte=5)
+        found = paged(request, grouped)
+    else:  # only the households of the page are counted through
+        found = paged(request, rows.order_by("household").values("household").distinct())
+        names = [row["household"] for row in found.rows]
+        page = list(_grouped(reader, rows.filter(household__in=names)))
+        found = replace(found, rows=page)
     reader.listed(
         list(rows.filter(household__in=[row["household"] for row in found.rows])),
         place=place(request),
@@ -54,6 +54,22 @@ def households(request: HttpRequest) -> HttpResponse:
                       *([("children", _("With children"))] if ages else []), ("large", _("Five people or more"))],
         },
     )  # fmt: skip
+
+
+def _grouped(reader: access.Reader, rows: QuerySet[PersonNow]) -> Any:
+    """One row a household: members, choices and whom a safeguard holds back."""
+    return (
+        rows.values("household")
+        .annotate(
+            members=Count("person"),
+            children=Count("person", filter=reader.within("biodata") & ~Q(adult=True)),
+            pathways=Count("pathway", distinct=True),
+            places=Count("destination", distinct=True),
+            blocked_members=Count("person", filter=Q(blocked=True)),
+            chosen=Count("pathway"),
+        )
+        .order_by("household")
+    )
 
 
 @page("households", "person.list")

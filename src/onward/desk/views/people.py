@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Case, Q, QuerySet, When
+from django.db.models import Case, QuerySet, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
@@ -49,6 +49,8 @@ def _order(reader: access.Reader) -> tuple[Any, ...]:
     if not reader.reads_somewhere("confidential"):
         return ("person",)
     theirs = reader.within("confidential")
+    if reader.reads_of_all("confidential"):
+        return ("stage_since", "person")  # of everybody in the list: read in order of an index
     since: Any = Case(When(theirs, then="stage_since")) if theirs else "stage_since"
     return (since, "person")
 
@@ -78,9 +80,9 @@ def filtered(
     here_now = {"here": _("Present"), "gone": _("Gone, absent or dead"), "all": _("Everybody")}
     present = choose("present", _("Who"), here_now, "internal")
     if present == "gone":
-        rows = rows.filter(active=False)
+        rows = rows.filter(active__in=(False,))
     elif present != "all":
-        rows = rows.filter(active=True)
+        rows = rows.filter(active__in=(True,))
     for axis, class_ in (
         ("legal", "confidential"),
         ("stage", "confidential"),
@@ -91,10 +93,8 @@ def filtered(
         }
         if value := choose(axis, words.translated(rulebook.axes[axis].title), options, class_):
             rows = rows.filter(reader.within(class_), **{axis: value})
-    sites = {
-        site: site for site in reader.people().exclude(site=None).order_by("site")
-        .values_list("site", flat=True).distinct()
-    }  # fmt: skip
+    offices = reader.people().exclude(office="").order_by("office")
+    sites = {site: site for site in offices.values_list("office", flat=True).distinct()}
     if len(sites) > 1 and (value := choose("site", _("Site"), sites, "internal")):
         rows = rows.filter(site=value)
     ages = {"adult": _("Adults"), "child": _("Children, or not known to be adult")}
@@ -104,12 +104,14 @@ def filtered(
     held = {"blocked": _("Own next step blocked"), "open": _("Own next step open")}
     if value := choose("steps", _("Next step"), held, "confidential"):
         rows = rows.filter(
-            reader.within("confidential"), blocked=value == "blocked", active=True
+            reader.within("confidential"),
+            blocked__in=(value == "blocked",),
+            active__in=(True,),
         )
     if finding := _finding(reader, request.GET.get("finding", "")):
         rows = rows.filter(
-            reader.within("confidential"), blocked=True, active=True,
-            steps__icontains=f'"{finding["key"]}"',
+            reader.within("confidential"), blocked__in=(True,), active__in=(True,),
+            held__contains=f" {finding['key']} ",
         )  # fmt: skip
         for class_ in finding["classes"]:
             rows = rows.filter(reader.within(class_))
@@ -282,12 +284,12 @@ def reviews(request: HttpRequest) -> HttpResponse:
     """Complaints to triage and grave incidents to review: each pauses moves until it is done."""
     reader = request.reader  # type: ignore[attr-defined]
     rulebook = here.rulebook()
-    near = reader.people().filter(reader.within("complaints")).values("person")
-    rows = ThingNow.objects.filter(Q(person__in=near) | Q(person=None)).filter(
-        Q(kind="complaint", facts__triaged=False)
-        | Q(kind="incident", facts__severity=1, facts__reviewed=False)
-    )
-    found = list(rows.order_by("kind", "first_on")[:200])
+    found: list[ThingNow] = []
+    for kind in ("complaint", "incident"):
+        for rows in (reader.things("complaints"), ThingNow.objects.filter(person=None)):
+            rows = rows.filter(kind=kind, due__isnull=False)
+            found += rows.order_by("due", "person", "thing")[:200]
+    found = sorted(found, key=lambda row: (row.kind, row.due, row.thing))[:200]
     reader.listed([row for row in found if row.person], place=place(request))
     fields = {
         kind: rulebook.kinds[kind].facts

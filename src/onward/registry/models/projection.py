@@ -17,6 +17,7 @@ class PersonNow(Here):
     steps      next steps: {move, title, pathway, destination, open, failed: [finding keys]}
     steps_on   the day the steps were judged for; older than today: judged again first
     blocked    no next step of the person's own pathway is open
+    held       of somebody blocked, the findings that hold the own steps back: " G3.consent … "
     revision   seq of the last event that touched the person or the household
     """
 
@@ -48,26 +49,59 @@ class PersonNow(Here):
     steps_on = models.DateField(null=True)
     open_steps = models.IntegerField(default=0)
     blocked = models.BooleanField(default=False)
+    held = models.TextField(default="", db_default="")
     revision = models.BigIntegerField(default=0)
 
     class Meta:
         db_table = "onward_person_now"
         indexes = [
             models.Index(fields=["operation", "household"], name="person_household"),
-            models.Index(fields=["operation", "stage"], name="person_stage"),
-            models.Index(fields=["operation", "office"], name="person_office"),
-            models.Index(fields=["operation", "blocked"], name="person_blocked"),
-        ]
+            # Lists are read in the order of waiting, counts without opening a row.
+            models.Index(
+                fields=["operation", "office", "active", "stage_since", "person"],
+                name="person_office_waits",
+            ),
+            models.Index(
+                fields=["operation", "office", "stage", "active", "stage_since", "person"],
+                name="person_office_stage",
+            ),
+            models.Index(
+                fields=["operation", "active", "stage_since", "person"], name="person_waits"
+            ),
+            models.Index(
+                fields=["operation", "stage", "active", "stage_since", "person"],
+                name="person_stage_waits",
+            ),
+            models.Index(
+                fields=[
+                    "operation", "office", "active", "household", "pathway", "destination",
+                    "blocked", "adult", "person",
+                ],
+                name="person_households",
+            ),
+            models.Index(
+                fields=["operation", "office", "active", "blocked", "held"], name="person_held"
+            ),
+        ]  # fmt: skip
 
 
 class ThingNow(Here):
-    """The latest word on everything that is not a person: a consent, a claim, an assurance …"""
+    """The latest word on everything that is not a person: a consent, a claim, an assurance …
+
+    office  of the person it is about; null when that is nobody known
+    due     the day from which somebody has to see to it, while nobody has: an appointment, a
+            follow-up, a complaint to triage, a grave incident to review
+    ends    the last day on which it counts, by the rulebook's conditions (`plan.clocks`)
+    """
 
     pk = models.CompositePrimaryKey("operation", "kind", "thing")
     kind = models.CharField(max_length=40)
     thing = models.CharField(max_length=80)
     person = models.CharField(max_length=80, null=True)
     household = models.CharField(max_length=80, null=True)
+    office = models.CharField(max_length=80, null=True)
+    due = models.DateField(null=True)
+    ends = models.DateField(null=True)
     facts = models.JSONField(default=dict)
     first_on = models.DateField(null=True)
     revision = models.BigIntegerField(default=0)
@@ -77,6 +111,17 @@ class ThingNow(Here):
         indexes = [
             models.Index(fields=["operation", "person", "household"], name="thing_person"),
             models.Index(fields=["operation", "household"], name="thing_household"),
+            models.Index(
+                fields=["operation", "kind", "office", "due", "person"], name="thing_due_office"
+            ),
+            models.Index(fields=["operation", "kind", "due"], name="thing_due"),
+            models.Index(fields=["operation", "office", "ends"], name="thing_ends_office"),
+            models.Index(fields=["operation", "ends"], name="thing_ends"),
+            models.Index(
+                fields=["operation", "kind"],
+                name="thing_of_nobody",
+                condition=models.Q(person__isnull=True, household__isnull=True),
+            ),
         ]
 
 

@@ -26,7 +26,10 @@ class WrappedKey(Here):
 
 
 class Identity(Here):
-    """One field of one person, encrypted and bound to this row."""
+    """One field of one person, encrypted and bound to this row.
+
+    turn  the change of the vault with which it was written: what a search reads again
+    """
 
     pk = models.CompositePrimaryKey("operation", "person", "field")
     person = models.CharField(max_length=80)
@@ -34,10 +37,14 @@ class Identity(Here):
     row = models.CharField(max_length=36)
     key_id = models.CharField(max_length=36)
     sealed = models.BinaryField()
+    turn = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "onward_identity"
-        indexes = [models.Index(fields=["operation", "field"], name="identity_field")]
+        indexes = [
+            models.Index(fields=["operation", "field"], name="identity_field"),
+            models.Index(fields=["operation", "turn"], name="identity_turn"),
+        ]
 
 
 class Attachment(Here):

@@ -105,7 +105,7 @@ class DatabaseWrapper(sqlite.DatabaseWrapper):
         connection.execute("PRAGMA recursive_triggers = ON")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA cache_size = -8192")
         connection.execute("PRAGMA trusted_schema = OFF")
         return connection
 
