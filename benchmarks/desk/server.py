@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from onward.registry import keys, site
-from onward.registry.serving import THREADS
+from onward.registry.serving import HAND_ON_SECONDS, THREADS
 
 
 def main() -> None:
@@ -15,6 +15,7 @@ def main() -> None:
     from onward.registry.judging import Judge
 
     Judge().start()
+    sys.setswitchinterval(HAND_ON_SECONDS)
     from django.core.handlers.wsgi import WSGIHandler
     from waitress import serve
 
