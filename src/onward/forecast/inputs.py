@@ -1018,7 +1018,8 @@ class _Builder:
     def _own_pace(self, edge: Edge) -> bool:
         """A move of a whole unit whose pace is not that of a capacity or of a convoy."""
         return (
-            edge.source, edge.move
+            edge.source,
+            edge.move,
         ) in self.rates.own_pace and edge.move not in self.movements
 
     # -- what the counts and the log hold beyond the map

@@ -92,7 +92,7 @@ def _as_double(typingctx: Any, bits: Any) -> Any:
     return types.float64(types.uint64), body
 
 
-@compiled(inline="always")
+@compiled(forceinline=True)
 def mix(z):  # type: ignore[no-untyped-def]
     """SplitMix64's finaliser: every input bit moves every output bit."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -100,13 +100,13 @@ def mix(z):  # type: ignore[no-untyped-def]
     return z ^ (z >> np.uint64(31))
 
 
-@compiled(inline="always")
+@compiled(forceinline=True)
 def uniform(key):  # type: ignore[no-untyped-def]
     """A uniform in [0, 1) with 52 bits."""
     return _as_double((mix(key) >> np.uint64(12)) | np.uint64(0x3FF0000000000000)) - 1.0
 
 
-@compiled(inline="always")
+@compiled(forceinline=True)
 def _em1_small(z):  # type: ignore[no-untyped-def]
     """exp(z) - 1 for |z| <= 10/64 by Taylor's series; relative error below 2e-13."""
     y = 1.0 / 40320.0
@@ -120,7 +120,7 @@ def _em1_small(z):  # type: ignore[no-untyped-def]
     return y * z
 
 
-@compiled(inline="always")
+@compiled(forceinline=True)
 def em1(x):  # type: ignore[no-untyped-def]
     """exp(x) - 1 for |x| <= 10, relative error below 1e-11 (1e-15 where |x| < 1).
 
@@ -135,7 +135,7 @@ def em1(x):  # type: ignore[no-untyped-def]
     return y * (y + 2.0)
 
 
-@compiled(inline="always")
+@compiled(forceinline=True)
 def exp(x):  # type: ignore[no-untyped-def]
     """exp(x) for |x| <= 80, relative error below 1e-10; held at the ends beyond.
 
@@ -147,7 +147,7 @@ def exp(x):  # type: ignore[no-untyped-def]
     return y * y
 
 
-@compiled(inline="always")
+@compiled(forceinline=True)
 def nobody(m):  # type: ignore[no-untyped-def]
     """exp(-m) for 0 <= m <= 12, relative error below 1e-10."""
     y = 1.0 + _em1_small(m * -0.015625)
@@ -159,7 +159,7 @@ def nobody(m):  # type: ignore[no-untyped-def]
     return y * y
 
 
-@compiled(inline="always")
+@compiled(forceinline=True)
 def minus_log1m(p):  # type: ignore[no-untyped-def]
     """-log(1 - p) for 0 <= p <= 0.2 by the series of the inverse hyperbolic tangent."""
     z = p / (2.0 - p)

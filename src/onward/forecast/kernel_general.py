@@ -38,7 +38,7 @@ from onward.forecast.kernel_draw import (
 from onward.forecast.kernel_tables import APPROACH, EFFECT, FEEDBACK, GATE, SHOCK, TERM
 
 
-@compiled(inline="always")
+@compiled(forceinline=True)
 def effect(value, start, end, over, day):  # type: ignore[no-untyped-def]
     """A dated multiplier at a day."""
     if day < start or day >= end:
@@ -48,14 +48,14 @@ def effect(value, start, end, over, day):  # type: ignore[no-untyped-def]
     return value
 
 
-@compiled(inline="always")
+@compiled(forceinline=True)
 def approach(strength, start, end, deadline, scale, day):  # type: ignore[no-untyped-def]
     """A deadline drawing near, at a day."""
     near = 1.0 + strength * exp(-max(deadline - day, 0.0) / scale)
     return near if (day >= start) & (day < end) else 1.0
 
 
-@compiled(inline="always")
+@compiled(forceinline=True)
 def response(form, a, b, x):  # type: ignore[no-untyped-def]
     """The multiplier of a feedback at x."""
     if form == 0:
@@ -183,6 +183,115 @@ def mark(row, changed, is_changed, n):  # type: ignore[no-untyped-def]
         changed[n] = row
         return n + 1
     return n
+
+
+@compiled(forceinline=True)
+def one_person(  # type: ignore[no-untyped-def]
+    e_caps, e_combo, e_staged, e_to, e_transition, g_stages, g_stratum, x_change, x_combo,
+    x_fixed, x_number, x_to, x_transition, c0, width, n_sizes, e0, e1, x0, x1, g, phases_left,
+    death, birth, single, u, silent, total, n_demands, n_touched, rate, combo, num, count,
+    inflow, touched, moved, d_entry, d_group, d_size, d_want,
+):  # fmt: skip
+    """Deaths and births of a group in which at least one clock rings: who, in which size, and
+    whether the unit leaves before. Returns what changed: units left, demands, cells touched."""
+    # what is left of the uniform says in which size a clock rings first
+    u = min((u - silent) / (1.0 - silent), 0.9999999999999999)
+    u *= 1.0 - silent
+    quiet = 0.0
+    found = False
+    for z in range(width):
+        zz = z + c0 % n_sizes
+        own = death + (birth if zz + 1 < n_sizes else 0.0)
+        d = own * (zz + 1)
+        alive = count[c0 + z]
+        if alive <= 0.0 or d <= 0.0:
+            continue
+        quiet += alive * d
+        single += SIZE
+        if not found and u >= -math.expm1(-quiet):
+            continue
+        if found:
+            k_rings, _ = leavers(alive, d, single)
+        else:
+            k_rings = at_least_one(alive, d, single)
+        found = True
+        for i in range(int(k_rings)):
+            one_key = single + np.uint64(i + 1) * DAY
+            rings = -math.log1p(
+                uniform(one_key) * math.expm1(-d)
+            ) / d  # fmt: skip
+            staged_rate = 0.0
+            free_rate = 0.0
+            for e in range(e0, e1):
+                h = rate[e] * combo[e_combo[e]]
+                if phases_left > 0 and e_staged[e]:
+                    staged_rate += h
+                else:
+                    free_rate += h
+            when, how = first_of(
+                free_rate, staged_rate * g_stages[g], phases_left,
+                one_key + SPLIT,
+            )  # fmt: skip
+            count[c0 + z] -= 1.0
+            total -= 1.0
+            y = uniform(one_key + GOLD)
+            if when >= rings:
+                y *= death + (birth if zz + 1 < n_sizes else 0.0)
+                j = x0
+                for i2 in range(x0, x1):
+                    if x_change[i2] > 0 and zz + 1 >= n_sizes:
+                        continue
+                    h = x_fixed[i2] * combo[x_combo[i2]]
+                    if x_number[i2] >= 0:
+                        h *= num[x_number[i2]]
+                    if h <= 0.0:
+                        continue
+                    j = i2
+                    if y < h:
+                        break
+                    y -= h
+                c = c0 + z + x_change[j]
+                if x_change[j] < 0 and zz == 0:
+                    c = x_to[j]
+                if inflow[c] == 0.0:
+                    touched[n_touched] = c
+                    n_touched += 1
+                inflow[c] += 1.0
+                moved[x_transition[j], g_stratum[g]] += 1.0
+                continue
+            y *= staged_rate if how == 2 else free_rate
+            j = e0
+            for e in range(e0, e1):
+                ends = 1 if phases_left > 0 and e_staged[e] else 0
+                if ends != how - 1:
+                    continue
+                h = rate[e] * combo[e_combo[e]]
+                if h <= 0.0:
+                    continue
+                j = e
+                if y < h:
+                    break
+                y -= h
+            if e_caps[j, 0] >= 0:
+                n_demands = ask(
+                    d_entry,
+                    d_group,
+                    d_size,
+                    d_want,
+                    n_demands,
+                    j,
+                    g,
+                    z,
+                    1.0,
+                )
+            else:
+                c = e_to[j] + z
+                if inflow[c] == 0.0:
+                    touched[n_touched] = c
+                    n_touched += 1
+                inflow[c] += 1.0
+                moved[e_transition[j], g_stratum[g]] += zz + 1
+    return total, n_demands, n_touched
 
 
 @compiled(forceinline=True)
@@ -568,103 +677,14 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                         silent = math.exp(-ringing)
                     if ringing > 0.0 and u >= silent:
                         n_changed = mark(c0 // n_sizes, changed, is_changed, n_changed)
-                        # what is left of the uniform says in which size a clock rings first
-                        u = min((u - silent) / (1.0 - silent), 0.9999999999999999)
-                        u *= 1.0 - silent
-                        quiet = 0.0
-                        found = False
-                        for z in range(width):
-                            zz = z + c0 % n_sizes
-                            own = death + (birth if zz + 1 < n_sizes else 0.0)
-                            d = own * (zz + 1)
-                            alive = count[c0 + z]
-                            if alive <= 0.0 or d <= 0.0:
-                                continue
-                            quiet += alive * d
-                            single += SIZE
-                            if not found and u >= -math.expm1(-quiet):
-                                continue
-                            if found:
-                                k_rings, _ = leavers(alive, d, single)
-                            else:
-                                k_rings = at_least_one(alive, d, single)
-                            found = True
-                            for i in range(int(k_rings)):
-                                one_key = single + np.uint64(i + 1) * DAY
-                                rings = -math.log1p(
-                                    uniform(one_key) * math.expm1(-d)
-                                ) / d  # fmt: skip
-                                staged_rate = 0.0
-                                free_rate = 0.0
-                                for e in range(e0, e1):
-                                    h = rate[e] * combo[t.e_combo[e]]
-                                    if phases_left > 0 and t.e_staged[e]:
-                                        staged_rate += h
-                                    else:
-                                        free_rate += h
-                                when, how = first_of(
-                                    free_rate, staged_rate * t.g_stages[g], phases_left,
-                                    one_key + SPLIT,
-                                )  # fmt: skip
-                                count[c0 + z] -= 1.0
-                                total -= 1.0
-                                y = uniform(one_key + GOLD)
-                                if when >= rings:
-                                    y *= death + (birth if zz + 1 < n_sizes else 0.0)
-                                    j = x0
-                                    for i2 in range(x0, x1):
-                                        if t.x_change[i2] > 0 and zz + 1 >= n_sizes:
-                                            continue
-                                        h = t.x_fixed[i2] * combo[t.x_combo[i2]]
-                                        if t.x_number[i2] >= 0:
-                                            h *= num[t.x_number[i2]]
-                                        if h <= 0.0:
-                                            continue
-                                        j = i2
-                                        if y < h:
-                                            break
-                                        y -= h
-                                    c = c0 + z + t.x_change[j]
-                                    if t.x_change[j] < 0 and zz == 0:
-                                        c = t.x_to[j]
-                                    if inflow[c] == 0.0:
-                                        touched[n_touched] = c
-                                        n_touched += 1
-                                    inflow[c] += 1.0
-                                    moved[t.x_transition[j], t.g_stratum[g]] += 1.0
-                                    continue
-                                y *= staged_rate if how == 2 else free_rate
-                                j = e0
-                                for e in range(e0, e1):
-                                    ends = 1 if phases_left > 0 and t.e_staged[e] else 0
-                                    if ends != how - 1:
-                                        continue
-                                    h = rate[e] * combo[t.e_combo[e]]
-                                    if h <= 0.0:
-                                        continue
-                                    j = e
-                                    if y < h:
-                                        break
-                                    y -= h
-                                if t.e_caps[j, 0] >= 0:
-                                    n_demands = ask(
-                                        d_entry,
-                                        d_group,
-                                        d_size,
-                                        d_want,
-                                        n_demands,
-                                        j,
-                                        g,
-                                        z,
-                                        1.0,
-                                    )
-                                else:
-                                    c = t.e_to[j] + z
-                                    if inflow[c] == 0.0:
-                                        touched[n_touched] = c
-                                        n_touched += 1
-                                    inflow[c] += 1.0
-                                    moved[t.e_transition[j], t.g_stratum[g]] += zz + 1
+                        total, n_demands, n_touched = one_person(
+                            t.e_caps, t.e_combo, t.e_staged, t.e_to, t.e_transition,
+                            t.g_stages, t.g_stratum, t.x_change, t.x_combo, t.x_fixed,
+                            t.x_number, t.x_to, t.x_transition, c0, width, n_sizes, e0, e1,
+                            x0, x1, g, phases_left, death, birth, single, u, silent, total,
+                            n_demands, n_touched, rate, combo, num, count, inflow, touched,
+                            moved, d_entry, d_group, d_size, d_want,
+                        )  # fmt: skip
                 whole_group[g] = total
                 if (hazard <= 0.0 and advance <= 0.0) or total <= 0.0:
                     continue

@@ -99,7 +99,7 @@ def first_chop(w, key, base):  # type: ignore[no-untyped-def]
     return some
 
 
-@compiled(inline="always")
+@compiled(forceinline=True)
 def chop_down(w, n, u, r, k, ratio):  # type: ignore[no-untyped-def]
     """Inversion in every lane: walk up the counts until the uniform is used up."""
     i = 0.0
