@@ -62,6 +62,88 @@ def test_a_room_is_never_in_two_places(small):
     assert officer.post("/people/chosen/", after).status_code == 303
 
 
+def test_a_form_sent_twice_books_once_and_does_not_clash_with_itself(small):
+    officer = browser("supervisor")
+    for _ in range(2):
+        sent = officer.post("/people/chosen/", {**WHO, **WHEN, "key": "twice"})
+        assert sent.status_code == 303
+    assert len(things("appointment")) == 2
+
+
+def roster(officer, code="I-7", **facts):
+    given = {"code": code, "languages": ["fa", "ckb"], "sex": "female", "days": ["thu", "fri"],
+             "bound_until": "2026-12-31", "on_roster": "yes", **facts}  # fmt: skip
+    assert officer.post("/calendar/interpreters/", {"key": code, **given}).status_code == 303
+
+
+def test_an_interpreter_of_the_roster_is_never_in_two_places(small):
+    officer = browser("supervisor")
+    roster(officer)
+    page = text(officer.post("/people/chosen/", WHO))
+    assert "I-7 · کوردیی ناوەندی, فارسی · Female" in page
+    with_them = {**WHO, **WHEN, "interpreter_code": "I-7"}
+    assert officer.post("/people/chosen/", {**with_them, "key": "a"}).status_code == 303
+    assert "I-7" in text(officer.get("/calendar/?week=2026-06-11"))
+    other = {"people": "H2-P1", "do": "schedule", **WHEN, "room": "tent 9",
+             "interpreter_code": "I-7", "key": "b"}  # fmt: skip
+    clash = officer.post("/people/chosen/", other)
+    assert clash.status_code == 422
+    assert "the interpreter has another appointment" in text(clash)
+    later = {**other, "starts_at": "15:00", "key": "c"}
+    assert officer.post("/people/chosen/", later).status_code == 303
+    assert '<td class="n">3</td>' in officer.get("/calendar/interpreters/").content.decode()
+
+
+def test_an_appointment_is_not_moved_into_a_room_or_an_interpreters_hour_that_is_taken(small):
+    from onward.registry.models import ThingNow
+
+    officer = browser("supervisor")
+    roster(officer)
+    officer.post("/people/chosen/", {**WHO, **WHEN, "interpreter_code": "I-7", "key": "a"})
+    officer.post("/people/chosen/", {"people": "H2-P1", "do": "schedule", **WHEN, "key": "b",
+                                     "room": "Tent  9", "starts_at": "09:30"})  # fmt: skip
+    row = ThingNow.objects.get(kind="appointment", person="H2-P1")
+    address = f"/people/H2-P1/appointment/{row.thing}/"
+    form = {"effective": "2026-06-10", "key": "move"}
+    for wrong in ({"room": "Tent 3"}, {"interpreter_code": "I-7"}):
+        assert officer.post(address, {**form, **wrong}).status_code == 422
+    assert officer.post(address, {**form, "room": "tent 9", "minutes": "30"}).status_code == 303
+
+
+def test_somebody_who_does_not_want_an_interpreter_is_never_booked_with_them(small):
+    officer, clerk = browser("supervisor"), browser("protection_officer", name="amina")
+    roster(officer)
+    said = {"interpreter_code": "I-7", "effective": "2026-06-10", "key": "no"}
+    assert clerk.post("/people/H1-P2/add/not_interpreter/", said).status_code == 303
+    refused = officer.post(
+        "/people/chosen/", {**WHO, **WHEN, "interpreter_code": "I-7", "key": "a"}
+    )
+    assert refused.status_code == 422
+    assert "cannot be booked for one of these people" in text(refused)
+    assert things("appointment") == []
+
+
+def test_a_language_a_day_and_a_vetting_that_do_not_fit_are_pointed_out_first(small):
+    officer = browser("supervisor")
+    roster(officer, languages=["ar"], days=["mon"], bound_until="2026-01-01")
+    asked = {**WHO, **WHEN, "interpreter_code": "I-7", "key": "a"}
+    page = text(officer.post("/people/chosen/", asked))
+    assert "09:30: the interpreter is not known to speak فارسی." in page
+    assert "does not work on that day" in page
+    assert "vetted and bound to confidence" in page
+    assert things("appointment") == []
+    assert officer.post("/people/chosen/", {**asked, "anyway": "yes"}).status_code == 303
+
+
+def test_the_roster_takes_no_names(small):
+    officer = browser("supervisor")
+    page = text(
+        officer.post("/calendar/interpreters/", {"code": "Zarifeh N", "languages": "fa"})
+    )
+    assert "Letters, digits and" in page
+    assert things("interpreter") == []
+
+
 def test_nobody_chosen_is_said_kindly(small):
     answer = browser("supervisor").post("/people/chosen/", {"do": "schedule"})
     assert answer.status_code == 422

@@ -19,7 +19,7 @@ from onward.registry.actors import Actor
 from onward.registry.scans import cleaned
 
 safe = safe
-AMINA = Actor("amina")
+AMINA = Actor("amina", frozenset({"protection_officer"}))
 CANARY = b"Zarqand777quorv"
 """Stands in clear inside a PDF: looked for wherever it must not be."""
 

@@ -118,14 +118,16 @@ def world(small_template, tmp_path_factory):
 
     from onward.caseload.events import Subject
     from onward.registry import acts, attachments
-    from onward.registry.models import Attachment
+    from onward.registry.models import Account, Attachment
     from onward.registry.scans import PDF, Scan
 
+    there = Account.objects.get(username="far.officer")
     for person in SUBJECTS.values():
+        by = there if person == SUBJECTS["far"] else boss
         attachments.attaching(
-            boss, person, [Scan(PDF, b"%PDF-")],
-            lambda references, person=person: acts.record(
-                boss, Subject("person", person), "recorded", effective="2026-06-10",
+            by, person, [Scan(PDF, b"%PDF-")],
+            lambda references, person=person, by=by: acts.record(
+                by, Subject("person", person), "recorded", effective="2026-06-10",
                 evidence=references, facts={"language": "fa"}, idempotency_key=f"paper {person}",
             ), about="person",
         )  # fmt: skip

@@ -282,7 +282,7 @@ def details(seen: Seen) -> list[dict[str, Any]]:
 
 RECORDS = (
     "consent", "interview", "appointment", "claim", "assessment", "document", "waiver", "decision",
-    "release", "complaint", "incident", "follow_up", "seat",
+    "release", "complaint", "incident", "follow_up", "seat", "not_interpreter",
 )  # fmt: skip
 
 
@@ -533,6 +533,7 @@ NEEDS: Mapping[str, str] = {
     "complaint": "person.record_always",
     "claim": "person.record_always",
     "interview": "person.record_interview",
+    "not_interpreter": "person.record_interview",
     "consent": "person.record_interview",
     "release": "person.record_interview",
     "waiver": "person.record_interview",

@@ -8,19 +8,19 @@ from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
-from onward.desk import dates, forms, here, words
+from onward.desk import booking, dates, forms, here, words
 from onward.desk.views.shared import done, once, page, paged, place, sent_key
 from onward.errors import OnwardError
 from onward.registry import access, acts
 from onward.registry.models import Account, PersonNow, ThingNow
 
-KIND = "appointment"
+KIND = booking.KIND
 MOST = 60
 """People scheduled with one form."""
 
@@ -62,7 +62,8 @@ def calendar(request: HttpRequest) -> HttpResponse:
             {
                 "thing": row.thing, "person": row.person, "at": facts.get("starts_at"),
                 "minutes": facts.get("minutes"), "room": facts.get("room"),
-                "interpreter": facts.get("interpreter"), "state": facts.get("state"),
+                "interpreter": facts.get("interpreter"),
+                "interpreter_code": facts.get("interpreter_code"), "state": facts.get("state"),
                 "purpose": words.code(str(facts["purpose"])) if facts.get("purpose") else _("Appointment"),
             }
         )  # fmt: skip
@@ -88,6 +89,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
                 ).most_common()
             ],
             "may_edit": reader.may("calendar.edit"),
+            "roster": booking.has_roster() and reader.may("calendar.edit"),
         },
     )  # fmt: skip
 
@@ -168,7 +170,16 @@ def _schedule(
     declared = rulebook.kinds[KIND].facts
     columns = [
         n
-        for n in ("purpose", "day", "starts_at", "minutes", "room", "interpreter", "officer")
+        for n in (
+            "purpose",
+            "day",
+            "starts_at",
+            "minutes",
+            "room",
+            "interpreter",
+            "interpreter_code",
+            "officer",
+        )
         if n in declared
     ]
     form = forms.form_for(
@@ -182,10 +193,11 @@ def _schedule(
     language = form.get("interpreter")
     if language is not None:
         language.hint = _("Left empty: each person's own language.")
+    ask_interpreter(form)
     extra: dict[str, Any] = {}
     if request.POST.get("send"):
         form.read(request.POST)
-        start = _time(str(form.facts.get("starts_at", "")))
+        start = booking.moment(str(form.facts.get("starts_at", "")))
         if form.valid and start is None:
             form.fail("starts_at", _("Not a time. Write it as 09:30."))
         if form.valid and len(rows) > MOST:
@@ -194,14 +206,111 @@ def _schedule(
             ]
         if form.valid and start is not None and not extra:
             planned = _planned(rows, form.facts, start)
-            clashes = _clashes(planned)
-            if clashes:
-                extra["faults"] = clashes
+            said = booking.warnings(planned)
+            if said and not request.POST.get("anyway"):
+                extra["warnings"] = said
             else:
-                return _write(request, planned, form)
+                key = sent_key(request)
+                entries = [
+                    {"subject": Subject(KIND, str(uuid.uuid4())), "kind": "recorded",
+                     "effective": here.today().isoformat(), "facts": facts}
+                    for facts in planned
+                ]  # fmt: skip
+                try:
+                    with booking.alone():
+                        clashes = [] if booking.was_sent(key) else booking.clashes(planned)
+                        if not clashes:
+                            acts.record_batch(request.user, entries, idempotency_key=key)
+                except OnwardError as error:
+                    clashes = [str(error)]
+                if not clashes:
+                    return _scheduled(request, planned)
+                extra["faults"] = clashes
     return render(
         request, "desk/schedule.html",
         {"form": form, "rows": rows, "key": request.POST.get("key") or once(), "do": "schedule", **extra},
+        status=422 if form.problems or extra else 200,
+    )  # fmt: skip
+
+
+def ask_interpreter(form: forms.Form) -> None:
+    """Let a form choose from the roster; without one it does not ask."""
+    found = form.get("interpreter_code")
+    if found is None:
+        return
+    people = booking.roster()
+    if not people:
+        form.inputs.remove(found)
+        return
+    found.look, found.options = "pick", [(each.code, each.said) for each in people]
+
+
+@page("calendar", "calendar.edit", methods=("GET", "POST"))
+def interpreters(request: HttpRequest) -> HttpResponse:
+    """The roster: who interprets which languages, on which days, and how much this week."""
+    access.require(request.user, "calendar.edit", place=place(request))
+    if not booking.has_roster():
+        raise Http404
+    rulebook = here.rulebook()
+    code = forms.Input(
+        "code", _("Code"), "text", required=True, limit=40,
+        hint=_("A code of the office's own, as I-7: never a name."),
+    )  # fmt: skip
+    known = {each.code: each for each in booking.roster(active=False)}
+    chosen = known.get(request.GET.get("code", ""))
+    values = (
+        ThingNow.objects.filter(kind=booking.ROSTER, thing=chosen.code).first()
+        if chosen
+        else None
+    )
+    form = forms.form_for(
+        rulebook, booking.ROSTER, values=values.facts if values else {"on_roster": True},
+        required=("languages",),
+    )  # fmt: skip
+    for name, look in (("languages", booking.language_name), ("days", words.code)):
+        if (field := form.get(name)) is not None:
+            field.options = [(value, look(value)) for value, _word in field.options]
+    form.inputs.insert(0, code)
+    if chosen:
+        code.value = chosen.code
+    extra: dict[str, Any] = {}
+    if request.method == "POST":
+        form.read(request.POST)
+        facts = dict(form.facts)
+        name = str(facts.pop("code", ""))
+        if form.valid and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,39}", name):
+            form.fail("code", _("Letters, digits and . _ - without a space, as I-7."))
+        if form.valid and "languages" not in facts:
+            form.fail("languages", _("Choose at least one language."))
+        if form.valid:
+            try:
+                acts.record(
+                    request.user, Subject(booking.ROSTER, name), "recorded",
+                    effective=here.today().isoformat(), facts=facts,
+                    idempotency_key=sent_key(request),
+                )  # fmt: skip
+            except OnwardError as error:
+                extra["faults"] = [str(error)]
+            else:
+                return done(request, _("The roster is changed."), "desk:interpreters")
+    monday = here.today() - timedelta(days=here.today().weekday())
+    taken = Counter(
+        str(row.facts.get("interpreter_code"))
+        for row in ThingNow.objects.filter(
+            kind=KIND, facts__day__gte=monday.isoformat(),
+            facts__day__lt=(monday + timedelta(days=7)).isoformat(),
+        ).exclude(facts__state="cancelled")
+    )  # fmt: skip
+    rows = [
+        {"one": each, "languages": [booking.language_name(x) for x in each.languages],
+         "sex": words.code(each.sex) if each.sex else "", "days": [words.code(x) for x in each.days],
+         "taken": taken[each.code],
+         "late": each.bound_until is None or each.bound_until < here.today()}
+        for each in known.values()
+    ]  # fmt: skip
+    return render(
+        request, "desk/interpreters.html",
+        {"form": form, "rows": rows, "chosen": chosen, "key": request.POST.get("key") or once(), **extra},
         status=422 if form.problems or extra else 200,
     )  # fmt: skip
 
@@ -215,13 +324,6 @@ def _officers(reader: access.Reader) -> list[tuple[str, str]]:
         if {"interviewer", "counsellor", "protection_officer", "rsd_officer", "resettlement_officer",
             "repatriation_officer", "follow_up_monitor"} & row.roles
     ]  # fmt: skip
-
-
-def _time(text: str) -> datetime | None:
-    found = re.fullmatch(r"(\d{1,2})[:.](\d{2})", dates.western(text))
-    if not found or int(found[1]) > 23 or int(found[2]) > 59:
-        return None
-    return datetime(2000, 1, 1, int(found[1]), int(found[2]))  # noqa: DTZ001
 
 
 def _planned(
@@ -239,72 +341,12 @@ def _planned(
     return planned
 
 
-def _clashes(planned: list[dict[str, Any]]) -> list[str]:
-    """Rooms and officers that would be in two places, said by time and never by person."""
-    day = planned[0]["day"]
-    there = [
-        row.facts
-        for row in ThingNow.objects.filter(kind=KIND, facts__day=day).exclude(
-            facts__state="cancelled"
-        )
-    ]
-    said = []
-    if _end(planned[-1]) > 24 * 60:
-        said.append(
-            _(
-                "The last appointment would end after midnight. Schedule fewer people or start earlier."
-            )
-        )
-    for mine in planned:
-        for other in there:
-            if not (_begin(mine) < _end(other) and _begin(other) < _end(mine)):
-                continue
-            if mine.get("room") and mine["room"] == other.get("room"):
-                said.append(
-                    _("%(time)s: the room is taken.")
-                    % {"time": dates.digits(mine["starts_at"])}
-                )
-            if mine.get("officer") and mine["officer"] == other.get("officer"):
-                said.append(
-                    _("%(time)s: the officer has another appointment.")
-                    % {"time": dates.digits(mine["starts_at"])}
-                )
-            if other.get("person") == mine["person"]:
-                said.append(
-                    _("%(time)s: one of these people has another appointment.")
-                    % {"time": dates.digits(mine["starts_at"])}
-                )
-    return list(dict.fromkeys(said))
-
-
-def _begin(facts: dict[str, Any]) -> int:
-    start = _time(str(facts.get("starts_at") or ""))
-    return start.hour * 60 + start.minute if start else 0
-
-
-def _end(facts: dict[str, Any]) -> int:
-    return _begin(facts) + int(facts.get("minutes") or 60)
-
-
-def _write(
-    request: HttpRequest, planned: list[dict[str, Any]], form: forms.Form
-) -> HttpResponse:
-    key = sent_key(request)
-    entries = [
-        {"subject": Subject(KIND, str(uuid.uuid4())), "kind": "recorded",
-         "effective": here.today().isoformat(), "facts": facts}
-        for facts in planned
-    ]  # fmt: skip
-    try:
-        acts.record_batch(request.user, entries, idempotency_key=key)
-    except OnwardError as error:
-        return render(
-            request, "desk/schedule.html",
-            {"form": form, "rows": [], "key": once(), "do": "schedule", "faults": [str(error)]}, status=422,
-        )  # fmt: skip
-    monday = date.fromisoformat(planned[0]["day"])
-    return done(request, _("%(number)s appointments are scheduled.") % {"number": dates.digits(str(len(planned)))},
-                "desk:calendar", week=monday.isoformat())  # fmt: skip
+def _scheduled(request: HttpRequest, planned: list[dict[str, Any]]) -> HttpResponse:
+    number = dates.digits(str(len(planned)))
+    return done(
+        request, _("%(number)s appointments are scheduled.") % {"number": number},
+        "desk:calendar", week=str(planned[0]["day"]),
+    )  # fmt: skip
 
 
 def _assign(request: HttpRequest, reader: access.Reader, rows: list[PersonNow]) -> HttpResponse:
@@ -349,6 +391,7 @@ def _assign(request: HttpRequest, reader: access.Reader, rows: list[PersonNow]) 
 
 urls = [
     path("calendar/", calendar, name="calendar"),
+    path("calendar/interpreters/", interpreters, name="interpreters"),
     path("calendar/follow-ups/", follow_ups, name="follow_ups"),
     path("people/chosen/", bulk, name="bulk"),
 ]

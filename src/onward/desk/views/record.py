@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import date
 from typing import Any
 
@@ -18,7 +19,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
-from onward.desk import asking, forms, here, sight, story, words
+from onward.desk import asking, booking, forms, here, sight, story, words
 from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import Faults, OnwardError
 from onward.registry import access, acts, attachments
@@ -411,6 +412,7 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
         rulebook, kind, columns, values=on_record or _suggested(seen, kind),
         places=here.destinations(),
     )  # fmt: skip
+    _ask_interpreter(form)
     form.inputs += [
         forms.when(here.today().isoformat()), forms.evidence(), forms.scanned(),
     ]  # fmt: skip
@@ -430,12 +432,16 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
             subject = Subject(kind, thing or str(uuid.uuid4()))
             if row is None:
                 facts["person"] = person
-            result, extra = sent(request, form, with_files(
-                request, person, form, lambda evidence: acts.record(
-                    request.user, subject, "recorded", effective=form.facts["effective"],
-                    facts=facts, evidence=evidence, revision=_revision(request, seen),
-                    idempotency_key=sent_key(request),
-                ), about=kind, thing=subject.id))  # fmt: skip
+            key = sent_key(request)
+            with booking.alone() if kind == booking.KIND else nullcontext():
+                taken = _taken(kind, person, thing, {**on_record, **facts}, key)
+                result, extra = (None, {"faults": taken}) if taken else sent(
+                    request, form, with_files(
+                        request, person, form, lambda evidence: acts.record(
+                            request.user, subject, "recorded",
+                            effective=form.facts["effective"], facts=facts, evidence=evidence,
+                            revision=_revision(request, seen), idempotency_key=key,
+                        ), about=kind, thing=subject.id))  # fmt: skip
             if result is not None:
                 return _recorded(
                     request, person, words.translated(rulebook.kinds[kind].title), result
@@ -445,6 +451,24 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
         {"title": words.translated(rulebook.kinds[kind].title), "amending": thing is not None,
          "kind": kind, **extra},
     )  # fmt: skip
+
+
+def _ask_interpreter(form: forms.Form) -> None:
+    """Interpreters are chosen from the roster, where there is one."""
+    if (found := form.get("interpreter_code")) is not None and (known := booking.roster()):
+        found.look, found.options = "pick", [(each.code, each.said) for each in known]
+
+
+def _taken(
+    kind: str, person: str, thing: str | None, facts: dict[str, Any], key: str
+) -> list[str]:
+    """Why an appointment cannot be made or moved: a room, an officer, an interpreter."""
+    whole = facts.get("day") and facts.get("starts_at")
+    if kind != booking.KIND or not whole or facts.get("state") in ("cancelled", "held"):
+        return []
+    if booking.was_sent(key):
+        return []
+    return booking.clashes([{**facts, "person": person}], but=thing or "")
 
 
 def _suggested(seen: access.Seen, kind: str) -> dict[str, Any]:

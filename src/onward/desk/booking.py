@@ -1,0 +1,199 @@
+"""Rooms, officers and interpreters of appointments: nobody in two places, nobody unwanted.
+
+Comes in: appointments somebody wants to make or change. Goes out: why they cannot be made, said
+by time and never by person, and what to look at first (a language the interpreter does not
+speak, a day they do not work). An interpreter stands here under a code of the office's own;
+who they are is not kept with the people they speak for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from onward.desk import dates, here, words
+from onward.registry.db_store import DatabaseStore
+from onward.registry.models import EventRow, ThingNow
+
+KIND, ROSTER, UNWANTED = "appointment", "interpreter", "not_interpreter"
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+NEAR = ({"fa", "prs"}, {"ku", "kmr"})
+"""Languages whose speakers understand each other well enough not to be warned of."""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """One line of the roster. `bound_until` None: not known to be vetted."""
+
+    code: str
+    languages: tuple[str, ...]
+    sex: str
+    days: tuple[str, ...]
+    bound_until: date | None
+    active: bool
+
+    @property
+    def said(self) -> str:
+        """Code, languages and sex, as a list shows them."""
+        spoken = ", ".join(language_name(each) for each in self.languages) or _("no language")
+        return " · ".join(
+            filter(None, (self.code, spoken, words.code(self.sex) if self.sex else ""))
+        )
+
+    def speaks(self, language: str) -> bool:
+        plain = language.split("-")[0]
+        known = {plain, *(near for group in NEAR if plain in group for near in group)}
+        return bool(known & set(self.languages))
+
+
+def language_name(code: str) -> str:
+    from onward.desk import forms
+
+    return dict(forms.LANGUAGES).get(code, {"prs": "دری", "ur": "اردو"}.get(code, code))
+
+
+def has_roster() -> bool:
+    """Whether the rulebook in force knows of interpreters."""
+    return ROSTER in here.rulebook().kinds
+
+
+def roster(*, active: bool = True) -> list[Interpreter]:
+    """The interpreters, by code."""
+    if not has_roster():
+        return []
+    found = []
+    for row in ThingNow.objects.filter(kind=ROSTER).order_by("thing"):
+        facts = row.facts
+        if active and facts.get("on_roster") is False:
+            continue
+        until = facts.get("bound_until")
+        found.append(
+            Interpreter(
+                row.thing, tuple(facts.get("languages") or ()), str(facts.get("sex") or ""),
+                tuple(facts.get("days") or ()), date.fromisoformat(str(until)) if until else None,
+                facts.get("on_roster") is not False,
+            )
+        )  # fmt: skip
+    return found
+
+
+def unwanted(people: Iterable[str]) -> dict[str, set[str]]:
+    """person -> codes of interpreters who may not be booked for that person."""
+    found: dict[str, set[str]] = {}
+    if has_roster():
+        for row in ThingNow.objects.filter(kind=UNWANTED, person__in=list(people)):
+            if row.facts.get("interpreter_code") and not row.facts.get("lifted"):
+                found.setdefault(str(row.person), set()).add(str(row.facts["interpreter_code"]))
+    return found
+
+
+def clashes(planned: Sequence[Mapping[str, Any]], *, but: str = "") -> list[str]:
+    """Why these appointments cannot be made; empty when they can.
+
+    planned  their facts with `person`, `day`, `starts_at`, in the order of the day
+    but      an appointment that is being changed: it does not clash with itself
+    """
+    there = [
+        row.facts
+        for row in ThingNow.objects.filter(
+            kind=KIND, facts__day__in=sorted({str(mine["day"]) for mine in planned})
+        ).exclude(facts__state="cancelled").exclude(thing=but)
+    ]  # fmt: skip
+    known = {each.code for each in roster()}
+    barred = unwanted({str(mine.get("person")) for mine in planned})
+    said = []
+    if ends(planned[-1]) > 24 * 60:
+        said.append(
+            _(
+                "The last appointment would end after midnight. Schedule fewer people or start earlier."
+            )
+        )
+    for mine in planned:
+        code = str(mine.get("interpreter_code") or "")
+        if code and code not in known:
+            said.append(_("This interpreter is not on the roster."))
+        if code in barred.get(str(mine.get("person")), ()):
+            said.append(_("This interpreter cannot be booked for one of these people."))
+        for other in there:
+            if str(other.get("day")) == str(mine["day"]) and (
+                begins(mine) < ends(other) and begins(other) < ends(mine)
+            ):
+                said += _both(mine, other)
+    return list(dict.fromkeys(said))
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Looking and writing with nobody in between: two officers never take one room at once."""
+    with DatabaseStore(here.operation().settings.id).writing():
+        yield
+
+
+def was_sent(key: str) -> bool:
+    """Whether what this form asks was recorded already: sent again, it clashes with itself."""
+    return EventRow.objects.filter(key__in=(key, f"{key}/0")).exists()
+
+
+def _both(mine: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    at = {"time": dates.digits(str(mine["starts_at"]))}
+    said = []
+    if mine.get("room") and _plain(mine["room"]) == _plain(other.get("room")):
+        said.append(_("%(time)s: the room is taken.") % at)
+    if mine.get("officer") and mine["officer"] == other.get("officer"):
+        said.append(_("%(time)s: the officer has another appointment.") % at)
+    code = mine.get("interpreter_code")
+    if code and code == other.get("interpreter_code"):
+        said.append(_("%(time)s: the interpreter has another appointment.") % at)
+    if other.get("person") == mine.get("person"):
+        said.append(_("%(time)s: one of these people has another appointment.") % at)
+    return said
+
+
+def _plain(room: Any) -> str:
+    """A room as a person means it: "Tent 3" and "tent  3" are one."""
+    return " ".join(str(room or "").casefold().split())
+
+
+def warnings(planned: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What to look at before these appointments are made; they can be made all the same."""
+    by_code = {each.code: each for each in roster()}
+    said = []
+    for mine in planned:
+        found = by_code.get(str(mine.get("interpreter_code") or ""))
+        if found is None:
+            continue
+        day = date.fromisoformat(str(mine["day"]))
+        language = str(mine.get("interpreter") or "")
+        if language and not found.speaks(language):
+            said.append(
+                _("%(time)s: the interpreter is not known to speak %(language)s.")
+                % {"time": dates.digits(str(mine["starts_at"])), "language": language_name(language)}
+            )  # fmt: skip
+        if found.days and DAYS[day.weekday()] not in found.days:
+            said.append(_("The interpreter does not work on that day of the week."))
+        if found.bound_until is None or found.bound_until < day:
+            said.append(_("The interpreter is not known to be vetted and bound to confidence on that day."))  # fmt: skip
+    return list(dict.fromkeys(said))
+
+
+def moment(text: str) -> datetime | None:
+    """A time of day as people type it."""
+    found = re.fullmatch(r"(\d{1,2})[:.](\d{2})", dates.western(text))
+    if not found or int(found[1]) > 23 or int(found[2]) > 59:
+        return None
+    return datetime(2000, 1, 1, int(found[1]), int(found[2]))  # noqa: DTZ001
+
+
+def begins(facts: Mapping[str, Any]) -> int:
+    start = moment(str(facts.get("starts_at") or ""))
+    return start.hour * 60 + start.minute if start else 0
+
+
+def ends(facts: Mapping[str, Any]) -> int:
+    return begins(facts) + int(facts.get("minutes") or 60)
