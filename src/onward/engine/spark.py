@@ -53,6 +53,9 @@ SMALL_SETTINGS = {
     "spark.sql.leafNodeDefaultParallelism": "1",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    # In one piece, two sides that are joined lie side by side already: to send one of them out
+    # would be a job of its own.
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
 }
 """How a small chain runs: in one piece, interpreted. To compile a plan costs more than it saves."""
 
@@ -270,6 +273,9 @@ def _frame(spark: SparkSession, table: Input, schema: Any = None) -> DataFrame:
         column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
         for column in table.columns
     ]
+    if not table.num_rows:
+        # A table read back from a cache may be empty down to its last chunk; Spark wants one.
+        decoded = [column.combine_chunks() for column in decoded]
     return spark.createDataFrame(pa.table(decoded, names=table.column_names), schema)
 
 
@@ -396,6 +402,11 @@ def session_settings(
         "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
         "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        # The planner would compute what it can on rows that are here, once for every stage that
+        # reads them, and again each time a plan is looked at: most of the time of a small fold.
+        "spark.sql.optimizer.excludedRules": (
+            "org.apache.spark.sql.catalyst.optimizer.ConvertToLocalRelation"
+        ),
         # An error must not repeat the value that caused it into a log.
         "spark.sql.error.messageFormat": "MINIMAL",
         "spark.log.level": "ERROR",
