@@ -974,7 +974,8 @@ class _Builder:
             often = f"about every {one.usual:.0f} days" if one.gaps else "once so far"
             seen = "not yet seen in the log"
             if one.days:
-                seen = f"{often}, last on {self.as_of + dt.timedelta(days=one.days[-1])}"
+                last = self.as_of + dt.timedelta(days=one.days[-1])
+                seen = f"{often}, last on {last.day} {last:%B %Y}"
             then = "The next days are drawn from the gaps between past ones."
             if one.declared:
                 then = (
@@ -1090,6 +1091,9 @@ class _Builder:
             self.assumptions.append(
                 f"People keep arriving as they did after the first registration: about "
                 f"{pace:.1f} a month, one by one."
+                if pace >= 0.05
+                else "All who were registered later were born here; that anybody else arrives is "
+                "possible and rare."
             )
         return made
 
