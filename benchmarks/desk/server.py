@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from onward.registry import keys, site
-from onward.registry.serving import HAND_ON_SECONDS, THREADS
+from onward.registry.serving import THREADS, be_quick
 
 
 def main() -> None:
@@ -14,8 +14,8 @@ def main() -> None:
     site.open_site(folder, key=keys.with_key_file(folder, folder.with_suffix(".key")))
     from onward.registry.judging import Judge
 
+    be_quick()
     Judge().start()
-    sys.setswitchinterval(HAND_ON_SECONDS)
     from django.core.handlers.wsgi import WSGIHandler
     from waitress import serve
 
