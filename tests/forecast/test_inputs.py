@@ -647,3 +647,23 @@ def test_convoys_announced_where_people_left_every_day_carry_those_of_the_days_b
     together = moved(run(inputs, 45), "T7.done")[:, -1].mean()
     one_by_one = moved(run(made(CLEARED, daily_log), 45), "T7.done")[:, 39].mean()
     assert abs(together - one_by_one) < 12
+
+
+def test_every_convoy_has_the_seats_that_came_up_since_the_one_before():
+    # Declared days 28 apart would now and then fall into one 28-day window counted from today.
+    inputs = build(
+        RULEBOOK, counts=CLEARED, exposures=TWENTY, steps=STEPS, as_of=AS_OF, deadline=None,
+        effects=PlanEffects(
+            declared(1, 28, 56, 70).draws,
+            (effect("cap", ["return_seat"], values=ONES * 60.0, window_days=28),),
+        ),
+        departures=left_on(MONTHLY),
+    )  # fmt: skip
+    futures = run(inputs, 71)
+    daily = np.diff(moved(futures, "T7.done"), axis=1, prepend=0)
+    # 19 days after the last one, then 27, 28 and 14.
+    for day, places in ((0, 41), (27, 58), (55, 60), (69, 30)):
+        assert daily[:, day].max() <= places
+    assert np.median(daily[:, 0]) >= 38
+    assert np.median(daily[:, 27]) >= 55
+    assert any("return_seat seats" in name for name in inputs.draws(FUTURES, 1).names)

@@ -57,9 +57,11 @@ from onward.forecast.movements import (
     USUAL_GAP_DAYS,
     Movement,
     Ready,
+    Seats,
     days_to_come,
     movement,
     read,
+    seats_of,
 )
 from onward.forecast.shapes import PLAIN, Shape, shape_of, waited_by_state
 from onward.rulebook.model import Rulebook
@@ -117,6 +119,7 @@ class Inputs:
     horizon      days for which the days of convoys and flights are drawn
     movements    moves made by convoy or flight
     departs      move -> (futures, n) days of them that the plan names
+    seats        capacity -> what fills it from one movement to the next
     """
 
     model: Model
@@ -133,6 +136,7 @@ class Inputs:
     horizon: int = 400
     movements: Mapping[str, Movement] = field(default_factory=dict)
     departs: Mapping[str, FloatArray] = field(default_factory=dict)
+    seats: Mapping[str, Seats] = field(default_factory=dict)
 
     def draws(self, futures: int, seed: int) -> ParameterDraws:
         """One row of parameters per future; the plan's columns as they were drawn.
@@ -150,7 +154,28 @@ class Inputs:
             if len(column) < futures:
                 raise ValueError(f"{name}: {len(column)} plan draws for {futures} futures")
             made = made.with_column(name, column[:futures])
+        for pool, filled in self.seats.items():
+            made = self._with_seats(made, pool, filled)
         return made
+
+    def _with_seats(self, made: ParameterDraws, pool: str, filled: Seats) -> ParameterDraws:
+        """The seats of every convoy or flight."""
+        import numpy as np
+
+        one = self.movements[filled.move]
+        names = one.columns(self.horizon)
+        amounts = seats_of(
+            one,
+            np.stack([made.column(name) for name in names], axis=1),
+            [
+                (made.column(amount), made.column(start), made.column(end), window)
+                for amount, start, end, window in filled.supplies
+            ],
+        )
+        return ParameterDraws(
+            (*made.names, *Seats.columns(pool, names)),
+            np.concatenate([made.values, amounts], axis=1),
+        )
 
     def _with_days(
         self, made: ParameterDraws, one: Movement, futures: int, seed: int
@@ -464,6 +489,8 @@ def build(
     used = set(model.parameters())
     used |= {"hold strength"} & set(builder.laws) if "hold" in used else set()
     used |= {"shock now"} if "shock start" in used else set()
+    for filled in builder.seats.values():
+        used |= {name for *names, _ in filled.supplies for name in names}
     return Inputs(
         model,
         {name: law for name, law in builder.laws.items() if name in used},
@@ -485,6 +512,7 @@ def build(
         builder.horizon,
         builder.movements,
         builder.departs,
+        builder.seats,
     )
 
 
@@ -781,6 +809,7 @@ class _Builder:
         self.nearer = leading(rulebook, edges)
         self.movements = dict(rates.movements)
         self.departs: dict[str, FloatArray] = {}
+        self.seats: dict[str, Seats] = {}
         self._declared(effects)
         self._rates(edges)
         self._luck()
@@ -1229,6 +1258,9 @@ class _Builder:
         for pool in sorted(self._filled()):
             supplies = self._supplies.get(pool, [])
             lengths = {length for _, length, _ in supplies}
+            if (convoy := self._convoy(pool)) is not None:
+                made.append(convoy)
+                continue
             in_units = bool(supplies) and all(kind == "units" for *_, kind in supplies)
             counts: Literal["people", "units"] = "units" if in_units else "people"
             if len(lengths) <= 1:
@@ -1246,6 +1278,36 @@ class _Builder:
             items = [self._every(supply, length, longest) for supply, length, _ in supplies]
             made.append(Capacity(pool, items, counts, longest))
         return made
+
+    def _convoy(self, pool: str) -> Capacity | None:
+        """A capacity of one kind of convoy: its seats come with each of them."""
+        known = {edge.move for edge in self.edges}
+        moves = [move for move in self._consumers(pool) if move in known]
+        supplies = self._supplies.get(pool, [])
+        if len(moves) != 1 or moves[0] not in self.movements or not supplies:
+            return None
+        if any(effect.targets[0] == pool for effect, _ in self._waiting):
+            return None
+        windows = [length for _, length, _ in supplies if length is not None]
+        kinds = {kind for *_, kind in supplies}
+        if len(windows) < len(supplies) or len(kinds) > 1:
+            return None
+        self.seats[pool] = Seats(
+            moves[0],
+            tuple(
+                (str(one.amount), str(one.start), str(one.end), window)
+                for (one, *_), window in zip(supplies, windows, strict=True)
+            ),
+        )
+        days = self.movements[moves[0]].columns(self.horizon)
+        names = Seats.columns(pool, days)
+        for name in names:
+            self.sources[name] = "effects"
+        items = [
+            Supply(name, day, f"{day} over") for name, day in zip(names, days, strict=True)
+        ]
+        counts: Literal["people", "units"] = "units" if kinds == {"units"} else "people"
+        return Capacity(pool, items, counts, 1)
 
     def _filled(self) -> set[str]:
         return set(self._supplies) | {effect.targets[0] for effect, _ in self._waiting}

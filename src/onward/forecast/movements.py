@@ -17,7 +17,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import NormalDist
@@ -170,6 +170,43 @@ def days_to_come(
     for number in range(len(found), len(one.columns(horizon))):
         found.append(found[-1] + gap(number))
     return np.stack(found, axis=1)
+
+
+@dataclass(frozen=True)
+class Seats:
+    """A capacity that people draw on by one movement only.
+
+    move      the movement
+    supplies  (amount, first day, day after the last, window in days): what comes every window, by
+              the names of their parameters
+    """
+
+    move: str
+    supplies: tuple[tuple[str, str, str, int], ...]
+
+    @staticmethod
+    def columns(pool: str, days: list[str]) -> list[str]:
+        """The parameters that hold the seats of each coming movement."""
+        return [f"{pool} seats {number}" for number in range(1, len(days) + 1)]
+
+
+def seats_of(
+    one: Movement, days: FloatArray, supplies: Sequence[tuple[FloatArray, FloatArray, FloatArray, int]]
+) -> FloatArray:  # fmt: skip
+    """(futures, columns) seats of each movement: what has come up since the one before it, at most
+    one window's worth, since what a window leaves unused lapses.
+
+    supplies  (amounts, first days, days after the last, window) of each supply
+    """
+    import numpy as np
+
+    before = float(one.days[-1]) - 1 if one.days else -math.inf
+    gap = np.diff(days, axis=1, prepend=np.full((len(days), 1), before))
+    found = np.zeros_like(days)
+    for amount, start, end, window in supplies:
+        given = (start[:, None] <= days) & (days < end[:, None])
+        found += np.where(given, amount[:, None] * np.minimum(gap / window, 1.0), 0.0)
+    return np.asarray(np.rint(found))
 
 
 def _cdf(level: FloatArray) -> FloatArray:
