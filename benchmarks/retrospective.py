@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,12 +24,13 @@ from onward.caseload.counting import exposures
 from onward.forecast.inputs import build
 from onward.forecast.kernel import Group, Outputs, simulate
 from onward.forecast.run import present_by_day
-from onward.forecast.scores import crps
+from onward.forecast.scores import covered, crps
 from onward.registry import open_operation
 from onward.registry.analysis import draws_of, groundwork, opened
+from onward.registry.examples import new_from_example
 
 LEADS = ((1, 3), (4, 7), (8, 14), (15, 30), (31, 60), (61, 90), (91, 180))
-BANDS = ((0.25, 0.75), (0.1, 0.9), (0.05, 0.95))
+BANDS = (0.5, 0.8, 0.9)
 
 
 def future_days(
@@ -68,7 +71,11 @@ def truths(operation: Any) -> dict[str, int]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.retrospective")
-    parser.add_argument("directory", type=Path, help="an operation folder")
+    parser.add_argument(
+        "directory", type=Path, nargs="?", help="an operation folder; left out, the example's"
+    )
+    parser.add_argument("--quick", action="store_true", help="an origin every 91 days")
+    parser.add_argument("--json", action="store_true", help="figures as JSON on stdout")
     parser.add_argument("--every", type=int, default=13, help="days between origins")
     parser.add_argument(
         "--first", default="", help="first origin; a year after the record began"
@@ -82,48 +89,82 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--any-day", action="store_true", help="spread departures over all days, to compare"
     )
     given = parser.parse_args(arguments)
-    operation = open_operation(given.directory)
+    every = 91 if given.quick else given.every
+    with tempfile.TemporaryDirectory() as kept:
+        folder = given.directory
+        if folder is None:
+            folder = Path(kept) / "camp"
+            new_from_example(folder, "meridian", say=lambda text: None)
+        found = measure(
+            open_operation(folder), every, given.first, given.last, given.futures, given.seed,
+            dated=not given.any_day,
+        )  # fmt: skip
+    print(json.dumps(found, indent=1)) if given.json else report(found)
+
+
+def measure(
+    operation: Any, every: int, first_day: str, last_day: str, futures: int, seed: int,
+    *, dated: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """Coverage and scores by days ahead over many origins."""
     present = truths(operation)
     end = dt.date.fromisoformat(max(present))
-    first = dt.date.fromisoformat(given.first or min(present))
-    if not given.first:
+    first = dt.date.fromisoformat(first_day or min(present))
+    if not first_day:
         first += dt.timedelta(days=365)
-    last = dt.date.fromisoformat(given.last) if given.last else end - dt.timedelta(days=30)
-    rows: list[tuple[int, float, float, float, list[bool], float]] = []
+    last = dt.date.fromisoformat(last_day) if last_day else end - dt.timedelta(days=30)
+    rows: list[list[float]] = []
     origin, origins = first, 0
     while origin <= last:
         ahead = min((end - origin).days, LEADS[-1][1])
-        made = future_days(
-            operation, origin, ahead, given.futures, given.seed, not given.any_day
-        )
+        made = future_days(operation, origin, ahead, futures, seed, dated)
         now = present[origin.isoformat()]
         origins += 1
         for day in range(ahead):
             truth = present[(origin + dt.timedelta(days=day + 1)).isoformat()]
             column = made[:, day].astype(float)
-            held = []
-            for low, high in BANDS:
-                a, b = np.quantile(column, [low, high], method="inverted_cdf")
-                held.append(bool(a <= truth <= b))
+            held = [float(covered(column, truth, level)) for level in BANDS]
+            width = float(np.subtract(*np.quantile(column, [0.95, 0.05])))
             rows.append(
-                (day + 1, float(crps(column, truth)), abs(truth - now),
-                 float(np.quantile(column, 0.95) - np.quantile(column, 0.05)), held,
-                 float(column.mean()) - truth)
+                [day + 1, *held, float(crps(column, truth)), abs(truth - now), width,
+                 float(column.mean()) - truth]
             )  # fmt: skip
-        origin += dt.timedelta(days=given.every)
-    print(f"{origins} origins from {first} to {last}, every {given.every} days")
+        origin += dt.timedelta(days=every)
+    table = np.array(rows)
+    names = ("in50", "in80", "in90", "crps", "no_change", "width90", "bias")
+    leads = []
+    for low, high in LEADS:
+        mine = table[(table[:, 0] >= low) & (table[:, 0] <= high)]
+        if len(mine):
+            mean = mine[:, 1:].mean(axis=0).round(4).tolist()
+            leads.append(
+                {
+                    "from": low,
+                    "to": high,
+                    "days": len(mine),
+                    **dict(zip(names, mean, strict=True)),
+                }
+            )
+    return {
+        "origins": origins, "first": str(first), "last": str(last), "every": every, "leads": leads,
+    }  # fmt: skip
+
+
+def report(found: dict[str, Any]) -> None:
+    """The figures as a person reads them."""
+    print(
+        f"{found['origins']} origins from {found['first']} to {found['last']}, every "
+        f"{found['every']} days"
+    )
     print(
         "days ahead   days   in 50%   in 80%   in 90%    CRPS   no change   width of 90%   bias"
     )
-    for low, high in LEADS:
-        mine = [row for row in rows if low <= row[0] <= high]
-        if not mine:
-            continue
-        held = np.mean([row[4] for row in mine], axis=0)
+    for one in found["leads"]:
+        ahead = f"{one['from']} to {one['to']}"
         print(
-            f"{f'{low} to {high}':<11}{len(mine):>6}{held[0]:>9.0%}{held[1]:>9.0%}{held[2]:>9.0%}"
-            f"{np.mean([r[1] for r in mine]):>8.1f}{np.mean([r[2] for r in mine]):>12.1f}"
-            f"{np.mean([r[3] for r in mine]):>15.1f}{np.mean([r[5] for r in mine]):>+7.1f}"
+            f"{ahead:<11}{one['days']:>6}{one['in50']:>9.0%}{one['in80']:>9.0%}"
+            f"{one['in90']:>9.0%}{one['crps']:>8.1f}{one['no_change']:>12.1f}"
+            f"{one['width90']:>15.1f}{one['bias']:>+7.1f}"
         )
 
 

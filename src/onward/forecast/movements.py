@@ -38,8 +38,8 @@ LEAST_UNITS = 3.0
 LEAST_GAP_DAYS = 5.0
 USUAL_GAP_DAYS = 28.0
 # How far a gap may be from the usual one (log-sd) and how many gaps that guess is worth; how many
-# gaps the belief is worth that none will be kept to.
-GAP_DOUBT, LEAST_FREEDOM, BELIEF = 0.6, 2.0, 1.0
+# gaps the belief is worth that none will be kept to (half an event, as for a rate never seen).
+GAP_DOUBT, LEAST_FREEDOM, BELIEF = 0.6, 2.0, 0.5
 MOST_DAYS = 120
 
 
