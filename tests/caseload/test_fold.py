@@ -10,6 +10,7 @@ import sqlglot
 
 from onward.caseload.fold import FoldPlan, Moment, fold
 from onward.caseload.table import column_faults, events_table
+from onward.rulebook import load, shipped_path
 
 
 def person(caseload, id_):
@@ -301,6 +302,42 @@ def test_the_fold_does_not_depend_on_the_order_in_which_an_engine_gives_rows(log
     for kind, table in expected.tables.items():
         assert found.tables[kind].equals(table), kind
     assert found.units.equals(expected.units)
+
+
+@pytest.mark.parametrize("name", ["protected-camp", "voluntary-return"])
+def test_a_kind_nobody_spoke_of_has_the_table_its_stages_would_give(name, log):
+    rulebook = load(shipped_path(name))
+    events = events_table([], rulebook)
+    plan = FoldPlan(rulebook, Moment(date(2026, 1, 1)))
+    by_stages = log.engine.run(plan.all_stages(), plan.inputs(events), plan.outputs)
+    found = fold(events, rulebook, as_of=date(2026, 1, 1), engine=log.engine)
+    for kind in rulebook.kinds:
+        assert found.tables[kind].schema.equals(by_stages[kind].schema), kind
+    assert list(found.tables) == [*rulebook.kinds, "breach", "override"]
+
+
+@pytest.mark.parametrize("batch_cells", [120, 10_000_000])
+def test_few_statements_fold_as_the_stages_printed_one_by_one(log, batch_cells):
+    for number in range(12):
+        log.register(f"P{number:02d}", household=f"H{number // 3}", birth="1990")
+        log.move(f"P{number:02d}", "T1.done", "2025-01-05")
+        log.add(
+            "recorded", ("consent", f"K{number:02d}"), "2025-01-05", person=f"P{number:02d}"
+        )
+    log.merge("P11", "P00", "2025-01-06")
+    rulebook, events = log.shipped, events_table(log.events, log.shipped)
+    found = fold(
+        events, rulebook, as_of=date(2025, 2, 1), engine=log.engine, batch_cells=batch_cells
+    )
+    plan = FoldPlan(rulebook, Moment(date(2025, 2, 1)))
+    shown = {
+        result.stage.name: result.first
+        for result in log.engine.trace(plan.all_stages(), plan.inputs(events), rows=1000)
+    }
+    for kind in rulebook.kinds:
+        table = shown[kind].sort_by("id") if len(shown[kind]) else shown[kind]
+        assert found.tables[kind].equals(table), kind
+    assert len(found.people) == 11
 
 
 def test_the_instant_needs_a_time_zone(log):

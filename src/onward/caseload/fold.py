@@ -9,7 +9,7 @@ so that memory does not grow with the operation), and the tables people read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -22,13 +22,13 @@ from onward.caseload.model import Caseload, EventTables
 from onward.caseload.rules import active_sql, adult_sql, forecast_state_sql, word_sql
 from onward.caseload.table import WORD_TYPES, Column, columns_of
 from onward.caseload.units import unit_stages
-from onward.engine import DuckEngine, Engine, Stage, quoted
+from onward.engine import DuckEngine, Engine, Job, Stage, quoted, run_each
 from onward.engine.parquet import Inputs
 from onward.engine.stages import literal
 from onward.rulebook.model import Kind, Rulebook
 
-BATCH_CELLS = 10_000_000
-"""Cells (rows times columns) folded at a time: small enough to stay in the processor's caches."""
+BATCH_CELLS = 20_000_000
+"""Cells (rows times columns) folded at a time: memory does not grow with the operation."""
 
 MERGE_DEPTH = 16
 """Longest chain of merges followed (A into B, B into C …)."""
@@ -78,10 +78,13 @@ def fold(
     engine = engine or DuckEngine()
     moment = Moment(as_of, known_at)
     plan = FoldPlan(rulebook, moment)
+    spoken_of, empty = _spoken_of(events, rulebook)
     size = max(table.num_rows * table.num_columns for table in events.facts.values())
     if size <= batch_cells:
-        tables = engine.run(plan.all_stages(), plan.inputs(events), plan.outputs)
-        return _caseload(tables, plan)
+        there = {f"{name}_there": events.ids[name] for name in empty}
+        inputs = {**plan.inputs(events, spoken_of), **there}
+        tables = engine.run(plan.all_stages(spoken_of), inputs, plan.outputs_of(spoken_of))
+        return _caseload({**tables, **empty}, plan)
     scope = engine.run(plan.scope, plan.scope_inputs(events), ["corrected", "merged"])
 
     whole = latest_words(events, plan, scope, engine, batch_cells)
@@ -95,10 +98,13 @@ def fold(
         ["unit", "unit_of_person"],
     )
     units["unit_of_person"] = in_order(units["unit_of_person"], "subject")
-    tables = {
-        name: _readable(events, name, plan, scope, latest, known, units, engine, batch_cells)
-        for name in rulebook.kinds
-    }
+    tables = _together(
+        engine,
+        {
+            name: _readable(events, name, plan, scope, latest, known, units, batch_cells)
+            for name in rulebook.kinds
+        },
+    )
     tables.update(
         engine.run(
             plan.notices,
@@ -132,14 +138,30 @@ def fold_from(
     return _caseload(engine.run(plan.all_stages(), inputs, plan.outputs), plan)
 
 
+def _spoken_of(
+    events: EventTables, rulebook: Rulebook
+) -> tuple[list[str], dict[str, pa.Table]]:
+    """The kinds that the log names anything of, and the empty tables of all others.
+
+    To plan the query of a table takes as long as to answer it for a few people, and a record
+    of one household has something of half the kinds.
+    """
+    names = [name for name in rulebook.kinds if name == PERSON or events.ids[name].num_rows > 0]
+    return names, {
+        name: readable_schema(kind, rulebook).empty_table()
+        for name, kind in rulebook.kinds.items()
+        if name not in names
+    }
+
+
 def _caseload(tables: Mapping[str, pa.Table], plan: FoldPlan) -> Caseload:
     return Caseload(
         as_of=plan.moment.as_of,
         known_at=plan.moment.known_at,
         rulebook=plan.rulebook,
         tables={
-            name: in_order(table, "id" if "id" in table.column_names else "seq")
-            for name, table in tables.items()
+            name: in_order(tables[name], "id" if "id" in tables[name].column_names else "seq")
+            for name in plan.outputs
             if name != "unit"
         },
         # Their numbers are the log's own and change with it; nobody outside the fold reads them.
@@ -181,8 +203,10 @@ class FoldPlan:
         }
         self.notices = _notice_stages(moment)
 
-    def all_stages(self) -> list[Stage]:
-        """Every stage in the order it runs."""
+    def all_stages(self, kinds: Sequence[str] | None = None) -> list[Stage]:
+        """Every stage in the order it runs; of some kinds alone, where `<kind>_there` of the
+        others is an input."""
+        chosen = self.rulebook.kinds if kinds is None else kinds
         stages = [
             *self.scope,
             Stage(
@@ -192,25 +216,32 @@ class FoldPlan:
                 "The events of merged records, which count for the person merged into.",
             ),
         ]
-        for part in self.latest.values():
-            stages += part
-        stages += [*self.there, *self.units]
-        for name, part in self.readable.items():
+        for name in chosen:
+            stages += self.latest[name]
+        there = {f"{name}_there" for name in chosen}
+        stages += [stage for stage in self.there if stage.name in there]
+        stages += self.units
+        for name in chosen:
             why = "All of them here; in a large operation, one part at a time."
             stages.append(Stage(f"{name}_batch", f"SELECT * FROM {name}_there", why))
-            stages += part
+            stages += self.readable[name]
         return stages + list(self.notices)
 
     @property
     def outputs(self) -> list[str]:
         """The stages whose tables make the caseload."""
-        return [*self.rulebook.kinds, "unit", "breach", "override"]
+        return self.outputs_of(list(self.rulebook.kinds))
 
-    def inputs(self, events: EventTables) -> dict[str, pa.Table]:
+    def outputs_of(self, kinds: Sequence[str]) -> list[str]:
+        return [*kinds, "unit", "breach", "override"]
+
+    def inputs(
+        self, events: EventTables, kinds: Sequence[str] | None = None
+    ) -> dict[str, pa.Table]:
         """Everything the stages read when they run over the whole log at once."""
         tables = {**self.scope_inputs(events), **self.word_inputs(events)}
-        for name, table in events.facts.items():
-            tables[f"{name}_events"] = table
+        for name in events.facts if kinds is None else kinds:
+            tables[f"{name}_events"] = events.facts[name]
             tables[f"{name}_ids"] = events.ids[name]
         return {**tables, "breaches": events.breaches, "overrides": events.overrides}
 
@@ -464,10 +495,24 @@ def latest_words(
     batch_cells: int = BATCH_CELLS,
 ) -> dict[str, pa.Table]:
     """`<kind>_latest` of every kind: one row per subject, values still as numbers."""
-    return {
-        f"{name}_latest": _latest(events, name, plan, scope, engine, batch_cells)
-        for name in plan.rulebook.kinds
-    }
+    found = _together(
+        engine,
+        {
+            f"{name}_latest": _latest(events, name, plan, scope, batch_cells)
+            for name in plan.rulebook.kinds
+        },
+    )
+    return {name: in_order(table, "subject") for name, table in found.items()}
+
+
+def _together(engine: Engine, jobs: Mapping[str, Iterable[Job]]) -> dict[str, pa.Table]:
+    """Each table made of its parts, in their order; all parts go to the engine as one queue."""
+    listed = [(name, job) for name, parts in jobs.items() for job in parts]
+    answers = run_each(engine, (job for _, job in listed))
+    parts: dict[str, list[pa.Table]] = {name: [] for name in jobs}
+    for (name, _), answer in zip(listed, answers, strict=True):
+        parts[name].append(answer[name])
+    return {name: pa.concat_tables(tables).combine_chunks() for name, tables in parts.items()}
 
 
 def _latest(
@@ -475,9 +520,8 @@ def _latest(
     name: str,
     plan: FoldPlan,
     scope: Mapping[str, pa.Table],
-    engine: Engine,
     batch_cells: int,
-) -> pa.Table:
+) -> Iterator[Job]:
     """One row per subject of one kind, folded in batches of subjects."""
     table = events.facts[name]
     wanted, stages = f"{name}_latest", plan.latest[name]
@@ -487,8 +531,8 @@ def _latest(
         inputs_of_batches = (
             {**scope, f"{name}_events": batch} for batch, _, _ in batches(table, batch_cells)
         )
-    parts = [engine.run(stages, inputs, [wanted])[wanted] for inputs in inputs_of_batches]
-    return in_order(pa.concat_tables(parts), "subject")
+    for inputs in inputs_of_batches:
+        yield Job(stages, inputs, [wanted])
 
 
 def person_batches(
@@ -590,6 +634,23 @@ def there_stages(rulebook: Rulebook) -> list[Stage]:
     return stages
 
 
+def readable_schema(kind: Kind, rulebook: Rulebook) -> pa.Schema:
+    """The columns of one kind's table as `model.Caseload` describes them, but of a person."""
+    fields = [("id", pa.string())]
+    for column in columns_of(kind, rulebook):
+        fact, type_ = column.fact, column.type
+        if fact is not None and fact.type == "boolean":
+            type_ = pa.bool_()
+        elif fact is not None and fact.type == "integer":
+            type_ = pa.int64()
+        elif fact is not None and fact.type == "codes":
+            type_ = pa.list_(pa.string())
+        elif column.role == "ref" or column.codes or (fact and fact.type in WORD_TYPES):
+            type_ = pa.string()
+        fields.append((column.name, type_))
+    return pa.schema([*fields, ("first_on", pa.date32())])
+
+
 def _readable_stages(kind: Kind, rulebook: Rulebook, moment: Moment) -> list[Stage]:
     """The stage from one kind's numbers to the table people read."""
     name = kind.name
@@ -678,17 +739,15 @@ def _readable(
     latest: Mapping[str, pa.Table],
     known: Mapping[str, pa.Table],
     units: Mapping[str, pa.Table],
-    engine: Engine,
     batch_cells: int,
-) -> pa.Table:
+) -> Iterator[Job]:
     """One kind's table, made in batches of its ids."""
     there, numbers = known[f"{name}_there"], latest[name]
-    inputs = {"merged": scope["merged"], **plan.word_inputs(events), **known}
     nos, subjects = there["no"].to_numpy(), numbers["subject"].to_numpy()
     size = max(1, batch_cells // max(1, numbers.num_columns) // 2)
-    parts = []
     for start in range(0, max(1, len(nos)), size):
         batch = there.slice(start, size)
+        inputs = {"merged": scope["merged"], **plan.word_inputs(events), **known}
         inputs[f"{name}_batch"] = batch
         if batch.num_rows:
             first, last = int(nos[start]), int(nos[start + batch.num_rows - 1])
@@ -707,8 +766,7 @@ def _readable(
                 inputs["unit_of_person"] = units["unit_of_person"]
         if name == PERSON:
             inputs["unit"] = units["unit"].select(["unit_no", "unit"])
-        parts.append(engine.run(plan.readable[name], inputs, [name])[name])
-    return pa.concat_tables(parts).combine_chunks()
+        yield Job(plan.readable[name], inputs, [name])
 
 
 def _notice_stages(moment: Moment) -> list[Stage]:

@@ -6,14 +6,16 @@ who asks for it (`onward.engine.spark`).
 
 from onward.engine.duck import DuckEngine
 from onward.engine.parquet import ParquetTable
-from onward.engine.stages import Engine, EngineMemory, Stage, StageResult, quoted
+from onward.engine.stages import Engine, EngineMemory, Job, Stage, StageResult, quoted, run_each
 
 __all__ = [
     "DuckEngine",
     "Engine",
     "EngineMemory",
+    "Job",
     "ParquetTable",
     "Stage",
     "StageResult",
     "quoted",
+    "run_each",
 ]

@@ -7,7 +7,8 @@ before it; an engine takes stages and Arrow tables and returns Arrow tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -23,7 +24,7 @@ class Stage:
     """One step of a computation.
 
     name  what later stages call it; lower-case letters, digits and underscores
-    sql   one SELECT over inputs and earlier stages, without a final semicolon
+    sql   one SELECT over inputs and earlier stages, with no WITH of its own and no semicolon
     why   one sentence for the reader of `--explain`
     keep  computed once and kept because several later stages read it; otherwise it is a view.
           Rows that are kept have no order: what is read out in order is not kept
@@ -44,12 +45,24 @@ class StageResult:
     first: pa.Table
 
 
+@dataclass(frozen=True)
+class Job:
+    """One chain to run: some stages over some tables, for some outputs."""
+
+    stages: Sequence[Stage]
+    inputs: Inputs
+    outputs: Sequence[str]
+
+
 class EngineMemory(OnwardError):
     """The computation would have needed disk space for people's data in clear."""
 
 
 class Engine(Protocol):
-    """Runs stages. Nothing it is given or makes outlives the call, in memory or on disk."""
+    """Runs stages. Nothing it is given or makes outlives the call, in memory or on disk.
+
+    An engine that may be asked from several threads says from how many, as `at_once`.
+    """
 
     def run(
         self,
@@ -68,6 +81,22 @@ class Engine(Protocol):
     ) -> Iterator[StageResult]:
         """Every stage in turn with its row count and first rows."""
         ...
+
+
+def run_each(engine: Engine, jobs: Iterable[Job]) -> list[dict[str, pa.Table]]:
+    """The answers of several jobs in their order, as many at a time as the engine takes.
+
+    The first fault ends all of them.
+    """
+
+    def run(job: Job) -> dict[str, pa.Table]:
+        return engine.run(job.stages, job.inputs, job.outputs)
+
+    workers = getattr(engine, "at_once", 1)
+    if workers == 1:
+        return [run(job) for job in jobs]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(run, jobs))
 
 
 def quoted(name: str) -> str:
