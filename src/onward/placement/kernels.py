@@ -623,3 +623,42 @@ def lifted_cover(places, size, share, coefficient):
                     lightest[y + gain] = min(lightest[y + gain], lightest[y] + size[i])
                 top += gain
     return float(most)
+
+
+@njit(cache=True)
+def take_out(units, row, slot, size, klass, slots, met_start, met, met_share, slack, chosen):
+    """Unplace units in turn until `row` is no longer overfilled; who does not count is left."""
+    for u in units:
+        if slack[row] >= -1e-9:
+            break
+        j = chosen[u]
+        if j < 0:
+            continue
+        key = klass[u] * slots + slot[j]
+        for e in range(met_start[key], met_start[key + 1]):
+            if met[e] == row and met_share[e] > 0:
+                _move(u, -1, chosen, slot, size, klass, slots, met_start, met, met_share, slack)
+                break
+
+
+@njit(cache=True)
+def put_in(
+    units, start, order, slot, size, klass, slots, met_start, met, met_share, slack, chosen
+):
+    """Give unplaced units in turn the first of their columns, in `order`, that fits."""
+    most = 0.0
+    for s in range(slots):
+        most = max(most, slack[s])
+    for u in units:
+        if chosen[u] >= 0 or size[u] > most + 1e-9:
+            continue
+        for e in range(start[u], start[u + 1]):
+            j = order[e]
+            if size[u] <= slack[slot[j]] + 1e-9 and _fits(
+                u, j, -1, slot, size, klass, slots, met_start, met, met_share, slack
+            ):
+                _move(u, j, chosen, slot, size, klass, slots, met_start, met, met_share, slack)
+                most = 0.0
+                for s in range(slots):
+                    most = max(most, slack[s])
+                break

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import highspy
 import numpy as np
 
+from onward.placement.cuts import Cuts
 from onward.placement.model import BoolArray, FloatArray, IntArray, Model
 
 INF = highspy.kHighsInf
@@ -130,6 +131,26 @@ class Program:
         self.highs.passModel(lp)
         self.integer = False
         self.last: Answer | None = None
+        self.cuts = Cuts(self.highs, self._limits(which, row, persons))
+
+    def _limits(
+        self, which: IntArray, row: IntArray, persons: FloatArray
+    ) -> list[tuple[IntArray, FloatArray, float, IntArray]]:
+        """Per limit its columns, their persons, the most places it can have, and their units."""
+        model = self.model
+        opens = model.pledge_coef < 0
+        places = model.limit + np.bincount(
+            model.pledge_row[opens],
+            weights=-model.pledge_coef[opens],
+            minlength=len(model.limit),
+        )
+        order = np.argsort(row, kind="stable")
+        at = np.searchsorted(row[order], np.arange(len(places) + 1))
+        mine = [order[at[r] : at[r + 1]] for r in range(len(places))]
+        return [
+            (which[e], persons[e], float(places[r]), self.unit[which[e]])
+            for r, e in enumerate(mine)
+        ]
 
     def _groups(
         self, same_window: float, same_country: float
@@ -244,11 +265,19 @@ class Program:
         seconds: float,
         start: Answer | None = None,
         nodes: int | None = None,
+        tight: bool = False,
     ) -> Answer:
-        """The choice with the highest value, to a relative `gap`, within `seconds`."""
-        self.set_value(value)
-        self.set_integer(True)
+        """The choice with the highest value, to a relative `gap`, within `seconds`.
+
+        tight: first add what the relaxation overlooks about whole families; after that the
+        limits may no longer change."""
         h = self.highs
+        self.set_value(value)
+        if tight:
+            self.set_integer(False)
+            self.cuts.tighten(seconds)
+        self.set_integer(True)
+        h.setOptionValue("presolve", "off" if tight else "choose")
         h.setOptionValue("mip_rel_gap", gap)
         h.setOptionValue("mip_abs_gap", 1e-6)
         h.setOptionValue("mip_feasibility_tolerance", 1e-7)
@@ -287,7 +316,27 @@ class Program:
         self.set_integer(False)
         h = self.highs
         h.setOptionValue("time_limit", h.getRunTime() + seconds)
-        h.run()
+        self.cuts.loosen()  # the prices are those of the limits alone
+        try:
+            h.run()
+            return self._prices(ranges)
+        finally:
+            self.cuts.restore()
+
+    def again(self) -> None:
+        """Solve the relaxation again after a change of limits, from the last basis."""
+        self.highs.run()
+
+    def prices(self) -> FloatArray | None:
+        """The price of each row in the last relaxation; None if it was not solved."""
+        if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        dual = np.asarray(self.highs.getSolution().row_dual)
+        mine = dual[self.first_row : self.first_row + len(self.model.limit)]
+        return np.asarray(np.maximum(0.0, mine))
+
+    def _prices(self, ranges: bool) -> Prices | None:
+        h = self.highs
         if h.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
         solution = h.getSolution()

@@ -104,7 +104,14 @@ def propose(
 
     seconds stops a stage that has not met its gap (the state then says time_limit); gap
     replaces the one in the aims."""
-    compiled = compile_tables(tables, aims, seed=seed)
+    return solve(compile_tables(tables, aims, seed=seed), seed=seed, seconds=seconds, gap=gap)
+
+
+def solve(
+    compiled: Compiled, *, seed: int = 1, seconds: float = 120.0, gap: float | None = None
+) -> Proposal:
+    """The proposal for tables that are compiled already; see `propose`."""
+    aims = compiled.aims
     wanted = aims.gap if gap is None else gap
     model = compiled.model
     none = np.full(model.units, -1)
@@ -235,6 +242,7 @@ def _exact(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposa
                 seconds=clock.left() / max(1, left) * (1.5 if proven else 0.5),
                 start=answer,
                 nodes=None if proven else 200,
+                tight=True,
             )
             if not answer_now.feasible:
                 if answer is None:

@@ -17,7 +17,10 @@ from typing import Any
 import numpy as np
 
 from onward.errors import Fault, Faults
+from onward.placement import kernels
+from onward.placement.core import Pricing
 from onward.placement.inputs import Tables, Window
+from onward.placement.model import FloatArray, IntArray
 from onward.placement.program import Program
 from onward.placement.propose import Proposal, propose, stage_values
 
@@ -25,6 +28,14 @@ GRAMMAR = (
     "places:PROGRAMME[@WINDOW]=+5 (or -5, or 40), delay:PROGRAMME[@WINDOW]=30 (days), "
     "limit:LIMIT=+5 (or 12), condition:PLEDGE=20 (persons), remove:PROGRAMME[@WINDOW], unlock:CASE"
 )
+
+# What a draw adds per person, so small that it buys nobody; how far from the margin, as a share
+# of the median price per person, a choice stays in the warm program; and how many per case.
+NUDGE = 1e-3
+NEAR = 0.1
+CHOICES = 4
+ROUNDS = 12
+PROVEN = 1e-3  # what the draws cost in proof, at most about
 
 
 @dataclass(frozen=True)
@@ -141,18 +152,69 @@ def difference(
 
 
 class Session:
-    """A proposal with its linear program kept warm, for one question after another."""
+    """A proposal with its linear program kept warm, for one question after another.
+
+    Kept: the program over the choices near the margin, solved, with its basis; the order in
+    which cases give up or take places. A question changes some limits, moves the prices by a
+    few simplex steps from that basis and looks once at every case at the new prices, which
+    proves the bound whatever was left out of the program."""
 
     def __init__(self, proposal: Proposal) -> None:
         self.proposal = proposal
-        compiled = proposal.compiled
-        self.program = Program(compiled.model, grouped=False)
-        self.program.must_place(np.flatnonzero(compiled.must))
-        self.value = stage_values(
-            compiled, "protection", self.program.unit, np.arange(compiled.model.columns)
+        compiled, model = proposal.compiled, proposal.compiled.model
+        unit = model.unit_of_column()
+        value = stage_values(compiled, "protection", unit, np.arange(model.columns))
+        self.pricing = Pricing(model, value, None, compiled.must)
+        # equal choices have a draw each: prices of a problem of ties alone do not settle
+        drawn = value + NUDGE * compiled.column_ticket * model.size[unit]
+        price = np.zeros(len(model.limit)) if proposal.price is None else proposal.price
+        inside = np.zeros(model.columns, bool)
+        inside[proposal.chosen[proposal.chosen >= 0]] = True
+        rank = np.arange(model.columns) - model.start[unit]
+        for _ in range(ROUNDS):
+            # the program over what is near the margin at these prices gives better prices,
+            # until they prove as much for all choices as for those in the program
+            self.pricing(price)
+            cell = self.pricing.cell[model.klass[unit], model.slot]
+            lost = np.maximum(0.0, self.pricing.first)[unit] - drawn + model.size[unit] * cell
+            level = float(np.median(price[price > 0])) if np.any(price > 0) else 1.0
+            near = lost <= NEAR * level * model.size[unit]
+            # of many that are as good as equal the best few will do
+            near[np.lexsort((lost, unit))[rank >= CHOICES]] = False
+            inside |= near
+            keep = np.flatnonzero(inside)
+            self.program = Program(model, keep=keep, grouped=False)
+            self.program.must_place(np.flatnonzero(compiled.must))
+            solved = self.program.relax(drawn[keep])
+            if solved is None:
+                break
+            price = solved.row
+            if self.pricing(price)[0] <= value[keep] @ solved.share * (1 + PROVEN):
+                break
+        self.basis = self.program.highs.getBasis()
+        opened = np.bincount(
+            model.pledge_row,
+            weights=proposal.pledges[model.pledge_of] * model.pledge_coef,
+            minlength=len(model.limit),
         )
-        solved = self.program.relax(self.value)
-        self.before = solved.value if solved else float("nan")
+        self.free = model.limit - opened - model.usage(proposal.chosen)
+        self.order = np.lexsort((-compiled.outcome, unit))
+        weight = compiled.weight / np.maximum(1, model.size)
+        self.first_in = np.lexsort((-compiled.ticket, -weight))
+        self.first_out = self.first_in[::-1][~compiled.must[self.first_in[::-1]]]
+        self.first_in = self.first_in[(np.diff(model.start) > 0)[self.first_in]]
+        self.before = float(compiled.weight[proposal.chosen >= 0].sum())
+        self.limits({0: float(model.limit[0])} if len(model.limit) else {})
+
+    def bound(self, limit: FloatArray) -> float:
+        """A proven bound of the protection-weighted persons under these limits."""
+        price = self.program.prices()
+        if price is None:
+            return float("inf")
+        # the program's prices without the draws prove no less than those with them
+        return self.pricing(price)[0] + float(
+            price @ (limit - self.proposal.compiled.model.limit)
+        )
 
     def limits(self, changes: dict[int, float]) -> dict[str, Any]:
         """Other limits in some rows (row -> new limit): the mended proposal and its bound.
@@ -161,71 +223,48 @@ class Session:
         room; free places go to the unplaced by weight, then by their draw."""
         proposal, compiled = self.proposal, self.proposal.compiled
         model = compiled.model
-        old = {r: float(model.limit[r]) for r in changes}
-        for r, new in changes.items():
-            self.program.set_limit(r, new)
-        solved = self.program.relax(self.value)
         limit = model.limit.copy()
+        slack = self.free.copy()
         for r, new in changes.items():
             limit[r] = new
-            self.program.set_limit(r, old[r])
-        opened = np.bincount(
-            model.pledge_row,
-            weights=proposal.pledges[model.pledge_of] * model.pledge_coef,
-            minlength=len(limit),
-        )
-        chosen = proposal.chosen.copy()
-        slack = limit - opened - model.usage(chosen)
-        weight = compiled.weight / np.maximum(1, model.size)
-
-        def entries(unit: int, column: int) -> tuple[Any, Any]:
-            key = int(model.klass[unit]) * model.slots + int(model.slot[column])
-            e = slice(model.met_start[key], model.met_start[key + 1])
-            return model.met[e], model.met_share[e] * model.size[unit]
-
-        def put(unit: int) -> bool:
-            columns = np.arange(model.start[unit], model.start[unit + 1])
-            for column in columns[np.argsort(-compiled.outcome[columns], kind="stable")]:
-                rows, need = entries(unit, int(column))
-                if np.all((need <= slack[rows] + 1e-9) | (need <= 0)):
-                    slack[rows] -= need
-                    chosen[unit] = column
-                    return True
-            return False
-
-        out: list[int] = []
+            slack[r] += new - model.limit[r]
+            self.program.set_limit(r, new)
+        self.program.again()
+        bound = self.bound(limit)
         for r in changes:
-            if slack[r] >= -1e-9:
-                continue
-            inside = [
-                u for u in np.flatnonzero(chosen >= 0).tolist()
-                if not compiled.must[u] and r in entries(u, int(chosen[u]))[0]
-            ]  # fmt: skip
-            for u in sorted(inside, key=lambda u: (weight[u], compiled.ticket[u])):
-                if slack[r] >= -1e-9:
-                    break
-                rows, need = entries(u, int(chosen[u]))
-                slack[rows] += need
-                chosen[u] = -1
-                out.append(u)
-        waiting = sorted(
-            np.flatnonzero((chosen < 0) & (np.diff(model.start) > 0)).tolist(),
-            key=lambda u: (-weight[u], -compiled.ticket[u]),
-        )
-        for u in waiting:
-            if slack[: model.slots].max(initial=0) < model.size[u]:
-                continue
-            put(u)
-        after = replace(proposal, chosen=chosen)
-        stage_value = compiled.weight[chosen >= 0].sum()
+            self.program.set_limit(r, float(model.limit[r]))
+        self.program.highs.setBasis(self.basis)
+        chosen = proposal.chosen.copy()
+        args = (model.slot, model.size, model.klass, model.slots, model.met_start, model.met,
+                model.met_share, slack, chosen)  # fmt: skip
+        for r in changes:
+            kernels.take_out(self.first_out, r, *args)
+        kernels.put_in(self.first_in, model.start, self.order, *args)
+        value = float(compiled.weight[chosen >= 0].sum())
         return {
-            **difference(proposal.places(), after.places()),
-            "value": float(stage_value),
-            "value_before": float(compiled.weight[proposal.chosen >= 0].sum()),
-            "bound": None if solved is None else max(float(stage_value), solved.value),
+            **difference(*self._places(chosen)),
+            "value": value,
+            "value_before": self.before,
+            "bound": max(value, bound) if np.isfinite(bound) else None,
             "feasible": bool(slack.min(initial=0) >= -1e-6),
             "method": "mended",
         }
+
+    def _places(
+        self, chosen: IntArray
+    ) -> tuple[dict[str, tuple[str, str]], dict[str, tuple[str, str]]]:
+        """Where the cases that changed were and are."""
+        compiled = self.proposal.compiled
+        before: dict[str, tuple[str, str]] = {}
+        after: dict[str, tuple[str, str]] = {}
+        for u in np.flatnonzero(chosen != self.proposal.chosen):
+            for places, column in ((before, self.proposal.chosen[u]), (after, chosen[u])):
+                if column >= 0:
+                    window = compiled.slots[compiled.model.slot[column]]
+                    for i in compiled.members[u]:
+                        name = compiled.tables.cases[i].case
+                        places[name] = (window.programme, window.window)
+        return before, after
 
 
 def what_if(
