@@ -22,7 +22,7 @@ def serve(
         str,
         typer.Option("--behind", help="Public https:// address of the proxy in front, if any."),
     ] = "",
-    threads: Annotated[int, typer.Option("--threads", help="Requests at a time.")] = 6,
+    threads: Annotated[int, typer.Option("--threads", help="Requests at a time.")] = 4,
 ) -> None:
     """Example: onward serve our-camp
 

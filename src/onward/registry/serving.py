@@ -22,7 +22,7 @@ from onward.errors import OnwardError
 from onward.registry import keys
 from onward.registry.operation import open_operation
 
-THREADS = 6
+THREADS = 4
 """Requests at a time. More than a few for each core only wait for each other, and each keeps a
 connection with its own memory."""
 

@@ -17,7 +17,7 @@ from django.urls import path
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from onward.desk import here, sight, words
+from onward.desk import here, sight, totals, words
 from onward.desk.views.shared import page, place
 from onward.registry import projection
 from onward.registry.models import ThingNow
@@ -37,7 +37,7 @@ def home(request: HttpRequest) -> HttpResponse:
     mine = reader.people().filter(active__in=(True,))
     shown: dict[str, Any] = {
         "today": today,
-        "people": mine.count(),
+        "people": totals.total(mine),
         "days_left": _days_left(),
         "deadline": here.deadline(),
     }
@@ -49,7 +49,8 @@ def home(request: HttpRequest) -> HttpResponse:
         shown["waiting"] = _kept_for(
             reader, "waiting", today, lambda: _waiting(reader, casework)
         )
-        shown["blocked"] = casework.filter(active__in=(True,), blocked__in=(True,)).count()
+        blocked = casework.filter(active__in=(True,), blocked__in=(True,))
+        shown["blocked"] = totals.total(blocked)
         shown["casework"] = True
     if reader.may("forecast.read"):
         shown["forecast"] = _kept_for(reader, "forecast", today, _forecast)
@@ -57,7 +58,7 @@ def home(request: HttpRequest) -> HttpResponse:
         for name, kind in (("untriaged", "complaint"), ("unreviewed", "incident")):
             to_see = ThingNow.objects.filter(kind=kind, due__isnull=False)
             theirs = reader.things("complaints").filter(kind=kind, due__isnull=False)
-            shown[name] = theirs.count() + to_see.filter(person=None).count()
+            shown[name] = totals.total(theirs) + to_see.filter(person=None).count()
     listed = [line["person"] for line in [*shown.get("due", []), *shown.get("ending", [])]]
     reader.listed([_Shown(person) for person in dict.fromkeys(listed)], place=place(request))
     shown["rulebook"] = rulebook
@@ -106,7 +107,7 @@ def _due(about: Any, today: date) -> dict[str, Any]:
         (rule.tolerance_days for rule in here.rulebook().follow_up.values()), default=0
     )
     late_day = today - timedelta(days=tolerance)
-    overdue = waiting.filter(due__lt=late_day).count()
+    overdue = totals.total(waiting.filter(due__lt=late_day))
     lines += [
         {
             "person": person, "what": _("Follow-up"), "kind": "follow_up",
@@ -118,7 +119,7 @@ def _due(about: Any, today: date) -> dict[str, Any]:
     return {
         "due": lines[:SHOWN],
         "due_today": len(appointments),
-        "follow_ups_due": waiting.count(),
+        "follow_ups_due": totals.total(waiting),
         "overdue": overdue,
     }
 

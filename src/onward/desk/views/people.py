@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 
-from onward.desk import here, sight, story, words
+from onward.desk import here, sight, story, totals, words
 from onward.desk.views.shared import PAGE, page, paged, place
 from onward.registry import access, judging
 from onward.registry.models import PersonNow, ThingNow
@@ -94,7 +94,9 @@ def filtered(
         if value := choose(axis, words.translated(rulebook.axes[axis].title), options, class_):
             rows = rows.filter(reader.within(class_), **{axis: value})
     offices = reader.people().exclude(office="").order_by("office")
-    sites = {site: site for site in offices.values_list("office", flat=True).distinct()}
+    sites = {
+        site: site for site in totals.few(offices.values_list("office", flat=True).distinct())
+    }
     if len(sites) > 1 and (value := choose("site", _("Site"), sites, "internal")):
         rows = rows.filter(site=value)
     ages = {"adult": _("Adults"), "child": _("Children, or not known to be adult")}

@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
+from onward.desk import totals
 from onward.registry import access
 from onward.registry.site import current
 
@@ -124,7 +125,7 @@ class Page:
 
 def paged(request: HttpRequest, rows: QuerySet[Any]) -> Page:
     """The page asked for; a number beyond the end shows the last."""
-    total = rows.count()
+    total = totals.total(rows)
     try:
         number = int(request.GET.get("page", "1"))
     except ValueError:
