@@ -17,7 +17,7 @@ from onward.report.build import build, exchange_table
 from onward.report.disclosure import RULES, SAFE_RANGE, TOTAL, recoverable
 from onward.report.html import render_html
 from onward.report.indicators import DEFINITIONS
-from onward.report.model import Figure, Table, words
+from onward.report.model import Figure, Table, Text, words
 from onward.report.pdf import render_pdf
 from onward.report.xlsx import render_xlsx
 from onward.shipped import example
@@ -390,6 +390,68 @@ def test_without_a_forecast_the_report_says_why(worlds):
     world.people("p", 12)
     done = build(world.material(AS_OF, no_forecast="The log covers 3 days."), "internal")
     assert "There is no forecast in this report. The log covers 3 days." in page(done)
+
+
+def test_a_date_after_the_records_end_is_said_first_and_makes_nothing_up(worlds):
+    world = worlds()
+    world.people("p", 12)
+    ends = AS_OF - timedelta(days=30)
+    late = build(world.material(AS_OF, record_ends=ends), "internal")
+    assert late.report.summary[0].startswith("The record ends on ")
+    assert "Of the 30 days from then" in late.report.summary[0]
+    assert "12 people were here when the record ended on 1 Oct 2026" in late.report.headline
+    assert late.report.summary[0] in readable(page(late))
+    for known in (AS_OF, AS_OF + timedelta(days=1), None):
+        said = build(world.material(AS_OF, record_ends=known), "internal").report.summary
+        assert not any("record ends" in line for line in said)
+
+
+def forecast_section(material, **changes):
+    told = replace(material, forecast=replace(material.forecast, **changes))
+    done = build(told, "internal")
+    return next(s for s in done.report.sections if s.name == "forecast"), done
+
+
+def test_every_kind_of_doubt_has_words(material):
+    from onward.forecast.reasons import SOURCES
+
+    section, done = forecast_section(
+        material,
+        width=dict.fromkeys(SOURCES, 0.3),
+        split={name: 1 / len(SOURCES) for name in SOURCES},
+    )
+    said = " ".join(block.text for block in section.blocks if isinstance(block, Text))
+    assert "how much the plan's steps do" in said
+    assert "finding out how much the plan's steps do 30%" in said
+    for name in SOURCES:
+        if name not in ("chance",):
+            assert f" {name} " not in said, "an inside word on the page"
+    assert "What the width of the range comes from" in readable(page(done))
+    outside = build(
+        replace(material, forecast=replace(material.forecast, split={"rates": 1.0})), "external"
+    )
+    assert "What the width of the range comes from" not in page(outside)
+
+
+def test_why_people_are_still_here_is_told_without_an_offer_in_confidence(material):
+    levels = {"q10": 40.0, "median": 60.0, "q90": 80.0}
+    plan = material.plan
+    closed = next(p for p in plan.pledges.values() if p.confidentiality == "sensitive")
+    alone = replace(material, plan=replace(plan, pledges={closed.id: closed}))
+    section, done = forecast_section(
+        alone,
+        why=[
+            {"kind": "not chosen", "name": "interviewed", **levels},
+            {"kind": "no place", "name": closed.capacity, **levels},
+            {"kind": "under way", "name": "counselled", "q10": 0.0, "median": 1.0, "q90": 3.0},
+        ],
+    )
+    (table,) = [block for block in section.blocks if getattr(block, "name", "") == "why-here"]
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["No way chosen yet", material.caseload.rulebook.forecast_states["interviewed"].title,
+         "40", "60", "80"]
+    ]  # fmt: skip
+    assert closed.title not in readable(page(done))
 
 
 # -- page, paper, workbook ------------------------------------------------------------------------

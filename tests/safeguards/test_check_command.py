@@ -136,6 +136,7 @@ def test_one_step_is_asked_of_everybody(camp_folder):
         (("--on", "tomorrow"), "a date as 2026-06-10"),
         (("--transition", "T7", "--at", "noon"), "decision or movement"),
         (("--destination", "origin"), "--transition as well"),
+        (("--transition", "T7", "--destination", "Atlantis"), "the record does not know"),
     ],
 )
 def test_a_question_that_cannot_be_asked_ends_with_2(camp_folder, arguments, said):

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 MOST = 10  # remedies listed in text
+PLACES = ("destination", "site", "recipient", "intended_destination")
+"""Kinds and columns in which the record speaks of where to, or to whom."""
 MANY = 20  # people listed in text; --json lists all
 
 
@@ -93,6 +95,8 @@ def check(
     judged = accept(caseload.rulebook)
     caseload = _under(caseload, judged)
     moves = _moves(judged, transition)
+    if destination is not None:
+        _require_known(caseload, destination)
     answer: dict[str, Any] = {
         "operation": operation.settings.id,
         "demonstration": operation.settings.demonstration,
@@ -141,6 +145,34 @@ def _under(caseload: Caseload, rulebook: Rulebook) -> Caseload:
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
         typer.echo(text, err=True)
+
+
+def _require_known(caseload: Caseload, destination: str) -> None:
+    """Refuse a destination nobody ever spoke of: a slip of the keyboard would read as "closed"."""
+    from onward.errors import Fault, Faults, one_of
+
+    known: set[str] = set()
+    listed: set[str] = set()
+    for kind, table in caseload.tables.items():
+        for name in table.column_names:
+            if name in PLACES or (name == "id" and kind in PLACES):
+                found = set(table[name].unique().drop_null().to_pylist())
+                known |= found
+                # What people chose or said is theirs: only what exists by itself is listed.
+                listed |= found if name in ("id", "recipient") else set()
+    if destination in known:
+        return
+    allowed = one_of(sorted(listed)) if listed else "one that is on record; none is yet"
+    raise Faults(
+        [
+            Fault(
+                "", "", "--destination", "a destination or recipient the record does not know",
+                allowed,
+                "Record it first (a destination, a site, or the recipient of an assurance), so "
+                "that what is known of it can be asked for.",
+            )
+        ]
+    )  # fmt: skip
 
 
 def _moves(rulebook: Rulebook, transition: str | None) -> list[Move] | None:

@@ -326,4 +326,5 @@ def material_of(
         no_forecast=no_forecast,
         track=track,
         frozen=frozen or {},
+        record_ends=found.operation.default_date(),
     )

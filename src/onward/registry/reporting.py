@@ -90,9 +90,15 @@ def make_report(
     found = opened(operation, as_of)
     if kind == "external" and found.plan is not None:
         found = replace(found, plan=public_plan(found.plan))
-    made, why = None, ""
+    made, why, ends = None, "", operation.default_date()
     if not with_forecast:
         why = "It was left out when the report was asked for."
+    elif found.as_of > ends:
+        why = (
+            f"The record ends on {ends}. A forecast made from a later day would take the days "
+            "nobody has recorded for days on which nothing happened. Ask for that date or leave "
+            "--as-of out."
+        )
     elif found.plan is None or not operation.settings.deadline:
         why = "There is no date to forecast to: give operation.toml a deadline and write plan.yaml."
     else:

@@ -89,6 +89,7 @@ class Material:
     proposal   the document of the latest stored placement proposal
     track      how kept forecasts did; None leaves it out, internal only
     frozen     what earlier external releases said of past months (`release.freeze`)
+    record_ends  the last day the record can tell of; None: not known
     demonstration  whether everybody is invented
     """
 
@@ -111,6 +112,7 @@ class Material:
     no_forecast: str = ""
     track: Track | None = None
     frozen: Mapping[str, Mapping[Key, int | None]] = field(default_factory=dict)
+    record_ends: dt.date | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,18 @@ class Made:
                 for table in self.shown
             },
         }
+
+
+def beyond(on: dt.date, ends: dt.date | None) -> str:
+    """What a reader must know first of a report for a day after the record's last."""
+    if ends is None:
+        return ""
+    days = (on - ends).days
+    return (
+        f"The record ends on {_date(ends)}. Of the {days} day{'' if days == 1 else 's'} from "
+        f"then to {_date(on)} nothing is known: people, places and follow-ups are as last "
+        "recorded, and nothing here says that nothing happened."
+    )
 
 
 def build(material: Material, audience: Audience) -> Made:
@@ -467,10 +481,15 @@ class _Builder:
             return f"{nobody} on {_date(self.on)}."
         people = "Few" if self.people is None else f"{self.people:,}"
         text = f"{people} {'person is' if people == '1' else 'people are'} here"
+        if self.past_the_record and self.m.record_ends is not None:
+            one = "person was" if people == "1" else "people were"
+            text = f"{people} {one} here when the record ended on {_date(self.m.record_ends)}"
         if self.m.deadline is not None:
             days = (self.m.deadline - self.on).days
             text += (
                 f", with {days:,} days until {_date(self.m.deadline)}"
+                if days > 0 and not self.past_the_record
+                else f"; from {_date(self.on)} there are {days:,} days until {_date(self.m.deadline)}"
                 if days > 0
                 else f"; the deadline was {_date(self.m.deadline)}"
             )
@@ -488,7 +507,7 @@ class _Builder:
         return f"{rounded(value, 5 if value < 100 and self.internal else 10):,}"
 
     def summary(self) -> list[str]:
-        lines = []
+        lines = [beyond(self.on, self.m.record_ends)] if self.past_the_record else []
         if self.m.steps is not None and self.r.active.any():
             line = f"{self.l.say('next step', 'held back')} people have no open next step."
             if self.remedies:
@@ -512,6 +531,10 @@ class _Builder:
                 f"({chance:.0%} by {_date(late[0].by)})."
             )
         return lines
+
+    @property
+    def past_the_record(self) -> bool:
+        return self.m.record_ends is not None and self.on > self.m.record_ends
 
     def _late(self) -> list[Any]:
         if self.m.plan is None or self.m.draws is None or not self.internal:
@@ -1087,6 +1110,14 @@ class _Builder:
                       [[words(_label(name)), *(self.guess(made.deadline_levels(name)[n]) for n in names)] for name in groups],
                       self.on, "Simulated and rounded.", (), "residual")
             )  # fmt: skip
+        if self.internal:
+            reasons = self._why_here(made, heads, least)
+            if reasons.rows:
+                blocks.append(reasons)
+            if made.split:
+                shares = sorted(made.split.items(), key=lambda kv: (-kv[1], kv[0]))
+                told = ", ".join(f"{_doubt(name)} {share:.0%}" for name, share in shares if share >= 0.005)  # fmt: skip
+                blocks.append(Text(f"What the width of the range comes from: {told}."))
         known = [(k, v) for k, v in made.width.items() if k != "chance"]
         if known and self.internal:
             known.sort(key=lambda kv: (-kv[1], kv[0]))
@@ -1114,6 +1145,28 @@ class _Builder:
         else:
             blocks.append(Text("Offers that are not public are not counted in this forecast."))
         return Section("forecast", "Who will still be here on the date", blocks)
+
+    def _why_here(self, made: Forecast, heads: Sequence[str], least: int) -> Table:
+        """Why people will still be here; no row may tell of an offer made in confidence."""
+        plan = self.m.plan
+        titles = {name: state.title for name, state in self.rulebook.forecast_states.items()}
+        if plan is not None:
+            for things in (plan.authorities, plan.assurances, plan.actions, plan.capacities, plan.pledges):  # fmt: skip
+                titles |= {name: thing.title for name, thing in things.items()}
+        told = {p.capacity for p in self._pledges()}
+        secret = {p.capacity for p in plan.pledges.values()} - told if plan else set()
+        rows = []
+        for row in made.why:
+            name = str(row["name"])
+            what = titles.get(name, _label(name))
+            if row["q90"] >= least and name not in secret and self.quiet(name, what):
+                rows.append(
+                    [words(WHY[str(row["kind"])]), words(what), *(self.guess(row[n]) for n in ("q10", "median", "q90"))]
+                )  # fmt: skip
+        return Table(
+            "why-here", "Why people will still be here on the deadline", ["Why", "Which", *heads], rows,
+            self.on, "Simulated and rounded; each person counts once. Small figures are left out.", (), "residual",
+        )  # fmt: skip
 
     def guess(self, value: float) -> Cell:
         """A simulated number of people, rounded; never a person's trace, but small ones mislead."""
@@ -1616,9 +1669,29 @@ def _sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+WHY = {
+    "not chosen": "No way chosen yet",
+    "shut": "Every way on is shut",
+    "no place": "Ready, but no place",
+    "under way": "On the way",
+}
+
+
+def _doubt(source: str) -> str:
+    return {
+        "rates": "how fast people move",
+        "effects": "how much the plan's steps do",
+        "plan dates": "when the plan's steps happen",
+        "behaviour": "how people answer",
+        "shocks": "good and bad months ahead",
+        "chance": "chance alone",
+    }.get(source, source)
+
+
 def _narrow(source: str) -> str:
     return {
         "rates": "a longer log of how fast people move",
+        "effects": "finding out how much the plan's steps do",
         "shocks": "knowing what lies behind good and bad months",
         "behaviour": "asking people what the deadline changes for them",
         "plan dates": "firm dates for the plan's actions and places",
