@@ -12,9 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onward.placement.core import Pricing, bundles_of, descend, solve_core
+from onward.placement.core import (
+    WHOLE_COLUMNS,
+    Pricing,
+    bundles_of,
+    descend,
+    solve_core,
+    total_value,
+)
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.program import Clock
+from onward.placement.whole import sharp_bound
 
 # What a draw is worth per person, where the smallest weight of a person is 1: too little to
 # buy a person anywhere.
@@ -34,11 +42,11 @@ class LargeAnswer:
 
 def together_value(
     model: Model, chosen: IntArray, same_window: float, same_country: float
-) -> tuple[float, float]:
-    """Togetherness of a choice, and the most the placed members of each group could reach."""
+) -> float:
+    """Togetherness of a choice: placed members, less the windows and countries they are in."""
     member = model.group_member
     if not len(member):
-        return 0.0, 0.0
+        return 0.0
     group = np.repeat(np.arange(len(model.group_start) - 1), np.diff(model.group_start))
     placed = chosen[member] >= 0
     group, member = group[placed], member[placed]
@@ -46,9 +54,38 @@ def together_value(
     count = len(member)
     slots = len(np.unique(group * model.slots + slot))
     countries = len(np.unique(group * model.slots + model.slot_country[slot]))
-    groups = len(np.unique(group))
-    value = same_window * (count - slots) + same_country * (count - countries)
-    return value, (same_window + same_country) * (count - groups)
+    return same_window * (count - slots) + same_country * (count - countries)
+
+
+def together_at_most(
+    model: Model, chosen: IntArray, same_window: float, same_country: float
+) -> float:
+    """The most togetherness the placed members of the groups could reach: those who have a
+    window (a country) in common with nobody placed of their group stay apart in any case."""
+    member = model.group_member
+    if not len(member):
+        return 0.0
+    group = np.repeat(np.arange(len(model.group_start) - 1), np.diff(model.group_start))
+    there = chosen[member] >= 0
+    group, member = group[there], member[there]
+    lengths = np.diff(model.start)[member]
+    begin = np.repeat(
+        model.start[member] - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths
+    )
+    slot = model.slot[begin + np.arange(int(lengths.sum()))].astype(np.int64)
+    owner = np.repeat(np.arange(len(member)), lengths)
+    most = 0.0
+    for worth, places in ((same_window, slot), (same_country, model.slot_country[slot])):
+        # a place only one member can take joins nobody
+        width = int(places.max(initial=0)) + 1
+        pair = np.unique(owner * width + places)
+        _, back, count = np.unique(
+            group[pair // width] * width + pair % width, return_inverse=True, return_counts=True
+        )
+        joins = np.unique((pair // width)[count[back] > 1])
+        sizes = np.bincount(group[joins])
+        most += worth * float((sizes[sizes > 1] - 1).sum())
+    return most
 
 
 def solve_large(
@@ -112,7 +149,9 @@ def solve_large(
         (0.003, 0.001),
         until=lambda: clock.left() < 0.35 * seconds,
     )
-    stages.append(("protection", got, bound, ""))
+    if model.columns <= WHOLE_COLUMNS:
+        bound = min(bound, sharp_bound(model, plain, free, clock.left() * 0.2))
+    stages.append(("protection", got, max(got, bound), ""))
     stages.append(
         ("who", float((ticket * model.size)[placed].sum()), np.nan, "drawn within protection")
     )
@@ -139,8 +178,11 @@ def solve_large(
         )  # fmt: skip
         best_local = where.chosen
         outcome_price = where.price
-        # the bound of the outcome alone: any prices prove one
+        # the bound of the outcome alone: any prices prove one; and so does the bound of both,
+        # less what the groups that share a window count
         bound = Pricing(narrowed, local, None, all_must)(where.price)[0]
+        shared = total_value(narrowed, np.zeros(narrowed.columns), bundles, where.chosen)
+        bound = min(bound, where.bound - shared)
         got = float(local[best_local].astype(float).sum())
         kept_stage = None
         if kept is not None:
@@ -164,9 +206,11 @@ def solve_large(
         chosen = np.full(model.units, -1)
         chosen[held] = back[best_local]
         got = float(points[chosen[held]].astype(float).sum())
-        value_t, most_t = together_value(model, chosen, same_window, same_country)
+        value_t = together_value(model, chosen, same_window, same_country)
+        most_t = max(value_t, together_at_most(narrowed, best_local, same_window, same_country))
         stages.append(("together", value_t, most_t, "with who is placed held"))
-        stages.append(("outcome", got, bound, "with who is placed held"))
+        note = "with who is placed and how many share a window held"
+        stages.append(("outcome", got, max(got, bound), note))
         if kept_stage:
             stages.append(kept_stage)
     return LargeAnswer(chosen, stages, price, outcome_price)

@@ -19,15 +19,29 @@ from onward.placement.core import (
     _polish,
     _round,
     open_pledges,
+    possible,
     total_value,
 )
-from onward.placement.model import IntArray
+from onward.placement.model import AnyArray, BoolArray, IntArray, Model
 from onward.placement.program import Clock
 
 # What a choice may lose by the relaxation to be looked at, as shares of the bound, in turn.
 NARROW = (3e-5, 1e-4)
 NODES = 40
 SMALL = 2_500  # columns that are looked at to the end at once
+
+
+def sharp_bound(model: Model, value: AnyArray, must: BoolArray, seconds: float) -> float:
+    """A bound of this value that knows of whole families; infinite when time ends first."""
+    pricing = Pricing(model, value, None, must)
+    columns = np.flatnonzero(possible(model))
+    part = Part(
+        pricing, columns, np.zeros(0, np.int64), model.limit, slack_cost=None,
+        units=np.arange(model.units),
+    )  # fmt: skip
+    if not part.cuts(model).tighten(seconds):
+        return np.inf
+    return float(part.highs.getInfo().objective_function_value)
 
 
 def solve_whole(
