@@ -156,3 +156,42 @@ def test_what_one_thing_changes_is_found_narrowly_and_is_what_the_log_says(small
     # A complaint that names nobody known bears on everybody.
     assert projection.ensure(small) is True
     assert projection.compare(small) == []
+
+
+def test_what_was_foreseen_counts_only_when_nobody_was_quicker(small, monkeypatch):
+    from onward.registry import acts, narrow
+    from onward.registry.actors import Actor
+
+    asked: list[bool] = []
+    real = narrow.narrowly
+
+    def seen(*given):
+        from django.db import connection
+
+        asked.append(connection.in_atomic_block)
+        return real(*given)
+
+    monkeypatch.setattr(narrow, "narrowly", seen)
+
+    def complains(number, **more):
+        acts.record(
+            Actor("amina"), ("complaint", f"f{number}"), "recorded", effective="2026-06-10",
+            facts={"person": "H1-P1", "category": "coercion"}, idempotency_key=f"f{number}", **more,
+        )  # fmt: skip
+
+    complains(1)
+    assert asked == [False]  # worked out before the turn to write, and used
+    real_foresee = projection.foresee
+
+    def overtaken(operation, drafts):
+        real_foresee(operation, drafts)
+        kept = projection._ahead.found
+        monkeypatch.setattr(projection, "foresee", real_foresee)
+        complains(3)
+        projection._ahead.found = kept
+
+    monkeypatch.setattr(projection, "foresee", overtaken)
+    asked.clear()
+    complains(2)
+    assert asked == [False, False, True]
+    assert projection.compare(small) == []

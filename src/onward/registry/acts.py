@@ -242,15 +242,21 @@ def record(
     about = subject if isinstance(subject, Subject) else Subject(*subject)
     desk.key(idempotency_key)
 
+    def made() -> Event:
+        return desk.event(
+            about, kind, effective, facts=facts, evidence=evidence, key=idempotency_key,
+            opens=kind in (RECORDED, REGISTERED) and not desk.exists(about),
+        )  # fmt: skip
+
+    if about.kind != PERSON:
+        projection.foresee(desk.operation, [made()])
+
     def act() -> Done:
         if revision is not None:
             owner = about.id if about.kind == PERSON else str((facts or {}).get("person") or "")
             desk.unchanged([owner] if owner else [], revision)
         moves = desk.rulebook.moves()
-        event = desk.event(
-            about, kind, effective, facts=facts, evidence=evidence, key=idempotency_key,
-            opens=kind in (RECORDED, REGISTERED) and not desk.exists(about),
-        )  # fmt: skip
+        event = made()
         if kind not in moves or not opens_breach(desk.rulebook, moves[kind]):
             return Done(tuple(desk.append([event])))
         return desk.with_breaches([(event, moves[kind], destination)])

@@ -78,7 +78,7 @@ def narrowly(
         return None  # what points to it was unknown until now
     folded: dict[str, pa.Table] = {}
     for kind in kinds:
-        table = _folded(kind, _of(changed, kind), store, rulebook, day)
+        table = _folded(kind, _of(changed, kind), placed, store, rulebook, day)
         if table is None:
             return None
         folded[kind] = table
@@ -186,13 +186,25 @@ def _touched(
 
 
 def _folded(
-    kind: str, names: Sequence[str], store: DatabaseStore, rulebook: Rulebook, day: date
+    kind: str,
+    names: Sequence[str],
+    placed: Sequence[Event],
+    store: DatabaseStore,
+    rulebook: Rulebook,
+    day: date,
 ) -> pa.Table | None:
-    """The table of one kind for some of its things; None when their events do not say all."""
+    """The table of one kind for some of its things; None when their events do not say all.
+
+    placed  the new events, which may not be written yet (`projection.foresee`)
+    """
     from onward.registry.models import PersonNow, ThingNow
 
     marks = ", ".join(["%s"] * len(names))
-    events = store.read_where(f"subject_kind = %s AND subject_id IN ({marks})", [kind, *names])
+    events = [
+        *store.read_where(f"subject_kind = %s AND subject_id IN ({marks})", [kind, *names])
+    ]
+    there_already = {event.seq for event in events}
+    events += [e for e in placed if e.subject.kind == kind and e.seq not in there_already]
     if any(event.supersedes for event in events):
         return None
     for part in projection._parts(event.id for event in events):
