@@ -61,7 +61,9 @@ def shown(day: date, language: str | None = None) -> str:
         there = jdatetime.date.fromgregorian(date=day)
         return digits(f"{there.day} {_months(tag)[there.month - 1]} {there.year}", "fa")
     with translation.override(plain):
-        return digits(date_format(day, "j F Y"), plain)
+        said = date_format(day, "j F Y")
+    # French counts the first of a month and none of the others.
+    return f"1er{said[1:]}" if plain == "fr" and day.day == 1 else digits(said, plain)
 
 
 def _months(tag: str) -> tuple[str, ...]:

@@ -165,7 +165,9 @@ def move(rulebook: Rulebook, key: str) -> str:
         return event_kind(rulebook, key)
     step = rulebook.transitions[found.transition]
     title = translated(step.title)
-    return title if len(step.moves) == 1 else f"{title}: {outcome(found.name)}"
+    if len(step.moves) == 1:
+        return title
+    return gettext("%(step)s: %(outcome)s") % {"step": title, "outcome": outcome(found.name)}
 
 
 HAPPENINGS = {

@@ -305,7 +305,7 @@ class _Canvas:
     ) -> None:
         """Lines of months under everything, their names over the deadline lines."""
         today = self.x(as_of)
-        words = f"{say['today']} {as_of.isoformat()}"
+        words = f"{say['today']} {self.whole(as_of.isoformat())}"
         wide = _wide(words, 10.5)
         begin = min(max(today - wide / 2, self.left), self.right - wide)
         taken = [(begin - 6, begin + wide + 6)]
@@ -326,12 +326,16 @@ class _Canvas:
         self.stroke(under, today, y + 6, today, bottom, f'stroke="{INK}" stroke-width="1"')
         self.text(over, begin, y + 3, words, size=10.5, halo=True)
 
+    def whole(self, text: str) -> str:
+        """A date or a share inside words of Arabic script: else 2026-10-31 is read 31-10-2026."""
+        return f"\u2066{text}\u2069" if self.mirrored else text
+
     def deadline_label(self, out: list[str], day: dt.date, title: str, y: float) -> None:
         """The deadline's day and name, on the side of its line that has more room."""
         x = self.x(day)
         before = x > self.width / 2 or _wide(title, 12) + 80 < x
         room = (x if before else self.width - x) - 10 - _wide("2027-11-30 ", 11.5)
-        words = f"{day.isoformat()} {_fitted(title, room, 12)}"
+        words = f"{self.whole(day.isoformat())} {_fitted(title, room, 12)}"
         side, anchor = (x - 6, "end") if before else (x + 6, "start")
         self.text(out, side, y, words, size=11.5, weight=True, anchor=anchor, halo=True)
 
@@ -343,15 +347,15 @@ class _Canvas:
         """One bar or milestone with its words; returns the y below it."""
         note = bar.owner
         if bar.kind == "action" and bar.state != "done" and bar.done.chance < 0.995:
-            note = f"{note} · {say['succeeds']} {bar.done.chance:.0%}"
+            note = f"{note} · {say['succeeds']} {self.whole(f'{bar.done.chance:.0%}')}"
         if bar.kind == "milestone":
             parts = []
             if bar.in_time is not None:
-                parts.append(f"{say['in_time']} {bar.in_time:.0%}")
+                parts.append(f"{say['in_time']} {self.whole(f'{bar.in_time:.0%}')}")
             if bar.done.chance < 0.995:
-                parts.append(f"{say['ever']} {bar.done.chance:.0%}")
+                parts.append(f"{say['ever']} {self.whole(f'{bar.done.chance:.0%}')}")
             if bar.by:
-                parts.append(f"{say['by']} {bar.by.isoformat()}")
+                parts.append(f"{say['by']} {self.whole(bar.by.isoformat())}")
             note = ", ".join(parts)
         bold = bar.kind == "action" and bar.critical >= CRITICAL and bar.state != "done"
         room = self.width if self.narrow else self.left - 12
