@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from onward.engine import Engine
+    from onward.engine.spark import SparkEngine
     from onward.registry.operation import Operation
 
 ENGINE = Annotated[
@@ -40,10 +42,7 @@ def opened_operation(
     from onward.registry import open_operation
     from onward.registry.snapshot import is_snapshot, open_snapshot
 
-    if engine not in ("duckdb", "spark"):
-        raise OnwardError(f"--engine {engine}: expected duckdb or spark.")
-    if master and engine != "spark":
-        raise OnwardError("--master only goes with --engine spark.")
+    _check(engine, master)
     snapshot = is_snapshot(folder)
     if name and not snapshot:
         raise OnwardError(f"--operation only goes with a snapshot; {folder} is none.")
@@ -54,16 +53,39 @@ def opened_operation(
     return operation
 
 
-def spark_engine(master: str = "") -> Any:
+def engine_named(engine: str = "duckdb", master: str = "") -> Engine:
+    """The engine asked for; raises OnwardError for one that is not there."""
+    _check(engine, master)
+    if engine == "spark":
+        return spark_engine(master)
+    from onward.engine import DuckEngine
+
+    return DuckEngine(memory_gb=_memory_gb())
+
+
+def spark_engine(master: str = "") -> SparkEngine:
     """Spark on this machine or on a cluster, with the memory that ONWARD_MEMORY_GB allows."""
     from onward.engine.spark import LOCAL, SparkEngine
+
+    return SparkEngine(master=master or LOCAL, memory_gb=_memory_gb())
+
+
+def _check(engine: str, master: str) -> None:
+    from onward.errors import OnwardError
+
+    if engine not in ("duckdb", "spark"):
+        raise OnwardError(f"--engine {engine}: expected duckdb or spark.")
+    if master and engine != "spark":
+        raise OnwardError("--master only goes with --engine spark.")
+
+
+def _memory_gb() -> float:
     from onward.errors import OnwardError
     from onward.registry.operation import DEFAULT_MEMORY_GB, MEMORY_VARIABLE
 
     try:
-        memory = float(os.environ.get(MEMORY_VARIABLE, "") or DEFAULT_MEMORY_GB)
+        return float(os.environ.get(MEMORY_VARIABLE, "") or DEFAULT_MEMORY_GB)
     except ValueError:
         raise OnwardError(
             f"{MEMORY_VARIABLE} is not a number above 0; expected gigabytes, as 4"
         ) from None
-    return SparkEngine(master=master or LOCAL, memory_gb=memory)

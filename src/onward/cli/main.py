@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "place": ("onward.cli.place", "app", "Propose places for families."),
     "report": ("onward.cli.report", "app", "Write the situation report."),
     "export": ("onward.cli.export", "app", "Write the log as pseudonymous Parquet."),
+    "region": ("onward.cli.region", "app", "Ask many operations of a snapshot at once."),
     "serve": ("onward.cli.serve", "app", "Open the desk in a browser, on this machine."),
     "unlock": ("onward.cli.unlock", "app", "Hold an operation's key for a while."),
     "lock": ("onward.cli.unlock", "lock_app", "Put an operation's key away."),

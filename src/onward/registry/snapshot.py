@@ -7,7 +7,7 @@ from it that answers every question that needs no names. Identity has no way in:
 own columns are written, and they are looked at once more before they are.
 
     region/
-      operations/operation=<id>/      operation.toml, rulebook.yaml, plan.yaml, snapshot.json
+      operations/operation=<id>/      operation.toml, rulebook.yaml, plan.yaml, scenarios/, snapshot.json
       <table>/operation=<id>/part-0.parquet
 """
 
@@ -50,6 +50,7 @@ from onward.rulebook.model import Rulebook
 
 FORM = 1
 OPERATIONS = "operations"
+SCENARIOS = "scenarios"
 NOTE = "snapshot.json"
 ROWS_A_FILE = 2_000_000
 _PARTITION = re.compile(r"operation=([A-Za-z0-9][\w.\-]{0,79})")
@@ -78,9 +79,7 @@ def write_snapshot(
         refuse_identity(name, table.schema)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, table in tables.items():
-        _replace(
-            folder / name / f"operation={settings.id}", lambda to, t=table: _parquet(t, to)
-        )
+        write_partition(table, folder, name, settings.id)
 
     def about(to: Path) -> None:
         # Where the record is kept and with what key is nobody's business here.
@@ -90,6 +89,9 @@ def write_snapshot(
         if plan is not None:
             (to / PLAN).write_bytes(plan.text)
         shutil.copyfile(_file_of(operation, rulebook), to / RULEBOOK)
+        (to / SCENARIOS).mkdir(mode=0o700)
+        for path in operation.scenarios:
+            shutil.copyfile(path, to / SCENARIOS / path.name)
         note = {
             "form": FORM,
             "operation": settings.id,
@@ -103,7 +105,8 @@ def write_snapshot(
 
         # Runs and reports made from an earlier snapshot stay.
         for kept in (path for path in place.glob("*") if path.is_dir()):
-            shutil.copytree(kept, to / kept.name)
+            if kept.name != SCENARIOS:
+                shutil.copytree(kept, to / kept.name)
 
     place = folder / OPERATIONS / f"operation={settings.id}"
     _replace(place, about)
@@ -231,6 +234,17 @@ def flat(tables: EventTables) -> dict[str, pa.Table]:
         found[f"{kind}_events"] = table
         found[f"{kind}_ids"] = tables.ids[kind]
     return found
+
+
+def write_partition(table: pa.Table, folder: Path, name: str, operation: str) -> None:
+    """Write or replace one operation's rows of a table, as `name/operation=<id>/`; nothing that
+    names anybody may be among its columns.
+
+    raises  IdentityRefused
+    """
+    refuse_identity(name, table.schema)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _replace(folder / name / f"operation={operation}", lambda to: _parquet(table, to))
 
 
 def _parquet(table: pa.Table, folder: Path) -> None:
