@@ -40,7 +40,7 @@ def opened_operation(
     """
     from onward.errors import OnwardError
     from onward.registry import open_operation
-    from onward.registry.snapshot import is_snapshot, open_snapshot
+    from onward.registry.snapshot import SnapshotOperation, is_snapshot, open_snapshot
 
     _check(engine, master)
     snapshot = is_snapshot(folder)
@@ -48,26 +48,38 @@ def opened_operation(
         raise OnwardError(f"--operation only goes with a snapshot; {folder} is none.")
     operation = open_snapshot(folder, name) if snapshot else open_operation(folder)
     if engine == "spark":
-        spark = spark_engine(master)
+        events = (
+            int(operation.note["events"]) if isinstance(operation, SnapshotOperation) else 0
+        )
+        spark = spark_engine(master, events)
         operation.__dict__["engine"] = lambda: spark
     return operation
 
 
-def engine_named(engine: str = "duckdb", master: str = "") -> Engine:
-    """The engine asked for; raises OnwardError for one that is not there."""
+def engine_named(engine: str = "duckdb", master: str = "", events: int = 0) -> Engine:
+    """The engine asked for, for logs of so many events at most.
+
+    raises  OnwardError for an engine that is not there
+    """
     _check(engine, master)
     if engine == "spark":
-        return spark_engine(master)
+        return spark_engine(master, events)
     from onward.engine import DuckEngine
 
     return DuckEngine(memory_gb=_memory_gb())
 
 
-def spark_engine(master: str = "") -> SparkEngine:
-    """Spark on this machine or on a cluster, with the memory that ONWARD_MEMORY_GB allows."""
-    from onward.engine.spark import LOCAL, SparkEngine
+def spark_engine(master: str = "", events: int = 0) -> SparkEngine:
+    """Spark on this machine or on a cluster, with the memory that ONWARD_MEMORY_GB allows.
 
-    return SparkEngine(master=master or LOCAL, memory_gb=_memory_gb())
+    events  in the largest log: one machine's Java compiles well only for a large one. A cluster's
+            workers always do; what asks them only plans
+    """
+    from onward.engine.spark import LOCAL, QUICK_JAVA, SMALL_ROWS, SparkEngine, is_local
+
+    master = master or LOCAL
+    quick = events <= SMALL_ROWS or not is_local(master)
+    return SparkEngine(master=master, memory_gb=_memory_gb(), java=QUICK_JAVA if quick else "")
 
 
 def _check(engine: str, master: str) -> None:

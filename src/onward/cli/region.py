@@ -18,6 +18,7 @@ import typer
 from onward.cli.engine import ENGINE, MASTER
 
 if TYPE_CHECKING:
+    from onward.engine import Engine
     from onward.registry.snapshot import SnapshotOperation
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -66,7 +67,7 @@ def caseload(
 
     members = _members(folder, out, storage_is_encrypted)
     asked = day(as_of, "--as-of")
-    rows = caseloads(members, _engine(engine, master), as_of=asked, out=out, say=_say)
+    rows = caseloads(members, _engine(members, engine, master), as_of=asked, out=out, say=_say)
     total = summed(rows)
     if as_json:
         typer.echo(json.dumps({"operations": rows, "region": total}, indent=2))
@@ -97,7 +98,9 @@ def check(
     from onward.registry.region import checks, summed
 
     members = _members(folder, out, storage_is_encrypted)
-    rows = checks(members, _engine(engine, master), on=day(on, "--on"), out=out, say=_say)
+    rows = checks(
+        members, _engine(members, engine, master), on=day(on, "--on"), out=out, say=_say
+    )
     total = summed(rows)
     if as_json:
         typer.echo(json.dumps({"operations": rows, "region": total}, indent=2))
@@ -151,7 +154,7 @@ def forecast(
     target = day(by, "--by")
     assert target is not None
     made = forecast_region(
-        members, _engine(engine, master), by=target, as_of=day(as_of, "--as-of"),
+        members, _engine(members, engine, master), by=target, as_of=day(as_of, "--as-of"),
         futures=futures, seed=seed, together=together, out=out, say=_say,
     )  # fmt: skip
     if as_json:
@@ -197,10 +200,10 @@ def _members(folder: Path, out: Path | None, encrypted: bool) -> list[SnapshotOp
     return members
 
 
-def _engine(name: str, master: str) -> Any:
+def _engine(members: Sequence[SnapshotOperation], name: str, master: str) -> Engine:
     from onward.cli.engine import engine_named
 
-    return engine_named(name, master)
+    return engine_named(name, master, max(int(one.note["events"]) for one in members))
 
 
 def _grid(
