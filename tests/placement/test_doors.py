@@ -138,7 +138,7 @@ def test_an_officer_changes_three_lines_of_the_workbook_and_they_come_back_as_lo
     proposal = propose(read_folder(EXAMPLES / "spring"), AIMS)
     content = document(proposal)
     write_workbook(content, tmp_path / "proposal.xlsx")
-    assert locks_from_workbook(tmp_path / "proposal.xlsx", []) == []
+    assert locks_from_workbook(tmp_path / "proposal.xlsx", []) == {}
     # the officer's spreadsheet program writes the same sheet with three cells changed
     import xlsxwriter
 
@@ -157,8 +157,10 @@ def test_an_officer_changes_three_lines_of_the_workbook_and_they_come_back_as_lo
         sheet.write_row(n, 0, row)
     book.close()
     faults: list = []
-    locks = locks_from_workbook(tmp_path / "changed.xlsx", faults)
+    by_row = locks_from_workbook(tmp_path / "changed.xlsx", faults)
     assert faults == []
+    assert list(by_row) == [n + 1 for n in placed[:3]]
+    locks = list(by_row.values())
     assert [x.case for x in locks] == [rows[n][0] for n in placed[:3]]
     again = propose(replace(proposal.compiled.tables, locks=tuple(locks)), AIMS)
     assert again.place_of(locks[0].case) is None
@@ -215,8 +217,16 @@ def test_a_mended_proposal_never_overfills():
 
 
 def test_an_unknown_name_in_a_question_is_a_fault():
-    with pytest.raises(Faults):
+    with pytest.raises(Faults) as wrong:
         what_if(propose(TOWN, AIMS), [parse_change("places:East=+3")])
+    assert "North" in str(wrong.value)
+
+
+def test_a_lock_that_points_nowhere_is_told_by_its_row(tmp_path):
+    (tmp_path / "locks.csv").write_text("case,programme\n\nA,Nowhere\n")
+    answer = run(EXAMPLES / "smallest", "--locks", tmp_path / "locks.csv")
+    assert answer.exit_code == 1
+    assert "locks.csv, row 3" in str(answer.exception)
 
 
 # --- overrides -------------------------------------------------------------------------------

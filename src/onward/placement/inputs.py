@@ -635,7 +635,7 @@ def read_tables(
             },
             on=on,
         )  # fmt: skip
-    lock_rows: list[Lock] = []
+    lock_rows: dict[int, Lock] = {}
     if locks is not None:
         lock_rows = read_locks(locks, faults)
         if not faults:
@@ -650,7 +650,7 @@ def read_tables(
         pledges=tuple(Pledge(who=_selector(v), **v) for _, v in raw["pledges"] or ()),
         scores=None if raw["scores"] is None else tuple(Score(**v) for _, v in raw["scores"]),
         openings=None if raw["open"] is None else tuple(Opening(**v) for _, v in raw["open"]),
-        locks=tuple(lock_rows),
+        locks=tuple(lock_rows.values()),
         previous=past,
         on=on,
     )
@@ -692,7 +692,7 @@ def read_beside(tables: Tables, files: Mapping[str, Path]) -> dict[str, Any]:
         locks = read_locks(files["locks"], faults)
         if not faults:
             _check_locks(files["locks"].name, locks, set(lines), tables.windows, faults)
-        found["locks"] = tuple(locks)
+        found["locks"] = tuple(locks.values())
     if "previous" in files:
         found["previous"] = read_previous(files["previous"], faults)
     if faults:
@@ -778,8 +778,8 @@ def _references(
                 )  # fmt: skip
 
 
-def read_locks(path: Path, faults: list[Fault]) -> list[Lock]:
-    """Locks from a CSV (case, programme, window, by, reason) or from a workbook that `onward
+def read_locks(path: Path, faults: list[Fault]) -> dict[int, Lock]:
+    """Locks by their row, from a CSV (case, programme, window, by, reason) or from a workbook that `onward
     place` wrote and an officer changed: every changed line is a lock."""
     if path.suffix.lower() == ".xlsx":
         from onward.placement.workbook import locks_from_workbook
@@ -787,20 +787,20 @@ def read_locks(path: Path, faults: list[Fault]) -> list[Lock]:
         return locks_from_workbook(path, faults)
     rows, _ = read_rows(path, "locks", faults)
     _twice(path.name, "case", ((n, v["case"]) for n, v in rows), faults)
-    return [Lock(**v) for _, v in rows]
+    return {line: Lock(**v) for line, v in rows}
 
 
 def _check_locks(
     file: str,
-    locks: Sequence[Lock],
+    locks: Mapping[int, Lock],
     cases: set[str],
     windows: Sequence[Window],
     faults: list[Fault],
 ) -> None:
     programmes = {w.programme for w in windows}
     pairs = {(w.programme, w.window) for w in windows}
-    for number, lock in enumerate(locks, 1):
-        where = f"lock {number}"
+    for line, lock in locks.items():
+        where = f"row {line}"
         if lock.case not in cases:
             faults.append(Fault(file, where, "case", "a case that the case file does not have"))
         if lock.programme and lock.programme not in programmes:

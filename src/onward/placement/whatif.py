@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from onward.errors import Fault, Faults
+from onward.errors import Fault, Faults, one_of
 from onward.placement import kernels
 from onward.placement.core import Pricing
 from onward.placement.inputs import Tables, Window
@@ -119,9 +119,22 @@ def changed(tables: Tables, changes: Sequence[Change]) -> Tables:
                 locks=tuple(x for x in tables.locks if x.case != change.name),
             )
         if not hit:
+            places = change.what in ("places", "delay", "remove")
+            known = {
+                "limit": [x.limit for x in tables.limits],
+                "condition": [x.pledge for x in tables.pledges],
+                "unlock": [],
+            }.get(change.what, [w.name.replace(", ", "@") for w in tables.windows])
+            known = sorted(
+                set(known) | ({w.programme for w in tables.windows} if places else set())
+            )
+            remedy = "" if known else (
+                "Only a case that is locked can be let go."
+                if change.what == "unlock" else f"The input holds no such {change.what}."
+            )  # fmt: skip
             faults.append(
-                Fault("--what-if", "", change.what, "a name that the input does not have", "",
-                      "Check the name; a lock that is not there cannot be released.")
+                Fault("--what-if", "", change.what, "a name that the input does not have",
+                      one_of(known), remedy)
             )  # fmt: skip
     if faults:
         raise Faults(faults)

@@ -119,8 +119,8 @@ def write_workbook(content: dict[str, Any], path: Path) -> None:
     book.close()
 
 
-def locks_from_workbook(path: Path, faults: list[Fault]) -> list[Lock]:
-    """The lines an officer changed or marked, as locks; faults are appended."""
+def locks_from_workbook(path: Path, faults: list[Fault]) -> dict[int, Lock]:
+    """The lines an officer changed or marked, as locks by their row; faults are appended."""
     from python_calamine import CalamineWorkbook
 
     try:
@@ -136,7 +136,7 @@ def locks_from_workbook(path: Path, faults: list[Fault]) -> list[Lock]:
                 "a workbook of `onward place`",
             )
         )
-        return []
+        return {}
     header = [str(cell).strip() for cell in rows[0]] if rows else []
     needed = ("case", "programme", "window", "proposed_programme", "proposed_window")
     missing = [name for name in needed if name not in header]
@@ -145,8 +145,8 @@ def locks_from_workbook(path: Path, faults: list[Fault]) -> list[Lock]:
             Fault(path.name, "row 1", missing[0], "column missing", "the columns as exported",
                   "Export the workbook again and change only the yellow cells.")
         )  # fmt: skip
-        return []
-    locks: list[Lock] = []
+        return {}
+    locks: dict[int, Lock] = {}
     seen: dict[str, int] = {}
     for line, cells in enumerate(rows[1:], 2):
         row = {k: _text(v) for k, v in zip(header, cells, strict=False)}
@@ -167,14 +167,12 @@ def locks_from_workbook(path: Path, faults: list[Fault]) -> list[Lock]:
         if moved and now[1] == before[1]:
             now = (now[0], "")  # a window name of the old programme says nothing about the new
         if moved or now != before or row.get("lock", "").lower() in YES:
-            locks.append(
-                Lock(
-                    row["case"],
-                    now[0],
-                    now[1] if now[0] else "",
-                    row.get("by", ""),
-                    row.get("reason", ""),
-                )
+            locks[line] = Lock(
+                row["case"],
+                now[0],
+                now[1] if now[0] else "",
+                row.get("by", ""),
+                row.get("reason", ""),
             )
     return locks
 
