@@ -195,3 +195,35 @@ def test_what_was_foreseen_counts_only_when_nobody_was_quicker(small, monkeypatc
     complains(2)
     assert asked == [False, False, True]
     assert projection.compare(small) == []
+
+
+def test_a_persons_facts_are_foreseen_too(small, monkeypatch):
+    from django.db import connection
+
+    from onward.registry import acts
+    from onward.registry.actors import Actor
+    from onward.registry.models import PersonNow
+
+    worked: list[bool] = []
+    real = projection._neighbours
+
+    def seen(*given):
+        worked.append(connection.in_atomic_block)
+        return real(*given)
+
+    monkeypatch.setattr(projection, "_neighbours", seen)
+
+    def says(number, kind="recorded", **facts):
+        acts.record(
+            Actor("amina"), ("person", "H1-P1"), kind, effective="2026-06-10", facts=facts,
+            idempotency_key=f"s{number}",
+        )  # fmt: skip
+
+    says(1, language="ku")
+    says(2, intended_pathway="stay")
+    assert worked == [False, False]
+    says(3, household="H2")  # who is near whom changes: worked out when it is written
+    assert worked == [False, False, True]
+    row = PersonNow.objects.get(person="H1-P1")
+    assert (row.facts["language"], row.pathway, row.household) == ("ku", "stay", "H2")
+    assert projection.compare(small) == []

@@ -248,16 +248,17 @@ def record(
             opens=kind in (RECORDED, REGISTERED) and not desk.exists(about),
         )  # fmt: skip
 
-    if about.kind != PERSON:
+    moves = desk.rulebook.moves()
+    alone = kind not in moves or not opens_breach(desk.rulebook, moves[kind])
+    if alone:
         projection.foresee(desk.operation, [made()])
 
     def act() -> Done:
         if revision is not None:
             owner = about.id if about.kind == PERSON else str((facts or {}).get("person") or "")
             desk.unchanged([owner] if owner else [], revision)
-        moves = desk.rulebook.moves()
         event = made()
-        if kind not in moves or not opens_breach(desk.rulebook, moves[kind]):
+        if alone:
             return Done(tuple(desk.append([event])))
         return desk.with_breaches([(event, moves[kind], destination)])
 

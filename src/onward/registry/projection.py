@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from onward.caseload import Caseload, Event, events_table, fold
-from onward.caseload.events import MERGED, OVERRIDE, instant_text
+from onward.caseload.events import MERGED, OVERRIDE, REGISTERED, instant_text
 from onward.caseload.rules import adult_columns
 from onward.engine import DuckEngine, Engine, Stage, StageResult
 from onward.plan.clocks import Clock, clocks
@@ -611,60 +611,92 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
         return
     wide = any(event.subject.kind in common for event in placed)
     theirs = _owners(placed, common)
+    ahead = _was_foreseen(placed, rulebook, day)
     if not wide and not waiting and (state.steps_seq, state.steps_on) == (before, day):
         from onward.registry import narrow
 
-        least = _was_foreseen(placed, rulebook, day) or narrow.narrowly(
-            placed, people, store, rulebook, day
-        )
-        if least is not None:
+        least = ahead or narrow.narrowly(placed, people, store, rulebook, day)
+        if isinstance(least, narrow.Narrow):
             narrow.write(least)
             state.seq = state.steps_seq = last
             _save_state(state)
             return
-    found = (
-        near(people | theirs, store, rulebook)
-        if people or theirs or not wide
-        else Near(frozenset(), frozenset(), frozenset())
-    )
-    if len(found.people) > 4 * SMALL:
+    whole = ahead
+    if not isinstance(whole, Neighbours):
+        whole = _neighbours(placed, people | theirs, waiting, store, rulebook, day)
+    if whole is None:
         return
-    extra = {
-        (event.subject.kind, event.subject.id)
-        for event in placed
-        if event.subject.kind not in (PERSON, HOUSEHOLD)
-    } | waiting
-    found = Near(found.people, found.households, found.things | extra)
-    loose = nobodys(rulebook)
-    caseload, events = _after(placed, found, store, rulebook, day, whole=bool(waiting))
-    steps = evaluate_all(caseload, on=day, engine=engine())
-    own, things = revisions_of(events, caseload)
-    rows = [row for row in person_rows(caseload, steps, own) if row["person"] in found.people]
-    # Who belongs to no known household bears on everybody's household.
-    wide = wide or _of_no_household() != {
-        row["person"] for row in rows if row["household"] is None
-    }
-    _replace(
-        rows,
-        [
-            row
-            for row in thing_rows(caseload, things)
-            if (row["kind"], row["thing"]) in extra
-            or (row["kind"], row["thing"]) in found.things
-            or (row["kind"] == HOUSEHOLD and row["thing"] in found.households)
-        ],
-        gone=found.people,
-        things_gone=found.things | extra | {(HOUSEHOLD, name) for name in found.households},
-    )
-    # What names nobody known bears on everybody, before it is mended and after.
+    _replace(whole.people, whole.things, gone=whole.gone, things_gone=whole.things_gone)
+    # Who belongs to no known household bears on everybody's household, and what names nobody
+    # known bears on everybody, before it is mended and after.
     now = nobodys(rulebook)
-    wide = wide or loose != now or bool(extra & now)
+    wide = wide or whole.loose != now or bool(whole.extra & now)
+    wide = wide or whole.homeless != _of_no_household()
     state.seq = last
     if not wide and state.steps_seq == before:
         state.steps_seq = state.seq
     _save_state(state)
     if wide:
         _save_state(ProjectionState(operation=store.operation, name=WIDE, seq=last))
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """What some events make of a whole neighbourhood.
+
+    people, things     rows in the place of the old ones of `gone` and `things_gone`
+    extra              things the events are about, or that had pointed at nothing
+    loose, homeless    what named nobody known, and who belonged to no known household, before
+    """
+
+    people: list[dict[str, Any]]
+    things: list[dict[str, Any]]
+    gone: frozenset[str]
+    things_gone: frozenset[tuple[str, str]]
+    extra: set[tuple[str, str]]
+    loose: set[tuple[str, str]]
+    homeless: set[str]
+
+
+def _neighbours(
+    placed: Sequence[Event],
+    people: set[str],
+    waiting: set[tuple[str, str]],
+    store: DatabaseStore,
+    rulebook: Rulebook,
+    day: date,
+) -> Neighbours | None:
+    """Fold and judge the neighbourhood of some people again; None when it is too large."""
+    common = common_kinds(rulebook)
+    wide = any(event.subject.kind in common for event in placed)
+    found = (
+        near(people, store, rulebook)
+        if people or not wide
+        else Near(frozenset(), frozenset(), frozenset())
+    )
+    if len(found.people) > 4 * SMALL:
+        return None
+    extra = {
+        (event.subject.kind, event.subject.id)
+        for event in placed
+        if event.subject.kind not in (PERSON, HOUSEHOLD)
+    } | waiting
+    found = Near(found.people, found.households, found.things | extra)
+    loose, homeless = nobodys(rulebook), _of_no_household()
+    caseload, events = _after(placed, found, store, rulebook, day, whole=bool(waiting))
+    steps = evaluate_all(caseload, on=day, engine=engine())
+    own, things = revisions_of(events, caseload)
+    rows = [row for row in person_rows(caseload, steps, own) if row["person"] in found.people]
+    kept = [
+        row
+        for row in thing_rows(caseload, things)
+        if (row["kind"], row["thing"]) in extra
+        or (row["kind"], row["thing"]) in found.things
+        or (row["kind"] == HOUSEHOLD and row["thing"] in found.households)
+    ]
+    homes = {(HOUSEHOLD, name) for name in found.households}
+    gone = frozenset(found.things | extra | homes)
+    return Neighbours(rows, kept, found.people, gone, extra, loose, homeless)
 
 
 _ahead = threading.local()
@@ -699,9 +731,32 @@ def foresee(operation: Operation, drafts: Sequence[Event]) -> None:
     recorded = max(last, instant_text(datetime.now(UTC)))
     placed = [e.placed(seq=size + n, recorded=recorded) for n, e in enumerate(drafts, 1)]
     people = touched(placed, common)
-    if len(people) <= SMALL:
-        least = narrow.narrowly(placed, people, store, rulebook, state.on)
-        _ahead.found = (_same_place(placed, rulebook, state.on), least)
+    if len(people) > SMALL:
+        return
+    made: Any = None
+    if all(event.subject.kind == PERSON for event in placed):
+        if _changes_nobodys_place(placed, rulebook):
+            made = _neighbours(placed, people, set(), store, rulebook, state.on)
+    else:
+        made = narrow.narrowly(placed, people, store, rulebook, state.on)
+    _ahead.found = (_same_place(placed, rulebook, state.on), made)
+
+
+def _changes_nobodys_place(placed: Sequence[Event], rulebook: Rulebook) -> bool:
+    """Whether events about people known leave their households, sites and ids as they are, so
+    that who is near whom is the same before and after."""
+    from onward.registry.models import PersonNow
+
+    refs = rulebook.kinds[PERSON].refs.keys()
+    if any(
+        event.supersedes
+        or event.kind in (MERGED, OVERRIDE, REGISTERED)
+        or refs & event.facts.keys()
+        for event in placed
+    ):
+        return False
+    persons = {event.subject.id for event in placed}
+    return PersonNow.objects.filter(person__in=sorted(persons)).count() == len(persons)
 
 
 def _was_foreseen(placed: Sequence[Event], rulebook: Rulebook, day: date) -> Any:
@@ -753,6 +808,8 @@ def _after(
     from onward.registry.models import PersonNow
 
     events = events_near(found, store, rulebook)
+    written = {event.seq for event in events}
+    events += [event for event in placed if event.seq not in written]  # see `foresee`
     persons = {event.subject.id for event in placed if event.subject.kind == PERSON}
     known = PersonNow.objects.filter(person__in=sorted(persons)).count()
     everything = (
