@@ -4,7 +4,9 @@ Comes in: the households and a seeded generator. Goes out: rows of the office's 
 one list per log, each row a plain dict. The story: registration and counselling with too few
 interview rooms; a first return convoy in autumn 2025; a detention after return in February 2026
 that stopped them for three months; a trickle of onward departures; few places in third
-countries; a new information sheet in September 2026 that is not approved in every language.
+countries; new information sheets on return and onward departure in September 2026, not approved
+in every language; and, before the first large submission, a round in October 2026 in which those
+who chose resettlement were asked again in private, country by country.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ END = dt.date(2026, 10, 31)
 ORIGIN, HOST = "XAA", "XBB"
 THIRD = ["NOR", "CAN", "PRT", "NZL"]
 OLD_SHEET, NEW_SHEET, NEW_FROM = "2", "3", dt.date(2026, 9, 14)
+RENEWED = ("return", "onward")  # pathways whose sheet was replaced
+ASKED_AGAIN = dt.date(2026, 9, 28)
 INFORMATION_CHANGED = dt.date(2026, 8, 20)
 INCIDENT = dt.date(2026, 2, 9)
 CONVOYS = [
@@ -125,7 +129,8 @@ class Casework:
     def consent(
         self, case: Case, person: Resident, day: dt.date, careful: bool = False
     ) -> None:
-        version = NEW_SHEET if day >= NEW_FROM else OLD_SHEET
+        renewed = day >= NEW_FROM and case.choice in RENEWED
+        version = NEW_SHEET if renewed else OLD_SHEET
         self.logs.consents.append(
             {
                 "ref": self.number("consents", "C"), "person": person.number, "date": day,
@@ -220,6 +225,7 @@ class Casework:
         while week <= END:
             self.one_week(week)
             week += dt.timedelta(days=7)
+        self.ask_again()
         return self.logs
 
     def day_in(self, week: dt.date) -> dt.date:
@@ -351,6 +357,37 @@ class Casework:
         ):
             self.leave(case, day, "T17.left_unassisted", [30])
         return 0
+
+    def ask_again(self) -> None:
+        """Four weeks in which whoever chose resettlement is asked again, each adult alone, and
+        the household's needs are assessed. Some are not reached, and some no longer agree."""
+        walk, self.rng = self.rng, random.Random(20261005)
+        for case in self.cases:
+            rng, people = self.rng, case.people
+            if case.gone or case.choice != "resettlement" or case.since > ASKED_AGAIN:
+                continue
+            if case.stage not in ("intent_resettlement", "submitted") or rng.random() < 0.22:
+                continue
+            day = ASKED_AGAIN + dt.timedelta(days=rng.randint(0, 25))
+            categories = rng.choice(["LPN LAK", "LPN SVT", "LPN MED", "LPN FAM", "LAK"])
+            first = case.destination
+            named = [first, *case.also]
+            # Two of three see by now which countries have places at all.
+            named += [c for c in THIRD[:2] if c not in named and rng.random() < 0.65]
+            agreed = [country for country in named if rng.random() < 0.88]
+            for person in people:
+                self.interview(person, day, "counselling", rng.random() < 0.98)
+                facts: Row = {"open_destination": len(agreed) > 1}
+                if case.stage == "intent_resettlement":
+                    facts |= {"categories": categories, "priority": "normal"}
+                self.answer(person, day, **facts)
+                for country in agreed:
+                    case.destination = country
+                    self.consent(case, person, day, careful=rng.random() < 0.9)
+                    if rng.random() < 0.96:
+                        self.release(case, person, day)
+            case.destination = first
+        self.rng = walk
 
     def choose(self, case: Case, day: dt.date) -> None:
         rng, people = self.rng, case.people
