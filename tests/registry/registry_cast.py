@@ -13,8 +13,11 @@ from functools import lru_cache
 from typing import Any
 
 from onward.caseload.events import REGISTERED, Subject, new_event
+from onward.registry.roles import load_rules
 
 OFFICE, ELSEWHERE = "camp-1", "camp-2"
+EVERYBODYS = frozenset(load_rules().roles)
+"""Roles of an actor in tests that are not about roles."""
 PASSWORD = "walnut-heron-quartz-tulip"
 
 

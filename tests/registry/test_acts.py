@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
 from onward.errors import Faults, OnwardError
@@ -12,8 +13,8 @@ from onward.registry import acts, projection
 from onward.registry.actors import Actor
 
 DAY = date(2026, 6, 10)
-AMINA = Actor("amina", frozenset({"protection_officer"}), "camp-1")
-BILAL = Actor("bilal", frozenset({"protection_officer"}), "camp-1")
+AMINA = Actor("amina", EVERYBODYS, "camp-1")
+BILAL = Actor("bilal", EVERYBODYS, "camp-1")
 
 
 def go(person, *, key="k1", **how):

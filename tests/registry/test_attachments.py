@@ -9,6 +9,7 @@ import tempfile
 import pytest
 import registry_cast as people
 from django.core.files.uploadedfile import SimpleUploadedFile
+from registry_cast import EVERYBODYS
 from test_backup import come_back, safe
 from test_scans import SMALL_PDF, picture
 
@@ -19,7 +20,7 @@ from onward.registry.actors import Actor
 from onward.registry.scans import cleaned
 
 safe = safe
-AMINA = Actor("amina", frozenset({"protection_officer"}))
+AMINA = Actor("amina", EVERYBODYS)
 CANARY = b"Zarqand777quorv"
 """Stands in clear inside a PDF: looked for wherever it must not be."""
 

@@ -8,6 +8,7 @@ import sys
 import uuid
 
 import pytest
+from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
 from onward.registry import acts, backup, open_operation, site, verify
@@ -15,7 +16,7 @@ from onward.registry.actors import Actor
 from onward.registry.keys import with_key_file
 from onward.registry.operation import Operation
 
-AMINA = Actor("amina")
+AMINA = Actor("amina", EVERYBODYS)
 
 
 @pytest.fixture

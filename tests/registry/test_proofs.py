@@ -6,6 +6,7 @@ import copy
 import json
 
 import pytest
+from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
 from onward.errors import OnwardError
@@ -29,7 +30,7 @@ def test_one_event_is_proven_to_be_in_the_record(small, key):
 
 def test_a_record_is_proven_to_have_only_grown(small, key):
     earlier = checkpoints.now(small)
-    acts.record(Actor("amina"), Subject("person", "H1-P1"), "recorded", effective="2026-06-10",
+    acts.record(Actor("amina", EVERYBODYS), Subject("person", "H1-P1"), "recorded", effective="2026-06-10",
                 facts={"language": "ku"}, idempotency_key="later")  # fmt: skip
     proof = proofs.growth(small, earlier)
     assert "are those of the earlier checkpoint" in proofs.check(proof, key)

@@ -7,6 +7,7 @@ import random
 from datetime import date, timedelta
 
 import pytest
+from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
 from onward.errors import OnwardError
@@ -17,7 +18,7 @@ from onward.safeguards.evaluate import asked_findings
 from onward.safeguards.overrides import findings_of
 
 DAY = date(2026, 6, 10)
-DESKS = [Actor("amina"), Actor("bilal")]
+DESKS = [Actor("amina", EVERYBODYS), Actor("bilal", EVERYBODYS)]
 PEOPLE = [f"H{house}-P{number}" for house in range(1, 9) for number in (1, 2)]
 
 

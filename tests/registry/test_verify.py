@@ -6,6 +6,7 @@ import random
 import sys
 
 import pytest
+from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
 from onward.registry import acts, checkpoints, verify
@@ -13,7 +14,7 @@ from onward.registry.actors import Actor
 from onward.registry.db_store import COLUMNS
 from onward.registry.ledger import Peaks, event_leaf
 
-AMINA = Actor("amina")
+AMINA = Actor("amina", EVERYBODYS)
 site_for_tests = sys.modules["onward_test_site"]
 
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from onward.desk import dates, here, words
+from onward.registry import duties
 from onward.registry.access import WITHHELD, Reader, Seen
 from onward.registry.models import PersonNow
 from onward.rulebook.draw import stage_rows
@@ -259,10 +260,7 @@ def steps(seen: Seen) -> dict[str, list[Step]]:
 
 def action_of(rulebook: Rulebook, move_key: str) -> str:
     """The action of the table of roles that authorising a move needs."""
-    move = rulebook.moves()[move_key]
-    step = rulebook.transitions[move.transition]
-    pathway = "chosen" if step.pathway == "chosen" else move.pathway
-    return f"authorise.{pathway}"
+    return duties.to_authorise(rulebook, move_key)[0]
 
 
 def whys(seen: Seen, rulebook: Rulebook, keys: Sequence[str]) -> list[Why]:

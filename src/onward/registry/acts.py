@@ -4,7 +4,8 @@
 and then the event and what the desk reads are written in one transaction. *Recording* (`record`,
 `correct`, `retract`) is never refused for a safeguard: what happened, happened. A movement that
 took place against one opens a breach of the gravest kind, says whom to tell and pauses like
-moves. No function here knows a web request: in come an `Acting`, a person and facts.
+moves. No function here knows a web request: in come an `Acting`, a person and facts. Each refuses
+an actor whose roles do not include it (`registry.duties`), whatever door called it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from onward.caseload.events import (
 )
 from onward.dates import day_range
 from onward.errors import Fault, Faults, OnwardError
-from onward.registry import projection
+from onward.registry import duties, projection
 from onward.registry.actors import Acting
 from onward.registry.db_store import CHUNK, DatabaseStore
 from onward.registry.operation import Operation
@@ -140,6 +141,8 @@ def authorise(
             f"{move} says what happened and is never asked for; record it instead."
         )
     desk.key(idempotency_key)
+    for who in people:
+        duties.require(actor, who, [duties.to_authorise(desk.rulebook, move)])
 
     def act() -> Done:
         desk.unchanged(people, revision)
@@ -183,6 +186,7 @@ def choose(
     desk.not_tomorrow(day)
     found = desk.move(move)
     desk.key(idempotency_key)
+    duties.require(actor, person, [duties.to_authorise(desk.rulebook, move)])
     given = {name: value for name, value in consent.items() if name in desk.facts("consent")}
     given.setdefault("pathway", found.pathway)
     destination = given.get("destination")
@@ -241,6 +245,7 @@ def record(
     desk = _Desk(actor)
     about = subject if isinstance(subject, Subject) else Subject(*subject)
     desk.key(idempotency_key)
+    desk.may_record(about, kind, facts or {})
 
     def made() -> Event:
         return desk.event(
@@ -339,6 +344,7 @@ def register_household(
     """
     desk = _Desk(actor)
     desk.key(idempotency_key)
+    duties.require(actor, "", [(duties.REGISTER,)])
 
     def act() -> Done:
         home = household or str(uuid.uuid4())
@@ -386,6 +392,7 @@ def correct(
 
     def act() -> Done:
         old = desk.standing(event_id)
+        desk.may_record(old.subject, old.kind, {**old.facts, **facts})
         if revision is not None and old.subject.kind == PERSON:
             desk.unchanged([old.subject.id], revision)
         event = desk.event(
@@ -407,6 +414,7 @@ def retract(
 
     def act() -> Done:
         old = desk.standing(event_id)
+        desk.may_record(old.subject, old.kind, old.facts)
         event = desk.event(
             old.subject, RETRACTED, old.effective, supersedes=old.id, evidence=evidence,
             key=idempotency_key,
@@ -438,6 +446,7 @@ def propose_override(
     from onward.registry.models import Proposal
 
     desk = _Desk(actor)
+    duties.require(actor, person, [("override.propose",)])
     trial = Override(
         person, move, finding, destination, (actor.account_id, f"{actor.account_id} and another"),
         reason, valid_on,
@@ -464,6 +473,7 @@ def approve_override(actor: Acting, proposal: str) -> Done:
 
     def act() -> Done:
         asked = desk.undecided(proposal)
+        duties.require(actor, asked.person, [("override.approve",)])
         if asked.by == actor.account_id:
             raise OnwardError(
                 "Nobody approves what they asked for; a second person must look at it."
@@ -484,7 +494,9 @@ def refuse_override(actor: Acting, proposal: str) -> None:
     """Decline what another person asked for."""
     desk = _Desk(actor)
     with desk.store.writing():
-        desk.decide(desk.undecided(proposal), "refused")
+        asked = desk.undecided(proposal)
+        duties.require(actor, asked.person, [("override.approve",)])
+        desk.decide(asked, "refused")
 
 
 # ---------------------------------------------------------------------------------------------
@@ -510,6 +522,20 @@ class _Desk:
             raise OnwardError(
                 "An act needs an idempotency key, so that sending twice does once."
             )
+
+    def may_record(self, about: Subject, kind: str, facts: Mapping[str, Any]) -> None:
+        """Refuse who may not record this, or not about this person."""
+        from onward.registry.models import ThingNow
+
+        needed = duties.to_record(self.rulebook, about.kind, kind, facts)
+        if about.kind == PERSON:
+            duties.require(self.actor, "" if kind == REGISTERED else about.id, needed)
+            return
+        # Whom it is said to be about, and whom it is about on record: neither hides the other.
+        row = ThingNow.objects.filter(kind=about.kind, thing=about.id).first()
+        said = str(facts.get("person") or "")
+        for person in {said, str((row.person if row else None) or said)}:
+            duties.require(self.actor, person, needed)
 
     def move(self, key: str) -> Move:
         moves = self.rulebook.moves()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import io
+import json
 import re
 import zipfile
 from collections import Counter
@@ -28,6 +29,9 @@ from django.utils import timezone
 
 from onward.errors import OnwardError, one_of
 from onward.registry import access, grants, site
+from onward.registry.apart import set_apart
+from onward.registry.db_store import DatabaseStore
+from onward.registry.kept import DatabaseKept
 from onward.registry.models import (
     Account,
     ExportDecision,
@@ -326,6 +330,56 @@ def _enough(rows: list[PersonNow], profile: Profile) -> tuple[list[PersonNow], i
     return kept, len(rows) - len(kept)
 
 
+# -- tables without names, against those that went before -----------------------------------------
+
+RELEASES = "exports"
+"""The folder of kept, sealed files that remembers who was in which table without names."""
+
+
+def _shares(rows: Sequence[PersonNow], profile: Profile) -> dict[str, dict[str, str]]:
+    """Shared values -> person -> outcome, of a table without names."""
+    outcome = [
+        i for i, t in enumerate(profile.fields)
+        if profile.fields[t] == f"person.{profile.outcome}"
+    ]  # fmt: skip
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        line = _line(row, profile, {}, "")
+        shared = json.dumps([v for i, v in enumerate(line) if i not in outcome])
+        found.setdefault(shared, {})[row.person] = json.dumps([line[i] for i in outcome])
+    return found
+
+
+def _kept_name(profile: Profile) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", profile.name) + ".json"
+
+
+def _earlier(profile: Profile) -> list[dict[str, dict[str, str]]]:
+    kept, name = DatabaseKept(), _kept_name(profile)
+    if name not in kept.names(RELEASES):
+        return []
+    found: list[dict[str, dict[str, str]]] = json.loads(kept.read(RELEASES, name))
+    return found
+
+
+def _stays_closed(rows: Sequence[PersonNow], profile: Profile) -> list[Any]:
+    """The releases of a table without names with this one; raises OnwardError when together they
+    would tell of too few. Whoever receives them may put them side by side, so all count."""
+    if not profile.least:
+        return []
+    new = _shares(rows, profile)
+    earlier = _earlier(profile)
+    every = earlier if new in earlier else [*earlier, new]
+    outcomes = LEAST_OUTCOMES if profile.outcome else 0
+    if apart := set_apart(every, least=profile.least, outcomes=outcomes):
+        raise OnwardError(
+            f"Subtracted from what was sent before, this table would tell of {apart} people in "
+            f"groups of fewer than {profile.least}. Nothing was sent. Send the same table again, "
+            "or wait until more people have changed."
+        )
+    return every
+
+
 def who_agreed(by: Account, recipient: Recipient, purpose: str) -> list[str]:
     """People the account may see who agreed to a release to a recipient for a purpose."""
     rows = ThingNow.objects.filter(
@@ -358,6 +412,7 @@ def ask(
     if not found:
         why = "; ".join(f"{number} {LEFT_OUT[name]}" for name, number in out.items())
         raise OnwardError(f"Nobody could be in this export: {why or 'nobody was chosen'}.")
+    _stays_closed(found, chosen)
     made = ExportRequest.objects.create(
         operation=site.current().operation, profile=chosen.name, recipient=recipient,
         purpose=purpose, reason=reason.strip()[:400], asked_by=by,
@@ -461,7 +516,8 @@ def write(
     plain = workbook(heading, list(profile.fields), table, checkpoint)
     check_workbook(plain, heading, list(profile.fields), table, checkpoint)
     sealed = seal(plain, recipient.age_key)
-    with transaction.atomic():
+    with DatabaseStore(site.current().operation).writing():
+        releases = _stays_closed(rows, profile)
         now = ExportRequest.objects.select_for_update().get(pk=export.pk)
         if now.state != "approved":
             raise OnwardError("This export was written already; ask for a new one.")
@@ -469,6 +525,8 @@ def write(
         now.rows_written, now.sha256 = len(rows), hashlib.sha256(sealed).hexdigest()
         now.checkpoint, now.left_out = " ".join(checkpoint[1:3])[:120], dict(out)
         now.save()
+        if releases:
+            DatabaseKept().write(RELEASES, _kept_name(profile), json.dumps(releases).encode())
         access.log(
             by, "export.write", people=[row.person for row in rows], classes=profile.classes(),
             purpose=f"export {export.pk} to {recipient.pk}", place="exports",

@@ -19,7 +19,7 @@ from onward.registry.keys import unwrap, wrap
 if TYPE_CHECKING:
     from onward.registry.operation import Operation
 
-KEPT_FOLDERS = ("forecasts", "placements", "reports", "plans")
+KEPT_FOLDERS = ("forecasts", "placements", "reports", "plans", "exports")
 _NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,119}", re.ASCII)
 
 

@@ -142,8 +142,11 @@ def _flows(
 @page("headcount", "headcount.record", methods=("GET", "POST"))
 def headcount(request: HttpRequest) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
+    # Sites where this account sees people one by one: a count elsewhere would tell of one on a day.
     sites = list(
-        PersonNow.objects.exclude(site=None)
+        reader.people()
+        .filter(reader.within("internal"))
+        .exclude(site=None)
         .order_by("site")
         .values_list("site", flat=True)
         .distinct()
