@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
 from onward.registry import acts, verify
@@ -20,13 +22,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from onward.caseload.events import Subject, new_event
 from onward.registry import open_operation, verify
-from onward.registry.store import StoreError
+from onward.registry.store import StoreError, StoreUncertain
 
 folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 operation = open_operation(folder)
 store, rulebook, chance = operation.store, operation.rulebook, random.Random(4)
-acknowledged, failed, other = [], 0, []
+acknowledged, unsure, failed, other = [], [], 0, []
 for number in range(rounds):
     size = max(p.stat().st_size for p in folder.glob("onward.db*"))
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + chance.randrange(40_000), -1))
@@ -41,6 +43,10 @@ for number in range(rounds):
         try:
             store.append(events)
             acknowledged.append(key)
+        except StoreUncertain:
+            failed += 1
+            unsure.append(key)
+            break
         except StoreError as error:
             failed += 1
             if "nothing of this batch was recorded" not in str(error):
@@ -57,7 +63,7 @@ for event in store.read():
 print(json.dumps({
     "failed": failed, "other": other[:3], "lost": len(set(acknowledged) - set(held)),
     "partial": sum(count != 5 for count in held.values()),
-    "unconfirmed": len(set(held) - set(acknowledged)),
+    "unconfirmed": len(set(held) - set(acknowledged) - set(unsure)),
     "findings": list(verify.verify(operation, deep=False).findings),
 }))
 """
@@ -88,7 +94,7 @@ def test_writes_that_fail_are_refused_cleanly_and_confirmed_ones_last(small):
 
 def complain_until_it_fails():
     for number in range(200):
-        acts.record(Actor("amina"), Subject("complaint", f"c{number}"), "recorded",
+        acts.record(Actor("amina", EVERYBODYS), Subject("complaint", f"c{number}"), "recorded",
                     effective="2026-06-10", facts={"person": "H1-P1"},
                     idempotency_key=f"full-{number}")  # fmt: skip
 
@@ -106,7 +112,28 @@ def test_a_full_database_says_that_nothing_was_recorded(small):
             complain_until_it_fails()
         cursor.execute("PRAGMA max_page_count = 1073741823")
     before = small.store.last_seq()
-    acts.record(Actor("amina"), Subject("complaint", "after"), "recorded",
+    acts.record(Actor("amina", EVERYBODYS), Subject("complaint", "after"), "recorded",
                 effective="2026-06-10", facts={"person": "H1-P1"}, idempotency_key="after")  # fmt: skip
     assert small.store.last_seq() == before + 1
     assert verify.verify(small, deep=False).sound
+
+
+@pytest.mark.slow
+def test_two_hundred_failing_syncs_and_full_disks(small):
+    """The system's own calls fail, at any point of a batch: confirmed is kept, else it is refused."""
+    from onward.registry import site
+
+    if os.environ.get("ONWARD_TEST_DATABASE", "sqlite") != "sqlite":
+        return  # the server's own disk is its own test
+    site.close_site()
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("failing.py")), str(small.path), "200", "5"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    assert found["refused"] + found["unsure"] > 400
+    assert found["acknowledged"] >= 400
+    assert (found["other"], found["lost"], found["partial"]) == ([], 0, 0)
+    assert found["findings"] == []
+    assert found["unconfirmed"] == 0

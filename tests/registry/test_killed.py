@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +43,31 @@ def test_two_hundred_landed_kills(small):
 @pytest.mark.soak
 def test_a_thousand_landed_kills(small):
     killed(small, 1000, seed=3)
+
+
+def upgraded(small, landed):
+    from onward.registry import projection
+
+    site.close_site()
+    script = Path(__file__).with_name("upgrading.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(small.path), str(landed), "4"],
+        capture_output=True, text=True, env={**os.environ, "ONWARD_STORE_OWNER": "onward_owner"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert found["faults"] == []
+    assert found["landed"] >= landed
+    again = sys.modules["onward_test_site"].unlocked(small.path)
+    projection.ensure(again)  # lists beside the log are made again where an upgrade changed them
+    assert verify.verify(again).sound
+
+
+@pytest.mark.slow
+def test_an_upgrade_of_the_tables_killed_ten_times_is_as_before_or_whole(small):
+    upgraded(small, 10)
+
+
+@pytest.mark.soak
+def test_an_upgrade_of_the_tables_killed_a_hundred_times(small):
+    upgraded(small, 100)

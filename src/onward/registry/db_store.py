@@ -26,7 +26,7 @@ from onward.caseload.events import (
 )
 from onward.registry.ledger import SALT_BYTES, Peaks, event_leaf
 from onward.registry.queue import Queue
-from onward.registry.store import StoreDamaged, StoreError
+from onward.registry.store import StoreDamaged, StoreError, StoreUncertain
 
 TABLE, HEADS = "onward_event", "onward_tree_head"
 COLUMNS = (
@@ -87,17 +87,29 @@ class DatabaseStore:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """The one writer of this operation, in one transaction. May be nested."""
-        from django.db import connection, transaction
+        from django.db import Error, connection, transaction
 
         if connection.in_atomic_block:
             if connection.vendor == "postgresql":
                 self._lock(connection)
             yield
             return
-        with Queue.of(connection, self.operation), transaction.atomic():
-            if connection.vendor == "postgresql":
-                self._lock(connection)
-            yield
+        confirming = False
+        try:
+            with Queue.of(connection, self.operation), transaction.atomic():
+                if connection.vendor == "postgresql":
+                    self._lock(connection)
+                yield
+                confirming = True
+        except Error as error:
+            if not confirming:
+                raise
+            # What was written may still be found when the record is next opened.
+            raise StoreUncertain(
+                f"It is not certain that this was recorded ({type(error).__name__}): the disk or "
+                "the server failed while it was being confirmed. Look at them, start again, and "
+                "send the same once more: what is there already is not recorded twice."
+            ) from error
 
     def _lock(self, connection: Any) -> None:
         with connection.cursor() as cursor:

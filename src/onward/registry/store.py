@@ -22,6 +22,10 @@ class StoreDamaged(StoreError):
     """The log is not what was once written: a person must look before anything is added."""
 
 
+class StoreUncertain(StoreError):
+    """A batch was written and its confirmation failed: it may be there or not."""
+
+
 class StoreBusy(StoreError):
     """Somebody else is writing."""
 

@@ -1,6 +1,20 @@
 """Columns and indexes by which lists and counts are read without opening every row."""
 
+from typing import Any
+
 from django.db import migrations, models
+
+
+def make_again(apps: Any, schema_editor: Any) -> None:
+    """The new columns of rows that are there are empty: every list is made from the log again."""
+    table = "onward_projection_state"
+    server = schema_editor.connection.vendor == "postgresql"
+    with schema_editor.connection.cursor() as cursor:
+        if server:  # of every operation, not only of the one that is open
+            cursor.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+        cursor.execute(f"UPDATE {table} SET seq = -1")
+        if server:
+            cursor.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
 
 
 class Migration(migrations.Migration):
@@ -128,4 +142,5 @@ class Migration(migrations.Migration):
                 name="thing_of_nobody",
             ),
         ),
+        migrations.RunPython(make_again, migrations.RunPython.noop),
     ]
