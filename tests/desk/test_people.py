@@ -246,6 +246,46 @@ def test_refusing_staying_and_withdrawing_take_no_more_clicks_than_leaving(small
         assert form.count('class="button main"') == 1, address
 
 
+def mistakes(client, person="H1-P1"):
+    page = client.get(f"/people/{person}/timeline/").content.decode()
+    return re.findall(rf'href="(/people/{person}/taken-back/[^"]+)"', page)
+
+
+def test_what_was_recorded_by_mistake_is_taken_back_and_stays_in_the_log(small):
+    from onward.registry.models import PersonNow
+
+    officer = browser("protection_officer")
+    send(officer, "/people/H1-P1/happened/T22.deceased/", effective="2026-06-10")
+    assert not PersonNow.objects.get(person="H1-P1").active
+    before = len(small.store.read())
+    died = next(
+        address for address in mistakes(officer)
+        if "died" in text(officer.get(address)).lower() or "Has died" in text(officer.get(address))
+    )  # fmt: skip
+    assert send(officer, died).status_code == 303
+    assert PersonNow.objects.get(person="H1-P1").active
+    assert len(small.store.read()) == before + 1
+    assert died not in mistakes(officer), "once is enough"
+    other = browser("protection_officer", name="dawit", office=cast.ELSEWHERE)
+    assert other.get(died).status_code == 404
+
+
+def test_what_a_person_said_is_never_taken_back(small):
+    officer = browser("protection_officer")
+    known = set(mistakes(officer))
+    send(officer, "/people/H1-P1/happened/T4.withdrawn/", effective="2026-06-10")
+    send(
+        officer,
+        "/people/H1-P1/add/complaint/",
+        received_on="2026-06-10",
+        effective="2026-06-10",
+    )
+    send(officer, "/people/H1-P1/add/claim/", expressed_on="2026-06-10", effective="2026-06-10")
+    assert set(mistakes(officer)) == known
+    row = next(e for e in small.store.read() if e.kind == "T4.withdrawn")
+    assert officer.get(f"/people/H1-P1/taken-back/{row.id}/").status_code == 404
+
+
 def test_a_refusal_is_recorded_though_nothing_is_in_order(small):
     officer = browser("protection_officer")
     answer = send(officer, "/people/H2-P1/happened/T4.withdrawn/", effective="2026-06-10")

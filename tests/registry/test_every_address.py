@@ -118,7 +118,7 @@ def world(small_template, tmp_path_factory):
 
     from onward.caseload.events import Subject
     from onward.registry import acts, attachments
-    from onward.registry.models import Account, Attachment
+    from onward.registry.models import Account, Attachment, EventRow
     from onward.registry.scans import PDF, Scan
 
     there = Account.objects.get(username="far.officer")
@@ -134,6 +134,9 @@ def world(small_template, tmp_path_factory):
 
     def values(word: str, subject: str) -> object:
         person = SUBJECTS[subject]
+        if word == "event":
+            found = EventRow.objects.filter(subject_id=person, kind="recorded")
+            return found.latest("seq").event_id
         if word == "scan":
             return Attachment.objects.get(person=person).reference
         if word == "thing":

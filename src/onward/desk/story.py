@@ -382,6 +382,30 @@ class Happened:
     breach: bool
     tell: tuple[str, ...] = ()
     seq: int = 0
+    event: str = ""
+
+
+SAID = ("claim", "complaint", "incident")
+"""Kinds that hold what somebody said or suffered: never taken back, only added to."""
+
+
+def may_take_back(seen: Seen, row: Any, rulebook: Rulebook) -> bool:
+    """Whether this account may take an event back: who corrects people, or who recorded it.
+
+    What a person refused, withdrew, claimed or complained of is never taken back: the person may
+    say something else, and that is recorded.
+    """
+    if row.kind in ("registered", "merged", "retracted", "adopted", "breach", "override"):
+        return False
+    if row.subject_kind in SAID:
+        return False
+    if row.kind in rulebook.moves():
+        move = rulebook.moves()[row.kind]
+        if is_always(rulebook, row.kind) and move.transition != "T22":
+            return False
+    elif row.kind != "recorded":
+        return False
+    return seen.may("person.edit") or row.by == seen.reader.account.account_id
 
 
 def timeline(seen: Seen, *, limit: int) -> list[Happened]:
@@ -435,7 +459,8 @@ def timeline(seen: Seen, *, limit: int) -> list[Happened]:
             tell = tuple(dict.fromkeys(why.owner for why in names if why.owner))
         found.append(
             Happened(row.effective, title, said, row.by, row.recorded, row.event_id in replaced,
-                     row.kind == "breach", tell, row.seq)
+                     row.kind == "breach", tell, row.seq,
+                     row.event_id if may_take_back(seen, row, rulebook) else "")
         )  # fmt: skip
         if len(found) >= limit:
             break

@@ -545,6 +545,35 @@ def facts(request: HttpRequest, person: str) -> HttpResponse:
     )
 
 
+@page("people", "person.edit", "person.record_always", methods=BOTH)
+def take_back(request: HttpRequest, person: str, event: str) -> HttpResponse:
+    """An event that should never have been recorded: it stays in the log and counts no more."""
+    seen = _opened(request, person)
+    entry = next(
+        (e for e in story.timeline(seen, limit=1000) if e.event == event and not e.gone), None
+    )
+    if entry is None:
+        raise access.Hidden
+    form = forms.Form([forms.evidence()])
+    extra: dict[str, Any] = {}
+    if request.method == "POST":
+        form.read(request.POST)
+        if form.valid:
+            result, extra = sent(request, form, lambda: acts.retract(
+                request.user, event, evidence=forms.lines(form.value("evidence")),
+                idempotency_key=sent_key(request),
+            ))  # fmt: skip
+            if result is not None:
+                return _recorded(request, person, _("Taken back"), result)
+    return shown(
+        request,
+        "desk/take_back.html",
+        seen,
+        form,
+        {"timeline": [entry], "whole": False, **extra},
+    )
+
+
 # -- reviews --------------------------------------------------------------------------------------------
 
 
@@ -607,6 +636,7 @@ urls = [
     path("people/<str:person>/happened/<str:move>/", happened, name="happened"),
     path("people/<str:person>/took-place/", took_place, name="took_place"),
     path("people/<str:person>/facts/", facts, name="facts"),
+    path("people/<str:person>/taken-back/<str:event>/", take_back, name="take_back"),
     path("people/<str:person>/add/<str:kind>/", add, name="add"),
     path("people/<str:person>/<str:kind>/<str:thing>/", amend, name="amend"),
     path("reviews/<str:kind>/<str:thing>/", review, name="review"),
