@@ -16,6 +16,8 @@ from onward.placement.core import (
     CoreAnswer,
     Part,
     Pricing,
+    _lost,
+    _part,
     _polish,
     _round,
     open_pledges,
@@ -28,6 +30,8 @@ from onward.placement.program import Clock
 # What a choice may lose by the relaxation to be looked at, as shares of the bound, in turn.
 NARROW = (3e-5, 1e-4)
 NODES = 40
+EXCHANGES = 30
+TOGETHER = 90  # cases in one exchange
 SMALL = 2_500  # columns that are looked at to the end at once
 
 
@@ -98,10 +102,11 @@ def solve_whole(
     note(f"{len(cuts.found)} rows more: {bound:.4f}")
     rounded = none.copy()
     part.write(share, rounded)
-    refilled = _polish(pricing, price, rounded, best, best_value, clock)
-    if refilled is not None:
-        better(refilled[0])
-        note(f"refilled slot by slot: {best_value:.4f}")
+    for begin in [rounded] if start is None else [rounded, start]:
+        refilled = _polish(pricing, price, begin, best, best_value, clock)
+        if refilled is not None:
+            better(refilled[0])
+            note(f"refilled slot by slot: {best_value:.4f}")
 
     def look(at_most: float, wanted: float, nodes: int | None) -> Part:
         """The integer program over the choices that lose at most so much."""
@@ -125,6 +130,33 @@ def solve_whole(
         note(f"integer program over {len(columns)} columns: {best_value:.4f}")
         return sub
 
+    if start is not None and not done():
+        # a choice in hand that is far from its bound: exchanges among a few windows at a time
+        rng = np.random.default_rng(1)
+        for _ in range(EXCHANGES):
+            pricing(price)
+            lost = np.maximum(0.0, _lost(pricing, best))
+            if lost.sum() < 1e-9 or done():
+                break
+            slot = np.where(best >= 0, model.slot[best], -1)
+            wants = np.where(pricing.chosen >= 0, model.slot[pricing.chosen], -1)
+            free = np.zeros(model.units, bool)
+            for unit in rng.choice(model.units, TOGETHER, p=lost / lost.sum()):
+                if free.sum() >= TOGETHER:
+                    break
+                for s in (slot[unit], wants[unit]):
+                    free |= (slot == s) & (s >= 0)
+                free[unit] = True
+            width = np.where(free, np.inf, -1.0)
+            sub, rest = _part(pricing, free, width, None, held=best)
+            sub.cuts(model).tighten(clock.left() * 0.1)
+            sub.quick(sub.m <= QUICK_COLUMNS)
+            x = sub.whole(clock.left() * 0.2, np.inf, gap, best, nodes=NODES)
+            if x is not None:
+                trial = rest.copy()
+                sub.write(np.round(x), trial)
+                better(trial)
+        note(f"exchanged among a few windows at a time: {best_value:.4f}")
     if model.columns > SMALL:
         for narrow in NARROW:
             if not done():
