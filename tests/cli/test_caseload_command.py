@@ -87,6 +87,11 @@ def test_as_known_before_anything_was_recorded_nobody_is_here(camp):
     assert json.loads(result.stdout)["people"] == 0
 
 
+def test_a_day_after_the_records_end_is_said(camp):
+    assert "The record ends on " in run(str(camp), "--as-of", "2199-01-01").stderr
+    assert "The record ends on " not in run(str(camp), "--as-of", "2025-02-01").stderr
+
+
 def test_explain_prints_every_stage_with_its_sql_and_first_rows(camp):
     result = run(camp, "--as-of", "2025-02-01", "--explain")
     assert result.exit_code == 0

@@ -90,6 +90,14 @@ def test_one_person_is_told_what_is_missing_and_whose_job_it_is(camp_folder):
     assert "2026-05-01" not in said.stdout
 
 
+def test_a_day_after_the_records_end_is_said(camp_folder):
+    late = check(camp_folder, "--transition", "T7", "--on", "2199-01-01")
+    assert late.returncode == 0
+    assert late.stderr.startswith("The record ends on ")
+    assert "2199-01-01" in late.stderr
+    assert check(camp_folder, "--transition", "T7", "--on", "2026-06-10").stderr == ""
+
+
 def test_a_script_reads_the_same_as_data(camp_folder):
     said = check(camp_folder, "--person", "P1", "--transition", "T7.done", "--json")
     answer = json.loads(said.stdout)

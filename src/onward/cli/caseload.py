@@ -59,12 +59,15 @@ def caseload(
     Ids are pseudonyms; no name is ever shown. Doubts about the record (steps out of sequence,
     people never registered …) are counted below and listed with --json.
     """
+    from onward.cli.work import past_the_record
+
     operation = opened_operation(folder, engine, master, operation_id)
     day = _day(as_of) or operation.default_date()
     instant = _instant(known_at, operation)
     rulebook = operation.rulebook_at(day, instant)
-    for notice in operation.notices():
-        typer.echo(notice, err=True)
+    for notice in (*operation.notices(), past_the_record(operation, day)):
+        if notice:
+            typer.echo(notice, err=True)
     if explain:
         _explain(operation, rulebook, day, instant, as_json)
         return

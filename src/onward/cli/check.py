@@ -66,6 +66,7 @@ def check(
     numbers overlap and are never added up) and which single remedy of an authority or of the
     operation would open most. Exit code 1 when the one step asked about is not open.
     """
+    from onward.cli.work import past_the_record
     from onward.errors import Fault, Faults
     from onward.rulebook.check import accept
 
@@ -88,6 +89,8 @@ def check(
         raise Faults(faults)
     operation = opened_operation(where, engine_name, master, operation_id)
     day = day or operation.default_date()
+    if late := past_the_record(operation, day):
+        typer.echo(late, err=True)
     engine = operation.engine()
     _progress("Folding the record …")
     caseload = operation.caseload(day, engine=engine)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onward.errors import OnwardError
+
+if TYPE_CHECKING:
+    from onward.registry.operation import Operation
 
 
 def day(text: str, option: str) -> dt.date | None:
@@ -20,6 +23,17 @@ def day(text: str, option: str) -> dt.date | None:
         raise OnwardError(
             f"{option} {text}: not a date; expected one such as 2026-10-31."
         ) from None
+
+
+def past_the_record(operation: Operation, on: dt.date) -> str:
+    """What to say of a day after the record's last; "" for any other."""
+    ends = operation.default_date()
+    if on <= ends:
+        return ""
+    return (
+        f"The record ends on {ends}. Nothing is known of the days from then to {on}: this is how "
+        "it stood, with what runs out in between run out."
+    )
 
 
 def write_report(
