@@ -222,7 +222,7 @@ BY_ROLE = {
         "/people/H1-P1/add/interview/", "/people/H1-P1/add/consent/",
         "/people/H1-P1/add/complaint/", "/people/H1-P1/add/assessment/",
         "/people/H1-P1/happened/T22.absent/", "/texts/", "/rulebook/", "/imports/", "/rights/",
-        "/breaches/", "/alarms/", "/exports/", "/exports/recipients/", "/placements/",
+        "/breaches/", "/alarms/", "/calendar/interpreters/", "/exports/", "/exports/recipients/", "/placements/",
         "/forecasts/", "/reports/", "/plan/", "/rumours/", "/exceptions/", "/administration/retention/", "/households/new/",
     ),
     "protection_officer": ("/", "/people/H1-P1/choice/T4.return/", "/people/H1-P1/add/claim/"),
