@@ -195,6 +195,61 @@ def test_a_record_with_accounts_of_before_is_sealed_as_it_stands_once(small, cas
     assert opens(people.signed_in(cast["amina"]))
 
 
+def test_a_yes_written_into_the_database_lets_nothing_out(small, cast):
+    """Nor does adding people to an export after somebody said yes to it."""
+    from datetime import date
+
+    from onward.registry import grants
+    from onward.registry.models import ExportDecision, ExportRequest, Recipient
+
+    recipient = Recipient.objects.create(
+        operation="meridian", name="R", code="r", kind="partner", age_key="age1", agreement="A",
+        agreement_ends=date(2030, 1, 1), made_by="x",
+    )  # fmt: skip
+    grants.seal_recipient(recipient)
+    export = ExportRequest.objects.create(
+        operation="meridian", profile="referral", recipient=recipient, purpose="protection",
+        reason="reason", asked_by=cast["amina"], people=["H1-P1"], state="approved",
+    )  # fmt: skip
+    yes = ExportDecision(
+        operation="meridian", export=export, account=cast["chantal"], approves=True, reason="x"
+    )
+    yes.save()
+    with pytest.raises(grants.Changed, match="export"):
+        grants.check_decisions(export.decisions.all())
+    assert "decision on export" in told(small)
+    grants.seal_decision(yes)
+    grants.check_decisions(export.decisions.all())
+    assert verify.verify(small, deep=False).sound
+    by_hand("UPDATE onward_export SET people = %s", json.dumps(["H1-P1", "H2-P1"]))
+    export.refresh_from_db()
+    with pytest.raises(grants.Changed, match="export"):
+        grants.check_decisions(export.decisions.all())
+    assert "decision on export" in told(small)
+
+
+def test_an_export_set_to_approved_in_the_database_is_not_written(small, cast):
+    from datetime import UTC, date, datetime
+
+    from onward.errors import OnwardError
+    from onward.registry import exports, grants
+    from onward.registry.models import ExportRequest, Recipient
+
+    recipient = Recipient.objects.create(
+        operation="meridian", name="R", code="r", kind="partner", age_key="age1", agreement="A",
+        agreement_ends=date(2030, 1, 1), made_by="x",
+    )  # fmt: skip
+    grants.seal_recipient(recipient)
+    export = ExportRequest.objects.create(
+        operation="meridian", profile="referral", recipient=recipient, purpose="protection",
+        reason="reason", asked_by=cast["amina"], people=["H1-P1"],
+    )  # fmt: skip
+    by_hand("UPDATE onward_export SET state = %s", "approved")
+    export.refresh_from_db()
+    with pytest.raises(OnwardError, match="not approved"):
+        exports.write(cast["amina"], export, typed_count=1, signed_in=datetime.now(UTC))
+
+
 def test_a_recipients_key_changed_in_the_database_receives_nothing(small, cast):
     from datetime import UTC, date, datetime
 

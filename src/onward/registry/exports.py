@@ -468,9 +468,12 @@ def decide(
             raise access.Refused(
                 "You decided on this export already; a second yes is another person's."
             )
-        ExportDecision.objects.create(
-            operation=now.operation, export=now, account=by, approves=approves,
-            reason=reason.strip()[:400],
+        grants.check_decisions(now.decisions.select_related("export"))
+        grants.seal_decision(
+            ExportDecision.objects.create(
+                operation=now.operation, export=now, account=by, approves=approves,
+                reason=reason.strip()[:400],
+            )
         )  # fmt: skip
         yes = ExportDecision.objects.filter(export=now, approves=True).count()
         if not approves:
@@ -499,7 +502,12 @@ def write(
     profile, recipient = profiles()[export.profile], export.recipient
     if export.state != "approved":
         raise OnwardError("This export is not approved.")
-    newest = max(d.at for d in export.decisions.all())
+    decisions = list(export.decisions.select_related("export"))
+    grants.check_decisions(decisions)
+    yes = {d.account_id for d in decisions if d.approves} - {by.pk}
+    if len(yes) < approvers_needed(export) or not all(d.approves for d in decisions):
+        raise OnwardError("This export is not approved.")
+    newest = max(d.at for d in decisions)
     if timezone.now() - newest > timedelta(days=APPROVAL_DAYS):
         raise OnwardError("The approval is older than seven days; ask again.")
     _usable(recipient, profile, export.purpose)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from onward.errors import OnwardError
 
 if TYPE_CHECKING:
-    from onward.registry.models import Account, Assignment, Recipient
+    from onward.registry.models import Account, Assignment, ExportDecision, Recipient
     from onward.registry.models.accounts import Grant
 
 FIRST = bytes(32)
@@ -84,6 +84,21 @@ def of_assignment(row: Assignment) -> dict[str, Any]:
     }
 
 
+def of_decision(decision: ExportDecision) -> dict[str, Any]:
+    """A yes or no to an export, with everything it was said to."""
+    export = decision.export
+    return {
+        "export": str(export.pk),
+        "account": str(decision.account_id),
+        "approves": decision.approves,
+        "asked_by": str(export.asked_by_id),
+        "profile": export.profile,
+        "recipient": str(export.recipient_id),
+        "purpose": export.purpose,
+        "people": hashlib.sha256(json.dumps(sorted(export.people)).encode()).hexdigest(),
+    }
+
+
 def _plain(value: Any) -> Any:
     return value if isinstance(value, list | bool | str) or value is None else str(value)
 
@@ -117,6 +132,10 @@ def seal_recipient(recipient: Recipient) -> None:
 
 def seal_assignment(row: Assignment) -> None:
     _write(f"assignment:{row.pk}", of_assignment(row))
+
+
+def seal_decision(decision: ExportDecision) -> None:
+    _write(f"decision:{decision.pk}", of_decision(decision))
 
 
 def on_factor_saved(sender: Any, instance: Any, created: bool, **_: Any) -> None:
@@ -230,6 +249,16 @@ def assignments_are_as_given(rows: Iterable[Assignment]) -> bool:
     return all(given.get(f"assignment:{row.pk}") == of_assignment(row) for row in found)
 
 
+def check_decisions(decisions: Iterable[ExportDecision]) -> None:
+    """raises  Changed when a yes, or what it was said to, is not as it was given"""
+    found = list(decisions)
+    given = several([f"decision:{each.pk}" for each in found])
+    for each in found:
+        if given.get(f"decision:{each.pk}") != of_decision(each):
+            report(f"decision on export {each.export_id}")
+            raise Changed("This export, or a decision on it,")
+
+
 def report(what: str, *, account: str = "") -> None:
     """An alarm and a line in the log: something was changed past the program."""
     from onward.registry import access, alarms
@@ -296,7 +325,7 @@ def seals() -> list[bytes]:
 
 def findings() -> list[str]:
     """What is not as it was given, one sentence each."""
-    from onward.registry.models import Account, Assignment, Recipient
+    from onward.registry.models import Account, Assignment, ExportDecision, Recipient
     from onward.registry.models.accounts import Grant
 
     found: list[str] = []
@@ -317,6 +346,9 @@ def findings() -> list[str]:
     for recipient in Recipient.objects.all():
         if given.get(f"recipient:{recipient.pk}") != of_recipient(recipient):
             wrong.append(f"Recipient {recipient.pk} is not as it was entered")
+    for decision in ExportDecision.objects.select_related("export"):
+        if given.get(f"decision:{decision.pk}") != of_decision(decision):
+            wrong.append(f"A decision on export {decision.export_id} is not as it was given")
     odd = [
         row
         for row in Assignment.objects.all()
@@ -348,3 +380,5 @@ def seal_what_is_there(model: Callable[[str, str], Any]) -> None:
         seal_recipient(recipient)
     for row in model("registry", "Assignment").objects.filter(**here):
         seal_assignment(row)
+    for decision in model("registry", "ExportDecision").objects.filter(**here):
+        seal_decision(decision)
