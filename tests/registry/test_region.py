@@ -222,6 +222,10 @@ def test_the_commands(region, office, tmp_path, docs_schema):
     assert "never add them up" in done.stdout
     done = run(app, ["caseload", str(tmp_path)])
     assert "is no snapshot" in str(done.exception)
+    for options, told in ((["--by", ""], "no day named"), (["--by", str(AS_OF)], "not after")):
+        done = run(app, ["forecast", str(region), *options])
+        assert isinstance(done.exception, OnwardError)
+        assert told in str(done.exception)
     real = create_operation(
         tmp_path / "real",
         Settings(id="real", title="Real", kind="protected-camp"),

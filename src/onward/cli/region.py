@@ -148,11 +148,15 @@ def forecast(
     future/operation=camp/.
     """
     from onward.cli.work import day
+    from onward.errors import OnwardError
     from onward.registry.region import forecast_region
 
     members = _members(folder, out, storage_is_encrypted)
     target = day(by, "--by")
-    assert target is not None
+    if target is None:
+        raise OnwardError("--by: no day named; expected one such as 2027-11-30.")
+    if seed < 0:
+        raise OnwardError(f"--seed {seed}: expected 0 or more.")
     made = forecast_region(
         members, _engine(members, engine, master), by=target, as_of=day(as_of, "--as-of"),
         futures=futures, seed=seed, together=together, out=out, say=_say,
