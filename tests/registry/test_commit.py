@@ -2,10 +2,12 @@
 
 import datetime as dt
 import os
+import random
 import shutil
 
 import pytest
 
+from onward.caseload.events import Subject, new_event
 from onward.errors import Faults, OnwardError
 from onward.registry import Settings, create_operation, open_operation
 from onward.registry.commit import Importer, Undecided, lists_of
@@ -110,6 +112,29 @@ def test_a_movement_is_recorded_whatever_the_safeguards_say_and_opens_a_breach(c
     assert kinds.count("T7.done") == 2
     assert all(event.facts["severity"] == 1 for event in breaches(camp))
     assert all("G3.consent" in event.facts["safeguards"] for event in breaches(camp))
+
+
+def test_what_befell_somebody_else_there_is_held_against_a_movement(camp):
+    bring(camp, PEOPLE, LIST)
+    (chantal,) = [
+        event.subject
+        for event in camp.store.read()
+        if event.kind == "registered" and event.facts.get("role_in_household") == "head"
+        and event.facts.get("birth") == "1991"
+    ]  # fmt: skip
+    camp.record(
+        [
+            new_event(
+                camp.rulebook, operation="camp", subject=Subject("incident", "N1"),
+                kind="recorded", effective="2026-01-20", by="amina", instant=NOW,
+                random=random.Random(1), opens=True,
+                facts={"person": chantal.id, "destination": "XAA", "severity": 1, "reviewed": False},
+            )
+        ]
+    )  # fmt: skip
+    bring(camp, STEPS, "person,date,step\n1,2026-02-01,T7.done\n")
+    (breach,) = breaches(camp)
+    assert "G6.incidents_reviewed" in breach.facts["safeguards"]
 
 
 def test_a_refusal_opens_no_breach(camp):

@@ -13,7 +13,7 @@ import os
 import random
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -59,6 +59,7 @@ from onward.registry.receipts import (
     write_receipt,
 )
 from onward.registry.vault import KeepsRowSecret
+from onward.rulebook.model import Rulebook
 from onward.safeguards.evaluate import evaluate
 from onward.safeguards.record import Breach, breach_for, opens_breach
 
@@ -378,7 +379,7 @@ class Importer:
             asked[day_range(event.effective)[1]][event.kind].append(event.subject.id)
         left = {event.id for event in movers}
         before = [e for e in (*self._log, *events) if e.id not in left]
-        near = _around({event.subject.id for event in movers}, before)
+        near = _around({event.subject.id for event in movers}, before, _shared(rulebook))
         placed = [
             event.placed(seq=number, recorded=event.recorded or instant_text(now))
             for number, event in enumerate(near, 1)
@@ -441,9 +442,20 @@ class _BreachKeys:
         return f"{base}#{len(earlier)}" if earlier else base
 
 
-def _around(people: set[str], events: Sequence[Event]) -> list[Event]:
-    """The events that can bear on these people: their own, their households' members', and
-    everything that belongs to nobody in particular."""
+def _shared(rulebook: Rulebook) -> set[str]:
+    """Kinds that bear on a person although they belong to another: what happened after somebody
+    left for a place bears on everybody who leaves for it."""
+    return {
+        relation.kind
+        for relations in rulebook.relations.values()
+        for relation in relations.values()
+        if not {PERSON, "household"} & {relation.kind, *relation.join}
+    }
+
+
+def _around(people: set[str], events: Sequence[Event], shared: Collection[str]) -> list[Event]:
+    """The events that can bear on these people: their own, their households' members', what is
+    shared, and everything that belongs to nobody in particular."""
     home: dict[str, str] = {}
     for event in events:
         if event.subject.kind == "person" and isinstance(event.facts.get("household"), str):
@@ -459,7 +471,7 @@ def _around(people: set[str], events: Sequence[Event]) -> list[Event]:
             wanted = identity in homes
         else:
             owner = event.facts.get("person")
-            wanted = owner is None or owner in near
+            wanted = kind in shared or owner is None or owner in near
         if wanted:
             kept.append(event)
     return kept
