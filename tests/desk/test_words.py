@@ -262,3 +262,12 @@ def test_nothing_is_left_in_english_where_people_read_another_script(small, lang
                     left[address] = sorted(words)
     assert seen > 30, "most pages did not open, so this test would find nothing"
     assert left == {}
+
+
+def test_a_refusal_is_read_in_the_readers_language(small):
+    analyst = cast.signed_in(cast.account("mina", "analyst"))
+    analyst.cookies["django_language"] = "fa"
+    answer = analyst.get("/people/H1-P1/facts/")
+    assert answer.status_code == 403
+    assert "نقش‌های شما این را در بر ندارد" in answer.content.decode()
+    assert "Your roles" not in answer.content.decode()

@@ -122,7 +122,35 @@ def rulebook_texts() -> list[str]:
     found += ["Totp", "Webauthn", "Recovery codes"]
     found += [title for _, title in words.GROUPS]
     found += [*words.PARTS.values(), *words.SCRIPTS.values()]
-    return list(dict.fromkeys([*found, *_plan_texts(), *_rights_texts()]))
+    return list(dict.fromkeys([*found, *_plan_texts(), *_rights_texts(), *_refusals()]))
+
+
+SAYS_NO = ("acts", "access", "rights", "retention", "placements", "vault_db")
+"""Modules of the registry whose refusals a page shows as they are."""
+
+
+def _refusals() -> Iterator[str]:
+    """What the registry answers when something cannot be done, where it is one fixed sentence."""
+    for name in SAYS_NO:
+        tree = ast.parse((HERE.parent / "registry" / f"{name}.py").read_text("utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+                said = node.exc.args[0]
+                text = said.value if isinstance(said, ast.Constant) else None
+                if isinstance(text, str) and " " in text and text not in UNSEEN:
+                    yield text
+
+
+UNSEEN = (
+    "An act needs an idempotency key, so that sending twice does once.",
+    "Identities of this operation are not encrypted; there is no key to destroy.",
+    "An identity has no key: the record is damaged.",
+    "The file is not kept here.",
+    "The key that opens this office's identities is not in keys.json. Put back the keys.json that "
+    "belongs to this record (onward restore).",
+    "The file has no key: it was erased, or the record is damaged.",
+)
+"""Faults of the program or the record, told in English as they stand in the log."""
 
 
 def _plan_texts() -> Iterator[str]:
