@@ -597,6 +597,12 @@ def assign(
         raise OnwardError(
             "Choose one: a colleague to assign to, or an organisation to refer to."
         )
+    if to is not None and to.pk == by.pk:
+        log(by, "person.assign", person=person, allowed=False)
+        raise Refused(
+            "Nobody assigns people to themselves: being assigned opens more of a file. Ask a "
+            "colleague who assigns people, or a supervisor."
+        )
     if len(reason.strip()) < 3:
         raise OnwardError("Say why: whoever asks later must be able to read the reason.")
     with_whom = {"account": to, "organisation": organisation}
@@ -620,12 +626,6 @@ def end_assignment(by: Account, assignment: Assignment, *, reason: str) -> None:
     with transaction.atomic():
         Assignment.objects.filter(pk=assignment.pk, until=None).update(until=timezone.now())
         assignment.refresh_from_db()
-    if to is not None and to.pk == by.pk:
-        log(by, "person.assign", person=person, allowed=False)
-        raise Refused(
-            "Nobody assigns people to themselves: being assigned opens more of a file. Ask a "
-            "colleague who assigns people, or a supervisor."
-        )
         grants.seal_assignment(assignment)
     log(by, "person.unassign", person=assignment.person, purpose=reason)
 
