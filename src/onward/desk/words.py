@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.utils.translation import gettext
+from django.utils.translation import get_language_bidi, gettext
 from django.utils.translation import gettext_lazy as _
 
 from onward.rulebook.model import Fact, Move, Rulebook
@@ -134,7 +134,7 @@ def plan_says(text: str) -> str:
                 part = str(said) % {"one": one} if one else str(said)
                 break
         parts.append(part)
-    return "; ".join(parts)
+    return ("؛ " if get_language_bidi() else "; ").join(parts)
 
 
 def status(name: str) -> Any:
