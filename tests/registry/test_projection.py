@@ -6,6 +6,7 @@ import random
 from datetime import UTC, datetime
 
 import pytest
+from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject, new_event
 from onward.registry import projection
@@ -175,7 +176,7 @@ def test_what_was_foreseen_counts_only_when_nobody_was_quicker(small, monkeypatc
 
     def complains(number, **more):
         acts.record(
-            Actor("amina"), ("complaint", f"f{number}"), "recorded", effective="2026-06-10",
+            Actor("amina", EVERYBODYS, "camp-1"), ("complaint", f"f{number}"), "recorded", effective="2026-06-10",
             facts={"person": "H1-P1", "category": "coercion"}, idempotency_key=f"f{number}", **more,
         )  # fmt: skip
 
@@ -215,7 +216,7 @@ def test_a_persons_facts_are_foreseen_too(small, monkeypatch):
 
     def says(number, kind="recorded", **facts):
         acts.record(
-            Actor("amina"), ("person", "H1-P1"), kind, effective="2026-06-10", facts=facts,
+            Actor("amina", EVERYBODYS, "camp-1"), ("person", "H1-P1"), kind, effective="2026-06-10", facts=facts,
             idempotency_key=f"s{number}",
         )  # fmt: skip
 

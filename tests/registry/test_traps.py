@@ -164,12 +164,12 @@ def test_the_cache_of_an_encrypted_operation_is_sealed_and_tied_to_its_place(sma
 
 
 def test_the_engine_has_no_temporary_files(small):
-    engine = small.engine()
-    with pytest.raises(Exception, match=r"configuration|locked|external"):
-        engine._database.execute("SET temp_directory = '/tmp'")
-    assert engine._database.sql("SELECT current_setting('temp_directory')").fetchall() == [
-        ("",)
-    ]
+    for few in (True, False):
+        database = small.engine()._database(few)
+        with pytest.raises(Exception, match=r"configuration|locked|external"):
+            database.execute("SET temp_directory = '/tmp'")
+        said = database.sql("SELECT current_setting('temp_directory')").fetchall()
+        assert said == [("",)]
 
 
 # -- fields ----------------------------------------------------------------------------------------

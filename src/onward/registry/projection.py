@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -23,7 +22,7 @@ import pyarrow as pa
 from onward.caseload import Caseload, Event, events_table, fold
 from onward.caseload.events import MERGED, OVERRIDE, REGISTERED, instant_text
 from onward.caseload.rules import adult_columns
-from onward.engine import DuckEngine, Engine, Stage, StageResult
+from onward.engine import DuckEngine, Engine
 from onward.plan.clocks import Clock, clocks
 from onward.registry.db_store import CHUNK, TABLE, DatabaseStore
 from onward.registry.operation import Operation
@@ -49,42 +48,17 @@ FIELDS = (
 """Columns of a person that have a column of their own in `PersonNow`."""
 
 
-class Pool:
-    """A few small engines shared by every thread of the process, as an engine.
-
-    Starting one costs more than a question to it, one for each thread would keep memory that
-    nobody uses, and more at once than there are cores would only wait for each other.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._free: queue.LifoQueue[Engine | None] = queue.LifoQueue()
-        for _ in range(most):
-            self._free.put(None)
-
-    def run(
-        self, stages: Sequence[Stage], inputs: Mapping[str, Any], outputs: Sequence[str]
-    ) -> dict[str, pa.Table]:
-        # Of a few rows it is quicker to write every step down than to plan them all as one.
-        stages = [s if s.name in outputs else replace(s, keep=True) for s in stages]
-        used = self._free.get()
-        try:
-            used = used or DuckEngine(memory_gb=0.5, threads=1)
-            return used.run(stages, inputs, outputs)
-        finally:
-            self._free.put(used)
-
-    def trace(
-        self, stages: Sequence[Stage], inputs: Mapping[str, Any], *, rows: int = 5
-    ) -> Iterator[StageResult]:
-        return DuckEngine(memory_gb=0.5, threads=1).trace(stages, inputs, rows=rows)
-
-
-_pool = Pool(max(2, os.cpu_count() or 2))
+_engine: Engine | None = None
+_starting = threading.Lock()
 
 
 def engine() -> Engine:
-    """The engine of neighbourhoods: small and shared."""
-    return _pool
+    """The engine of neighbourhoods, one for the process: starting one costs more than a question
+    to it, and more questions at once than there are cores would only wait for each other."""
+    global _engine
+    with _starting:
+        _engine = _engine or DuckEngine(memory_gb=0.5, threads=max(2, os.cpu_count() or 2))
+        return _engine
 
 
 # ---------------------------------------------------------------------------------------------
