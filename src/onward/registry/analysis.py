@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from onward.forecast.track import Track
     from onward.plan.draws import PlanDraws
     from onward.plan.model import Plan
-    from onward.report.build import Material
+    from onward.report.material import Material
 
 FUTURES = 2000
 SEED = 1
@@ -293,8 +293,8 @@ def material_of(
 ) -> Material:
     """Everything the report is made from."""
     from onward.caseload.spells import spells
-    from onward.report.build import Material
     from onward.report.indicators import PERIOD_DAYS
+    from onward.report.material import Material
     from onward.rulebook.floor import load_floor
     from onward.safeguards.everybody import evaluate_all
 

@@ -1,0 +1,249 @@
+"""What one release counts: every count the report may show is made here, before it is protected.
+
+Comes in: the record, the plan and a proposal, and the offers an audience may know of. Goes out:
+tables of counts for the ledger, and the names under which the sections ask for them. None of its
+counts may be printed: a section asks the ledger.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from onward.placement.summary import summary as placement_summary
+from onward.plan.lapses import lapses
+from onward.report import indicators
+from onward.report.disclosure import Audience, Counts, alone
+from onward.report.indicators import PERIOD_DAYS, Record
+from onward.report.ledger import LEAST_BEHIND
+from onward.report.material import Material
+from onward.report.offers import Offers
+from onward.report.phrases import as_date
+from onward.safeguards.help import Remedy, remedies
+
+BASIS_DAYS = (30, 60, 90)
+LAPSE_DAYS = (30, 60, 90, 180)
+HELPERS = ("authority", "operation")
+"""Whose remedies count as help; a person's own consent or claim is never asked for."""
+PARTITIONS = ("all", "priority", "nationality", "sex", "age", "size", "lone older person",
+              "single parent", "linked")  # fmt: skip
+"""Groupings in which everybody stands once; of categories and needs a person may have several."""
+
+
+class Counted:
+    """Every table of counts of one release, and what the sections need to know to name them.
+
+    tables      what is entered in the ledger
+    since       first day of the period "the last 90 days"
+    backlog     claims that came and went; None where claims are not recorded
+    contacts    contacts due after departure; None where not recorded
+    heard       complaints; None where not recorded
+    capacities  kinds of places offered that may be known of
+    remedies    of the authorities and the operation, those that open most first
+    breached    (safeguard, movements), most first
+    dated       what ends on a day, and its table of people, "" where it names nobody
+    growing     papers and consents that grow old -> the stem of their tables
+    proposed    the latest placement proposal, summed up; None outside
+    """
+
+    def __init__(
+        self, material: Material, record: Record, offers: Offers, audience: Audience
+    ) -> None:
+        self.material, self.record, self.offers = material, record, offers
+        self.internal = audience == "internal"
+        self.on = material.caseload.as_of
+        r = record
+        tables: list[Counts | None] = [
+            indicators.by_status_and_site(r), indicators.pipeline(r), indicators.by_sex_and_age(r),
+            indicators.whereabouts(r), alone("cases", indicators.cases(r)),
+            indicators.not_engaging(r), indicators.interview_coverage(r),
+            indicators.decisions(r), indicators.appeals(r), indicators.departures(r),
+            indicators.relocations(r), indicators.incidents(r), indicators.incidents_unreviewed(r),
+            indicators.separated_children(r),
+        ]  # fmt: skip
+        valid = indicators.valid_consents(r.caseload, r.engine)
+        tables += indicators.consents(r, valid) if "consent" in r.caseload.tables else []
+        if material.before is not None:
+            tables.append(indicators.withdrawals(r, material.before, valid))
+        self.since = self.on - dt.timedelta(days=PERIOD_DAYS - 1)
+        self.backlog = indicators.backlog(r, self.since)
+        if self.backlog is not None:
+            tables += [self.backlog.came, self.backlog.went]
+        self.capacities = sorted({p.capacity for p in self.offers.known if p.capacity})
+        for capacity in self.capacities:
+            tables += [
+                indicators.state_decisions(r, capacity),
+                indicators.place_users(r, capacity),
+            ]
+        self.remedies: list[Remedy] = []
+        if material.steps is not None:
+            overall, held = indicators.blocked(r, material.steps)
+            tables += [overall, *held, indicators.no_open_pathway(r, material.steps)]
+            found = remedies(material.steps)
+            self.remedies = [x for x in found if x.owner in HELPERS and x.options]
+            tables += [table for x in self.remedies[:8] for table in self._remedy_counts(x)]
+        self.contacts = indicators.follow_ups(r)
+        if self.contacts is not None:
+            tables += [self.contacts.due, self.contacts.soon]
+        households = indicators.split_households(r)
+        if households is not None:
+            agreed, apart = households
+            tables.append(Counts("split households", ("households",), (("agreed", "not agreed"),),
+                {("agreed",): agreed, ("not agreed",): apart}, universe="households"))  # fmt: skip
+        self.heard = indicators.complaints(r, LEAST_BEHIND[audience])
+        if self.heard is not None:
+            tables += [self.heard.received, self.heard.open, self.heard.coercion]
+        tables += self._breach_counts() + self._lapse_counts() + self._proposal_counts()
+        self.tables = [table for table in tables if table is not None]
+
+    def _remedy_counts(self, x: Remedy) -> list[Counts]:
+        here = int(self.record.active.sum())
+        options = Counts(f"options {x.finding}", (f"options {x.finding}",),
+            (("people", "further"),), {("people",): x.people, ("further",): x.options - x.people},
+            universe=f"options {x.finding}")  # fmt: skip
+        people = Counts(f"helped {x.finding}", (f"helped {x.finding}",), (("yes", "no"),),
+            {("yes",): x.people, ("no",): here - x.people})  # fmt: skip
+        return [options, people]
+
+    def _breach_counts(self) -> list[Counts]:
+        rows = self.material.caseload.tables["breach"].to_pylist()
+        rows = [x for x in rows if as_date(x["effective"]) <= self.on]
+        recent = sum((self.on - as_date(x["effective"])).days < PERIOD_DAYS for x in rows)
+        found = [Counts("breaches", ("breach",), (("recent", "before"),),
+                        {("recent",): recent, ("before",): len(rows) - recent}, universe="breaches")]  # fmt: skip
+        self.breached: list[tuple[str, int]] = []
+        each: dict[str, int] = {}
+        for row in rows:
+            for key in row["safeguards"]:
+                each[key] = each.get(key, 0) + 1
+        for key, n in sorted(each.items(), key=lambda item: (-item[1], item[0])):
+            self.breached.append((key, n))
+            found.append(Counts(f"breach {key}", (f"breach {key}",), (("yes", "no"),),
+                                {("yes",): n, ("no",): len(rows) - n}, universe="breaches"))  # fmt: skip
+        return found
+
+    def _lapse_counts(self) -> list[Counts]:
+        """People behind everything that ends: dated things, growing papers, and their basis."""
+        self.dated: list[tuple[Mapping[str, Any], str]] = []
+        self.growing: dict[tuple[str, str, str], str] = {}
+        plan = self.material.plan
+        if plan is None:
+            return []
+        found: list[Counts] = []
+        aging: dict[str, list[np.ndarray]] = {}  # type: ignore[type-arg]
+        basis = [np.zeros(self.record.n, dtype=bool) for _ in BASIS_DAYS]
+        before = self.on
+        for number, days in enumerate(LAPSE_DAYS):
+            until = self.on + dt.timedelta(days=days)
+            table = lapses(
+                plan,
+                self.material.caseload,
+                until,
+                rulebook=self.material.caseload.rulebook,
+                since=before,
+            )
+            before = until
+            for row in table.to_pylist():
+                if not row["lapses"] or not self.offers.quiet(
+                    row["what"], row["title"], row["says"]
+                ):
+                    continue
+                if (
+                    not self.internal
+                    and row["confidentiality"] != "public"
+                    and row["kind"] != "record"
+                ):
+                    continue
+                mask = np.zeros(self.record.n, dtype=bool)
+                rows = self.record.rows(
+                    pa.chunked_array([pa.array(row["people_ids"] or [], pa.string())])
+                )
+                mask[rows[rows >= 0]] = True
+                mask &= self.record.active
+                if row["kind"] in ("status", "place", "authority") and days in BASIS_DAYS:
+                    basis[BASIS_DAYS.index(days)] |= mask
+                if row["kind"] == "record":
+                    key = (row["title"], row["says"], row["owner"] or "–")
+                    name = self.growing.setdefault(key, f"aging {len(self.growing)}")
+                    found_here = aging.setdefault(
+                        name, [np.zeros(self.record.n, bool) for _ in LAPSE_DAYS]
+                    )
+                    found_here[number] |= mask
+                    continue
+                name = f"lapse {len(self.dated)}"
+                self.dated.append((row, name if row["people"] is not None else ""))
+                found.append(self.record.split(name, {"yes": mask}, self.record.active, "no"))
+        for name, masks in aging.items():
+            for days, mask in zip(LAPSE_DAYS, masks, strict=True):
+                found.append(
+                    self.record.split(f"{name} {days}", {"yes": mask}, self.record.active, "no")
+                )
+        windows = {f"within {days}": mask for days, mask in zip(BASIS_DAYS, basis, strict=True)}
+        names = tuple(windows)
+        sums = {f"up to {days}": names[: i + 1] for i, days in enumerate(BASIS_DAYS) if i}
+        found.append(
+            self.record.split("basis", windows, self.record.active, "later or never", sums=sums)
+        )
+        return found
+
+    def _proposal_counts(self) -> list[Counts]:
+        """Whom the latest proposal would place, entered like any other count."""
+        self.proposed: dict[str, list[dict[str, Any]]] | None = None
+        if (
+            self.material.proposal is None
+            or not self.internal
+            or "persons" not in self.material.proposal
+        ):
+            return []
+        sensitive = tuple(sorted(self.offers.secrets))
+        found = self.proposed = placement_summary(
+            dict(self.material.proposal), sensitive=sensitive
+        )
+        everybody = int(self.material.proposal["persons"]["all"])
+        filled = {x["programme"]: int(x["filled"]) for x in found["programmes"]}
+        others = everybody - sum(filled.values())
+        dims = ("programme", "placed")
+        made = [
+            Counts("proposed", dims, ((*filled, "-"), ("yes", "no")),
+                   {**{(name, "yes"): n for name, n in filled.items()}, ("-", "no"): others},
+                   universe="proposal")
+        ]  # fmt: skip
+        why: dict[str, int] = {}
+        for x in found["unplaced_emergencies"]:
+            why[stopped_by(x)] = why.get(stopped_by(x), 0) + int(x["size"])
+        made.append(Counts("emergencies", ("stopped by",), (tuple(why) or ("-",),),
+                           {(k,): n for k, n in why.items()}, universe="emergencies"))  # fmt: skip
+        placed = everybody - others
+        for grouping, rows in by_grouping(found["fairness"]).items():
+            alone_ones = [rows] if grouping in PARTITIONS else [[row] for row in rows]
+            for part in alone_ones:
+                groups = {
+                    x["group"]: (int(x["placed_persons"]), int(x["persons"])) for x in part
+                }
+                rest = (placed - sum(a for a, _ in groups.values()),
+                        everybody - sum(b for _, b in groups.values()))  # fmt: skip
+                groups["-"] = rest
+                name = grouping if grouping in PARTITIONS else f"{grouping} {part[0]['group']}"
+                made.append(
+                    Counts(f"placed by {name}", (f"placed by {name}", "placed"),
+                           (tuple(groups), ("yes", "no")),
+                           {(g, state): n for g, (a, b) in groups.items()
+                            for state, n in (("yes", a), ("no", b - a))}, universe="proposal")
+                )  # fmt: skip
+        return made
+
+
+def by_grouping(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["grouping"], []).append(row)
+    return found
+
+
+def stopped_by(row: Mapping[str, Any]) -> str:
+    """What stops a case, without the names of single windows."""
+    return str(row["reason"]).partition(";")[0].partition(" (")[0]

@@ -1,0 +1,1 @@
+"""One module per family of sections; each section is a function of a writer."""

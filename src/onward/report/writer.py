@@ -1,0 +1,105 @@
+"""What every section writes with: the protected ledger, and the cells and tables made from it.
+
+Comes in: the material and an audience. Goes out: figures, shares and tables in which every
+number has passed the disclosure rules. A section is a function that takes a writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from onward.report.counted import Counted
+from onward.report.disclosure import RULES, TOTAL, Audience, rounded
+from onward.report.indicators import Record
+from onward.report.ledger import Ledger
+from onward.report.material import Material
+from onward.report.model import Cell, Table, count, share, words
+from onward.report.offers import Offers
+
+HIDDEN_NOTE: Mapping[Audience, str] = {
+    "internal": "… stands for fewer than 5, or for a count hidden to protect one.",
+    "external": "Rounded to 5; … stands for 10 or fewer, or for a count hidden to protect one.",
+}
+
+
+class Writer:
+    """Asked by the sections of one report.
+
+    material  what comes in; record and reading: the same as columns, and the rulebook's words
+    offers    which pledges this audience may know of
+    counted   what was counted, to name the tables by; figures are asked of the ledger alone
+    people    how many are here; None when that is hidden
+    """
+
+    def __init__(self, material: Material, audience: Audience) -> None:
+        self.material, self.audience = material, audience
+        self.internal = audience == "internal"
+        self.rule = RULES[audience]
+        self.on = material.caseload.as_of
+        self.rulebook = material.caseload.rulebook
+        self.record = Record(material.caseload, material.spells, material.engine)
+        self.reading = self.record.reading
+        self.offers = Offers(material.plan, audience)
+        self.counted = Counted(material, self.record, self.offers, audience)
+        self.ledger = Ledger(self.counted.tables, audience, material.frozen)
+        self.people = self.ledger.value("pipeline")
+
+    def cell(self, name: str, *key: str) -> Cell:
+        """One count of the ledger, or of a whole table without a key; – where not recorded."""
+        return count(self.ledger.value(name, *key)) if name in self.ledger else words("–")
+
+    def ratio(self, part: tuple[str, ...], whole: tuple[str, ...]) -> Cell:
+        """A share of two shown figures; hidden when either is."""
+        if part[0] not in self.ledger or whole[0] not in self.ledger:
+            return words("–")
+        above, below = self.ledger.value(*part), self.ledger.value(*whole)
+        if above is None or below is None:
+            return words("…")
+        return share(min(above / below, 1.0) if below else None)
+
+    def crosstab(self, name: str, title: str, *, head: str, note: str = "", indicator: str = "",
+                 labels: Mapping[str, str] | None = None, hxl: Sequence[str] = ()) -> Table:  # fmt: skip
+        """A protected table with its margins."""
+        shown, named = self.ledger.table(name), labels or {}
+        dims = shown.counts.labels
+        rows: list[list[Cell]] = []
+        if len(dims) == 1:
+            columns = [head, "People"]
+            for label in (*dims[0], TOTAL):
+                rows.append(
+                    [words("All" if label == TOTAL else named.get(label, label)),
+                     count(shown.shown[(label,)])]
+                )  # fmt: skip
+        else:
+            columns = [head, *(named.get(label, label) for label in dims[1]), "All"]
+            for label in (*dims[0], TOTAL):
+                first = words("All" if label == TOTAL else named.get(label, label))
+                rows.append(
+                    [
+                        first,
+                        *(count(shown.shown[(label, other)]) for other in (*dims[1], TOTAL)),
+                    ]
+                )
+        hidden = any(value is None for value in shown.shown.values())
+        note = " ".join(
+            p for p in (note, self.note if hidden or not self.internal else "") if p
+        )
+        return Table(name, title, columns, rows, self.on, note, hxl, indicator or name)
+
+    @property
+    def note(self) -> str:
+        return HIDDEN_NOTE[self.audience]
+
+    def measures(self, name: str, title: str, rows: Sequence[tuple[str, Cell]], indicator: str, note: str = "") -> Table:  # fmt: skip
+        """A table of measure and value."""
+        return Table(name, title, ["Measure", "Value"], [[words(a), b] for a, b in rows], self.on,
+                     f"{note} {self.note}".strip(), (), indicator)  # fmt: skip
+
+    def expected(self, value: float) -> str:
+        """A forecast figure, rounded to what it can carry."""
+        return f"{rounded(value, 5 if value < 100 and self.internal else 10):,}"
+
+    def step(self, name: str) -> str:
+        """What a step on the way is called."""
+        state = self.rulebook.forecast_states.get(name)
+        return state.title if state else name.capitalize()
