@@ -97,6 +97,29 @@ def test_a_target_that_counts_departures_cannot_be_adopted(planned):
     assert answer.status_code == 422
 
 
+# -- the latest forecast ----------------------------------------------------------------------
+
+
+def test_the_latest_forecast_stands_on_the_home_page(planned):
+    from onward.forecast.run import Forecast
+    from onward.registry.runs import keep_forecast
+
+    levels = {"q10": [2866.4], "median": [3114.0], "q90": [3371.2]}
+    empty = {
+        name: {} for name in ("states", "left", "fewer_than", "gone_95", "width", "inputs")
+    }
+    keep_forecast(
+        planned,
+        Forecast(operation="Small", as_of="2026-06-10", deadline="2027-06-10", futures=200, seed=1,
+                 start=16, days=["2027-06-10"], fan={"everyone": levels}, mean=3114.0, zero=0.0,
+                 assumptions=(), left_out=(), **empty),
+    )  # fmt: skip
+    answer = browser("plan_lead").get("/")
+    assert answer.status_code == 200
+    assert "2\u202f870 to 3\u202f370" in answer.content.decode()
+    assert browser("interviewer", name="other").get("/").status_code == 200
+
+
 # -- long work --------------------------------------------------------------------------------
 
 

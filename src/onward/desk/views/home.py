@@ -72,7 +72,7 @@ def _forecast() -> dict[str, Any] | None:
         return None
     levels = made.deadline_levels()
     return {
-        "low": round(levels["q10"], -1), "high": round(levels["q90"], -1),
+        "low": int(round(levels["q10"], -1)), "high": int(round(levels["q90"], -1)),
         "from": date.fromisoformat(made.as_of), "to": date.fromisoformat(made.deadline),
     }  # fmt: skip
 
