@@ -454,6 +454,22 @@ def test_why_people_are_still_here_is_told_without_an_offer_in_confidence(materi
     assert closed.title not in readable(page(done))
 
 
+def test_a_way_that_is_shut_is_told_by_the_country_whose_assurance_it_waits_for(material):
+    levels = {"q10": 40.0, "median": 60.0, "q90": 80.0}
+    section, _ = forecast_section(
+        material,
+        why=[
+            {"kind": "shut", "name": "return XAA", **levels},
+            {"kind": "shut", "name": "exit_permits open for T7", **levels},
+        ],
+    )
+    (table,) = [block for block in section.blocks if getattr(block, "name", "") == "why-here"]
+    assert [row[1].text for row in table.rows] == [
+        "Assurance from Arland for return",
+        material.plan.authorities["exit_permits"].title,
+    ]
+
+
 # -- page, paper, workbook ------------------------------------------------------------------------
 
 

@@ -25,7 +25,6 @@ from onward.cli.forecast_reasons import doubt, why
 if TYPE_CHECKING:
     from onward.forecast.run import Forecast
     from onward.forecast.track import Track
-    from onward.registry.analysis import Opened
     from onward.registry.operation import Operation
 
 
@@ -141,6 +140,7 @@ def run(
     from onward.cli.compiling import compile_beside
     from onward.cli.work import day
     from onward.forecast.behaviour import Behaviour
+    from onward.forecast.wording import titles
     from onward.registry.analysis import forecast_of, opened
     from onward.registry.runs import keep_forecast
 
@@ -160,7 +160,7 @@ def run(
         typer.echo(made.to_json(), nl=False)
         sys.stderr.write(f"Kept as forecasts/{kept}\n")
         return
-    for line in page(made, titles_of(found)):
+    for line in page(made, titles(found.caseload.rulebook, found.plan)):
         typer.echo(line)
     typer.echo(f"\nKept as forecasts/{kept}")
 
@@ -272,20 +272,6 @@ def _track_page(operation: Operation, track: Track, out: Path) -> Path:
     page = out / "past-forecasts.html"
     page.write_text(render_html(report, []), encoding="utf-8")
     return page
-
-
-def titles_of(found: Opened) -> dict[str, str]:
-    """What states, safeguards, gates and capacities are called."""
-    rulebook = found.caseload.rulebook
-    titles = {name: state.title for name, state in rulebook.forecast_states.items()}
-    titles |= {name: f"{name} {guard.title}" for name, guard in rulebook.safeguards.items()}
-    if found.plan is not None:
-        plan = found.plan
-        for things in (
-            plan.authorities, plan.assurances, plan.actions, plan.capacities, plan.pledges,
-        ):  # fmt: skip
-            titles |= {name: thing.title for name, thing in things.items()}
-    return titles
 
 
 def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:

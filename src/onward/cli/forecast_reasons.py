@@ -11,20 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from onward.forecast.run import Forecast
 
-KINDS = {
-    "not chosen": "have not chosen a way",
-    "shut": "every way on is shut",
-    "no place": "ready, no place",
-    "under way": "on the way",
-}
-DOUBTS = {
-    "rates": "how fast people move",
-    "effects": "how much the plan's steps do",
-    "plan dates": "when the plan's steps happen",
-    "behaviour": "how people answer",
-    "shocks": "good and bad months ahead",
-    "chance": "chance alone",
-}
 MOST = 8
 
 
@@ -32,14 +18,15 @@ def why(made: Forecast, titles: Mapping[str, str]) -> list[str]:
     """Who is left and why, and whom safeguards hold back today."""
     lines: list[str] = []
     if made.why:
+        from onward.forecast.wording import REASONS, reason_title
+
         lines += ["", "Why they will still be here   middle, 8 in 10"]
         groups: dict[str, list[Mapping[str, float]]] = {}
         for row in made.why:
             groups.setdefault(str(row["kind"]), []).append(row)
         for kind, rows in groups.items():
             for row in [row for row in rows if row["q90"] >= 0.5][:MOST]:
-                name = str(row["name"])
-                what = f"{KINDS[kind]}: {titles.get(name, _plain(name))}"
+                what = f"{REASONS[kind]}: {reason_title(str(row['name']), titles)}"
                 lines.append(
                     f"  {what:<58}{row['median']:>6,.0f}   {row['q10']:,.0f} to {row['q90']:,.0f}"
                 )
@@ -57,6 +44,8 @@ def doubt(made: Forecast) -> list[str]:
     """What the uncertainty comes from, what would narrow it, and what is not known yet."""
     lines: list[str] = []
     if made.split:
+        from onward.forecast.wording import DOUBTS
+
         lines += ["", "What the uncertainty comes from"]
         lines += [
             f"  {DOUBTS.get(name, name):<44}{share:>5.0%}"
@@ -81,7 +70,3 @@ def doubt(made: Forecast) -> list[str]:
             "this run used.",
         ]
     return lines
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")

@@ -1,8 +1,9 @@
-"""What was drawn in a future, in words: the names of parameters as a planner would say them.
+"""What a forecast's parameters, reasons and doubts are called, as a planner would say them.
 
 Exists because "return_guarantees_written/gate from <= 180" is no sentence. Comes in: a model's
-parameters, the plan's titles and the rulebook's steps. Goes out: the questions of "what would
-have to be true" with their boxes, each limit a sentence with a date or a comparison.
+parameters, the plan's titles and the rulebook's steps. Goes out: names and phrases for the page
+and the terminal, and the questions of "what would have to be true" with their boxes, each limit
+a sentence with a date or a comparison.
 """
 
 from __future__ import annotations
@@ -38,6 +39,68 @@ _KNOWN: Mapping[str, str] = {
     "hold strength": "how far those who have not chosen are held back",
 }
 NO_DATE = ("factor", "amount")
+REASONS: Mapping[str, str] = {
+    "not chosen": "No way chosen yet",
+    "shut": "Every way on is shut",
+    "no place": "Ready, but no place",
+    "under way": "On the way",
+}
+"""Why people are still here, by the kinds of `reasons.Reason`."""
+DOUBTS: Mapping[str, str] = {
+    "rates": "how fast people move",
+    "effects": "how much the plan's steps do",
+    "plan dates": "when the plan's steps happen",
+    "behaviour": "how people answer",
+    "shocks": "good and bad months ahead",
+    "chance": "chance alone",
+}
+"""What the width of the range comes from, by `reasons.SOURCES`."""
+REMEDIES_OF_DOUBT: Mapping[str, str] = {
+    "rates": "a longer log of how fast people move",
+    "effects": "finding out how much the plan's steps do",
+    "shocks": "knowing what lies behind good and bad months",
+    "behaviour": "asking people what the deadline changes for them",
+    "plan dates": "firm dates for the plan's actions and places",
+}
+"""What would narrow the range; chance has no remedy."""
+PURPOSES: Mapping[str, str] = {
+    "return": "return",
+    "handover": "hand-over",
+    "site_responsibility": "taking the site over",
+}
+
+
+def titles(rulebook: Rulebook, plan: Plan | None) -> dict[str, str]:
+    """What the states, safeguards, gates and capacities of a forecast are called, by name."""
+    found = {name: state.title for name, state in rulebook.forecast_states.items()}
+    found |= {name: f"{name} {guard.title}" for name, guard in rulebook.safeguards.items()}
+    if plan is None:
+        return found
+    for things in (
+        plan.authorities, plan.assurances, plan.actions, plan.capacities, plan.pledges,
+    ):  # fmt: skip
+        found |= {name: thing.title for name, thing in things.items()}
+    for one in plan.assurances.values():
+        # Assurances of one country for one purpose follow each other and share a gate.
+        names = plan.country_names.get(one.recipient) or (one.recipient,)
+        found[f"{one.purpose} {one.recipient}"] = (
+            f"Assurance from {names[0]} for {PURPOSES[one.purpose]}"
+        )
+    return found
+
+
+def reason_title(name: str, titles: Mapping[str, str]) -> str:
+    """What is behind a reason: the title of a state, a gate or a capacity.
+
+    A gate of an action is named "action/closes T7", and one of two gates of the same name
+    "exit_permits open for T7". What has no title keeps its name, without underscores.
+    """
+    gate = name.partition(" open for ")[0]
+    for one in (gate, gate.partition("/")[0]):
+        if one in titles:
+            return titles[one]
+    words = gate.replace("_", " ").replace("-", " ")
+    return words[:1].upper() + words[1:]
 
 
 def conditions_of(

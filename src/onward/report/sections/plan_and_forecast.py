@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from onward.forecast.run import EVERYONE, Forecast
+from onward.forecast.wording import DOUBTS, REASONS, REMEDIES_OF_DOUBT, reason_title, titles
 from onward.plan.draws import milestone_chances
 from onward.plan.gantt import gantt_list, gantt_svg
 from onward.plan.timeline import KINDS, timeline
@@ -15,13 +16,6 @@ from onward.report.disclosure import rounded
 from onward.report.model import Block, Cell, Figure, Points, Section, Table, Text, count, words
 from onward.report.phrases import between, day_text, plain_cell, plain_name, sentence_case
 from onward.report.writer import Writer
-
-WHY = {
-    "not chosen": "No way chosen yet",
-    "shut": "Every way on is shut",
-    "no place": "Ready, but no place",
-    "under way": "On the way",
-}
 
 
 def the_plan(w: Writer) -> Section | None:
@@ -222,12 +216,14 @@ def the_forecast(w: Writer) -> Section | None:
             blocks.append(reasons)
         if made.split:
             shares = sorted(made.split.items(), key=lambda kv: (-kv[1], kv[0]))
-            told = ", ".join(f"{_doubt(name)} {share:.0%}" for name, share in shares if share >= 0.005)  # fmt: skip
+            told = ", ".join(f"{DOUBTS.get(name, name)} {share:.0%}" for name, share in shares if share >= 0.005)  # fmt: skip
             blocks.append(Text(f"What the width of the range comes from: {told}."))
     known = [(k, v) for k, v in made.width.items() if k != "chance"]
     if known and w.internal:
         known.sort(key=lambda kv: (-kv[1], kv[0]))
-        widths = ", ".join(f"{_narrow(name)} {value:.0%}" for name, value in known)
+        widths = ", ".join(
+            f"{REMEDIES_OF_DOUBT.get(name, name)} {value:.0%}" for name, value in known
+        )
         blocks.append(
             Text(f"What would narrow the range, if it were known, and by how much: {widths}.")
         )
@@ -252,19 +248,16 @@ def the_forecast(w: Writer) -> Section | None:
 def _why_here(w: Writer, made: Forecast, heads: Sequence[str], least: int) -> Table:
     """Why people will still be here; no row may tell of an offer made in confidence."""
     plan = w.material.plan
-    titles = {name: state.title for name, state in w.rulebook.forecast_states.items()}
-    if plan is not None:
-        for things in (plan.authorities, plan.assurances, plan.actions, plan.capacities, plan.pledges):  # fmt: skip
-            titles |= {name: thing.title for name, thing in things.items()}
+    titled = titles(w.rulebook, plan)
     told = {p.capacity for p in w.offers.known}
     secret = {p.capacity for p in plan.pledges.values()} - told if plan else set()
     rows = []
     for row in made.why:
         name = str(row["name"])
-        what = titles.get(name, plain_name(name))
+        what = reason_title(name, titled)
         if row["q90"] >= least and name not in secret and w.offers.quiet(name, what):
             rows.append(
-                [words(WHY[str(row["kind"])]), words(what), *(_guess(w, row[n]) for n in ("q10", "median", "q90"))]
+                [words(REASONS[str(row["kind"])]), words(what), *(_guess(w, row[n]) for n in ("q10", "median", "q90"))]
             )  # fmt: skip
     return Table(
         "why-here", "Why people will still be here on the deadline", ["Why", "Which", *heads], rows,
@@ -278,27 +271,6 @@ def _guess(w: Writer, value: float) -> Cell:
         return words("under 10")
     shown = rounded(value, w.rule.history_to)
     return Cell(f"{shown:,}", shown)
-
-
-def _doubt(source: str) -> str:
-    return {
-        "rates": "how fast people move",
-        "effects": "how much the plan's steps do",
-        "plan dates": "when the plan's steps happen",
-        "behaviour": "how people answer",
-        "shocks": "good and bad months ahead",
-        "chance": "chance alone",
-    }.get(source, source)
-
-
-def _narrow(source: str) -> str:
-    return {
-        "rates": "a longer log of how fast people move",
-        "effects": "finding out how much the plan's steps do",
-        "shocks": "knowing what lies behind good and bad months",
-        "behaviour": "asking people what the deadline changes for them",
-        "plan dates": "firm dates for the plan's actions and places",
-    }.get(source, source)
 
 
 def _chance_word(chance: float) -> str:

@@ -1,0 +1,21 @@
+"""Reasons and doubts of a forecast, as the terminal prints them."""
+
+from types import SimpleNamespace
+
+from onward.cli.forecast_reasons import doubt, why
+from onward.forecast.reasons import SOURCES
+from onward.forecast.wording import DOUBTS, REASONS
+
+
+def test_reasons_and_doubts_are_told_in_the_forecasts_own_words():
+    levels = {"q10": 40.0, "median": 60.0, "q90": 80.0}
+    made = SimpleNamespace(
+        why=[{"kind": kind, "name": "exit_permits", **levels} for kind in REASONS],
+        held={}, split=dict.fromkeys(SOURCES, 0.2), narrow=[], unknown=[], step={},
+    )  # fmt: skip
+    told = why(made, {"exit_permits": "Exit permits"})
+    for kind, words in REASONS.items():
+        assert any(line.startswith(f"  {words}: Exit permits ") for line in told), kind
+    told = doubt(made)
+    for source, words in DOUBTS.items():
+        assert any(line.startswith(f"  {words} ") for line in told), source
