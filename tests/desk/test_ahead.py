@@ -39,6 +39,26 @@ def test_an_offer_made_in_confidence_is_shown_to_few(planned):
     assert "quiet_offer" not in page.content.decode()
 
 
+def test_colleagues_see_the_work_of_the_plan_without_what_is_sensitive(planned, monkeypatch):
+    from dataclasses import replace
+
+    from onward.desk import here
+
+    found = here.plan()
+    assert found.actions
+    name = sorted(found.actions)[0]
+    shown = replace(found.actions[name], title="Fit out a room", confidentiality="partners")
+    quiet = replace(shown, title="Ask a State quietly", confidentiality="sensitive")
+    for action, seen in ((shown, True), (quiet, False)):
+        changed = replace(found, hash=action.title, actions={**found.actions, name: action})
+        monkeypatch.setattr(here, "plan", lambda changed=changed: changed)
+        page = browser("supervisor", name=f"colleague.{seen}".lower()).get("/plan/").content.decode()
+        assert (action.title in page) is seen
+        assert (
+            action.title in browser("plan_lead", name=f"lead.{seen}".lower()).get("/plan/").content.decode()
+        )
+
+
 def test_what_somebody_rests_on_gives_no_sensitive_authority_away(planned, monkeypatch):
     from dataclasses import replace
 

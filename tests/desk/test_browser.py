@@ -387,6 +387,12 @@ def manifest_of(operation):
     return "/convoys/bus-1/"
 
 
+def mistake_on(page):
+    """The page that takes back what was recorded by mistake, reached from the person's timeline."""
+    page.goto("/people/H1-P1/timeline/")
+    return page.locator('a[href*="/taken-back/"]').first.get_attribute("href")
+
+
 PAGES = (
     "/calendar/interpreters/", "/imports/", "/", "/people/", "/people/search/", "/people/reviews/", "/people/H1-P1/", "/people/H2-P1/",
     "/people/H1-P1/timeline/", "/people/H1-P1/identity/", "/people/H2-P1/steps/T7.done/",
@@ -395,7 +401,7 @@ PAGES = (
     "/people/H1-P1/add/interview/", "/people/H1-P1/add/waiver/", "/people/H1-P1/read-aloud/",
     "/people/H1-P1/waiver/", "/households/", "/households/H7/", "/calendar/",
     "/calendar/follow-ups/", "/head-count/", "/convoys/", "/texts/", "/rulebook/",
-    "/people/nobody/", "/plan/", "/reports/", "/forecasts/", "/placement/", "/rights/", "/exports/",
+    "/people/nobody/", "/plan/", "/reports/", "/forecasts/", "/places/", "/rumours/", "/rights/", "/exports/",
 )  # fmt: skip
 
 
@@ -415,7 +421,7 @@ def test_no_page_has_an_accessibility_fault_that_a_machine_can_find(desk, small,
     planted = page.evaluate(f"axe.run({rules})")["violations"]
     assert [fault["id"] for fault in planted] == ["image-alt"], "a planted fault is found"
     found = []
-    for address in (*PAGES, paper_on(small), manifest_of(small)):
+    for address in (*PAGES, paper_on(small), manifest_of(small), mistake_on(page)):
         page.goto(address)
         page.evaluate(
             "document.querySelectorAll('main details').forEach(d => { d.open = true; })"
@@ -436,7 +442,7 @@ def test_every_page_fits_a_telephone(desk, small):
     page = desk.open(cast.account("amina", "protection_officer"), "fa")
     page.set_viewport_size({"width": 360, "height": 740})
     wide = []
-    for address in (*PAGES, paper_on(small), manifest_of(small)):
+    for address in (*PAGES, paper_on(small), manifest_of(small), mistake_on(page)):
         page.goto(address)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wide.append(address)

@@ -202,10 +202,16 @@ def event_kind(rulebook: Rulebook, kind: str) -> str:
     return str(ALWAYS.get(kind, kind))
 
 
+# Codes that are no English words, for who reads English; the catalogues translate the code.
+SPELT = {"Rsd": "Refugee status determination", "Follow up": "Follow-up"}
+
+
 def code(value: str) -> str:
     """An allowed value of a fact: the catalogue's word for it, else the value without bars."""
     text = value.replace("_", " ")
-    return translated(text[:1].upper() + text[1:])
+    text = text[:1].upper() + text[1:]
+    said = translated(text)
+    return SPELT.get(text, said) if said == text else said
 
 
 def fact_value(fact: Fact, value: Any) -> str:
@@ -218,6 +224,10 @@ def fact_value(fact: Fact, value: Any) -> str:
         return gettext("Yes") if value else gettext("No")
     if fact.type in ("date", "partial_date"):
         return shown_partly(str(value))
+    if fact.type == "language":
+        from onward.desk.forms import LANGUAGES
+
+        return dict(LANGUAGES).get(str(value), str(value))
     if fact.type == "codes":
         return ", ".join(code(item) for item in value) or gettext("None")
     if fact.type == "code":

@@ -74,6 +74,12 @@ def number(value: Any) -> str:
 
 
 @register.filter
+def whole(value: float | None) -> str:
+    """A number that was worked out, to the nearest whole one."""
+    return number(None if value is None else round(value))
+
+
+@register.filter
 def own_digits(text: str) -> str:
     """Digits of the reader's script, for a sentence that counts."""
     return dates.digits(text)

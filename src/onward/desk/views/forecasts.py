@@ -31,7 +31,7 @@ LEVELS = ("q10", "median", "q90")
 SOURCES = {
     "rates": gettext_lazy("how fast each step goes"), "shocks": gettext_lazy("good and bad months"),
     "behaviour": gettext_lazy("how people choose as the date nears"), "plan dates": gettext_lazy("when the plan's work is done"),
-    "chance": gettext_lazy("chance"),
+    "effects": gettext_lazy("how much the plan's work gives"), "chance": gettext_lazy("chance"),
 }  # fmt: skip
 INPUTS = {
     "log": gettext_lazy("the record"), "rulebook": gettext_lazy("the rulebook"), "plan": gettext_lazy("the plan"),

@@ -1,13 +1,14 @@
 """The plan: its clocks, work on a Gantt, assurances with their findings, pledges and messages.
 
 What is sensitive (an offer made in confidence, work that would give it away) is shown to the few
-whose roles name it; everybody else gets the drawing made for outside readers. Adopting a changed
+whose roles name it; everybody else sees the rest of the work at its likely dates. Adopting a changed
 plan is an event; nothing here counts departures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -65,9 +66,29 @@ def _chart(
     with override(language):
         said = {name: words.translated(text) for name, text in WORDS.items()}
     return gantt_svg(
-        key.plan, _drawn(key, day), day, width=width, mirrored=mirrored, words=said,
+        key.plan if audience == "internal" else _for_colleagues(key.plan), _drawn(key, day), day, width=width, mirrored=mirrored, words=said,
         audience="internal" if audience == "internal" else "external",
     )  # fmt: skip
+
+
+def _for_colleagues(found: Plan) -> Plan:
+    """The plan as everybody who reads it here is shown its work: all but what is sensitive.
+
+    Drawn for outside readers, so at its likely dates alone and without chances.
+    """
+
+    def told(group: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: one if one.confidentiality == "sensitive" else replace(one, confidentiality="public")
+            for name, one in group.items()
+        }  # fmt: skip
+
+    return replace(
+        found,
+        actions=told(found.actions),
+        milestones=told(found.milestones),
+        deadlines=told(found.deadlines),
+    )
 
 
 @page("plan", "plan.read")
@@ -98,7 +119,8 @@ def plan(request: HttpRequest) -> HttpResponse:
         for row in alerts(found, on=day, draws=draws).to_pylist()
         if sensitive or row["confidentiality"] != "sensitive"
     ]
-    work = gantt_list(found, draws, audience=audience).to_pylist()  # type: ignore[arg-type]
+    drawn = found if sensitive else _for_colleagues(found)
+    work = gantt_list(drawn, draws, audience=audience).to_pylist()  # type: ignore[arg-type]
     chances = [
         {"row": m, "likely": _likely(m.in_time),
          "critical": [found.actions[a].title for a, share in m.critical[:3]

@@ -14,7 +14,7 @@ from django.urls import path
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from onward.desk import forms, here, sight, words
+from onward.desk import dates, forms, here, sight, words
 from onward.desk.views.shared import page, place
 from onward.registry import access
 from onward.registry.models import ThingNow
@@ -127,7 +127,7 @@ def waiver(request: HttpRequest, person: str) -> HttpResponse:
                 _("I give up no claim against anybody and no right under the Geneva Conventions; nobody can."),
                 _("I was told how to apply again, how to complain, and whom to call afterwards."),
             ],
-            "reflection": rulebook.settings.get("reflection_days"),
+            "reflection": dates.digits(str(rulebook.settings.get("reflection_days") or "")),
             "destination": seen.facts.get("intended_destination"),
             "signs": [_("The person"), _("Interpreter"), _("Impartial witness"), _("Day and place")],
             "words": {"destination": _("Destination and route"), "reflect": _("Days to reflect before signing"),
