@@ -185,7 +185,12 @@ def _step(request: HttpRequest, row: ImportDraft, files: drafts.InMemory) -> Htt
         return _cannot(request, row, Faults(elsewhere))
     doubles = importer.match(checked, accepted)
     if request.method == "POST" and request.POST.get("do") == "decide":
-        _decide(request, doubles)
+        if not _decide(request, doubles):
+            from django.contrib import messages
+
+            messages.error(
+                request, _("Nothing was decided: choose an answer for at least one pair.")
+            )
         return _to(row)
     if doubles.questions:
         signed_in = signin.require_fresh(request)
@@ -215,7 +220,7 @@ def _step(request: HttpRequest, row: ImportDraft, files: drafts.InMemory) -> Htt
         "would": would,
         "left_out": len(staged.faulty) if partly else 0,
         "households": check_households(people, on=here.today()),
-        "notices": (*staged.notices, *would.notices),
+        "notices": tuple(dict.fromkeys((*staged.notices, *would.notices))),
     }
     return render(request, "desk/import.html", shown)
 
@@ -387,8 +392,8 @@ def _pair(
     }
 
 
-def _decide(request: HttpRequest, doubles: Doubles) -> None:
-    """Keep the answers of the page that was sent."""
+def _decide(request: HttpRequest, doubles: Doubles) -> bool:
+    """Keep the answers of the page that was sent; False where it held none."""
     why = request.POST.get("why", "")
     reader = request.reader  # type: ignore[attr-defined]
     asked = {key for one in doubles.questions for key in (one.first, one.second)}
@@ -413,6 +418,7 @@ def _decide(request: HttpRequest, doubles: Doubles) -> None:
     rows = [key for key, side in doubles.sides.items() if not side.person.known]
     if found:
         keep_decisions(here.operation(), found, rows=rows)
+    return bool(found)
 
 
 def _workbook(checked: Checked) -> HttpResponse:
