@@ -231,6 +231,27 @@ BY_ROLE = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("language", ["fr", "ar", "fa", "ckb"])
+def test_what_a_proposal_says_is_said_in_the_readers_language(language):
+    from django.utils import translation
+
+    from onward.desk import words
+    from onward.placement.model import BARRIERS
+
+    reasons = [f"{barrier} (2 programmes)" for barrier in BARRIERS.values()]
+    with translation.override(language):
+        for text in (*reasons, *words.PLACEMENT[:15], "review the ban on: norway, canada"):
+            said = words.placement_says(text)
+            assert said != text
+            assert not re.search(r"\b(the|this|programmes in|case|destination is)\b", said), (
+                said
+            )
+        assert "norway, canada" in words.placement_says(
+            "ask to accept this size: norway, canada"
+        )
+        assert words.placement_says("12 more places in norway") == "12 more places in norway"
+
+
 def left_in_english(page: str) -> set[str]:
     """Words in Latin letters that somebody who reads another script meets on a page; not what
     is marked as a code, a name or English."""

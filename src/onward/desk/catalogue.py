@@ -90,8 +90,10 @@ def _templates() -> Iterator[tuple[str, str]]:
 def rulebook_texts() -> list[str]:
     """Titles, labels, sentences, remedies, owners and allowed values of the shipped rulebooks."""
     from onward.desk import words
+    from onward.placement.model import BARRIERS
     from onward.plan.clocks import STATUS_BY_LAW
     from onward.registry.roles import load_rules
+    from onward.report.charts import FAN_WORDS
     from onward.rulebook import load, shipped_names, shipped_path
 
     found: list[str] = []
@@ -105,6 +107,8 @@ def rulebook_texts() -> list[str]:
         for axis in book.axes.values():
             found += [axis.title, *(state.title for state in axis.states.values())]
         found += [process.title for process in book.processes.values()]
+        for counted in book.forecast_states.values():
+            found += [counted.title, code_text(counted.gone)]
         for step in book.transitions.values():
             found += [step.title, step.decides, *step.evidence]
         for safeguard in book.safeguards.values():
@@ -113,6 +117,7 @@ def rulebook_texts() -> list[str]:
                 found += [finding.sentence, finding.remedy, finding.owner_role]
         found.append(book.title)
     found += STATUS_BY_LAW.values()
+    found += [*FAN_WORDS, *BARRIERS.values(), *words.PLACEMENT]
     rules = load_rules()
     found += [role.title for role in rules.roles.values()]
     found += [action.title for action in rules.actions.values()]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.utils.translation import get_language_bidi, gettext
+from django.utils.translation import get_language_bidi, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from onward.rulebook.model import Fact, Move, Rulebook
@@ -137,6 +137,39 @@ def plan_says(text: str) -> str:
     return ("؛ " if get_language_bidi() else "; ").join(parts)
 
 
+# What the placement room says beside its barriers: what would help, and why places are left.
+PLACEMENT = (
+    "ask the people, in private, about another destination",
+    "see which safeguard is not open, and what would lift it",
+    "none: a refusal stands until the people change it",
+    "review the ban on", "have the pledge confirmed", "ask to accept this nationality",
+    "ask to accept these categories", "ask to accept this size",
+    "ask whether the need can be met", "score the case for a programme",
+    "no window accepts all cases of this household together",
+    "ask each adult of the household whether they agree to be apart",
+    "processing ends after the deadline", "nobody left who may go there",
+    "cases too large for what is left", "a sub-quota is full", "optimal", "preference",
+)  # fmt: skip
+
+
+def placement_says(text: str) -> str:
+    """What a proposal says of a case, part by part; what no catalogue knows stays as it is."""
+    from onward.desk.dates import digits
+
+    if text in PLACEMENT:
+        return gettext(text)
+    parts = []
+    for part in filter(None, text.split("; ")):
+        if match := re.fullmatch(r"(.+) \((\d+) programmes?\)", part):
+            count = ngettext("%(n)s programme", "%(n)s programmes", int(match[2]))
+            part = f"{gettext(match[1])} ({count % {'n': digits(match[2])}})"
+        elif ": " in part:
+            head, names = part.split(": ", 1)
+            part = f"{gettext(head)}: {names}" if head in PLACEMENT else part
+        parts.append(part)
+    return ("؛ " if get_language_bidi() else "; ").join(parts)
+
+
 def status(name: str) -> Any:
     return STATUS.get(name, name)
 
@@ -168,6 +201,19 @@ def move(rulebook: Rulebook, key: str) -> str:
     if len(step.moves) == 1:
         return title
     return gettext("%(step)s: %(outcome)s") % {"step": title, "outcome": outcome(found.name)}
+
+
+def steps_named(rulebook: Rulebook, text: str) -> str:
+    """A text in which steps stand by their keys, with their titles instead."""
+
+    def title(found: re.Match[str]) -> str:
+        key = found[0]
+        if key in rulebook.moves():
+            return move(rulebook, key)
+        step = rulebook.transitions.get(key)
+        return translated(step.title) if step else key
+
+    return re.sub(r"\bT\d+[a-z]?(?:\.[a-z_]+)?\b", title, text)
 
 
 HAPPENINGS = {

@@ -21,6 +21,9 @@ BANDS = ("#dce8f0", "#b0cbdc", "#74a3bf")
 FONT = "Noto Sans, Noto Sans Arabic, Segoe UI, Helvetica, Arial, sans-serif"
 
 
+FAN_WORDS = ("counted", "1 in 10 above", "middle", "1 in 10 below")
+
+
 def fan(
     dates: Sequence[dt.date],
     bands: Mapping[str, Sequence[float]],
@@ -31,12 +34,14 @@ def fan(
     title: str,
     description: str,
     width: int = WIDE,
+    words: Mapping[str, str] | None = None,
 ) -> str:
     """People present: what was counted, then the fan of what may come.
 
     dates     days of the forecast
     bands     series of the same length: "q025" "q10" "q25" "median" "q75" "q90" "q975" (people)
     observed  (day, people) counted so far
+    words     translations of FAN_WORDS; without them English, and months by their English names
     """
     import altair as alt
 
@@ -55,7 +60,8 @@ def fan(
     span = (dates[-1] - (observed[0][0] if observed else dates[0])).days
     steps = max(round(span / 30.4 / (3 if narrow else 7)), 1)
     steps = next((s for s in (1, 2, 3, 6, 12, 24) if s >= steps), 24)
-    axis = alt.Axis(format="%b %Y", labelAngle=0, tickCount={"interval": "month", "step": steps},
+    say = {**{word: word for word in FAN_WORDS}, **(words or {})}
+    axis = alt.Axis(format="%b %Y" if words is None else "%Y-%m", labelAngle=0, tickCount={"interval": "month", "step": steps},
                     grid=False, labelOverlap=True)  # fmt: skip
     x = alt.X("day:T", title=None, axis=axis)
     y_axis = alt.Axis(tickCount=5, format=",d")
@@ -93,7 +99,12 @@ def fan(
     if len(past) > 1:
         at = past[len(past) // 2]
         labels.append(
-            {"day": at["day"], "y": at["people"] + top * 0.045, "label": "counted", "side": "m"}
+            {
+                "day": at["day"],
+                "y": at["people"] + top * 0.045,
+                "label": say["counted"],
+                "side": "m",
+            }
         )
     labels.append(
         {"day": deadline.isoformat(), "y": top * 0.99, "label": deadline_label, "side": "l"}
@@ -105,7 +116,7 @@ def fan(
     heights[0] = max(heights[0], heights[1] + gap)
     heights[2] = max(min(heights[2], heights[1] - gap), 0.0)
     for (name, what), at_y in zip(ends, heights, strict=True):
-        text = f"{last[name]:,.0f}: {what}"
+        text = f"{last[name]:,.0f}: {say[what]}"
         labels.append({"day": last["day"], "y": at_y, "label": text, "side": "r"})
     layers.append(
         alt.Chart(data(values=[{"day": deadline.isoformat(), "y": top}]))

@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from onward.desk import dates, words
+from onward.desk import dates, here, words
 
 register = template.Library()
 
@@ -114,6 +114,18 @@ def language_name_local(code: str) -> str:
 def say(value: Any) -> str:
     """A word of the rulebook (a state's title, a label, a remedy) in the reader's language."""
     return words.translated(str(value)) if value not in (None, "") else "–"
+
+
+@register.filter
+def steps_named(text: str) -> str:
+    """A line of a scenario with the titles of steps in place of their keys (T7, T17.departed)."""
+    return words.steps_named(here.rulebook(), text)
+
+
+@register.filter
+def proposal(value: Any) -> str:
+    """A sentence of a proposal of places in the reader's language."""
+    return words.placement_says(str(value)) if value else ""
 
 
 @register.filter

@@ -14,8 +14,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from onward.desk import dates, here, words
 from onward.desk.views.shared import page, place
@@ -74,13 +74,13 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
         _("On %(day)s between %(low)s and %(high)s people will probably still be here.") % said
     )
     steps = sorted({*range(3, len(made.days), max(len(made.days) // 8, 1)), len(made.days) - 1})
-    states = rulebook.forecast_states
+    states, language = rulebook.forecast_states, get_language() or "en"
     return {
         "made": made,
         "headline": headline,
         "deadline": deadline,
-        "wide": _fan(made.to_json(), tuple(counted), charts.WIDE, headline),
-        "narrow": _fan(made.to_json(), tuple(counted), charts.NARROW, headline),
+        "wide": _fan(made.to_json(), tuple(counted), charts.WIDE, headline, language),
+        "narrow": _fan(made.to_json(), tuple(counted), charts.NARROW, headline, language),
         "rows": [
             {"day": date.fromisoformat(made.days[i]), **{n: round(made.fan[EVERYONE][n][i]) for n in LEVELS}}
             for i in steps if i < len(made.days)
@@ -126,7 +126,9 @@ def _counted(made: Forecast) -> list[tuple[date, float]]:
 
 
 @lru_cache(maxsize=12)
-def _fan(text: str, counted: tuple[tuple[date, float], ...], width: int, title: str) -> str:
+def _fan(
+    text: str, counted: tuple[tuple[date, float], ...], width: int, title: str, language: str
+) -> str:
     from onward.forecast.run import from_json
 
     made = from_json(text)
@@ -134,6 +136,7 @@ def _fan(text: str, counted: tuple[tuple[date, float], ...], width: int, title: 
     return charts.fan(
         days, made.fan[EVERYONE], counted, date.fromisoformat(made.deadline),
         deadline_label=made.deadline, title=title, width=width,
+        words=None if language == "en" else {word: words.translated(word) for word in charts.FAN_WORDS},
         description=f"{made.futures:,} simulated futures; the table beneath says the same.",
     )  # fmt: skip
 
