@@ -52,10 +52,15 @@ def test_colleagues_see_the_work_of_the_plan_without_what_is_sensitive(planned, 
     for action, seen in ((shown, True), (quiet, False)):
         changed = replace(found, hash=action.title, actions={**found.actions, name: action})
         monkeypatch.setattr(here, "plan", lambda changed=changed: changed)
-        page = browser("supervisor", name=f"colleague.{seen}".lower()).get("/plan/").content.decode()
+        page = (
+            browser("supervisor", name=f"colleague.{seen}".lower())
+            .get("/plan/")
+            .content.decode()
+        )
         assert (action.title in page) is seen
         assert (
-            action.title in browser("plan_lead", name=f"lead.{seen}".lower()).get("/plan/").content.decode()
+            action.title
+            in browser("plan_lead", name=f"lead.{seen}".lower()).get("/plan/").content.decode()
         )
 
 

@@ -99,12 +99,27 @@ def test_the_order_of_a_list_tells_no_more_than_its_lines(small):
     PersonNow.objects.filter(person="H8-P1").update(stage_since="2020-01-01")
 
     def first(role, name):
-        page = text(browser(role, name=name).get("/people/"))
-        return re.findall(r'href="/people/(H[^/"]+)/"', page)[0]
+        page = text(browser(role, name=name).get("/people/?whose=all"))
+        return re.findall(r'<bdi class="code" title="(H[^/"]+)">', page)[0]
 
     assert first("supervisor", "one") == "H8-P1"
     assert first("data_clerk", "two") == first("interviewer", "three") == "H1-P1"
     assert "Children" not in text(browser("plan_lead", name="four").get("/households/"))
+
+
+def test_a_list_leads_only_to_pages_that_open(small):
+    from onward.registry import access
+
+    account = cast.account("iris", "interviewer")
+    access.assign(cast.account("lead", "supervisor"), "H1-P1", to=account, reason="interview")
+    iris = cast.signed_in(account)
+    leads = re.compile(r'href="/people/(H[^/"]+)/"')
+    assert leads.findall(text(iris.get("/people/"))) == ["H1-P1"]
+    everybody = text(iris.get("/people/?whose=all"))
+    assert leads.findall(everybody) == ["H1-P1"]
+    assert "H2-P1" in everybody
+    assert iris.get("/people/H2-P1/").status_code == 404
+    assert leads.findall(text(browser("plan_lead", name="lena").get("/people/"))) == []
 
 
 def test_nobody_records_about_people_they_may_not_open(small):
@@ -387,7 +402,7 @@ def test_a_form_says_what_was_recorded_meanwhile_and_loses_nothing(small):
     assert answer.status_code == 409
     said = text(answer)
     assert "Somebody recorded something while this form was open" in said
-    assert "<ins>ku</ins>" in said
+    assert "<ins>Kurmancî</ins>" in said
     assert 'value="az"' in said, "what was typed is kept"
     again = {**form, "key": hidden(said, "key"), "revision": hidden(said, "revision")}
     assert (

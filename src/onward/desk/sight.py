@@ -6,7 +6,7 @@ that may not be read. A list never holds a name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -43,17 +43,36 @@ class Line:
     blocked: bool | None
     active: bool | None
     revision: int
+    opens: bool
+
+
+def opening(reader: Reader, people: Collection[str]) -> set[str]:
+    """Those among listed people whose page this reader may open: only they are linked."""
+    if reader.opens_all_it_lists:
+        return set(people)
+    theirs = reader.people("person.read").filter(person__in=people)
+    return set(theirs.values_list("person", flat=True))
 
 
 def lines(reader: Reader, rows: Sequence[PersonNow]) -> list[Line]:
     rulebook = here.rulebook()
     today = here.today()
     judged = not here.judging()
-    return [_line(reader, rulebook, row, today, judged=judged) for row in rows]
+    opens = opening(reader, [row.person for row in rows])
+    return [
+        _line(reader, rulebook, row, today, judged=judged, opens=row.person in opens)
+        for row in rows
+    ]
 
 
 def _line(
-    reader: Reader, rulebook: Rulebook, row: PersonNow, today: date, *, judged: bool
+    reader: Reader,
+    rulebook: Rulebook,
+    row: PersonNow,
+    today: date,
+    *,
+    judged: bool,
+    opens: bool,
 ) -> Line:
     every = {
         "household": row.household, "site": row.site, "legal": row.legal, "stage": row.stage,
@@ -78,6 +97,7 @@ def _line(
         blocked=seen.get("blocked") if judged else None,
         active=seen.get("active"),
         revision=row.revision,
+        opens=opens,
     )
 
 

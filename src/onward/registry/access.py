@@ -279,6 +279,12 @@ class Reader:
             reaches |= {*self.rules.reads(self._roles, name)}
         return bool(reaches & {"assigned", "referred"})
 
+    @cached_property
+    def opens_all_it_lists(self) -> bool:
+        """Whether the page of everybody this account lists is open to it."""
+        listed = set(self.rules.may(self._roles, "person.list"))
+        return listed <= set(self.rules.may(self._roles, "person.read"))
+
     def reads_of_all(self, class_: str, action: str = "person.list") -> bool:
         """Whether a class of fields may be read of exactly those with whom the account may do
         something."""

@@ -111,6 +111,14 @@ def language_name_local(code: str) -> str:
 
 
 @register.filter
+def language_said(code: str) -> str:
+    """A language people are heard in, by its own name."""
+    from onward.desk.forms import LANGUAGES
+
+    return dict(LANGUAGES).get(code, code)
+
+
+@register.filter
 def say(value: Any) -> str:
     """A word of the rulebook (a state's title, a label, a remedy) in the reader's language."""
     return words.translated(str(value)) if value not in (None, "") else "–"

@@ -14,7 +14,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
-from onward.desk import booking, dates, forms, here, words
+from onward.desk import booking, dates, forms, here, sight, words
 from onward.desk.views.shared import done, once, page, paged, place, sent_key
 from onward.errors import OnwardError
 from onward.registry import access, acts
@@ -48,6 +48,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
         row.person: row
         for row in reader.people().filter(person__in={row.person for row in rows if row.person})
     }
+    opens = sight.opening(reader, list(visible))
     rulebook = here.rulebook()
     by_day: dict[str, list[dict[str, Any]]] = defaultdict(list)
     others: Counter[str] = Counter()
@@ -60,7 +61,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
         facts = reader.show(rulebook, KIND, row.facts, reader.classes(person))
         by_day[day].append(
             {
-                "thing": row.thing, "person": row.person, "at": facts.get("starts_at"),
+                "thing": row.thing, "person": row.person, "opens": row.person in opens, "at": facts.get("starts_at"),
                 "minutes": facts.get("minutes"), "room": facts.get("room"),
                 "interpreter": facts.get("interpreter"),
                 "interpreter_code": facts.get("interpreter_code"), "state": facts.get("state"),

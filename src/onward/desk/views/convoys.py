@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from onward.caseload.events import Subject
 from onward.desk import dates, forms, here, sight, words
@@ -333,9 +334,13 @@ def _list(request: HttpRequest, reader: access.Reader, convoy: ThingNow, key: st
     ]
     if entries:
         acts.record_batch(request.user, entries, idempotency_key=key)
-    return _("%(number)s people are on the manifest.") % {
-        "number": dates.digits(str(len(there) + len(new)))
-    }
+    number = len(there) + len(new)
+    said = ngettext(
+        "%(number)s person is on the manifest.",
+        "%(number)s people are on the manifest.",
+        number,
+    )
+    return said % {"number": dates.digits(str(number))}
 
 
 def _tick(

@@ -77,6 +77,14 @@ def filtered(
         )
         return value
 
+    if reader.may("person.read") and not reader.opens_all_it_lists:
+        whose = {"mine": _("Your people"), "all": _("Everybody in the list")}
+        value = "all" if request.GET.get("whose") == "all" else "mine"
+        filters.append(
+            {"name": "whose", "title": _("Whose"), "options": whose.items(), "value": value}
+        )
+        if value == "mine":
+            rows = reader.people("person.read")
     here_now = {"here": _("Present"), "gone": _("Gone, absent or dead"), "all": _("Everybody")}
     present = choose("present", _("Who"), here_now, "internal")
     if present == "gone":
