@@ -30,7 +30,7 @@ from onward.intake.values import (
 # Target -> words a header may use for it: English, French, Arabic, Persian, Kurdish.
 HEADERS: dict[str, str] = {
     "person": "individual id|person id|individual number|reg no|registration number|case member id|"
-    "person no|id no|no|no.|number|id|numéro|n°|no d'ordre|numéro individuel|matricule|رقم|الرقم|"
+    "person no|office no|office number|id no|no|no.|number|id|numéro|n°|no d'ordre|numéro individuel|matricule|رقم|الرقم|"
     "رقم الفرد|شماره|ردیف پرونده|شماره فردی|کد فردی|شماره پرونده فرد|ژمارە|record id|unique id",
     "household": "household|household id|household no|family no|family number|group|group id|"
     "registration group|processing group number|case number|case no|case id|ménage|numéro de ménage|"
