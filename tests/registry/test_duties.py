@@ -90,12 +90,12 @@ def reach(rows, role, actions):
 
 @pytest.fixture
 def stopped(small, monkeypatch):
-    """Acts stop where they would begin to write, so that thousands can be tried."""
+    """Acts stop where they would make or write their event, so that thousands can be tried."""
 
     def stop(*args, **named):
         raise Reached
 
-    for name in ("once", "append"):
+    for name in ("event", "once", "append"):
         monkeypatch.setattr(acts._Desk, name, stop)
     return stop
 
