@@ -129,20 +129,51 @@ def test_the_latest_forecast_stands_on_the_home_page(planned):
     from onward.forecast.run import Forecast
     from onward.registry.runs import keep_forecast
 
-    levels = {"q10": [2866.4], "median": [3114.0], "q90": [3371.2]}
+    levels = {"q025": [2700.0], "q10": [2866.4], "q25": [3000.0], "median": [3114.0],
+              "q75": [3200.0], "q90": [3371.2], "q975": [3500.0]}  # fmt: skip
     empty = {
         name: {} for name in ("states", "left", "fewer_than", "gone_95", "width", "inputs")
     }
+    reason = {"q10": 40.0, "median": 61.0, "q90": 83.0}
     keep_forecast(
         planned,
         Forecast(operation="Small", as_of="2026-06-10", deadline="2027-06-10", futures=200, seed=1,
                  start=16, days=["2027-06-10"], fan={"everyone": levels}, mean=3114.0, zero=0.0,
-                 assumptions=(), left_out=(), **empty),
+                 assumptions=(), left_out=(), **empty, why=[
+                     {"kind": "not chosen", "name": "not_engaging", **reason},
+                     {"kind": "shut", "name": "interviews/closes T7", **reason},
+                     {"kind": "shut", "name": "quiet_offer", **reason},
+                     {"kind": "no place", "name": "resettlement_place", **reason},
+                     {"kind": "under way", "name": "recognised", "q10": 0, "median": 4, "q90": 9},
+                 ]),
     )  # fmt: skip
     answer = browser("plan_lead").get("/")
     assert answer.status_code == 200
-    assert "2\u202f870 to 3\u202f370" in answer.content.decode()
+    home = answer.content.decode()
+    assert "2\u202f870 to 3\u202f370" in home
+    for page in (home, browser("plan_lead", name="third").get("/forecasts/").content.decode()):
+        assert "No way chosen yet: Not engaging" in page
+        assert "Every way on is shut: Interview everyone" in page
+        # An offer made in confidence, the places it brings, and nine people are not told of.
+        assert page.count("Every way on is shut") == 1
+        assert "no place" not in page
+        assert "On the way: Recognised" not in page
     assert browser("interviewer", name="other").get("/").status_code == 200
+
+
+def test_home_says_who_is_at_risk_of_no_lawful_outcome_and_where_they_stand(planned):
+    from onward.registry.models import PersonNow
+
+    officer = browser("protection_officer")
+    stuck = PersonNow.objects.filter(active=True, open_steps=0)
+    assert 0 < stuck.count() < PersonNow.objects.filter(active=True).count()
+    page = officer.get("/").content.decode()
+    panel = page[page.index('id="stuck"') :].partition("</section>")[0]
+    numbers = re.findall(r'<td class="n">(\d+)</td>', panel)
+    assert sum(map(int, numbers)) == stuck.count()
+    listed = officer.get("/people/?steps=none").content.decode()
+    for row in PersonNow.objects.filter(active=True):
+        assert (f'href="/people/{row.person}/"' in listed) is (row.open_steps == 0)
 
 
 # -- long work --------------------------------------------------------------------------------

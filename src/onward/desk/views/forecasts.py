@@ -21,10 +21,12 @@ from onward.desk import dates, here, words
 from onward.desk.views.shared import page, place
 from onward.errors import OnwardError
 from onward.forecast.run import EVERYONE, LEAST_FUTURES, Forecast
+from onward.forecast.wording import reason_title, titles
 from onward.registry import access, jobs
 from onward.registry.models import Job
 from onward.registry.runs import kept_forecasts
 from onward.report import charts
+from onward.report.offers import Offers
 
 MOST_FUTURES, USUAL_FUTURES = 20_000, 2_000
 LEVELS = ("q10", "median", "q90")
@@ -33,6 +35,12 @@ SOURCES = {
     "behaviour": gettext_lazy("how people choose as the date nears"), "plan dates": gettext_lazy("when the plan's work is done"),
     "effects": gettext_lazy("how much the plan's work gives"), "chance": gettext_lazy("chance"),
 }  # fmt: skip
+REASONS = {
+    "not chosen": gettext_lazy("No way chosen yet"), "shut": gettext_lazy("Every way on is shut"),
+    "no place": gettext_lazy("Ready, but no place"), "under way": gettext_lazy("On the way"),
+}  # fmt: skip
+LEAST_TOLD = 20
+"""People whom a reason must concern, in one of ten futures, to be told."""
 INPUTS = {
     "log": gettext_lazy("the record"), "rulebook": gettext_lazy("the rulebook"), "plan": gettext_lazy("the plan"),
 }  # fmt: skip
@@ -56,6 +64,7 @@ def forecasts(request: HttpRequest) -> HttpResponse:
     if chosen is not None:
         earlier = _earlier(chosen, [one for _name, one in kept])
         shown |= about(chosen, earlier)
+        shown["why"] = why_here(reader, chosen)
     return render(request, "desk/forecasts.html", shown)
 
 
@@ -110,6 +119,32 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
         ],
         "changed": _changed(made, earlier) if earlier is not None else None,
     }  # fmt: skip
+
+
+def why_here(reader: access.Reader, made: Forecast) -> list[dict[str, Any]]:
+    """Why people will still be here on the date, most people first.
+
+    No line tells of an offer made in confidence, or of sensitive work to who may not see it.
+    """
+    plan = here.plan()
+    named, offers = titles(here.rulebook(), plan), Offers(plan, "internal")
+    open_ones = {pledge.capacity for pledge in offers.known}
+    closed = {p.capacity for p in plan.pledges.values()} - open_ones if plan else set()
+    sees_all = reader.may("pledge.sensitive")
+    found = []
+    for row in made.why:
+        name = str(row["name"])
+        gate = name.partition(" open for ")[0].partition("/")[0]
+        secret = plan is not None and plan.confidentiality(gate) == "sensitive"
+        what = reason_title(name, named)
+        if row["q90"] < LEAST_TOLD or name in closed or not offers.quiet(name, what):
+            continue
+        if secret and not sees_all:
+            continue
+        levels = _round({level: row[level] for level in LEVELS})
+        kind = str(REASONS.get(str(row["kind"]), row["kind"]))
+        found.append({"kind": kind, "what": words.translated(what), **levels})
+    return sorted(found, key=lambda line: -line["median"])
 
 
 def _round(levels: Mapping[str, float]) -> dict[str, int]:

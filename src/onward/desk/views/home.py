@@ -18,6 +18,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from onward.desk import here, sight, totals, words
+from onward.desk.views.forecasts import why_here
 from onward.desk.views.shared import page, place
 from onward.registry import projection
 from onward.registry.models import ThingNow
@@ -31,9 +32,13 @@ SHOWN = 8
 @page("home")
 def home(request: HttpRequest) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
-    if not reader.may("person.list"):
-        return render(request, "desk/home_other.html", {"days_left": _days_left()})
     today, rulebook = here.today(), here.rulebook()
+    forecast = None
+    if reader.may("forecast.read"):
+        forecast = _kept_for(reader, "forecast", today, lambda: _forecast(reader))
+    if not reader.may("person.list"):
+        other = {"days_left": _days_left(), "forecast": forecast}
+        return render(request, "desk/home_other.html", other)
     mine = reader.people("person.read" if reader.may("person.read") else "person.list")
     mine = mine.filter(active__in=(True,))
     shown: dict[str, Any] = {
@@ -41,6 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "people": totals.total(mine),
         "days_left": _days_left(),
         "deadline": here.deadline(),
+        "forecast": forecast,
     }
     casework = reader.people().filter(reader.within("confidential"))
     if reader.reads_somewhere("confidential"):
@@ -52,9 +58,8 @@ def home(request: HttpRequest) -> HttpResponse:
         )
         blocked = casework.filter(active__in=(True,), blocked__in=(True,))
         shown["blocked"] = totals.total(blocked)
+        shown["stuck"] = _kept_for(reader, "stuck", today, lambda: _stuck(casework))
         shown["casework"] = True
-    if reader.may("forecast.read"):
-        shown["forecast"] = _kept_for(reader, "forecast", today, _forecast)
     if reader.may("incident.review"):
         for name, kind in (("untriaged", "complaint"), ("unreviewed", "incident")):
             to_see = ThingNow.objects.filter(kind=kind, due__isnull=False)
@@ -66,8 +71,8 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "desk/home.html", shown)
 
 
-def _forecast() -> dict[str, Any] | None:
-    """What the latest forecast says, in one line."""
+def _forecast(reader: Any) -> dict[str, Any] | None:
+    """What the latest forecast says, in one line, and why people will still be here."""
     made = latest_forecast(here.operation())
     if made is None:
         return None
@@ -75,6 +80,7 @@ def _forecast() -> dict[str, Any] | None:
     return {
         "low": int(round(levels["q10"], -1)), "high": int(round(levels["q90"], -1)),
         "from": date.fromisoformat(made.as_of), "to": date.fromisoformat(made.deadline),
+        "why": why_here(reader, made)[:SHOWN],
     }  # fmt: skip
 
 
@@ -157,6 +163,18 @@ def _ending_what(kind: str, facts: dict[str, Any]) -> str:
     if detail:
         return words.code(str(detail))
     return words.translated(here.rulebook().kinds[kind].title)
+
+
+def _stuck(people: Any) -> list[dict[str, Any]]:
+    """Where those stand to whom no step at all is open, most people first: without one they are
+    still here on the last day, with no lawful outcome."""
+    rulebook = here.rulebook()
+    rows = people.filter(active__in=(True,), open_steps=0).order_by()
+    found = rows.values_list("stage").annotate(people=Count("person"))
+    return [
+        {"stage": stage, "title": words.state(rulebook, "stage", stage), "people": number}
+        for stage, number in sorted(found, key=lambda one: (-one[1], str(one[0])))
+    ]
 
 
 # What runs out and what holds most people back is read from everybody's records. It is kept for

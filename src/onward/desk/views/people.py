@@ -111,13 +111,16 @@ def filtered(
     if value := choose("age", _("Age"), ages, "biodata"):
         rows = rows.filter(reader.within("biodata"))
         rows = rows.filter(adult=True) if value == "adult" else rows.exclude(adult=True)
-    held = {"blocked": _("Own next step blocked"), "open": _("Own next step open")}
+    held = {
+        "blocked": _("Own next step blocked"), "open": _("Own next step open"),
+        "none": _("No step open at all"),
+    }  # fmt: skip
     if value := choose("steps", _("Next step"), held, "confidential"):
-        rows = rows.filter(
-            reader.within("confidential"),
-            blocked__in=(value == "blocked",),
-            active__in=(True,),
-        )
+        rows = rows.filter(reader.within("confidential"), active__in=(True,))
+        if value == "none":
+            rows = rows.filter(open_steps=0)
+        else:
+            rows = rows.filter(blocked__in=(value == "blocked",))
     if finding := _finding(reader, request.GET.get("finding", "")):
         rows = rows.filter(
             reader.within("confidential"), blocked__in=(True,), active__in=(True,),
