@@ -7,7 +7,7 @@ ONWARD := $(VENV)/bin/onward
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check -c tools/constraints.txt
 DESK := out/desk
 
-.PHONY: demo test everyday soak serve bench lint docs lock clean
+.PHONY: demo test postgresql everyday soak serve bench lint docs lock clean
 
 $(VENV)/.installed: pyproject.toml tools/constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -33,9 +33,12 @@ $(VENV)/.installed-bench: pyproject.toml tools/constraints.txt $(VENV)/.installe
 demo: $(VENV)/.installed
 	$(ONWARD) demo out/meridian
 
-## test: the whole suite; what touches the store runs on both databases
+## test: the suite
 test: $(VENV)/.installed-test
 	$(PY) -m pytest -n 2 -m "not soak" --ignore=tests/docs
+
+## postgresql: what touches the record, again, on a PostgreSQL server started for the run
+postgresql: $(VENV)/.installed-test
 	ONWARD_TEST_DATABASE=postgresql $(PY) -m pytest -n 2 -m "not soak and not browser" tests/registry tests/desk
 
 ## everyday: the quick part of the suite
