@@ -59,7 +59,8 @@ def upgraded(small, landed):
     assert found["faults"] == []
     assert found["landed"] >= landed
     again = sys.modules["onward_test_site"].unlocked(small.path)
-    projection.ensure(again)  # lists beside the log are made again where an upgrade changed them
+    # Lists beside the log are made again where an upgrade changed them.
+    projection.ensure(again)
     assert verify.verify(again).sound
 
 
