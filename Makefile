@@ -7,7 +7,7 @@ ONWARD := $(VENV)/bin/onward
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check -c tools/constraints.txt
 DESK := out/desk
 
-.PHONY: demo test postgresql everyday soak serve bench lint docs lock clean
+.PHONY: demo test proofs postgresql everyday soak serve bench lint docs lock clean
 
 $(VENV)/.installed: pyproject.toml tools/constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,7 +35,11 @@ demo: $(VENV)/.installed
 
 ## test: the suite
 test: $(VENV)/.installed-test
-	$(PY) -m pytest -n 2 -m "not soak" --ignore=tests/docs
+	$(PY) -m pytest -n 2 -m "not soak and not proof" --ignore=tests/docs
+
+## proofs: thousands of damaged files, hundreds of kills, every page in five languages
+proofs: $(VENV)/.installed-test
+	$(PY) -m pytest -n 2 -m proof --ignore=tests/docs
 
 ## postgresql: what touches the record, again, on a PostgreSQL server started for the run
 postgresql: $(VENV)/.installed-test

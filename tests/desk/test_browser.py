@@ -405,6 +405,8 @@ PAGES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("language", ["en", "fr", "ar", "fa", "ckb"])
 def test_no_page_has_an_accessibility_fault_that_a_machine_can_find(desk, small, language):
     assert AXE.exists(), "axe-core is missing: npm ci --prefix tests/desk/axe"

@@ -154,6 +154,7 @@ def test_a_region_sums_futures_and_not_quantiles():
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_spark_gives_the_same_futures_and_levels_however_the_work_is_cut():
     from onward.engine.spark import SparkEngine
 

@@ -464,6 +464,7 @@ def test_damaged_files_end_in_a_reading_or_in_words(spawner, tmp_path_factory, c
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 @settings(max_examples=4700, deadline=None, suppress_health_check=list(HealthCheck))
 @given(damaged())
 def test_thousands_of_damaged_files_end_in_a_reading_or_in_words(

@@ -35,6 +35,7 @@ def test_twenty_landed_kills(small):
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_two_hundred_landed_kills(small):
     found = killed(small, 200, seed=2)
     assert set(found["kinds"]) == {"events", "names", "keys", "erase", "list"}

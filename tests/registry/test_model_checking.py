@@ -280,6 +280,7 @@ def test_five_hundred_random_weeks(camp):
 
 
 @pytest.mark.slow
+@pytest.mark.proof
 def test_ten_thousand_random_weeks(camp):
     opened, closed = check(camp, 5_000, seed=12)
     assert min(opened, closed) > 1_000
