@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 
 from onward.desk import dates, here, sight, words
 from onward.plan.clocks import STATUS_BY_LAW
-from onward.registry import attachments
+from onward.registry import attachments, duties
 from onward.registry.access import Seen
 from onward.registry.models import EventRow, PersonNow, ThingNow
 from onward.registry.scans import SUFFIX
@@ -401,7 +401,7 @@ def may_take_back(seen: Seen, row: Any, rulebook: Rulebook) -> bool:
         return False
     if row.kind in rulebook.moves():
         move = rulebook.moves()[row.kind]
-        if is_always(rulebook, row.kind) and move.transition != "T22":
+        if duties.is_always(rulebook, row.kind) and move.transition != "T22":
             return False
     elif row.kind != "recorded":
         return False
@@ -533,7 +533,7 @@ def always(seen: Seen) -> list[dict[str, Any]]:
     states = {axis: getattr(seen.person, axis) for axis in rulebook.axes}
     found = []
     for key, move in rulebook.moves().items():
-        if not is_always(rulebook, key):
+        if not duties.is_always(rulebook, key):
             continue
         if any(states.get(axis) not in sources for axis, sources in move.sources.items()):
             continue
@@ -546,30 +546,14 @@ def always(seen: Seen) -> list[dict[str, Any]]:
     return found
 
 
-def is_always(rulebook: Rulebook, key: str) -> bool:
-    """Whether a move records what a person or life did, which anybody with access may write."""
-    move = rulebook.moves()[key]
-    step = rulebook.transitions[move.transition]
-    return (move.records or step.records) and move.transition != "T21"
-
-
-# kind -> the action of the table of roles that recording it needs.
+# kind -> the action that its form asks for: the first of those that recording it needs.
 NEEDS: Mapping[str, str] = {
-    "complaint": "person.record_always",
-    "claim": "person.record_always",
-    "interview": "person.record_interview",
-    "not_interpreter": "person.record_interview",
-    "consent": "person.record_interview",
-    "release": "person.record_interview",
-    "waiver": "person.record_interview",
-    "assessment": "person.record_decision",
-    "decision": "person.record_decision",
-    "document": "person.record_movement",
-    "seat": "person.record_movement",
-    "incident": "person.record_follow_up",
-    "follow_up": "person.record_follow_up",
-    "appointment": "calendar.edit",
-}
+    kind: duties.KINDS[kind][0]
+    for kind in (
+        "complaint", "claim", "interview", "not_interpreter", "consent", "release", "waiver",
+        "assessment", "decision", "document", "seat", "incident", "follow_up", "appointment",
+    )
+}  # fmt: skip
 
 
 def recordable(seen: Seen) -> list[dict[str, str]]:

@@ -21,6 +21,9 @@ MOVEMENT, DECISION, FOLLOW_UP = (
 )  # fmt: skip
 REGISTER, REVIEW, PLAN = "person.register", "incident.review", "plan.edit"
 
+FOLLOWED_UP = "T21"
+"""The transition that records contact after departure: what an officer did."""
+
 KINDS: Mapping[str, tuple[str, ...]] = {
     "household": (REGISTER, EDIT),
     "complaint": (ALWAYS, REVIEW),
@@ -60,18 +63,22 @@ def to_authorise(rulebook: Rulebook, move_key: str) -> tuple[str, ...]:
     return (f"authorise.{pathway}",)
 
 
+def is_always(rulebook: Rulebook, move_key: str) -> bool:
+    """Whether a move records what a person or life did, which anybody with access may write."""
+    move = rulebook.moves()[move_key]
+    records = move.records or rulebook.transitions[move.transition].records
+    return records and move.transition != FOLLOWED_UP
+
+
 def to_record(
     rulebook: Rulebook, subject_kind: str, kind: str, facts: Mapping[str, Any]
 ) -> list[tuple[str, ...]]:
     """What recording needs: one action out of each of these groups."""
     moves = rulebook.moves()
     if kind in moves:
-        step = rulebook.transitions[moves[kind].transition]
-        # What a person or life did is recorded by whoever has access to the person.
-        own = (moves[kind].records or step.records) and moves[kind].transition != "T21"
-        if moves[kind].transition == "T21":
+        if moves[kind].transition == FOLLOWED_UP:
             return [(FOLLOW_UP, MOVEMENT)]
-        return [(ALWAYS,) if own else (MOVEMENT,)]
+        return [(ALWAYS,) if is_always(rulebook, kind) else (MOVEMENT,)]
     if subject_kind != "person":
         return [KINDS.get(subject_kind, (PLAN,))]
     if kind == "registered":

@@ -22,7 +22,7 @@ from onward.caseload.events import Subject
 from onward.desk import asking, booking, forms, here, sight, story, words
 from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import Faults, OnwardError
-from onward.registry import access, acts, attachments
+from onward.registry import access, acts, attachments, duties
 from onward.registry.models import ThingNow
 
 BOTH = ("GET", "POST")
@@ -303,7 +303,7 @@ def happened(request: HttpRequest, person: str, move: str) -> HttpResponse:
     seen = _with(request, person, "person.record_always")
     _move(move)
     rulebook = here.rulebook()
-    if not story.is_always(rulebook, move):
+    if not duties.is_always(rulebook, move):
         raise Http404
     return _record_move(request, seen, move, words.move(rulebook, move))
 
@@ -316,7 +316,7 @@ def took_place(request: HttpRequest, person: str) -> HttpResponse:
     options = [
         (key, words.move(rulebook, key))
         for key in rulebook.moves()
-        if story.is_always(rulebook, key) or seen.may("person.record_movement")
+        if duties.is_always(rulebook, key) or seen.may("person.record_movement")
     ]
     form = forms.Form(
         [
