@@ -90,6 +90,7 @@ def _templates() -> Iterator[tuple[str, str]]:
 def rulebook_texts() -> list[str]:
     """Titles, labels, sentences, remedies, owners and allowed values of the shipped rulebooks."""
     from onward.desk import words
+    from onward.forecast.wording import REASONS
     from onward.placement.model import BARRIERS
     from onward.plan.clocks import STATUS_BY_LAW
     from onward.registry.roles import load_rules
@@ -117,7 +118,7 @@ def rulebook_texts() -> list[str]:
                 found += [finding.sentence, finding.remedy, finding.owner_role]
         found.append(book.title)
     found += STATUS_BY_LAW.values()
-    found += [*FAN_WORDS, *BARRIERS.values(), *words.PLACEMENT]
+    found += [*FAN_WORDS, *REASONS.values(), *BARRIERS.values(), *words.PLACEMENT]
     rules = load_rules()
     found += [role.title for role in rules.roles.values()]
     found += [action.title for action in rules.actions.values()]

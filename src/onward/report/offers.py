@@ -28,6 +28,15 @@ class Offers:
         found = {word for p in self._closed for word in (p.id, p.title, p.country)}
         return frozenset(found - {p.country for p in self.known})
 
+    @cached_property
+    def _closed_capacities(self) -> frozenset[str | None]:
+        """Capacities that only offers made in confidence fill."""
+        return frozenset({p.capacity for p in self._closed} - {p.capacity for p in self.known})
+
+    def tells_nothing(self, reason: str, *texts: Any) -> bool:
+        """Whether a reason why people stay, by its name in a forecast, gives no offer away."""
+        return reason not in self._closed_capacities and self.quiet(reason, *texts)
+
     def quiet(self, *texts: Any) -> bool:
         """Whether nothing in these words names a pledge that is kept in confidence."""
         whole = " ".join(str(text) for text in texts)

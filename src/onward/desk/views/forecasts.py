@@ -21,7 +21,7 @@ from onward.desk import dates, here, words
 from onward.desk.views.shared import page, place
 from onward.errors import OnwardError
 from onward.forecast.run import EVERYONE, LEAST_FUTURES, Forecast
-from onward.forecast.wording import reason_title, titles
+from onward.forecast.wording import REASONS, reason_title, titles
 from onward.registry import access, jobs
 from onward.registry.models import Job
 from onward.registry.runs import kept_forecasts
@@ -34,10 +34,6 @@ SOURCES = {
     "rates": gettext_lazy("how fast each step goes"), "shocks": gettext_lazy("good and bad months"),
     "behaviour": gettext_lazy("how people choose as the date nears"), "plan dates": gettext_lazy("when the plan's work is done"),
     "effects": gettext_lazy("how much the plan's work gives"), "chance": gettext_lazy("chance"),
-}  # fmt: skip
-REASONS = {
-    "not chosen": gettext_lazy("No way chosen yet"), "shut": gettext_lazy("Every way on is shut"),
-    "no place": gettext_lazy("Ready, but no place"), "under way": gettext_lazy("On the way"),
 }  # fmt: skip
 LEAST_TOLD = 20
 """People whom a reason must concern, in one of ten futures, to be told."""
@@ -128,8 +124,6 @@ def why_here(reader: access.Reader, made: Forecast) -> list[dict[str, Any]]:
     """
     plan = here.plan()
     named, offers = titles(here.rulebook(), plan), Offers(plan, "internal")
-    open_ones = {pledge.capacity for pledge in offers.known}
-    closed = {p.capacity for p in plan.pledges.values()} - open_ones if plan else set()
     sees_all = reader.may("pledge.sensitive")
     found = []
     for row in made.why:
@@ -137,12 +131,12 @@ def why_here(reader: access.Reader, made: Forecast) -> list[dict[str, Any]]:
         gate = name.partition(" open for ")[0].partition("/")[0]
         secret = plan is not None and plan.confidentiality(gate) == "sensitive"
         what = reason_title(name, named)
-        if row["q90"] < LEAST_TOLD or name in closed or not offers.quiet(name, what):
+        if row["q90"] < LEAST_TOLD or not offers.tells_nothing(name, what):
             continue
         if secret and not sees_all:
             continue
         levels = _round({level: row[level] for level in LEVELS})
-        kind = str(REASONS.get(str(row["kind"]), row["kind"]))
+        kind = words.translated(REASONS[str(row["kind"])])
         found.append({"kind": kind, "what": words.translated(what), **levels})
     return sorted(found, key=lambda line: -line["median"])
 

@@ -247,15 +247,12 @@ def the_forecast(w: Writer) -> Section | None:
 
 def _why_here(w: Writer, made: Forecast, heads: Sequence[str], least: int) -> Table:
     """Why people will still be here; no row may tell of an offer made in confidence."""
-    plan = w.material.plan
-    titled = titles(w.rulebook, plan)
-    told = {p.capacity for p in w.offers.known}
-    secret = {p.capacity for p in plan.pledges.values()} - told if plan else set()
+    titled = titles(w.rulebook, w.material.plan)
     rows = []
     for row in made.why:
         name = str(row["name"])
         what = reason_title(name, titled)
-        if row["q90"] >= least and name not in secret and w.offers.quiet(name, what):
+        if row["q90"] >= least and w.offers.tells_nothing(name, what):
             rows.append(
                 [words(REASONS[str(row["kind"])]), words(what), *(_guess(w, row[n]) for n in ("q10", "median", "q90"))]
             )  # fmt: skip
