@@ -6,7 +6,6 @@ in: a folder and the options. Comes out: an operation whose every computation ru
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +51,7 @@ def opened_operation(
             int(operation.note["events"]) if isinstance(operation, SnapshotOperation) else 0
         )
         spark = spark_engine(master, events)
-        operation.__dict__["engine"] = lambda: spark
+        operation.compute_on(spark)
     return operation
 
 
@@ -64,9 +63,9 @@ def engine_named(engine: str = "duckdb", master: str = "", events: int = 0) -> E
     _check(engine, master)
     if engine == "spark":
         return spark_engine(master, events)
-    from onward.engine import DuckEngine
+    from onward.registry.operation import machine_engine
 
-    return DuckEngine(memory_gb=_memory_gb())
+    return machine_engine()
 
 
 def spark_engine(master: str = "", events: int = 0) -> SparkEngine:
@@ -76,10 +75,11 @@ def spark_engine(master: str = "", events: int = 0) -> SparkEngine:
             workers always do; what asks them only plans
     """
     from onward.engine.spark import LOCAL, QUICK_JAVA, SMALL_ROWS, SparkEngine, is_local
+    from onward.registry.operation import memory_gb
 
     master = master or LOCAL
     quick = events <= SMALL_ROWS or not is_local(master)
-    return SparkEngine(master=master, memory_gb=_memory_gb(), java=QUICK_JAVA if quick else "")
+    return SparkEngine(master=master, memory_gb=memory_gb(), java=QUICK_JAVA if quick else "")
 
 
 def _check(engine: str, master: str) -> None:
@@ -89,15 +89,3 @@ def _check(engine: str, master: str) -> None:
         raise OnwardError(f"--engine {engine}: expected duckdb or spark.")
     if master and engine != "spark":
         raise OnwardError("--master only goes with --engine spark.")
-
-
-def _memory_gb() -> float:
-    from onward.errors import OnwardError
-    from onward.registry.operation import DEFAULT_MEMORY_GB, MEMORY_VARIABLE
-
-    try:
-        return float(os.environ.get(MEMORY_VARIABLE, "") or DEFAULT_MEMORY_GB)
-    except ValueError:
-        raise OnwardError(
-            f"{MEMORY_VARIABLE} is not a number above 0; expected gigabytes, as 4"
-        ) from None

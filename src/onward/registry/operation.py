@@ -96,6 +96,25 @@ class Settings:
         return self.store != FILES
 
 
+def memory_gb() -> float:
+    """The gigabytes that ONWARD_MEMORY_GB allows an engine; raises OnwardError for no amount."""
+    text = os.environ.get(MEMORY_VARIABLE, "")
+    try:
+        found = float(text) if text else DEFAULT_MEMORY_GB
+    except ValueError:
+        found = 0.0
+    if not 0 < found < 1_000_000:
+        raise OnwardError(
+            f"{MEMORY_VARIABLE} is not a number above 0; expected gigabytes, as 4"
+        )
+    return found
+
+
+def machine_engine() -> DuckEngine:
+    """The engine of this machine, with the memory that it is allowed."""
+    return DuckEngine(memory_gb=memory_gb())
+
+
 class Operation:
     """An opened operation folder. Nothing is read before it is asked for."""
 
@@ -104,6 +123,7 @@ class Operation:
         self.settings = settings
         self._loaded: dict[str, Rulebook] = {}
         self._adopted: dict[tuple[str, datetime | None], list[Event]] = {}
+        self._engine: Engine | None = None
         if store is not None:
             self.__dict__["store"] = store
 
@@ -270,16 +290,13 @@ class Operation:
             return append(self, batch)
         return self.store.append(batch)
 
+    def compute_on(self, engine: Engine) -> None:
+        """Compute on this engine from now on."""
+        self._engine = engine
+
     def engine(self) -> Engine:
-        """The engine of this machine, with the memory that ONWARD_MEMORY_GB allows."""
-        text = os.environ.get(MEMORY_VARIABLE, "")
-        try:
-            memory = float(text) if text else DEFAULT_MEMORY_GB
-            return DuckEngine(memory_gb=memory)
-        except ValueError:
-            raise OnwardError(
-                f"{MEMORY_VARIABLE} is not a number above 0; expected gigabytes, as 4"
-            ) from None
+        """The engine chosen by `compute_on`, else one of this machine."""
+        return self._engine or machine_engine()
 
     def events_table(self, rulebook: Rulebook | None = None) -> EventTables:
         """The log in columns, from the cache when the log has not changed since.

@@ -257,7 +257,7 @@ def _jobs(
     for operation in region:
         name = operation.settings.id
         say(name)
-        operation.__dict__["engine"] = lambda: engine
+        operation.compute_on(engine)
         found = opened(operation, day)
         ground = groundwork(found, by)
         if found.plan is None:
