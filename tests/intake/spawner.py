@@ -19,9 +19,10 @@ from xml.etree import ElementTree  # noqa: F401
 
 import python_calamine  # noqa: F401
 
-from onward.intake import parse
+from onward.intake.parse.answers import ENCODINGS
+from onward.intake.parse.walls import lock_down, serve
 
-for name in (*parse.ENCODINGS, "utf-8-sig"):
+for name in (*ENCODINGS, "utf-8-sig"):
     "".encode(name)
 
 
@@ -36,8 +37,8 @@ def child(path: str, order: dict, out: int) -> None:
     def say(line: dict) -> None:
         sys.stdout.write("#" + json.dumps(line, ensure_ascii=False) + "\n")
 
-    parse.lock_down(order["limits"]["memory_bytes"], order["limits"]["cpu_seconds"])
-    parse.serve(os.fdopen(0, "rb", closefd=False), order, say)
+    lock_down(order["limits"]["memory_bytes"], order["limits"]["cpu_seconds"])
+    serve(os.fdopen(0, "rb", closefd=False), order, say)
     sys.stdout.flush()
 
 

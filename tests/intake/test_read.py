@@ -273,8 +273,8 @@ def test_json_with_a_key_twice_or_cut_short_is_refused_with_its_line(write_csv):
 )
 def test_the_locked_process_opens_no_connection_and_no_file(attempt):
     program = (
-        "import os, socket, sys; from onward.intake import parse; "
-        f"parse.lock_down(512 << 20, 30); {attempt}; print('opened')"
+        "import os, socket, sys; from onward.intake.parse import walls; "
+        f"walls.lock_down(512 << 20, 30); {attempt}; print('opened')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode != 0
@@ -283,7 +283,7 @@ def test_the_locked_process_opens_no_connection_and_no_file(attempt):
 
 
 def test_the_locked_process_has_little_memory():
-    program = "from onward.intake import parse; parse.lock_down(256 << 20, 30); x = bytearray(300 << 20)"
+    program = "from onward.intake.parse import walls; walls.lock_down(256 << 20, 30); x = bytearray(300 << 20)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert "MemoryError" in done.stderr
 

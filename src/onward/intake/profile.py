@@ -22,7 +22,7 @@ import yaml
 from onward.errors import Fault, Faults, one_of
 from onward.intake.dates import CALENDARS, ORDERS, Calendar, DateRules, Order
 from onward.intake.fold import fold
-from onward.intake.parse import DELIMITERS, ENCODINGS
+from onward.intake.parse.answers import DELIMITERS, ENCODINGS
 from onward.intake.read import encoding_name
 from onward.intake.values import TYPES, Options
 

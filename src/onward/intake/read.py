@@ -4,7 +4,7 @@ Why: every list starts as a stranger's file. In: a path and what the office said
 (sheet, encoding, delimiter). Out: a `Reading` with the rows as they stand, numbered as the
 user sees them, together with everything worth knowing (hidden rows, formulas, how the encoding
 was found) and the questions only a person can answer. The file itself is opened in a locked
-process, `parse.py`.
+process, `parse/`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from onward.errors import Fault, Faults
-from onward.intake.parse import DELIMITERS, ENCODINGS, MEBIBYTE
+from onward.intake.parse.answers import DELIMITERS, ENCODINGS, MEBIBYTE
 
 Cell = str | int | float | bool | dt.date | dt.datetime | dt.time | None
 
