@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 from onward.errors import Faults
 from onward.rulebook import load, loads, shipped_names, shipped_path
 from onward.rulebook.check import accept, check, check_bytes
-from onward.rulebook.floor import always_true, as_strict, compare, draft, form, load_floor
+from onward.rulebook.draft import draft
+from onward.rulebook.floor import load_floor
+from onward.rulebook.form import as_strict, form
 from onward.rulebook.grammar import parse_condition
 from onward.rulebook.situations import Interpreter
+from onward.rulebook.weaker import compare
+from onward.rulebook.worlds import always_true
 
 CAMP = load(shipped_path("protected-camp"))
 TEXT = CAMP.source_text
@@ -434,7 +438,7 @@ def test_what_is_shown_stricter_never_opens_where_the_floor_blocks(seed):
     """The proof by form is sound: checked on random conditions over random worlds."""
     from datetime import date
 
-    from onward.rulebook.floor import random_rows
+    from onward.rulebook.worlds import random_rows
 
     draw = random.Random(seed)
     atoms = ["fear_asked", "right_to_leave", "NOT fear_asked", "group = 'main_group'",

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onward.rulebook import load, shipped_names, shipped_path
-from onward.rulebook.floor import PLACES, random_rows
 from onward.rulebook.grammar import parse_condition
 from onward.rulebook.load import shipped_folder
 from onward.rulebook.situations import Interpreter, findings_asked, load_situations
+from onward.rulebook.worlds import PLACES, random_rows
 
 BOOKS = {name: load(shipped_path(name)) for name in shipped_names()}
 READERS = {name: Interpreter(book) for name, book in BOOKS.items()}

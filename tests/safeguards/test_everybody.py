@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from onward.rulebook.floor import random_rows
+from onward.rulebook.worlds import random_rows
 from onward.safeguards import best_remedy, counts, evaluate, evaluate_all, is_option, remedies
 from onward.safeguards.planted import caseload_of_rows
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from onward.errors import Faults
 from onward.rulebook import grammar as g
-from onward.rulebook.floor import random_rows
 from onward.rulebook.model import Finding
 from onward.rulebook.situations import Interpreter
+from onward.rulebook.worlds import random_rows
 from onward.safeguards import evaluate
 from onward.safeguards.compile import Asking, born_on_or_before
 from onward.safeguards.overrides import findings_of

@@ -17,7 +17,7 @@ import pytest
 
 from onward.errors import Faults
 from onward.rulebook import grammar as g
-from onward.rulebook.floor import random_rows, random_value
+from onward.rulebook.worlds import random_rows, random_value
 from onward.safeguards.overrides import findings_of
 
 ON = date(2026, 6, 10)

@@ -13,18 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from onward.errors import Fault, Faults, OnwardError, one_of
-from onward.rulebook.floor import (
-    Floor,
-    compare,
-    floor_names,
-    floor_situations,
-    line_in,
-    load_floor,
-)
+from onward.rulebook.floor import Floor, floor_names, load_floor
 from onward.rulebook.load import read_all
 from onward.rulebook.model import Rulebook
 from onward.rulebook.reading import read_bytes
 from onward.rulebook.situations import Interpreter
+from onward.rulebook.weaker import compare, floor_situations, line_in
 
 
 @dataclass(frozen=True)
