@@ -12,25 +12,9 @@ from typing import Any
 
 import typer
 
-from onward.cli.intake import (
-    ANSWER,
-    ASK_OPEN,
-    BECAUSE,
-    BY,
-    DECIDE,
-    DECISIONS,
-    FAULTY,
-    PARTLY,
-    checked_list,
-    decided_now,
-    progress,
-    receipt_data,
-    say_receipt,
-    say_stop,
-    stopped_data,
-    stops,
-    write_faulty,
-)
+from onward.cli.intake import ANSWER, ASK_OPEN, BECAUSE, BY, DECIDE, DECISIONS, FAULTY, PARTLY
+from onward.cli.intake_shown import receipt_data, say_receipt, say_stop, stopped_data
+from onward.cli.intake_steps import checked_list, decided_now, progress, write_faulty
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -80,7 +64,7 @@ def import_list(
         checked = checked_list(importer, list_file, list_profile, answer)
         write_faulty(checked, faulty)
         doubles = None
-        if not stops(checked.staged, partly):
+        if not checked.staged.stops(partly=partly):
             rows = checked.staged.accepted(partly=partly)
             with progress("Matching pairs") as told:
                 doubles = importer.match(checked, rows, progress=told)

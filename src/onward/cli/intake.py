@@ -8,25 +8,48 @@ messages to standard error; exit code 0: fine, 1: a person is needed or somethin
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.cli.intake_shown import (
+    SHOWN_ROWS,
+    check_data,
+    code_of,
+    count_of,
+    doubles_data,
+    finding_data,
+    print_data,
+    reading_data,
+    receipt_data,
+    say_match,
+    say_question,
+    say_receipt,
+    say_stop,
+    show_households,
+    show_pair,
+    show_reading,
+    show_staged,
+    stopped_data,
+)
+from onward.cli.intake_steps import (
+    checked_list,
+    decided_now,
+    given,
+    importer_of,
+    matched_list,
+    matched_record,
+    pair,
+    progress,
+    write_faulty,
+    write_private,
+)
+
 if TYPE_CHECKING:
-    from onward.errors import Fault
-    from onward.intake.households import Finding
-    from onward.intake.match import Suggestion
-    from onward.intake.read import Question, Reading
-    from onward.intake.review import Side
-    from onward.intake.stage import Staged
-    from onward.registry.commit import Checked, Importer, Receipt
-    from onward.registry.doubles import Doubles
+    from onward.registry.commit import Importer
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -72,8 +95,6 @@ ASK_OPEN = Annotated[
     bool,
     typer.Option("--ask-open", help="Leave open pairs to the field: both carry an open duplicate."),
 ]  # fmt: skip
-SHOWN_ROWS = 5
-SHOWN_FAULTS = 50
 
 
 # ---------------------------------------------------------------------------------------------
@@ -110,9 +131,9 @@ def read(
             progress=told,
         )
     if as_json:
-        _print(reading_data(reading))
+        print_data(reading_data(reading))
     else:
-        _show_reading(reading, rows)
+        show_reading(reading, rows)
     raise typer.Exit(1 if reading.questions or reading.faults else 0)
 
 
@@ -169,7 +190,7 @@ def map_columns(
         )
         if reading.questions or not reading.sheets:
             for question in reading.questions:
-                _say_question(question)
+                say_question(question)
             raise typer.Exit(1)
         shown = sheet or next(iter(reading.sheets))
         rows = reading.sheets[shown].rows
@@ -187,7 +208,7 @@ def map_columns(
     if output is not None:
         output.write_text(text, "utf-8")
     if as_json:
-        _print(
+        print_data(
             {
                 "file": file.name,
                 "profile": str(output) if output else None,
@@ -230,10 +251,10 @@ def check(
     write_faulty(checked, faulty)
     found = check_data(importer, checked)
     if as_json:
-        _print(found)
+        print_data(found)
     else:
         show_staged(checked.staged)
-        _show_households(found["households"])
+        show_households(found["households"])
         if found["would"]:
             would = found["would"]
             typer.echo(
@@ -275,15 +296,15 @@ def match(
     else:
         doubles = matched_record(importer)
     if as_json:
-        _print(doubles_data(name, doubles))
+        print_data(doubles_data(name, doubles))
         return
     for suggestion in doubles.suggestions:
         first, second = in_order(suggestion, doubles.sides)
         typer.echo(
-            f"{_code(suggestion)}  {first.place}, {second.place}: {suggestion.sentence()}"
+            f"{code_of(suggestion)}  {first.place}, {second.place}: {suggestion.sentence()}"
         )
-    _show_households([finding_data(one) for one in doubles.households])
-    _say_match(name, doubles)
+    show_households([finding_data(one) for one in doubles.households])
+    say_match(name, doubles)
 
 
 @app.command()
@@ -335,14 +356,14 @@ def review(
     if output is not None:
         from onward.intake.review_sheet import review_sheet
 
-        _write_bytes(output, review_sheet(doubles.questions, doubles.sides))
+        write_private(output, review_sheet(doubles.questions, doubles.sides))
     if as_json:
-        _print(doubles_data(name, doubles))
+        print_data(doubles_data(name, doubles))
     else:
         if output is None:
             for question in doubles.questions:
                 show_pair(question, doubles.sides)
-        _say_match(name, doubles)
+        say_match(name, doubles)
         if output is not None:
             typer.echo(f"{output} is written. It holds names: keep it as you keep the list.")
     raise typer.Exit(1 if doubles.questions else 0)
@@ -370,13 +391,13 @@ def commit(
     checked, doubles = matched_list(importer, file, profile, answer, partly)
     if doubles.questions and not ask_open:
         if as_json:
-            _print({"receipts": [], "stopped": stopped_data(checked, doubles)})
+            print_data({"receipts": [], "stopped": stopped_data(checked, doubles)})
         else:
             say_stop(checked, doubles, directory, file, profile)
         raise typer.Exit(1)
     receipt = importer.commit(checked, doubles, partly=partly, ask=ask_open)
     if as_json:
-        _print({"receipts": [receipt_data(receipt)]})
+        print_data({"receipts": [receipt_data(receipt)]})
     else:
         say_receipt(receipt, directory)
 
@@ -403,7 +424,7 @@ def undo(
 
     undone = undo_import(open_operation(directory), receipt, by=by)
     if as_json:
-        _print({**asdict(undone), "changed": undone.changed})
+        print_data({**asdict(undone), "changed": undone.changed})
     elif not undone.changed:
         typer.echo(f"{undone.receipt} was undone before; nothing changed.")
     else:
@@ -434,7 +455,7 @@ def receipts(directory: DIRECTORY, as_json: JSON = False) -> None:
         for one in all_receipts(operation, log)
     ]
     if as_json:
-        _print({"receipts": found})
+        print_data({"receipts": found})
         return
     for one in found:
         rows = "rows not known" if one["rows"] is None else f"{one['rows']:,} rows"
@@ -509,14 +530,14 @@ def form(
     kinds = operation.rulebook.kinds
     known = {**kinds["household"].facts, **kinds["person"].facts}
     chosen = language or ["en"]
-    for given, option, allowed in (
+    for asked, option, allowed in (
         *((one, "--language", LANGUAGES) for one in chosen),
         *((one, "--fact", known) for one in fact or ()),
         (calendar, "--calendar", CALENDARS),
         (kind, "--kind", ("spreadsheet", "xlsform")),
     ):
-        if given not in allowed:
-            raise OnwardError(f"{option} {given}: expected {one_of(allowed)}.")
+        if asked not in allowed:
+            raise OnwardError(f"{option} {asked}: expected {one_of(allowed)}.")
     for path in (output, profile):
         if path.exists():
             raise OnwardError(
@@ -545,431 +566,18 @@ def form(
     output.write_bytes(made.content)
     profile.write_text(made.profile, "utf-8")
     if as_json:
-        _print({"form": str(output), "profile": str(profile), "facts": list(facts),
+        print_data({"form": str(output), "profile": str(profile), "facts": list(facts),
                 "drafts": list(made.drafts)})  # fmt: skip
         return
     typer.echo(
-        f"{output} asks {_count(len(facts), 'fact')}; what comes back loads under {profile}."
+        f"{output} asks {count_of(len(facts), 'fact')}; what comes back loads under {profile}."
     )
     if made.drafts:
         typer.echo(
-            f"{_count(len(made.drafts), 'label')} nobody has approved: marked as drafts on the form. "
+            f"{count_of(len(made.drafts), 'label')} nobody has approved: marked as drafts on the form. "
             "Give approved words with --labels.",
             err=True,
         )
-
-
-# ---------------------------------------------------------------------------------------------
-# What `onward import` shares
-# ---------------------------------------------------------------------------------------------
-
-
-def importer_of(directory: Path, by: str = "import") -> Importer:
-    """The importer of an operation's folder."""
-    from onward.registry import open_operation
-    from onward.registry.commit import Importer
-
-    return Importer(open_operation(directory), by=by)
-
-
-def answers_of(answer: Sequence[str] | None) -> dict[str, str]:
-    """`--answer date_order=day-month-year`, as a mapping."""
-    return dict(pair(text, "--answer", "date_order=day-month-year") for text in answer or ())
-
-
-def pair(text: str, option: str, example: str) -> tuple[str, str]:
-    """`key=value`, or a refusal that shows an example."""
-    from onward.errors import OnwardError
-
-    key, sign, value = text.rpartition("=")
-    if not sign or not key:
-        raise OnwardError(f"{option} {text}: expected key=value, as {example}.")
-    return key, value
-
-
-def checked_list(
-    importer: Importer, file: Path, profile: Path, answer: Sequence[str] | None
-) -> Checked:
-    """A list read, mapped and checked, with progress on a terminal."""
-    with progress("Reading and checking rows") as told:
-        return importer.check(file, profile, answers=answers_of(answer), progress=told)
-
-
-def matched_list(
-    importer: Importer,
-    file: Path,
-    profile: Path,
-    answer: Sequence[str] | None,
-    partly: bool,
-) -> tuple[Checked, Doubles]:
-    """A list checked and matched; ends the command when a fault or a question stands in the way."""
-    checked = checked_list(importer, file, profile, answer)
-    if stops(checked.staged, partly):
-        say_stop(checked, None, importer.operation.path, file, profile)
-        raise typer.Exit(1)
-    with progress("Matching pairs") as told:
-        return checked, importer.match(
-            checked, checked.staged.accepted(partly=partly), progress=told
-        )
-
-
-def given(file: Path | None, profile: Path | None) -> tuple[Path, Path] | None:
-    """The list and its profile, where they were given; one without the other is refused."""
-    from onward.errors import OnwardError
-
-    if file is not None and profile is not None:
-        return file, profile
-    if file is None and profile is None:
-        return None
-    raise OnwardError("Give a list with its --profile, or neither.")
-
-
-def matched_record(importer: Importer) -> Doubles:
-    """The record matched against itself."""
-    with progress("Matching pairs") as told:
-        return importer.match_record(progress=told)
-
-
-def stops(staged: Staged, partly: bool) -> bool:
-    """Whether a fault or a question keeps the batch out."""
-    return bool(staged.file_faults or staged.questions or (staged.faulty and not partly))
-
-
-def decided_now(
-    importer: Importer,
-    doubles: Doubles,
-    decide: Sequence[str] | None,
-    because: str,
-    workbook: Path | None,
-    by: str,
-) -> int:
-    """Keep the decisions given on the command line or in a workbook; how many."""
-    from onward.errors import OnwardError, one_of
-    from onward.intake.read import read as read_file
-    from onward.intake.review import CHOICES, Decision
-    from onward.intake.review_sheet import read_decisions
-    from onward.registry.doubles import decide as keep
-
-    pairs = {_code(s): (s.first, s.second) for s in doubles.suggestions}
-    found: list[Decision] = []
-    if workbook is not None:
-        found += read_decisions(read_file(workbook), pairs, by=by)
-    for text in decide or ():
-        code, word = pair(text, "--decide", "3f2a1c0b=apart")
-        choice = next((c for c in CHOICES if c == word), None)
-        if choice is None:
-            raise OnwardError(f"--decide {text}: expected {one_of(CHOICES)} after the sign =.")
-        if code not in pairs:
-            raise OnwardError(
-                f"--decide {text}: no such pair here. Codes are printed by the review."
-            )
-        found.append(Decision(*pairs[code], choice, by, because))
-    sides = doubles.sides.items()
-    rows = [key for key, side in sides if side.row is not None and not side.person.known]
-    return keep(importer.operation, found, rows=rows) if found else 0
-
-
-def write_faulty(checked: Checked, path: Path | None) -> None:
-    """Write the rows at fault into a workbook, where one was asked for and some are."""
-    if path is None:
-        return
-    if not checked.staged.faulty:
-        typer.echo(f"No row is at fault: {path} was not written.", err=True)
-        return
-    from onward.intake.corrections import faulty_rows
-
-    _write_bytes(path, faulty_rows(checked.reading, checked.staged))
-    typer.echo(
-        f"{path} is written: {len(checked.staged.faulty):,} rows to mend. It holds names: keep "
-        "it as you keep the list.",
-        err=True,
-    )
-
-
-# -- as data ----------------------------------------------------------------------------------
-
-
-def reading_data(reading: Reading) -> dict[str, Any]:
-    """What a file is, without any of its cells but the first row of each sheet."""
-    return {
-        "file": reading.file,
-        "kind": reading.kind,
-        "digest": reading.digest,
-        "encoding": reading.encoding,
-        "encoding_by": reading.encoding_by,
-        "delimiter": reading.delimiter,
-        "delimiter_by": reading.delimiter_by,
-        "sheets": [
-            {
-                "name": name,
-                "visible": visible,
-                "rows": len(reading.sheets[name].rows) if name in reading.sheets else None,
-            }
-            for name, visible in reading.names
-        ],
-        "notices": list(reading.notices),
-        "questions": [question_data(one) for one in reading.questions],
-        "faults": [fault_data(one) for one in reading.faults],
-    }
-
-
-def question_data(question: Question) -> dict[str, Any]:
-    """A question without the previews, which show lines of the file."""
-    return {
-        "about": question.about,
-        "where": question.where,
-        "text": question.text,
-        "options": [{"value": o.value, "label": o.label} for o in question.options],
-        "settle": question.settle,
-    }
-
-
-def fault_data(fault: Fault) -> dict[str, Any]:
-    return {
-        "where": fault.where,
-        "column": fault.field,
-        "found": fault.found,
-        "allowed": fault.allowed,
-        "remedy": fault.remedy,
-    }
-
-
-def finding_data(finding: Finding) -> dict[str, Any]:
-    return {
-        "rows": list(finding.rows),
-        "kind": finding.kind,
-        "found": finding.found,
-        "remedy": finding.remedy,
-        "impossible": finding.impossible,
-    }
-
-
-def check_data(importer: Importer, checked: Checked) -> dict[str, Any]:
-    """Everything a check says; `would` is null while the list cannot be kept whole."""
-    from onward.errors import Faults
-    from onward.intake.households import check_households
-
-    staged = checked.staged
-    people = [row for row in staged.rows if row.event is None]
-    faults, would = list(staged.faults), None
-    if not stops(staged, partly=False):
-        try:
-            receipt = importer.commit(checked, check_only=True)
-            would = {k: getattr(receipt, k) for k in ("added", "corrected", "unchanged", "events", "breaches")}  # fmt: skip
-        except Faults as found:
-            faults = list(found.faults)
-    return {
-        "file": checked.file,
-        "profile": staged.profile.id,
-        "rows": staged.read_rows,
-        "good": len(staged.rows),
-        "faulty": len(staged.faulty),
-        "faults": [fault_data(one) for one in faults],
-        "questions": [question_data(one) for one in staged.questions],
-        "notices": list(staged.notices),
-        "households": [
-            finding_data(one)
-            for one in check_households(people, on=importer.operation.default_date())
-        ],
-        "would": would,
-    }
-
-
-def doubles_data(file: str, doubles: Doubles) -> dict[str, Any]:
-    """Suggestions by row and recorded id, with every comparison's weight; no names."""
-    decided = {one.pair: one for one in doubles.reviewed.decisions}
-    open_pairs = {(s.first, s.second) for s in doubles.questions}
-
-    def side(key: str) -> dict[str, Any]:
-        one = doubles.sides[key]
-        return {"row": one.row, "person": key if one.row is None or one.person.known else None}
-
-    return {
-        "file": file,
-        "open": len(doubles.questions),
-        "pairs": [
-            {
-                "pair": _code(s),
-                "first": side(s.first),
-                "second": side(s.second),
-                "probability": s.probability,
-                "weight": s.weight,
-                "parts": [asdict(part) for part in s.parts],
-                "open": (s.first, s.second) in open_pairs,
-                "decision": d.choice
-                if (d := decided.get(frozenset((s.first, s.second))))
-                else None,
-            }
-            for s in doubles.suggestions
-        ],
-        "households": [finding_data(one) for one in doubles.households],
-    }
-
-
-def receipt_data(receipt: Receipt) -> dict[str, Any]:
-    return {**asdict(receipt), "notices": list(receipt.notices)}
-
-
-def stopped_data(checked: Checked, doubles: Doubles | None = None) -> dict[str, Any]:
-    """Why an import stopped: what must be mended, answered and decided."""
-    return {
-        "list": checked.file,
-        "faults": [fault_data(one) for one in checked.staged.faults],
-        "questions": [question_data(one) for one in checked.staged.questions],
-        "pairs": doubles_data(checked.file, doubles)["pairs"] if doubles else [],
-    }
-
-
-# -- on the screen ----------------------------------------------------------------------------
-
-
-def show_staged(staged: Staged, *, err: bool = False) -> None:
-    """Notices, questions and faults of a checked list."""
-    for notice in staged.notices:
-        typer.echo(f"  {notice}", err=True)
-    for question in staged.questions:
-        _say_question(question, err=err)
-    faults = staged.faults
-    for fault in faults[:SHOWN_FAULTS]:
-        typer.echo(str(fault), err=err)
-    if len(faults) > SHOWN_FAULTS:
-        typer.echo(
-            f"… and {len(faults) - SHOWN_FAULTS:,} more faults; --json lists all, --faulty writes "
-            "the rows into a workbook.",
-            err=err,
-        )
-
-
-def show_pair(question: Suggestion, sides: Mapping[str, Side]) -> None:
-    """One question, side by side, with how to answer it."""
-    from onward.intake.review import in_order, side_by_side
-
-    code = _code(question)
-    typer.echo(f"Pair {code}: {question.sentence()}")
-    for what, here, there in side_by_side(*in_order(question, sides)):
-        typer.echo(f"  {what:11} {here:40}  {there}")
-    typer.echo(
-        f"  One person: --decide {code}=merge   two: --decide {code}=apart   "
-        f"ask the field: --decide {code}=ask\n"
-    )
-
-
-def say_receipt(receipt: Receipt, directory: Path) -> None:
-    """What one list became."""
-    verb = "recorded" if receipt.recorded else "would record"
-    line = (
-        f"{receipt.list}: {receipt.rows:,} rows; {receipt.added:,} new, "
-        f"{receipt.corrected:,} corrected, {receipt.unchanged:,} unchanged; "
-        f"{verb} {receipt.events:,} events"
-    )
-    if receipt.breaches:
-        line += f", {receipt.breaches:,} of them breaches"
-    if receipt.merged:
-        line += f", {receipt.merged:,} of them merges"
-    typer.echo(line + ".")
-    if receipt.left_out:
-        typer.echo(f"  {receipt.left_out:,} rows at fault were left out.", err=True)
-    for notice in receipt.notices:
-        sys.stderr.write(f"  {notice}\n")
-    if receipt.receipt:
-        sys.stderr.write(
-            f"  Receipt {receipt.receipt}; to take it back: onward intake undo {directory}\n"
-        )
-
-
-def say_stop(
-    checked: Checked, doubles: Doubles | None, directory: Path, file: Path, profile: Path
-) -> None:
-    """The one list of questions an import ends with when a person is needed."""
-    from onward.intake.review import in_order
-
-    show_staged(checked.staged, err=True)
-    questions = doubles.questions if doubles is not None else ()
-    for question in questions[:SHOWN_FAULTS]:
-        first, second = in_order(question, doubles.sides)
-        typer.echo(
-            f"Pair {_code(question)}, {first.place} and {second.place}: {question.sentence()}",
-            err=True,
-        )
-    if len(questions) > SHOWN_FAULTS:
-        typer.echo(f"… and {len(questions) - SHOWN_FAULTS:,} more pairs.", err=True)
-    again = f"{directory} {file} --profile {profile}"
-    if doubles is not None:
-        typer.echo(
-            f"{checked.file}: nothing was kept. {_count(len(doubles.questions), 'pair')} may be one "
-            f"person each, and somebody must decide. Side by side: onward intake review {again}\n"
-            "Then decide each: --decide PAIR=merge, PAIR=apart or PAIR=ask.",
-            err=True,
-        )
-        return
-    staged = checked.staged
-    wanted = []
-    if staged.questions:
-        wanted.append(
-            f"{_count(len(staged.questions), 'question')} to answer (--answer, or the profile)"
-        )
-    if staged.faulty:
-        wanted.append(
-            f"{len(staged.faulty):,} of {staged.read_rows:,} rows to mend (--faulty writes them "
-            "into a workbook)"
-        )
-    if staged.file_faults:
-        wanted.append(f"{_count(len(staged.file_faults), 'fault')} of the whole list")
-    typer.echo(f"{checked.file}: nothing was kept. {'; '.join(wanted)}.", err=True)
-
-
-def _show_reading(reading: Reading, rows: int) -> None:
-    typer.echo(f"{reading.file}: {reading.kind or 'not clear what kind of file'}")
-    for name, visible in reading.names:
-        if name:
-            sheet = reading.sheets.get(name)
-            count = f"{len(sheet.rows):,} rows" if sheet is not None else "not read"
-            typer.echo(f'  sheet "{name}"{"" if visible else " (hidden)"}: {count}')
-    for notice in reading.notices:
-        typer.echo(f"  {notice}")
-    for sheet in reading.sheets.values():
-        if not sheet.name:
-            typer.echo(f"  {len(sheet.rows):,} rows")
-        for number, row in enumerate(sheet.rows[:rows], 1):
-            typer.echo(
-                f"  {number:>4}  " + " | ".join("" if c is None else str(c) for c in row)
-            )
-    for fault in reading.faults:
-        typer.echo(str(fault))
-    for question in reading.questions:
-        _say_question(question, err=False, previews=True)
-
-
-def _say_question(question: Question, *, err: bool = True, previews: bool = False) -> None:
-    typer.echo(f"Question, {question.where}: {question.text}", err=err)
-    for option in question.options:
-        typer.echo(f"    {option.value}  {option.label}", err=err)
-        if previews and option.preview:
-            for line in option.preview.splitlines()[:3]:
-                typer.echo(f"        {line}", err=err)
-    if question.about in ("sheet", "encoding", "delimiter"):
-        typer.echo(f"  Answer with --{question.about} VALUE, or in the profile: {question.settle}", err=err)  # fmt: skip
-    else:
-        typer.echo(f"  Answer with --answer {question.about}=VALUE, or in the profile: {question.settle}", err=err)  # fmt: skip
-
-
-def _show_households(findings: Sequence[Mapping[str, Any]]) -> None:
-    from onward.intake.read import ranges
-
-    for one in findings[:SHOWN_FAULTS]:
-        word = "cannot be" if one["impossible"] else "look at it"
-        typer.echo(f"Household, rows {ranges(one['rows'])} ({word}): {one['found']}. {one['remedy']}")  # fmt: skip
-    if len(findings) > SHOWN_FAULTS:
-        typer.echo(f"… and {len(findings) - SHOWN_FAULTS:,} more about households; --json lists all.")  # fmt: skip
-
-
-def _say_match(file: str, doubles: Doubles) -> None:
-    open_pairs, decided = len(doubles.questions), len(doubles.reviewed.decisions)
-    weaker = len(doubles.suggestions) - open_pairs - decided
-    typer.echo(
-        f"{file}: {_count(open_pairs, 'pair')} to decide, {decided:,} decided"
-        + (f"; {weaker:,} less likely, which hold nothing back." if weaker > 0 else ".")
-    )
 
 
 def _review_recorded(
@@ -1004,7 +612,7 @@ def _review_recorded(
              "because": d.why}
             for code, d in standing.items()
         ]  # fmt: skip
-        _print({"open": asked, "decisions": rows})
+        print_data({"open": asked, "decisions": rows})
     else:
         for code, d in standing.items():
             because_text = f", because of {d.why}" if d.why else ""
@@ -1012,45 +620,10 @@ def _review_recorded(
                 f"{code}  {d.choice}: {' and '.join(sorted(d.pair))}, by {d.by}{because_text}"
             )
         typer.echo(
-            f"{_count(len(standing), 'decision')} on record, {asked:,} left to the field.",
+            f"{count_of(len(standing), 'decision')} on record, {asked:,} left to the field.",
             err=True,
         )
     raise typer.Exit(1 if asked else 0)
-
-
-# -- small things -----------------------------------------------------------------------------
-
-
-class progress:
-    """Counts on a terminal, once something takes longer than two seconds."""
-
-    def __init__(self, what: str) -> None:
-        self.what, self.begun, self.shown = what, 0.0, False
-
-    def __enter__(self) -> Callable[[int], None]:
-        self.begun = time.monotonic()
-        return self._told
-
-    def _told(self, count: int) -> None:
-        if sys.stderr.isatty() and time.monotonic() - self.begun > 2:
-            self.shown = True
-            sys.stderr.write(f"\r{self.what}: {count:,} … ")
-            sys.stderr.flush()
-
-    def __exit__(self, *_: object) -> None:
-        if self.shown:
-            sys.stderr.write("\r\x1b[K")
-
-
-def _code(suggestion: Suggestion) -> str:
-    from onward.intake.review import pair_code
-
-    return pair_code(suggestion.first, suggestion.second)
-
-
-def _count(number: int, what: str) -> str:
-    """`1 pair`, `2,000 pairs`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _profile_name(file: Path) -> str:
@@ -1085,21 +658,3 @@ def _text(path: Path) -> str:
 def _pem(text: str) -> str:
     """A public key as XLSForms take it: one line, without the PEM's frame."""
     return "".join(line.strip() for line in text.splitlines() if not line.startswith("-----"))
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    """A file that holds names: readable by its owner only."""
-    import os
-
-    from onward.errors import OnwardError
-
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    except OSError as error:
-        raise OnwardError(f"{path} cannot be written ({error.strerror}).") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-
-
-def _print(data: Mapping[str, Any]) -> None:
-    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))

@@ -117,6 +117,10 @@ class Staged:
         by_row = [fault for row in sorted(self.faulty) for fault in self.faulty[row]]
         return (*self.file_faults, *by_row)
 
+    def stops(self, *, partly: bool = False) -> bool:
+        """Whether a fault or an open question keeps the batch out."""
+        return bool(self.file_faults or self.questions or (self.faulty and not partly))
+
     def accepted(self, *, partly: bool = False) -> tuple[StagedRow, ...]:
         """The rows that may be kept.
 
