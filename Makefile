@@ -6,6 +6,8 @@ PY := $(VENV)/bin/python
 ONWARD := $(VENV)/bin/onward
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check -c tools/constraints.txt
 DESK := out/desk
+# Neighbours stay on one worker, which shares what the tests of a file set up.
+PYTEST := $(PY) -m pytest -n 2 --dist worksteal
 
 .PHONY: demo test proofs postgresql everyday soak serve bench lint docs lock clean
 
@@ -35,19 +37,19 @@ demo: $(VENV)/.installed
 
 ## test: the suite
 test: $(VENV)/.installed-test
-	$(PY) -m pytest -n 2 -m "not soak and not proof" --ignore=tests/docs
+	$(PYTEST) -m "not soak and not proof" --ignore=tests/docs
 
 ## proofs: thousands of damaged files, hundreds of kills, every page in five languages
 proofs: $(VENV)/.installed-test
-	$(PY) -m pytest -n 2 -m proof --ignore=tests/docs
+	$(PYTEST) -m proof --ignore=tests/docs
 
 ## postgresql: what touches the record, again, on a PostgreSQL server started for the run
 postgresql: $(VENV)/.installed-test
-	ONWARD_TEST_DATABASE=postgresql $(PY) -m pytest -n 2 -m "not soak and not browser" tests/registry tests/desk
+	ONWARD_TEST_DATABASE=postgresql $(PYTEST) -m "not soak and not browser" tests/registry tests/desk
 
 ## everyday: the quick part of the suite
 everyday: $(VENV)/.installed-test
-	$(PY) -m pytest -n 2 -m "not slow and not soak" --ignore=tests/docs
+	$(PYTEST) -m "not slow and not soak" --ignore=tests/docs
 
 ## soak: the long runs
 soak: $(VENV)/.installed-test
@@ -74,7 +76,7 @@ lint: $(VENV)/.installed-test
 
 ## docs: run every command the documentation shows
 docs: $(VENV)/.installed-test
-	$(PY) -m pytest -n 2 tests/docs
+	$(PYTEST) tests/docs
 
 ## lock: resolve again, after a change of what is needed (needs uv)
 lock:
