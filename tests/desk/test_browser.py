@@ -56,17 +56,23 @@ def desk(small, chromium):
     from django.db import connections
     from waitress.server import create_server
 
+    from onward.registry.jobs import Worker
+
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = create_server(WSGIHandler(), host="127.0.0.1", port=port, threads=2)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
+    worker = Worker()
+    worker.start()
     desk = Desk(chromium, f"http://127.0.0.1:{port}")
     try:
         yield desk
     finally:
         desk.close()
+        worker.stop()
+        worker.join(30)
         server.close()
         server.task_dispatcher.shutdown()
         thread.join(5)
@@ -228,13 +234,36 @@ def test_a_list_is_brought_in_step_by_step_and_taken_back(desk, small, language)
     page.get_by_role("button", name=say("Check every row")).click()
     page.get_by_text(say("This would be recorded")).wait_for()
     page.get_by_role("button", name=say("Record the list")).click()
-    page.locator(".notice.good").first.wait_for()
+    page.get_by_text(say("The list is recorded")).wait_for()
     lead = desk.open(cast.account("chantal", "supervisor"), language)
     lead.goto("/imports/")
     lead.locator('form[action$="/imports/undo/"] button').first.click()
-    lead.locator(".notice.good").first.wait_for()
+    lead.locator("#job .status.done").wait_for()
     assert desk.said == []
     assert not any("Daneshvar" in url for url in desk.asked)
+
+
+def test_a_list_is_left_and_found_again_without_javascript(desk, small):
+    clerk = cast.account("farid", "data_clerk")
+    page = desk.open(clerk, java_script_enabled=False)
+    page.goto("/imports/")
+    page.locator("main input[type=file]").first.set_input_files([LIST])
+    page.locator("main button.main").first.click()
+    for number, column in enumerate(("person", "household", "name.full", "sex", "birth")):
+        page.locator(f"select[name='to:{number}']").select_option(column)
+    page.locator("#calendar").select_option("gregorian")
+    page.get_by_role("button", name="Check every row").click()
+    page.close()  # the browser is shut; the work goes on
+    page = desk.open(clerk, java_script_enabled=False)
+    page.goto("/imports/")
+    page.locator("main a[href^='/imports/'] + .status").wait_for()
+    page.locator("main ul.plain a[href^='/imports/']").click()
+    while page.get_by_role("link", name="Look again").count():
+        page.get_by_role("link", name="Look again").click()
+    page.get_by_role("button", name="Record the list").click()
+    while page.get_by_role("link", name="Look again").count():
+        page.get_by_role("link", name="Look again").click()
+    page.get_by_text("The list is recorded").wait_for()
 
 
 # -- by keyboard --------------------------------------------------------------------------------------

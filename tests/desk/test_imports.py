@@ -34,6 +34,28 @@ def upload(browser, text=LIST, name="people.csv"):
     )
 
 
+def work():
+    """The long work that was asked for, done as the server's own thread does it."""
+    from onward.registry import jobs
+
+    while jobs.run_next() is not None:
+        pass
+
+
+def looked(browser, address):
+    """The page of a list once it was looked at."""
+    browser.get(address)
+    work()
+    return browser.get(address)
+
+
+def recorded(browser, address):
+    looked(browser, address)
+    answer = browser.post(address, {"do": "commit"})
+    work()
+    return answer
+
+
 def counts():
     from onward.registry.models import EventRow, PersonNow
 
@@ -46,18 +68,20 @@ def test_a_list_is_mapped_checked_confirmed_and_undone(small, clerk):
     page = clerk.get(address).content.decode()
     assert "Full name" in page
     assert clerk.post(address, {"do": "map", **COLUMNS}).status_code == 303
-    page = clerk.get(address).content.decode()
+    page = looked(clerk, address).content.decode()
     assert "This would be recorded" in page, page
     assert counts() == before
-    assert clerk.post(address, {"do": "commit"}).status_code == 303
+    assert recorded(clerk, address).status_code == 303
     assert counts()[1] == before[1] + 3
-    assert clerk.post(address, {"do": "commit"}).status_code == 303
+    assert recorded(clerk, address).status_code == 303
     assert counts()[1] == before[1] + 3
 
     chantal = people.signed_in(people.account("chantal", "supervisor"))
     page = chantal.get("/imports/").content.decode()
     receipt = re.search(r'name="receipt" value="([^"]+)"', page)[1]
-    assert chantal.post("/imports/undo/", {"receipt": receipt}).status_code == 303
+    undoing = chantal.post("/imports/undo/", {"receipt": receipt})["Location"]
+    work()
+    assert "taken back" in chantal.get(undoing).content.decode()
     from onward.registry.models import PersonNow
 
     assert PersonNow.objects.filter(active=True).count() == before[1]
@@ -69,7 +93,7 @@ def test_every_fault_is_shown_with_its_place_and_nothing_is_kept(small, clerk):
         "Location"
     ]
     clerk.post(address, {"do": "map", **COLUMNS})
-    page = clerk.get(address).content.decode()
+    page = looked(clerk, address).content.decode()
     assert "What to mend" in page
     assert page.count("row 3") >= 2
     assert counts() == before
@@ -83,10 +107,10 @@ def test_what_two_readings_would_fit_is_asked(small, clerk):
         clerk, LIST.replace("1984-05-06", "06/05/1984").replace("1988-02-11", "11/02/1988").replace("2015-09-01", "01/09/2015")
     )["Location"]  # fmt: skip
     clerk.post(address, {"do": "map", **COLUMNS})
-    page = clerk.get(address).content.decode()
+    page = looked(clerk, address).content.decode()
     name = re.search(r'name="(answer:[^"]*date_order)"', page)[1].replace("&quot;", '"')
     assert clerk.post(address, {"do": "answer", name: "day-month-year"}).status_code == 303
-    assert "This would be recorded" in clerk.get(address).content.decode()
+    assert "This would be recorded" in looked(clerk, address).content.decode()
 
 
 def test_a_list_is_seen_by_nobody_else(small, clerk):
@@ -151,7 +175,7 @@ def test_nobody_is_made_one_with_somebody_hidden(small, clerk):
     small.vault.put({far: named})
     address = upload(clerk, LIST.replace("1984-05-06", "1990-05-05"))["Location"]
     clerk.post(address, {"do": "map", **COLUMNS})
-    page = clerk.get(address).content.decode()
+    page = looked(clerk, address).content.decode()
     (pair,) = set(re.findall(r'name="pair:([^"]+)"', page))
     assert "on record in another office" in page
     assert "1990" not in page
@@ -160,7 +184,7 @@ def test_nobody_is_made_one_with_somebody_hidden(small, clerk):
     clerk.post(address, decided)
     assert f"pair:{pair}" in clerk.get(address).content.decode()
     clerk.post(address, {**decided, f"pair:{pair}": "ask"})
-    clerk.post(address, {"do": "commit"})
+    recorded(clerk, address)
     assert small.vault.get(far) == named
 
 
@@ -172,14 +196,153 @@ def test_a_list_corrects_nobody_whom_another_office_keeps(small, clerk):
     columns = {**COLUMNS, "to:7": "site"}
     address = upload(clerk, with_site)["Location"]
     clerk.post(address, {"do": "map", **columns})
-    clerk.post(address, {"do": "commit"})
+    recorded(clerk, address)
     assert PersonNow.objects.filter(office="camp-1", birth_first="1984-05-06").count() == 1
 
     far = people.signed_in(people.account("gul", "data_clerk", office=people.ELSEWHERE))
     address = upload(far, with_site.replace("camp-1", "camp-2"))["Location"]
     far.post(address, {"do": "map", **columns})
-    page = far.get(address)
+    page = looked(far, address)
     assert page.status_code == 422
     assert "another office" in page.content.decode()
-    far.post(address, {"do": "commit"})
+    recorded(far, address)
     assert not PersonNow.objects.filter(office="camp-2").exists()
+
+
+# -- long work, left and come back to ----------------------------------------------------------------
+
+
+def test_a_list_being_looked_at_can_be_left_and_is_found_again(small, clerk):
+    address = upload(clerk)["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    page = clerk.get(address).content.decode()
+    assert "is being looked at" in page
+    assert "You may leave this page" in page
+    assert "Look again" in page, "without scripts there is a link"
+    waiting = clerk.get("/imports/").content.decode()
+    assert address in waiting
+    assert "being looked at" in waiting
+    work()
+    assert "ready to be recorded" in clerk.get("/imports/").content.decode()
+    part = clerk.get(address, headers={"hx-request": "true"})
+    assert part["HX-Refresh"] == "true"
+    clerk.post(address, {"do": "commit"})
+    assert "is being recorded" in clerk.get(address).content.decode()
+    work()
+    assert "The list is recorded" in clerk.get(address).content.decode()
+    assert address not in clerk.get("/imports/").content.decode()
+
+
+def test_nothing_is_recorded_that_was_not_looked_at_to_the_end(small, clerk):
+    before = counts()
+    address = upload(clerk)["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    clerk.get(address)
+    clerk.post(address, {"do": "commit"})
+    work()
+    clerk.post(address, {"do": "remap"})
+    clerk.post(address, {"do": "commit"})
+    work()
+    assert counts() == before
+
+
+def test_what_was_seen_in_a_list_is_sealed_and_goes_with_it(small, clerk):
+    from onward.registry.models import Job, JobFile
+
+    wrong = LIST.replace("1988-02-11", "yesterday")
+    address = upload(clerk, wrong)["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    looked(clerk, address)
+    seen = JobFile.objects.get(name="rows-to-mend.xlsx")
+    assert CANARY.encode() not in bytes(seen.content)
+    for path in small.path.rglob("*"):
+        if path.is_file():
+            assert CANARY.encode() not in path.read_bytes(), path
+    chantal = people.signed_in(people.account("chantal", "supervisor"))
+    for name in ("", "look.json", "rows-to-mend.xlsx"):
+        assert chantal.get(f"/work/{seen.job.pk}/{name}").status_code == 404
+        assert clerk.get(f"/work/{seen.job.pk}/{name}").status_code == 404
+    assert chantal.get(address + "?faulty=1").status_code == 404
+    clerk.post(address, {"do": "give_up"})
+    assert not JobFile.objects.exists()
+
+    address = upload(clerk)["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    recorded(clerk, address)
+    assert not JobFile.objects.exists()
+    assert CANARY not in str(list(Job.objects.values("asked", "result", "message", "progress")))
+
+
+def test_a_list_given_up_while_it_waits_is_not_recorded(small, clerk):
+    before = counts()
+    address = upload(clerk)["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    looked(clerk, address)
+    clerk.post(address, {"do": "commit"})
+    clerk.post(address, {"do": "give_up"})
+    work()
+    assert counts() == before
+
+
+def test_a_list_being_recorded_cannot_be_given_up_halfway(small, clerk):
+    from onward.registry.models import ImportDraft, Job
+
+    address = upload(clerk)["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    looked(clerk, address)
+    clerk.post(address, {"do": "commit"})
+    Job.objects.filter(kind="bring").update(state="running")
+    answer = clerk.post(address, {"do": "give_up"}, follow=True)
+    assert "being recorded this moment" in answer.content.decode()
+    assert ImportDraft.objects.count() == 1
+
+
+def test_a_server_that_stopped_meanwhile_leaves_all_or_nothing_and_doubles_nothing(
+    small, clerk
+):
+    from onward.registry import jobs
+    from onward.registry.models import Job
+
+    before = counts()
+    address = upload(clerk)["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    looked(clerk, address)
+    clerk.post(address, {"do": "commit"})
+    Job.objects.filter(kind="bring").update(state="running")
+    jobs.interrupted()
+    page = clerk.get(address)
+    assert page.status_code == 422
+    assert "whole or not at all" in page.content.decode()
+    assert counts() == before
+    clerk.post(address, {"do": "again"})
+    recorded(clerk, address)
+    assert counts()[1] == before[1] + 3
+
+    # It stopped after the record was written and before the list was marked so.
+    address = upload(clerk)["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    recorded(clerk, address)
+    assert counts()[1] == before[1] + 3
+
+
+def test_who_lost_the_role_meanwhile_records_nothing(small, clerk):
+    from onward.registry.models import Account
+
+    before = counts()
+    address = upload(clerk)["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    looked(clerk, address)
+    clerk.post(address, {"do": "commit"})
+    Account.objects.filter(username="farid").update(is_active=False)
+    work()
+    assert counts() == before
+
+
+def test_somebody_waiting_at_the_screen_goes_before_a_long_forecast(small, clerk):
+    from onward.registry import jobs
+
+    jobs.ask(people.account("vera", "plan_lead"), "forecast", {"futures": 1})
+    address = upload(clerk)["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    clerk.get(address)
+    assert jobs.run_next().kind == "look"

@@ -131,7 +131,7 @@ def rulebook_texts() -> list[str]:
     return list(dict.fromkeys([*found, *_plan_texts(), *_rights_texts(), *_refusals()]))
 
 
-SAYS_NO = ("acts", "access", "rights", "retention", "placements", "vault_db")
+SAYS_NO = ("acts", "access", "rights", "retention", "placements", "vault_db", "lists")
 """Modules of the registry whose refusals a page shows as they are."""
 
 

@@ -21,7 +21,7 @@ from django.utils import timezone
 from onward.errors import OnwardError
 from onward.registry.actors import Acting
 from onward.registry.keys import unwrap, wrap
-from onward.registry.models import ImportDraft
+from onward.registry.models import ImportDraft, Job, JobFile
 from onward.registry.site import current
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".ods", ".json", ".jsonl", ".zip")
@@ -59,19 +59,30 @@ def mine(actor: Acting, draft: UUID) -> ImportDraft:
     return row
 
 
-def give_up(draft: ImportDraft) -> None:
-    """Forget a list that was not committed."""
+def give_up(draft: ImportDraft) -> bool:
+    """Forget a list that was not committed, and what was seen in it; False while it is being
+    recorded, which nobody can stop halfway."""
+    work = Job.objects.filter(asked__draft=str(draft.pk))
+    work.filter(state="queued").delete()
+    if work.filter(kind="bring", state="running").exists():
+        return False
+    JobFile.objects.filter(job__in=work).delete()
     draft.delete()
+    return True
 
 
 def give_up_old() -> int:
     """Forget what nobody committed within a day; the number of lists forgotten."""
-    old = ImportDraft.objects.filter(receipt="", at__lt=timezone.now() - KEPT)
-    return old.delete()[0]
+    before = timezone.now() - KEPT
+    # What was seen in a list goes by its own age: a list may have gone while it was looked at.
+    JobFile.objects.filter(job__kind="look", job__asked_at__lt=before).delete()
+    old = ImportDraft.objects.filter(receipt="", at__lt=before)
+    return sum(give_up(draft) for draft in old.defer("content"))
 
 
 def committed(draft: ImportDraft, receipt: str) -> None:
-    """Keep the receipt's name and forget the list."""
+    """Keep the receipt's name; forget the list and what was seen in it."""
+    JobFile.objects.filter(job__kind="look", job__asked__draft=str(draft.pk)).delete()
     draft.content, draft.receipt = b"", receipt or "unchanged"
     draft.save(update_fields=["content", "receipt"])
 

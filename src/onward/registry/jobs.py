@@ -18,6 +18,7 @@ from typing import Any
 
 from django.db import close_old_connections, connection
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from onward.errors import OnwardError
 from onward.registry.actors import Acting
@@ -37,7 +38,21 @@ MEDIA = {
 QUEUED, RUNNING, DONE, FAILED, INTERRUPTED = (
     "queued", "running", "done", "failed", "interrupted",
 )  # fmt: skip
+BROKE = gettext_noop(
+    "The work stopped on an error of the program. Nothing was changed. Try again; if it happens "
+    "again, tell your administrator."
+)
+STOPPED = gettext_noop(
+    "The server stopped while this was running. Nothing was changed; ask again."
+)
+STOPPED_CHANGING = gettext_noop(
+    "The server stopped while this was running. It was recorded whole or not at all: do it again, "
+    "and nothing is doubled."
+)
 SECONDS_BETWEEN_LOOKS = 2.0
+
+_ASKED = threading.Event()
+"""Wakes the worker of this process; one of another process finds the work when it looks."""
 
 Say = Callable[[str], None]
 
@@ -55,7 +70,7 @@ def _forecast(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outco
     from onward.registry.analysis import forecast_of, observed, opened
     from onward.registry.runs import keep_forecast
 
-    say("Reading the record")
+    say(gettext_noop("Reading the record"))
     found = opened(operation)
     stays = spells(
         found.events, found.caseload.rulebook, as_of=found.as_of, engine=found.engine
@@ -77,7 +92,7 @@ def _compare(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcom
     from onward.registry.analysis import opened
     from onward.registry.comparing import comparison_of
 
-    say("Reading the record")
+    say(gettext_noop("Reading the record"))
     files = [path for path in operation.scenarios if path.name in asked["scenarios"]]
     made = comparison_of(
         opened(operation),
@@ -94,7 +109,7 @@ def _placement(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outc
     from onward.registry.analysis import opened
     from onward.registry.placements import propose_places
 
-    say("Reading the record")
+    say(gettext_noop("Reading the record"))
     name, content = propose_places(opened(operation), seed=int(asked["seed"]), say=say)
     return Outcome({"kept": name, "state": content["state"]}, {})
 
@@ -121,12 +136,38 @@ def _report(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome
     )
 
 
+def _look(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
+    from onward.registry import lists
+
+    return Outcome(*lists.look(operation, asked, say))
+
+
+def _bring(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
+    from onward.registry import lists
+
+    return Outcome(lists.bring(operation, asked, say), {})
+
+
+def _take_back(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
+    from onward.registry import lists
+
+    return Outcome(lists.take_back(operation, asked, say), {})
+
+
+LOOK, BRING, TAKE_BACK = "look", "bring", "take_back"
+
 KINDS: dict[str, Callable[[Operation, Mapping[str, Any], Say], Outcome]] = {
     "forecast": _forecast,
     "compare": _compare,
     "placement": _placement,
     "report": _report,
+    LOOK: _look,
+    BRING: _bring,
+    TAKE_BACK: _take_back,
 }
+
+FIRST = (LOOK, BRING, TAKE_BACK)
+"""Kinds for which somebody waits at the screen: they go before what was asked for earlier."""
 
 
 def ask(actor: Acting, kind: str, asked: Mapping[str, Any]) -> Job:
@@ -136,14 +177,34 @@ def ask(actor: Acting, kind: str, asked: Mapping[str, Any]) -> Job:
     same = Job.objects.filter(kind=kind, asked=dict(asked), state__in=[QUEUED, RUNNING]).first()
     if same is not None:
         return same
-    return Job.objects.create(
+    made = Job.objects.create(
         operation=current().operation, kind=kind, asked=dict(asked), by=actor.account_id
     )
+    _ASKED.set()
+    return made
+
+
+def _waiting() -> list[Job]:
+    """What waits, in the order in which it is done."""
+    waiting = Job.objects.filter(state=QUEUED).order_by("asked_at")
+    return sorted(waiting, key=lambda job: job.kind not in FIRST)
+
+
+def ahead_of(job: Job) -> int:
+    """How many pieces of work are done before this one begins."""
+    waiting = [each.pk for each in _waiting()]
+    before = waiting.index(job.pk) if job.pk in waiting else 0
+    return before + Job.objects.filter(state=RUNNING).count()
+
+
+def latest(kind: str, asked: Mapping[str, Any]) -> Job | None:
+    """The last time exactly this was asked for."""
+    return Job.objects.filter(kind=kind, asked=dict(asked)).order_by("-asked_at").first()
 
 
 def run_next() -> Job | None:
-    """Do the oldest piece of work that waits; None when nothing does."""
-    job = Job.objects.filter(state=QUEUED).order_by("asked_at").first()
+    """Do the next piece of work that waits; None when nothing does."""
+    job = next(iter(_waiting()), None)
     if job is None:
         return None
     taken = Job.objects.filter(pk=job.pk, state=QUEUED).update(
@@ -165,8 +226,8 @@ def run_next() -> Job | None:
         _end(
             job,
             FAILED,
-            message=f"The work stopped on an error of the program ({type(error).__name__}). "
-            "Nothing was changed. Try again; if it happens again, tell your administrator.",
+            message=BROKE,
+            result={"error": type(error).__name__},
         )
     else:
         for name, data in outcome.files.items():
@@ -201,10 +262,16 @@ def _end(
 
 def interrupted() -> int:
     """Mark what was running when the server last stopped; the number of such jobs."""
-    return Job.objects.filter(state=RUNNING).update(
+    running = Job.objects.filter(state=RUNNING)
+    changing = running.filter(kind__in=(BRING, TAKE_BACK)).update(
         state=INTERRUPTED,
         ended_at=timezone.now(),
-        message="The server stopped while this was running. Nothing was changed; ask again.",
+        message=STOPPED_CHANGING,
+    )
+    return changing + running.update(
+        state=INTERRUPTED,
+        ended_at=timezone.now(),
+        message=STOPPED,
     )
 
 
@@ -217,18 +284,20 @@ class Worker(threading.Thread):
 
     def stop(self) -> None:
         self._stopping.set()
+        _ASKED.set()
 
     def run(self) -> None:
         try:
             interrupted()
             while not self._stopping.is_set():
                 close_old_connections()
+                _ASKED.clear()
                 try:
                     found = run_next()
                 except Exception as error:
                     LOG.error("the queue could not be read: %s", type(error).__name__)
                     found = None
                 if found is None:
-                    self._stopping.wait(SECONDS_BETWEEN_LOOKS)
+                    _ASKED.wait(SECONDS_BETWEEN_LOOKS)
         finally:
             connection.close()

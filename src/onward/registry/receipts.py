@@ -280,6 +280,16 @@ def is_undone(receipt: Written, log: Iterable[Event]) -> bool:
     return not _standing(receipt.event_ids, _Log(log))
 
 
+def with_state(operation: Operation) -> list[tuple[Written, bool]]:
+    """Every import with whether it was undone, from one reading of the log."""
+    log = _Log(operation.store.read())
+    stand = {log.origin(event).id for event in log.events if log.corrections.live(event)}
+    return [
+        (receipt, not (receipt.event_ids & stand))
+        for receipt in receipts(operation, log.events)
+    ]
+
+
 # ---------------------------------------------------------------------------------------------
 # Undoing
 # ---------------------------------------------------------------------------------------------

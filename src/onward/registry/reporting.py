@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext_noop
+
 from onward.errors import OnwardError, one_of
 from onward.registry.analysis import forecast_of, material_of, opened, public_plan
 from onward.registry.comparing import track_of
@@ -86,7 +88,7 @@ def make_report(
         )
     if with_forecast:
         require_futures(futures)
-    say("Reading the record")
+    say(gettext_noop("Reading the record"))
     found = opened(operation, as_of)
     if kind == "external" and found.plan is not None:
         found = replace(found, plan=public_plan(found.plan))
@@ -102,14 +104,14 @@ def make_report(
     elif found.plan is None or not operation.settings.deadline:
         why = "There is no date to forecast to: give operation.toml a deadline and write plan.yaml."
     else:
-        say("Simulating futures")
+        say(gettext_noop("Simulating futures"))
         try:
             made = forecast_of(found, futures=futures, progress=say)
         except OnwardError as error:
             why = str(error)
     if made is not None and kind == "internal":
         keep_forecast(operation, made)
-    say("Judging every next step")
+    say(gettext_noop("Judging every next step"))
     earlier = last_figures(operation, found.as_of) if kind == "internal" else None
     releases = external_releases(operation) if kind == "external" else []
     others = [old for old in releases if old["as_of"] != found.as_of.isoformat()]
@@ -120,7 +122,7 @@ def make_report(
     done = build(material, kind)
     report = replace(done.report, checkpoint=checkpoint_of(operation))
     definitions = [(anchor, title, text) for anchor, (title, text) in DEFINITIONS.items()]
-    say("Writing page, paper and workbook")
+    say(gettext_noop("Writing page, paper and workbook"))
     contents = {
         "html": render_html(report, definitions).encode(),
         "pdf": render_pdf(report, definitions),

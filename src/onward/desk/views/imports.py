@@ -7,12 +7,13 @@ seen by whoever brings it in; those already on record only by whoever may see th
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 import yaml
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
@@ -21,21 +22,15 @@ from django.utils.translation import gettext_lazy
 
 from onward.desk import here, words
 from onward.desk.views.shared import done, page, place
-from onward.errors import Fault, Faults, OnwardError
-from onward.intake.corrections import faulty_rows
+from onward.errors import Faults, OnwardError
 from onward.intake.events import declared
-from onward.intake.households import check_households
 from onward.intake.mapping import suggest_columns
 from onward.intake.profile import IDENTITY, STRUCTURE, parse_profile, shipped_profiles
-from onward.intake.read import Question, Reading, read
-from onward.intake.review import BASES, CHOICES, Decision, in_order, pair_code, side_by_side
-from onward.registry import access, drafts, signin
-from onward.registry.commit import Checked, Importer
-from onward.registry.doubles import Doubles
-from onward.registry.doubles import decide as keep_decisions
-from onward.registry.models import ImportDraft, PersonNow
-from onward.registry.receipts import is_undone, receipts
-from onward.registry.receipts import undo as undo_import
+from onward.intake.read import Reading, read
+from onward.intake.review import BASES, CHOICES
+from onward.registry import access, drafts, jobs, lists, signin
+from onward.registry.models import ImportDraft, Job
+from onward.registry.receipts import Written, with_state
 
 SHOWN_FAULTS, SHOWN_PAIRS, SAMPLES = 200, 10, 3
 DOCUMENTS = ("document.passport", "document.national_id", "document.other")
@@ -44,7 +39,14 @@ CHOICE_WORDS = {
     "apart": gettext_lazy("Two people"),
     "ask": gettext_lazy("Ask the field"),
 }
-COLUMN = re.compile(r'column "(.+?)"')
+_known: dict[tuple[str, Any], list[tuple[Written, bool]]] = {}
+
+WAITS_FOR = {
+    "check": ("blocked", gettext_lazy("rows to mend")),
+    "stuck": ("blocked", gettext_lazy("cannot be read")),
+    "match": ("due", gettext_lazy("doubles to decide")),
+    "confirm": ("open", gettext_lazy("ready to be recorded")),
+}
 
 
 # -- the list of imports --------------------------------------------------------------------------
@@ -70,15 +72,12 @@ def imports(request: HttpRequest) -> HttpResponse:
                 shown["error"] = str(problem)
             else:
                 return _to(draft)
-    operation = here.operation()
-    log = list(operation.store.read())
     shown["receipts"] = [
-        {"row": one, "undone": is_undone(one, log), "events": len(one.events)}
-        for one in receipts(operation, log)[::-1][:50]
+        {"row": one, "undone": undone, "events": len(one.events)}
+        for one, undone in _receipts()[::-1][:50]
     ]
-    shown["waiting"] = ImportDraft.objects.filter(by=request.user.account_id, receipt="").defer(
-        "content"
-    )
+    mine = ImportDraft.objects.filter(by=request.user.account_id, receipt="").order_by("-at")
+    shown["waiting"] = [(draft, _how_far(draft)) for draft in mine.defer("content")[:20]]
     return render(request, "desk/imports.html", shown, status=422 if "error" in shown else 200)
 
 
@@ -86,33 +85,38 @@ def imports(request: HttpRequest) -> HttpResponse:
 def undo(request: HttpRequest) -> HttpResponse:
     access.require(request.user, "import.undo", place=place(request))
     signin.require_fresh(request)
-    from django.contrib import messages
+    asked = {"receipt": request.POST.get("receipt", ""), "by": request.user.account_id}
+    job = jobs.ask(request.user, jobs.TAKE_BACK, asked)
+    return HttpResponseRedirect(reverse("desk:job", args=[job.pk]), status=303)
 
-    try:
-        undone = undo_import(
-            here.operation(), request.POST.get("receipt", ""), by=request.user.account_id
-        )
-    except OnwardError as problem:
-        messages.error(request, str(problem))
-        return HttpResponseRedirect(reverse("desk:imports"), status=303)
-    _refresh()
-    return done(
-        request,
-        _("Undone: %(n)s events were taken back.") % {"n": undone.retracted}
-        if undone.changed else _("It was undone before; nothing changed."),
-        "desk:imports",
-    )  # fmt: skip
+
+def _receipts() -> list[tuple[Written, bool]]:
+    """Every import and whether it was undone, worked out again when something was recorded."""
+    operation = here.operation()
+    at = (str(operation.path), operation.store.head())
+    if at not in _known:
+        _known.clear()
+        _known[at] = with_state(operation)
+    return _known[at]
+
+
+def _how_far(draft: ImportDraft) -> tuple[str, str]:
+    """The status and the words of a list that waits to be finished."""
+    if not draft.profile:
+        return "due", _("columns to be mapped")
+    asked = lists.asked_of(draft)
+    job = jobs.latest(jobs.BRING, asked) or jobs.latest(jobs.LOOK, asked)
+    if job is None:
+        return "due", _("not looked at yet")
+    if job.state in (jobs.QUEUED, jobs.RUNNING):
+        return "now", _("being recorded") if job.kind == jobs.BRING else _("being looked at")
+    if job.state != jobs.DONE:
+        return "blocked", _("stopped")
+    return WAITS_FOR.get(job.result.get("step", ""), ("due", _("to be looked at")))
 
 
 def _to(draft: ImportDraft) -> HttpResponse:
     return HttpResponseRedirect(reverse("desk:import", args=[draft.pk]), status=303)
-
-
-def _refresh() -> None:
-    """Let the pages show what was recorded."""
-    from onward.registry import projection
-
-    projection.ensure(here.operation())
 
 
 # -- one list -----------------------------------------------------------------------------------------
@@ -120,23 +124,79 @@ def _refresh() -> None:
 
 @page("imports", "import.run", methods=("GET", "POST"))
 def one(request: HttpRequest, draft: UUID) -> HttpResponse:
-    """The step that is open now: questions about the file, its columns, faults, doubles, confirming."""
+    """The step that is open now: questions about the file, its columns, faults, doubles, confirming.
+
+    Everything that reads the whole list is long work: the page says how far it is and can be left.
+    """
     access.require(request.user, "import.run", place=place(request))
     try:
         row = drafts.mine(request.user, draft)
     except OnwardError:
         raise access.Hidden from None
-    if row.receipt:
-        return HttpResponseRedirect(reverse("desk:imports"), status=303)
     if request.method == "POST":
-        answer = _take(request, row)
-        if answer is not None:
-            return answer
-    try:
-        with drafts.opened(row) as files:
-            return _step(request, row, files)
-    except Faults as wrong:
-        return _cannot(request, row, wrong)
+        return (
+            HttpResponseRedirect(reverse("desk:imports"), status=303)
+            if row.receipt
+            else _take(request, row)
+        )
+    if row.receipt:
+        return _became(request, row)
+    if not row.profile:
+        try:
+            with drafts.opened(row) as files:
+                return _first(request, row, files)
+        except Faults as wrong:
+            return _cannot(request, row, wrong)
+    recording = jobs.latest(jobs.BRING, lists.asked_of(row))
+    job = recording or jobs.latest(jobs.LOOK, lists.asked_of(row))
+    if job is None:
+        job = jobs.ask(request.user, jobs.LOOK, lists.asked_of(row))
+    if job.state in (jobs.QUEUED, jobs.RUNNING):
+        return _going(request, row, job)
+    if job.state != jobs.DONE:
+        shown = {"draft": row, "step": "read", "stopped": job.message}
+        return _whole(request, shown, status=422)
+    return _step(request, row, _look(job))
+
+
+def _going(request: HttpRequest, row: ImportDraft, job: Job) -> HttpResponse:
+    shown = {
+        "draft": row, "job": job, "going": True, "ahead": jobs.ahead_of(job),
+        "step": "confirm" if job.kind == jobs.BRING else "check",
+    }  # fmt: skip
+    if getattr(request, "htmx", False):
+        return render(request, "desk/parts/job.html", shown)
+    return render(request, "desk/import.html", shown)
+
+
+def _whole(
+    request: HttpRequest, shown: Mapping[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """The page, anew where only the part that says how far the work is was asked for."""
+    if getattr(request, "htmx", False):
+        answer = HttpResponse(status=204)
+        answer["HX-Refresh"] = "true"
+        return answer
+    return render(request, "desk/import.html", shown, status=status)
+
+
+def _look(job: Job) -> dict[str, Any]:
+    """What the work saw in the list."""
+    found: dict[str, Any] = json.loads(jobs.content_of(job.files.get(name=lists.LOOK)))
+    return found
+
+
+def _became(request: HttpRequest, row: ImportDraft) -> HttpResponse:
+    """What a list that was recorded has become."""
+    work = (
+        Job.objects.filter(kind=jobs.BRING, asked__draft=str(row.pk))
+        .order_by("-asked_at")
+        .first()
+    )
+    if work is not None and work.state in (jobs.QUEUED, jobs.RUNNING):
+        return _going(request, row, work)  # written, and the pages are being brought up to date
+    shown = {"draft": row, "step": "done", "became": work.result if work else {}}
+    return _whole(request, shown)
 
 
 def _cannot(request: HttpRequest, row: ImportDraft, wrong: Faults) -> HttpResponse:
@@ -145,99 +205,34 @@ def _cannot(request: HttpRequest, row: ImportDraft, wrong: Faults) -> HttpRespon
     return render(request, "desk/import.html", shown, status=422)
 
 
-def _step(request: HttpRequest, row: ImportDraft, files: drafts.InMemory) -> HttpResponse:
-    shown: dict[str, Any] = {"draft": row, "step": "read"}
-    rulebook = here.rulebook()
-    if not row.profile:
-        reading = _read(row, files)
-        if reading.questions or not reading.sheets:
-            shown |= {"questions": _asked(reading.questions), "notices": reading.notices}
-            return render(request, "desk/import.html", shown)
-        shown |= {
-            "step": "map",
-            **_columns(reading, declared(rulebook, "person")),
-            "notices": reading.notices,
-        }
-        return render(request, "desk/import.html", shown)
-    importer = Importer(here.operation(), by=request.user.account_id)
-    checked = importer.check(files.list, files.profile, answers=row.answers)
-    staged = checked.staged
-    partly = bool(row.answers.get("_partly"))
-    if request.GET.get("faulty") and staged.faulty:
-        return _workbook(checked)
-    if staged.questions or staged.file_faults or (staged.faulty and not partly):
-        shown |= {
-            "step": "check",
-            "questions": _asked(staged.questions),
-            "faults": staged.faults[:SHOWN_FAULTS],
-            "more_faults": max(len(staged.faults) - SHOWN_FAULTS, 0),
-            "faulty": len(staged.faulty),
-            "good": len(staged.rows),
-            "rows": staged.read_rows,
-            "notices": staged.notices,
-            "may_leave_out": bool(staged.rows)
-            and not staged.file_faults
-            and not staged.questions,
-        }
-        return render(request, "desk/import.html", shown)
-    accepted = staged.accepted(partly=partly)
-    if elsewhere := _of_other_offices(request, importer.corrects(accepted)):
-        return _cannot(request, row, Faults(elsewhere))
-    doubles = importer.match(checked, accepted)
-    if request.method == "POST" and request.POST.get("do") == "decide":
-        if not _decide(request, doubles):
-            from django.contrib import messages
-
-            messages.error(
-                request, _("Nothing was decided: choose an answer for at least one pair.")
-            )
-        return _to(row)
-    if doubles.questions:
-        signed_in = signin.require_fresh(request)
-        shown |= {
-            "step": "match",
-            "pairs": [
-                _pair(request, one, doubles, signed_in)
-                for one in doubles.questions[:SHOWN_PAIRS]
-            ],
-            "open": len(doubles.questions),
-            "bases": [(base, words.code(base)) for base in BASES],
-            "choices": [(choice, CHOICE_WORDS[choice]) for choice in CHOICES],
-        }
-        return render(request, "desk/import.html", shown)
-    if request.method == "POST" and request.POST.get("do") == "commit":
-        receipt = importer.commit(checked, doubles, partly=partly, by=request.user.account_id)
-        drafts.committed(row, receipt.receipt)
-        _refresh()
-        said = _("%(added)s new, %(corrected)s corrected, %(unchanged)s unchanged.") % {
-            "added": receipt.added, "corrected": receipt.corrected, "unchanged": receipt.unchanged,
-        }  # fmt: skip
-        return done(request, said, "desk:imports")
-    would = importer.commit(checked, doubles, check_only=True, partly=partly)
-    people = [one for one in staged.rows if one.event is None]
-    shown |= {
-        "step": "confirm",
-        "would": would,
-        "left_out": len(staged.faulty) if partly else 0,
-        "households": check_households(people, on=here.today()),
-        "notices": tuple(dict.fromkeys((*staged.notices, *would.notices))),
-    }
+def _first(request: HttpRequest, row: ImportDraft, files: drafts.InMemory) -> HttpResponse:
+    """Before its columns are mapped: what nobody can know but who has the file, then the columns."""
+    reading = _read(row, files)
+    shown: dict[str, Any] = {"draft": row, "notices": reading.notices}
+    if reading.questions or not reading.sheets:
+        shown |= {"step": "read", "questions": lists.asked_questions(reading.questions)}
+    else:
+        shown |= {"step": "map", **_columns(reading, declared(here.rulebook(), "person"))}
     return render(request, "desk/import.html", shown)
 
 
-def _of_other_offices(request: HttpRequest, rows: Mapping[str, int]) -> list[Fault]:
-    """A fault for each row that would correct somebody whom another office keeps."""
-    reader = request.reader  # type: ignore[attr-defined]
-    kept = PersonNow.objects.filter(person__in=list(rows)).exclude(office="")
-    mine = reader.people("person.register").filter(person__in=list(rows))
-    outside = set(kept.values_list("person", flat=True)) - set(
-        mine.values_list("person", flat=True)
-    )
-    return [
-        Fault("", f"row {number}", "", _("a number that another office has given"),
-              "", _("Ask that office to correct the person, or take the row out of the list."))
-        for number in sorted(rows[person] for person in outside)
-    ]  # fmt: skip
+def _step(request: HttpRequest, row: ImportDraft, look: dict[str, Any]) -> HttpResponse:
+    """The step that is open after a look at the whole list."""
+    if request.GET.get("faulty") and look.get("faulty"):
+        return _workbook(row)
+    shown: dict[str, Any] = {"draft": row, **look}
+    if look["step"] == "stuck":
+        return _whole(request, shown | {"step": "read", "stuck": True}, status=422)
+    if look["step"] == "match":
+        signed_in = signin.require_fresh(request)
+        open_pairs = lists.undecided(row, look["pairs"])
+        shown |= {
+            "pairs": [_pair(request, one, signed_in) for one in open_pairs[:SHOWN_PAIRS]],
+            "open": look["open"] - (len(look["pairs"]) - len(open_pairs)),
+            "bases": [(base, words.code(base)) for base in BASES],
+            "choices": [(choice, CHOICE_WORDS[choice]) for choice in CHOICES],
+        }
+    return _whole(request, shown)
 
 
 def _read(row: ImportDraft, files: drafts.InMemory) -> Reading:
@@ -247,16 +242,6 @@ def _read(row: ImportDraft, files: drafts.InMemory) -> Reading:
         encoding=row.encoding or None,
         delimiter=row.delimiter or None,
     )
-
-
-def _asked(questions: tuple[Question, ...]) -> list[dict[str, Any]]:
-    """Questions with the key their answer is kept under."""
-    shown = []
-    for question in questions:
-        column = COLUMN.search(question.where)
-        key = f"{column[1]}/{question.about}" if column else question.about
-        shown.append({"key": key, "row": question})
-    return shown
 
 
 def _columns(reading: Reading, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -292,11 +277,15 @@ def _columns(reading: Reading, facts: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _take(request: HttpRequest, row: ImportDraft) -> HttpResponse | None:
-    """Keep what a form says; None lets the step go on with it."""
+def _take(request: HttpRequest, row: ImportDraft) -> HttpResponse:
+    """Keep what a form says, and go on with the list."""
     does = request.POST.get("do", "")
     if does == "give_up":
-        drafts.give_up(row)
+        if not drafts.give_up(row):
+            messages.error(
+                request, _("It is being recorded this moment. Undo it when it is done.")
+            )
+            return _to(row)
         return done(request, _("The list was given up; nothing was recorded."), "desk:imports")
     if does == "answer":
         for key, value in request.POST.items():
@@ -307,8 +296,7 @@ def _take(request: HttpRequest, row: ImportDraft) -> HttpResponse | None:
                 else:
                     row.answers[name] = value
         row.save()
-        return _to(row)
-    if does == "map":
+    elif does == "map":
         row.profile = _profile(request, row)
         try:
             found = parse_profile(row.profile, declared(here.rulebook(), "person"))
@@ -321,16 +309,27 @@ def _take(request: HttpRequest, row: ImportDraft) -> HttpResponse | None:
             row.save()
             return _cannot(request, row, wrong)
         row.save()
-        return _to(row)
-    if does == "remap":
+    elif does == "remap":
         row.profile, row.answers = "", {}
         row.save()
-        return _to(row)
-    if does == "leave_out":
-        row.answers["_partly"] = "yes"
+    elif does == "leave_out":
+        row.answers[lists.PARTLY] = "yes"
         row.save()
-        return _to(row)
-    return None
+    elif does == "again":
+        lists.again(row)
+    elif does == "decide":
+        _decide(request, row)
+    elif does == "commit":
+        return _commit(request, row)
+    return _to(row)
+
+
+def _commit(request: HttpRequest, row: ImportDraft) -> HttpResponse:
+    """Record the list as it was looked at: only what stands at its last step."""
+    seen = jobs.latest(jobs.LOOK, lists.asked_of(row))
+    if seen is not None and seen.state == jobs.DONE and seen.result.get("step") == "confirm":
+        jobs.ask(request.user, jobs.BRING, lists.asked_of(row))
+    return _to(row)
 
 
 def _profile(request: HttpRequest, row: ImportDraft) -> str:
@@ -359,74 +358,62 @@ def _profile(request: HttpRequest, row: ImportDraft) -> str:
     return yaml.safe_dump(profile, allow_unicode=True, sort_keys=False)
 
 
-def _pair(
-    request: HttpRequest, question: Any, doubles: Doubles, signed_in: Any
-) -> dict[str, Any]:
+def _pair(request: HttpRequest, pair: Mapping[str, Any], signed_in: Any) -> dict[str, Any]:
     """Both sides of one question. Who is on record is shown only to whoever may see them."""
-    first, second = in_order(question, doubles.sides)
     reader = request.reader  # type: ignore[attr-defined]
     hidden = False
-    for side in (first, second):
-        if side.person.known:
-            try:
-                reader.reveal(
-                    side.key,
-                    purpose="verify a duplicate",
-                    place=place(request),
-                    signed_in=signed_in,
-                )
-            except access.Hidden:
-                hidden = True
+    for key in pair["known"]:
+        try:
+            reader.reveal(
+                key, purpose="verify a duplicate", place=place(request), signed_in=signed_in
+            )
+        except access.Hidden:
+            hidden = True
     return {
-        "code": pair_code(question.first, question.second),
+        "code": pair["code"],
         # Why they may be one person would tell what is on record about somebody hidden.
         "says": _(
             "One of them is on record in another office. You cannot see who it is; leave it to the field, or ask that office."
         )
         if hidden
-        else question.sentence(),
-        "rows": [("where", first.place, second.place)]
-        if hidden
-        else side_by_side(first, second),
+        else pair["says"],
+        "rows": [("where", *pair["places"])] if hidden else pair["rows"],
         "hidden": hidden,
     }
 
 
-def _decide(request: HttpRequest, doubles: Doubles) -> bool:
-    """Keep the answers of the page that was sent; False where it held none."""
-    why = request.POST.get("why", "")
+def _decide(request: HttpRequest, row: ImportDraft) -> None:
+    """Keep the answers of the page that was sent."""
+    seen = jobs.latest(jobs.LOOK, lists.asked_of(row))
+    if seen is None or seen.state != jobs.DONE or seen.result.get("step") != "match":
+        return
+    signin.require_fresh(request)
+    pairs = _look(seen)["pairs"]
     reader = request.reader  # type: ignore[attr-defined]
-    asked = {key for one in doubles.questions for key in (one.first, one.second)}
-    sides = [key for key in asked if doubles.sides[key].person.known]
+    sides = {key for pair in pairs for key in pair["known"]}
     mine = reader.people("person.reveal").filter(person__in=sides)
-    hidden = set(sides) - set(mine.values_list("person", flat=True))
-    found = []
-    for question in doubles.questions:
-        choice = request.POST.get(f"pair:{pair_code(question.first, question.second)}", "")
-        if choice == "merge" and hidden & {question.first, question.second}:
+    hidden = sides - set(mine.values_list("person", flat=True))
+    choices = {}
+    for pair in pairs:
+        choice = request.POST.get(f"pair:{pair['code']}", "")
+        if choice == "merge" and hidden & set(pair["keys"]):
             continue  # nobody becomes one with somebody whom the one who decides may not see
         if choice in CHOICES:
-            found.append(
-                Decision(
-                    question.first,
-                    question.second,
-                    choice,
-                    request.user.account_id,
-                    why if why in BASES else "",
-                )  # type: ignore[arg-type]
-            )
-    rows = [key for key, side in doubles.sides.items() if not side.person.known]
-    if found:
-        keep_decisions(here.operation(), found, rows=rows)
-    return bool(found)
+            choices[pair["code"]] = choice
+    why = request.POST.get("why", "")
+    if not lists.decide(here.operation(), row, pairs, choices, why=why if why in BASES else ""):
+        messages.error(
+            request, _("Nothing was decided: choose an answer for at least one pair.")
+        )
 
 
-def _workbook(checked: Checked) -> HttpResponse:
-    answer = HttpResponse(
-        faulty_rows(checked.reading, checked.staged),
-        content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    )
-    answer["Content-Disposition"] = 'attachment; filename="rows-to-mend.xlsx"'
+def _workbook(row: ImportDraft) -> HttpResponse:
+    seen = jobs.latest(jobs.LOOK, lists.asked_of(row))
+    made = seen.files.filter(name=lists.WORKBOOK).first() if seen else None
+    if made is None:
+        raise access.Hidden
+    answer = HttpResponse(jobs.content_of(made), content_type=made.media_type)
+    answer["Content-Disposition"] = f'attachment; filename="{made.name}"'
     return answer
 
 

@@ -11,8 +11,10 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from onward.desk import dates
 from onward.desk.views.shared import page, place
 from onward.registry import access, jobs
 from onward.registry.models import Job, JobFile
@@ -23,6 +25,7 @@ KINDS = {
     "compare": (_("Comparison of scenarios"), ("forecast.read",), "desk:forecasts"),
     "placement": (_("Proposal of places"), ("placement.read",), "desk:placements"),
     "report": (_("Situation report"), ("report.internal",), "desk:reports"),
+    jobs.TAKE_BACK: (_("Undoing an import"), ("import.undo",), "desk:imports"),
 }
 EXTERNAL = ("report.external", "report.internal")
 
@@ -38,7 +41,11 @@ def found(request: HttpRequest, job: UUID) -> Job:
     """The job, when this account may see it; hidden and missing look alike."""
     row = Job.objects.filter(pk=job).first()
     reader = request.reader  # type: ignore[attr-defined]
-    if row is None or not any(reader.may(action) for action in actions_of(row)):
+    if (
+        row is None
+        or row.kind not in KINDS
+        or not any(reader.may(action) for action in actions_of(row))
+    ):
         raise access.Hidden
     return row
 
@@ -51,13 +58,24 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
     shown = {
         "job": row,
         "title": title,
-        "going": row.state in ("queued", "running"),
+        "going": row.state in (jobs.QUEUED, jobs.RUNNING),
         "where": reverse(where),
-        "ahead": Job.objects.filter(state="queued", asked_at__lt=row.asked_at).count()
-        if row.state == "queued" else 0,
+        "said": _said(row),
+        "ahead": jobs.ahead_of(row) if row.state == jobs.QUEUED else 0,
     }  # fmt: skip
     template = "desk/parts/job.html" if getattr(request, "htmx", False) else "desk/job.html"
     return render(request, template, shown)
+
+
+def _said(row: Job) -> str:
+    """What came of work that changes the record."""
+    if row.kind != jobs.TAKE_BACK or row.state != jobs.DONE:
+        return ""
+    if not row.result.get("changed"):
+        return gettext("It was undone before; nothing changed.")
+    return gettext("Undone: %(n)s events were taken back.") % {
+        "n": dates.digits(str(row.result.get("retracted", 0)))
+    }
 
 
 @page("forecasts")
