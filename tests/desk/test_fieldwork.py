@@ -302,6 +302,43 @@ def test_a_roll_that_was_called_is_one_tick_and_passes_nobody_marked_otherwise(s
     assert len(gone) == 1
 
 
+def left(small):
+    """Who counts as having left today, from the record itself."""
+    log = list(small.store.read())
+    gone = {e.supersedes for e in log if e.supersedes}
+    return sorted(e.subject.id for e in log if e.kind == "T7.done" and e.effective == "2026-06-10"
+                  and e.id not in gone)  # fmt: skip
+
+
+def test_a_mistaken_boarded_is_taken_back_and_stays_in_the_log(small):
+    officer = browser("supervisor")
+    convoy = planned(officer)
+    officer.post(convoy, {"do": "list", "key": "list-7", "people": ["H1-P1", "H1-P2"]})
+    one, two = re.findall(r'name="boarded-([^"]+)" value="yes"', text(officer.get(convoy)))
+    officer.post(convoy, {"do": "boarded", "key": "m-1", "called": "yes"})
+    assert left(small) == ["H1-P1", "H1-P2"]
+    before = len(list(small.store.read()))
+    page = text(officer.get(convoy))
+    assert "Recorded by mistake" in page
+
+    officer.post(convoy, {"do": "boarded", "key": "m-2", f"boarded-{one}": "mistake"})
+    assert len(left(small)) == 1, "whoever was ticked by mistake is here"
+    told = {facts["person"]: facts.get("boarded") for facts in things("seat")}
+    assert sorted(map(str, told.values())) == ["None", "True"]
+    after = list(small.store.read())
+    assert len(after) > before, "nothing is deleted"
+    assert "1 boarded, 0 did not, 1 not said" in text(officer.get(convoy))
+
+    officer.post(convoy, {"do": "boarded", "key": "m-3", f"boarded-{two}": "no",
+                          f"explained-{two}": "stayed_by_choice"})  # fmt: skip
+    assert left(small) == [], "who did not board has not left"
+    officer.post(convoy, {"do": "boarded", "key": "m-4", f"boarded-{one}": "yes"})
+    assert len(left(small)) == 1, "and may be said to have boarded again"
+    person = next(iter(left(small)))
+    timeline = text(officer.get(f"/people/{person}/timeline/"))
+    assert "Taken back" in timeline
+
+
 def test_another_office_takes_nobody_off_a_manifest(small):
     officer = browser("supervisor")
     convoy = planned(officer)

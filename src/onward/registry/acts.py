@@ -282,21 +282,26 @@ def record_batch(
     together, as they took place, and none of them by what another one opened.
 
     entries  the keyword arguments of `record` without the keys: subject, kind, effective, facts,
-             evidence, destination, revision
+             evidence, destination, revision; or `takes_back`, the id of an event that should
+             never have been recorded, which stays in the log and counts no more
     """
     desk = _Desk(actor)
     desk.key(idempotency_key)
 
     def act() -> Done:
         moves = desk.rulebook.moves()
+        said: list[Event] = []
+        for number, entry in enumerate(entries):
+            if "takes_back" in entry:
+                said.append(desk.taken_back(entry["takes_back"], f"{idempotency_key}/{number}"))
+        told = [(n, entry) for n, entry in enumerate(entries) if "takes_back" not in entry]
         abouts = [
             about if isinstance(about := entry["subject"], Subject) else Subject(*about)
-            for entry in entries
+            for _number, entry in told
         ]
         known = desk.known(abouts)
-        said: list[Event] = []
         moved: list[tuple[Event, Move, str | None]] = []
-        for number, (entry, about) in enumerate(zip(entries, abouts, strict=True)):
+        for (number, entry), about in zip(told, abouts, strict=True):
             if entry.get("revision") is not None and about.kind == PERSON:
                 desk.unchanged([about.id], entry["revision"])
             kind = entry["kind"]
@@ -413,12 +418,7 @@ def retract(
     desk.key(idempotency_key)
 
     def act() -> Done:
-        old = desk.standing(event_id)
-        desk.may_record(old.subject, old.kind, old.facts)
-        event = desk.event(
-            old.subject, RETRACTED, old.effective, supersedes=old.id, evidence=evidence,
-            key=idempotency_key,
-        )  # fmt: skip
+        event = desk.taken_back(event_id, idempotency_key, evidence)
         return Done(tuple(desk.append([event])))
 
     return desk.once(idempotency_key, act)
@@ -684,6 +684,14 @@ class _Desk:
                 "That event was corrected or taken back already; correct the one that stands."
             )
         return found[0]
+
+    def taken_back(self, event_id: str, key: str, evidence: Sequence[str] = ()) -> Event:
+        """The event that takes another one back, for who may record such a one."""
+        old = self.standing(event_id)
+        self.may_record(old.subject, old.kind, old.facts)
+        return self.event(
+            old.subject, RETRACTED, old.effective, supersedes=old.id, evidence=evidence, key=key
+        )
 
     def with_breaches(self, moved: Sequence[tuple[Event, Move, str | None]]) -> Done:
         """Movements that took place, the breaches they open, and the pause of like moves.

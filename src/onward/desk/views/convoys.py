@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -366,6 +368,11 @@ def _tick(
             continue
         said = request.POST.get(f"{what}-{seat.thing}", "")
         reason = request.POST.get(f"explained-{seat.thing}", "")
+        if said == "mistake" and what == "boarded":
+            entries += [
+                {"takes_back": one} for one in _boarding(seat, move, day, seats_too=True)
+            ]
+            continue
         if (
             not said and not reason and request.POST.get("called") == "yes"
             and (what == "boarded" or seat.facts.get("boarded") is True)
@@ -381,6 +388,9 @@ def _tick(
             facts["explained"] = reason
         if not facts:
             continue
+        if facts.get("boarded") is False and seat.facts.get("boarded") is True:
+            # Whoever did not board has not left: the departure recorded with it counts no more.
+            entries += [{"takes_back": one} for one in _boarding(seat, move, day)]
         entries.append(_entry("seat", seat.thing, facts, day))
         if facts.get("boarded") and move is not None:
             entries.append(
@@ -390,16 +400,49 @@ def _tick(
     if not entries:
         raise OnwardError(_("Nothing was filled in or changed, so nothing was recorded."))
     state = {"boarded": "departed", "arrived": "arrived"}[what]
-    if convoy.facts.get("state") != state:
+    if convoy.facts.get("state") != state and any("subject" in entry for entry in entries):
         entries.append(_entry("convoy", convoy.thing, {"state": state}, day))
     breaches = acts.record_batch(request.user, entries, idempotency_key=key).breaches
-    ticked = sum(entry["subject"].kind == "seat" for entry in entries)
+    ticked = sum("subject" in entry and entry["subject"].kind == "seat" for entry in entries)
     said = _("Recorded for %(number)s people.") % {"number": dates.digits(str(ticked))}
+    if back := sum("takes_back" in entry for entry in entries):
+        said = " ".join(filter(None, (
+            said if ticked else "",
+            _("Taken back: %(number)s records. They stay in the log, marked.") % {"number": dates.digits(str(back))},
+        )))  # fmt: skip
     if breaches:
         said += " " + _("Breaches opened because a safeguard was not met: %(number)s.") % {
             "number": dates.digits(str(len(breaches)))
         }
     return said
+
+
+def _boarding(
+    seat: ThingNow, move: Move | None, day: str, *, seats_too: bool = False
+) -> list[str]:
+    """The events that say somebody left with this convoy and that still stand, the latest first.
+
+    seats_too  also what was said on the manifest: then nothing is said of them any more
+    """
+    about = Q(subject_kind="person", subject_id=str(seat.person), effective=day,
+              kind=move.key if move else "")  # fmt: skip
+    if seats_too:
+        about |= Q(subject_kind="seat", subject_id=seat.thing, kind="recorded")
+    rows = list(EventRow.objects.filter(about).order_by("-seq"))
+    gone = set(
+        EventRow.objects.filter(supersedes__in=[row.event_id for row in rows]).values_list(
+            "supersedes", flat=True
+        )
+    )
+    return [
+        row.event_id
+        for row in rows
+        if row.event_id not in gone
+        and (
+            row.subject_kind == "person"
+            or {"boarded", "arrived", "explained"} & set(json.loads(row.canonical)["facts"])
+        )
+    ]
 
 
 def _entry(
