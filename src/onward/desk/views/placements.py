@@ -7,15 +7,17 @@ only to those whose roles name it.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
+from django.utils.translation import get_language_bidi, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from onward.desk import here
+from onward.desk import dates, here, words
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
 from onward.registry import access, jobs
@@ -61,19 +63,20 @@ def about(
 ) -> dict[str, Any]:
     """What the page says of one proposal."""
     secret = set() if sensitive else _confidential()
-    word = standing()
+    word, offers = standing(), Offers()
 
     def told(row: dict[str, Any]) -> dict[str, Any]:
         if row.get("programme") in secret:
             return {**row, "programme": _("an offer made in confidence"), "window": "", "country": "",
                     "departs": "", "secret": True}  # fmt: skip
-        return row
+        return {**row, "programme": offers.title(row.get("programme")),
+                "window": offers.window(row.get("programme"), row.get("window"))}  # fmt: skip
 
     def quiet(row: dict[str, Any]) -> dict[str, Any]:
         return {
             **row,
-            "reason": _quiet(row["reason"], secret),
-            "change": _quiet(row["change"], secret),
+            "reason": _quiet(row["reason"], secret, offers),
+            "change": _quiet(row["change"], secret, offers),
         }
 
     content = {
@@ -81,10 +84,17 @@ def about(
         "conflict": [_quiet(line, secret) for line in content.get("conflict", ())],
         "unplaced": [quiet(row) for row in content["unplaced"]],
     }
-    assignments = [
-        {**told(row), "word": word.get(row["case"]), "next": told(row["next_best"] or {})}
-        for row in content["assignments"][:SHOWN]
+    every = [
+        {
+            **told(row),
+            "word": word.get(row["case"]),
+            "why_words": why_words(row),
+            "next": next_words(row, told),
+            "decided": decision_said(word.get(row["case"])),
+        }
+        for row in content["assignments"]
     ]
+    assignments = every[:SHOWN]
     elsewhere = {
         case: decision for case, decision in word.items()
         if case not in {row["case"] for row in content["assignments"]}
@@ -97,6 +107,7 @@ def about(
         "content": content,
         "state_words": STATES.get(content["state"], ""),
         "assignments": assignments,
+        "all_assignments": every,
         "more": max(len(content["assignments"]) - SHOWN, 0),
         "unplaced": sorted(
             content["unplaced"], key=lambda row: (PRIORITIES.index(row["priority"]), row["case"])
@@ -104,22 +115,119 @@ def about(
         "stopped": _stopped(content["unplaced"]),
         "more_unplaced": max(len(content["unplaced"]) - SHOWN, 0),
         "emergencies": sum(row["priority"] == "emergency" for row in content["unplaced"]),
-        "worth": [row for row in worth[:10] if row["limit"] == _quiet(row["limit"], secret)
+        "worth": [{**row, "said": offers.limit(row)} for row in worth[:10] if row["limit"] == _quiet(row["limit"], secret)
                   and row.get("programme") not in secret],
         "unused": [{**told(row), "cause": _quiet(str(row.get("cause") or ""), secret)} for row in content["unused"]],
         "fairness": content["fairness"],
-        "held": [(case, decision) for case, decision in sorted(elsewhere.items())],
+        "held": [(case, decision, decision_said(decision)) for case, decision in sorted(elsewhere.items())],
         "programmes": sorted(
-            {(row["programme"], row["window"]) for row in content["limits"]
+            {(row["programme"], row["window"], offers.title(row["programme"]),
+              offers.window(row["programme"], row["window"]))
+             for row in content["limits"]
              if row["kind"] == "places" and row["programme"] not in secret}
         ),
         "difference": _difference(content, before) if before is not None else None,
     }  # fmt: skip
 
 
-def _quiet(text: str, secret: set[str]) -> str:
-    """A sentence of the proposal, unless it names an offer made in confidence."""
-    return _("an offer made in confidence") if any(name in text for name in secret) else text
+class Offers:
+    """The plan's own words for what a proposal calls a programme and a window."""
+
+    def __init__(self) -> None:
+        found = here.plan()
+        self._pledges = found.pledges if found is not None else {}
+
+    def title(self, name: str | None) -> str:
+        pledge = self._pledges.get(name or "")
+        return words.translated(pledge.title) if pledge is not None else name or ""
+
+    def window(self, name: str | None, window: str | None) -> str:
+        """From when its places are there, where it gives them in more than one go."""
+        pledge, number = self._pledges.get(name or ""), window or ""
+        if pledge is None or not number.isdecimal():
+            return number
+        if len(pledge.windows) == 1 or not 0 < int(number) <= len(pledge.windows):
+            return ""
+        opens = pledge.windows[int(number) - 1].start.likely
+        return _("places from %(day)s") % {"day": dates.shown(opens)}
+
+    def limit(self, row: Mapping[str, Any]) -> str:
+        """A limit of a proposal: its places, or as the placement room calls it."""
+        if row["kind"] != "places" or row.get("programme") not in self._pledges:
+            return str(row["limit"])
+        parts = self.title(row["programme"]), self.window(row["programme"], row["window"])
+        return ", ".join(filter(None, parts))
+
+    def in_text(self, text: str) -> str:
+        """A sentence of a proposal with titles where it names programmes."""
+        for name in sorted(self._pledges, key=len, reverse=True):
+            text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self.title(name), text)
+        return text
+
+
+DECIDED = {
+    "accepted": gettext_lazy("goes where it is proposed"),
+    "moved": gettext_lazy("goes elsewhere"),
+    "held": gettext_lazy("held back for now"),
+    "released": gettext_lazy("the next proposal decides anew"),
+}
+
+
+def decision_said(decision: Any) -> str:
+    return str(DECIDED.get(decision.decision, "")) if decision is not None else ""
+
+
+def why_words(row: Mapping[str, Any]) -> str:
+    """Why a case is where it is, as one would tell the family: never in points."""
+    why = row.get("why") or {}
+    said = []
+    if row.get("locked"):
+        said.append(_("an officer decided so"))
+    if why.get("family tie"):
+        said.append(_("they have family there"))
+    if why.get("preference"):
+        said.append(_("it is a country they named themselves"))
+    if why.get("language"):
+        said.append(_("they speak a language of that country"))
+    if why.get("skill"):
+        said.append(_("a skill of theirs is asked for there"))
+    if why.get("score"):
+        said.append(_("that programme's own score speaks for it"))
+    if row.get("kept"):
+        said.append(_("it was proposed before"))
+    if not said:
+        said.append(
+            _("they agreed to this country, and there is a place; nothing else sets it apart")
+        )
+    text = ("؛ " if get_language_bidi() else "; ").join(said)
+    return text[:1].upper() + text[1:]
+
+
+def next_words(
+    row: Mapping[str, Any], told: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """The next best place, and what speaks for it and against it."""
+    best = row.get("next_best")
+    if not best:
+        return {"said": _("No other place fits this family.")}
+    fewer = best.get("fewer_points") or 0
+    if fewer > 0:
+        said = _("fits their wishes and ties less well")
+    elif fewer < 0:
+        said = _("fits them better, but its places bring more to others")
+    else:
+        said = _("fits them as well")
+    return {**told(best), "said": said}
+
+
+def _quiet(text: str, secret: set[str], offers: Offers | None = None) -> str:
+    """A sentence of the proposal in the plan's words, unless it names an offer made in
+    confidence."""
+    if any(name in text for name in secret):
+        return _("an offer made in confidence")
+    # What the sentence names comes after a colon; before it stand our own words.
+    said, colon, names = text.partition(": ")
+    return said + colon + offers.in_text(names) if offers is not None else text
 
 
 def _stopped(unplaced: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -190,8 +298,14 @@ def case(request: HttpRequest) -> HttpResponse:
         and word.programme in _confidential()
     ):
         word.programme, word.window = _("an offer made in confidence"), ""  # shown, not kept
+    offers = Offers()
     shown |= {
-        "proposal": given["proposal"], "case": name, "row": None if secret else row, "left": left,
+        "decided": decision_said(word),
+        "word_where": "" if word is None or not word.programme else ", ".join(filter(None, (
+            offers.title(word.programme), offers.window(word.programme, word.window)))),
+        "proposal": given["proposal"], "case": name, "left": left,
+        "row": None if secret or row is None else next(
+            (one for one in shown["all_assignments"] if one["case"] == name), None),
         "secret": secret, "word": word, "given": given,
     }  # fmt: skip
     if request.method == "POST":
@@ -199,7 +313,9 @@ def case(request: HttpRequest) -> HttpResponse:
         programme, _sign, window = given.get("where", "").partition("|")
         if decision == "accepted" and row is not None and not secret:
             programme, window = row["programme"], row["window"]
-        if decision == "moved" and (programme, window) not in shown["programmes"]:
+        if decision == "moved" and (programme, window) not in {
+            one[:2] for one in shown["programmes"]
+        }:
             programme = ""
         try:
             decide(
