@@ -53,3 +53,64 @@ def test_one_fault_and_nothing_is_kept(small, lines):
         load(small.store, small.rulebook, lines[::-1], keep_instants=True, workers=1)
     assert small.store.head() == head
     assert verify.verify(small, deep=False).sound
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """An operation that has its rulebook and nothing else, as where a record moves to."""
+    from onward.registry import site
+    from onward.registry.creating import preparing
+    from onward.registry.operation import Settings, create_operation
+
+    site.close_site()
+    folder, key_file = tmp_path / "new", tmp_path / "new.key"
+    _, prepare = preparing("meridian", key_file=key_file)
+    yield create_operation(
+        folder,
+        Settings("meridian", "Meridian", "protected-camp", key_file=str(key_file),
+                 store=site_for_tests.new_store("new_home")),
+        rulebook_text=site_for_tests.RULEBOOK_PATH.read_text("utf-8"),
+        effective="2025-01-01", by="chantal", prepare=prepare,
+    )  # fmt: skip
+    site.close_site()
+    if site_for_tests.DATABASE == "postgresql":
+        server = site_for_tests.server()
+        server.sql("postgres", 'DROP DATABASE "new_home" WITH (FORCE)')
+
+
+def test_a_new_operation_takes_over_a_record_whole_and_it_can_only_be_added_to(empty):
+    from django.db import connection
+
+    events = site_for_tests.small_events(empty.rulebook)
+    lines = [canonical_bytes(event) for event in events]
+    head = empty.store.head()
+    with pytest.raises(OnwardError, match="already"):
+        load(empty.store, empty.rulebook, [*lines, lines[0]], workers=1)
+    with pytest.raises(Faults, match="line 2"):
+        load(empty.store, empty.rulebook, [lines[0], b"{"], workers=1)
+    assert empty.store.head() == head
+
+    assert load(empty.store, empty.rulebook, lines, workers=2) == len(lines)
+    keys = [event.idempotency_key for event in events]
+    assert [event.idempotency_key for event in empty.store.read()[1:]] == keys
+    empty.store.append(events[:1])  # known by its key, as before
+    assert empty.store.last_seq() == len(lines) + 1
+    assert verify.verify(empty, deep=False).sound
+    if connection.vendor == "postgresql":
+        on_the_server(connection.settings_dict["NAME"])
+
+
+def on_the_server(database):
+    """The partition that took the place of the first has all that the log has."""
+    server, part = site_for_tests.server(), "onward_event_of_meridian"
+    ours = "SET onward.operation = 'meridian'; "
+    for user in ("onward_owner", "onward_desk"):
+        for table in ("onward_event", part):
+            for text in (f"UPDATE {table} SET by_whom = 'x'", f"TRUNCATE {table}"):
+                with pytest.raises(RuntimeError, match=r"only ever added to|permission denied"):
+                    server.sql(database, ours + text, user)
+    assert server.sql(database, f"SELECT count(*) FROM {part}", "onward_owner").strip() == "0"
+    assert int(server.sql(database, ours + f"SELECT count(*) FROM {part}", "onward_owner")) > 20
+    indexes = "SELECT count(*) FROM pg_index WHERE indrelid = '{}'::regclass AND indisvalid"
+    found = [server.sql(database, indexes.format(name)) for name in ("onward_event", part)]
+    assert found[0] == found[1]

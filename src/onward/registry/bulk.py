@@ -13,10 +13,11 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onward.caseload.events import NotAnEvent, event_faults, from_json, instant_of, instant_text
 from onward.caseload.sound import Sound, sound_bytes
@@ -26,8 +27,13 @@ from onward.registry.db_store import COLUMNS, HEADS, TABLE, DatabaseStore, inser
 from onward.registry.ledger import HASH_BYTES, SALT_BYTES, event_leaf
 from onward.rulebook.model import Rulebook
 
+if TYPE_CHECKING:
+    from onward.registry.postgres import NewPartition
+
 CHUNK = 4000
 MOST_FAULTS = 100
+LOCKED = "55P03"
+"""What a server answers when a lock was not to be had in time."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ def load(
     workers        processes; 0: one for each core
     raises         Faults with what is wrong, OnwardError when an event is there already
     """
-    from django.db import IntegrityError, connection
+    from django.db import IntegrityError, OperationalError, connection
 
     as_copy = connection.vendor == "postgresql"
     now = instant_text(datetime.now(UTC))
@@ -75,13 +81,15 @@ def load(
             ready = [pool.submit(_warm) for _ in range(count)]
             for future in ready:
                 future.result()
-            with store.writing(), connection.cursor() as cursor:
+            with _as_owner(connection), store.writing(), connection.cursor() as cursor:
                 peaks, last = store._end(cursor)
+                place = None
                 if _only_adopted(cursor, store.operation):
                     # A new operation that takes over a record: its rulebook was adopted now, and
                     # what is loaded keeps the instants of then.
                     last = ""
-                if as_copy:
+                    place = _new_partition(cursor, store.operation) if as_copy else None
+                if as_copy and place is None:
                     _staging(cursor)
                 linked = False
                 for part in _in_order(pool, lines, peaks.size + 1, count, file):
@@ -95,12 +103,16 @@ def load(
                     last, linked = part.last, linked or part.supersedes
                     for at in range(0, len(part.leaves), HASH_BYTES):
                         peaks.append(part.leaves[at : at + HASH_BYTES])
-                    if as_copy:
+                    if place is not None:
+                        _copy_into(cursor, place.name, part.rows)
+                    elif as_copy:
                         _copy(cursor, part.rows)
                     else:
                         insert_rows(connection, cursor, part.rows)
                     total += part.events
                     say(f"{total:,} events")
+                if place is not None:
+                    place.take_place()
                 if linked:
                     _check_links(cursor, store.operation)
                 if total:
@@ -113,6 +125,13 @@ def load(
         raise OnwardError(
             f"{file or 'The log'} holds an event that the record has already, or the same one "
             "twice. Nothing was loaded."
+        ) from None
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", "") != LOCKED:
+            raise
+        raise OnwardError(
+            "Somebody was reading the log for longer than a load waits. Nothing was loaded; try "
+            "again when no export and no backup is running."
         ) from None
     finally:
         _SHARED = None
@@ -233,6 +252,21 @@ def _only_adopted(cursor: Any, operation: str) -> bool:
     return not cursor.fetchone()[0]
 
 
+def _as_owner(connection: Any) -> AbstractContextManager[Any]:
+    """The owner of a server's tables, where one is named; otherwise who is connected."""
+    from onward.registry import postgres
+
+    named = connection.vendor == "postgresql" and os.environ.get(postgres.OWNER_VARIABLE)
+    return postgres.as_owner(connection) if named else nullcontext()
+
+
+def _new_partition(cursor: Any, operation: str) -> NewPartition | None:
+    from onward.registry.postgres import NewPartition
+
+    possible = NewPartition.possible(cursor, operation)
+    return NewPartition(cursor, operation) if possible else None
+
+
 def _staging(cursor: Any) -> None:
     """COPY does not go past row-level security: it fills a table of this transaction first."""
     cursor.execute(
@@ -245,9 +279,14 @@ def _copy(cursor: Any, data: bytes) -> None:
     """One part into the log, while the others are being checked."""
     names = ", ".join(COLUMNS)
     cursor.execute("TRUNCATE incoming_events")
-    with cursor.cursor.copy(f"COPY incoming_events ({names}) FROM STDIN") as copy:
-        copy.write(data)
+    _copy_into(cursor, "incoming_events", data)
     cursor.execute(f"INSERT INTO {TABLE} ({names}) SELECT {names} FROM incoming_events")
+
+
+def _copy_into(cursor: Any, table: str, data: bytes) -> None:
+    names = ", ".join(COLUMNS)
+    with cursor.cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:
+        copy.write(data)
 
 
 def _check_links(cursor: Any, operation: str) -> None:
