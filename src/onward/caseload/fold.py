@@ -10,7 +10,7 @@ so that memory does not grow with the operation), and the tables people read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import numpy as np
@@ -23,7 +23,7 @@ from onward.caseload.rules import active_sql, adult_sql, forecast_state_sql, wor
 from onward.caseload.table import WORD_TYPES, Column, columns_of
 from onward.caseload.units import unit_stages
 from onward.engine import DuckEngine, Engine, Job, Stage, quoted, run_each
-from onward.engine.parquet import Inputs
+from onward.engine.parquet import Inputs, row_count
 from onward.engine.stages import literal
 from onward.rulebook.model import Kind, Rulebook
 
@@ -78,7 +78,7 @@ def fold(
     engine = engine or DuckEngine()
     moment = Moment(as_of, known_at)
     plan = FoldPlan(rulebook, moment)
-    spoken_of, empty = _spoken_of(events, rulebook)
+    spoken_of, empty = _spoken_of({n: t.num_rows for n, t in events.ids.items()}, rulebook)
     size = max(table.num_rows * table.num_columns for table in events.facts.values())
     if size <= batch_cells:
         there = {f"{name}_there": events.ids[name] for name in empty}
@@ -135,18 +135,24 @@ def fold_from(
     if known_at is not None and known_at.tzinfo is None:
         raise ValueError("known_at needs a time zone")
     plan = FoldPlan(rulebook, Moment(as_of, known_at))
-    return _caseload(engine.run(plan.all_stages(), inputs, plan.outputs), plan)
+    known = {name: row_count(inputs[f"{name}_ids"]) for name in rulebook.kinds}
+    spoken_of, empty = _spoken_of(known, rulebook)
+    unread = {f"{name}_{what}" for name in empty for what in ("events", "ids")}
+    read = {name: table for name, table in inputs.items() if name not in unread}
+    read |= {f"{name}_there": inputs[f"{name}_ids"] for name in empty}
+    tables = engine.run(plan.all_stages(spoken_of), read, plan.outputs_of(spoken_of))
+    return _caseload({**tables, **empty}, plan)
 
 
 def _spoken_of(
-    events: EventTables, rulebook: Rulebook
+    ids: Mapping[str, int], rulebook: Rulebook
 ) -> tuple[list[str], dict[str, pa.Table]]:
     """The kinds that the log names anything of, and the empty tables of all others.
 
     To plan the query of a table takes as long as to answer it for a few people, and a record
     of one household has something of half the kinds.
     """
-    names = [name for name in rulebook.kinds if name == PERSON or events.ids[name].num_rows > 0]
+    names = [name for name in rulebook.kinds if name == PERSON or ids[name] > 0]
     return names, {
         name: readable_schema(kind, rulebook).empty_table()
         for name, kind in rulebook.kinds.items()
@@ -319,11 +325,7 @@ def _latest_stages(kind: Kind, rulebook: Rulebook, moment: Moment) -> list[Stage
     latest = [
         "subject",
         "min(effective_first) AS first_on",
-        *(
-            f"max_by({_argument(column)}, CASE WHEN {quoted(column.name)} IS NOT NULL "
-            f"THEN position END) AS {quoted(column.name)}"
-            for column in columns
-        ),
+        *(_latest_word(column) for column in columns),
     ]
     if name != PERSON:
         order = " ORDER BY subject"
@@ -479,6 +481,12 @@ def _said(kind: Kind, columns: Sequence[Column], moment: Moment) -> str:
         f"UNION ALL SELECT {', '.join(unsettled_row)} FROM {source} AS h "
         f"WHERE NOT ({moment.settled('h')})"
     )
+
+
+def _latest_word(column: Column) -> str:
+    name = quoted(column.name)
+    said = f"CASE WHEN {name} IS NOT NULL THEN position END"
+    return f"max_by({_argument(column)}, {said}) AS {name}"
 
 
 def _argument(column: Column) -> str:
@@ -794,3 +802,49 @@ def _notice_stages(moment: Moment) -> list[Stage]:
             )
         )
     return stages
+
+
+def word_stages(
+    rulebook: Rulebook, facts: Iterable[str], moment: Moment
+) -> tuple[Rulebook, list[Stage]]:
+    """The latest word on some facts of people, and nothing else of them: the fold's own stages.
+
+    Returns the rulebook reduced to these facts, by which `events_table` makes the inputs, and the
+    stages, of which `person_words` gives one row for each person with a column for each fact and
+    `first_on`, the first day anything was said of the person.
+    Axes, references and units are left out: whoever asks knows that they stay as they are.
+    """
+    whole = rulebook.kinds[PERSON]
+    wanted = set(facts)
+    kind = replace(
+        whole,
+        refs={},
+        facts={name: fact for name, fact in whole.facts.items() if name in wanted},
+    )
+    part = replace(rulebook, kinds={PERSON: kind}, axes={}, processes={})
+    columns = columns_of(kind, part)
+    latest = [
+        "subject",
+        "min(effective_first) AS first_on",
+        *(_latest_word(column) for column in columns),
+    ]
+    select, joins = ["i.id AS id", "s.first_on"], []
+    for column in columns:
+        text, join = _readable_column(column, kind, True)
+        select.append(f"{text} AS {quoted(column.name)}")
+        joins += join
+    return part, [
+        *heard_stages(kind, part, moment),
+        Stage("person_said", _said(kind, columns, moment), "What was said, settled or not."),
+        Stage(
+            "person_word",
+            f"SELECT {', '.join(latest)} FROM person_said GROUP BY subject",
+            "The latest word on every column.",
+        ),
+        Stage(
+            "person_words",
+            f"SELECT {', '.join(select)} FROM person_ids AS i "
+            f"INNER JOIN person_word AS s ON s.subject = i.no {' '.join(joins)} ORDER BY i.id",
+            "Numbers back into words and ids.",
+        ),
+    ]

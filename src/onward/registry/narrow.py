@@ -1,16 +1,17 @@
-"""The least that has to be computed again after some events about things.
+"""The least that has to be computed again after some events.
 
-Exists because most of what an office records (a complaint, an interview, a consent) changes one
-row and a few findings, while folding and judging a whole neighbourhood takes a third of a second.
-In come the events just placed, while every row is up to date; out go the rows of the things they
-are about, folded by the fold's own stages, and the steps of the people near them, of which only
-the findings that read such things are judged again. Whatever is not surely that narrow is left to
+Exists because most of what an office records (a complaint, an interview, a person's language)
+changes one row and a few findings, while folding and judging a whole neighbourhood takes a third of
+a second. In come the events just placed, while every row is up to date; out go the rows they are
+about, folded by the fold's own stages, and the steps of the people near them, of which only
+the findings that read what was said are judged again. Whatever is not surely that narrow is left to
 `projection.refresh`: `None` says so. `onward verify` compares both with the whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -18,8 +19,9 @@ from typing import Any
 import pyarrow as pa
 
 from onward.caseload import Caseload, Event, events_table
-from onward.caseload.events import MERGED, OVERRIDE, PERSON
-from onward.caseload.fold import FoldPlan, Moment, in_order
+from onward.caseload.events import MERGED, OVERRIDE, PERSON, RECORDED
+from onward.caseload.fold import FoldPlan, Moment, in_order, word_stages
+from onward.caseload.rules import adult_columns
 from onward.engine import Stage
 from onward.registry import projection
 from onward.registry.db_store import DatabaseStore, points_to
@@ -63,9 +65,11 @@ def narrowly(
 
     people  whom they may touch (`projection.touched`); their steps are up to date for the day
     """
-    from onward.registry.models import PersonNow, ThingNow
+    from onward.registry.models import ThingNow
 
     kinds = {event.subject.kind for event in placed}
+    if kinds == {PERSON}:
+        return _of_people(placed, store, rulebook, day)
     if kinds & _never(rulebook) or any(e.kind in (MERGED, OVERRIDE) for e in placed):
         return None
     changed = {(event.subject.kind, event.subject.id) for event in placed}
@@ -98,25 +102,120 @@ def narrowly(
     names += [(row.person, row.household) for row in before.values()]
     if any(person is None and house is None for person, house in names):
         return None  # whose it is is not known: it bears on everybody
-    near = projection.near(people, store, rulebook)
-    if len(near.people) > 4 * projection.SMALL or projection._has_notices(near, store):
+    rows: dict[str, Any] = {}
+    kept = _kept_near(people, store, rulebook, day, rows)
+    if kept is None:
         return None
-    kept = projection.from_rows(near, rulebook, day)
     tables = dict(kept.tables)
     for kind, table in folded.items():
         left = [name not in _of(changed, kind) for name in tables[kind]["id"].to_pylist()]
         rest = tables[kind].filter(pa.array(left, pa.bool_()))
         tables[kind] = in_order(pa.concat_tables([rest, table.cast(rest.schema)]), "id")
-    rows = {
-        row.person: row
-        for part in projection._parts(near.people)
-        for row in PersonNow.objects.filter(person__in=part).only("person", "steps", "pathway")
-    }
     steps = _judged_again(replace(kept, tables=tables), rows, wanted, rulebook, day)
     if steps is None:
         return None
     found.steps = steps
     return found
+
+
+def _kept_near(
+    people: set[str],
+    store: DatabaseStore,
+    rulebook: Rulebook,
+    day: date,
+    rows: dict[str, Any],
+    said: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Caseload | None:
+    """The neighbourhood of some people from the rows that are kept; None when it is large or
+    holds what rows do not keep.
+
+    rows  filled with the row of each of its people
+    said  person -> columns that are no longer as the row has them
+    """
+    near = projection.near(people, store, rulebook)
+    if len(near.people) > 4 * projection.SMALL or projection._has_notices(near, store):
+        return None
+    return projection.from_rows(near, rulebook, day, rows=rows, said=said or {})
+
+
+# -- facts about people ----------------------------------------------------------------------------
+
+
+def _of_people(
+    placed: Sequence[Event], store: DatabaseStore, rulebook: Rulebook, day: date
+) -> Narrow | None:
+    """What facts about people changed that decide neither where nor with whom they belong."""
+    from onward.registry.models import PersonNow
+
+    said = {name for event in placed for name in event.facts}
+    if any(e.kind != RECORDED or e.supersedes for e in placed) or said - _plain_facts(rulebook):
+        return None
+    names = sorted({event.subject.id for event in placed})
+    known = {row.person: row for row in PersonNow.objects.filter(person__in=names)}
+    if len(known) < len(names) or _was_merged(names, store):
+        return None
+    events = _events_of(PERSON, names, placed, store)
+    if events is None:
+        return None
+    part, stages = word_stages(rulebook, said, Moment(day))
+    told = events_table(events, part)
+    inputs = {
+        **_EMPTY,
+        "person_events": told.facts[PERSON],
+        "person_moved": told.facts[PERSON].slice(0, 0),
+        "person_ids": told.ids[PERSON],
+        "words": told.words,
+    }
+    words = projection.engine().run(stages, inputs, ["person_words"])["person_words"]
+    now = {row.pop("id"): row for row in words.to_pylist()}
+    if now.keys() != known.keys():
+        return None
+    found = Narrow(touched={event.subject.id: event.seq for event in placed})
+    columns = {name for name in words.column_names if name not in ("id", "first_on")}
+    if any(now[person]["first_on"] != known[person].first_on for person in names):
+        columns.add("first_on")
+    found.steps = {person: _columns_kept(known[person], now[person]) for person in names}
+    wanted = findings_naming(rulebook, columns)
+    if wanted:
+        rows: dict[str, Any] = {}
+        kept = _kept_near(set(names), store, rulebook, day, rows, now)
+        if kept is None:
+            return None
+        steps = _judged_again(kept, rows, wanted, rulebook, day)
+        if steps is None:
+            return None
+        for person, changed in steps.items():
+            found.steps[person] = {**found.steps.get(person, {}), **changed}
+    return found
+
+
+def _plain_facts(rulebook: Rulebook) -> set[str]:
+    """Facts of a person from which nothing else about anybody's row is derived."""
+    person = rulebook.kinds[PERSON]
+    ages = adult_columns(rulebook, date(2000, 1, 1))
+    derived = {*rulebook.movement_units.together_when, *projection.CHOSEN, *(ages or ())}
+    return person.facts.keys() - derived
+
+
+def _columns_kept(row: Any, now: Mapping[str, Any]) -> dict[str, Any]:
+    """What changes in a row of `PersonNow` when these columns of the fold change."""
+    own = {name: now[name] for name in (*projection.FIELDS, "first_on") if name in now}
+    facts = {name: value for name, value in row.facts.items() if name not in now}
+    facts |= {
+        name: projection._plain(value)
+        for name, value in now.items()
+        if name not in own and value is not None
+    }
+    return own | ({"facts": facts} if facts != row.facts else {})
+
+
+def _was_merged(names: Sequence[str], store: DatabaseStore) -> bool:
+    marks = ", ".join(["%s"] * len(names))
+    clause = f"kind = %s AND (subject_id IN ({marks}) OR owner IN ({marks}))"
+    return bool(store.read_where(clause, [MERGED, *names, *names]))
+
+
+# -- writing ---------------------------------------------------------------------------------------
 
 
 def write(found: Narrow) -> None:
@@ -199,17 +298,9 @@ def _folded(
     """
     from onward.registry.models import PersonNow, ThingNow
 
-    marks = ", ".join(["%s"] * len(names))
-    events = [
-        *store.read_where(f"subject_kind = %s AND subject_id IN ({marks})", [kind, *names])
-    ]
-    there_already = {event.seq for event in events}
-    events += [e for e in placed if e.subject.kind == kind and e.seq not in there_already]
-    if any(event.supersedes for event in events):
+    events = _events_of(kind, names, placed, store)
+    if events is None:
         return None
-    for part in projection._parts(event.id for event in events):
-        if store.read_where(f"supersedes IN ({', '.join(['%s'] * len(part))})", part):
-            return None
     plan = _plan(kind, rulebook, day)
     told = events_table(events, plan.rulebook)
     there = {}
@@ -245,6 +336,24 @@ def _folded(
     return in_order(projection.engine().run(stages, inputs, [kind])[kind], "id")
 
 
+def _events_of(
+    kind: str, names: Sequence[str], placed: Sequence[Event], store: DatabaseStore
+) -> list[Event] | None:
+    """Everything said of some subjects; None when something of it was corrected."""
+    marks = ", ".join(["%s"] * len(names))
+    events = [
+        *store.read_where(f"subject_kind = %s AND subject_id IN ({marks})", [kind, *names])
+    ]
+    there_already = {event.seq for event in events}
+    events += [e for e in placed if e.subject.kind == kind and e.seq not in there_already]
+    if any(event.supersedes for event in events):
+        return None
+    for part in projection._parts(event.id for event in events):
+        if store.read_where(f"supersedes IN ({', '.join(['%s'] * len(part))})", part):
+            return None
+    return events
+
+
 _plans: dict[tuple[str, date], dict[str, FoldPlan]] = {}
 
 
@@ -265,23 +374,28 @@ def _plan(kind: str, rulebook: Rulebook, day: date) -> FoldPlan:
 
 # -- the steps of the people near ------------------------------------------------------------------
 
-_reads: dict[str, dict[str, frozenset[str]]] = {}
+_words: dict[str, dict[str, frozenset[str]]] = {}
 
 
 def findings_reading(rulebook: Rulebook, kinds: set[str]) -> frozenset[str]:
-    """Keys of the findings whose answer rows of these kinds can change: what each one reads is
-    seen in the stages that it compiles to."""
-    if rulebook.hash not in _reads:
-        _reads.clear()
-        _reads[rulebook.hash] = {
-            finding.key: _kinds_read(rulebook, finding)
+    """Keys of the findings whose answer rows of these kinds can change."""
+    return findings_naming(rulebook, [f"{KIND}{kind}" for kind in kinds])
+
+
+def findings_naming(rulebook: Rulebook, names: Collection[str]) -> frozenset[str]:
+    """Keys of the findings whose answer these tables or columns can change: what each one reads
+    is seen in the stages that it compiles to. A word that only looks like one counts too."""
+    if rulebook.hash not in _words:
+        _words.clear()
+        _words[rulebook.hash] = {
+            finding.key: _words_of(rulebook, finding)
             for safeguard in rulebook.safeguards.values()
             for finding in safeguard.findings.values()
         }
-    return frozenset(key for key, read in _reads[rulebook.hash].items() if read & kinds)
+    return frozenset(key for key, words in _words[rulebook.hash].items() if words & set(names))
 
 
-def _kinds_read(rulebook: Rulebook, finding: Finding) -> frozenset[str]:
+def _words_of(rulebook: Rulebook, finding: Finding) -> frozenset[str]:
     plan = Compiler(
         rulebook,
         on=date(2000, 1, 1),
@@ -295,8 +409,7 @@ def _kinds_read(rulebook: Rulebook, finding: Finding) -> frozenset[str]:
     condition = plan.expander.condition(finding.condition, PERSON, finding.line)
     node = plan.expander.expand(condition.node, Asking(date(2000, 1, 1), None))
     stages = plan.finish({"holds": plan.expression(node)})
-    text = " ".join(stage.sql for stage in stages)
-    return frozenset(kind for kind in rulebook.kinds if f'"{KIND}{kind}"' in text)
+    return frozenset(re.findall(r"\w+", " ".join(stage.sql for stage in stages)))
 
 
 def _judged_again(

@@ -47,6 +47,9 @@ FIELDS = (
 )  # fmt: skip
 """Columns of a person that have a column of their own in `PersonNow`."""
 
+CHOSEN = ("intended_pathway", "intended_destination")
+"""Those that have one under another name."""
+
 
 _engine: Engine | None = None
 _starting = threading.Lock()
@@ -267,18 +270,31 @@ def empty(rulebook: Rulebook, day: date) -> Caseload:
     return _EMPTY[key]
 
 
-def from_rows(found: Near, rulebook: Rulebook, day: date) -> Caseload:
+def from_rows(
+    found: Near,
+    rulebook: Rulebook,
+    day: date,
+    *,
+    rows: dict[str, Any] | None = None,
+    said: Mapping[str, Mapping[str, Any]] = {},
+) -> Caseload:
     """A neighbourhood as a caseload, from the rows that are kept.
 
     Every row is as the fold left it; `compare` holds the two together.
+
+    rows  filled with the row of each person, for who needs more of it
+    said  person -> columns in the place of those that are kept
     """
     from onward.registry.models import PersonNow, ThingNow
 
-    rows: dict[str, list[dict[str, Any]]] = {PERSON: []}
+    made: dict[str, list[dict[str, Any]]] = {PERSON: []}
     for part in _parts(found.people):
         for person in PersonNow.objects.filter(person__in=part):
-            rows[PERSON].append(_person_again(person, rulebook))
-    things = {}
+            again = _person_again(person, rulebook)
+            made[PERSON].append({**again, **said.get(person.person, {})})
+            if rows is not None:
+                rows[person.person] = person
+    things: dict[tuple[str, str], Any] = {}
     for some in ({"kind__in": common_kinds(rulebook)}, {"person": None, "household": None}):
         things |= {(t.kind, t.thing): t for t in ThingNow.objects.filter(**some)}
     for column, values in (("person", found.people), ("household", found.households)):
@@ -286,12 +302,12 @@ def from_rows(found: Near, rulebook: Rulebook, day: date) -> Caseload:
             for thing in ThingNow.objects.filter(**{f"{column}__in": part}):
                 things[thing.kind, thing.thing] = thing
     for (kind, name), thing in things.items():
-        rows.setdefault(kind, []).append(
+        made.setdefault(kind, []).append(
             {**thing.facts, "id": name, "first_on": thing.first_on}
         )
     template = empty(rulebook, day)
     tables = {
-        kind: _table(rows[kind], table.schema) if rows.get(kind) else table
+        kind: _table(made[kind], table.schema) if made.get(kind) else table
         for kind, table in template.tables.items()
     }
     return Caseload(
@@ -364,7 +380,7 @@ def person_rows(
     """What `PersonNow` keeps of every person of a caseload."""
     listed = steps_of(steps)
     own = _own_open(steps)
-    known = {*FIELDS, "id", "first_on", "intended_pathway", "intended_destination"}
+    known = {*FIELDS, *CHOSEN, "id", "first_on"}
     rows = []
     for row in caseload.people.to_pylist():
         person = row["id"]
@@ -707,12 +723,10 @@ def foresee(operation: Operation, drafts: Sequence[Event]) -> None:
     people = touched(placed, common)
     if len(people) > SMALL:
         return
-    made: Any = None
-    if all(event.subject.kind == PERSON for event in placed):
-        if _changes_nobodys_place(placed, rulebook):
-            made = _neighbours(placed, people, set(), store, rulebook, state.on)
-    else:
-        made = narrow.narrowly(placed, people, store, rulebook, state.on)
+    made: Any = narrow.narrowly(placed, people, store, rulebook, state.on)
+    of_people = all(event.subject.kind == PERSON for event in placed)
+    if made is None and of_people and _changes_nobodys_place(placed, rulebook):
+        made = _neighbours(placed, people, set(), store, rulebook, state.on)
     _ahead.found = (_same_place(placed, rulebook, state.on), made)
 
 
