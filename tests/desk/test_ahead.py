@@ -273,7 +273,10 @@ def test_an_officers_word_on_a_case_is_kept_with_its_reason(planned):
     }  # fmt: skip
     keep_proposal(planned, "2026-06-10-aaaa-1.json", json.dumps(content))
     officer = browser("resettlement_officer", name="officer")
-    assert "quiet_offer" in officer.get("/places/").content.decode()
+    page = officer.get("/places/").content.decode()
+    assert SECRET in page, "an offer is called as the plan calls it"
+    assert "It is a country they named themselves" in page, "why, in words and not in points"
+    assert "No other place fits this family" in page
     form = {"proposal": "2026-06-10-aaaa-1.json", "case": "household/H1"}
     refused = officer.post("/places/case/", {**form, "decision": "held", "reason": ""})
     assert refused.status_code == 422
@@ -286,6 +289,7 @@ def test_an_officers_word_on_a_case_is_kept_with_its_reason(planned):
     chantal = browser("supervisor", name="chantal")
     page = chantal.get("/places/").content.decode()
     assert "quiet_offer" not in page
+    assert SECRET not in page
     assert "made in confidence" in page
     assert (
         browser("protection_officer", name="amina").get("/places/case/", form).status_code
@@ -317,10 +321,11 @@ def test_why_a_case_has_no_place_names_no_offer_made_in_confidence(planned):
     case = "/places/case/?proposal=2026-06-10-bbbb-1.json&case=household/H1"
     for address in ("/places/", case):
         page = people.signed_in(officer).get(address).content.decode()
-        assert "quiet_offer" in page
+        assert SECRET in page
         page = chantal.get(address).content.decode()
         assert "made in confidence" in page
         assert "quiet_offer" not in page
+        assert SECRET not in page
 
 
 # -- administration ---------------------------------------------------------------------------

@@ -292,3 +292,78 @@ def test_a_refusal_is_read_in_the_readers_language(small):
     assert answer.status_code == 403
     assert "نقش‌های شما این را در بر ندارد" in answer.content.decode()
     assert "Your roles" not in answer.content.decode()
+
+
+# -- one rule for numbers and days ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "56%"), ("fr", "56\u202f%"), ("ar", "٥٦٪"), ("fa", "۵۶٪"), ("ckb", "٥٦٪")]
+)  # fmt: skip
+def test_a_percentage_is_written_in_one_way_in_each_language(small, language, said):
+    from django.utils import translation
+
+    with translation.override(language):
+        assert dates.percent(0.56) == said
+
+
+def test_no_page_works_out_a_percentage_by_itself():
+    own = [
+        path.name for path in TEMPLATES if re.search(r"widthratio|\}\} ?%", path.read_text())
+    ]
+    assert own == [], "use the filter percent"
+
+
+def test_a_drawing_speaks_the_readers_digits_and_calendar(small):
+    from django.utils import translation
+
+    drawn = (
+        '<svg width="980"><text x="12">2027-11-30 Mandate</text><text>3,359: 10%</text></svg>'
+    )
+    with translation.override("fa"):
+        said = dates.in_drawing(drawn)
+    assert 'width="980"' in said
+    assert "۱۴۰۶-۰۹-۰۹ Mandate" in said
+    assert "۳\u202f۳۵۹: ۱۰٪" in said
+    with translation.override("en"):
+        assert dates.in_drawing(drawn) == drawn
+
+
+def test_a_day_to_be_typed_over_stands_in_the_readers_calendar_and_means_the_same(small):
+    from django.utils import translation
+
+    with translation.override("fa"):
+        assert dates.typed("2026-10-31") == "1405-08-09"
+        assert dates.meant(dates.typed("2026-10-31")) == "2026-10-31"
+        assert dates.typed("2026-10") == "2026-10"
+    with translation.override("ar"):
+        assert dates.typed("2026-10-31") == "2026-10-31"
+
+
+def test_a_report_says_its_headline_in_the_readers_language(small):
+    from django.utils import translation
+
+    from onward.desk import words
+
+    text = (
+        "3,722 people are here, with 395 days until 30 Nov 2027. Under the plan as it stands, "
+        "between 2,880 and 3,360 of them will probably still be here then (8 futures in 10)."
+    )
+    with translation.override("fa"):
+        said = words.headline(text)
+    assert not re.search(r"[A-Za-z0-9]", said), said
+    assert "۳\u202f۷۲۲" in said
+    assert words.headline("Nobody is on record yet on 1 May 2026.") == ""
+
+
+def test_a_day_in_a_plain_form_is_typed_in_either_calendar(small):
+    from django.core.exceptions import ValidationError
+
+    from onward.desk.days import DayField
+
+    field = DayField(label="Day")
+    assert field.clean("۱۴۰۵-۰۸-۰۹") == date(2026, 10, 31)
+    assert field.clean("2026-10-31") == date(2026, 10, 31)
+    for wrong in ("31/10/2026", "2026-10", ""):
+        with pytest.raises(ValidationError):
+            field.clean(wrong)

@@ -128,7 +128,42 @@ def rulebook_texts() -> list[str]:
     found += ["Totp", "Webauthn", "Recovery codes"]
     found += [title for _, title in words.GROUPS]
     found += [*words.PARTS.values(), *words.SCRIPTS.values()]
-    return list(dict.fromkeys([*found, *_plan_texts(), *_rights_texts(), *_refusals()]))
+    every = [*found, *_plan_texts(), *_rights_texts(), *_refusals(), *_example_texts()]
+    return list(dict.fromkeys(every))
+
+
+def _example_texts() -> Iterator[str]:
+    """What the example's plan, its scenarios and its sheets are called, so that it can be read
+    in every language of the desk."""
+    import csv
+
+    import yaml
+
+    from onward.shipped import example
+
+    folder = example("meridian")
+    asked = {"title", "owner", "grantor", "at_expiry", "by", "approved_by", "country_names"}
+
+    def said(value: object, inside: bool = False) -> Iterator[str]:
+        if isinstance(value, dict):
+            for name, one in value.items():
+                yield from said(one, inside or name in asked)
+        elif isinstance(value, list):
+            for one in value:
+                yield from said(one, inside)
+        elif (
+            inside
+            and re.fullmatch(r"[ -~]*[A-Za-z]{3}[ -~]*", str(value))
+            and value not in found["deadlines"]
+        ):
+            yield str(value)
+
+    found = yaml.safe_load((folder / "plan.yaml").read_text("utf-8"))
+    yield from said(found)
+    for file in sorted((folder / "scenarios").glob("*.yaml")):
+        yield from said(yaml.safe_load(file.read_text("utf-8")))
+    with (folder / "logs" / "sites.csv").open(encoding="utf-8") as rows:
+        yield from (code_text(row["ref"].replace("-", "_")) for row in csv.DictReader(rows))
 
 
 SAYS_NO = ("acts", "access", "rights", "retention", "placements", "vault_db", "lists")

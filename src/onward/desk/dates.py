@@ -45,6 +45,20 @@ def digits(text: str, language: str | None = None) -> str:
     return text.translate(str.maketrans("0123456789", own)) if own else text
 
 
+def counted(value: int) -> str:
+    """A count with thousands apart by a narrow space, in the reader's digits."""
+    return digits(f"{value:,}".replace(",", "\u202f"))
+
+
+def percent(share: float) -> str:
+    """A share as the reader's language writes a percentage, without decimals."""
+    said = digits(f"{round(100 * share)}")
+    plain = (translation.get_language() or "en").split("-")[0]
+    if plain in _DIGITS:
+        return f"{said}٪"
+    return f"{said}\u202f%" if plain == "fr" else f"{said}%"
+
+
 def western(text: str) -> str:
     """Any digits people type, as 0-9."""
     return "".join(
@@ -94,6 +108,45 @@ def shown_partly(text: str, language: str | None = None) -> str:
     if re.fullmatch(r"\d{4}", text):
         return digits(text, language)
     return f"{shown(first, language)} – {shown(last, language)}"
+
+
+def _solar() -> bool:
+    """Whether the reader's language counts its years in the Solar Hijri calendar."""
+    return (translation.get_language() or "en").split("-")[0] in ("fa", "prs", "ps")
+
+
+def typed(text: str) -> str:
+    """A day as a field shows it to be typed over: in the reader's calendar, in digits."""
+    if not _solar() or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        return text
+    try:
+        there = jdatetime.date.fromgregorian(date=date.fromisoformat(text))
+    except ValueError:
+        return text
+    return f"{there.year:04d}-{there.month:02d}-{there.day:02d}"
+
+
+def in_drawing(svg: str) -> str:
+    """The texts of a drawing in the reader's digits, and its days in the reader's calendar."""
+    if digits("0") == "0":
+        return svg
+
+    def said(found: re.Match[str]) -> str:
+        text = re.sub(r"(?<=\d),(?=\d{3}\b)", "\u202f", found[1])
+        if _solar():
+            text = re.sub(r"\b\d{4}-\d{2}-\d{2}\b", lambda day: typed(day[0]), text)
+            text = re.sub(r"\b\d{4}-\d{2}\b(?!-)", lambda m: typed(f"{m[0]}-01")[:7]
+                          if int(m[0][:4]) not in SOLAR_YEARS else m[0], text)  # fmt: skip
+        text = re.sub(r"(\d) ?%", r"\1٪", text)
+        # A drawing's own direction is left to right: what is written the other way says so.
+        isolated = (
+            f"\u2067{digits(text)}\u2069"
+            if re.search(r"[\u0600-\u06ff]", text)
+            else digits(text)
+        )
+        return f">{isolated}<"
+
+    return re.sub(r">([^<>]*\d[^<>]*)<", said, svg)
 
 
 def both(day: date) -> str:

@@ -269,6 +269,8 @@ def input_for(
         found.options = list(places)
         found.hint = _("The code of a country, or the name of a site or recipient.")
     found.value = "" if value is None else str(value)
+    if found.look in ("date", "partial"):
+        found.value = dates.typed(found.value)
     return found
 
 
@@ -299,7 +301,7 @@ def when(value: str, label: Any = None, *, partial: bool = True) -> Input:
     return Input(
         "effective", label or _("Day it happened"), "partial" if partial else "date",
         hint=_("As 2026-10-31. A year from 1300 to 1499 is Solar Hijri."),
-        value=value, required=True,
+        value=dates.typed(value), required=True,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from onward.desk import words
 from onward.errors import OnwardError
 from onward.registry import site
 from onward.registry.operation import Operation
@@ -75,4 +76,17 @@ def destinations() -> list[tuple[str, str]]:
             names[code] = said[0] if not isinstance(said, str) and said else str(said)
     known = ThingNow.objects.filter(kind__in=("destination", "site")).order_by("thing")
     codes = list(dict.fromkeys([*known.values_list("thing", flat=True), *names]))
-    return [(code, names.get(code, code)) for code in codes]
+    sites = set(known.filter(kind="site").values_list("thing", flat=True))
+    return [
+        (code, words.site(code) if code in sites else words.translated(names.get(code, code)))
+        for code in codes
+    ]
+
+
+def destination(code: str) -> str:
+    """The name of a country or site that somebody goes to; what the plan does not name stays."""
+    found = plan()
+    said = getattr(found, "country_names", {}).get(code) if found is not None else None
+    if said:
+        return words.translated(said if isinstance(said, str) else str(said[0]))
+    return code if code.isupper() else words.site(code)

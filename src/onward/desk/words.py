@@ -8,9 +8,10 @@ are drafts until a named person approves them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
-from django.utils.translation import get_language_bidi, gettext, ngettext
+from django.utils.translation import get_language, get_language_bidi, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from onward.rulebook.model import Fact, Move, Rulebook
@@ -137,6 +138,83 @@ def plan_says(text: str) -> str:
     return ("؛ " if get_language_bidi() else "; ").join(parts)
 
 
+HEADLINE = re.compile(
+    r"([\d,]+) people are here, with ([\d,]+) days until (\d{1,2} \w{3} \d{4})"
+    r"(?:\. Under the plan as it stands, between ([\d,]+) and ([\d,]+) of them will probably "
+    r"still be here then \(8 futures in 10\))?\."
+)
+FILES = {"html": _("Page"), "pdf": _("Paper"), "xlsx": _("Workbook"), "json": _("Data")}
+
+
+def headline(text: str) -> str:
+    """A report's headline in the reader's language; "" where it says something else than usual."""
+    from datetime import datetime
+
+    from onward.desk import dates
+
+    found = HEADLINE.fullmatch(text)
+    if found is None or (get_language() or "en").startswith("en"):
+        return text if found else ""
+    people, days, until, low, high = found.groups()
+    day = datetime.strptime(until, "%d %b %Y").date()  # noqa: DTZ007
+    count = [
+        dates.counted(int(n.replace(",", ""))) if n else "" for n in (people, days, low, high)
+    ]
+    said = gettext("%(people)s people are here, with %(days)s days until %(day)s.") % {
+        "people": count[0], "days": count[1], "day": dates.shown(day),
+    }  # fmt: skip
+    if low:
+        said += " " + gettext(
+            "Under the plan as it stands, between %(low)s and %(high)s of them will probably still be here then (8 futures in 10)."
+        ) % {"low": count[2], "high": count[3]}
+    return dates.digits(said)
+
+
+PURPOSES = {
+    "return": _("Assurance from %(country)s for return"),
+    "hand-over": _("Assurance from %(country)s for hand-over"),
+    "taking the site over": _("Assurance from %(country)s for taking the site over"),
+}
+MORE_REASONS = {"Resettlement place": _("Resettlement place")}
+
+
+def reason(text: str) -> str:
+    """What is behind a reason of a forecast, in the reader's language."""
+    if found := re.fullmatch(r"Assurance from (.+) for ([a-z -]+)", text):
+        said = PURPOSES.get(found[2])
+        if said is not None:
+            return str(said) % {"country": translated(found[1])}
+    return str(MORE_REASONS.get(text) or translated(text))
+
+
+PROGRESS = (
+    (r"([\d,]+) futures of ([\d,]+) days", _("Playing %(one)s futures of %(two)s days")),
+    (
+        r"Placing ([\d,]+) cases in ([\d,]+) windows",
+        _("Placing %(one)s cases in %(two)s windows"),
+    ),
+    (r"([\d,]+) of ([\d,]+): .*", _("%(one)s of %(two)s scenarios")),
+    (r"Working out where the width comes from", _("Working out where the width comes from")),
+    (r"Asking the safeguards for each country", _("Asking the safeguards for each country")),
+    (r"Saying why", _("Saying why")),
+)
+
+
+def progress(text: str) -> str:
+    """What long work says of itself, in the reader's language."""
+    from onward.desk.dates import counted
+
+    for pattern, said in PROGRESS:
+        if match := re.fullmatch(pattern, text):
+            numbers = [counted(int(n.replace(",", ""))) for n in match.groups()]
+            return (
+                str(said) % dict(zip(("one", "two"), numbers, strict=False))
+                if numbers
+                else str(said)
+            )
+    return gettext(text)
+
+
 # What the placement room says beside its barriers: what would help, and why places are left.
 PLACEMENT = (
     "ask the people, in private, about another destination",
@@ -249,7 +327,20 @@ def event_kind(rulebook: Rulebook, kind: str) -> str:
 
 
 # Codes that are no English words, for who reads English; the catalogues translate the code.
-SPELT = {"Rsd": "Refugee status determination", "Follow up": "Follow-up"}
+SPELT = {
+    "Rsd": "Refugee status determination", "Follow up": "Follow-up",
+    # Specific needs and categories of submission, by the codes that offices write.
+    "CR": "Child at risk (CR)", "SC": "Unaccompanied or separated child (SC)",
+    "WR": "Woman at risk (WR)", "ER": "Older person at risk (ER)",
+    "SP": "Single parent or caregiver (SP)", "DS": "Disability (DS)",
+    "SM": "Serious medical condition (SM)", "FU": "Family unity (FU)",
+    "LP": "Legal or physical protection need (LP)", "TR": "Torture (TR)",
+    "SV": "Sexual or gender-based violence (SV)", "PG": "Pregnant or breastfeeding (PG)",
+    "LPN": "Legal and physical protection (LPN)", "SVT": "Survivors of violence or torture (SVT)",
+    "MED": "Medical needs (MED)", "WGR": "Women and girls at risk (WGR)",
+    "FAM": "Family reunification (FAM)", "CAR": "Children and adolescents at risk (CAR)",
+    "LAK": "No other durable solution in sight (LAK)",
+}  # fmt: skip
 
 
 def code(value: str) -> str:
@@ -258,6 +349,20 @@ def code(value: str) -> str:
     text = text[:1].upper() + text[1:]
     said = translated(text)
     return SPELT.get(text, said) if said == text else said
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Words one after another, with the comma of the reader's script."""
+    return ("، " if get_language_bidi() else ", ").join(filter(None, parts))
+
+
+def site(name: str) -> str:
+    """A site as people call it, from the code it is recorded under."""
+    text = name.replace("-", " ").replace("_", " ")
+    text = text[:1].upper() + text[1:]
+    said = translated(text)
+    # What no catalogue knows stands on another language's page as the office writes it.
+    return name if said == text and not (get_language() or "en").startswith("en") else said
 
 
 def fact_value(fact: Fact, value: Any) -> str:

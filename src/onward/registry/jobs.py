@@ -174,10 +174,12 @@ def ask(actor: Acting, kind: str, asked: Mapping[str, Any]) -> Job:
     """Put work in the queue; the same work already waiting or running is returned instead."""
     if kind not in KINDS:
         raise ValueError(f"no work called {kind}")
-    same = Job.objects.filter(kind=kind, asked=dict(asked), state__in=[QUEUED, RUNNING]).first()
+    same: Job | None = Job.objects.filter(
+        kind=kind, asked=dict(asked), state__in=[QUEUED, RUNNING]
+    ).first()
     if same is not None:
         return same
-    made = Job.objects.create(
+    made: Job = Job.objects.create(
         operation=current().operation, kind=kind, asked=dict(asked), by=actor.account_id
     )
     _ASKED.set()
@@ -199,7 +201,10 @@ def ahead_of(job: Job) -> int:
 
 def latest(kind: str, asked: Mapping[str, Any]) -> Job | None:
     """The last time exactly this was asked for."""
-    return Job.objects.filter(kind=kind, asked=dict(asked)).order_by("-asked_at").first()
+    found: Job | None = (
+        Job.objects.filter(kind=kind, asked=dict(asked)).order_by("-asked_at").first()
+    )
+    return found
 
 
 def run_next() -> Job | None:

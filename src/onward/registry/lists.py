@@ -199,7 +199,7 @@ def decide(
     if not asked:
         return 0
     decided = [
-        Decision(*pair["keys"], choices[pair["code"]], draft.by, why)  # type: ignore[arg-type]
+        Decision(pair["keys"][0], pair["keys"][1], choices[pair["code"]], draft.by, why)  # type: ignore[arg-type]
         for pair in asked
     ]
     rows = {key for pair in asked for key in pair["keys"] if key not in pair["known"]}

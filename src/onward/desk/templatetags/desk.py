@@ -70,7 +70,13 @@ def number(value: Any) -> str:
     """A count with thousands apart, in the reader's digits."""
     if value is None:
         return "–"
-    return dates.digits(f"{value:,}".replace(",", "\u202f"))
+    return dates.counted(value)
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """A share of one as a percentage: one rule for every page."""
+    return "–" if share in (None, "") else dates.percent(float(share))
 
 
 @register.filter
@@ -128,6 +134,42 @@ def say(value: Any) -> str:
 def steps_named(text: str) -> str:
     """A line of a scenario with the titles of steps in place of their keys (T7, T17.departed)."""
     return words.steps_named(here.rulebook(), text)
+
+
+@register.filter
+def site(name: Any) -> str:
+    """A site or an office as people call it."""
+    return words.site(str(name)) if name else "–"
+
+
+@register.filter
+def destination(code: Any) -> str:
+    """Where somebody goes: the country or the site by its name, else as it was written."""
+    return here.destination(str(code)) if code else "–"
+
+
+@register.filter
+def headline(text: str) -> SafeString | str:
+    """What a report says first, in the reader's language where it can be said in it."""
+    said = words.headline(text or "")
+    return said if said else format_html('<span lang="en" dir="ltr">{}</span>', text)
+
+
+@register.filter
+def file_said(name: str) -> SafeString:
+    """A file that work made, by what it is."""
+    said = words.FILES.get(name.rpartition(".")[2], "")
+    return (
+        format_html("{} <bdi>({})</bdi>", said, name.rpartition(".")[2])
+        if said
+        else format_html("<bdi>{}</bdi>", name)
+    )
+
+
+@register.filter
+def progress(text: str) -> str:
+    """How far long work is, in the reader's language."""
+    return words.progress(text) if text else ""
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from onward.desk import words
 from onward.desk.views.shared import done, page, paged, place
@@ -66,7 +68,8 @@ def _shown(request: HttpRequest, rows: Any, chosen: dict[str, Any]) -> HttpRespo
             "rows": [
                 (row, names.get(row.account, _("terminal")),
                  titles.get(row.action, row.action),
-                 [words.code(name) for name in row.classes])
+                 [words.code(name) for name in row.classes],
+                 _with_names(row.purpose, names))
                 for row in found.rows
             ],
             "accounts": sorted(names.items(), key=lambda pair: pair[1]),
@@ -77,6 +80,31 @@ def _shown(request: HttpRequest, rows: Any, chosen: dict[str, Any]) -> HttpRespo
             "most": _most(names),
         },
     )  # fmt: skip
+
+
+ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SAID_OF_ACCOUNTS = {
+    "created": gettext_lazy("Account made: %(who)s"),
+    "changed": gettext_lazy("Account changed: %(who)s"),
+    "reset": gettext_lazy("Account begun anew: %(who)s"),
+}
+
+
+def _with_names(text: str, names: dict[str, str]) -> str:
+    """Why something was looked at, with accounts by their names and roles in words."""
+    roles = load_rules().roles
+    said = ID.sub(lambda found: names.get(found[0], f"{found[0][:8]}…"), text)
+    if account := re.fullmatch(
+        rf"(created|changed|reset) ({ID.pattern})(?:: ([a-z_, ]*))?(.*)", text
+    ):
+        does, who, held, more = account.groups()
+        titles = [
+            words.translated(roles[one].title) if one in roles else one
+            for one in (held or "").split(", ") if one
+        ]  # fmt: skip
+        head = str(SAID_OF_ACCOUNTS[does]) % {"who": names.get(who, f"{who[:8]}…")}
+        return words.listed([head, *titles]) + (more if not titles else "")
+    return words.translated(said)
 
 
 def _most(names: dict[str, str]) -> list[tuple[str, int]]:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from onward.desk import words
+from onward.desk.days import DayField
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
 from onward.registry import access, exports, signin
@@ -85,13 +86,8 @@ class RecipientForm(forms.Form):
     agreement = forms.CharField(
         label=gettext_lazy("Reference of the agreement"), max_length=200
     )
-    agreement_ends = forms.DateField(
-        label=gettext_lazy("Its last day"), widget=forms.DateInput(attrs={"type": "date"})
-    )
-    impact_on = forms.DateField(
-        label=gettext_lazy("Day of the impact assessment"),
-        widget=forms.DateInput(attrs={"type": "date"}),
-    )
+    agreement_ends = DayField(label=gettext_lazy("Its last day"))
+    impact_on = DayField(label=gettext_lazy("Day of the impact assessment"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -71,8 +71,8 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
     deadline = date.fromisoformat(made.deadline)
     counted = _counted(made)
     said = {
-        "low": dates.digits(f"{round(levels['q10'], -1):,.0f}"),
-        "high": dates.digits(f"{round(levels['q90'], -1):,.0f}"),
+        "low": dates.counted(int(round(levels["q10"], -1))),
+        "high": dates.counted(int(round(levels["q90"], -1))),
         "day": dates.shown(deadline),
     }
     headline = (
@@ -137,7 +137,7 @@ def why_here(reader: access.Reader, made: Forecast) -> list[dict[str, Any]]:
             continue
         levels = _round({level: row[level] for level in LEVELS})
         kind = words.translated(REASONS[str(row["kind"])])
-        found.append({"kind": kind, "what": words.translated(what), **levels})
+        found.append({"kind": kind, "what": words.reason(what), **levels})
     return sorted(found, key=lambda line: -line["median"])
 
 
@@ -162,12 +162,13 @@ def _fan(
 
     made = from_json(text)
     days = [date.fromisoformat(day) for day in made.days]
-    return charts.fan(
+    drawn = charts.fan(
         days, made.fan[EVERYONE], counted, date.fromisoformat(made.deadline),
         deadline_label=made.deadline, title=title, width=width,
         words=None if language == "en" else {word: words.translated(word) for word in charts.FAN_WORDS},
-        description=f"{made.futures:,} simulated futures; the table beneath says the same.",
+        description=_("%(n)s simulated futures; the table beneath says the same.") % {"n": dates.counted(made.futures)},
     )  # fmt: skip
+    return dates.in_drawing(drawn)
 
 
 def _line(name: str, one: Forecast) -> dict[str, Any]:
@@ -215,7 +216,7 @@ def _scenarios() -> list[dict[str, str]]:
         except OnwardError:
             rows.append({"name": file.name, "title": file.stem, "fault": "yes"})
         else:
-            rows.append({"name": file.name, "title": one.title, "fault": ""})
+            rows.append({"name": file.name, "title": words.translated(one.title), "fault": ""})
     return rows
 
 

@@ -157,7 +157,7 @@ def _ending_what(kind: str, facts: dict[str, Any]) -> str:
     if kind == "consent":
         return _("Consent: %(pathway)s %(to)s") % {
             "pathway": sight.pathway_title(str(facts.get("pathway") or "")),
-            "to": str(facts.get("destination") or ""),
+            "to": here.destination(str(facts["destination"])) if facts.get("destination") else "",
         }  # fmt: skip
     detail = facts.get("type") or facts.get("topic")
     if detail:

@@ -253,7 +253,7 @@ def _columns(reading: Reading, facts: Mapping[str, Any]) -> dict[str, Any]:
     columns = [
         {
             "number": number, "header": one.header, "to": one.to or "", "why": one.why,
-            "sure": round(100 * one.sure),
+            "sure": one.sure,
             "cells": [str(r[number]) for r in rows[1:80] if number < len(r) and r[number] not in (None, "")][:SAMPLES],
         }
         for number, one in enumerate(suggestions)

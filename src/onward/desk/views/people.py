@@ -103,7 +103,8 @@ def filtered(
             rows = rows.filter(reader.within(class_), **{axis: value})
     offices = reader.people().exclude(office="").order_by("office")
     sites = {
-        site: site for site in totals.few(offices.values_list("office", flat=True).distinct())
+        site: words.site(site)
+        for site in totals.few(offices.values_list("office", flat=True).distinct())
     }
     if len(sites) > 1 and (value := choose("site", _("Site"), sites, "internal")):
         rows = rows.filter(site=value)

@@ -94,14 +94,16 @@ def about(
         }
         for row in content["assignments"]
     ]
+    for row in every:
+        row["where"] = words.listed((row["programme"], row["window"]))
     assignments = every[:SHOWN]
     elsewhere = {
         case: decision for case, decision in word.items()
         if case not in {row["case"] for row in content["assignments"]}
     }  # fmt: skip
     worth = sorted(
-        (row for row in content["limits"] if row["worth_of_one_more"] or row["outcome_of_one_more"]),
-        key=lambda row: (-(row["worth_of_one_more"] or 0), -(row["outcome_of_one_more"] or 0), row["limit"]),
+        (row for row in content["limits"] if row["worth_of_one_more"]),
+        key=lambda row: (-row["worth_of_one_more"], row["limit"]),
     )  # fmt: skip
     return {
         "content": content,
@@ -117,7 +119,7 @@ def about(
         "emergencies": sum(row["priority"] == "emergency" for row in content["unplaced"]),
         "worth": [{**row, "said": offers.limit(row)} for row in worth[:10] if row["limit"] == _quiet(row["limit"], secret)
                   and row.get("programme") not in secret],
-        "unused": [{**told(row), "cause": _quiet(str(row.get("cause") or ""), secret)} for row in content["unused"]],
+        "unused": [{**told(row), "where": words.listed((told(row)["programme"], told(row)["window"])), "cause": _quiet(str(row.get("cause") or ""), secret)} for row in content["unused"]],
         "fairness": content["fairness"],
         "held": [(case, decision, decision_said(decision)) for case, decision in sorted(elsewhere.items())],
         "programmes": sorted(
@@ -155,8 +157,9 @@ class Offers:
         """A limit of a proposal: its places, or as the placement room calls it."""
         if row["kind"] != "places" or row.get("programme") not in self._pledges:
             return str(row["limit"])
-        parts = self.title(row["programme"]), self.window(row["programme"], row["window"])
-        return ", ".join(filter(None, parts))
+        return words.listed(
+            (self.title(row["programme"]), self.window(row["programme"], row["window"]))
+        )
 
     def in_text(self, text: str) -> str:
         """A sentence of a proposal with titles where it names programmes."""
@@ -217,7 +220,8 @@ def next_words(
         said = _("fits them better, but its places bring more to others")
     else:
         said = _("fits them as well")
-    return {**told(best), "said": said}
+    there = told(best)
+    return {**there, "where": words.listed((there["programme"], there["window"])), "said": said}
 
 
 def _quiet(text: str, secret: set[str], offers: Offers | None = None) -> str:
@@ -225,9 +229,11 @@ def _quiet(text: str, secret: set[str], offers: Offers | None = None) -> str:
     confidence."""
     if any(name in text for name in secret):
         return _("an offer made in confidence")
-    # What the sentence names comes after a colon; before it stand our own words.
-    said, colon, names = text.partition(": ")
-    return said + colon + offers.in_text(names) if offers is not None else text
+    if offers is None:
+        return text
+    # What a sentence names comes after its colon or its count; before it stand our own words.
+    found = re.match(r"(.*?: |\d+ more places? in )(.*)", text, re.DOTALL)
+    return found[1] + offers.in_text(found[2]) if found else text
 
 
 def _stopped(unplaced: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -301,8 +307,11 @@ def case(request: HttpRequest) -> HttpResponse:
     offers = Offers()
     shown |= {
         "decided": decision_said(word),
-        "word_where": "" if word is None or not word.programme else ", ".join(filter(None, (
-            offers.title(word.programme), offers.window(word.programme, word.window)))),
+        "word_where": ""
+        if word is None or not word.programme
+        else words.listed(
+            (offers.title(word.programme), offers.window(word.programme, word.window))
+        ),
         "proposal": given["proposal"], "case": name, "left": left,
         "row": None if secret or row is None else next(
             (one for one in shown["all_assignments"] if one["case"] == name), None),

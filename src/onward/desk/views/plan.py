@@ -8,7 +8,7 @@ plan is an event; nothing here counts departures.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from django.urls import path
 from django.utils.translation import get_language, get_language_bidi, ngettext, override
 from django.utils.translation import gettext as _
 
-from onward.desk import here, words
+from onward.desk import dates, here, words
 from onward.desk.dates import digits
 from onward.desk.views.shared import done, page, place
 from onward.errors import Faults, OnwardError
@@ -65,10 +65,40 @@ def _chart(
 ) -> str:
     with override(language):
         said = {name: words.translated(text) for name, text in WORDS.items()}
-    return gantt_svg(
-        key.plan if audience == "internal" else _for_colleagues(key.plan), _drawn(key, day), day, width=width, mirrored=mirrored, words=said,
+    found = _in_words(key, language)
+    return dates.in_drawing(gantt_svg(
+        found if audience == "internal" else _for_colleagues(found), _drawn(key, day), day, width=width, mirrored=mirrored, words=said,
         audience="internal" if audience == "internal" else "external",
-    )  # fmt: skip
+    ))  # fmt: skip
+
+
+SPOKEN = ("title", "owner", "grantor", "at_expiry", "by", "approved_by")
+"""What a plan says in words, in whatever it holds."""
+
+
+def _spoken(thing: Any) -> Any:
+    """A plan, or a part of one, with its words in the reader's language where a catalogue has
+    them; what somebody wrote in words of their own stays as they wrote it."""
+    if isinstance(thing, Mapping):
+        return {name: _spoken(one) for name, one in thing.items()}
+    if isinstance(thing, tuple):
+        return tuple(_spoken(one) for one in thing)
+    if not is_dataclass(thing) or isinstance(thing, type):
+        return thing
+    said = {}
+    for part in fields(thing):
+        value = getattr(thing, part.name)
+        if part.name in SPOKEN and isinstance(value, str):
+            said[part.name] = words.translated(value)
+        elif isinstance(value, Mapping | tuple) or is_dataclass(value):
+            said[part.name] = _spoken(value)
+    return replace(thing, **said)
+
+
+@lru_cache(maxsize=8)
+def _in_words(key: _ByText, language: str) -> Plan:
+    spoken: Plan = _spoken(key.plan)
+    return spoken
 
 
 def _for_colleagues(found: Plan) -> Plan:
@@ -104,6 +134,7 @@ def plan(request: HttpRequest) -> HttpResponse:
     draws = _drawn(key, day)
     audience = "internal" if sensitive else "external"
     language = get_language() or "en"
+    found = _in_words(key, language)
 
     def shown(things: Mapping[str, Any]) -> list[Any]:
         return [t for t in things.values() if sensitive or t.confidentiality != "sensitive"]
@@ -115,7 +146,14 @@ def plan(request: HttpRequest) -> HttpResponse:
         if not sensitive and thing.confidentiality == "sensitive"
     }
     due = [
-        {**row, "word": _kind(row["kind"]), "says": words.plan_says(row["says"])}
+        {
+            **row,
+            "word": _kind(row["kind"]),
+            "says": words.plan_says(row["says"]),
+            "owner": here.destination(row["owner"])
+            if row["owner"] in found.country_names
+            else row["owner"],
+        }
         for row in alerts(found, on=day, draws=draws).to_pylist()
         if sensitive or row["confidentiality"] != "sensitive"
     ]

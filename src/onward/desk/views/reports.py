@@ -29,7 +29,7 @@ def reports(request: HttpRequest) -> HttpResponse:
         "internal": internal,
         "external": external,
         "today": here.today(),
-        "as_of": request.POST.get("as_of", here.today().isoformat()),
+        "as_of": request.POST.get("as_of", dates.typed(here.today().isoformat())),
     }
     if request.method == "POST":
         audience = "external" if request.POST.get("audience") == "external" else "internal"

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from onward.desk import here
+from onward.desk.days import DayField
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
 from onward.registry import access, rights, signin
@@ -33,9 +34,7 @@ class TakeForm(forms.Form):
     person = forms.CharField(label=gettext_lazy("Person's code"), max_length=80)
     kind = forms.ChoiceField(label=gettext_lazy("What they ask"), widget=forms.RadioSelect)
     language = forms.ChoiceField(label=gettext_lazy("Language of the answer"))
-    asked_on = forms.DateField(
-        label=gettext_lazy("Day they asked"), widget=forms.DateInput(attrs={"type": "date"})
-    )
+    asked_on = DayField(label=gettext_lazy("Day they asked"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -15,7 +15,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
-from onward.desk import forms, here
+from onward.desk import forms, here, words
 from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import OnwardError
 from onward.registry import access, acts
@@ -77,7 +77,7 @@ def rumour(request: HttpRequest, rumour: str) -> HttpResponse:
         raise access.Hidden
     plan = here.plan()
     answers = {
-        name: message.title for name, message in (plan.messages.items() if plan else ())
+        name: words.translated(message.title) for name, message in (plan.messages.items() if plan else ())
         if message.kind == "answer" or message.kind == "notice"
     }  # fmt: skip
     rulebook = here.rulebook()

@@ -42,12 +42,12 @@ def _texts(pathway: str = "") -> list[dict[str, Any]]:
         for text in message.texts.values():
             rows.append(
                 {
-                    "message": message.id, "title": message.title, "version": message.version,
+                    "message": message.id, "title": words.translated(message.title), "version": message.version,
                     "pathways": [sight.pathway_title(p) for p in message.pathways],
                     "pathway": message.pathways[0] if message.pathways else "",
                     "language": text.language, "language_name": dict(forms.LANGUAGES).get(text.language, text.language),
                     "text": text.text, "translator": text.translator, "approved": text.approved,
-                    "approved_by": text.approved_by, "approved_on": text.approved_on,
+                    "approved_by": words.translated(text.approved_by), "approved_on": text.approved_on,
                     "true_as_of": message.true_as_of, "current": message.id not in gone,
                     "direction": "rtl" if text.language in RIGHT_TO_LEFT else "ltr",
                     "mark": DRAFT.get(text.language, "DRAFT"),
