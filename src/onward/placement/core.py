@@ -29,14 +29,21 @@ SOFTNESS = (0.03, 0.01, 0.003, 0.001)
 # Shares of its price that an empty place counts while slots are refilled, in turn.
 ALPHAS = (0.99, 0.97, 0.95, 0.9, 0.85, 0.8, 0.7, 0.5, 0.25, 0.0)
 
-# Units the first exact program looks at.
-CORE_UNITS = 2500
+# Units that are priced first where there are more than three times as many.
+PART_UNITS = 20_000
+# Units the first exact program looks at, at least, at most, and as a share of all.
+CORE_UNITS = (2_500, 20_000)
+CORE_SHARE = 0.15
 # Columns up to which the linear program is solved over all of them.
 WHOLE_COLUMNS = 60_000
 # Columns up to which those that no limit has room for are dropped first.
 NARROWED_COLUMNS = 1_000_000
 # Columns up to which an integer program needs no search inside the search.
 QUICK_COLUMNS = 900
+# Persons outside the limits of the exact program that rounding repairs.
+REPAIRED = 5.0
+# Columns of the first integer program after rounding, about.
+ROUND_COLUMNS = 5_000
 # Nodes one of the small integer programs may look at.
 NODES = 60
 WIDTH = 0.1
@@ -177,12 +184,13 @@ class Pricing:
         if not hasattr(self, "blocks"):
             self.blocks = np.zeros((kernels.BLOCKS, self.classes, model.slots))
             self.skip = np.zeros(model.units, bool)
+            self.longest = int(np.diff(model.start).max(initial=0))
             if bundles is not None and len(bundles):
                 self.skip[model.group_member] = True
         total = float(
             kernels.soft_choices(
                 model.start, model.slot, self.value, model.size, model.klass, self.cell,
-                self.must, self.skip, softness, self.blocks,
+                self.must, self.skip, self.longest, softness, self.blocks,
             )
         )  # fmt: skip
         self.passes += 1
@@ -387,8 +395,9 @@ class Part:
         """No preparation of a program that is tight already; nor, when it is small, searches
         inside the search."""
         self.highs.setOptionValue("presolve", "off")
+        self.highs.setOptionValue("mip_heuristic_run_root_reduced_cost", False)
         if small:
-            for name in ("rins", "rens", "root_reduced_cost"):
+            for name in ("rins", "rens"):
                 self.highs.setOptionValue(f"mip_heuristic_run_{name}", False)
 
     def whole(
@@ -489,6 +498,44 @@ def sample_prices(pricing: Pricing, count: int, seed: int, seconds: float) -> Fl
         h.changeCoeff(int(part.n + r), int(part.m + k), float(c * share))
     solved = part.relax(seconds)
     return np.zeros(len(model.limit)) if solved is None else solved[1]
+
+
+def some_units(pricing: Pricing, count: int, seed: int) -> Pricing:
+    """The dual side of a random part of the units, groups whole, with limits scaled down."""
+    model, bundles = pricing.model, pricing.bundles
+    inside = np.zeros(model.units, bool)
+    inside[np.random.default_rng(seed).permutation(model.units)[:count]] = True
+    lengths = np.diff(model.group_start)
+    first = model.group_member[model.group_start[:-1]]
+    with_group = inside[first]
+    inside[model.group_member] = np.repeat(with_group, lengths)
+    units = np.flatnonzero(inside)
+    position = np.cumsum(inside) - 1
+    share = float(model.size[units].sum() / max(1, model.size.sum()))
+    many = np.diff(model.start)[units]
+    start = np.concatenate([[0], np.cumsum(many)]).astype(np.int64)
+    shift = model.start[units] - start[:-1]
+    columns = np.repeat(shift, many) + np.arange(start[-1])
+    part = replace(
+        model,
+        size=model.size[units], klass=model.klass[units], start=start, slot=model.slot[columns],
+        limit=model.limit * share, pledge_coef=model.pledge_coef * share,
+        group_start=np.concatenate([[0], np.cumsum(lengths[with_group])]).astype(np.int64),
+        group_member=position[model.group_member[np.repeat(with_group, lengths)]],
+    )  # fmt: skip
+    if bundles is not None and len(bundles):
+        mine = with_group[bundles.group]
+        count_of = np.diff(bundles.start)
+        flat = np.repeat(mine, count_of)
+        unit = position[bundles.unit[flat]]
+        bundles = Bundles(
+            (np.cumsum(with_group) - 1)[bundles.group[mine]],
+            np.concatenate([[0], np.cumsum(count_of[mine])]).astype(np.int64),
+            bundles.column[flat] - shift[unit],
+            unit,
+            bundles.bonus[mine],
+        )
+    return Pricing(part, pricing.value[columns], bundles, pricing.must[units])
 
 
 class _Stop(Exception):
@@ -635,8 +682,18 @@ def solve_core(
     if price is None:
         price = sample_prices(pricing, min(sample, model.units), seed, clock.left())
         note("sample prices")
+    half_time = lambda: clock.left() < 0.5 * seconds  # noqa: E731
+    softness = SOFTNESS
+    count = PART_UNITS
+    while model.units > 3 * count:
+        # parts of the units, larger and larger, find nearly the same prices at a part of the cost
+        few = some_units(pricing, count, seed)
+        _, price = descend(few, price, softness[:3], until=half_time)
+        note(f"descent over {few.model.units} units, {few.passes} passes")
+        del few
+        softness, count = SOFTNESS[1:], count * 6
     bound, best_price = descend(
-        pricing, price, SOFTNESS, until=lambda: clock.left() < 0.5 * seconds
+        pricing, price, SOFTNESS if count == PART_UNITS else SOFTNESS[2:], until=half_time
     )
     note(f"descent: bound {bound:.4f}, {pricing.passes} passes")
 
@@ -648,7 +705,9 @@ def solve_core(
     # the exact prices are looked for in a box around the best known ones, which is moved and
     # widened until it no longer matters; so a small core can neither overfill nor run away
     level = float(np.median(best_price[best_price > 0])) if (best_price > 0).any() else 1.0
-    want = max(CORE_UNITS, 16 * model.slots)
+    want = max(
+        CORE_UNITS[0], 16 * model.slots, min(CORE_UNITS[1], int(CORE_SHARE * model.units))
+    )
     undecided = np.zeros(model.units, bool)
     box = 0.02 * level
     none = np.zeros(len(model.limit))
@@ -679,7 +738,7 @@ def solve_core(
         outside = float(np.abs(boxed).sum()) if len(boxed) else 0.0
         lp_now = solved[0] + total_value(model, value, bundles, rest)
         # keep the best program that stays inside every limit; failing that, the latest
-        clean = outside < 1e-6
+        clean = outside <= REPAIRED
         if part is None or (clean and (not was_clean or lp_now > lp_value)) or not was_clean:
             part, fixed, shares = trial, rest, solved[2]
             lp_value, was_clean = lp_now, clean
@@ -693,7 +752,7 @@ def solve_core(
         near = max(1e-7, gap / 4) * max(1.0, abs(bound))
         if (bound - lp_value <= near and was_clean) or clock.left() <= 0:
             break
-        if outside >= 1e-6:
+        if not clean:
             box *= 5
         want = int(want * 1.5)
     half: AnyArray = np.zeros(0)
@@ -770,7 +829,9 @@ def _part(
         any_open = np.logical_or.reduceat(undecided[model.group_member], model.group_start[:-1])
         undecided = undecided.copy()
         undecided[model.group_member] = np.repeat(any_open, sizes)
-        width = np.where(undecided, np.where(width < 0, width.max(), width), -1.0)
+        widest = np.maximum.reduceat(width[model.group_member], model.group_start[:-1])
+        width = width.copy()
+        width[model.group_member] = np.repeat(widest, sizes)
         bundles = np.flatnonzero(any_open[pricing.bundles.group])
     near = np.zeros(model.units, np.int64)
     args = (model.start, model.slot, pricing.value, model.size, model.klass, pricing.cell)
@@ -820,7 +881,9 @@ def _round(
         cut_up = (share > 1e-6) & (share < 1 - 1e-6)
         split[part.flat_unit[cut_up[part.of_bundle]]] = True
     note(f"{int(split.sum())} units split by the linear program")
-    polished = _polish(pricing, price, chosen, best, best_value, clock)
+    first = part.m + part.nb
+    wanted = shares[first : first + part.p] > 0.5
+    polished = _polish(pricing, price, chosen, best, best_value, clock, wanted)
     if polished is not None:
         best, best_value = polished
         note(f"refilled slot by slot: {best_value:.4f}")
@@ -830,18 +893,29 @@ def _round(
     base = best if polished is not None else chosen
     pricing(price)
     lead = _leads(pricing)
-    count = 300
+    need = bound * (1 - gap) if bound > 0 else bound * (1 + gap)
+    count, more = 600, 1.0
     while clock.left() > 0.05:
-        # first those that lost most by rounding, then those at the margin
-        lost = _lost(pricing, base)
-        order = np.lexsort((lead, -np.where(lost > 0.02, lost, 0.0)))
-        count = min(count, model.units)
-        undecided = np.zeros(model.units, bool)
-        undecided[order[:count]] = True
-        cut = max(float(lead[order[-1 + count // 2]]), 1e-6)
-        width = np.where(undecided, max(4.0 * cut, WIDTH) * model.size, -1.0)
-        sub, rest = _part(pricing, undecided, width, None, held=base)
-        need = bound * (1 - gap) if bound > 0 else bound * (1 + gap)
+        # first every choice that the prices like better than the one in hand, largest loss
+        # first; then those at the margin as well, more of them each time
+        lost = np.maximum(0.0, _lost(pricing, base))
+        worst_first = np.argsort(-lost, kind="stable")
+        width = np.where(lost > 1e-9, more * lost + 1e-9, -1.0)
+        width[lead <= 1e-9] = np.maximum(width, 1e-9)[lead <= 1e-9]
+        near = np.zeros(model.units, np.int64)
+        kernels.count_near(
+            model.start, model.slot, value, model.size, model.klass, pricing.cell,
+            pricing.first, width, near,
+        )  # fmt: skip
+        beyond = np.cumsum(near[worst_first]) > ROUND_COLUMNS * more
+        width[worst_first[beyond]] = -1.0
+        if more > 1:
+            order = np.argsort(lead, kind="stable")[: min(count, model.units)]
+            cut = max(float(lead[order[len(order) // 2]]), 1e-6)
+            margin = max(4.0 * cut, WIDTH) * model.size[order]
+            width[order] = np.maximum(width[order], margin)
+            count *= 2
+        sub, rest = _part(pricing, width >= 0, width, None, held=base)
         there = total_value(model, value, pricing.bundles, rest)
         sub.cuts(model).tighten(clock.left() * 0.3)
         sub.quick(sub.m <= QUICK_COLUMNS)
@@ -855,11 +929,53 @@ def _round(
             if checked is not None and checked[1].all() and got > best_value:
                 best, best_value = trial, got
                 base = best
-        if bound - best_value <= gap * max(1e-9, abs(bound)) or count == model.units:
+        if bound - best_value <= gap * max(1e-9, abs(bound)) or count > 2 * model.units:
             break
-        count *= 2
+        more *= 2
     opened, _ = open_pledges(model, best) or (np.zeros(model.pledges, bool), None)
     return best, opened, best_value
+
+
+def _meet_conditions(pricing: Pricing, chosen: IntArray, wanted: BoolArray) -> None:
+    """Let those who lose least by it take choices that a wanted pledge still asks for, while
+    there is room; chosen changes in place, at the prices asked last."""
+    model = pricing.model
+    extra = np.bincount(
+        model.pledge_row,
+        weights=wanted[model.pledge_of] * model.pledge_coef,
+        minlength=len(model.limit),
+    )
+    slack = model.limit - model.usage(chosen) - extra
+    asks = wanted[model.pledge_of] & (model.pledge_coef > 0)
+    alone = np.ones(model.units, bool)
+    alone[model.group_member] = False
+    for row in np.unique(model.pledge_row[asks]):
+        if slack[row] >= -1e-6:
+            continue
+        counts = np.zeros(len(model.met_start) - 1, bool)
+        counts[pricing.met_cell[(model.met == row) & (model.met_share < 0)]] = True
+        slots = np.flatnonzero(counts.reshape(-1, model.slots).any(0))
+        column = np.flatnonzero(np.isin(model.slot, slots))
+        unit = np.searchsorted(model.start, column, side="right") - 1
+        now = chosen[unit]
+        there = (now >= 0) & counts[
+            model.klass[unit] * model.slots + model.slot[np.maximum(now, 0)]
+        ]
+        mine = counts[model.klass[unit] * model.slots + model.slot[column]]
+        mine &= alone[unit] & ~there
+        column, unit = column[mine], unit[mine]
+        worth = (
+            pricing.value[column]
+            - model.size[unit] * (pricing.cell[model.klass[unit], model.slot[column]])
+        )
+        loss = (pricing.first[unit] - worth) / model.size[unit]
+        for i in np.argsort(loss, kind="stable")[:400]:
+            if slack[row] >= -1e-6:
+                break
+            kernels.settle(
+                unit[i : i + 1], column[i : i + 1], model.slot, model.size, model.klass,
+                model.slots, model.met_start, model.met, model.met_share, slack, chosen,
+            )  # fmt: skip
 
 
 def _polish(
@@ -869,13 +985,18 @@ def _polish(
     best: IntArray,
     best_value: float,
     clock: Clock,
+    wanted: BoolArray | None = None,
 ) -> tuple[IntArray, float] | None:
     """Whole choices from the linear program's, refilled slot by slot; None if none better.
 
+    wanted: the pledges the linear program opens, whose conditions rounding should still meet.
     Places left empty count a share of their price that falls from nearly all to nothing, so
     early sweeps shift cases to make sizes fit and late sweeps take any gain."""
     model, value = pricing.model, pricing.value
+    pricing(price)
     current = chosen.copy()
+    if wanted is not None and wanted.any():
+        _meet_conditions(pricing, current, wanted)
     opened, _ = open_pledges(model, current) or (np.zeros(model.pledges, bool), None)
     extra = np.bincount(
         model.pledge_row,
@@ -887,7 +1008,6 @@ def _polish(
     frozen = np.zeros(model.units, bool)
     if pricing.bundles is not None and len(pricing.bundles):
         frozen[model.group_member] = True
-    pricing(price)
     lead = _leads(pricing)
     if slack.min(initial=0.0) < -1e-6:
         order = np.argsort(lead, kind="stable")
@@ -895,7 +1015,11 @@ def _polish(
         again = current.copy()
         current[:] = -1
         slack = model.limit - extra
-        sequence = taken[::-1]
+        # whom a condition asks for come first, then those whose choice is clearest
+        cell = model.klass[taken] * model.slots + model.slot[again[taken]]
+        asked = np.zeros(len(model.met_start) - 1, bool)
+        asked[pricing.met_cell[(model.met_share < 0) & (slack[model.met] < 0)]] = True
+        sequence = np.concatenate([taken[asked[cell]][::-1], taken[~asked[cell]][::-1]])
         kernels.settle(
             sequence, again[sequence], model.slot, model.size, model.klass, model.slots,
             model.met_start, model.met, model.met_share, slack, current,

@@ -147,25 +147,32 @@ def common_slots(
 
 
 @njit(parallel=True, cache=True)
-def soft_choices(start, slot, value, size, klass, price, must, skip, softness, cells):
+def soft_choices(start, slot, value, size, klass, price, must, skip, longest, softness, cells):
     """The smoothed bound: each unit spreads over choices by exp(worth / (softness * persons)).
 
     cells (BLOCKS, classes, slots) is filled with the persons brought to each cell; units marked
-    in skip are left out. Returns the smoothed value of all units."""
+    in skip are left out; longest: the most choices of one unit. Returns the smoothed value of
+    all units."""
     n = len(size)
     totals = np.zeros(BLOCKS)
     for block in prange(BLOCKS):
         mine = cells[block]
         mine[:] = 0.0
         total = 0.0
+        worths = np.empty(longest)
+        shares = np.empty(longest)
+        near = np.empty(longest, np.int64)
         for u in range(n * block // BLOCKS, n * (block + 1) // BLOCKS):
             if skip[u]:
                 continue
             top = -np.inf if must[u] else 0.0
             persons = size[u]
             row = price[klass[u]]
-            for j in range(start[u], start[u + 1]):
-                worth = value[j] - persons * row[slot[j]]
+            first = start[u]
+            many = start[u + 1] - first
+            for k in range(many):
+                worth = value[first + k] - persons * row[slot[first + k]]
+                worths[k] = worth
                 if worth > top:
                     top = worth
             scale = softness * persons
@@ -173,14 +180,19 @@ def soft_choices(start, slot, value, size, klass, price, must, skip, softness, c
             mass = 0.0
             if not must[u] and least < 0.0:
                 mass = np.exp(-top / scale)
-            for j in range(start[u], start[u + 1]):
-                worth = value[j] - persons * row[slot[j]]
-                if worth > least:
-                    mass += np.exp((worth - top) / scale)
-            for j in range(start[u], start[u + 1]):
-                worth = value[j] - persons * row[slot[j]]
-                if worth > least:
-                    mine[klass[u], slot[j]] += persons * np.exp((worth - top) / scale) / mass
+            found = 0
+            for k in range(many):
+                if worths[k] > least:
+                    share = np.exp((worths[k] - top) / scale)
+                    mass += share
+                    near[found] = slot[first + k]
+                    shares[found] = share
+                    found += 1
+            if found:
+                brought = mine[klass[u]]
+                each = persons / mass
+                for k in range(found):
+                    brought[near[k]] += each * shares[k]
             if mass > 0.0:
                 total += top + scale * np.log(mass)
         totals[block] = total

@@ -24,7 +24,7 @@ from onward.placement.core import (
     possible,
     total_value,
 )
-from onward.placement.model import AnyArray, BoolArray, IntArray, Model
+from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.program import Clock
 
 # What a choice may lose by the relaxation to be looked at, as shares of the bound, in turn.
@@ -93,22 +93,46 @@ def solve_whole(
         return bound - best_value <= max(gap * abs(bound), 1e-7) or clock.left() <= 0
 
     cuts = part.cuts(model)
-    loss = np.zeros(part.m + part.nb)
+    loss, unplaced = np.zeros(part.m + part.nb), np.zeros(model.units)
     if cuts.tighten(clock.left() * 0.4):
         bound = min(bound, float(part.highs.getInfo().objective_function_value))
         solution = part.highs.getSolution()
         share = np.asarray(solution.col_value)
         loss = np.maximum(0.0, -np.asarray(solution.col_dual)[: part.m + part.nb])
+        unplaced = np.maximum(0.0, np.asarray(solution.row_dual)[: model.units])
     note(f"{len(cuts.found)} rows more: {bound:.4f}")
     rounded = none.copy()
     part.write(share, rounded)
     for begin in [rounded] if start is None else [rounded, start]:
-        refilled = _polish(pricing, price, begin, best, best_value, clock)
+        wanted = share[part.m + part.nb :][: part.p] > 0.5
+        refilled = _polish(pricing, price, begin, best, best_value, clock, wanted)
         if refilled is not None:
             better(refilled[0])
             note(f"refilled slot by slot: {best_value:.4f}")
 
-    def look(at_most: float, wanted: float, nodes: int | None) -> Part:
+    def in_hand() -> FloatArray:
+        """What each choice may lose to be no worse than what its unit has in the best choice;
+        a slot shared, than what its group has."""
+        own = unplaced.copy()
+        taken = best >= 0
+        own[taken] = loss[best[taken]]
+        if bundles is None or not nb:
+            return own[part.column_unit] + 1e-9
+        match = best[bundles.unit] == bundles.column
+        full = np.add.reduceat(match, bundles.start[:-1]) == np.diff(bundles.start)
+        groups = len(model.group_start) - 1
+        together = np.add.reduceat(own[model.group_member], model.group_start[:-1])
+        together[bundles.group[full]] = loss[part.m :][full]
+        lengths = np.diff(model.group_start)
+        shared = np.zeros(groups, bool)
+        shared[bundles.group[full]] = True
+        alone = np.repeat(np.where(shared, together, 0.0), lengths)
+        own[model.group_member] = np.where(
+            np.repeat(shared, lengths), alone, own[model.group_member]
+        )
+        return np.concatenate([own[part.column_unit], together[bundles.group]]) + 1e-9
+
+    def look(at_most: float | FloatArray, wanted: float, nodes: int | None) -> Part:
         """The integer program over the choices that lose at most so much."""
         some = (loss <= at_most) | (share[: part.m + part.nb] > 1e-9)
         some[: part.m][best[part.column_unit] == part.column] = True
@@ -158,6 +182,8 @@ def solve_whole(
                 better(trial)
         note(f"exchanged among a few windows at a time: {best_value:.4f}")
     if model.columns > SMALL:
+        if not done():
+            look(in_hand(), gap / 10, NODES)
         for narrow in NARROW:
             if not done():
                 look(narrow * abs(bound), gap / 10, NODES)
