@@ -86,12 +86,13 @@ def _months(tag: str) -> tuple[str, ...]:
         return _MONTHS_PASHTO
     if tag.startswith(AFGHAN):
         return _MONTHS_DARI
-    spoken = [each.lower() for each in _languages()]
-    iranian = any(each in ("fa", "fa-ir") for each in spoken)
-    return _MONTHS_DARI if not iranian and set(spoken) & set(AFGHAN) else _MONTHS_FA
+    said = [each.lower() for each in spoken()]
+    iranian = any(each in ("fa", "fa-ir") for each in said)
+    return _MONTHS_DARI if not iranian and set(said) & set(AFGHAN) else _MONTHS_FA
 
 
-def _languages() -> tuple[str, ...]:
+def spoken() -> tuple[str, ...]:
+    """The languages of the people of the operation that is open."""
     from onward.registry import site
 
     return site.operation().settings.languages if site.is_open() else ()

@@ -7,11 +7,11 @@ fields or an action, and the class every field belongs to. Knows no request and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -20,6 +20,11 @@ from onward.rulebook.grammar import parse_condition
 from onward.rulebook.model import Rulebook
 
 FILE = Path(__file__).parent / "data" / "roles.yaml"
+MOST_KEPT = 24
+"""Tables kept of those worked out for a rulebook; a process has one or two rulebooks."""
+
+_Made = TypeVar("_Made")
+
 CASES = "CASES"
 """In `apart`: any role that reads people."""
 
@@ -77,6 +82,19 @@ class Rules:
     revealed: frozenset[str]
     axes: Mapping[str, str]
     tells: Mapping[str, frozenset[str]]
+    _worked_out: dict[tuple[str, int], tuple[Rulebook, Any]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def _once(self, name: str, rulebook: Rulebook, make: Callable[[Rulebook], _Made]) -> _Made:
+        """Worked out once for a rulebook: the same for every page that reads it."""
+        kept = self._worked_out.get((name, id(rulebook)))
+        if kept is None or kept[0] is not rulebook:
+            if len(self._worked_out) > MOST_KEPT:
+                self._worked_out.clear()
+            kept = self._worked_out[name, id(rulebook)] = (rulebook, make(rulebook))
+        made: _Made = kept[1]
+        return made
 
     def reads(self, roles: Iterable[str], class_: str) -> frozenset[str]:
         """The reaches in which these roles together may read a class of fields."""
@@ -146,6 +164,9 @@ class Rules:
         A derived fact and a process take the classes of what they tell: the most guarded of
         the facts a derived one reads cannot be told by name, so it is confidential at least.
         """
+        return self._once("field", rulebook, self._field_classes)
+
+    def _field_classes(self, rulebook: Rulebook) -> Mapping[str, Mapping[str, str]]:
         found: dict[str, dict[str, str]] = {}
         for kind in rulebook.kinds.values():
             columns: dict[str, str] = dict.fromkeys(kind.refs, "internal")
@@ -169,6 +190,9 @@ class Rules:
 
     def finding_classes(self, rulebook: Rulebook) -> Mapping[str, frozenset[str]]:
         """finding key -> the classes one must read to be told that it is what is missing."""
+        return self._once("finding", rulebook, self._finding_classes)
+
+    def _finding_classes(self, rulebook: Rulebook) -> Mapping[str, frozenset[str]]:
         columns = self.field_classes(rulebook)
         found = {}
         for safeguard in rulebook.safeguards.values():
@@ -186,6 +210,9 @@ class Rules:
 
     def kind_classes(self, rulebook: Rulebook) -> Mapping[str, frozenset[str]]:
         """kind -> classes of its facts. That a row exists is told only to readers of one."""
+        return self._once("kind", rulebook, self._kind_classes)
+
+    def _kind_classes(self, rulebook: Rulebook) -> Mapping[str, frozenset[str]]:
         columns = self.field_classes(rulebook)
         found = {}
         for kind in rulebook.kinds.values():

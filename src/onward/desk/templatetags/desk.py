@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -10,6 +11,7 @@ from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 
 from onward.desk import dates, here, words
 
@@ -19,6 +21,11 @@ register = template.Library()
 @register.simple_tag
 def icon(name: str, cls: str = "") -> SafeString:
     """A drawing from the one cached file; always beside a word, so hidden from readers."""
+    return _icon(name, cls)
+
+
+@lru_cache(1000)
+def _icon(name: str, cls: str) -> SafeString:
     return format_html(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
         cls, static("desk/icons.svg"), name,
@@ -48,6 +55,12 @@ def day(value: Any) -> SafeString | str:
     if value in (None, ""):
         return "–"
     text = value.isoformat() if isinstance(value, date) else str(value)
+    return _day(text, get_language() or "en", dates.spoken())
+
+
+@lru_cache(4000)
+def _day(text: str, language: str, spoken: tuple[str, ...]) -> SafeString | str:
+    """One day for the readers of a language, where people speak these."""
     try:
         exact = date.fromisoformat(text[:10]) if len(text) == 10 else None
     except ValueError:
