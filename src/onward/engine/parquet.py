@@ -45,3 +45,7 @@ Inputs: TypeAlias = Mapping[str, Input]
 
 def in_memory(table: Input) -> pa.Table:
     return table.read() if isinstance(table, ParquetTable) else table
+
+
+def row_count(table: Input) -> int:
+    return table.rows() if isinstance(table, ParquetTable) else int(table.num_rows)
