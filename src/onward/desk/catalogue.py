@@ -126,6 +126,8 @@ def rulebook_texts() -> list[str]:
     found += [code_text(name) for name in rules.classes]
     found += ["Name", "Number"]
     found += ["Totp", "Webauthn", "Recovery codes"]
+    found += [code_text(name) for name in FAIRNESS]
+    found += SIGNING_IN
     found += [title for _, title in words.GROUPS]
     found += [*words.PARTS.values(), *words.SCRIPTS.values()]
     every = [*found, *_plan_texts(), *_rights_texts(), *_refusals(), *_example_texts()]
@@ -165,6 +167,18 @@ def _example_texts() -> Iterator[str]:
     with (folder / "logs" / "sites.csv").open(encoding="utf-8") as rows:
         yield from (code_text(row["ref"].replace("-", "_")) for row in csv.DictReader(rows))
 
+
+FAIRNESS = (
+    "all", "priority", "normal", "urgent", "emergency", "category", "nationality", "sex", "age",
+    "size", "need", "none", "lone_older_person", "single_parent", "yes", "no",
+)  # fmt: skip
+"""Groups of a proposal of places."""
+
+SIGNING_IN = (
+    "Current Password", "New Password", "New Password (again)", "Passwordless",
+    "Enabling passwordless operation allows you to sign in using just this key, but imposes additional requirements such as biometrics or PIN protection.",
+)  # fmt: skip
+"""Texts of the package for accounts that it has not in every language."""
 
 SAYS_NO = ("acts", "access", "rights", "retention", "placements", "vault_db", "lists")
 """Modules of the registry whose refusals a page shows as they are."""

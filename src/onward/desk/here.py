@@ -5,6 +5,7 @@ The plan is read again when its text changes; the rulebook in force is asked of 
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from typing import Any
 
@@ -83,10 +84,28 @@ def destinations() -> list[tuple[str, str]]:
     ]
 
 
+_named: dict[str, tuple[float, dict[str, str]]] = {}
+NAMED_SECONDS = 30.0
+
+
+def _countries() -> dict[str, str]:
+    """What the plan calls countries; asked for again after a while, not for each line of a page."""
+    where = str(operation().path)
+    known = _named.get(where)
+    if known is None or time.monotonic() - known[0] > NAMED_SECONDS:
+        names = getattr(plan(), "country_names", {})
+        said = {
+            code: one if isinstance(one, str) else str(one[0])
+            for code, one in names.items()
+            if one
+        }
+        _named.clear()
+        known = _named[where] = (time.monotonic(), said)
+    return known[1]
+
+
 def destination(code: str) -> str:
     """The name of a country or site that somebody goes to; what the plan does not name stays."""
-    found = plan()
-    said = getattr(found, "country_names", {}).get(code) if found is not None else None
-    if said:
-        return words.translated(said if isinstance(said, str) else str(said[0]))
+    if said := _countries().get(code):
+        return words.translated(said)
     return code if code.isupper() else words.site(code)

@@ -307,6 +307,7 @@ def records(seen: Seen) -> list[dict[str, Any]]:
                 "kind": kind,
                 "title": words.translated(rulebook.kinds[kind].title),
                 "count": len(rows[kind]),
+                "may": seen.may(NEEDS[kind]) if kind in NEEDS else False,
                 "rows": [_record(seen, rulebook, declared, thing) for thing in rows[kind][:30]],
             }
         )
@@ -539,7 +540,8 @@ def always(seen: Seen) -> list[dict[str, Any]]:
             continue
         if not _tells(seen, move) and move.transition != "T22":
             continue
-        found.append({"move": key, "title": words.happening(rulebook, key)})
+        befell = move.transition == "T22"  # absence and death are nobody's choice
+        found.append({"move": key, "title": words.happening(rulebook, key), "befell": befell})
     found.sort(
         key=lambda line: ALWAYS_FIRST.index(line["move"]) if line["move"] in ALWAYS_FIRST else 9
     )

@@ -385,4 +385,10 @@ def fact_value(fact: Fact, value: Any) -> str:
         return code(str(value))
     if fact.type in ("integer", "number"):
         return digits(str(value))
+    if fact.type == "country" or fact.name in ("destination", "intended_destination"):
+        from onward.desk import here
+
+        return here.destination(str(value))
+    if fact.name == "site":
+        return site(str(value))
     return str(value)

@@ -158,7 +158,17 @@ def site(name: Any) -> str:
 @register.filter
 def destination(code: Any) -> str:
     """Where somebody goes: the country or the site by its name, else as it was written."""
-    return here.destination(str(code)) if code else "–"
+    return here.destination(str(code)) if code else ""
+
+
+@register.filter
+def english(text: str) -> SafeString | str:
+    """A sentence a computing room wrote, with steps by their titles; marked as English where no
+    catalogue has it, so that it is read out and ordered as such."""
+    said = words.translated(text)
+    if said != text or (get_language() or "en").startswith("en"):
+        return words.steps_named(here.rulebook(), said)
+    return format_html('<span lang="en" dir="ltr">{}</span>', text)
 
 
 @register.filter

@@ -123,6 +123,8 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
         row.person: row for row in people.filter(person__in=[r.person for r in found.rows])
     }
     reader.listed(list(persons.values()), place=place(request))
+    mine = reader.people("person.record_follow_up").filter(person__in=list(persons))
+    mine = set(mine.values_list("person", flat=True))
     lines = []
     for row in found.rows:
         due = date.fromisoformat(str(row.facts["due_on"]))
@@ -132,6 +134,7 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
                 "thing": row.thing, "person": row.person, "due": due,
                 "late": (today - due).days if due < today else 0,
                 "overdue": (today - due).days > most,
+                "may": row.person in mine,
                 "pathway": words.state(here.rulebook(), "stage", person.stage) if person else "",
             }
         )  # fmt: skip
