@@ -427,6 +427,35 @@ def test_a_capacity_that_was_used_up_hides_how_many_were_ready():
     assert wide.mean() > 1.2 * 29
 
 
+def test_an_incident_is_not_mistaken_for_people_who_wait_because_they_are_slow():
+    """Who waited through a stop waited long without being slow: the stop is over, they are not."""
+    counts = counted(("counselled", "main_group", 1, 200))
+    rows = [
+        {"forecast_state": "counselled", "waited_from": low, "waited_days": days, "move": move,
+         "to_state": move and "interviewed", "person_days": 0 if move else 3000,
+         "waiting": 20, "transitions": people if move else 0}
+        for low, days, people in ((0, 30, 150), (30, 30, 140), (60, 60, 4))
+        for move in (None, "T3.held")
+    ]  # fmt: skip
+    waits = pa.Table.from_pylist(rows)
+    going_on = logged(
+        ("counselled", "main_group", "T3.held", "interviewed", 60, 6000),
+        ("return_cleared", "main_group", "T7.done", "returned", 60, 6000),
+        periods=8, days=14,
+    )  # fmt: skip
+    at_last = AS_OF - dt.timedelta(days=13)
+    silent = pa.Table.from_pylist(
+        [
+            {**one, "transitions": 2}
+            if one["move"] == "T3.held" and one["period_start"] == at_last
+            else one
+            for one in going_on.to_pylist()
+        ]
+    )
+    assert made(counts, going_on, waits=waits).rates.shapes["counselled"].ages
+    assert "counselled" not in made(counts, silent, waits=waits).rates.shapes
+
+
 def test_waits_that_take_their_time_do_so_in_the_forecast():
     """Nobody is accepted and gone within three weeks: neither in the log nor in the forecast."""
     rows = []

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -453,7 +453,9 @@ def build(
         past = replace(past, stopped=away, length=np.asarray(log.period_days, dtype=float))
         rates = replace(
             rates,
-            shapes=_shapes(rulebook, waits, own_pace, family),
+            shapes=_shapes(
+                rulebook, waits, own_pace, family, undecided if away.any() else set()
+            ),
             own_pace=frozenset(own_pace),
             short=short,
             movements=movements,
@@ -638,15 +640,19 @@ def _own_pace(
 
 def _shapes(
     rulebook: Rulebook, waits: pa.Table | None, own_pace: Mapping[tuple[str, str], bool],
-    family: float,
+    family: float, stopped: Collection[str] = (),
 ) -> dict[str, Shape]:  # fmt: skip
-    """How each state is waited in, from days already waited."""
+    """How each state is waited in, from days already waited.
+
+    stopped  states in which an incident stopped people: whoever waited through it waited long
+             without having become slower, so their waits are taken as plain
+    """
     if waits is None:
         return {}
     found = {}
     for state, seen in waited_by_state(waits.to_pylist(), own_pace).items():
         shape = shape_of(seen, family=family)
-        if shape != PLAIN and not rulebook.forecast_states[state].gone:
+        if shape != PLAIN and state not in stopped and not rulebook.forecast_states[state].gone:
             found[state] = shape
     return found
 
