@@ -302,6 +302,26 @@ def test_a_roll_that_was_called_is_one_tick_and_passes_nobody_marked_otherwise(s
     assert len(gone) == 1
 
 
+def test_people_chosen_in_the_list_are_put_on_a_convoy(small):
+    officer = browser("supervisor")
+    nobody = text(officer.post("/people/chosen/", {"do": "convoy", "people": ["H1-P1"]}))
+    assert "No convoy is planned" in nobody
+    convoy = planned(officer)
+    assert 'value="convoy"' in text(officer.get("/people/"))
+    page = text(officer.post("/people/chosen/", {"do": "convoy", "people": ["H1-P1", "H1-P2"]}))
+    assert f'formaction="{convoy}"' in page
+    sent = {
+        "do": "list",
+        "key": key(page),
+        "people": re.findall(r'name="people" value="([^"]+)"', page),
+    }
+    assert officer.post(convoy, sent).status_code == 303
+    assert sorted(facts["person"] for facts in things("seat")) == ["H1-P1", "H1-P2"]
+    counsellor = cast.signed_in(cast.account("carla", "counsellor"))
+    refused = counsellor.post("/people/chosen/", {"do": "convoy", "people": ["H1-P1"]})
+    assert refused.status_code in (403, 422)
+
+
 def left(small):
     """Who counts as having left today, from the record itself."""
     log = list(small.store.read())

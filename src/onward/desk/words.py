@@ -356,6 +356,15 @@ def listed(parts: Iterable[str]) -> str:
     return ("، " if get_language_bidi() else ", ").join(filter(None, parts))
 
 
+def in_rows(text: str) -> str:
+    """Where something stands in a list: "row 214" with the reader's word and digits."""
+    from onward.desk.dates import digits
+
+    return re.sub(
+        r"\brow (\d+)\b", lambda at: gettext("row %(n)s") % {"n": digits(at[1])}, text
+    )
+
+
 def site(name: str) -> str:
     """A site as people call it, from the code it is recorded under."""
     text = name.replace("-", " ").replace("_", " ")

@@ -172,6 +172,12 @@ def english(text: str) -> SafeString | str:
 
 
 @register.filter
+def row_said(where: str) -> str:
+    """The place of a fault in a list, in the reader's language: "row 3"."""
+    return words.in_rows(where)
+
+
+@register.filter
 def headline(text: str) -> SafeString | str:
     """What a report says first, in the reader's language where it can be said in it."""
     said = words.headline(text or "")

@@ -162,7 +162,28 @@ def bulk(request: HttpRequest) -> HttpResponse:
     reader.listed(rows, place=place(request))
     if what == "assign":
         return _assign(request, reader, rows)
+    if what == "convoy":
+        return _convoy(request, reader, rows)
     return _schedule(request, reader, rows)
+
+
+def _convoy(request: HttpRequest, reader: access.Reader, rows: list[PersonNow]) -> HttpResponse:
+    """Which planned convoy the chosen people are put on; its own page then judges each of them."""
+    access.require(request.user, "person.record_movement", place=place(request))
+    ids = [row.person for row in rows]
+    mine = reader.people("person.record_movement").filter(person__in=ids)
+    lines = sight.lines(reader, list(mine.order_by("unit", "person")))
+    day = here.today().isoformat()
+    planned = ThingNow.objects.filter(
+        kind="convoy", facts__state="planned", facts__day__gte=day
+    )
+    convoys = [
+        {"id": row.thing, "facts": row.facts, "pathway": sight.pathway_title(str(row.facts.get("pathway")))}
+        for row in planned.order_by("facts__day", "thing")[:20]
+    ]  # fmt: skip
+    return render(
+        request, "desk/bulk_convoy.html", {"lines": lines, "convoys": convoys, "key": once()}
+    )
 
 
 def _schedule(

@@ -38,7 +38,11 @@ def people(request: HttpRequest) -> HttpResponse:
             "filters": filters,
             "finding": _finding(reader, request.GET.get("finding", "")),
             "casework": reader.reads_somewhere("confidential"),
-            "bulk": [a for a in ("calendar.edit", "person.assign") if reader.may(a)],
+            "bulk": [
+                a
+                for a in ("calendar.edit", "person.record_movement", "person.assign")
+                if reader.may(a)
+            ],
             "stages": rulebook.axes["stage"].states,
         },
     )
