@@ -271,3 +271,36 @@ def test_an_encrypted_import_matches_the_record_and_can_be_undone(small):
     assert not any("Star" in str(kept) for kept in people_kept(small).values())
     files = b"".join(f.read_bytes() for f in small.path.rglob("*") if f.is_file())
     assert b"Star" not in files
+
+
+def test_the_page_of_imports_reads_the_log_again_only_for_what_bears_on_one(small, monkeypatch):
+    import random
+    from datetime import UTC, datetime
+
+    from onward.caseload.events import Subject, new_event
+    from onward.registry import receipts
+
+    read: list[str] = []
+    whole = receipts.with_state
+    monkeypatch.setattr(receipts, "with_state", lambda one: read.append("") or whole(one))
+
+    def happens(number, kind="recorded", key="", supersedes=None, **facts):
+        event = new_event(
+            small.rulebook, operation="meridian", subject=Subject("complaint", f"c{number}"),
+            kind=kind, effective="2026-06-10", by="amina", instant=datetime.now(UTC),
+            random=random.Random(number), facts=facts, supersedes=supersedes,
+            idempotency_key=key or f"c{number}",
+        )  # fmt: skip
+        [placed] = small.record([event])
+        return placed
+
+    before = receipts.imports_now(small)
+    ordinary = happens(1, person="H1-P1", category="services")
+    assert receipts.imports_now(small) == before == whole(small)
+    assert len(read) == 1
+    happens(2, key="row:7@2026-06-10#digest", person="H1-P1", category="services")
+    assert len(receipts.imports_now(small)) == len(before) + 1
+    assert len(read) == 2
+    happens(1, kind="retracted", key="back", supersedes=ordinary.id)
+    assert receipts.imports_now(small) == whole(small)
+    assert len(read) == 3

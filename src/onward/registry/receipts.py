@@ -290,6 +290,30 @@ def with_state(operation: Operation) -> list[tuple[Written, bool]]:
     ]
 
 
+_kept: dict[str, tuple[int, int, list[tuple[Written, bool]]]] = {}
+
+
+def imports_now(operation: Operation) -> list[tuple[Written, bool]]:
+    """As `with_state`, for a page: the log is read again only when something recorded since bears
+    on an import. To read all of a large one takes seconds."""
+    store: Any = operation.store
+    size = store.last_seq()
+    folder = operation.path / "imports"
+    files = folder.stat().st_mtime_ns if folder.is_dir() else 0
+    path = str(operation.path)
+    seen, written, found = _kept.get(path, (-1, -1, []))
+    if written != files or not 0 <= seen <= size:
+        fresh = True
+    else:
+        since = store.read_where("seq > %s AND seq <= %s", [seen, size]) if seen < size else ()
+        fresh = any(event.supersedes or _imported(event) for event in since)
+    if fresh:
+        found = with_state(operation)
+        _kept.clear()
+    _kept[path] = (size, files, found)
+    return found
+
+
 # ---------------------------------------------------------------------------------------------
 # Undoing
 # ---------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from onward.intake.read import Reading, read
 from onward.intake.review import BASES, CHOICES
 from onward.registry import access, drafts, jobs, lists, signin
 from onward.registry.models import ImportDraft, Job
-from onward.registry.receipts import Written, with_state
+from onward.registry.receipts import imports_now
 
 SHOWN_FAULTS, SHOWN_PAIRS, SAMPLES = 200, 10, 3
 DOCUMENTS = ("document.passport", "document.national_id", "document.other")
@@ -39,7 +39,6 @@ CHOICE_WORDS = {
     "apart": gettext_lazy("Two people"),
     "ask": gettext_lazy("Ask the field"),
 }
-_known: dict[tuple[str, Any], list[tuple[Written, bool]]] = {}
 
 WAITS_FOR = {
     "check": ("blocked", gettext_lazy("rows to mend")),
@@ -74,7 +73,7 @@ def imports(request: HttpRequest) -> HttpResponse:
                 return _to(draft)
     shown["receipts"] = [
         {"row": one, "undone": undone, "events": len(one.events)}
-        for one, undone in _receipts()[::-1][:50]
+        for one, undone in imports_now(here.operation())[::-1][:50]
     ]
     mine = ImportDraft.objects.filter(by=request.user.account_id, receipt="").order_by("-at")
     shown["waiting"] = [(draft, _how_far(draft)) for draft in mine.defer("content")[:20]]
@@ -88,16 +87,6 @@ def undo(request: HttpRequest) -> HttpResponse:
     asked = {"receipt": request.POST.get("receipt", ""), "by": request.user.account_id}
     job = jobs.ask(request.user, jobs.TAKE_BACK, asked)
     return HttpResponseRedirect(reverse("desk:job", args=[job.pk]), status=303)
-
-
-def _receipts() -> list[tuple[Written, bool]]:
-    """Every import and whether it was undone, worked out again when something was recorded."""
-    operation = here.operation()
-    at = (str(operation.path), operation.store.head())
-    if at not in _known:
-        _known.clear()
-        _known[at] = with_state(operation)
-    return _known[at]
 
 
 def _how_far(draft: ImportDraft) -> tuple[str, str]:
@@ -260,9 +249,9 @@ def _columns(reading: Reading, facts: Mapping[str, Any]) -> dict[str, Any]:
         if one.header
     ]  # fmt: skip
     groups = [
-        (_("The list itself"), [(name, text) for name, text in STRUCTURE.items()
+        (_("The list itself"), [(name, words.translated(text)) for name, text in STRUCTURE.items()
                                 if not name.startswith("event.")]),
-        (_("Who somebody is (kept in the vault)"), list(IDENTITY.items())),
+        (_("Who somebody is (kept in the vault)"), [(name, words.translated(text)) for name, text in IDENTITY.items()]),
         (_("Documents (kept in the vault)"), [(name, name.split(".")[1].replace("_", " ")) for name in DOCUMENTS]),
         (_("Facts"), [(name, words.translated(getattr(fact, "label", "") or name)) for name, fact in facts.items()]),
     ]  # fmt: skip
