@@ -67,7 +67,21 @@ def plan_of(operation: Operation, rulebook: Rulebook, as_of: date | None = None)
 
 
 def adoptions(operation: Operation) -> list[Event]:
-    """Every adoption of a plan, in the order in which they hold."""
+    """Every adoption of a plan, in the order in which they hold; looked for once in a log that
+    has not grown since."""
+    key = (str(operation.path), operation.store.head())
+    if (kept := _adoptions.get(key)) is not None:
+        return list(kept)
+    found = _read_adoptions(operation)
+    _adoptions.clear()
+    _adoptions[key] = tuple(found)
+    return found
+
+
+_adoptions: dict[tuple[str, str], tuple[Event, ...]] = {}
+
+
+def _read_adoptions(operation: Operation) -> list[Event]:
     events = [
         event
         for event in operation.store.read_marked([f'"kind":"{ADOPTED}"'])

@@ -59,6 +59,24 @@ class SessionStore(DatabaseStore):
             self._session_key = None
             return None
 
+    def load(self) -> dict[str, Any]:
+        """The one question that every page asks, so it is put without building a query."""
+        from django.db import connection
+        from django.utils import timezone
+
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT session_data FROM django_session "
+                "WHERE session_key = %s AND expire_date > %s",
+                [self._kept(self.session_key), now],
+            )
+            row = cursor.fetchone()
+        if row is None:
+            self._session_key = None
+            return {}
+        return self.decode(row[0])
+
     def exists(self, session_key: str) -> bool:
         return bool(self.model.objects.filter(session_key=self._kept(session_key)).exists())
 
