@@ -124,7 +124,7 @@ def test_a_day_is_shown_in_the_readers_calendar_and_digits():
 def test_months_have_the_names_people_use_where_they_come_from(
     monkeypatch, spoken, asked, month
 ):
-    monkeypatch.setattr(dates, "_languages", lambda: spoken)
+    monkeypatch.setattr(dates, "spoken", lambda: spoken)
     assert dates.shown(date(2026, 10, 31), asked) == f"۹ {month} ۱۴۰۵"
 
 
@@ -367,3 +367,18 @@ def test_a_day_in_a_plain_form_is_typed_in_either_calendar(small):
     for wrong in ("31/10/2026", "2026-10", ""):
         with pytest.raises(ValidationError):
             field.clean(wrong)
+
+
+@pytest.mark.parametrize("language", ["ar", "fa", "ckb"])
+def test_what_is_wrong_with_a_list_is_read_in_the_readers_language(small, language):
+    from django.utils import translation
+
+    from onward.desk import list_words
+
+    with translation.override(language):
+        for text in (
+            *list_words.texts(), "2 of 4 rows are at fault (50%)", "at most 20%", "female, male, other or unknown",
+            "Read as Unicode (UTF-8), plain letters only; columns end with a comma, found.",
+        ):  # fmt: skip
+            assert list_words.said(text) != text
+        assert list_words.said("no such sentence") == "no such sentence"

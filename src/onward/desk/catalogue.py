@@ -89,7 +89,7 @@ def _templates() -> Iterator[tuple[str, str]]:
 
 def rulebook_texts() -> list[str]:
     """Titles, labels, sentences, remedies, owners and allowed values of the shipped rulebooks."""
-    from onward.desk import words
+    from onward.desk import list_words, words
     from onward.forecast.wording import REASONS
     from onward.placement.model import BARRIERS
     from onward.plan.clocks import STATUS_BY_LAW
@@ -127,7 +127,7 @@ def rulebook_texts() -> list[str]:
     found += ["Name", "Number"]
     found += ["Totp", "Webauthn", "Recovery codes"]
     found += [code_text(name) for name in FAIRNESS]
-    found += SIGNING_IN
+    found += [*SIGNING_IN, *list_words.texts()]
     found += [title for _, title in words.GROUPS]
     found += [*words.PARTS.values(), *words.SCRIPTS.values()]
     every = [*found, *_plan_texts(), *_rights_texts(), *_refusals(), *_example_texts()]

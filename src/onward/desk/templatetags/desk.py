@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
-from onward.desk import dates, here, words
+from onward.desk import dates, here, list_words, words
 
 register = template.Library()
 
@@ -165,9 +165,10 @@ def destination(code: Any) -> str:
 def english(text: str) -> SafeString | str:
     """A sentence a computing room wrote, with steps by their titles; marked as English where no
     catalogue has it, so that it is read out and ordered as such."""
-    said = words.translated(text)
-    if said != text or (get_language() or "en").startswith("en"):
-        return words.steps_named(here.rulebook(), said)
+    if (get_language() or "en").startswith("en"):
+        return words.steps_named(here.rulebook(), text)
+    if (said := list_words.said(text)) != text:
+        return said
     return format_html('<span lang="en" dir="ltr">{}</span>', text)
 
 

@@ -252,7 +252,7 @@ def _columns(reading: Reading, facts: Mapping[str, Any]) -> dict[str, Any]:
         (_("The list itself"), [(name, words.translated(text)) for name, text in STRUCTURE.items()
                                 if not name.startswith("event.")]),
         (_("Who somebody is (kept in the vault)"), [(name, words.translated(text)) for name, text in IDENTITY.items()]),
-        (_("Documents (kept in the vault)"), [(name, name.split(".")[1].replace("_", " ")) for name in DOCUMENTS]),
+        (_("Documents (kept in the vault)"), [(name, words.code(name.split(".")[1])) for name in DOCUMENTS]),
         (_("Facts"), [(name, words.translated(getattr(fact, "label", "") or name)) for name, fact in facts.items()]),
     ]  # fmt: skip
     return {
