@@ -294,13 +294,14 @@ def from_rows(
             made[PERSON].append({**again, **said.get(person.person, {})})
             if rows is not None:
                 rows[person.person] = person
-    things: dict[tuple[str, str], Any] = {}
-    for some in ({"kind__in": common_kinds(rulebook)}, {"person": None, "household": None}):
-        things |= {(t.kind, t.thing): t for t in ThingNow.objects.filter(**some)}
-    for column, values in (("person", found.people), ("household", found.households)):
-        for part in _parts(values):
-            for thing in ThingNow.objects.filter(**{f"{column}__in": part}):
-                things[thing.kind, thing.thing] = thing
+    # Each part by its own index, all in one statement: every statement waits for its turn.
+    wanted = [
+        ThingNow.objects.filter(kind__in=common_kinds(rulebook)),
+        ThingNow.objects.filter(person=None, household=None),
+        *(ThingNow.objects.filter(person__in=part) for part in _parts(found.people)),
+        *(ThingNow.objects.filter(household__in=part) for part in _parts(found.households)),
+    ]
+    things = {(t.kind, t.thing): t for t in wanted[0].union(*wanted[1:], all=True)}
     for (kind, name), thing in things.items():
         made.setdefault(kind, []).append(
             {**thing.facts, "id": name, "first_on": thing.first_on}
@@ -1077,8 +1078,10 @@ def _know_sizes() -> None:
 def _save_state(state: Any) -> None:
     from onward.registry.models import ProjectionState
 
-    ProjectionState.objects.filter(name=state.name).delete()
-    state.save(force_insert=True)
+    columns = ("seq", "on", "rulebook", "steps_seq", "steps_on")
+    now = {name: getattr(state, name) for name in columns}
+    if not ProjectionState.objects.filter(name=state.name).update(**now):
+        state.save(force_insert=True)
 
 
 def _replace(
