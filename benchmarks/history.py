@@ -11,10 +11,12 @@ countries of origin. `--svg FILE` draws the places.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,13 @@ import numpy as np
 from onward.forecast import backtest
 from onward.forecast.backtest_scores import crps, pit_bars
 from onward.forecast.counts import FloatArray
-from onward.forecast.history import read_answers, read_inputs
+from onward.forecast.history import Count, Series, read_answers, read_inputs
+from onward.forecast.reference_class import (
+    DOUBT,
+    PLAIN_PACE,
+    ReferenceClass,
+    shipped_operations,
+)
 from onward.forecast.reference_class_panel import (
     Panel,
     PanelForecaster,
@@ -37,18 +45,24 @@ from onward.forecast.reference_class_panel import (
 SEED = 7
 # NEIGHBOURS and the features were settled on origin years up to 2003; these come after.
 YEARS = range(2005, 2025)
+# Years before those: what may be looked at when a choice is made.
+EARLIER = range(1988, 2003)
+SHARES = ((0.0, 0.0), (0.25, 0.05), (0.5, 0.1), (0.75, 0.1))
 LEAST_PEOPLE = 500
 LEAST_HISTORY = 8
 # Ten people added before logarithms are taken, for the rivals as for ours.
 FEW = 10.0
 GRID = (np.arange(40) + 0.5) / 40
+NAIVE = ("no_change", "last_rate", "linear", "exponential")
 METHODS = ("onward", "no_change", "ETS", "ETS on logs", "ARIMA", "ARIMA on logs")
 
 
-def questions(panel: Panel, size: int, seed: int) -> list[tuple[int, int]]:
+def questions(
+    panel: Panel, size: int, seed: int, years: range = YEARS
+) -> list[tuple[int, int]]:
     """`size` (last published year, row of the pair), in order of year."""
     found: list[tuple[int, int]] = []
-    for year in YEARS:
+    for year in years:
         # As published then: a zero at the end may be a gap, so only positive ends are asked.
         stock = known_on(panel, date(year + 1, 7, 1)).stock[:, -LEAST_HISTORY:]
         ok = (np.nan_to_num(stock) > 0).all(axis=1) & (stock[:, -1] >= LEAST_PEOPLE)
@@ -172,6 +186,93 @@ def run_panel(panel: Panel, size: int, seed: int) -> dict[str, Any]:
     return {"sample": len(asked), "seed": seed, "cpu_seconds": seconds, "years_ahead": ahead}
 
 
+def run_shares(panel: Panel, size: int, seeds: Sequence[int]) -> dict[str, Any]:
+    """The stock model on yearly counts up to 2003, by its share of futures that carry the recent
+    pace forward (rows) and that doubt everything (columns): CRPS over the last count, at most 3,
+    and what lay in 90% and 50%. None of the past operations is looked at."""
+    reference = ReferenceClass(shipped_operations())
+    truths = known_on(panel, date(int(panel.years[-1]) + 1, 7, 1)).stock
+    draws = 2000
+    scores: dict[int, list[list[tuple[float, bool, bool]]]] = {1: [], 2: []}
+    asked = [one for seed in seeds for one in questions(panel, size, seed, EARLIER)]
+    for year, row in asked:
+        known = known_on(panel, date(year + 1, 7, 1))
+        counts = tuple(
+            Count(date(int(y), 12, 31), float(people))
+            for y, people in zip(known.years, known.stock[row], strict=True)
+            if np.isfinite(people) and people > 0
+        )[-12:]
+        series, last = Series("pair", "panel", "pair", counts), counts[-1].value
+        for h, rows in scores.items():
+            column = year - int(panel.years[0]) + h
+            if column >= truths.shape[1] or not np.isfinite(truths[row, column]):
+                continue
+            truth = float(truths[row, column])
+            found = []
+            for pace, doubt in SHARES:
+                reference.doubt, reference.plain_pace = doubt, pace
+                made = reference.forecast(
+                    series, "stock", (), "pair", counts[-1].day, date(year + h, 12, 31),
+                    draws=draws,
+                ).draws  # fmt: skip
+                low, a, b, high = np.quantile(made, [0.05, 0.25, 0.75, 0.95])
+                found.append(
+                    (min(crps(made, truth) / last, 3.0), low <= truth <= high, a <= truth <= b)
+                )
+            rows.append(found)
+    return {
+        "sample": len(asked),
+        "shares": [{"pace": pace, "doubt": doubt} for pace, doubt in SHARES],
+        "years_ahead": {
+            str(h): [
+                dict(zip(("crps_over_last", "covered90", "covered50"), one, strict=True))
+                for one in np.array(rows, float).mean(axis=0).tolist()
+            ]
+            for h, rows in scores.items()
+        },
+    }
+
+
+def run_pairs(panel: Panel, file: Path) -> dict[str, Any]:
+    """Named questions about pairs of the panel, from a CSV with their truths and naive answers.
+
+    Columns: origin, asylum, forecast_origin, target, stock_at_origin, truth_stock, and no_change,
+    last_rate, linear, exponential, which saw the stock of the origin's year. Asked twice: on the
+    day itself, when that row is not out yet, and once it is, which is what the naive answers knew.
+    """
+    with file.open(encoding="utf-8-sig", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    questions_, scores = [], []
+    for row in rows:
+        origin, target = (
+            date.fromisoformat(row[name]) for name in ("forecast_origin", "target")
+        )
+        truth, here = float(row["truth_stock"]), float(row["stock_at_origin"])
+        one: dict[str, Any] = {"pair": f"{row['origin']} in {row['asylum']}", "truth": truth}
+        for label, day in (("on the day", origin), ("row out", date(origin.year + 1, 7, 1))):
+            forecaster = PanelForecaster(panel, day)
+            ahead = target.year - int(forecaster.panel.years[-1])
+            values, weights = forecaster.forecast((row["origin"], row["asylum"]), ahead)
+            low, high = (weighted_quantile(values, weights, p) for p in (0.05, 0.95))
+            one[label] = weighted_crps(values, weights, truth) / here
+            one[f"{label}, in 90%"] = bool(low <= truth <= high)
+        for name in NAIVE:
+            one[name] = abs(float(row[name]) - truth) / here
+        questions_.append(one)
+        scores.append([one[name] for name in ("on the day", "row out", *NAIVE)])
+    means = np.mean(np.array(scores), axis=0)
+    return {
+        "questions": questions_,
+        "crps_over_origin": dict(
+            zip(("on the day", "row out", *NAIVE), means.tolist(), strict=True)
+        ),
+        "covered90": {
+            label: float(np.mean([one[f"{label}, in 90%"] for one in questions_]))
+            for label in ("on the day", "row out")
+        },
+    }
+
+
 def by_country(gaps: FloatArray, countries: list[str], seed: int) -> list[float]:
     """90% interval of the mean when whole countries of origin are drawn again."""
     names = sorted(set(countries))
@@ -183,11 +284,13 @@ def by_country(gaps: FloatArray, countries: list[str], seed: int) -> list[float]
     return [float(value) for value in np.quantile(means, [0.05, 0.95])]
 
 
-def run_cases(folder: Path) -> dict[str, Any]:
+def run_cases(
+    folder: Path, doubt: float = DOUBT, plain_pace: float = PLAIN_PACE
+) -> dict[str, Any]:
     """The back-test's means over a history folder."""
     start = time.process_time()
     inputs = read_inputs(folder)
-    made = backtest.forecast_tests(inputs)
+    made = backtest.forecast_tests(inputs, doubt=doubt, plain_pace=plain_pace)
     answers = read_answers(folder, [test.test for test in inputs.tests])
     means = backtest.summarise(backtest.score_tests(made, inputs, answers))
     return {"folder": folder.name, "cpu_seconds": time.process_time() - start, **means}
@@ -262,6 +365,37 @@ def page(data: dict[str, Any]) -> str:
                 f"{row['crps_log']:>7.3f} {row['ratio_log']:>6.2f} {row['covered90']:>7.0%} "
                 f"{row['covered50']:>7.0%}   {band}"
             )
+    if shares := data.get("shares"):
+        lines += [
+            "",
+            f"The stock model on yearly counts up to 2003, {shares['sample']} pairs: share of "
+            "futures that",
+            "carry the recent pace forward, share of doubt; CRPS over the last count (at most 3)",
+        ]
+        for i, share in enumerate(shares["shares"]):
+            lines.append(
+                f"  pace {share['pace']:.0%}, doubt {share['doubt']:.0%}: "
+                + "; ".join(
+                    f"{h} ahead {rows[i]['crps_over_last']:.3f}, in 90% "
+                    f"{rows[i]['covered90']:.0%}, in 50% {rows[i]['covered50']:.0%}"
+                    for h, rows in shares["years_ahead"].items()
+                )
+            )
+        alone = data["regimes_alone"]
+        lines.append(
+            "  past operations without either: "
+            f"{alone['all']['onward']['crps_over_origin']:.3f}, in 90% "
+            f"{alone['covered90']:.0%}, in 50% {alone['covered50']:.0%}"
+        )
+    if pairs := data.get("pairs"):
+        lines += [
+            "",
+            f"Pairs asked by name, {len(pairs['questions'])}: CRPS / people at origin",
+        ]
+        for name, value in pairs["crps_over_origin"].items():
+            inside = pairs["covered90"].get(name)
+            shown = "" if inside is None else f"   inside 90%: {inside:.0%}"
+            lines.append(f"  {name:<12} {value:>6.3f}{shown}")
     spent = panel["cpu_seconds"]
     lines.append(
         f"CPU seconds: ours {spent['onward']:.1f}, ETS and ARIMA {spent['statsforecast']:.1f}"
@@ -274,6 +408,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.history", description=__doc__)
     parser.add_argument("--history", type=Path, default=Path("examples/history"))
     parser.add_argument("--panel", type=Path, help="unhcr_country_pair_year.csv")
+    parser.add_argument(
+        "--pairs", type=Path, help="cessation_backtests.csv: pairs of the panel asked by name"
+    )
+    parser.add_argument(
+        "--shares", action="store_true",
+        help="what the shares of carried pace and of doubt are worth on early years, and the "
+        "back-test without either",
+    )  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="40 country pairs, not 400")
     parser.add_argument("--svg", type=Path, help="write the places of the truths as SVG")
     parser.add_argument("--json", action="store_true")
@@ -281,6 +423,12 @@ def main() -> None:
     data: dict[str, Any] = {"cases": run_cases(options.history)}
     if options.panel:
         data["panel"] = run_panel(read_panel(options.panel), 40 if options.quick else 400, SEED)
+        if options.shares:
+            few = 10 if options.quick else 80
+            data["shares"] = run_shares(read_panel(options.panel), few, (SEED, SEED + 1))
+            data["regimes_alone"] = run_cases(options.history, 0.0, 0.0)
+        if options.pairs:
+            data["pairs"] = run_pairs(read_panel(options.panel), options.pairs)
         if options.svg:
             ahead = data["panel"]["years_ahead"]
             options.svg.write_text(svg({h: entry["pit"] for h, entry in ahead.items()}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 
 from onward.errors import Faults, OnwardError
 from onward.forecast.backtest_scores import crps
+from onward.forecast.history import Count, Series
+from onward.forecast.reference_class import ReferenceClass
 from onward.forecast.reference_class_panel import (
     Panel,
     PanelForecaster,
@@ -115,3 +119,43 @@ def test_every_bad_row_of_the_panel_is_named(tmp_path: Path):
         ("row 3", "refugees"),
         ("row 4", "returned"),
     ]
+
+
+def _benchmark():
+    name = "onward_history_benchmark"
+    if name not in sys.modules:
+        file = Path(__file__).parents[2] / "benchmarks" / "history.py"
+        spec = importlib.util.spec_from_file_location(name, file)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+def test_a_pair_asked_by_name_is_forecast_without_the_row_that_was_not_yet_out(panel, tmp_path):
+    file = tmp_path / "pairs.csv"
+    file.write_text(
+        "origin,asylum,forecast_origin,target,stock_at_origin,truth_stock,"
+        "no_change,last_rate,linear,exponential\n"
+        "ACE,XXX,2018-12-31,2020-12-31,1000,900,1000,950,900,990\n"
+    )
+    run_pairs = _benchmark().run_pairs
+    found = run_pairs(panel, file)
+    assert found["crps_over_origin"]["linear"] == 0
+    assert found["crps_over_origin"]["no_change"] == pytest.approx(0.1)
+    # the year of the origin is published half a year later: only the second asking may read it
+    stock = panel.stock.copy()
+    stock[panel.pairs.index(("ACE", "XXX")), list(panel.years).index(2018)] *= 3
+    other = run_pairs(replace(panel, stock=stock), file)["crps_over_origin"]
+    assert other["on the day"] == found["crps_over_origin"]["on the day"]
+    assert other["row out"] != found["crps_over_origin"]["row out"]
+
+
+def test_a_stock_may_be_carried_by_the_regimes_alone():
+    """What the other two shares are worth can be measured: without them nobody doubts."""
+    counts = tuple(Count(date(2020, month, 1), 1000.0 - month) for month in range(1, 9))
+    series = Series("camp", "camp.csv", "camp", counts)
+    asked = (series, "stock", (), "camp", date(2020, 8, 1), date(2020, 8, 20))
+    whole = ReferenceClass((), seed=1).forecast(*asked, draws=400)
+    alone = ReferenceClass((), seed=1, doubt=0.0, plain_pace=0.0).forecast(*asked, draws=400)
+    assert whole.quantile(0.04) < 500 < alone.quantile(0.04)

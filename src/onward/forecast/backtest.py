@@ -20,7 +20,9 @@ from onward.forecast.backtest_scores import covers, crps_against, pit_bars, plac
 from onward.forecast.counts import SEED, FloatArray
 from onward.forecast.history import Answers, Count, Inputs, Test, Truth
 from onward.forecast.reference_class import (
+    DOUBT,
     DRAWS,
+    PLAIN_PACE,
     CountForecast,
     ReferenceClass,
     operations,
@@ -115,15 +117,20 @@ def forecast_tests(
     case: str | None = None,
     seed: int = SEED,
     draws: int = DRAWS,
+    doubt: float = DOUBT,
+    plain_pace: float = PLAIN_PACE,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[TestForecast]:
     """Every forecast a folder asks for, from what was known at each origin.
 
     case      only the tests of this case; the others still serve as the reference class
+    doubt, plain_pace  shares of the futures of a stock, to measure what they are worth
     progress  called with a line before each slow step
     """
     progress("Learning from past operations")
-    reference = ReferenceClass(with_shipped(operations(inputs)), seed=seed)
+    reference = ReferenceClass(
+        with_shipped(operations(inputs)), seed=seed, doubt=doubt, plain_pace=plain_pace
+    )
     out: list[TestForecast] = []
     for test in inputs.tests:
         if case is not None and test.case != case:

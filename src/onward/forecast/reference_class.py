@@ -205,8 +205,15 @@ def _stretches(counts: Sequence[Count], kind: Kind) -> list[_Stretch]:
 class ReferenceClass:
     """Past operations, ready to inform a forecast. Built once, asked once per forecast."""
 
-    def __init__(self, known: Sequence[Operation], *, seed: int = SEED) -> None:
-        self.seed = seed
+    def __init__(
+        self,
+        known: Sequence[Operation],
+        *,
+        seed: int = SEED,
+        doubt: float = DOUBT,
+        plain_pace: float = PLAIN_PACE,
+    ) -> None:
+        self.seed, self.doubt, self.plain_pace = seed, doubt, plain_pace
         self.settings = prior_settings(CANDIDATES, np.random.default_rng(seed))
         self._lessons = [self._learn(operation) for operation in known]
 
@@ -309,8 +316,8 @@ class ReferenceClass:
         notes: list[str],
     ) -> CountForecast:
         weights, used = self.weights(case, series.name, origin)
-        doubted = round(DOUBT * draws)
-        plain = round((draws - doubted) * PLAIN_PACE) if len(counts) > 1 else 0
+        doubted = round(self.doubt * draws)
+        plain = round((draws - doubted) * self.plain_pace) if len(counts) > 1 else 0
         people, regimes = forecast_stock(
             self.settings,
             weights,
