@@ -290,9 +290,7 @@ def records(seen: Seen) -> list[dict[str, Any]]:
     """Consents, interviews, papers … about this person, newest first, in one query."""
     rulebook = here.rulebook()
     rows: dict[str, list[ThingNow]] = {}
-    for thing in ThingNow.objects.filter(person=seen.person.person).order_by(
-        "-first_on", "thing"
-    ):
+    for thing in seen.recorded:
         rows.setdefault(thing.kind, []).append(thing)
     telling = seen.reader.rules.kind_classes(rulebook)
     found = []

@@ -20,7 +20,7 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -120,7 +120,9 @@ def _write_down(entry: AccessEntry) -> None:
     from django.db import connection
 
     fields: Any = AccessEntry._meta.get_field
-    values = [fields(name).get_db_prep_save(getattr(entry, name), connection) for name in LOGGED]
+    values = [
+        fields(name).get_db_prep_save(getattr(entry, name), connection) for name in LOGGED
+    ]
     with connection.cursor() as cursor:
         cursor.execute(WRITE_DOWN, values)
         entry.pk = cursor.fetchone()[0]
@@ -480,7 +482,6 @@ class Seen:
     reader: Reader
     person: PersonNow
     classes: frozenset[str]
-    _kinds: dict[str, list[ThingNow]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def rulebook(self) -> Rulebook:
@@ -531,11 +532,18 @@ class Seen:
         needed = _kinds_of(self.reader.rules, self.rulebook).get(kind, frozenset())
         if not needed & self.classes:
             return []
-        rows = ThingNow.objects.filter(kind=kind, person=self.person.person).order_by("thing")
+        rows = sorted((row for row in self.recorded if row.kind == kind), key=lambda r: r.thing)
         return [
             (row.thing, self.reader.show(self.rulebook, kind, row.facts, self.classes))
             for row in rows
         ]
+
+    @cached_property
+    def recorded(self) -> list[ThingNow]:
+        """Everything about this person, the newest first, read once for a page; whoever shows it
+        asks what of it may be read."""
+        rows = ThingNow.objects.filter(person=self.person.person)
+        return list(rows.order_by("-first_on", "thing"))
 
     def reasons(self, reasons: Iterable[Any]) -> list[Reason]:
         """Reasons of an evaluation with everything taken out that may not be told.

@@ -192,7 +192,8 @@ def person(request: HttpRequest, person: str) -> HttpResponse:
     shown = about(request, seen)
     if shown["household"] is not None:  # its members are shown too, by code
         ids = [each.person for each in shown["household"].members if each.person != person]
-        reader.listed(reader.people().filter(person__in=ids), place=place(request))
+        theirs = reader.people().filter(person__in=ids).only("operation", "person")
+        reader.listed(theirs, place=place(request))
     return render(request, "desk/person.html", shown)
 
 
