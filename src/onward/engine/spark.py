@@ -17,13 +17,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import sqlglot
 
-from onward.engine.parquet import Input, Inputs, ParquetTable
+from onward.engine.parquet import Input, Inputs, ParquetTable, row_count
 from onward.engine.private import (
     REQUIRED,
     PrivateFolder,
@@ -46,8 +47,12 @@ SMALL_ROWS = 200_000
 """With no more input rows than this, what is kept between stages is held by the process that
 asks: to hand it out and fetch it again would take longer than to compute it."""
 
+LARGE_HAS_FEWER = 10
+"""In a larger chain a stage is small when it reads a tenth of that: what is kept of several such
+stages is in the memory of the process that asks, and once more in every task it is sent with."""
+
 LOOPBACK = "127.0.0.1"
-SMALL_SETTINGS = {
+SMALL_SETTINGS: Mapping[str, str | None] = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.leafNodeDefaultParallelism": "1",
@@ -62,6 +67,10 @@ SMALL_SETTINGS = {
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """For a process that mostly plans: compiled quickly rather than well, memory tidied by one thread.
 It halves the processor time of a small command; what computes for minutes is better without."""
+
+ENDS = "-XX:+ExitOnOutOfMemoryError"
+"""Java that has no memory left ends, and is said to have; otherwise one of its threads is gone and
+everybody waits for it."""
 
 QUIET_LOG = """rootLogger.level = error
 rootLogger.appenderRef.stderr.ref = stderr
@@ -84,7 +93,15 @@ class ClusterFailed(OnwardError):
 @functools.lru_cache(maxsize=4096)
 def spark_sql(sql: str) -> str:
     """A stage's text in Spark's dialect: the same names, conditions and order of rows."""
-    return str(sqlglot.transpile(sql, read="duckdb", write="spark")[0])
+    return _read(sql)[0]
+
+
+@functools.lru_cache(maxsize=4096)
+def _read(sql: str) -> tuple[str, frozenset[str]]:
+    """A stage's text in Spark's dialect, and the tables it names."""
+    tree = sqlglot.parse_one(sql, read="duckdb")
+    names = frozenset(table.name for table in tree.find_all(sqlglot.exp.Table))
+    return tree.sql(dialect="spark"), names
 
 
 class SparkEngine:
@@ -202,38 +219,93 @@ class SparkEngine:
         _stop(self._spark)
 
     @contextmanager
-    def _chain(self, stages: Sequence[Stage], inputs: Inputs) -> Iterator[dict[str, DataFrame]]:
-        """Every input and stage as a frame, in a session that no other run can see."""
+    def _chain(self, stages: Sequence[Stage], inputs: Inputs) -> Iterator[_Asked]:
+        """Every stage as a frame, in a session that no other run can see.
+
+        Each stage by itself runs as a small one or as a large one, by the rows it reads.
+        """
         for name, table in inputs.items():
             refuse_identity(
                 name, table.schema() if isinstance(table, ParquetTable) else table.schema
             )
         spark = self._spark.newSession()
-        small = sum(_rows(table) for table in inputs.values()) <= self.small_rows
-        if small:
-            for name, value in SMALL_SETTINGS.items():
-                spark.conf.set(name, value)
+        usual = {name: spark.conf.get(name, None) for name in SMALL_SETTINGS}
+        running: Mapping[str, str | None] = usual
+        there = sum(row_count(table) for table in inputs.values())
+        most = (
+            self.small_rows if there <= self.small_rows else self.small_rows // LARGE_HAS_FEWER
+        )
         held: list[DataFrame] = []
         frames: dict[str, DataFrame] = {}
+        # What each stage reads in the end: rows that are there, by name; None: nobody counted.
+        reads: dict[str, dict[str, int | None]] = {}
+
+        def is_small(name: str) -> bool:
+            nonlocal running
+            counts = reads[name].values()
+            small = None not in counts and sum(filter(None, counts)) <= most
+            wanted = SMALL_SETTINGS if small else usual
+            if wanted is not running:
+                _set(spark, wanted)
+                running = wanted
+            return small
+
+        def leaf(name: str, frame: DataFrame, rows: int | None) -> DataFrame:
+            reads[name] = {name: rows}
+            # In one piece, nothing has to be brought together before it is joined or grouped.
+            one = rows is not None and rows <= most
+            frame = frame.coalesce(1) if one else frame
+            frame.createOrReplaceTempView(name)
+            return frame
+
         try:
             for name, table in inputs.items():
-                _frame(spark, table).createOrReplaceTempView(name)
+                leaf(name, _frame(spark, table), row_count(table))
             for stage in stages:
-                frame = spark.sql(spark_sql(stage.sql))
-                if stage.keep and small:
-                    frame = _frame(spark, frame.toArrow(), frame.schema)
-                elif stage.keep:
+                text, named = _read(stage.sql)
+                frame = spark.sql(text)
+                reads[stage.name] = {
+                    source: rows
+                    for read in named
+                    for source, rows in reads.get(read, {}).items()
+                }
+                if not stage.keep:
+                    frame.createOrReplaceTempView(stage.name)
+                elif is_small(stage.name):
+                    rows = frame.toArrow()
+                    frame = leaf(stage.name, _frame(spark, rows, frame.schema), rows.num_rows)
+                else:
+                    frame = _spread(frame)
                     held.append(frame)
-                    frame = _kept(spark, frame)
-                frame.createOrReplaceTempView(stage.name)
+                    frame = leaf(stage.name, _kept(spark, frame), None)
                 frames[stage.name] = frame
-            yield frames
+            yield _Asked(frames, is_small)
         except OnwardError:
             raise
         except Exception as error:
             raise _failure(error) from None
         finally:
             _let_go(held)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The frames of a chain; the session is set for the one that is asked for."""
+
+    frames: Mapping[str, DataFrame]
+    prepare: Callable[[str], bool]
+
+    def __getitem__(self, name: str) -> DataFrame:
+        self.prepare(name)
+        return self.frames[name]
+
+
+def _set(spark: SparkSession, settings: Mapping[str, str | None]) -> None:
+    for name, value in settings.items():
+        if value is None:
+            spark.conf.unset(name)
+        else:
+            spark.conf.set(name, value)
 
 
 def _let_go(held: Sequence[DataFrame]) -> None:
@@ -266,10 +338,6 @@ def _schema_text(schema: pa.Schema) -> str:
     return ", ".join(f"`{field.name}` {names[field.type]}" for field in schema)
 
 
-def _rows(table: Input) -> int:
-    return table.rows() if isinstance(table, ParquetTable) else int(table.num_rows)
-
-
 def _frame(spark: SparkSession, table: Input, schema: Any = None) -> DataFrame:
     if isinstance(table, ParquetTable):
         return spark.read.parquet(*(str(file.absolute()) for file in table.files))
@@ -281,6 +349,16 @@ def _frame(spark: SparkSession, table: Input, schema: Any = None) -> DataFrame:
         # A table read back from a cache may be empty down to its last chunk; Spark wants one.
         decoded = [column.combine_chunks() for column in decoded]
     return spark.createDataFrame(pa.table(decoded, names=table.column_names), schema)
+
+
+def _spread(frame: DataFrame) -> DataFrame:
+    """The rows by their first column, which is whom or what they are about.
+
+    What comes straight out of a shuffle carries nothing with it. Otherwise every task that reads
+    a kept stage is sent the plans of all stages before it, and reading those took a third of a
+    fold.
+    """
+    return frame.repartition(frame[frame.columns[0]])
 
 
 def _kept(spark: SparkSession, frame: DataFrame) -> DataFrame:
@@ -416,8 +494,9 @@ def session_settings(
         "spark.log.level": "ERROR",
         "spark.driver.extraJavaOptions": (
             f"-Dlog4j2.configurationFile=file:{folder / 'log4j2.properties'} "
-            f"-Djava.io.tmpdir={folder} -Dderby.system.home={folder} {java}".strip()
+            f"-Djava.io.tmpdir={folder} -Dderby.system.home={folder} {ENDS} {java}".strip()
         ),
+        "spark.executor.extraJavaOptions": ENDS,
     }
     if host:
         settings |= {"spark.driver.host": host, "spark.driver.bindAddress": host}
