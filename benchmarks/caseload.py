@@ -61,9 +61,9 @@ Array = Any
 # -- an invented operation ---------------------------------------------------------------------
 
 
-def invent(people: int, rulebook: Rulebook) -> EventTables:
+def invent(people: int, rulebook: Rulebook, seed: int = SEED) -> EventTables:
     """The log of an operation of so many people, in columns, as `events_table` would give it."""
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(seed)
     households = max(1, people // 3)
     house = np.sort(random.integers(0, households, people)).astype(np.int32)
     arrival = random.integers(0, SPAN // 2, people)

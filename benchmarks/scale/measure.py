@@ -2,7 +2,12 @@
 
     python -m benchmarks.scale [--quick] [--json]
     python -m benchmarks.scale --people 10000 100000 1000000 --spark-up-to 100000
-    python -m benchmarks.scale --skew            one operation of a region holds a tenth
+    python -m benchmarks.scale --people 10000000 --spark-up-to 0 --no-skew
+
+More people than `--largest` (a million) are a region: operations of that size, written, measured
+and removed one after another, because no operation is larger and so that disk and memory do not
+grow; seconds are then the sum over them and memory the most that one of them took. Unless it is
+left out, a region is also measured in which one operation holds a tenth of all people.
 
 The named peer is the hand-written DuckDB query of `benchmarks.caseload`, over the same rows in the
 same run. People are invented, ten events each. Every figure is measured in a process of its own;
@@ -18,6 +23,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -30,7 +36,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.caseload import AS_OF, MEMORY_GB, by_hand, invent
+from benchmarks.caseload import AS_OF, MEMORY_GB, SEED, by_hand, invent
 from onward.caseload import counts, fold
 from onward.caseload.fold import fold_from
 from onward.engine import DuckEngine, ParquetTable
@@ -51,7 +57,13 @@ def main() -> None:
     parser.add_argument(
         "--spark-up-to", type=int, default=100_000, help="largest size on Spark"
     )
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument(
+        "--largest", type=int, default=1_000_000, help="most people in one operation"
+    )
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
+    parser.add_argument(
+        "--local", action="store_true", help="Spark in one process too, with two threads"
+    )
     parser.add_argument("--no-skew", action="store_true", help="leave the uneven region out")
     given = parser.parse_args()
     people = [2_000] if given.quick else sorted(given.people)
@@ -61,21 +73,32 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
         for size in people:
-            folder = Path(name) / str(size)
-            say(f"{size:,} people: writing")
-            events = apart(write, folder, size)["events"]
-            for title, work in (("duckdb", on_duckdb), ("by hand", peer)):
-                say(f"{size:,} people: {title}")
-                rows.append(
-                    {"people": size, "events": events, "on": title, **apart(work, folder)}
-                )
-            for count in workers if size <= given.spark_up_to else []:
-                say(f"{size:,} people: Spark, {count} workers")
-                with cluster(count, Path(name) / f"home-{count}") as (master, secret):
-                    found = apart(on_spark, folder, master, secret)
-                rows.append(
-                    {"people": size, "events": events, "on": f"spark, {count} workers", **found}
-                )
+            ways: dict[str, Any] = {"duckdb": on_duckdb, "by hand": peer}
+            if given.local and size <= given.spark_up_to:
+                ways["spark, one process"] = on_spark
+            found: dict[str, list[dict[str, Any]]] = {}
+            events = 0
+            for number, part in enumerate(operations(size, given.largest)):
+                folder = Path(name) / str(size)
+                say(f"{size:,} people: writing {part:,}")
+                events += apart(write, folder, part, SEED + number)["events"]
+                for title, work in ways.items():
+                    say(f"{size:,} people: {title}")
+                    one = apart(work, folder)
+                    say(f"  {one['processor']:.1f} processor seconds, {one['peak_gb']:.1f} GB")
+                    found.setdefault(title, []).append(one)
+                for count in workers if size <= given.spark_up_to else []:
+                    title = f"spark, {count} workers"
+                    say(f"{size:,} people: {title}")
+                    with cluster(count, Path(name) / f"home-{count}") as (master, secret):
+                        one = apart(on_spark, folder, master, secret)
+                    say(f"  {one['processor']:.1f} processor seconds, {one['peak_gb']:.1f} GB")
+                    found.setdefault(title, []).append(one)
+                shutil.rmtree(folder)
+            rows += [
+                {"people": size, "events": events, "on": title, **together(parts)}
+                for title, parts in found.items()
+            ]
         uneven = {} if given.no_skew else skew(people[0] if given.quick else 20_000)
     report = {
         "began": began, "cores": os.cpu_count(), "load": os.getloadavg()[0],
@@ -87,9 +110,29 @@ def main() -> None:
         show(report)
 
 
-def write(folder: Path, people: int) -> dict[str, Any]:
+def operations(people: int, largest: int) -> list[int]:
+    """The people of each operation of a region of so many."""
+    whole, rest = divmod(people, largest)
+    return [largest] * whole + ([rest] if rest else [])
+
+
+def together(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """What operations measured one after another took: sums, and the most memory of any."""
+    found = dict(parts[0])
+    for part in parts[1:]:
+        for name, value in part.items():
+            if name == "same":
+                found[name] = {key: found[name][key] + value[key] for key in value}
+            elif name in ("peak_gb", "start", "round_trip"):
+                found[name] = max(found[name], value)
+            else:
+                found[name] += value
+    return found
+
+
+def write(folder: Path, people: int, seed: int) -> dict[str, Any]:
     """The log of so many people as a snapshot's tables, in several files each."""
-    tables = invent(people, load(shipped_path("protected-camp")))
+    tables = invent(people, load(shipped_path("protected-camp")), seed)
     for name, table in flat(tables).items():
         place = folder / name
         place.mkdir(parents=True)
@@ -170,12 +213,20 @@ def event_tables(folder: Path) -> Any:
     )
 
 
-def on_spark(folder: Path, master: str, secret: Path) -> dict[str, Any]:
-    from onward.engine.spark import SparkEngine
+def on_spark(
+    folder: Path, master: str = "local[2]", secret: Path | None = None
+) -> dict[str, Any]:
+    from onward.engine.spark import QUICK_JAVA, SMALL_ROWS, SparkEngine, is_local
 
     start = time.perf_counter()
-    engine = SparkEngine(master=master, memory_gb=2.0, secret=secret, small_rows=0)
-    running = family(os.getpid()) + workers_of(secret.parent)
+    # As the commands start it: what asks a cluster only plans.
+    rows = sum(table.rows() for table in inputs(folder).values())
+    quick = rows <= SMALL_ROWS or not is_local(master)
+    engine = SparkEngine(
+        master=master, memory_gb=4.0 if is_local(master) else 2.0, secret=secret,
+        java=QUICK_JAVA if quick else "",
+    )  # fmt: skip
+    running = family(os.getpid()) + workers_of(secret)
     began, processor = time.perf_counter(), processor_seconds(running)
     try:
         found = answered(
@@ -184,7 +235,7 @@ def on_spark(folder: Path, master: str, secret: Path) -> dict[str, Any]:
         status = engine.session.sparkContext._jsc.sc().statusStore()
         executors = [status.executorList(True).apply(n) for n in range(status.executorList(True).size())]  # fmt: skip
         found["shuffle_gb"] = sum(e.totalShuffleWrite() for e in executors) / 2**30
-        running = family(os.getpid()) + workers_of(secret.parent)
+        running = family(os.getpid()) + workers_of(secret)
         found["processor"] = processor_seconds(running) - processor
         found["peak_gb"] = peak(running)
         found["start"] = began - start
@@ -347,9 +398,11 @@ def family(process: int) -> list[int]:
     return found
 
 
-def workers_of(home: Path) -> list[int]:
-    """The cluster's processes and their executors."""
-    text = (home / "spark-cluster" / "pids").read_text("ascii")
+def workers_of(secret: Path | None) -> list[int]:
+    """The cluster's processes and their executors, by the file of its secret."""
+    if secret is None:
+        return []
+    text = (secret.parent / "spark-cluster" / "pids").read_text("ascii")
     return [one for line in text.split("\n") if line for one in family(int(line.split()[1]))]
 
 
