@@ -683,7 +683,7 @@ def solve_core(
         price = sample_prices(pricing, min(sample, model.units), seed, clock.left())
         note("sample prices")
     half_time = lambda: clock.left() < 0.5 * seconds  # noqa: E731
-    softness = SOFTNESS
+    softness: Sequence[float] = SOFTNESS
     count = PART_UNITS
     while model.units > 3 * count:
         # parts of the units, larger and larger, find nearly the same prices at a part of the cost
@@ -692,9 +692,11 @@ def solve_core(
         note(f"descent over {few.model.units} units, {few.passes} passes")
         del few
         softness, count = SOFTNESS[1:], count * 6
-    bound, best_price = descend(
-        pricing, price, SOFTNESS if count == PART_UNITS else SOFTNESS[2:], until=half_time
-    )
+    if count == PART_UNITS:
+        bound, best_price = descend(pricing, price, SOFTNESS, until=half_time)
+    else:
+        # to the end, so that what the smoothed choices bring fits every limit nearly
+        bound, best_price = descend(pricing, price, SOFTNESS[3:], rounds=100, until=half_time)
     note(f"descent: bound {bound:.4f}, {pricing.passes} passes")
 
     # sifting: units whose best choice leads clearly are fixed, the rest is solved exactly

@@ -30,7 +30,12 @@ from onward.placement.program import Clock
 # What a choice may lose by the relaxation to be looked at, as shares of the bound, in turn.
 NARROW = (3e-5, 1e-4)
 NODES = 40
-EXCHANGES = 30
+EXCHANGES = 8
+# Sizes of the cases that change places at once, in turn, and how many cases that may be.
+SWEEPS = ((1,), (2,), (3,), (4,), (5,), (3, 4))
+SWEEP_UNITS = 600
+# What a choice may lose to be looked at from a choice in hand, as a share of the mean value.
+MAY_LOSE = 0.12
 TOGETHER = 90  # cases in one exchange
 SMALL = 2_500  # columns that are looked at to the end at once
 
@@ -145,6 +150,8 @@ def solve_whole(
         position[part.m + kept] = len(columns) + np.arange(len(kept))
         cuts.copy_to(sub.highs, position)
         sub.quick(len(columns) <= QUICK_COLUMNS)
+        if nodes is None:  # a proof gains by preparation, a short look does not
+            sub.highs.setOptionValue("presolve", "on")
         need = bound * (1 - gap) if bound > 0 else bound * (1 + gap)
         x = sub.whole(clock.left(), need, wanted, best, nodes=nodes)
         if x is not None:
@@ -154,8 +161,28 @@ def solve_whole(
         note(f"integer program over {len(columns)} columns: {best_value:.4f}")
         return sub
 
+    def exchange(free: BoolArray, nodes: int) -> None:
+        """The best choices of some units, the rest staying where it is."""
+        width = np.where(free, np.inf, -1.0)
+        sub, rest = _part(pricing, free, width, None, held=best)
+        sub.quick(sub.m <= QUICK_COLUMNS)
+        x = sub.whole(clock.left() * 0.2, np.inf, gap, best, nodes=nodes)
+        if x is not None:
+            trial = rest.copy()
+            sub.write(np.round(x), trial)
+            better(trial)
+
     if start is not None and not done():
-        # a choice in hand that is far from its bound: exchanges among a few windows at a time
+        # a choice in hand that is far from its bound: cases of one size change places, which is
+        # nearly an assignment and soon solved; then the choices that lose little are looked at
+        pricing(price)
+        for sizes in SWEEPS:
+            free = np.isin(model.size, sizes)
+            if free.any() and free.sum() <= SWEEP_UNITS and not done():
+                exchange(free, 5)
+        note(f"cases of one size changed places: {best_value:.4f}")
+        if not done():
+            look(MAY_LOSE * abs(bound) / max(1, model.units), gap / 10, NODES)
         rng = np.random.default_rng(1)
         for _ in range(EXCHANGES):
             pricing(price)
@@ -165,31 +192,25 @@ def solve_whole(
             slot = np.where(best >= 0, model.slot[best], -1)
             wants = np.where(pricing.chosen >= 0, model.slot[pricing.chosen], -1)
             free = np.zeros(model.units, bool)
-            for unit in rng.choice(model.units, TOGETHER, p=lost / lost.sum()):
+            some = min(TOGETHER, int((lost > 0).sum()))
+            for unit in rng.choice(model.units, some, p=lost / lost.sum()):
                 if free.sum() >= TOGETHER:
                     break
                 for s in (slot[unit], wants[unit]):
                     free |= (slot == s) & (s >= 0)
                 free[unit] = True
-            width = np.where(free, np.inf, -1.0)
-            sub, rest = _part(pricing, free, width, None, held=best)
-            sub.cuts(model).tighten(clock.left() * 0.1)
-            sub.quick(sub.m <= QUICK_COLUMNS)
-            x = sub.whole(clock.left() * 0.2, np.inf, gap, best, nodes=NODES)
-            if x is not None:
-                trial = rest.copy()
-                sub.write(np.round(x), trial)
-                better(trial)
+            exchange(free, NODES)
         note(f"exchanged among a few windows at a time: {best_value:.4f}")
-    if model.columns > SMALL:
+    if model.columns > SMALL and start is None:
         if not done():
             look(in_hand(), gap / 10, NODES)
         for narrow in NARROW:
             if not done():
                 look(narrow * abs(bound), gap / 10, NODES)
-    if not done():
-        # nothing that loses more than this can be part of a better choice
-        last = look(bound - best_value + 1e-7, gap, None)
+    # nothing that loses more than this can be part of a better choice
+    rest_of_it = bound - best_value + 1e-7
+    if not done() and (start is None or np.count_nonzero(loss <= rest_of_it) <= SMALL):
+        last = look(rest_of_it, gap, None)
         proven = float(last.highs.getInfo().mip_dual_bound)
         if abs(proven) < 1e29:
             bound = min(bound, max(proven, best_value))
