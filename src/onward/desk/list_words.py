@@ -63,11 +63,16 @@ def said(text: str) -> str:
     """A sentence of the intake room as a page shows it."""
     for pattern, sentence in PATTERNS:
         if found := re.fullmatch(pattern, text):
-            parts = dict(zip(("one", "two"), map(dates.digits, found.groups()), strict=False))
+            parts = dict(zip(("one", "two"), map(_part, found.groups()), strict=False))
             return str(sentence) % parts
     if (found := gettext(text) if text else "") != text:
         return found
     return _allowed(text)
+
+
+def _part(text: str) -> str:
+    """A number in the reader's digits; a name as it is written, in its own direction."""
+    return dates.digits(text) if re.fullmatch(r"[\d, ]+", text) else f"\u2068{text}\u2069"
 
 
 def _allowed(text: str) -> str:
