@@ -54,6 +54,10 @@ def opening(reader: Reader, people: Collection[str]) -> set[str]:
     return set(theirs.values_list("person", flat=True))
 
 
+NOT_IN_LISTS = ("facts", "steps", "processes", "held")
+"""Columns that no line of a list is made of: not read for one."""
+
+
 def lines(reader: Reader, rows: Sequence[PersonNow]) -> list[Line]:
     rulebook = here.rulebook()
     today = here.today()

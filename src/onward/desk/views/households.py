@@ -42,10 +42,8 @@ def households(request: HttpRequest) -> HttpResponse:
         names = [row["household"] for row in found.rows]
         page = list(_grouped(reader, rows.filter(household__in=names)))
         found = replace(found, rows=page)
-    reader.listed(
-        list(rows.filter(household__in=[row["household"] for row in found.rows])),
-        place=place(request),
-    )
+    shown = rows.filter(household__in=[row["household"] for row in found.rows])
+    reader.listed(shown.only("operation", "person"), place=place(request))
     return render(
         request, "desk/households.html",
         {

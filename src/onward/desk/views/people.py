@@ -27,7 +27,7 @@ def people(request: HttpRequest) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
     rulebook = here.rulebook()
     rows, filters = filtered(request, reader)
-    found = paged(request, rows.order_by(*_order(reader)))
+    found = paged(request, rows.order_by(*_order(reader)).defer(*sight.NOT_IN_LISTS))
     reader.listed(found.rows, place=place(request))
     return render(
         request,
@@ -171,7 +171,11 @@ def search(request: HttpRequest) -> HttpResponse:
 
         hits = find_people(reader, asked, limit=PAGE)
         order = {hit.person: number for number, hit in enumerate(hits)}
-        rows = list(reader.people("person.search").filter(person__in=list(order)))
+        rows = list(
+            reader.people("person.search")
+            .filter(person__in=list(order))
+            .defer(*sight.NOT_IN_LISTS)
+        )
         rows.sort(key=lambda row: order[row.person])
         reader.listed(rows, place=place(request), action="person.search")
         why = {hit.person: hit.how for hit in hits}
