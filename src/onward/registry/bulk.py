@@ -164,7 +164,7 @@ def _in_order(
 def _part(lines: list[bytes], start: int, line: int, file: str) -> Part:
     assert _SHARED is not None
     rulebook, operation, now, as_copy = _SHARED
-    sound = _sound(rulebook, operation)
+    sound, written = _sound(rulebook, operation), _written(as_copy)
     faults: list[Fault] = []
     rows: list[Any] = []
     leaves: list[bytes] = []
@@ -185,7 +185,7 @@ def _part(lines: list[bytes], start: int, line: int, file: str) -> Part:
                 supersedes = supersedes or data["supersedes"] is not None
                 row = sound_row(data, start + number, recorded, salt)
                 leaves.append(row[-1])
-                rows.append(_copy_line(row) if as_copy else row)
+                rows.append(written(row))
                 continue
         where = f"line {line + number}"
         try:
@@ -210,7 +210,7 @@ def _part(lines: list[bytes], start: int, line: int, file: str) -> Part:
         supersedes = supersedes or event.supersedes is not None
         row = row_of(event.placed(seq=start + number, recorded=recorded), salt)
         leaves.append(row[-1])
-        rows.append(_copy_line(row) if as_copy else row)
+        rows.append(written(row))
     made: Any = "".join(rows).encode() if as_copy else rows
     return Part(made, b"".join(leaves), len(rows), tuple(faults), first, last, supersedes)
 
@@ -239,10 +239,11 @@ def sound_row(data: dict[str, Any], seq: int, recorded: str, salt: bytes) -> tup
     )  # fmt: skip
 
 
-def _copy_line(row: tuple[Any, ...]) -> str:
+def _written(as_copy: bool) -> Callable[[tuple[Any, ...]], Any]:
+    """How a row is handed on: as a line for COPY, or as it is."""
     from onward.registry.postgres import copy_line
 
-    return copy_line(row)
+    return copy_line if as_copy else lambda row: row
 
 
 def _only_adopted(cursor: Any, operation: str) -> bool:

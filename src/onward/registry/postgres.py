@@ -531,7 +531,10 @@ def _parents_first(cursor: Any) -> Iterator[tuple[str, bool]]:
 
 def copy_line(row: Sequence[Any]) -> str:
     """One row in COPY's text form; used where rows are made by several processes."""
-    return "\t".join(map(_copy_text, row)) + "\n"
+    words = "".join([value for value in row if type(value) is str])
+    if "\\" in words or "\n" in words or "\t" in words or "\r" in words:
+        return "\t".join(map(_copy_text, row)) + "\n"
+    return "\t".join([v if type(v) is str else _copy_text(v) for v in row]) + "\n"
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
