@@ -382,3 +382,9 @@ def test_what_is_wrong_with_a_list_is_read_in_the_readers_language(small, langua
         ):  # fmt: skip
             assert list_words.said(text) != text
         assert list_words.said("no such sentence") == "no such sentence"
+
+
+def test_a_box_that_scrolls_is_no_landmark_beside_the_section_that_holds_it():
+    """Two landmarks of one name say the same twice to whoever listens to a page."""
+    own = [path.name for path in TEMPLATES if 'role="region"' in path.read_text("utf-8")]
+    assert own == []
