@@ -11,7 +11,7 @@ from onward.registry.models.base import Here
 
 
 class Job(Here):
-    """One forecast, comparison, proposal or report that was asked for.
+    """One piece of long work that was asked for, as a forecast, a report or a list brought in.
 
     kind      a name of `registry.jobs.KINDS`
     asked     what it was asked with; ids and numbers, never identity
