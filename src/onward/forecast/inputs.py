@@ -83,6 +83,8 @@ DEADLINE_SCALE_DAYS = 60.0
 # more nobody counted; half as many again in the middle case.
 SHORT = 0.85
 UNMET = Lognormal(1.5, 0.4)
+# An incident of this share of the log shows in how long people have waited.
+STOPPED = 0.03
 # With more strata than this, none is a group with a leadership of its own.
 MOST_GROUPS = 12
 SAFE = ("return", "resettlement", "onward", "protection", "relocation", "stay")
@@ -454,7 +456,11 @@ def build(
         rates = replace(
             rates,
             shapes=_shapes(
-                rulebook, waits, own_pace, family, undecided if away.any() else set()
+                rulebook,
+                waits,
+                own_pace,
+                family,
+                undecided if away @ log.period_days >= STOPPED * log.period_days.sum() else (),
             ),
             own_pace=frozenset(own_pace),
             short=short,
@@ -644,8 +650,8 @@ def _shapes(
 ) -> dict[str, Shape]:  # fmt: skip
     """How each state is waited in, from days already waited.
 
-    stopped  states in which an incident stopped people: whoever waited through it waited long
-             without having become slower, so their waits are taken as plain
+    stopped  states in which an incident stopped people for a good part of the log: whoever
+             waited through it waited long without being slow, so their waits are taken as plain
     """
     if waits is None:
         return {}
