@@ -153,9 +153,11 @@ def _spoken_of(
     of one household has something of half the kinds.
     """
     names = [name for name in rulebook.kinds if name == PERSON or ids[name] > 0]
+    # Not `empty_table()`: that imports pandas, which takes longer than the fold.
+    schemas = {name: readable_schema(kind, rulebook) for name, kind in rulebook.kinds.items()}
     return names, {
-        name: readable_schema(kind, rulebook).empty_table()
-        for name, kind in rulebook.kinds.items()
+        name: pa.Table.from_arrays([pa.nulls(0, one.type) for one in schema], schema=schema)
+        for name, schema in schemas.items()
         if name not in names
     }
 

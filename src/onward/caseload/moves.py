@@ -7,7 +7,7 @@ from where people start, and where the map loses somebody or leads to more than 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from onward.errors import Fault
@@ -32,7 +32,6 @@ def forecast_moves(rulebook: Rulebook) -> list[ForecastMove]:
     `ambiguous_moves`.
     """
     found: dict[tuple[str, str, str], None] = {}
-    places = {axis: place for place, axis in enumerate(rulebook.axes)}
     names: dict[tuple[str, ...], str] = {}
 
     def name(states: tuple[str, ...]) -> str:
@@ -42,25 +41,16 @@ def forecast_moves(rulebook: Rulebook) -> list[ForecastMove]:
             )
         return names[states]
 
-    moves_ = [
-        (key, [(places[axis], move.sources[axis]) for axis in move.sources],
-         [(places[axis], state) for axis, state in move.targets.items()])
-        for key, move in rulebook.moves().items()
-    ]  # fmt: skip
+    moves_ = _by_place(rulebook)
     for axes in reachable(rulebook):
         here = tuple(axes[axis] for axis in rulebook.axes)
         start = name(here)
         if not start:
             continue
         for key, sources, targets in moves_:
-            for place, from_states in sources:
-                if here[place] not in from_states:
-                    break
-            else:
-                after = list(here)
-                for place, state in targets:
-                    after[place] = state
-                found[start, key, name(tuple(after))] = None
+            after = _after(here, sources, targets)
+            if after is not None:
+                found[start, key, name(after)] = None
     states = list(rulebook.forecast_states)
     moves = list(rulebook.moves())
     rank = {name: number for number, name in enumerate([*states, ""])}
@@ -103,18 +93,44 @@ def ambiguous_moves(rulebook: Rulebook) -> dict[tuple[str, str], tuple[str, ...]
 
 def reachable(rulebook: Rulebook) -> list[Mapping[str, str]]:
     """Every combination of axis states that somebody registered at the start can come to."""
-    start = {axis.name: axis.starts for axis in rulebook.axes.values()}
-    seen = {tuple(start.items())}
-    queue: list[Mapping[str, str]] = [start]
-    for axes in queue:
-        for move in rulebook.moves().values():
-            if allowed(move, axes):
-                after = {**axes, **move.targets}
-                key = tuple(after.items())
-                if key not in seen:
-                    seen.add(key)
-                    queue.append(after)
-    return queue
+    axes = list(rulebook.axes)
+    moves = _by_place(rulebook)
+    queue = [tuple(rulebook.axes[axis].starts for axis in axes)]
+    seen = set(queue)
+    for here in queue:
+        for _, sources, targets in moves:
+            after = _after(here, sources, targets)
+            if after is not None and after not in seen:
+                seen.add(after)
+                queue.append(after)
+    return [dict(zip(axes, states, strict=True)) for states in queue]
+
+
+_Sources = Sequence[tuple[int, Container[str]]]
+_Targets = Sequence[tuple[int, str]]
+
+
+def _by_place(rulebook: Rulebook) -> list[tuple[str, _Sources, _Targets]]:
+    """Every move with its axes as positions: a rulebook has thousands of combinations to try."""
+    places = {axis: place for place, axis in enumerate(rulebook.axes)}
+    return [
+        (key, [(places[axis], move.sources[axis]) for axis in move.sources],
+         [(places[axis], state) for axis, state in move.targets.items()])
+        for key, move in rulebook.moves().items()
+    ]  # fmt: skip
+
+
+def _after(
+    here: tuple[str, ...], sources: _Sources, targets: _Targets
+) -> tuple[str, ...] | None:
+    """The states a move leads to from these; None where it does not start from them."""
+    for place, from_states in sources:
+        if here[place] not in from_states:
+            return None
+    after = list(here)
+    for place, state in targets:
+        after[place] = state
+    return tuple(after)
 
 
 def allowed(move: Move, axes: Mapping[str, str]) -> bool:

@@ -539,7 +539,7 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
         for r in range(n_rows):
             here[r] = people_of(r, count, t.c_people, n_sizes)
             is_changed[r] = False
-        n_changed = 0
+        n_changed = np.int64(0)
         whole_group[:] = 0.0
         for c in range(n_cells):
             if group_of[c] >= 0:
@@ -561,6 +561,8 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
         c_leave = 0.0
         c_hazard = 0.0
         for step in range(steps):
+            # Counters are whole numbers from the start: a plain 0 is a type of its own, and
+            # whatever takes it would be compiled a second time.
             whole = step // per_day
             new_day = step % per_day == 0
             day = step / per_day
@@ -582,8 +584,8 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                 for i in range(t.b_start[b], t.b_start[b + 1]):
                     w *= factor[t.b_factor[i]]
                 combo[b] = w
-            n_touched = 0
-            n_demands = 0
+            n_touched = np.int64(0)
+            n_demands = np.int64(0)
             # 2. who leaves, by competing hazards
             for g in range(n_groups):
                 total = whole_group[g]
@@ -921,7 +923,7 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                 r = changed[i]
                 here[r] = people_of(r, count, t.c_people, n_sizes)
                 is_changed[r] = False
-            n_changed = 0
+            n_changed = np.int64(0)
             # 5. what was asked for
             if (step + 1) % per_day == 0:
                 for i in range(present.shape[1]):
