@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -192,6 +193,19 @@ def forecast(
     )  # fmt: skip
     everyone = made.present[EVERYONE]
     final = everyone[:, -1]
+    if split and progress:
+        progress("Working out where the width comes from")
+    few = min(futures, SPLIT_FUTURES)
+    # On threads of its own: what follows is plain Python, and would leave them idle.
+    beside = ThreadPoolExecutor(1)
+    splitting = (
+        beside.submit(
+            reasons.split, inputs, draws, seed, days=days, futures=few, threads=threads
+        )
+        if split
+        else None
+    )
+    beside.shutdown(wait=False)
     shown = [*range(6, days - 1, 7), days - 1]
     sizes = np.array(made.sizes)
     by_state = (made.units[:, 0] * sizes).sum(axis=(2, 3))
@@ -206,15 +220,17 @@ def forecast(
             left[transition.pathway] = left.get(transition.pathway, np.zeros(futures)) + flow
     fan = {name: _levels_over(values[:, shown]) for name, values in made.present.items()}
     ways = {name: _levels(values) for name, values in sorted(left.items())}
-    if split and progress:
-        progress("Working out where the width comes from")
-    few = min(futures, SPLIT_FUTURES)
-    shares = (
-        reasons.split(inputs, draws, seed, days=days, futures=few, threads=threads)
-        if split
-        else {}
-    )
     named = reasons.narrow(inputs, draws, final.astype(float))
+    why = [
+        {"kind": one.kind, "name": one.name, **_levels(one.people)}
+        for one in sorted(
+            reasons.reasons(inputs, draws, made, days),
+            key=lambda one: (-float(one.people.mean()), one.kind, one.name),
+        )
+        if float(np.quantile(one.people, LEVELS["q975"])) >= 0.5
+    ]
+    spread = _spread(everyone[:, shown])
+    shares = splitting.result() if splitting is not None else {}
     return Forecast(
         operation=operation,
         as_of=as_of.isoformat(),
@@ -236,14 +252,7 @@ def forecast(
         gone_95=_gone(everyone, start, as_of),
         width=reasons.narrowing(shares),
         split=shares,
-        why=[
-            {"kind": one.kind, "name": one.name, **_levels(one.people)}
-            for one in sorted(
-                reasons.reasons(inputs, draws, made, days),
-                key=lambda one: (-float(one.people.mean()), one.kind, one.name),
-            )
-            if float(np.quantile(one.people, LEVELS["q975"])) >= 0.5
-        ],
+        why=why,
         held=_held(
             held() if held else {},
             inputs,
@@ -261,7 +270,7 @@ def forecast(
         assumptions=list(inputs.assumptions),
         left_out=list(inputs.left_out),
         inputs=dict(hashes or {}),
-        spread=_spread(everyone[:, shown]),
+        spread=spread,
         afterwards=afterwards,
     )
 

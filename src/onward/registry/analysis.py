@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from onward.forecast.behaviour import Behaviour
-    from onward.forecast.inputs import Inputs
     from onward.forecast.run import Forecast
     from onward.forecast.track import Track
     from onward.plan.draws import PlanDraws
     from onward.plan.model import Plan
     from onward.report.material import Material
+    from onward.safeguards.everybody import NextSteps
 
 FUTURES = 2000
 SEED = 1
@@ -161,30 +161,44 @@ def forecast_of(
     progress: Callable[[str], None] | None = None,
 ) -> Forecast:
     """Forecast from the operation's own log, rulebook and plan."""
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from onward.forecast.behaviour import Behaviour
+    from onward.forecast.held import held_back
     from onward.forecast.inputs import build
     from onward.forecast.run import forecast
 
-    ground = groundwork(found, by)
-    deadline, rulebook = ground.deadline, found.caseload.rulebook
-    effects = None
-    if use_plan and found.plan is not None:
-        from onward.plan.effects import plan_effects
-
-        drawn = draws_of(found, max(futures, 1), seed)
-        assert drawn is not None
-        effects = plan_effects(found.plan, drawn, rulebook)
-    inputs = build(rulebook, effects=effects, behaviour=behaviour, **ground.for_build(found))
-    terms = [name for name, on in vars(Behaviour.of(behaviour)).items() if on]
-    hashes = hashes_of(found)
-    if effects is None:
-        hashes.pop("plan", None)
-    hashes["behaviour"] = " ".join(terms) or "none"
-    from concurrent.futures import ThreadPoolExecutor
-
+    judged: Future[NextSteps] | None = None
     with ThreadPoolExecutor(1) as beside:
-        # Judging safeguards takes as long as a third of the simulation, and needs none of it.
-        judged = beside.submit(_held, found, inputs) if split else None
+        # Judging safeguards takes as long as a third of the simulation, and needs none of what is
+        # read and simulated meanwhile. An engine that answers one at a time is asked afterwards.
+        at_once = getattr(found.engine, "at_once", 1) > 1
+        if split and at_once:
+            judged = beside.submit(_judged, found)
+        ground = groundwork(found, by)
+        deadline, rulebook = ground.deadline, found.caseload.rulebook
+        effects = None
+        if use_plan and found.plan is not None:
+            from onward.plan.effects import plan_effects
+
+            drawn = draws_of(found, max(futures, 1), seed)
+            assert drawn is not None
+            effects = plan_effects(found.plan, drawn, rulebook)
+        inputs = build(
+            rulebook, effects=effects, behaviour=behaviour, **ground.for_build(found)
+        )
+        terms = [name for name, on in vars(Behaviour.of(behaviour)).items() if on]
+        hashes = hashes_of(found)
+        if effects is None:
+            hashes.pop("plan", None)
+        hashes["behaviour"] = " ".join(terms) or "none"
+        if split and not at_once:
+            judged = beside.submit(_judged, found)
+
+        def held() -> Mapping[str, Mapping[str, int]]:
+            assert judged is not None
+            return held_back(judged.result(), inputs.edges, inputs.forward)
+
         return forecast(
             inputs,
             operation=found.operation.settings.id,
@@ -196,7 +210,7 @@ def forecast_of(
             split=split,
             progress=progress,
             steps_per_day=steps_per_day,
-            held=judged.result if judged is not None else None,
+            held=held if judged is not None else None,
             afterwards=found.as_of < found.operation.default_date(),
         )
 
@@ -212,13 +226,11 @@ def hashes_of(found: Opened) -> dict[str, str]:
     return hashes
 
 
-def _held(found: Opened, inputs: Inputs) -> Mapping[str, Mapping[str, int]]:
-    """Whom the safeguards hold back today, by forecast state."""
-    from onward.forecast.held import held_back
+def _judged(found: Opened) -> NextSteps:
+    """Every next step of everybody, judged by the safeguards on the day."""
     from onward.safeguards.everybody import evaluate_all
 
-    steps = evaluate_all(found.caseload, on=found.as_of, engine=found.engine)
-    return held_back(steps, inputs.edges, inputs.forward)
+    return evaluate_all(found.caseload, on=found.as_of, engine=found.engine)
 
 
 def _first_day(found: Opened) -> dt.date:
