@@ -236,7 +236,8 @@ class Pricing:
         spread = np.full(model.units, -1)
         kernels.spread_choices(
             model.start, model.slot, self.value, model.size, model.klass, self.cell,
-            self.must, softness, np.zeros(model.slots + 1), spread,
+            self.must, softness, np.zeros(model.slots + 1),
+            np.zeros((self.classes, model.slots + 1)), spread,
         )  # fmt: skip
         if self.bundles is not None and len(self.bundles):
             spread[model.group_member] = self.chosen[model.group_member]

@@ -487,17 +487,21 @@ def settle(units, columns, slot, size, klass, slots, met_start, met, met_share, 
 
 
 @njit(cache=True)
-def spread_choices(start, slot, value, size, klass, price, must, softness, owed, chosen):
+def spread_choices(
+    start, slot, value, size, klass, price, must, softness, owed, owed_class, chosen
+):
     """One choice per unit, so that slots receive what the smoothed choices bring them.
 
     Where choices are as good as equal, all taking the first would overfill it. Units are taken
     in turn; each adds its smoothed shares to what every slot is owed (slots + 1: the last is
-    staying unplaced) and takes the near choice that is owed most."""
+    staying unplaced), by everybody and by its class, and takes the near choice that is owed
+    most: places bind everybody, caps and earmarks a class."""
     slots = len(owed) - 1
     for u in range(len(size)):
         top = -np.inf if must[u] else 0.0
         persons = size[u]
         row = price[klass[u]]
+        mine = owed_class[klass[u]]
         for j in range(start[u], start[u + 1]):
             worth = value[j] - persons * row[slot[j]]
             if worth > top:
@@ -518,20 +522,25 @@ def spread_choices(start, slot, value, size, klass, price, must, softness, owed,
         at = -1
         if alone > 0.0:
             owed[slots] += persons * alone / mass
-            most = owed[slots]
+            mine[slots] += persons * alone / mass
+            most = owed[slots] + mine[slots]
         for j in range(start[u], start[u + 1]):
             worth = value[j] - persons * row[slot[j]]
             if worth > least:
                 s = slot[j]
-                owed[s] += persons * np.exp((worth - top) / scale) / mass
-                if owed[s] > most:
-                    most = owed[s]
+                share = persons * np.exp((worth - top) / scale) / mass
+                owed[s] += share
+                mine[s] += share
+                if owed[s] + mine[s] > most:
+                    most = owed[s] + mine[s]
                     at = j
         chosen[u] = at
         if at >= 0:
             owed[slot[at]] -= persons
+            mine[slot[at]] -= persons
         elif most > -np.inf:
             owed[slots] -= persons
+            mine[slots] -= persons
 
 
 @njit(cache=True)

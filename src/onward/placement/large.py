@@ -127,7 +127,8 @@ def solve_large(
     value += np.repeat(CHOICE_DRAW * model.size, lengths) * noise
     del noise
     who = solve_core(
-        model, value, must=must if must.any() else None, gap=gap * 0.6,
+        model, value, must=must if must.any() else None,
+        gap=gap * 0.6 * _share_of_protection(model, np.asarray(protection), emergencies, heavy),
         seconds=clock.left() * 0.5, seed=seed, start=start,
     )  # fmt: skip
     placed = who.chosen >= 0
@@ -214,6 +215,25 @@ def solve_large(
         if kept_stage:
             stages.append(kept_stage)
     return LargeAnswer(chosen, stages, price, outcome_price)
+
+
+def _share_of_protection(
+    model: Model, protection: AnyArray, emergencies: AnyArray | None, heavy: float
+) -> float:
+    """About how much of the value of who is placed is protection: emergencies weigh so much
+    that a small share of everything would be a large share of the rest."""
+    if emergencies is None or not heavy:
+        return 1.0
+    some = np.flatnonzero(np.diff(model.start) > 0)
+    if not len(some):
+        return 1.0
+    urgent = heavy * float(np.maximum.reduceat(emergencies, model.start[some]).sum())
+    each = np.maximum.reduceat(protection, model.start[some])
+    places = sum(float(x) for i, x in zip(model.rows, model.limit, strict=True)
+                 if i.kind == "places")  # fmt: skip
+    share = min(1.0, places / max(1.0, float(model.size[some].sum())))
+    rest = share * float(each.sum())
+    return max(0.2, rest / max(1e-9, rest + urgent))
 
 
 def _narrow(

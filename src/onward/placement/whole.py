@@ -30,7 +30,8 @@ from onward.placement.program import Clock
 # What a choice may lose by the relaxation to be looked at, as shares of the bound, in turn.
 NARROW = (3e-5, 1e-4)
 NODES = 40
-EXCHANGES = 8
+EXCHANGES = 120
+IDLE = 8  # exchanges in a row that bring nothing before they end
 # Sizes of the cases that change places at once, in turn, and how many cases that may be.
 SWEEPS = ((1,), (2,), (3,), (4,), (5,), (3, 4))
 SWEEP_UNITS = 600
@@ -184,7 +185,9 @@ def solve_whole(
         if not done():
             look(MAY_LOSE * abs(bound) / max(1, model.units), gap / 10, NODES)
         rng = np.random.default_rng(1)
+        idle = 0
         for _ in range(EXCHANGES):
+            before = best_value
             pricing(price)
             lost = np.maximum(0.0, _lost(pricing, best))
             if lost.sum() < 1e-9 or done():
@@ -200,6 +203,9 @@ def solve_whole(
                     free |= (slot == s) & (s >= 0)
                 free[unit] = True
             exchange(free, NODES)
+            idle = idle + 1 if best_value < before + 1e-5 * abs(bound) else 0
+            if idle == IDLE:
+                break
         note(f"exchanged among a few windows at a time: {best_value:.4f}")
     if model.columns > SMALL and start is None:
         if not done():
