@@ -193,6 +193,52 @@ def real(folder: str, n: int) -> dict[str, object]:
     }  # fmt: skip
 
 
+def cold(folder: str) -> dict[str, dict[str, float]]:
+    """`onward forecast` of an operation folder in processes of their own: the first ever, with
+    nothing compiled, then with the compiled code in its cache (the best of three)."""
+    import subprocess
+    import tempfile
+
+    command = [sys.executable, "-c", "from onward.cli.main import main; main()", "forecast", folder,
+               "--json"]  # fmt: skip
+
+    def once(cache: str) -> dict[str, float]:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        t = time.perf_counter()
+        subprocess.run(
+            command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "NUMBA_CACHE_DIR": cache},
+        )  # fmt: skip
+        wall = time.perf_counter() - t
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return {"wall_seconds": wall, "cpu_seconds": spent}
+
+    with tempfile.TemporaryDirectory() as cache:
+        first = once(cache)
+        later = [once(cache) for _ in range(3)]
+    return {
+        "first_ever": first,
+        "cold_start": {name: min(one[name] for one in later) for name in first},
+    }
+
+
+def cold_example() -> dict[str, dict[str, float]]:
+    """The same for the shipped example, built for it."""
+    import subprocess
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as work:
+        camp = str(Path(work) / "camp")
+        subprocess.run(
+            [sys.executable, "-c", "from onward.cli.main import main; main()", "new", camp,
+             "--example", "meridian"],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        return cold(camp)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.forecast", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small runs, few peers")
@@ -203,9 +249,17 @@ def main() -> None:
         default="",
         help="time 10,000 futures of this operation folder, nothing else",
     )
+    parser.add_argument(
+        "--cold",
+        default="",
+        help="time `onward forecast` of this folder from its start, nothing else",
+    )
     options = parser.parse_args()
     if options.operation:
         print(json.dumps(real(options.operation, 1000 if options.quick else 10_000), indent=1))
+        return
+    if options.cold:
+        print(json.dumps(cold(options.cold), indent=1))
         return
     plan = QUICK if options.quick else FULL
     rounds = 2 if options.quick else 3
@@ -304,6 +358,9 @@ def main() -> None:
         "cpu_ms_per_thousand_cells": spent / n * 1e6 / cells, "path": f.path,
         "residual_5_50_95": np.quantile(f.present["all"][:, -1], [0.05, 0.5, 0.95]).tolist(),
     }  # fmt: skip
+    if not options.quick:
+        say("the example operation: built, then forecast from a cold start")
+        out["start"] = cold_example()
     out["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if options.json:
         print(json.dumps(out, indent=1))
@@ -343,6 +400,12 @@ def report(out: dict) -> None:
         f" {e['cells']:,} cells, {e['cpu_ms_per_thousand_cells']:.2f} ms per thousand cells"
         f"\npeak memory {out['peak_memory_mb']:,.0f} MB (peers included)"
     )
+    said = {"first_ever": "the first ever, compiling", "cold_start": "compiled code cached"}
+    for name, took in out.get("start", {}).items():
+        print(
+            f"onward forecast of the example, {said[name]}: {took['wall_seconds']:.1f} s,"
+            f" {took['cpu_seconds']:.1f} s CPU"
+        )
 
 
 if __name__ == "__main__":
