@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
+
+SAID_EVERY_SECONDS = 5.0
 
 
 def compile_beside(say: Callable[[str], None]) -> Callable[[], None]:
@@ -33,8 +36,16 @@ def compile_beside(say: Callable[[str], None]) -> Callable[[], None]:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 
+    began = time.monotonic()
+
     def wait() -> None:
         # Should it fail, the simulator compiles in this process instead.
-        process.wait()
+        while True:
+            try:
+                process.wait(timeout=SAID_EVERY_SECONDS)
+                return
+            except subprocess.TimeoutExpired:
+                passed = time.monotonic() - began
+                say(f"Still preparing the simulator, {passed:.0f} seconds so far")
 
     return wait
