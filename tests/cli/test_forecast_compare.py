@@ -222,23 +222,26 @@ def test_the_first_run_on_a_machine_compiles_beside_other_work_and_says_so(
         def __init__(self, command, **_):
             started.append(command[-1])
 
-        def wait(self):
+        def wait(self, timeout):
             started.append("waited")
+            if started.count("waited") < 3:
+                raise compiling.subprocess.TimeoutExpired("warm", timeout)
 
     monkeypatch.setattr(compiling.subprocess, "Popen", Process)
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     said = []
     compiling.compile_beside(said.append)()
-    assert started == ["onward.forecast.warm", "waited"]
+    assert started == ["onward.forecast.warm", *["waited"] * 3]
     assert "once on this machine" in said[0]
+    assert ["seconds so far" in text for text in said] == [False, True, True]
     kept = tmp_path / "forecast_x"
     kept.mkdir()
     (kept / "kernel_general.run-1.py311.nbi").write_bytes(b"")
     assert warm.cached()
     monkeypatch.setattr(warm, "warm", lambda: started.append("loaded"))
     compiling.compile_beside(said.append)()
-    assert started == ["onward.forecast.warm", "waited", "loaded"]
-    assert len(said) == 1
+    assert started[-1] == "loaded"
+    assert len(said) == 3
 
 
 def test_the_forecasts_words_name_things_as_the_plan_does():
