@@ -32,7 +32,7 @@ ALPHAS = (0.99, 0.97, 0.95, 0.9, 0.85, 0.8, 0.7, 0.5, 0.25, 0.0)
 # Units that are priced first where there are more than three times as many.
 PART_UNITS = 20_000
 # Units the first exact program looks at, at least, at most, and as a share of all.
-CORE_UNITS = (2_500, 20_000)
+CORE_UNITS = (2_500, 100_000)
 CORE_SHARE = 0.15
 # Columns up to which the linear program is solved over all of them.
 WHOLE_COLUMNS = 60_000
@@ -41,7 +41,7 @@ NARROWED_COLUMNS = 1_000_000
 # Columns up to which an integer program needs no search inside the search.
 QUICK_COLUMNS = 900
 # Persons outside the limits of the exact program that rounding repairs.
-REPAIRED = 5.0
+REPAIRED = 10.0
 # Columns of the first integer program after rounding, about.
 ROUND_COLUMNS = 5_000
 # Nodes one of the small integer programs may look at.
@@ -752,7 +752,7 @@ def solve_core(
         )
         if new_bound < bound:
             bound, best_price = new_bound, solved[1]
-        near = max(1e-7, gap / 4) * max(1.0, abs(bound))
+        near = max(1e-7, gap / 3) * max(1.0, abs(bound))
         if (bound - lp_value <= near and was_clean) or clock.left() <= 0:
             break
         if not clean:
