@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from onward.caseload import counts, exposures, fold, quality_flags, spells
+from onward.caseload.pace import pace
 from onward.rulebook import load, shipped_path
 from onward.safeguards.evaluate import evaluate
 from onward.safeguards.everybody import evaluate_all
@@ -72,12 +73,18 @@ def test_the_fold_as_known_earlier(spark, duck, tables):
 
 
 @pytest.mark.slow
-def test_counts_exposures_spells_and_flags(spark, duck, tables, caseload):
+def test_counts_paces_spells_and_flags(spark, duck, tables, caseload):
     same(counts(caseload, engine=spark), counts(caseload, engine=duck), "counts")
     asked = {"since": date(2025, 1, 1), "until": AS_OF, "period_days": 30}
-    expected = exposures(tables, FEWER, **asked, engine=duck)
-    assert sum(expected["person_days"].to_pylist()) > 1000
-    same(exposures(tables, FEWER, **asked, engine=spark), expected, "exposures")
+    every = {**asked, "waits_since": date(2025, 2, 1), "moves": list(FEWER.moves())}
+    expected = pace(tables, FEWER, **every, engine=duck)
+    assert sum(expected.exposures["person_days"].to_pylist()) > 1000
+    assert expected.waits.num_rows > 10
+    assert expected.departures.num_rows > 10
+    same(expected.exposures, exposures(tables, FEWER, **asked, engine=duck), "exposures alone")
+    found = pace(tables, FEWER, **every, engine=spark)
+    for name, table in expected._asdict().items():
+        same(getattr(found, name), table, name)
     expected = spells(tables, FEWER, as_of=AS_OF, engine=duck)
     assert expected.num_rows > 60
     same(spells(tables, FEWER, as_of=AS_OF, engine=spark), expected, "spells")
