@@ -110,7 +110,7 @@ def _root(
 
 def main() -> None:
     """Entry point of the `onward` command."""
-    if sys.argv[1:2] == ["forecast"] and "spark" not in sys.argv:
+    if sys.argv[1:2] == ["forecast"] and not any("spark" in word for word in sys.argv):
         _start_quickly()
     try:
         app()
