@@ -228,9 +228,6 @@ class SparkEngine:
             refuse_identity(
                 name, table.schema() if isinstance(table, ParquetTable) else table.schema
             )
-        spark = self._spark.newSession()
-        usual = {name: spark.conf.get(name, None) for name in SMALL_SETTINGS}
-        running: Mapping[str, str | None] = usual
         there = sum(row_count(table) for table in inputs.values())
         most = (
             self.small_rows if there <= self.small_rows else self.small_rows // LARGE_HAS_FEWER
@@ -239,6 +236,7 @@ class SparkEngine:
         frames: dict[str, DataFrame] = {}
         # What each stage reads in the end: rows that are there, by name; None: nobody counted.
         reads: dict[str, dict[str, int | None]] = {}
+        running: Mapping[str, str | None] = {}
 
         def is_small(name: str) -> bool:
             nonlocal running
@@ -259,6 +257,8 @@ class SparkEngine:
             return frame
 
         try:
+            spark = self._spark.newSession()
+            usual = {name: spark.conf.get(name, None) for name in SMALL_SETTINGS}
             for name, table in inputs.items():
                 leaf(name, _frame(spark, table), row_count(table))
             for stage in stages:
@@ -328,7 +328,8 @@ def _told() -> Iterator[None]:
 
 def _failure(error: Exception) -> Exception:
     known = type(error).__module__.partition(".")[0] in ("pyspark", "py4j")
-    return ClusterFailed(_reason(error)) if known else error
+    gone = isinstance(error, ConnectionError)  # Java has ended
+    return ClusterFailed(_reason(error)) if known or gone else error
 
 
 def _schema_text(schema: pa.Schema) -> str:
@@ -582,7 +583,8 @@ def _stop(spark: SparkSession, always: bool = False) -> None:
         _ONE.clear()
     try:
         gateway = spark.sparkContext._gateway
-        spark.stop()
+        with suppress(Exception):  # what has ended by itself cannot be stopped
+            spark.stop()
         _end_java(gateway)
     finally:
         folder.remove()
@@ -593,11 +595,14 @@ def _end_java(gateway: Any) -> None:
     from pyspark import SparkContext
 
     process = getattr(gateway, "proc", None)
-    gateway.shutdown()
+    with suppress(Exception):
+        gateway.shutdown()
     SparkContext._gateway = None
     SparkContext._jvm = None
+    SparkContext._active_spark_context = None
     if process is not None:
-        process.stdin.close()
+        with suppress(OSError):
+            process.stdin.close()
         try:
             process.wait(timeout=20)
         except Exception:
