@@ -93,6 +93,7 @@ def rulebook_texts() -> list[str]:
     from onward.forecast.wording import REASONS
     from onward.placement.model import BARRIERS
     from onward.plan.clocks import STATUS_BY_LAW
+    from onward.registry.reporting import STEPS
     from onward.registry.roles import load_rules
     from onward.report.charts import FAN_WORDS
     from onward.rulebook import load, shipped_names, shipped_path
@@ -118,7 +119,7 @@ def rulebook_texts() -> list[str]:
                 found += [finding.sentence, finding.remedy, finding.owner_role]
         found.append(book.title)
     found += STATUS_BY_LAW.values()
-    found += [*FAN_WORDS, *REASONS.values(), *BARRIERS.values(), *words.PLACEMENT]
+    found += [*FAN_WORDS, *REASONS.values(), *BARRIERS.values(), *words.PLACEMENT, *STEPS]
     rules = load_rules()
     found += [role.title for role in rules.roles.values()]
     found += [action.title for action in rules.actions.values()]

@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext_noop
-
 from onward.errors import OnwardError, one_of
 from onward.registry.analysis import forecast_of, material_of, opened, public_plan
 from onward.registry.comparing import track_of
@@ -29,6 +27,15 @@ from onward.registry.runs import (
 
 if TYPE_CHECKING:
     from onward.report.disclosure import Audience
+
+
+READING, SIMULATING, JUDGING, WRITING = STEPS = (
+    "Reading the record",
+    "Simulating futures",
+    "Judging every next step",
+    "Writing page, paper and workbook",
+)
+"""What is said while a report is made. The desk translates it; this module knows no framework."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ def make_report(
         )
     if with_forecast:
         require_futures(futures)
-    say(gettext_noop("Reading the record"))
+    say(READING)
     found = opened(operation, as_of)
     if kind == "external" and found.plan is not None:
         found = replace(found, plan=public_plan(found.plan))
@@ -104,14 +111,14 @@ def make_report(
     elif found.plan is None or not operation.settings.deadline:
         why = "There is no date to forecast to: give operation.toml a deadline and write plan.yaml."
     else:
-        say(gettext_noop("Simulating futures"))
+        say(SIMULATING)
         try:
             made = forecast_of(found, futures=futures, progress=say)
         except OnwardError as error:
             why = str(error)
     if made is not None and kind == "internal":
         keep_forecast(operation, made)
-    say(gettext_noop("Judging every next step"))
+    say(JUDGING)
     earlier = last_figures(operation, found.as_of) if kind == "internal" else None
     releases = external_releases(operation) if kind == "external" else []
     others = [old for old in releases if old["as_of"] != found.as_of.isoformat()]
@@ -122,7 +129,7 @@ def make_report(
     done = build(material, kind)
     report = replace(done.report, checkpoint=checkpoint_of(operation))
     definitions = [(anchor, title, text) for anchor, (title, text) in DEFINITIONS.items()]
-    say(gettext_noop("Writing page, paper and workbook"))
+    say(WRITING)
     contents = {
         "html": render_html(report, definitions).encode(),
         "pdf": render_pdf(report, definitions),
