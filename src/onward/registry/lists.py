@@ -2,14 +2,18 @@
 
 Comes in: a draft (`registry.drafts`) and who brings it in. Goes out: a look, which is everything
 the wizard shows of the step that is open, and a receipt. A look holds names, so it is kept sealed
-and goes with its draft. Recording looks again at everything first: nothing is recorded of a list
-for which somebody has yet to decide, and a list is recorded whole or not at all.
+and goes with its draft; what it says of somebody on record is sealed under that person's own key
+as well, so that an erasure reaches it. Recording looks again at everything first: nothing is
+recorded of a list for which somebody has yet to decide, and a list is recorded whole or not at
+all.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -21,13 +25,15 @@ from onward.intake.corrections import faulty_rows
 from onward.intake.households import check_households
 from onward.intake.read import Question
 from onward.intake.review import Decision, in_order, pair_code, side_by_side
-from onward.registry import access, drafts
+from onward.registry import access, drafts, grants
 from onward.registry.commit import Importer
 from onward.registry.doubles import Doubles
 from onward.registry.doubles import decide as keep_decisions
 from onward.registry.models import Account, ImportDraft, PersonNow
 from onward.registry.operation import Operation
 from onward.registry.receipts import undo
+
+LOG = logging.getLogger("onward.jobs")
 
 Say = Callable[[str], None]
 
@@ -107,7 +113,7 @@ def _looked(
     say(gettext_noop("Looking for people who are on record already"))
     doubles = importer.match(checked, accepted)
     if doubles.questions:
-        return shown | {"step": "match", **_pairs(doubles)}, {}
+        return shown | {"step": "match", **_pairs(operation, doubles)}, {}
     say(gettext_noop("Trying what recording it would do"))
     would = importer.commit(checked, doubles, check_only=True, partly=partly)
     people = [one for one in staged.rows if one.event is None]
@@ -144,20 +150,39 @@ def asked_questions(questions: Iterable[Question]) -> list[dict[str, Any]]:
     return found
 
 
-def _pairs(doubles: Doubles) -> dict[str, Any]:
+def _pairs(operation: Operation, doubles: Doubles) -> dict[str, Any]:
     """The questions with both sides as they are shown to whoever may see them."""
+    vault: Any = operation.vault
     pairs = []
     for question in doubles.questions[:SHOWN_PAIRS]:
         sides = in_order(question, doubles.sides)
+        code = pair_code(question.first, question.second)
+        known = [side.key for side in sides if side.person.known]
+        told: dict[str, Any] = {
+            "says": question.sentence(), "rows": [list(row) for row in side_by_side(*sides)],
+        }  # fmt: skip
+        if known and hasattr(vault, "sealed_with"):
+            whose, sealed = vault.sealed_with(known, json.dumps(told).encode(), code)
+            told = {"whose": whose, "sealed": base64.b64encode(sealed).decode()}
         pairs.append({
-            "code": pair_code(question.first, question.second),
-            "keys": [question.first, question.second],
-            "known": [side.key for side in sides if side.person.known],
-            "places": [side.place for side in sides],
-            "says": question.sentence(),
-            "rows": [list(row) for row in side_by_side(*sides)],
+            "code": code, "keys": [question.first, question.second], "known": known,
+            "places": [side.place for side in sides], **told,
         })  # fmt: skip
     return {"pairs": pairs, "open": len(doubles.questions)}
+
+
+def told_of(operation: Operation, pair: Mapping[str, Any]) -> dict[str, Any]:
+    """What a look says of both sides of a pair: `says` and `rows`.
+
+    raises  KeyRefused when somebody of them was erased since
+    """
+    if "sealed" not in pair:
+        return {"says": pair["says"], "rows": pair["rows"]}
+    vault: Any = operation.vault
+    told: dict[str, Any] = json.loads(
+        vault.opened_with(pair["whose"], base64.b64decode(pair["sealed"]), pair["code"])
+    )
+    return told
 
 
 def _of_other_offices(by: Account, rows: Mapping[str, int]) -> list[Fault]:
@@ -249,7 +274,11 @@ def bring(operation: Operation, asked: Mapping[str, Any], say: Say) -> dict[str,
 
 
 def take_back(operation: Operation, asked: Mapping[str, Any], say: Say) -> dict[str, Any]:
-    """Undo one import; how many events were taken back."""
+    """Undo one import, if who asked for it still may; how many events were taken back."""
+    by = Account.objects.filter(pk=asked["by"]).first()
+    if by is None or not grants.account_is_as_given(by):
+        raise access.Refused("Your roles do not include this. An administrator manages roles.")
+    access.require(by, "import.undo", place="imports")
     say(gettext_noop("Seeing what rests on it"))
     undone = undo(operation, str(asked["receipt"]), by=str(asked["by"]))
     _shown(operation, say)
@@ -257,11 +286,15 @@ def take_back(operation: Operation, asked: Mapping[str, Any], say: Say) -> dict[
 
 
 def _shown(operation: Operation, say: Say) -> None:
-    """Let the pages show what was recorded."""
+    """Let the pages show what was recorded. It is recorded already, so nothing that goes wrong
+    here may say that it was not; the pages catch up later."""
     from onward.registry import projection
 
     say(gettext_noop("Bringing the pages up to date"))
-    projection.ensure(operation)
+    try:
+        projection.ensure(operation)
+    except Exception as error:
+        LOG.error("the pages are behind the record: %s", type(error).__name__)
 
 
 def _draft(asked: Mapping[str, Any]) -> tuple[ImportDraft, Account]:
@@ -270,7 +303,7 @@ def _draft(asked: Mapping[str, Any]) -> tuple[ImportDraft, Account]:
     if draft is None:
         raise OnwardError("The list was given up. Nothing was recorded.")
     by = Account.objects.filter(pk=draft.by, is_active=True, frozen_at=None).first()
-    if by is None or not access.may(by, "import.run"):
+    if by is None or not grants.account_is_as_given(by) or not access.may(by, "import.run"):
         raise OnwardError("This account may no longer bring lists in. Nothing was recorded.")
     return draft, by
 

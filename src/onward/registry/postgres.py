@@ -349,7 +349,7 @@ class NewPartition:
             "CREATE TABLE {new} (LIKE onward_event INCLUDING DEFAULTS, "
             "CONSTRAINT of_one_operation CHECK (operation = {operation}))"
         )
-        self._run("INSERT INTO {new} SELECT * FROM onward_event")
+        self._run("INSERT INTO {new} SELECT * FROM onward_event WHERE operation = {operation}")
 
     @staticmethod
     def possible(cursor: Any, operation: str) -> bool:

@@ -195,6 +195,33 @@ class EncryptedVault:
         with _writing():
             Grave.objects.filter(person=person).delete()
 
+    # -- what is kept for a while elsewhere -----------------------------------------------------
+
+    def sealed_with(
+        self, people: Iterable[str], content: bytes, place: str
+    ) -> tuple[list[str], bytes]:
+        """Seal what tells of several people under the identity key of each who has one: with any
+        of them erased, nobody can read it, in any copy.
+
+        returns  under whose keys, and what was sealed
+        """
+        keys = self._existing(set(people))
+        whose = sorted(person for purpose, person in keys if purpose == IDENTITY)
+        for person in whose:
+            key_id, key = keys[IDENTITY, person]
+            content = wrap(key, content, _lent_place(place, person, key_id))
+        return whose, content
+
+    def opened_with(self, whose: Sequence[str], sealed: bytes, place: str) -> bytes:
+        """The inverse of `sealed_with`; raises KeyRefused when one of them was erased."""
+        keys = self._existing(set(whose))
+        for person in reversed(whose):
+            if (IDENTITY, person) not in keys:
+                raise KeyRefused("This has no key: it was erased, or the record is damaged.")
+            key_id, key = keys[IDENTITY, person]
+            sealed = unwrap(key, sealed, _lent_place(place, person, key_id))
+        return sealed
+
     # -- secrets of the operation -------------------------------------------------------------
 
     def row_secret(self) -> bytes:
@@ -360,6 +387,10 @@ class EncryptedVault:
 
 def _place(person: str, field: str, row: str, key_id: str) -> str:
     return json.dumps(["identity", _operation(), person, field, row, key_id, 1])
+
+
+def _lent_place(place: str, person: str, key_id: str) -> str:
+    return json.dumps(["lent", _operation(), place, person, key_id, 1])
 
 
 def forget_files(person: str) -> None:

@@ -29,6 +29,7 @@ from onward.intake.profile import IDENTITY, STRUCTURE, parse_profile, shipped_pr
 from onward.intake.read import Reading, read
 from onward.intake.review import BASES, CHOICES
 from onward.registry import access, drafts, jobs, lists, signin
+from onward.registry.keys import KeyRefused
 from onward.registry.models import ImportDraft, Job
 from onward.registry.receipts import imports_now
 
@@ -215,8 +216,13 @@ def _step(request: HttpRequest, row: ImportDraft, look: dict[str, Any]) -> HttpR
     if look["step"] == "match":
         signed_in = signin.require_fresh(request)
         open_pairs = lists.undecided(row, look["pairs"])
+        try:
+            pairs = [_pair(request, one, signed_in) for one in open_pairs[:SHOWN_PAIRS]]
+        except KeyRefused:  # the names of one of them were erased since: look afresh
+            lists.again(row)
+            return _to(row)
         shown |= {
-            "pairs": [_pair(request, one, signed_in) for one in open_pairs[:SHOWN_PAIRS]],
+            "pairs": pairs,
             "open": look["open"] - (len(look["pairs"]) - len(open_pairs)),
             "bases": [(base, words.code(base)) for base in BASES],
             "choices": [(choice, CHOICE_WORDS[choice]) for choice in CHOICES],
@@ -358,6 +364,7 @@ def _pair(request: HttpRequest, pair: Mapping[str, Any], signed_in: Any) -> dict
             )
         except access.Hidden:
             hidden = True
+    told = {} if hidden else lists.told_of(here.operation(), pair)
     return {
         "code": pair["code"],
         # Why they may be one person would tell what is on record about somebody hidden.
@@ -365,8 +372,8 @@ def _pair(request: HttpRequest, pair: Mapping[str, Any], signed_in: Any) -> dict
             "One of them is on record in another office. You cannot see who it is; leave it to the field, or ask that office."
         )
         if hidden
-        else pair["says"],
-        "rows": [("where", *pair["places"])] if hidden else pair["rows"],
+        else told["says"],
+        "rows": [("where", *pair["places"])] if hidden else told["rows"],
         "hidden": hidden,
     }
 
