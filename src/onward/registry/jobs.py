@@ -12,6 +12,7 @@ import datetime as dt
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from onward.errors import OnwardError
+from onward.registry import drafts
 from onward.registry.actors import Acting
 from onward.registry.keys import unwrap, wrap
 from onward.registry.models import Job, JobFile
@@ -50,6 +52,7 @@ STOPPED_CHANGING = gettext_noop(
     "and nothing is doubled."
 )
 SECONDS_BETWEEN_LOOKS = 2.0
+SECONDS_BETWEEN_FORGETTING = 600.0
 
 _ASKED = threading.Event()
 """Wakes the worker of this process; one of another process finds the work when it looks."""
@@ -294,10 +297,14 @@ class Worker(threading.Thread):
     def run(self) -> None:
         try:
             interrupted()
+            forgot = -SECONDS_BETWEEN_FORGETTING
             while not self._stopping.is_set():
                 close_old_connections()
                 _ASKED.clear()
                 try:
+                    if time.monotonic() - forgot >= SECONDS_BETWEEN_FORGETTING:
+                        forgot = time.monotonic()
+                        drafts.give_up_old()  # also where nobody brings the next list in
                     found = run_next()
                 except Exception as error:
                     LOG.error("the queue could not be read: %s", type(error).__name__)

@@ -391,6 +391,8 @@ def _tick(
         if facts.get("boarded") is False and seat.facts.get("boarded") is True:
             # Whoever did not board has not left: the departure recorded with it counts no more.
             entries += [{"takes_back": one} for one in _boarding(seat, move, day)]
+            if seat.facts.get("arrived") is not None:
+                facts["arrived"] = None  # nor have they arrived, or failed to
         entries.append(_entry("seat", seat.thing, facts, day))
         if facts.get("boarded") and move is not None:
             entries.append(
@@ -424,11 +426,15 @@ def _boarding(
 
     seats_too  also what was said on the manifest: then nothing is said of them any more
     """
-    about = Q(subject_kind="person", subject_id=str(seat.person), effective=day,
-              kind=move.key if move else "")  # fmt: skip
+    about = Q(subject_kind="person", subject_id=str(seat.person), kind=move.key if move else "")
     if seats_too:
         about |= Q(subject_kind="seat", subject_id=seat.thing, kind="recorded")
-    rows = list(EventRow.objects.filter(about).order_by("-seq"))
+    rows: list[EventRow] = []
+    for row in EventRow.objects.filter(about).order_by("seq"):
+        # A departure whose day was corrected since is still the one of this convoy.
+        corrects = any(row.supersedes == each.event_id for each in rows)
+        if row.subject_kind == "seat" or row.effective == day or corrects:
+            rows.append(row)
     gone = set(
         EventRow.objects.filter(supersedes__in=[row.event_id for row in rows]).values_list(
             "supersedes", flat=True
@@ -436,7 +442,7 @@ def _boarding(
     )
     return [
         row.event_id
-        for row in rows
+        for row in reversed(rows)
         if row.event_id not in gone
         and (
             row.subject_kind == "person"
