@@ -56,7 +56,7 @@ UNLOCKING = frozenset(
     }
 )  # fmt: skip
 
-RENEWED = frozenset({"desk:job"})
+RENEWED = frozenset({"desk:job", "desk:import"})
 """Pages that ask for themselves again: no sign that anybody sits there."""
 
 

@@ -20,7 +20,7 @@ from onward.caseload.events import Subject
 from onward.desk import dates, forms, here, sight, words
 from onward.desk.views.shared import PAGE, done, once, page, paged, place, sent_key
 from onward.errors import OnwardError
-from onward.registry import access, acts
+from onward.registry import access, acts, judging
 from onward.registry.models import EventRow, PersonNow, ThingNow
 from onward.rulebook.model import Move, Rulebook
 
@@ -296,7 +296,8 @@ def _change(request: HttpRequest, convoy: ThingNow) -> str:
 
 
 def _list(request: HttpRequest, reader: access.Reader, convoy: ThingNow, key: str) -> str:
-    """Put people on the manifest. A hard safeguard that fails, other than on the day, refuses."""
+    """Put people on the manifest. A hard safeguard that fails, other than on the day, refuses, and
+    so does a convoy to anywhere else than they chose."""
     rulebook = here.rulebook()
     move = movement_of(rulebook, str(convoy.facts.get("pathway")))
     ids = list(dict.fromkeys(request.POST.getlist("people")))
@@ -307,11 +308,17 @@ def _list(request: HttpRequest, reader: access.Reader, convoy: ThingNow, key: st
     )
     if not rows:
         raise OnwardError(_("Choose people first."))
-    day = on_the_day(rulebook)
+    if here.judging():
+        for row in rows:
+            row.steps = judging.steps_now(here.operation(), row.person)
+    day, to = on_the_day(rulebook), convoy.facts.get("destination")
+    # A step is judged for the place each person chose: it opens no other one's convoy.
     kept = [
         row
         for row in rows
-        if (step := _step(row, move)) is not None and set(step["failed"]) <= day
+        if (step := _step(row, move)) is not None
+        and step["destination"] == to
+        and set(step["failed"]) <= day
     ]
     if len(kept) < len(rows):
         raise OnwardError(
