@@ -353,12 +353,15 @@ class NewPartition:
 
     @staticmethod
     def possible(cursor: Any, operation: str) -> bool:
-        """Whether this connection owns the operation's partition."""
+        """Whether this connection owns the operation's partition. Two operations may be called
+        nearly the same, and only the first of them has the partition of that name."""
         cursor.execute(
             "SELECT count(*) FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid "
             "WHERE i.inhparent = to_regclass('onward_event') AND c.relname = %s "
-            "AND pg_get_userbyid(c.relowner) = current_user",
-            [partition_of(operation)],
+            "AND pg_get_userbyid(c.relowner) = current_user "
+            "AND pg_get_expr(c.relpartbound, c.oid) "
+            "= 'FOR VALUES IN (' || quote_literal(%s::text) || ')'",
+            [partition_of(operation), operation],
         )
         return bool(cursor.fetchone()[0])
 
