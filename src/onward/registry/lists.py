@@ -298,10 +298,12 @@ def _shown(operation: Operation, say: Say) -> None:
 
 
 def _draft(asked: Mapping[str, Any]) -> tuple[ImportDraft, Account]:
-    """The list and who brings it in, if they still may."""
+    """The list and who brings it in, if they still may and it is as it was when they asked."""
     draft = ImportDraft.objects.filter(pk=asked["draft"]).first()
     if draft is None:
         raise OnwardError("The list was given up. Nothing was recorded.")
+    if asked["state"] != state_of(draft):
+        raise OnwardError("Nothing was saved. Open the page again and send the form once more.")
     by = Account.objects.filter(pk=draft.by, is_active=True, frozen_at=None).first()
     if by is None or not grants.account_is_as_given(by) or not access.may(by, "import.run"):
         raise OnwardError("This account may no longer bring lists in. Nothing was recorded.")

@@ -217,7 +217,7 @@ class EncryptedVault:
         keys = self._existing(set(whose))
         for person in reversed(whose):
             if (IDENTITY, person) not in keys:
-                raise KeyRefused("This has no key: it was erased, or the record is damaged.")
+                raise KeyRefused("An identity has no key: the record is damaged.")
             key_id, key = keys[IDENTITY, person]
             sealed = unwrap(key, sealed, _lent_place(place, person, key_id))
         return sealed

@@ -305,7 +305,9 @@ def _take(request: HttpRequest, row: ImportDraft) -> HttpResponse:
             return _cannot(request, row, wrong)
         row.save()
     elif does == "remap":
-        row.profile, row.answers = "", {}
+        times = row.answers.get(lists.AGAIN, "0")
+        row.profile, row.answers = "", {lists.AGAIN: times}
+        lists.again(row)
         row.save()
     elif does == "leave_out":
         row.answers[lists.PARTLY] = "yes"
