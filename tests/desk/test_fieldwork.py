@@ -406,3 +406,48 @@ def test_the_rulebooks_drawing_and_the_same_in_words(small):
     assert "always recordable" in text(officer.get("/rulebook/"))
     drawing = officer.get("/rulebook/drawing.svg")
     assert drawing["Content-Type"] == "image/svg+xml"
+
+
+def test_nobody_is_put_on_a_convoy_to_anywhere_else_than_they_chose(small):
+    from onward.registry import acts
+    from onward.registry.actors import Actor
+
+    acts.record_batch(
+        Actor("chantal", frozenset({"supervisor"})),
+        [{"subject": ("convoy", "bus-9"), "kind": "recorded", "effective": "2026-06-10",
+          "facts": {"pathway": "return", "destination": "CAN", "day": "2026-06-10", "seats": 4,
+                    "state": "planned"}}],
+        idempotency_key="bus-9",
+    )  # fmt: skip
+    officer = browser("supervisor")
+    sent = {"do": "list", "key": "list-9", "people": ["H1-P1", "H1-P2"]}
+    assert officer.post("/convoys/bus-9/", sent).status_code == 422
+    assert not list(things("seat"))
+
+
+def test_who_did_not_board_after_all_has_neither_left_nor_arrived(small):
+    from onward.registry import acts
+    from onward.registry.actors import Actor
+
+    officer = browser("supervisor")
+    convoy = planned(officer)
+    officer.post(convoy, {"do": "list", "key": "list-10", "people": ["H1-P1"]})
+    (one,) = re.findall(r'name="boarded-([^"]+)" value="yes"', text(officer.get(convoy)))
+    officer.post(convoy, {"do": "boarded", "key": "n-1", f"boarded-{one}": "yes"})
+    officer.post(convoy, {"do": "arrived", "key": "n-2", f"arrived-{one}": "yes"})
+    left_on = next(e for e in small.store.read() if e.kind == "T7.done" and e.subject.id == "H1-P1"
+                   and e.effective == "2026-06-10")  # fmt: skip
+    acts.correct(
+        Actor("chantal", frozenset({"supervisor"})), left_on.id, facts={},
+        effective="2026-06-09", idempotency_key="n-3",
+    )  # fmt: skip
+    officer.post(convoy, {"do": "boarded", "key": "n-4", f"boarded-{one}": "no",
+                          f"explained-{one}": "stayed_by_choice"})  # fmt: skip
+    log = list(small.store.read())
+    gone = {e.supersedes for e in log if e.supersedes}
+    assert not [e for e in log if e.kind == "T7.done" and e.subject.id == "H1-P1"
+                and e.id not in gone and e.seq >= left_on.seq]  # fmt: skip
+    (facts,) = things("seat")
+    assert facts["boarded"] is False
+    assert "arrived" not in facts
+    assert "0</b><span>arrived" in text(officer.get(convoy))

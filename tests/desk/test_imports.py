@@ -346,3 +346,53 @@ def test_somebody_waiting_at_the_screen_goes_before_a_long_forecast(small, clerk
     clerk.post(address, {"do": "map", **COLUMNS})
     clerk.get(address)
     assert jobs.run_next().kind == "look"
+
+
+def test_who_lost_the_role_meanwhile_undoes_nothing(small, clerk):
+    from onward.registry.models import Account
+
+    address = upload(clerk)["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    recorded(clerk, address)
+    chantal = people.signed_in(people.account("chantal", "supervisor"))
+    page = chantal.get("/imports/").content.decode()
+    receipt = re.search(r'name="receipt" value="([^"]+)"', page)[1]
+    before = counts()
+    chantal.post("/imports/undo/", {"receipt": receipt})
+    Account.objects.filter(username="chantal").update(is_active=False)
+    work()
+    assert counts() == before
+
+
+def test_a_list_changed_after_it_was_confirmed_is_not_recorded(small, clerk):
+    before = counts()
+    address = upload(clerk)["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    looked(clerk, address)
+    clerk.post(address, {"do": "commit"})
+    clerk.post(address, {"do": "remap"})
+    work()
+    assert counts() == before
+    clerk.post(address, {"do": "map", **COLUMNS})
+    assert "This would be recorded" in looked(clerk, address).content.decode()
+
+
+def test_an_erasure_reaches_what_was_seen_in_a_list(small, clerk):
+    import json
+
+    from onward.registry import jobs, lists
+    from onward.registry.keys import KeyRefused
+    from onward.registry.models import JobFile
+
+    far = people.elsewhere(small)
+    small.vault.put({far: {"name.full.Latn": f"Kamran {CANARY}", "name.father.Latn": "Yusef"}})
+    address = upload(clerk, LIST.replace("1984-05-06", "1990-05-05"))["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    looked(clerk, address)
+    text = jobs.content_of(JobFile.objects.get(name=lists.LOOK)).decode()
+    assert CANARY not in text
+    (pair,) = json.loads(text)["pairs"]
+    assert CANARY in str(lists.told_of(small, pair))
+    small.vault.erase(far, by="test")
+    with pytest.raises(KeyRefused):
+        lists.told_of(small, pair)
