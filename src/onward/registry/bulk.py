@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 CHUNK = 4000
 MOST_FAULTS = 100
-LOCKED = "55P03"
-"""What a server answers when a lock was not to be had in time."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +125,8 @@ def load(
             "twice. Nothing was loaded."
         ) from None
     except OperationalError as error:
+        from onward.registry.postgres import LOCKED
+
         if getattr(error.__cause__, "sqlstate", "") != LOCKED:
             raise
         raise OnwardError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -382,13 +383,31 @@ class NewPartition:
         )
         for (text,) in cursor.fetchall():
             self._run("CREATE INDEX ON {new} USING " + text.partition(" USING ")[2])
-        cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'")
-        self._run("ALTER TABLE onward_event DETACH PARTITION {old}")
+        self._detach()
         self._run("DROP TABLE {old}")
         self._run("ALTER TABLE {new} RENAME TO {old}")
         self._run("ALTER TABLE onward_event ATTACH PARTITION {old} FOR VALUES IN ({operation})")
         self._run("ALTER TABLE {old} DROP CONSTRAINT of_one_operation")
         _guard_partition(cursor, self._old)
+
+    def _detach(self) -> None:
+        """Take the old partition out. To wait for it makes every reader of the log wait behind,
+        so it is asked for briefly and again, and they read in between."""
+        from django.db import OperationalError, transaction
+
+        self._cursor.execute(f"SET LOCAL lock_timeout = '{ASK_SECONDS}s'")
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                with transaction.atomic():
+                    self._run("ALTER TABLE onward_event DETACH PARTITION {old}")
+                return
+            except OperationalError as error:
+                if getattr(error.__cause__, "sqlstate", "") != LOCKED:
+                    raise
+                if time.monotonic() > until:
+                    raise
+                time.sleep(ASK_SECONDS)
 
     def _run(self, text: str) -> None:
         from psycopg import sql
@@ -403,6 +422,10 @@ class NewPartition:
 
 PATIENCE_SECONDS = 60
 """How long a load that is ready waits for those who are reading the log."""
+ASK_SECONDS = 2
+"""How long it makes others wait at a time."""
+LOCKED = "55P03"
+"""What a server answers when a lock was not to be had in time."""
 
 
 def copy_rows(

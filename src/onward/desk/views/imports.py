@@ -284,7 +284,8 @@ def _take(request: HttpRequest, row: ImportDraft) -> HttpResponse:
         return done(request, _("The list was given up; nothing was recorded."), "desk:imports")
     if does == "answer":
         for key, value in request.POST.items():
-            if key.startswith("answer:") and value:
+            # Answers that begin with a line are the program's own notes.
+            if key.startswith("answer:") and not key.startswith("answer:_") and value:
                 name = key.removeprefix("answer:")
                 if name in ("sheet", "encoding", "delimiter"):
                     setattr(row, name, value[: row._meta.get_field(name).max_length])
