@@ -85,6 +85,44 @@ def plain_names(names: Iterable[str]) -> None:
         )
 
 
+def parts_asked_for(
+    kind: str,
+    counts: dict[str, int],
+    order: dict[str, Any],
+    say: Callable[[dict[str, Any]], None],
+    encoding: str,
+    encoding_by: str,
+) -> list[str]:
+    """Say what a form's export holds; the names of the parts to be read.
+
+    counts  part -> its rows, the submissions' first
+    raises  Refused for a part that is not there, Asked when somebody must choose
+    """
+    say(
+        {
+            "kind": kind,
+            "sheets": [(name, True) for name in counts],
+            "encoding": encoding,
+            "encoding_by": encoding_by,
+        }
+    )
+    wanted = list(order.get("sheets") or [])
+    if any(name not in counts for name in wanted):
+        raise Refused(
+            "no part of the name asked for", "one of the file's parts: " + ", ".join(counts)
+        )
+    if not wanted and len(counts) > 1:
+        raise Asked(
+            "sheet",
+            "The submissions hold repeated groups. Which part is the list?",
+            [
+                {"value": name, "label": f"{name} ({rows} rows)"}
+                for name, rows in counts.items()
+            ],
+        )
+    return wanted or [MAIN]
+
+
 def damaged() -> Refused:
     return Refused(
         "the workbook is damaged or cut short",

@@ -10,12 +10,12 @@ from typing import Any
 from onward.intake.parse.answers import (
     MAIN,
     MEBIBYTE,
-    Asked,
     Cells,
     Refused,
     bomb,
     damaged,
     emit,
+    parts_asked_for,
     plain_names,
 )
 from onward.intake.parse.delimited import table_of
@@ -65,27 +65,8 @@ def read_archive(
         rows, encoding, encoding_by, _, _ = table_of(bytes(data), order, delimiter=",")
         header = [_path_in_form(str(cell or ""), name) for cell in rows[0]] if rows else []
         tables[name] = [header, *rows[1:]]
-    say(
-        {
-            "kind": "zip",
-            "sheets": [(name, True) for name in tables],
-            "encoding": encoding,
-            "encoding_by": encoding_by,
-        }
-    )
-    wanted = list(order.get("sheets") or [])
-    for name in wanted:
-        if name not in tables:
-            raise Refused(
-                "no part of the name asked for", "one of the file's parts: " + ", ".join(tables)
-            )
-    if not wanted and len(tables) > 1:
-        raise Asked(
-            "sheet",
-            "The submissions hold repeated groups. Which part is the list?",
-            [{"value": n, "label": f"{n} ({len(r) - 1} rows)"} for n, r in tables.items()],
-        )
-    for name in wanted or [MAIN]:
+    counts = {name: len(rows) - 1 for name, rows in tables.items()}
+    for name in parts_asked_for("zip", counts, order, say, encoding, encoding_by):
         say({"sheet": name})
         emit(tables[name], limits, say, name)
 

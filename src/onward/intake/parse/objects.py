@@ -6,7 +6,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from onward.intake.parse.answers import MAIN, Asked, Cells, Refused, emit, plain, too_many_rows
+from onward.intake.parse.answers import (
+    MAIN,
+    Cells,
+    Refused,
+    emit,
+    parts_asked_for,
+    plain,
+    too_many_rows,
+)
 from onward.intake.parse.delimited import decode
 
 
@@ -119,27 +127,8 @@ def read_objects(
         place(MAIN, item, "", None)
     if not tables[MAIN]:
         raise Refused("the file holds no object", "one object for each submission")
-    say(
-        {
-            "kind": "json",
-            "sheets": [(name, True) for name in tables],
-            "encoding": encoding,
-            "encoding_by": encoding_by,
-        }
-    )
-    wanted = list(order.get("sheets") or [])
-    for name in wanted:
-        if name not in tables:
-            raise Refused(
-                "no part of the name asked for", "one of the file's parts: " + ", ".join(tables)
-            )
-    if not wanted and len(tables) > 1:
-        raise Asked(
-            "sheet",
-            "The submissions hold repeated groups. Which part is the list?",
-            [{"value": n, "label": f"{n} ({len(rows)} rows)"} for n, rows in tables.items()],
-        )
-    for name in wanted or [MAIN]:
+    counts = {name: len(rows) for name, rows in tables.items()}
+    for name in parts_asked_for("json", counts, order, say, encoding, encoding_by):
         columns: dict[str, None] = {}
         for flat in tables[name]:
             columns.update(dict.fromkeys(flat))
