@@ -186,7 +186,7 @@ def database_settings(site: Site) -> dict[str, Any]:
 def bring_up_to_date() -> None:
     """Create or upgrade the tables; each step is one transaction."""
     from django.core.management import call_command
-    from django.db import connection
+    from django.db import connection, transaction
     from django.db.migrations.executor import MigrationExecutor
 
     executor = MigrationExecutor(connection)
@@ -202,7 +202,8 @@ def bring_up_to_date() -> None:
                 with connection.cursor() as cursor:
                     postgres.drop_views(cursor)
                 call_command("migrate", verbosity=0, interactive=False)
-            with connection.cursor() as cursor:
+            # At once: in between, the desk's role would have lost a right or a table its guard.
+            with transaction.atomic(), connection.cursor() as cursor:
                 postgres.add_partition(cursor, current().operation)
                 postgres.guard(cursor, desk)
     elif waiting:
