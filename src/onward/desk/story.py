@@ -400,7 +400,7 @@ def may_take_back(seen: Seen, row: Any, rulebook: Rulebook) -> bool:
         return False
     if row.kind in rulebook.moves():
         move = rulebook.moves()[row.kind]
-        if duties.is_always(rulebook, row.kind) and move.transition != "T22":
+        if duties.is_always(rulebook, row.kind) and move.transition != duties.BEFELL:
             return False
     elif row.kind != "recorded":
         return False
@@ -536,9 +536,9 @@ def always(seen: Seen) -> list[dict[str, Any]]:
             continue
         if any(states.get(axis) not in sources for axis, sources in move.sources.items()):
             continue
-        if not _tells(seen, move) and move.transition != "T22":
+        if not _tells(seen, move) and move.transition != duties.BEFELL:
             continue
-        befell = move.transition == "T22"  # absence and death are nobody's choice
+        befell = move.transition == duties.BEFELL
         found.append({"move": key, "title": words.happening(rulebook, key), "befell": befell})
     found.sort(
         key=lambda line: ALWAYS_FIRST.index(line["move"]) if line["move"] in ALWAYS_FIRST else 9

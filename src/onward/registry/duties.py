@@ -23,6 +23,8 @@ REGISTER, REVIEW, PLAN = "person.register", "incident.review", "plan.edit"
 
 FOLLOWED_UP = "T21"
 """The transition that records contact after departure: what an officer did."""
+BEFELL = "T22"
+"""The transition that records absence and death: nobody's choice."""
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "household": (REGISTER, EDIT),

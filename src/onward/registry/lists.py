@@ -92,7 +92,7 @@ def _looked(
     checked = importer.check(files.list, files.profile, answers=_answers(draft))
     staged, partly = checked.staged, _partly(draft)
     shown: dict[str, Any] = {"notices": list(staged.notices)}
-    if staged.questions or staged.file_faults or (staged.faulty and not partly):
+    if staged.stops(partly=partly):
         shown |= {
             "step": "check",
             "questions": asked_questions(staged.questions),
