@@ -254,6 +254,126 @@ def test_an_internal_report_is_not_for_whoever_may_see_releases_only(planned):
     assert "For internal use" not in liaison.get("/reports/").content.decode()
 
 
+LOST = {
+    "role": lambda who, boss: _accounts().change_account(who, by=boss, roles=["host_liaison"]),
+    "closed": lambda who, boss: _accounts().change_account(who, by=boss, active=False),
+    "frozen": lambda who, boss: _access().freeze(who, "too many names"),
+    "panic": lambda who, boss: people.signed_in(who).post("/panic/"),
+}
+ASKED = {
+    "forecast": ("/forecasts/run/", {"do": "forecast", "futures": "300"}),
+    "placement": ("/places/run/", {}),
+    "report": ("/reports/", {"audience": "internal", "as_of": "2026-06-10"}),
+}
+
+
+def _accounts():
+    from onward.registry import accounts
+
+    return accounts
+
+
+def _access():
+    from onward.registry import access
+
+    return access
+
+
+@pytest.mark.parametrize("how", sorted(LOST))
+@pytest.mark.parametrize("kind", sorted(ASKED))
+def test_who_lost_the_right_before_the_work_began_gets_nothing_of_it(
+    planned, monkeypatch, kind, how
+):
+    from onward.registry import jobs
+
+    done = []
+    monkeypatch.setitem(
+        jobs.KINDS, kind, lambda *_: done.append(kind) or jobs.Outcome({"kept": "x"}, {})
+    )
+    lead, boss = people.account("vera", "plan_lead"), people.account("root", "administrator")
+    address, sent = ASKED[kind]
+    waiting = people.signed_in(lead).post(address, sent)["Location"]
+    LOST[how](lead, boss)
+    assert jobs.run_next().state == "failed"
+    assert done == []
+    other = browser("plan_lead", name="other")
+    page = other.get(waiting).content.decode()
+    assert "may no longer" in page
+    # A colleague who may asks for it anew, and is not answered with the refusal.
+    assert other.post(address, sent)["Location"] != waiting
+    assert jobs.run_next().state == "done"
+    assert done == [kind]
+
+
+def test_who_lost_the_right_while_the_work_runs_gets_nothing_of_it(planned, monkeypatch):
+    from onward.registry import access, jobs
+    from onward.registry.runs import kept_forecasts
+
+    lead = people.account("vera", "plan_lead")
+    asked = people.signed_in(lead).post("/forecasts/run/", {"do": "forecast", "futures": "300"})
+
+    def slow(operation, asked, say):
+        say("Reading the record")
+        access.freeze(lead, "too many names")
+        say(jobs.KEEPING)
+        raise AssertionError("it went on")
+
+    monkeypatch.setitem(jobs.KINDS, "forecast", slow)
+    assert jobs.run_next().state == "failed"
+    assert kept_forecasts(planned) == []
+    page = browser("plan_lead", name="other").get(asked["Location"]).content.decode()
+    assert "may no longer" in page
+
+
+def test_two_who_ask_for_the_same_are_answered_by_one_run_and_neither_takes_it_from_the_other(
+    planned, monkeypatch
+):
+    from onward.registry import access, jobs
+
+    done = []
+
+    def once(*_):
+        done.append(1)
+        return jobs.Outcome({"headline": "h"}, {"report.html": b"<p>made</p>"})
+
+    monkeypatch.setitem(jobs.KINDS, "report", once)
+    vera, other = people.account("vera", "plan_lead"), people.account("other", "plan_lead")
+    address, sent = ASKED["report"]
+    one, two = people.signed_in(vera), people.signed_in(other)
+    first, second = one.post(address, sent)["Location"], two.post(address, sent)["Location"]
+    assert first != second
+    assert [jobs.run_next().state, jobs.run_next().state] == ["done", "done"]
+    assert done == [1]
+    assert two.get(second + "report.html").content == b"<p>made</p>"
+    third, fourth = one.post(address, sent)["Location"], two.post(address, sent)["Location"]
+    access.freeze(vera, "too many names")
+    assert jobs.run_next().state == "failed"
+    assert jobs.run_next().state == "done"
+    assert two.get(fourth + "report.html").status_code == 200
+    assert two.get(third + "report.html").status_code == 404
+
+
+def test_what_was_made_is_shown_no_more_to_who_lost_the_right(planned, monkeypatch):
+    from onward.registry import accounts, jobs
+
+    monkeypatch.setitem(
+        jobs.KINDS, "report", lambda *_: jobs.Outcome({}, {"report.html": b"<p>made</p>"})
+    )
+    vera, boss = people.account("vera", "plan_lead"), people.account("root", "administrator")
+    address, sent = ASKED["report"]
+    lead = people.signed_in(vera)
+    made = lead.post(address, sent)["Location"]
+    jobs.run_next()
+    assert lead.get(made + "report.html").status_code == 200
+    accounts.change_account(vera, by=boss, roles=["host_liaison"])
+    assert lead.get(made + "report.html").status_code == 302, "signed out"
+    vera.refresh_from_db()
+    again = people.signed_in(vera)
+    assert again.get(made).status_code == 404
+    assert again.get(made + "report.html").status_code == 404
+    assert made not in again.get("/reports/").content.decode()
+
+
 # -- places -----------------------------------------------------------------------------------
 
 

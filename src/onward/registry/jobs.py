@@ -3,7 +3,9 @@
 Comes in: a kind of work and what it is asked with. Goes out: a `Job` whose row says how far it
 is and what came of it. The same functions of the computing rooms answer as from the terminal;
 only one piece runs at once, so that pages stay quick on a small machine. A job that was running
-when the server stopped says so and is not begun again by itself.
+when the server stopped says so and is not begun again by itself. Whoever asked must still be
+allowed to when the work begins and until it is kept: a role taken away, an account that was closed
+and the panic button reach work that waits or runs.
 """
 
 from __future__ import annotations
@@ -22,10 +24,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from onward.errors import OnwardError
-from onward.registry import drafts
+from onward.registry import access, drafts, grants
 from onward.registry.actors import Acting
 from onward.registry.keys import unwrap, wrap
-from onward.registry.models import Job, JobFile
+from onward.registry.models import Account, Job, JobFile
 from onward.registry.operation import Operation, open_operation
 from onward.registry.site import current
 
@@ -51,6 +53,11 @@ STOPPED_CHANGING = gettext_noop(
     "The server stopped while this was running. It was recorded whole or not at all: do it again, "
     "and nothing is doubled."
 )
+NO_LONGER = gettext_noop(
+    "Whoever asked for this may no longer: a role, an office or a password was changed since, or the "
+    "account was closed or locked. Nothing was made. Whoever may do it asks again."
+)
+KEEPING = gettext_noop("Keeping what came of it")
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_FORGETTING = 600.0
 
@@ -87,6 +94,7 @@ def _forecast(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outco
         progress=say,
     )
     past = [(day.isoformat(), people) for day, people in observed(found, stays)]
+    say(KEEPING)
     name = keep_forecast(operation, made)
     return Outcome({"kept": name, "identity": made.identity, "observed": past}, {})
 
@@ -172,13 +180,46 @@ KINDS: dict[str, Callable[[Operation, Mapping[str, Any], Say], Outcome]] = {
 FIRST = (LOOK, BRING, TAKE_BACK)
 """Kinds for which somebody waits at the screen: they go before what was asked for earlier."""
 
+NEEDS = {
+    "forecast": "forecast.run", "compare": "forecast.run", "placement": "placement.run",
+    LOOK: "import.run", BRING: "import.run", TAKE_BACK: "import.undo",
+}  # fmt: skip
+
+
+def needed(kind: str, asked: Mapping[str, Any]) -> str:
+    """The action whoever asks for this must be allowed."""
+    return f"report.{asked['audience']}" if kind == "report" else NEEDS[kind]
+
+
+class NoLonger(OnwardError):
+    """Whoever asked for the work may no longer have what comes of it."""
+
+    def __init__(self) -> None:
+        super().__init__(NO_LONGER)
+
+
+def require_still(job: Job) -> None:
+    """raises  NoLonger when whoever asked may no longer, or ended every session of theirs since"""
+    by = Account.objects.filter(pk=job.by, is_active=True, frozen_at=None).first()
+    if (
+        by is None
+        or not grants.account_is_as_given(by)
+        or not access.may(by, needed(job.kind, job.asked))
+        or (by.not_before is not None and by.not_before >= job.asked_at)
+    ):
+        raise NoLonger
+
 
 def ask(actor: Acting, kind: str, asked: Mapping[str, Any]) -> Job:
-    """Put work in the queue; the same work already waiting or running is returned instead."""
+    """Put work in the queue; the same, waiting or running for this account, is returned instead.
+
+    What two accounts ask for is two pieces of work, so that one who loses the right to it takes
+    nothing from the other; the second is answered by the first (`_made_meanwhile`).
+    """
     if kind not in KINDS:
         raise ValueError(f"no work called {kind}")
     same: Job | None = Job.objects.filter(
-        kind=kind, asked=dict(asked), state__in=[QUEUED, RUNNING]
+        kind=kind, asked=dict(asked), by=actor.account_id, state__in=[QUEUED, RUNNING]
     ).first()
     if same is not None:
         return same
@@ -222,10 +263,17 @@ def run_next() -> Job | None:
         return None
 
     def say(text: str) -> None:
+        if job.kind not in FIRST:  # those ask when they begin, and are whole or nothing
+            require_still(job)
         Job.objects.filter(pk=job.pk).update(progress=text[:200])
 
     try:
-        outcome = KINDS[job.kind](open_operation(current().folder), job.asked, say)
+        require_still(job)
+        outcome = _made_meanwhile(job)
+        if outcome is None:
+            outcome = KINDS[job.kind](open_operation(current().folder), job.asked, say)
+            if job.kind not in FIRST:
+                require_still(job)
     except OnwardError as error:
         _end(job, FAILED, message=str(error))
     except Exception as error:
@@ -249,6 +297,19 @@ def run_next() -> Job | None:
         _end(job, DONE, result=dict(outcome.result))
     job.refresh_from_db()
     return job
+
+
+def _made_meanwhile(job: Job) -> Outcome | None:
+    """What came of the same work, done for a colleague while this one waited."""
+    if job.kind in FIRST:
+        return None
+    done = (
+        Job.objects.filter(kind=job.kind, asked=job.asked, state=DONE, ended_at__gte=job.asked_at)
+        .order_by("-ended_at").first()
+    )  # fmt: skip
+    if done is None:
+        return None
+    return Outcome(done.result, {file.name: content_of(file) for file in done.files.all()})
 
 
 def content_of(file: JobFile) -> bytes:
