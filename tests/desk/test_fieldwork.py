@@ -451,3 +451,132 @@ def test_who_did_not_board_after_all_has_neither_left_nor_arrived(small):
     assert facts["boarded"] is False
     assert "arrived" not in facts
     assert "0</b><span>arrived" in text(officer.get(convoy))
+
+
+def brought_in(*seats):
+    """Convoys and seats as an imported list says them: a whole seat in one event."""
+    from onward.registry import acts
+    from onward.registry.actors import Actor
+
+    convoys = {convoy for _seat, _person, convoy, _said in seats}
+    entries = [
+        {"subject": ("convoy", name), "kind": "recorded", "effective": "2026-06-10",
+         "facts": {"pathway": "return", "destination": "IRN", "day": "2026-06-10", "seats": 4,
+                   "state": "departed"}}
+        for name in sorted(convoys)
+    ] + [
+        {"subject": ("seat", seat), "kind": "recorded", "effective": "2026-06-10",
+         "facts": {"person": person, "convoy": convoy, "listed": True, **said}}
+        for seat, person, convoy, said in seats
+    ]  # fmt: skip
+    acts.record_batch(
+        Actor("chantal", frozenset({"supervisor"})), entries, idempotency_key="brought-in"
+    )
+
+
+def departed(person, key):
+    from onward.registry import acts
+    from onward.registry.actors import Actor
+
+    acts.record(
+        Actor("chantal", frozenset({"supervisor"})), ("person", person), "T7.done",
+        effective="2026-06-10", destination="IRN", idempotency_key=key,
+    )  # fmt: skip
+
+
+def test_a_mistake_on_a_seat_that_was_imported_leaves_the_person_on_the_manifest(small):
+    officer = browser("supervisor")
+    brought_in(("s-1", "H1-P1", "bus-1", {"boarded": True, "explained": "unfit"}))
+    departed("H1-P1", "left-1")
+    sent = {"do": "boarded", "key": "i-1", "boarded-s-1": "mistake"}
+    assert officer.post("/convoys/bus-1/", sent).status_code == 303
+    (facts,) = things("seat")
+    assert {name: value for name, value in facts.items() if value is not None} == {
+        "person": "H1-P1", "convoy": "bus-1", "listed": True,
+    }  # fmt: skip
+    assert left(small) == []
+    page = text(officer.get("/convoys/bus-1/"))
+    assert 'name="boarded-s-1"' in page
+    assert "Find this person" in page, "the bus left, and nobody says where they are"
+    # What was said on the page afterwards goes the same way, and striking still strikes.
+    officer.post("/convoys/bus-1/", {"do": "boarded", "key": "i-2", "boarded-s-1": "yes"})
+    assert left(small) == ["H1-P1"]
+    officer.post("/convoys/bus-1/", {"do": "boarded", "key": "i-3", "boarded-s-1": "mistake"})
+    (facts,) = things("seat")
+    assert (facts["listed"], facts.get("boarded")) == (True, None)
+    officer.post("/convoys/bus-1/", {"do": "strike", "key": "i-4", "seat": "s-1"})
+    assert things("seat")[0]["listed"] is False
+
+
+def test_what_was_said_of_a_seat_after_the_import_outlives_a_mistake(small):
+    officer = browser("supervisor")
+    brought_in(("s-1", "H1-P1", "bus-1", {"boarded": True}))
+    officer.post("/convoys/bus-1/", {"do": "strike", "key": "o-1", "seat": "s-1"})
+    from onward.registry import acts
+    from onward.registry.actors import Actor
+
+    acts.record(
+        Actor("chantal", frozenset({"supervisor"})), ("seat", "s-1"), "recorded",
+        effective="2026-06-10", facts={"listed": True}, idempotency_key="o-2",
+    )  # fmt: skip
+    officer.post("/convoys/bus-1/", {"do": "boarded", "key": "o-3", "boarded-s-1": "mistake"})
+    log = [e for e in small.store.read() if e.subject.id == "s-1"]
+    assert "listed" not in log[-1].facts
+    assert things("seat")[0]["listed"] is True
+
+
+def test_no_on_one_of_two_convoys_of_a_day_takes_back_its_own_departure(small):
+    officer = browser("supervisor")
+    brought_in(("s-1", "H1-P1", "bus-1", {}), ("s-2", "H1-P1", "bus-2", {}))
+    officer.post("/convoys/bus-1/", {"do": "boarded", "key": "w-1", "boarded-s-1": "yes"})
+    mine = left_by(small)
+    officer.post("/convoys/bus-2/", {"do": "boarded", "key": "w-2", "boarded-s-2": "yes"})
+    theirs = left_by(small) - mine
+    assert (len(mine), len(theirs)) == (1, 1)
+    said = {"do": "boarded", "key": "w-3", "boarded-s-2": "no", "explained-s-2": "unfit"}
+    assert officer.post("/convoys/bus-2/", said).status_code == 303
+    assert left_by(small) == mine, "the departure with the other convoy stands"
+    # Once its own departure is gone, "No" said again reaches nobody else's.
+    officer.post("/convoys/bus-2/", {"do": "boarded", "key": "w-4", "boarded-s-2": "mistake"})
+    assert left_by(small) == mine
+
+
+def test_no_on_one_of_two_convoys_asks_which_departure_where_the_record_does_not_say(small):
+    officer = browser("supervisor")
+    brought_in(
+        ("s-1", "H1-P1", "bus-1", {"boarded": True}),
+        ("s-2", "H1-P1", "bus-2", {"boarded": True}),
+    )
+    departed("H1-P1", "left-1")
+    departed("H1-P1", "left-2")
+    before = left_by(small)
+    assert len(before) == 2
+    size = len(list(small.store.read()))
+    said = {"do": "boarded", "boarded-s-2": "no", "explained-s-2": "unfit"}
+    asked = officer.post("/convoys/bus-2/", {**said, "key": "q-1"})
+    page = text(asked)
+    assert asked.status_code == 422
+    assert "Which departure is meant?" in page
+    assert len(list(small.store.read())) == size, "nothing was recorded yet"
+    kept = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page))
+    assert {name: kept[name] for name in said} == said
+    options = set(re.findall(r'name="departure-s-2" value="([^"]+)"', page))
+    assert options == before | {"none"}
+    one = min(before)
+    kept.pop("csrfmiddlewaretoken", None)
+    assert officer.post("/convoys/bus-2/", {**kept, "departure-s-2": one}).status_code == 303
+    assert left_by(small) == before - {one}
+    told = {facts["convoy"]: facts["boarded"] for facts in things("seat")}
+    assert told == {"bus-1": True, "bus-2": False}
+
+    none = {"do": "boarded", "key": "q-2", "boarded-s-1": "mistake", "departure-s-1": "none"}
+    assert officer.post("/convoys/bus-1/", none).status_code == 303
+    assert left_by(small) <= before - {one}
+
+
+def left_by(small):
+    """The ids of the departures that stand today."""
+    log = list(small.store.read())
+    gone = {e.supersedes for e in log if e.supersedes}
+    return {e.id for e in log if e.kind == "T7.done" and e.effective == "2026-06-10"
+            and e.id not in gone}  # fmt: skip

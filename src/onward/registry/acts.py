@@ -283,7 +283,8 @@ def record_batch(
 
     entries  the keyword arguments of `record` without the keys: subject, kind, effective, facts,
              evidence, destination, revision; or `takes_back`, the id of an event that should
-             never have been recorded, which stays in the log and counts no more
+             never have been recorded, which stays in the log and counts no more; or `corrects`,
+             the id of one that said too much, with the `facts` that stand of it
     """
     desk = _Desk(actor)
     desk.key(idempotency_key)
@@ -294,7 +295,10 @@ def record_batch(
         for number, entry in enumerate(entries):
             if "takes_back" in entry:
                 said.append(desk.taken_back(entry["takes_back"], f"{idempotency_key}/{number}"))
-        told = [(n, entry) for n, entry in enumerate(entries) if "takes_back" not in entry]
+            elif "corrects" in entry:
+                key = f"{idempotency_key}/{number}"
+                said.append(desk.said_again(entry["corrects"], entry["facts"], key))
+        told = [(n, entry) for n, entry in enumerate(entries) if "subject" in entry]
         abouts = [
             about if isinstance(about := entry["subject"], Subject) else Subject(*about)
             for _number, entry in told
@@ -692,6 +696,15 @@ class _Desk:
         return self.event(
             old.subject, RETRACTED, old.effective, supersedes=old.id, evidence=evidence, key=key
         )
+
+    def said_again(self, event_id: str, facts: Mapping[str, Any], key: str) -> Event:
+        """The event that stands in place of another one, with these facts only."""
+        old = self.standing(event_id)
+        self.may_record(old.subject, old.kind, old.facts)
+        return self.event(
+            old.subject, old.kind, old.effective, facts=facts, evidence=old.evidence,
+            supersedes=old.id, key=key,
+        )  # fmt: skip
 
     def with_breaches(self, moved: Sequence[tuple[Event, Move, str | None]]) -> Done:
         """Movements that took place, the breaches they open, and the pause of like moves.

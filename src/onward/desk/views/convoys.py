@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from onward.caseload.events import Subject
+from onward.caseload.events import RETRACTED, Subject
 from onward.desk import dates, forms, here, sight, words
 from onward.desk.views.shared import PAGE, done, once, page, paged, place, sent_key
 from onward.errors import OnwardError
@@ -205,6 +204,8 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
     if request.method == "POST":
         try:
             said = _change(request, row)
+        except Which as which:
+            return _ask_which(request, row, which.asked)
         except OnwardError as error:
             extra["faults"] = [str(error)]
         else:
@@ -251,6 +252,30 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
             "key": once(), **extra,
         },
         status=422 if extra else 200,
+    )  # fmt: skip
+
+
+def _ask_which(
+    request: HttpRequest, convoy: ThingNow, asked: Mapping[str, Sequence[str]]
+) -> HttpResponse:
+    """With which convoy somebody of two that day did not leave after all; the rest is kept."""
+    rows = {
+        row.event_id: row
+        for row in EventRow.objects.filter(event_id__in=[one for ids in asked.values() for one in ids])
+    }  # fmt: skip
+    seats = ThingNow.objects.filter(kind="seat", thing__in=list(asked)).order_by("thing")
+    kept = [
+        (name, value)
+        for name, values in request.POST.lists() for value in values
+        if name not in ("csrfmiddlewaretoken", "key") and not name.startswith("departure-")
+    ]  # fmt: skip
+    questions = [
+        {"seat": seat.thing, "person": seat.person, "departures": [rows[one] for one in asked[seat.thing]]}
+        for seat in seats
+    ]  # fmt: skip
+    return render(
+        request, "desk/convoy_which.html",
+        {"convoy": convoy, "questions": questions, "kept": kept, "key": once()}, status=422,
     )  # fmt: skip
 
 
@@ -359,12 +384,21 @@ def _tick(
     rulebook = here.rulebook()
     move = movement_of(rulebook, str(convoy.facts.get("pathway")))
     day = str(convoy.facts.get("day"))
-    entries = []
+    entries: list[dict[str, Any]] = []
+    asking: dict[str, Sequence[str]] = {}
     seats = list(
         ThingNow.objects.filter(
             kind="seat", facts__convoy=convoy.thing, facts__listed=True
         ).order_by("thing")
     )
+
+    def departures(seat: ThingNow) -> list[str]:
+        try:
+            return _departures(seat, move, day, request.POST.get(f"departure-{seat.thing}", ""))
+        except Which as which:
+            asking.update(which.asked)
+            return []
+
     mine = set(
         reader.people("person.record_movement")
         .filter(person__in=[s.person for s in seats])
@@ -376,9 +410,7 @@ def _tick(
         said = request.POST.get(f"{what}-{seat.thing}", "")
         reason = request.POST.get(f"explained-{seat.thing}", "")
         if said == "mistake" and what == "boarded":
-            entries += [
-                {"takes_back": one} for one in _boarding(seat, move, day, seats_too=True)
-            ]
+            entries += [{"takes_back": one} for one in departures(seat)] + _unsaid(seat)
             continue
         if (
             not said and not reason and request.POST.get("called") == "yes"
@@ -397,7 +429,7 @@ def _tick(
             continue
         if facts.get("boarded") is False and seat.facts.get("boarded") is True:
             # Whoever did not board has not left: the departure recorded with it counts no more.
-            entries += [{"takes_back": one} for one in _boarding(seat, move, day)]
+            entries += [{"takes_back": one} for one in departures(seat)]
             if seat.facts.get("arrived") is not None:
                 facts["arrived"] = None  # nor have they arrived, or failed to
         entries.append(_entry("seat", seat.thing, facts, day))
@@ -406,6 +438,8 @@ def _tick(
                 _entry("person", str(seat.person), {}, day, kind=move.key)
                 | {"destination": str(convoy.facts.get("destination"))}
             )
+    if asking:
+        raise Which(asking)
     if not entries:
         raise OnwardError(_("Nothing was filled in or changed, so nothing was recorded."))
     state = {"boarded": "departed", "arrived": "arrived"}[what]
@@ -414,7 +448,7 @@ def _tick(
     breaches = acts.record_batch(request.user, entries, idempotency_key=key).breaches
     ticked = sum("subject" in entry and entry["subject"].kind == "seat" for entry in entries)
     said = _("Recorded for %(number)s people.") % {"number": dates.digits(str(ticked))}
-    if back := sum("takes_back" in entry for entry in entries):
+    if back := sum("subject" not in entry for entry in entries):
         said = " ".join(filter(None, (
             said if ticked else "",
             _("Taken back: %(number)s records. They stay in the log, marked.") % {"number": dates.digits(str(back))},
@@ -426,36 +460,128 @@ def _tick(
     return said
 
 
-def _boarding(
-    seat: ThingNow, move: Move | None, day: str, *, seats_too: bool = False
-) -> list[str]:
-    """The events that say somebody left with this convoy and that still stand, the latest first.
+SAID = frozenset({"boarded", "arrived", "explained"})
+"""What is said of somebody on a manifest once the convoy leaves."""
 
-    seats_too  also what was said on the manifest: then nothing is said of them any more
+
+class Which(Exception):
+    """Which of the departures on record went with this convoy must be asked.
+
+    asked  seat -> ids of the events that say that this person left that day
     """
-    about = Q(subject_kind="person", subject_id=str(seat.person), kind=move.key if move else "")
-    if seats_too:
-        about |= Q(subject_kind="seat", subject_id=seat.thing, kind="recorded")
-    rows: list[EventRow] = []
-    for row in EventRow.objects.filter(about).order_by("seq"):
-        # A departure whose day was corrected since is still the one of this convoy.
-        corrects = any(row.supersedes == each.event_id for each in rows)
-        if row.subject_kind == "seat" or row.effective == day or corrects:
-            rows.append(row)
-    gone = set(
-        EventRow.objects.filter(supersedes__in=[row.event_id for row in rows]).values_list(
-            "supersedes", flat=True
-        )
+
+    def __init__(self, asked: Mapping[str, Sequence[str]]) -> None:
+        super().__init__()
+        self.asked = dict(asked)
+
+
+def _departures(seat: ThingNow, move: Move | None, day: str, chosen: str) -> list[str]:
+    """The standing events that say that this person left with this convoy, the latest first.
+
+    chosen  the id of the one that somebody said is meant, or "none"; "" when nobody was asked
+    raises  Which when another convoy of that day might be the one they left with
+
+    What the desk records of one seat and its departure follow each other in one batch, so their
+    keys say that they belong together; a departure that was imported, or recorded on the person's
+    page, only says the day.
+    """
+    if move is None:
+        return []
+    rows = list(
+        EventRow.objects.filter(
+            subject_kind="person", subject_id=str(seat.person), kind=move.key
+        ).order_by("seq")
     )
-    return [
+    known = {row.event_id: row for row in rows}
+    first = {row.event_id: _first(row, known) for row in rows}
+    gone = _gone(known)
+    mine = _recorded_with([seat.thing])[seat.thing]
+    if any(one.key in mine for one in first.values()):
+        found = [row for row in rows if first[row.event_id].key in mine]
+        return [row.event_id for row in reversed(found) if row.event_id not in gone]
+    others = ThingNow.objects.filter(
+        kind="seat", person=seat.person, facts__boarded=True
+    ).exclude(thing=seat.thing)
+    convoys = {
+        row.thing
+        for row in ThingNow.objects.filter(
+            kind="convoy", thing__in=[str(other.facts.get("convoy")) for other in others]
+        )
+        if str(row.facts.get("day")) == day and row.facts.get("pathway") == move.pathway
+    }
+    theirs = _recorded_with([other.thing for other in others])
+    keys = frozenset().union(*theirs.values())
+    found = [
         row.event_id
         for row in reversed(rows)
         if row.event_id not in gone
-        and (
-            row.subject_kind == "person"
-            or {"boarded", "arrived", "explained"} & set(json.loads(row.canonical)["facts"])
-        )
+        # A departure whose day was corrected since is still the one of this convoy.
+        and first[row.event_id].effective == day
+        and first[row.event_id].key not in keys
     ]
+    taken = {one.key for one in first.values()}
+    rivals = [
+        other
+        for other in others
+        if other.facts.get("convoy") in convoys and not theirs[other.thing] & taken
+    ]
+    if not rivals or not found:
+        return found
+    if chosen == "none":
+        return []
+    if chosen in found:
+        return [chosen]
+    raise Which({seat.thing: found})
+
+
+def _first(row: EventRow, known: Mapping[str, EventRow]) -> EventRow:
+    """The event that this one corrects, or that the one it corrects does, and so on."""
+    while row.supersedes in known:
+        row = known[str(row.supersedes)]
+    return row
+
+
+def _gone(ids: Iterable[str]) -> set[str]:
+    """Those of these events that were corrected or taken back."""
+    rows = EventRow.objects.filter(supersedes__in=list(ids))
+    return {str(one) for one in rows.values_list("supersedes", flat=True)}
+
+
+def _recorded_with(seats: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Of each seat: the keys under which a departure was recorded with its boarding."""
+    found: dict[str, set[str]] = {seat: set() for seat in seats}
+    for row in EventRow.objects.filter(subject_kind="seat", subject_id__in=list(seats)):
+        base, _bar, number = row.key.rpartition("/")
+        if base and number.isdigit() and json.loads(row.canonical)["facts"].get("boarded"):
+            found[row.subject_id].add(f"{base}/{int(number) + 1}")
+    return {seat: frozenset(keys) for seat, keys in found.items()}
+
+
+def _unsaid(seat: ThingNow) -> list[dict[str, Any]]:
+    """What makes the manifest say nothing of this person any more, as before the convoy left.
+
+    An event that says something else too, as one of an imported list does, is said again without
+    it: taken back whole, it would take the person off the manifest.
+    """
+    rows = list(
+        EventRow.objects.filter(subject_kind="seat", subject_id=seat.thing).order_by("seq")
+    )
+    gone = _gone(row.event_id for row in rows)
+    entries: list[dict[str, Any]] = []
+    later: set[str] = set()
+    for row in reversed(rows):
+        if row.event_id in gone or row.kind == RETRACTED:
+            continue
+        facts = json.loads(row.canonical)["facts"]
+        rest = {name: value for name, value in facts.items() if name not in SAID}
+        if facts.keys() & SAID:
+            if rest:
+                kept = {name: value for name, value in rest.items() if name not in later}
+                entries.append({"corrects": row.event_id, "facts": kept})
+            else:
+                entries.append({"takes_back": row.event_id})
+        later |= rest.keys() - {"person", "convoy"}
+    return entries
 
 
 def _entry(
