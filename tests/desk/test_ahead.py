@@ -161,6 +161,13 @@ def test_the_latest_forecast_stands_on_the_home_page(planned):
     assert browser("interviewer", name="other").get("/").status_code == 200
 
 
+def test_who_leads_the_plan_sees_its_clocks_at_home(planned):
+    page = browser("plan_lead").get("/").content.decode()
+    assert "Clocks running out" in page
+    assert "No forecast has been made yet." in page
+    assert "Stage they cannot leave" not in page, "casework is not for this role"
+
+
 def test_home_says_who_is_at_risk_of_no_lawful_outcome_and_where_they_stand(planned):
     from onward.registry.models import PersonNow
 

@@ -441,6 +441,87 @@ def test_reviewing_a_complaint_lets_moves_be_asked_again(small):
     assert address not in text(supervisor.get("/people/reviews/"))
 
 
+def test_a_grave_incident_pauses_moves_there_until_somebody_has_reviewed_it(small):
+    officer = browser("protection_officer")
+    assert "/people/H2-P1/add/incident/" in text(officer.get("/people/H2-P1/"))
+    page = text(officer.get("/people/H2-P1/add/incident/"))
+    assert "paused until somebody has reviewed it" in page
+    assert 'name="reviewed"' not in page, "nobody reviews while reporting"
+    key = {"key": hidden(page, "key"), "revision": hidden(page, "revision")}
+    said = text(officer.post(
+        "/people/H2-P1/add/incident/",
+        {**key, "destination": "IRN", "severity": "1", "happened_on": "2026-06-09"}, follow=True,
+    ))  # fmt: skip
+    assert "Pending moves are paused until somebody has reviewed it: IRN" in said
+    step = "/people/H1-P1/steps/T7.done/?destination=IRN"
+    unmet = '<p class="sentence">Every grave incident after departure to this destination'
+    assert unmet in text(officer.get(step))
+    waiting = text(officer.get("/people/reviews/"))
+    address = re.search(r'href="(/reviews/incident/[^"]+)"', waiting)[1]
+    assert waiting.index("Incident") < waiting.index("</tbody>")
+    answer = officer.post(
+        address, {"key": "seen-1", "reviewed": "yes", "effective": "2026-06-10"}
+    )
+    assert answer.status_code == 303
+    assert address not in text(officer.get("/people/reviews/"))
+    assert unmet not in text(officer.get(step))
+
+
+def test_only_a_reviewer_lifts_what_a_complaint_pauses(small):
+    from onward.caseload.events import Subject
+    from onward.registry import access, acts
+
+    clerk = cast.account("bilal", "data_clerk")
+    said = {"person": "H1-P1", "category": "coercion", "received_on": "2026-06-10"}
+    taken = {"effective": "2026-06-10", "facts": said, "idempotency_key": "taken"}
+    acts.record(clerk, Subject("complaint", "C-9"), "recorded", **taken)
+    done = {**taken, "facts": {"triaged": True}, "idempotency_key": "done"}
+    with pytest.raises(access.Refused):
+        acts.record(clerk, Subject("complaint", "C-9"), "recorded", **done)
+    acts.record(
+        cast.account("chantal", "supervisor"), Subject("complaint", "C-9"), "recorded", **done
+    )
+
+
+def test_a_day_that_has_not_come_is_no_day_on_which_something_happened(small):
+    officer = browser("protection_officer")
+    before = len(events(small, "H1-P1"))
+    answer = send(officer, "/people/H1-P1/happened/T22.deceased/", effective="2062-06-10")
+    assert answer.status_code == 422
+    assert "This day has not come yet" in text(answer)
+    assert len(events(small, "H1-P1")) == before
+
+
+def test_a_new_record_asks_its_day_once_and_counts_from_it(small):
+    officer = browser("protection_officer")
+    page = text(officer.get("/people/H1-P1/add/interview/"))
+    assert 'name="held_on"' in page
+    assert 'name="effective"' not in page
+    send(officer, "/people/H1-P1/add/interview/", purpose="interview", held_on="2026-06-08")
+    recorded = [e for e in small.store.read() if e.subject.kind == "interview"][-1]
+    assert recorded.effective == "2026-06-08"
+
+
+def test_the_page_of_somebody_who_died_offers_no_choice(small):
+    officer = browser("protection_officer")
+    send(officer, "/people/H1-P1/happened/T22.deceased/", effective="2026-06-10")
+    page = text(officer.get("/people/H1-P1/"))
+    assert "This person has died." in page
+    assert "The person's own choice" not in page
+    assert "What befell the person" not in page
+    assert "/add/consent/" not in page
+    assert "/add/complaint/" in page, "what the person said can still be recorded"
+
+
+def test_an_error_is_said_once_in_the_summary(small):
+    officer = browser("protection_officer")
+    said = text(
+        send(officer, "/people/H1-P1/choice/T4.stay/", destination="IRQ", in_private="")
+    )
+    assert "Choose an answer: Given by." in said
+    assert "Given by: Choose an answer" not in said
+
+
 # -- households ---------------------------------------------------------------------------------------
 
 

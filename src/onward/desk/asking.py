@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from onward.desk import here, words
 from onward.registry import projection
 from onward.registry.access import Seen
@@ -101,7 +103,7 @@ def ask(seen: Seen, move_key: str, destination: str | None, on: date) -> Questio
                 Asked(
                     finding.key, words.translated(safeguard.title), words.translated(finding.sentence),
                     "unknown" if reason.status == "unknown" else "blocked",
-                    tuple((words.translated(each.label), each.status) for each in reason.missing),
+                    tuple(dict.fromkeys((_named(seen, each), each.status) for each in reason.missing)),
                     words.translated(finding.remedy), words.translated(finding.owner_role),
                     finding.owner == "person", finding.hard, safeguard.source,
                 )
@@ -112,6 +114,19 @@ def ask(seen: Seen, move_key: str, destination: str | None, on: date) -> Questio
         tuple(dict.fromkeys(asked_of)), _others(answer, me),
         tuple(words.translated(item) for item in step.evidence), words.translated(step.decides),
     )  # fmt: skip
+
+
+def _named(seen: Seen, missing: Any) -> str:
+    """A missing fact with what it belongs to: "Exit permit: Valid to"."""
+    label = words.translated(missing.label)
+    if missing.kind == "person":
+        return label
+    facts = dict(seen.things(missing.kind)).get(missing.row) or {}
+    of = facts.get("type") or facts.get("topic")
+    title = (
+        words.code(str(of)) if of else words.translated(seen.rulebook.kinds[missing.kind].title)
+    )
+    return _("%(step)s: %(outcome)s") % {"step": title, "outcome": label}
 
 
 def _others(answer: Evaluation, me: str) -> int:

@@ -80,6 +80,11 @@ def shown(day: date, language: str | None = None) -> str:
     return f"1er{said[1:]}" if plain == "fr" and day.day == 1 else digits(said, plain)
 
 
+def weekday(day: date) -> str:
+    """The day of the week, in words."""
+    return date_format(day, "l")
+
+
 def _months(tag: str) -> tuple[str, ...]:
     """The names of the months: by the language asked for, else as the operation's people say."""
     if tag.startswith("ps"):
@@ -128,12 +133,13 @@ def typed(text: str) -> str:
 
 
 def in_drawing(svg: str) -> str:
-    """The texts of a drawing in the reader's digits, and its days in the reader's calendar."""
-    if digits("0") == "0":
-        return svg
+    """The texts of a drawing with numbers as the page writes them, in the reader's digits, and
+    its days in the reader's calendar."""
 
     def said(found: re.Match[str]) -> str:
         text = re.sub(r"(?<=\d),(?=\d{3}\b)", "\u202f", found[1])
+        if digits("0") == "0":
+            return f">{text}<"
         if _solar():
             text = re.sub(r"\b\d{4}-\d{2}-\d{2}\b", lambda day: typed(day[0]), text)
             text = re.sub(r"\b\d{4}-\d{2}\b(?!-)", lambda m: typed(f"{m[0]}-01")[:7]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from django.utils.translation import gettext
@@ -27,6 +28,12 @@ from onward.rulebook.model import Fact, Rulebook
 FEW = 7
 """Up to so many allowed values are shown side by side; more become a list to choose from."""
 
+HINTS = {
+    ("incident", "severity"): _("1: detention, disappearance or violence. Every pending move there is paused until somebody has reviewed it."),
+    ("incident", "destination"): _("The code of a country, or the name of a site or recipient. Left empty, moves everywhere are paused."),
+}  # fmt: skip
+"""What must be known before a fact is filled in, by kind and fact."""
+
 LANGUAGES = (("fa", "فارسی"), ("ar", "العربية"), ("ckb", "کوردیی ناوەندی"), ("ku", "Kurmancî"),
              ("az", "آذری"), ("ps", "پښتو"), ("en", "English"), ("fr", "Français"))  # fmt: skip
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:\-]{0,79}", re.ASCII)
@@ -42,6 +49,7 @@ class Input:
               files
     options   (value, word) to choose from, or to suggest for text
     value     what is shown: as typed after an error
+    latest    the last day that can be meant, where something has happened already
     """
 
     name: str
@@ -54,6 +62,7 @@ class Input:
     error: str = ""
     sealed: bool = False
     limit: int = TEXT_LIMIT
+    latest: date | None = None
     facts: tuple[str, ...] = ()
 
     @property
@@ -64,6 +73,11 @@ class Input:
     def described(self) -> str:
         found = [f"{self.id}-hint"] if self.hint else []
         return " ".join(found + ([f"{self.id}-error"] if self.error else []))
+
+    @property
+    def told(self) -> str:
+        """The error as a summary says it: after the label, where it does not name it itself."""
+        return self.error if str(self.label) in self.error else f"{self.label}: {self.error}"
 
     @property
     def first(self) -> str:
@@ -196,6 +210,8 @@ def _meant(each: Input, text: str) -> Any:
             ) from None
         if each.look == "date" and first != last:
             raise ValueError(gettext("The day is needed, as 2026-10-31."))
+        if each.latest is not None and first > each.latest:
+            raise ValueError(gettext("This day has not come yet. Look at the year."))
         return meant
     if each.look == "number":
         plain = dates.western(text)
@@ -287,21 +303,24 @@ def form_for(
     """
     places = list(places)
     known = values or {}
-    return Form(
+    form = Form(
         [
             input_for(fact, value=known.get(name), required=name in required, places=places)
             for name, fact in rulebook.kinds[kind].facts.items()
             if columns is None or name in columns
         ]
     )
+    for each in form.inputs:
+        each.hint = HINTS.get((kind, each.name), each.hint)
+    return form
 
 
 def when(value: str, label: Any = None, *, partial: bool = True) -> Input:
-    """The day something happened, filled in with today."""
+    """The day something happened, filled in with today, which is the last it can be."""
     return Input(
         "effective", label or _("Day it happened"), "partial" if partial else "date",
         hint=_("As 2026-10-31. A year from 1300 to 1499 is Solar Hijri."),
-        value=dates.typed(value), required=True,
+        value=dates.typed(value), required=True, latest=date.fromisoformat(value),
     )  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def _rests(
                 and days
             ):
                 ends = date.fromisoformat(str(consent["signed_on"])) + timedelta(days=days)
-                to = str(consent.get("destination") or "")
+                to = here.destination(str(consent.get("destination") or ""))
                 rests.append((_("Consent: %(pathway)s %(to)s") % {
                     "pathway": sight.pathway_title(pathway), "to": to}, ends))  # fmt: skip
         if len(rests) > 1:
@@ -157,10 +157,11 @@ def household_of(reader: Any, name: str, me: str = "") -> Household:
     visible = set(reader.people().filter(household=name).values_list("person", flat=True))
     shown = [row for row in rows if row.person in visible]
     things: dict[str, list[ThingNow]] = {}
-    for thing in ThingNow.objects.filter(
-        person__in=[row.person for row in shown], kind__in=("consent", "assessment")
-    ):
-        things.setdefault(str(thing.person), []).append(thing)
+    # The kind is looked at here: asked of both, the embedded database may read every consent there
+    # is instead of these people's few records.
+    for thing in ThingNow.objects.filter(person__in=[row.person for row in shown]):
+        if thing.kind in ("consent", "assessment"):
+            things.setdefault(str(thing.person), []).append(thing)
     roster = ThingNow.objects.filter(kind="household", thing=name).first()
     members = [
         _member(reader, rulebook, row, things.get(row.person, []), today, me) for row in shown
@@ -305,7 +306,7 @@ def records(seen: Seen) -> list[dict[str, Any]]:
                 "kind": kind,
                 "title": words.translated(rulebook.kinds[kind].title),
                 "count": len(rows[kind]),
-                "may": seen.may(NEEDS[kind]) if kind in NEEDS else False,
+                "may": may_record(seen, kind),
                 "rows": [_record(seen, rulebook, declared, thing) for thing in rows[kind][:30]],
             }
         )
@@ -483,7 +484,7 @@ def _expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
 def warnings(seen: Seen) -> list[tuple[str, str]]:
     """(status, sentence): a breach, an unanswered complaint, a clock that has run out."""
     found: list[tuple[str, str]] = []
-    facts, today = seen.facts, here.today()
+    facts = seen.facts
     if seen.reads("confidential"):
         breaches = EventRow.objects.filter(
             subject_kind="person", subject_id=seen.person.person, kind="breach"
@@ -495,9 +496,11 @@ def warnings(seen: Seen) -> list[tuple[str, str]]:
                     "%(number)s steps took place although a safeguard was not met. See the timeline.",
                     breaches) % {"number": dates.digits(str(breaches))})
             )  # fmt: skip
-    if facts.get("active") is False:
+    if is_dead(seen):
+        found.append(("gone", _("This person has died. What is learnt later can be added.")))
+    elif facts.get("active") is False:
         found.append(
-            ("done", _("No longer present here. What happens after can still be recorded."))
+            ("gone", _("No longer present here. What happens after can still be recorded."))
         )
     if facts.get("adult") is None and "birth_first" in facts:
         found.append(
@@ -512,7 +515,6 @@ def warnings(seen: Seen) -> list[tuple[str, str]]:
                     ("paused", _("A complaint of coercion waits for triage: moves are paused."))
                 )
                 break
-    del today
     return found
 
 
@@ -546,9 +548,9 @@ def always(seen: Seen) -> list[dict[str, Any]]:
     return found
 
 
-# kind -> the action that its form asks for: the first of those that recording it needs.
-NEEDS: Mapping[str, str] = {
-    kind: duties.KINDS[kind][0]
+# kind -> the actions of which any one opens its form.
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    kind: duties.KINDS[kind]
     for kind in (
         "complaint", "claim", "interview", "not_interpreter", "consent", "release", "waiver",
         "assessment", "decision", "document", "seat", "incident", "follow_up", "appointment",
@@ -556,14 +558,30 @@ NEEDS: Mapping[str, str] = {
 }  # fmt: skip
 
 
+OF_THE_LIVING = ("interview", "not_interpreter", "consent", "release", "waiver", "appointment")
+"""What is not asked of somebody who died; a form reached otherwise still takes what came late."""
+
+
+def may_record(seen: Seen, kind: str) -> bool:
+    """Whether this account may record something of a kind about this person."""
+    return any(seen.may(action) for action in NEEDS.get(kind, ()))
+
+
+def is_dead(seen: Seen) -> bool:
+    """Whether a death is on record, as far as this reader may know."""
+    stages = here.rulebook().axes["stage"].states
+    stage = seen.facts.get("stage")
+    return stage in stages and stages[stage].ends == "death"
+
+
 def recordable(seen: Seen) -> list[dict[str, str]]:
     """Kinds of record this account may add about this person."""
     rulebook = here.rulebook()
     return [
         {"kind": kind, "title": words.translated(rulebook.kinds[kind].title)}
-        for kind, action in NEEDS.items()
+        for kind in NEEDS
         if kind in rulebook.kinds and "person" in rulebook.kinds[kind].refs and kind != "seat"
-        and seen.may(action)
+        and may_record(seen, kind) and not (is_dead(seen) and kind in OF_THE_LIVING)
     ]  # fmt: skip
 
 

@@ -27,6 +27,7 @@ STATUS = {
     "breach": _("Breach"),
     "draft": _("Draft"),
     "now": _("Now"),
+    "gone": _("Not here"),
     "sealed": _("Sealed"),
 }
 
@@ -394,7 +395,9 @@ def fact_value(fact: Fact, value: Any) -> str:
         return code(str(value))
     if fact.type in ("integer", "number"):
         return digits(str(value))
-    if fact.type == "country" or fact.name in ("destination", "intended_destination"):
+    if fact.type == "country" or fact.name in (
+        "destination", "intended_destination", "recipient"
+    ):  # fmt: skip
         from onward.desk import here
 
         return here.destination(str(value))

@@ -25,7 +25,6 @@ FOLLOWED_UP = "T21"
 """The transition that records contact after departure: what an officer did."""
 BEFELL = "T22"
 """The transition that records absence and death: nobody's choice."""
-
 KINDS: Mapping[str, tuple[str, ...]] = {
     "household": (REGISTER, EDIT),
     "complaint": (ALWAYS, REVIEW),
@@ -49,6 +48,9 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "sheet": ("text.approve",),
 }
 """Any one of these is enough to record something of a kind. A kind not named: the plan's editors."""
+
+SEEN_TO: Mapping[str, str] = {"complaint": "triaged", "incident": "reviewed"}
+"""What lets the moves paused by a complaint or an incident be asked again: a reviewer's word."""
 
 PERSON_CLASSES: Mapping[str, tuple[str, ...]] = {
     "medical": (MEDICAL,),
@@ -82,7 +84,8 @@ def to_record(
             return [(FOLLOW_UP, MOVEMENT)]
         return [(ALWAYS,) if is_always(rulebook, kind) else (MOVEMENT,)]
     if subject_kind != "person":
-        return [KINDS.get(subject_kind, (PLAN,))]
+        seen_to = facts.get(SEEN_TO.get(subject_kind, ""))
+        return [KINDS.get(subject_kind, (PLAN,)), *([(REVIEW,)] if seen_to else [])]
     if kind == "registered":
         return [(REGISTER,)]
     if kind in ("merged", "retracted"):

@@ -74,6 +74,11 @@ def _day(text: str, language: str, spoken: tuple[str, ...]) -> SafeString | str:
 
 
 @register.filter
+def weekday(value: date) -> str:
+    return dates.weekday(value)
+
+
+@register.filter
 def moment(value: str) -> str:
     return dates.moment(value) if value else "–"
 

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from threading import Lock
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -19,9 +20,11 @@ from django.utils.translation import gettext as _
 
 from onward.desk import here, sight, totals, words
 from onward.desk.views.forecasts import why_here
+from onward.desk.views.plan import running_out
 from onward.desk.views.shared import page, place
+from onward.desk.views.sheets import unapproved
 from onward.registry import projection
-from onward.registry.models import ThingNow
+from onward.registry.models import ExportRequest, ThingNow
 from onward.registry.runs import latest_forecast
 
 SOON_DAYS = 14
@@ -52,14 +55,27 @@ def home(request: HttpRequest) -> HttpResponse:
     if reader.reads_somewhere("confidential"):
         about = reader.things("confidential")
         shown |= _due(about, today)
-        shown["ending"] = _kept_for(reader, "ending", today, lambda: _ending(about, today))
+        shown["ending"] = _kept_for(
+            reader, "ending", today, lambda: _ending(about, today), about
+        )
         shown["waiting"] = _kept_for(
-            reader, "waiting", today, lambda: _waiting(reader, casework)
+            reader, "waiting", today, lambda: _waiting(reader, casework), casework
         )
         blocked = casework.filter(active__in=(True,), blocked__in=(True,))
         shown["blocked"] = totals.total(blocked)
-        shown["stuck"] = _kept_for(reader, "stuck", today, lambda: _stuck(casework))
+        shown["stuck"] = _kept_for(reader, "stuck", today, lambda: _stuck(casework), casework)
         shown["casework"] = True
+    elif reader.may("plan.read") and (plan := here.plan()) is not None:
+        shown["clocks"] = _kept_for(
+            reader, "clocks", today,
+            lambda: running_out(plan, sensitive=reader.may("pledge.sensitive"))[:SHOWN],
+        )  # fmt: skip
+    if reader.may("text.approve"):
+        shown["drafts"] = unapproved()
+    if reader.may("export.approve"):
+        asked = ExportRequest.objects.filter(state="asked").exclude(asked_by=request.user)
+        shown["to_decide"] = asked.exclude(decisions__account=request.user).count()
+    shown["may_forecast"] = reader.may("forecast.run")
     if reader.may("incident.review"):
         for name, kind in (("untriaged", "complaint"), ("unreviewed", "incident")):
             to_see = ThingNow.objects.filter(kind=kind, due__isnull=False)
@@ -170,7 +186,7 @@ def _stuck(people: Any) -> list[dict[str, Any]]:
     still here on the last day, with no lawful outcome."""
     rulebook = here.rulebook()
     rows = people.filter(active__in=(True,), open_steps=0).order_by()
-    found = rows.values_list("stage").annotate(people=Count("person"))
+    found = rows.values_list("stage").annotate(people=Count("*"))
     return [
         {"stage": stage, "title": words.state(rulebook, "stage", stage), "people": number}
         for stage, number in sorted(found, key=lambda one: (-one[1], str(one[0])))
@@ -178,17 +194,25 @@ def _stuck(people: Any) -> list[dict[str, Any]]:
 
 
 # What runs out and what holds most people back is read from everybody's records. It is kept for
-# a minute per account (per office, where no assignment counts) and language, and the page says so.
+# a minute and a language, and the page says so; whoever has the same roles and is answered from
+# the very same records (a whole office, where no assignment counts) shares it.
 _kept: dict[tuple[str, ...], tuple[float, Any]] = {}
 _lock = Lock()
 KEPT_SECONDS = 60
 
 
-def _kept_for(reader: Any, name: str, today: date, make: Callable[[], Any]) -> Any:
-    account = reader.account
-    # Who reads a whole office shares it with colleagues of the same roles there.
-    whose = account.pk if reader.reads_by_assignment else account.office
-    parts = (whose, sorted(account.role_ids), name, today, here.operation().path,
+def _kept_for(
+    reader: Any, name: str, today: date, make: Callable[[], Any], rows: Any = None
+) -> Any:
+    """What was made for the same roles within a minute, else made now.
+
+    rows  the query that `make` reads; None: it hangs on the roles alone
+    """
+    try:
+        asked = rows.query.sql_with_params() if rows is not None else ""
+    except EmptyResultSet:
+        return make()
+    parts = (asked, sorted(reader.account.role_ids), name, today, here.operation().path,
              get_language())  # fmt: skip
     key = tuple(map(str, parts))
     with _lock:
@@ -216,7 +240,7 @@ def _waiting(reader: Any, people: Any) -> list[dict[str, Any]]:
     }
     counted: Counter[str] = Counter()
     rows = people.filter(active__in=(True,), blocked__in=(True,)).order_by()
-    for held, number in rows.values_list("held").annotate(people=Count("person")):
+    for held, number in rows.values_list("held").annotate(people=Count("*")):
         for key in held.split():
             counted[key] += number
     return [

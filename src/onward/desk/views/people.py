@@ -239,6 +239,8 @@ def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
             "rights": seen.may("rights.open"),
         },
         "always": story.always(seen),
+        "befell": any(line["befell"] for line in story.always(seen)),
+        "dead": story.is_dead(seen),
         "recordable": story.recordable(seen),
     }  # fmt: skip
 
@@ -299,6 +301,11 @@ def timeline(request: HttpRequest, person: str) -> HttpResponse:
     )
 
 
+def _pauses(row: ThingNow) -> bool:
+    """Whether moves wait until somebody has seen to this: these come first."""
+    return row.kind == "incident" or row.facts.get("category") == "coercion"
+
+
 # -- what waits for a review ---------------------------------------------------------------------
 
 
@@ -312,7 +319,7 @@ def reviews(request: HttpRequest) -> HttpResponse:
         for rows in (reader.things("complaints"), ThingNow.objects.filter(person=None)):
             rows = rows.filter(kind=kind, due__isnull=False)
             found += rows.order_by("due", "person", "thing")[:200]
-    found = sorted(found, key=lambda row: (row.kind, row.due, row.thing))[:200]
+    found = sorted(found, key=lambda row: (not _pauses(row), row.due, row.thing))[:200]
     reader.listed([row for row in found if row.person], place=place(request))
     fields = {
         kind: rulebook.kinds[kind].facts
@@ -324,9 +331,9 @@ def reviews(request: HttpRequest) -> HttpResponse:
             "row": row,
             "title": words.translated(rulebook.kinds[row.kind].title),
             "what": words.code(str(row.facts.get("category") or "")) if row.kind == "complaint"
-            else str(row.facts.get("destination") or ""),
+            else here.destination(str(row.facts.get("destination") or "")),
             "on": row.facts.get("received_on") or row.facts.get("happened_on") or row.first_on,
-            "pauses": row.kind == "incident" or row.facts.get("category") == "coercion",
+            "pauses": _pauses(row),
         }
         for row in found
     ]  # fmt: skip

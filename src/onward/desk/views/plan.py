@@ -145,18 +145,7 @@ def plan(request: HttpRequest) -> HttpResponse:
         for name, thing in group.items()
         if not sensitive and thing.confidentiality == "sensitive"
     }
-    due = [
-        {
-            **row,
-            "word": _kind(row["kind"]),
-            "says": words.plan_says(row["says"]),
-            "owner": here.destination(row["owner"])
-            if row["owner"] in found.country_names
-            else row["owner"],
-        }
-        for row in alerts(found, on=day, draws=draws).to_pylist()
-        if sensitive or row["confidentiality"] != "sensitive"
-    ]
+    due = running_out(here.plan(), sensitive=sensitive)
     drawn = found if sensitive else _for_colleagues(found)
     work = gantt_list(drawn, draws, audience=audience).to_pylist()  # type: ignore[arg-type]
     chances = [
@@ -195,6 +184,24 @@ def plan(request: HttpRequest) -> HttpResponse:
             "sensitive": sensitive,
         },
     )  # fmt: skip
+
+
+def running_out(plan: Plan, *, sensitive: bool) -> list[dict[str, Any]]:
+    """The clocks that run out soon, the first to do so first, as far as they may be told."""
+    key, day = _ByText(plan), here.today()
+    found = _in_words(key, get_language() or "en")
+    return [
+        {
+            **row,
+            "word": _kind(row["kind"]),
+            "says": words.plan_says(row["says"]),
+            "owner": here.destination(row["owner"])
+            if row["owner"] in found.country_names
+            else row["owner"],
+        }
+        for row in alerts(found, on=day, draws=_drawn(key, day)).to_pylist()
+        if sensitive or row["confidentiality"] != "sensitive"
+    ]
 
 
 def _may_be_told(message: Message, hidden: set[str], day: date) -> bool:

@@ -8,7 +8,7 @@ and the revision it was opened at, so that a change made meanwhile is shown and 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import date
 from typing import Any
@@ -26,6 +26,16 @@ from onward.registry import access, acts, attachments, duties
 from onward.registry.models import ThingNow
 
 BOTH = ("GET", "POST")
+OWN_DAY = {
+    "interview": "held_on", "consent": "signed_on", "waiver": "signed_on",
+    "complaint": "received_on", "claim": "expressed_on", "assessment": "made_on",
+    "incident": "happened_on",
+}  # fmt: skip
+"""The day that a new record tells of itself: not asked for twice."""
+LATER = ("triaged", "reviewed", "withdrawn", "cancelled", "lifted", "finally_rejected",
+         "withdrawn_freely", "counselled_on_withdrawal", "legal_advice_available")  # fmt: skip
+"""What is not so when a record is made, and is added to it when it becomes so."""
+RECORDS = dict.fromkeys(action for needs in story.NEEDS.values() for action in needs)
 
 
 def _opened(request: HttpRequest, person: str, action: str = "person.read") -> access.Seen:
@@ -367,10 +377,19 @@ def _record_move(
     )
 
 
-def _recorded(request: HttpRequest, person: str, what: str, result: Any) -> HttpResponse:
-    """Say what was recorded, and whom a breach must be told to."""
+def _recorded(
+    request: HttpRequest, person: str, what: str, result: Any, facts: Mapping[str, Any] = {}
+) -> HttpResponse:
+    """Say what was recorded, what it pauses, and whom a breach must be told to."""
     breaches = list(getattr(result, "breaches", ()) or ())
     said = _("Recorded: %(what)s.") % {"what": what}
+    if facts.get("severity") == 1:
+        to = here.destination(str(facts.get("destination") or "")) or _("every destination")
+        said += " " + _(
+            "Pending moves are paused until somebody has reviewed it: %(to)s. Tell the focal points of the ICRC and UNHCR, and the family where the person agreed."
+        ) % {"to": to}
+    if facts.get("category") == "coercion":
+        said += " " + _("Moves it touches are paused until somebody has triaged it.")
     if breaches:
         tell = ", ".join(
             words.translated(role)
@@ -382,13 +401,13 @@ def _recorded(request: HttpRequest, person: str, what: str, result: Any) -> Http
     return done(request, said, "desk:person", person)
 
 
-@page("people", *dict.fromkeys(story.NEEDS.values()), methods=BOTH)
+@page("people", *RECORDS, methods=BOTH)
 def add(request: HttpRequest, person: str, kind: str) -> HttpResponse:
     """A new consent, interview, complaint, paper … about a person."""
     return _thing(request, person, kind, None)
 
 
-@page("people", *dict.fromkeys(story.NEEDS.values()), methods=BOTH)
+@page("people", *RECORDS, methods=BOTH)
 def amend(request: HttpRequest, person: str, kind: str, thing: str) -> HttpResponse:
     """Something added to a record, or put right: what was said before stays in the log."""
     return _thing(request, person, kind, thing)
@@ -398,7 +417,10 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
     rulebook = here.rulebook()
     if kind not in story.NEEDS or kind not in rulebook.kinds:
         raise Http404
-    seen = _with(request, person, story.NEEDS[kind])
+    reader = request.reader  # type: ignore[attr-defined]
+    needs = story.NEEDS[kind]
+    within = (a for a in needs if reader.people(a).filter(person=person).exists())
+    seen = _with(request, person, needs[0] if len(needs) == 1 else next(within, needs[0]))
     on_record: dict[str, Any] = {}
     row = None
     if thing is not None:
@@ -407,15 +429,24 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
             raise access.Hidden
         on_record = dict(seen.things(kind))[thing]
     # What may not be read may still be written once: a clerk takes a complaint and cannot read it.
-    columns = seen.reader.columns(rulebook, kind, seen.classes) if row is not None else None
+    columns = set(rulebook.kinds[kind].facts)
+    if row is not None:
+        columns &= seen.reader.columns(rulebook, kind, seen.classes)
+        if not seen.may("incident.review"):
+            columns.discard(duties.SEEN_TO.get(kind, ""))
+    else:  # what can only come later is not asked at the beginning
+        columns -= {"closed_on", *LATER}
     form = forms.form_for(
         rulebook, kind, columns, values=on_record or _suggested(seen, kind),
         places=here.destinations(),
     )  # fmt: skip
     _ask_interpreter(form)
-    form.inputs += [
-        forms.when(here.today().isoformat()), forms.evidence(), forms.scanned(),
-    ]  # fmt: skip
+    own = None if row is not None else form.get(OWN_DAY.get(kind, ""))
+    if own is not None:
+        own.latest = here.today()
+    else:
+        form.inputs.append(forms.when(here.today().isoformat()))
+    form.inputs += [forms.evidence(), forms.scanned()]
     extra: dict[str, Any] = {}
     if request.method == "POST":
         form.read(request.POST, request.FILES)
@@ -439,13 +470,14 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
                     request, form, with_files(
                         request, person, form, lambda evidence: acts.record(
                             request.user, subject, "recorded",
-                            effective=form.facts["effective"], facts=facts, evidence=evidence,
+                            effective=form.facts.get(own.name if own else "effective")
+                            or here.today().isoformat(),
+                            facts=facts, evidence=evidence,
                             revision=_revision(request, seen), idempotency_key=key,
                         ), about=kind, thing=subject.id))  # fmt: skip
             if result is not None:
-                return _recorded(
-                    request, person, words.translated(rulebook.kinds[kind].title), result
-                )
+                title = words.translated(rulebook.kinds[kind].title)
+                return _recorded(request, person, title, result, facts)
     return shown(
         request, "desk/record.html", seen, form,
         {"title": words.translated(rulebook.kinds[kind].title), "amending": thing is not None,
@@ -481,6 +513,7 @@ def _suggested(seen: access.Seen, kind: str) -> dict[str, Any]:
         "received_on",
         "expressed_on",
         "made_on",
+        "happened_on",
         "day",
         "read_on",
     ):
@@ -490,7 +523,7 @@ def _suggested(seen: access.Seen, kind: str) -> dict[str, Any]:
         found["pathway" if kind == "consent" else "purpose"] = seen.facts.get(
             "intended_pathway"
         )
-    if kind in ("consent", "waiver", "document", "assessment"):
+    if kind in ("consent", "waiver", "document", "assessment", "incident"):
         found["destination"] = seen.facts.get("intended_destination")
     return found
 

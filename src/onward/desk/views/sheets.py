@@ -57,6 +57,11 @@ def _texts(pathway: str = "") -> list[dict[str, Any]]:
     return rows
 
 
+def unapproved() -> int:
+    """Texts in force that nobody has approved yet."""
+    return sum(row["current"] and not row["approved"] for row in _texts())
+
+
 @page("sheets", "person.record_interview", "text.approve")
 def sheets(request: HttpRequest) -> HttpResponse:
     on_record = {
