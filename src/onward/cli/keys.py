@@ -30,7 +30,8 @@ def list_(
     ring = keys.read(directory)
     found = [
         {"kind": slot["kind"], "id": slot["id"],
-         "custodians": [share["recipient"] for share in slot.get("shares", ())]}
+         "custodians": [share["recipient"] for share in slot.get("shares", ())],
+         "made": slot.get("made", ""), "holder": slot.get("holder", "")}
         for slot in ring["slots"]
     ]  # fmt: skip
     if as_json:
@@ -38,7 +39,9 @@ def list_(
         return
     for slot in found:
         people = f", {len(slot['custodians'])} together" if slot["custodians"] else ""
-        typer.echo(f"{slot['kind']}{people}")
+        since = f", since {slot['made']}" if slot["made"] else ""
+        whose = f", held by {slot['holder']}" if slot["holder"] else ""
+        typer.echo(f"{slot['kind']}{people}{since}{whose}")
 
 
 @app.command()
@@ -73,6 +76,9 @@ def add(
         list[str] | None,
         typer.Option("--custodian", help="An age public key; two or more, needed together."),
     ] = None,
+    holder: Annotated[
+        str, typer.Option("--holder", help="Whose it is: a post or a place, as 'duty safe'.")
+    ] = "",
 ) -> None:
     """Example: onward keys add our-camp --custodian age1… --custodian age1…
 
@@ -102,6 +108,8 @@ def add(
         slots.append(keys.custodian_slot(name, key, custodian))
     if not slots:
         raise OnwardError("Say which way in to add: --key-file, --passphrase, --recovery, …")
+    if holder.strip():
+        slots = [{**slot, "holder": holder.strip()[:80]} for slot in slots]
     keys.add_slots(directory, key, slots)
     typer.echo(f"{len(slots)} way(s) in added.")
     if key_file:
@@ -169,7 +177,7 @@ def recover(
     """Example: onward keys recover our-camp --share a.share --share b.share --drill
 
     Opens an operation whose passphrase or key file is lost, and adds a new way in. With --drill
-    nothing is changed: hold one every half year.
+    nothing is changed but a line in the log of access: hold one every half year.
     """
     from onward.registry import keys
 
@@ -190,7 +198,8 @@ def recover(
         raise OnwardError("Say how: --share (every custodian's), or --code.")
     ring = keys.opened(directory, key)
     if drill:
-        typer.echo(f"{ring.operation} opens. Nothing was changed.")
+        noted = _noted(directory, key, "recovery" if code else "custodians")
+        typer.echo(f"{ring.operation} opens. Nothing was changed.{noted}")
         return
     if not key_file:
         raise OnwardError("Name a new key file to make: --key-file FILE.")
@@ -207,10 +216,14 @@ def rotate(directory: Folder) -> None:
     again. Do it when somebody who knew a key leaves. It can be interrupted and run again.
     """
     from onward.registry import agent
+    from onward.registry.rotation import RENEWED
     from onward.registry.rotation import rotate as renew
 
     _unlocked(directory)
-    done = renew()
+    from onward.registry import access
+
+    done = renew(lambda text: sys.stderr.write(f"{text}\n") and None)
+    access.log(None, RENEWED, place="terminal")
     typer.echo(f"New root and office keys; {done:,} keys of people wrapped again.")
     locked = " Unlock it again: onward unlock." if agent.lock(directory.resolve()) else ""
     sys.stderr.write(f"A desk that is open must be started again.{locked}\n")
@@ -248,6 +261,24 @@ def checkpoint_key(directory: Folder) -> None:
 
     _, name = _unlocked(directory)
     typer.echo(checkpoints.verifier_key(checkpoints.origin_of(name), checkpoints.public_key()))
+
+
+def _noted(directory: Path, key: Any, way: str) -> str:
+    """Write down that a drill opened the record, so that the desk knows when the next one is due.
+
+    A drill with a copy of `keys.json` alone is a drill too; then it says that it was not noted.
+    """
+    from onward.registry import site
+
+    try:
+        site.open_site(directory, key=key, migrate=False)
+        from onward.registry import access
+        from onward.registry.rotation import DRILL
+
+        access.log(None, DRILL, purpose=way, place="terminal")
+    except Exception as error:
+        return f" It could not be noted in the log of access ({type(error).__name__})."
+    return " The drill was noted in the log of access."
 
 
 def _unlocked(directory: Path) -> tuple[Any, str]:

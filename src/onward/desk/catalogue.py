@@ -95,6 +95,7 @@ def rulebook_texts() -> list[str]:
     from onward.plan.clocks import STATUS_BY_LAW
     from onward.registry.reporting import STEPS
     from onward.registry.roles import load_rules
+    from onward.registry.rotation import STEPS as RENEWING
     from onward.report.charts import FAN_WORDS
     from onward.rulebook import load, shipped_names, shipped_path
 
@@ -119,7 +120,14 @@ def rulebook_texts() -> list[str]:
                 found += [finding.sentence, finding.remedy, finding.owner_role]
         found.append(book.title)
     found += STATUS_BY_LAW.values()
-    found += [*FAN_WORDS, *REASONS.values(), *BARRIERS.values(), *words.PLACEMENT, *STEPS]
+    found += [
+        *FAN_WORDS,
+        *REASONS.values(),
+        *BARRIERS.values(),
+        *words.PLACEMENT,
+        *STEPS,
+        *RENEWING,
+    ]
     rules = load_rules()
     found += [role.title for role in rules.roles.values()]
     found += [action.title for action in rules.actions.values()]

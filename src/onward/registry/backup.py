@@ -128,7 +128,7 @@ def make(
         if path.exists():
             raise OnwardError(f"{path} exists; a backup never replaces another one.")
     file.parent.mkdir(parents=True, exist_ok=True)
-    seed = _seed(operation)
+    seed, ring = _seed(operation), (operation.path / keys.KEYS).read_bytes()
     with _sealing(file, people) as archive:
         wrapped, held = _snapshot(operation, archive)
         for name, path in _files(operation.path):
@@ -145,7 +145,15 @@ def make(
         archive.add(MANIFEST, json.dumps(manifest, indent=1).encode())
     with _sealing(keys_file, people) as archive:
         archive.add(WRAPPED, json.dumps(wrapped).encode("ascii"))
-        archive.add(keys.KEYS, (operation.path / keys.KEYS).read_bytes())
+        archive.add(keys.KEYS, ring)
+    if (operation.path / keys.KEYS).read_bytes() != ring:
+        # What was wrapped under the keys of then may not open with those of now, nor the reverse.
+        file.unlink()
+        keys_file.unlink()
+        raise BackupRefused(
+            "The keys of the operation were changed while the backup was being made, so nothing was "
+            "kept of it. Make the backup again."
+        )
     return Made(file, keys_file, held.size, held.root.hex(), file.stat().st_size)
 
 

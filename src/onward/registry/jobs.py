@@ -53,6 +53,10 @@ STOPPED_CHANGING = gettext_noop(
     "The server stopped while this was running. It was recorded whole or not at all: do it again, "
     "and nothing is doubled."
 )
+STOPPED_RENEWING = gettext_noop(
+    "The server stopped while the keys were being renewed. Everything opens as before, or with the new "
+    "keys: renew them again, and the renewal is finished."
+)
 NO_LONGER = gettext_noop(
     "Whoever asked for this may no longer: a role, an office or a password was changed since, or the "
     "account was closed or locked. Nothing was made. Whoever may do it asks again."
@@ -165,7 +169,18 @@ def _take_back(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outc
     return Outcome(lists.take_back(operation, asked, say), {})
 
 
-LOOK, BRING, TAKE_BACK = "look", "bring", "take_back"
+def _renew_keys(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
+    from onward.registry import agent, rotation
+
+    by = Account.objects.get(pk=asked["by"])
+    wrapped = rotation.rotate(say)
+    access.log(by, rotation.RENEWED, place="keys")
+    # An agent holds the old secret, which opens nothing any more.
+    locked = agent.lock(current().folder)
+    return Outcome({"wrapped": wrapped, "agent": locked}, {})
+
+
+LOOK, BRING, TAKE_BACK, RENEW = "look", "bring", "take_back", "renew_keys"
 
 KINDS: dict[str, Callable[[Operation, Mapping[str, Any], Say], Outcome]] = {
     "forecast": _forecast,
@@ -175,14 +190,16 @@ KINDS: dict[str, Callable[[Operation, Mapping[str, Any], Say], Outcome]] = {
     LOOK: _look,
     BRING: _bring,
     TAKE_BACK: _take_back,
+    RENEW: _renew_keys,
 }
 
-FIRST = (LOOK, BRING, TAKE_BACK)
+FIRST = (LOOK, BRING, TAKE_BACK, RENEW)
 """Kinds for which somebody waits at the screen: they go before what was asked for earlier."""
 
 NEEDS = {
     "forecast": "forecast.run", "compare": "forecast.run", "placement": "placement.run",
     LOOK: "import.run", BRING: "import.run", TAKE_BACK: "import.undo",
+    RENEW: "key.manage",
 }  # fmt: skip
 
 
@@ -336,6 +353,9 @@ def interrupted() -> int:
         state=INTERRUPTED,
         ended_at=timezone.now(),
         message=STOPPED_CHANGING,
+    )
+    changing += running.filter(kind=RENEW).update(
+        state=INTERRUPTED, ended_at=timezone.now(), message=STOPPED_RENEWING
     )
     return changing + running.update(
         state=INTERRUPTED,

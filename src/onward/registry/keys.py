@@ -12,21 +12,28 @@ with the place it belongs to as associated data, so that nothing can be moved to
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import hmac
 import json
 import os
 import stat
 import tempfile
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from onward.errors import OnwardError
 
 KEYS = "keys.json"
+TURN = ".keys-turn"
+PATIENCE = 10.0
+"""Seconds somebody waits to change the ways in while somebody else does."""
 FORM = 1
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -142,6 +149,7 @@ def create(
         "file": _text(wrap(wrapping, os.urandom(KEY_BYTES), f"{operation}/file")),
         "inner": _text(wrap(wrapping, os.urandom(KEY_BYTES), f"{operation}/inner")),
         "active": root,
+        "since": _today(),
         "roots": {root: _text(wrap(wrapping, os.urandom(KEY_BYTES), f"{operation}/{root}"))},
         "slots": list(slots),
     }
@@ -193,7 +201,7 @@ def begin_rotation(folder: Path, key: RootKey) -> Opened:
     root = str(uuid.uuid4())
     sealed = wrap(key.derive("keyring"), os.urandom(KEY_BYTES), f"{data['operation']}/{root}")
     data["roots"][root] = _text(sealed)
-    data["active"] = root
+    data["active"], data["since"] = root, _today()
     _write(folder / KEYS, data)
     return opened(folder, key)
 
@@ -234,6 +242,36 @@ def require_renewable(folder: Path) -> None:
             f"Ways in made by an older Onward ({', '.join(old)}) cannot be renewed. Add them again "
             "(onward keys add) and take the old ones away (onward keys drop), then renew."
         )
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[None]:
+    """One process at a time reads `keys.json` and writes it again; the turn ends with its process.
+
+    raises  KeyRefused when somebody else changes the keys for longer than one waits
+    """
+    descriptor = os.open(folder / TURN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    until = time.monotonic() + PATIENCE
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise KeyRefused(
+                        "Somebody else is changing the keys of this operation. Nothing was "
+                        "changed; try again in a moment."
+                    ) from None
+                time.sleep(0.05)
+            else:
+                break
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:
@@ -330,7 +368,8 @@ def recovery_slot(operation: str, key: RootKey) -> tuple[dict[str, Any], str]:
 
 
 def _slot(kind: str, operation: str, key: RootKey, kek: bytes) -> dict[str, Any]:
-    slot = {"kind": kind, "id": str(uuid.uuid4()), "public": _text(_public(_private(kek)))}
+    slot = {"kind": kind, "id": str(uuid.uuid4()), "public": _text(_public(_private(kek))),
+            "made": _today()}  # fmt: skip
     return {**slot, **_sealed_slot(operation, slot, key)}
 
 
@@ -427,10 +466,11 @@ def with_recovery_code(folder: Path, code: str) -> RootKey:
 
 def add_slots(folder: Path, key: RootKey, slots: Sequence[Mapping[str, Any]]) -> None:
     """Add ways in; the key must open the keyring."""
-    opened(folder, key)
-    data = read(folder)
-    data["slots"] += list(slots)
-    _write(folder / KEYS, data)
+    with changing(folder):
+        opened(folder, key)
+        data = read(folder)
+        data["slots"] += list(slots)
+        _write(folder / KEYS, data)
 
 
 def drop_slots(folder: Path, key: RootKey, kind: str, *, but: Path | None = None) -> int:
@@ -438,17 +478,18 @@ def drop_slots(folder: Path, key: RootKey, kind: str, *, but: Path | None = None
 
     but  a key file whose own way in stays
     """
-    opened(folder, key)
-    data = read(folder)
-    kept = [
-        slot
-        for slot in data["slots"]
-        if slot["kind"] != kind or (but is not None and _opens(data, slot, but))
-    ]
-    if not kept:
-        raise KeyRefused("That is the last way into this operation; add another one first.")
-    gone = len(data["slots"]) - len(kept)
-    _write(folder / KEYS, {**data, "slots": kept})
+    with changing(folder):
+        opened(folder, key)
+        data = read(folder)
+        kept = [
+            slot
+            for slot in data["slots"]
+            if slot["kind"] != kind or (but is not None and _opens(data, slot, but))
+        ]
+        if not kept:
+            raise KeyRefused("That is the last way into this operation; add another one first.")
+        gone = len(data["slots"]) - len(kept)
+        _write(folder / KEYS, {**data, "slots": kept})
     return gone
 
 

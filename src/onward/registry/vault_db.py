@@ -355,6 +355,13 @@ class EncryptedVault:
         return found
 
     def _existing(self, people: set[str]) -> dict[tuple[str, str], tuple[str, bytes]]:
+        try:
+            return self._wrapped(people)
+        except (KeyError, KeyRefused):
+            # Offices and people are two questions; keys renewed between them are asked again.
+            return self._wrapped(people)
+
+    def _wrapped(self, people: set[str]) -> dict[tuple[str, str], tuple[str, bytes]]:
         from onward.registry.models import WrappedKey
 
         above = self._offices()

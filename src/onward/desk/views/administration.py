@@ -9,17 +9,20 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import path
+from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from onward.desk import here
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
-from onward.registry import access, accounts, keys, retention, signin
-from onward.registry.models import Account, Disposal, LegalHold, PersonNow
+from onward.registry import access, accounts, jobs, retention, rotation, signin
+from onward.registry.models import Account, Disposal, Job, LegalHold, PersonNow
 from onward.registry.roles import load_rules
+from onward.registry.site import current
 
 MANAGE, KEYS, RETENTION, ERASE = (
     "account.manage", "key.manage", "retention.manage", "rights.erase",
@@ -34,7 +37,7 @@ def administration(request: HttpRequest) -> HttpResponse:
     if reader.may(MANAGE):
         shown["accounts"] = accounts.credentials()
     if reader.may(KEYS):
-        shown["ways"] = _ways_in()
+        shown["keys"] = _keys()
     return render(request, "desk/administration.html", shown | {"titles": _titles()})
 
 
@@ -42,19 +45,46 @@ def _titles() -> dict[str, str]:
     return {name: role.title for name, role in load_rules().roles.items()}
 
 
-def _ways_in() -> list[dict[str, Any]]:
-    """The ways into the record by kind; no secret and nothing that leads to one."""
-    found: dict[str, int] = {}
-    for slot in keys.read(here.operation().path)["slots"]:
-        found[slot["kind"]] = found.get(slot["kind"], 0) + 1
-    said = {
-        "passphrase": _("A passphrase"), "key_file": _("A key file, for unattended use"),
-        "recovery": _("A recovery code, kept on paper"), "custodians": _("Two custodians together"),
+# -- keys -----------------------------------------------------------------------------------------
+
+WAYS = {
+    "passphrase": gettext_lazy("A passphrase"), "key-file": gettext_lazy("A key file, for unattended use"),
+    "recovery": gettext_lazy("A recovery code, kept on paper"),
+    "custodians": gettext_lazy("Custodians together, none of them alone"),
+}  # fmt: skip
+
+
+def _keys() -> rotation.State:
+    return rotation.state(here.operation().path, on=timezone.now().date())
+
+
+@page("administration", KEYS, methods=("GET", "POST"))
+def held_keys(request: HttpRequest) -> HttpResponse:
+    """Who holds what, how old it is, when recovery was last practised; and renewing all of it."""
+    access.require(request.user, KEYS, place=place(request))
+    signin.require_fresh(request)
+    if request.method == "POST":
+        by = request.user.account_id  # type: ignore[union-attr]
+        job = jobs.ask(request.user, jobs.RENEW, {"by": by})  # type: ignore[arg-type]
+        return HttpResponseRedirect(reverse("desk:job", args=[job.pk]), status=303)
+    state, today = _keys(), timezone.now().date()
+    may = [
+        account for account in Account.objects.filter(is_active=True, frozen_at=None)
+        if access.may(account, KEYS)
+    ]  # fmt: skip
+    shown = {
+        "keys": state,
+        "ways": [
+            {"way": way, "title": WAYS.get(way.kind, way.kind), "drills": way.kind in rotation.DRILLED,
+             "days": (today - way.made).days if way.made else None}
+            for way in state.ways
+        ],
+        "days": (today - state.since).days if state.since else None,
+        "holders": sorted(may, key=str),
+        "running": Job.objects.filter(kind=jobs.RENEW, state__in=(jobs.QUEUED, jobs.RUNNING)).first(),
+        "server": current().store != "encrypted",
     }  # fmt: skip
-    return [
-        {"kind": said.get(kind, kind), "number": number}
-        for kind, number in sorted(found.items())
-    ]
+    return render(request, "desk/keys.html", shown)
 
 
 # -- accounts -------------------------------------------------------------------------------------
@@ -193,5 +223,6 @@ urls = [
     path("administration/", administration, name="administration"),
     path("administration/accounts/new/", new_account, name="account_new"),
     path("administration/accounts/<uuid:account>/", account, name="account"),
+    path("administration/keys/", held_keys, name="keys"),
     path("administration/retention/", retained, name="retention"),
 ]

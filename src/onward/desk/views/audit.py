@@ -58,7 +58,8 @@ def _shown(request: HttpRequest, rows: Any, chosen: dict[str, Any]) -> HttpRespo
     titles |= {
         "sign-in": _("Signed in"), "sign-out": _("Signed out"),
         "factor.used": _("Second factor used"), "account.frozen": _("Account frozen"),
-        "person.unassign": _("Assignment ended"),
+        "person.unassign": _("Assignment ended"), "key.drill": _("Recovery drill held"),
+        "key.renewed": _("Keys renewed"),
     }  # fmt: skip
     return render(
         request,

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from onward.desk import dates
@@ -26,6 +26,7 @@ KINDS = {
     "placement": (_("Proposal of places"), ("placement.read",), "desk:placements"),
     "report": (_("Situation report"), ("report.internal",), "desk:reports"),
     jobs.TAKE_BACK: (_("Undoing an import"), ("import.undo",), "desk:imports"),
+    jobs.RENEW: (_("Renewing the keys"), ("key.manage",), "desk:keys"),
 }
 EXTERNAL = ("report.external", "report.internal")
 
@@ -68,7 +69,9 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
 
 
 def _said(row: Job) -> str:
-    """What came of work that changes the record."""
+    """What came of work that changes something."""
+    if row.kind == jobs.RENEW and row.state == jobs.DONE:
+        return _renewed(row)
     if row.kind != jobs.TAKE_BACK or row.state != jobs.DONE:
         return ""
     if not row.result.get("changed"):
@@ -76,6 +79,22 @@ def _said(row: Job) -> str:
     return gettext("Undone: %(n)s events were taken back.") % {
         "n": dates.digits(str(row.result.get("retracted", 0)))
     }
+
+
+def _renewed(row: Job) -> str:
+    number = int(row.result.get("wrapped", 0))
+    said = ngettext(
+        "The keys were renewed; %(n)s key of a person was wrapped again.",
+        "The keys were renewed; %(n)s keys of people were wrapped again.", number,
+    ) % {"n": dates.digits(str(number))}  # fmt: skip
+    more = [
+        gettext("Take a new backup, and destroy old copies of the folder that you do not need.")
+    ]
+    if row.result.get("agent"):
+        more.append(
+            gettext("The agent of this machine was locked: unlock the operation again.")
+        )
+    return " ".join([said, *more])
 
 
 @page("forecasts")
