@@ -296,14 +296,6 @@ class Reader:
         ).filter(self.within(class_))
 
     @cached_property
-    def reads_by_assignment(self) -> bool:
-        """Whether anything depends on whom this account is assigned or referred."""
-        reaches = {*self.rules.may(self._roles, "person.list")}
-        for name in self.rules.classes:
-            reaches |= {*self.rules.reads(self._roles, name)}
-        return bool(reaches & {"assigned", "referred"})
-
-    @cached_property
     def opens_all_it_lists(self) -> bool:
         """Whether the page of everybody this account lists is open to it."""
         listed = set(self.rules.may(self._roles, "person.list"))

@@ -82,6 +82,10 @@ class PersonNow(Here):
             models.Index(
                 fields=["operation", "office", "active", "blocked", "held"], name="person_held"
             ),
+            models.Index(
+                fields=["operation", "office", "active", "open_steps", "stage"],
+                name="person_stuck",
+            ),
         ]  # fmt: skip
 
 
