@@ -161,6 +161,77 @@ def test_the_latest_forecast_stands_on_the_home_page(planned):
     assert browser("interviewer", name="other").get("/").status_code == 200
 
 
+def _levels(middle):
+    return {name: middle + add for name, add in (
+        ("q025", -60), ("q10", -40), ("q25", -20), ("mean", 0), ("median", 0), ("q75", 20),
+        ("q90", 40), ("q975", 60))}  # fmt: skip
+
+
+def _scenario(name, kind, more, **also):
+    return {
+        "id": name, "title": also.get("title", name), "kind": kind, "why": "", "changes": [],
+        "owners": [], "notes": [], "cost": {}, "cost_per_option": {}, "file": "",
+        "by_pathway": {"return": float(more), "stay": 0.0}, "likely_more": 0.6, "likely_fewer": 0.1,
+        "options": _levels(1000 + more), "options_change": _levels(more), "here": _levels(2000 - more),
+        "here_change": _levels(-more), "fan": {n: [v] for n, v in _levels(2000 - more).items()}, **also,
+    }  # fmt: skip
+
+
+def _compared(**also):
+    bar = {"alone": True, "cost": {}, "here_change": _levels(-50)}
+    rooms = _scenario(
+        "rooms", "choice", 60, title="Two more rooms", owners=["host"], cost={"euros": 9000.0},
+        cost_per_option={"euros": {"average": 150.0}}, changes=["T7 at 1.5 times its pace"],
+    )  # fmt: skip
+    quiet = _scenario("quiet", "choice", 90, changes=["quiet_offer: chance 90%"])
+    regret = [{"choice": c, "title": c, "levels": _levels(50), "mean": 50.0, "best": 0.4,
+               "worst": ["border", 70.0]} for c in ("plan", "rooms")]  # fmt: skip
+    box = {"density": 0.6, "inside": 0.4, "coverage": 0.9, "base": 0.2}
+    return {
+        "as_of": "2026-06-10", "deadline": "2027-06-10", "days": ["2027-06-10"], "futures": 500,
+        "start": 2100, "operation": "small", "seed": 1, "circumstances": [],
+        "cases": [_scenario("plan", "plan", 0), _scenario("border", "circumstance", -30), rooms, quiet],
+        "bars": [{**bar, "scenario": "rooms", "title": "T7 at 1.5 times its pace", "options_change": _levels(60)},
+                 {**bar, "scenario": "rooms", "title": "quiet_offer opens", "options_change": _levels(5)}],
+        "regret": regret, "assumptions": ["quiet_offer opens its places"], "left_out": [],
+        "conditions": {"fewer": {"asked": "fewer than 900 people are still here", "share": 0.25, "said": "",
+            "boxes": [{**box, "limits": [{"said": "the permit lasts"}]},
+                      {**box, "limits": [{"said": "quiet_offer begins by 9 June"}]}]}},
+        **also,
+    }  # fmt: skip
+
+
+def test_scenarios_stand_side_by_side_with_what_matters_and_what_would_have_to_be_true(planned):
+    from django.utils import timezone
+
+    from onward.registry.models import Job
+    from onward.registry.site import current
+
+    lead = browser("plan_lead")
+    assert (
+        "No scenarios have been compared yet"
+        in lead.get("/forecasts/compared/").content.decode()
+    )
+    Job.objects.create(
+        operation=current().operation, kind="compare", state="done", ended_at=timezone.now(), by="x",
+        result=_compared(),
+    )  # fmt: skip
+    page = lead.get("/forecasts/compared/").content.decode()
+    assert page.count('class="drawn-wide"') == 3, "pairs, changes and regret"
+    for said in ("<b><bdi dir=\"ltr\">+60</bdi></b>", "To be decided by:", "Costs:", "the permit lasts",
+                 "Fewer than 900 people are still here", "Which change matters most"):  # fmt: skip
+        assert said in page
+    assert page.index("What could be chosen") < page.index("What may happen")
+    assert "quiet" in page
+    # Of an offer made in confidence nothing is told to who may not see it: no scenario, change or box.
+    other = browser("supervisor", name="other").get("/forecasts/compared/").content.decode()
+    assert "Two more rooms" in other
+    assert "quiet" not in other
+    short = browser("analyst", name="third").get("/forecasts/").content.decode()
+    assert "Two more rooms" in short
+    assert "quiet" not in short
+
+
 def test_who_leads_the_plan_sees_its_clocks_at_home(planned):
     page = browser("plan_lead").get("/").content.decode()
     assert "Clocks running out" in page
@@ -407,6 +478,12 @@ def test_an_officers_word_on_a_case_is_kept_with_its_reason(planned):
     form = {"proposal": "2026-06-10-aaaa-1.json", "case": "household/H1"}
     refused = officer.post("/places/case/", {**form, "decision": "held", "reason": ""})
     assert refused.status_code == 422
+    said = refused.content.decode()
+    assert '<a href="#reason">Say why' in said
+    assert 'class="field wrong"><label for="reason">' in said, (
+        "the error stands beside its field too"
+    )
+    assert re.search(r'value="held" checked', said), "nothing that was chosen is lost"
     kept = officer.post(
         "/places/case/", {**form, "decision": "held", "reason": "waits for a sister"}
     )

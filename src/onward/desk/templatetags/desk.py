@@ -11,7 +11,7 @@ from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
+from django.utils.translation import get_language, override
 
 from onward.desk import dates, here, list_words, words
 
@@ -104,6 +104,17 @@ def whole(value: float | None) -> str:
 
 
 @register.filter
+def signed(value: float | None) -> SafeString | str:
+    """A difference, to the nearest whole one, with its sign: "+69", "−23"."""
+    if value is None:
+        return "–"
+    nearest = round(value)
+    sign = "+" if nearest > 0 else "\u2212" if nearest < 0 else ""
+    # The sign stands before the number in every script.
+    return format_html('<bdi dir="ltr">{}</bdi>', sign + number(abs(nearest)))
+
+
+@register.filter
 def own_digits(text: str) -> str:
     """Digits of the reader's script, for a sentence that counts."""
     return dates.digits(text)
@@ -174,6 +185,8 @@ def english(text: str) -> SafeString | str:
         return words.steps_named(here.rulebook(), text)
     if (said := list_words.said(text)) != text:
         return said
+    with override("en"):
+        text = words.steps_named(here.rulebook(), text)
     return format_html('<span lang="en" dir="ltr">{}</span>', text)
 
 

@@ -377,11 +377,12 @@ def _scheduled(request: HttpRequest, planned: list[dict[str, Any]]) -> HttpRespo
 def _assign(request: HttpRequest, reader: access.Reader, rows: list[PersonNow]) -> HttpResponse:
     if not reader.may("person.assign"):
         access.require(request.user, "person.assign", place=place(request))
-    accounts = list(
-        Account.objects.filter(is_active=True, office=reader.account.office)
-        .exclude(pk=reader.account.pk)  # nobody assigns people to themselves
-        .order_by("username")
-    )
+    colleagues = Account.objects.filter(is_active=True, office=reader.account.office)
+    # Nobody assigns people to themselves, or to who could not open their page.
+    accounts = [
+        row for row in colleagues.exclude(pk=reader.account.pk).order_by("username")
+        if reader.rules.may(row.roles, "person.read")
+    ]  # fmt: skip
     options = [(row.account_id, str(row)) for row in accounts]
     form = forms.Form(
         [

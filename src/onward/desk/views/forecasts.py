@@ -18,6 +18,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from onward.desk import dates, here, words
+from onward.desk.views import compared
 from onward.desk.views.shared import page, place
 from onward.errors import OnwardError
 from onward.forecast.run import EVERYONE, LEAST_FUTURES, Forecast
@@ -54,7 +55,7 @@ def forecasts(request: HttpRequest) -> HttpResponse:
         "may_run": reader.may("forecast.run"),
         "running": Job.objects.filter(kind__in=("forecast", "compare"), state__in=("queued", "running")),
         "scenarios": _scenarios(),
-        "compared": Job.objects.filter(kind="compare", state="done").order_by("-ended_at").first(),
+        "compared": compared.in_short(reader),
         "today": here.today(),
     }  # fmt: skip
     if chosen is not None:

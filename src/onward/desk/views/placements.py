@@ -22,7 +22,7 @@ from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
 from onward.registry import access, jobs
 from onward.registry.models import Job
-from onward.registry.placements import decide, standing
+from onward.registry.placements import DECISIONS, LEAST_REASON, decide, standing
 from onward.registry.runs import kept_proposals
 
 SHOWN = 200
@@ -91,6 +91,7 @@ def about(
             "why_words": why_words(row),
             "next": next_words(row, told),
             "decided": decision_said(word.get(row["case"])),
+            "decided_where": _decided_where(word.get(row["case"]), offers, secret),
         }
         for row in content["assignments"]
     ]
@@ -120,7 +121,11 @@ def about(
         "worth": [{**row, "said": offers.limit(row)} for row in worth[:10] if row["limit"] == _quiet(row["limit"], secret)
                   and row.get("programme") not in secret],
         "unused": [{**told(row), "where": words.listed((told(row)["programme"], told(row)["window"])), "cause": _quiet(str(row.get("cause") or ""), secret)} for row in content["unused"]],
-        "fairness": content["fairness"],
+        "fairness": [
+            {**row, "said": here.destination(str(row["group"])) if row["grouping"] == "nationality"
+             else words.code(str(row["group"]))}
+            for row in content["fairness"]
+        ],
         "held": [(case, decision, decision_said(decision)) for case, decision in sorted(elsewhere.items())],
         "programmes": sorted(
             {(row["programme"], row["window"], offers.title(row["programme"]),
@@ -129,6 +134,7 @@ def about(
              if row["kind"] == "places" and row["programme"] not in secret}
         ),
         "difference": _difference(content, before) if before is not None else None,
+        "changes": _changes(content, before, told) if before is not None else [],
     }  # fmt: skip
 
 
@@ -260,6 +266,35 @@ def _difference(content: dict[str, Any], before: dict[str, Any]) -> dict[str, in
     }
 
 
+def _changes(
+    content: dict[str, Any], before: dict[str, Any],
+    told: Callable[[dict[str, Any]], dict[str, Any]],
+) -> list[dict[str, str]]:  # fmt: skip
+    """Line by line what is not as in the proposal before: the case, from where, to where."""
+
+    def places(of: dict[str, Any]) -> dict[str, str]:
+        said = ((row["case"], told(row)) for row in of["assignments"])
+        return {case: words.listed((row["programme"], row["window"])) for case, row in said}
+
+    new, old = places(content), places(before)
+    return [
+        {"case": case, "from": old.get(case, ""), "to": new.get(case, "")}
+        for case in sorted(new.keys() | old.keys())
+        if new.get(case) != old.get(case)
+    ][:SHOWN]
+
+
+def _decided_where(word: Any, offers: Offers, secret: set[str]) -> str:
+    """Where an officer said that a case goes instead; "" where it is as proposed."""
+    if word is None or word.decision != "moved" or not word.programme:
+        return ""
+    if word.programme in secret:
+        return _("an offer made in confidence")
+    return words.listed(
+        (offers.title(word.programme), offers.window(word.programme, word.window))
+    )
+
+
 def _confidential() -> set[str]:
     found = here.plan()
     if found is None:
@@ -316,6 +351,11 @@ def case(request: HttpRequest) -> HttpResponse:
         "row": None if secret or row is None else next(
             (one for one in shown["all_assignments"] if one["case"] == name), None),
         "secret": secret, "word": word, "given": given,
+        "elsewhere": [
+            (f"{programme}|{window}", title, when)
+            for programme, window, title, when in shown["programmes"]
+            if row is None or (programme, window) != (row["programme"], str(row.get("window") or ""))
+        ],
     }  # fmt: skip
     if request.method == "POST":
         decision = given.get("decision", "")
@@ -333,6 +373,11 @@ def case(request: HttpRequest) -> HttpResponse:
             )  # fmt: skip
         except OnwardError as problem:
             shown["error"] = str(problem)
+            shown["wrong"] = (
+                "decision" if decision not in DECISIONS
+                else "where" if decision == "moved" and len(given.get("reason", "").strip()) >= LEAST_REASON
+                else "reason"
+            )  # fmt: skip
             return render(request, "desk/placement_case.html", shown, status=422)
         return done(request, _("Your word on this case was kept."), "desk:placements")
     return render(request, "desk/placement_case.html", shown)

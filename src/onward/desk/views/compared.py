@@ -1,0 +1,204 @@
+"""Scenarios compared, as a page for somebody who has never seen such a comparison.
+
+Comes in: the document of a comparison, as its job kept it. Goes out: one table, each scenario
+over time beside the plan, which change matters, what one may come to regret, and what would have
+to be true. A line that would tell of an offer made in confidence is left out for who may not see
+those.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from html import escape
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
+
+from onward.desk import dates, here, sight, words
+from onward.desk.views.shared import page, place
+from onward.registry import access
+from onward.registry.models import Job
+from onward.report import charts, scenario_charts
+
+LEVELS = ("q10", "median", "q90")
+KINDS = ("plan", "choice", "circumstance")
+BARS = 12
+"""Changes drawn, the largest first."""
+UNITS = {"euros": gettext_lazy("euros"), "interpreters": gettext_lazy("interpreters")}
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@page("forecasts", "forecast.read")
+def compared(request: HttpRequest) -> HttpResponse:
+    access.require(request.user, "forecast.read", place=place(request))
+    reader = request.reader  # type: ignore[attr-defined]
+    made = _last()
+    shown = {"none": True} if made is None else about(made, may_tell(reader))
+    return render(request, "desk/compared.html", shown)
+
+
+def in_short(reader: access.Reader) -> dict[str, Any] | None:
+    """The table of the last comparison, as far as this reader may be told; None without one."""
+    made = _last()
+    if made is None:
+        return None
+    as_of = date.fromisoformat(made["as_of"])
+    return {"as_of": as_of, "cases": _cases(made, may_tell(reader))}
+
+
+def _last() -> dict[str, Any] | None:
+    done = Job.objects.filter(kind="compare", state="done").order_by("-ended_at").first()
+    return None if done is None else done.result
+
+
+def may_tell(reader: access.Reader) -> Callable[[str], bool]:
+    """Whether a line of a comparison tells this reader of nothing made in confidence."""
+    found = here.plan()
+    if found is None or reader.may("pledge.sensitive"):
+        return lambda text: True
+    names = {
+        name
+        for group in (found.pledges, found.actions, found.assurances, found.authorities)
+        for key, one in group.items() if one.confidentiality == "sensitive"
+        for name in (key, one.title)
+    }  # fmt: skip
+    return lambda text: not any(name in text for name in names)
+
+
+def about(made: Mapping[str, Any], tells: Callable[[str], bool]) -> dict[str, Any]:
+    """What the page says of one comparison."""
+    cases = _cases(made, tells)
+    of = {case["id"]: case["title"] for case in cases}
+    plan, others = cases[0], cases[1:]
+    days = [date.fromisoformat(day) for day in (made["as_of"], *made["days"])]
+    start = float(made["start"])
+    best = max(
+        (case for case in others if case["kind"] == "choice"),
+        key=lambda case: case["options_change"]["mean"], default=None,
+    )  # fmt: skip
+
+    def series(case: Mapping[str, Any]) -> dict[str, list[float]]:
+        return {name: [start, *case["fan"][name]] for name in LEVELS}
+
+    bars = [bar for bar in made["bars"] if bar["scenario"] in of and tells(bar["title"])][:BARS]
+    regret = [row for row in made["regret"] if row["choice"] in of]
+    return {
+        "as_of": date.fromisoformat(made["as_of"]),
+        "deadline": date.fromisoformat(made["deadline"]),
+        "futures": made["futures"],
+        "cases": cases,
+        "best": best if best and best["options_change"]["mean"] >= 1 else None,
+        "pairs": _both(lambda width: scenario_charts.fan_pairs(
+            days, [(case["title"], series(case)) for case in others], series(plan), width=width,
+            title=_("People still here, each scenario beside the plan"),
+            description=_("For each scenario, 8 in 10 futures with it and under the plan."),
+        )) if others else None,
+        "bars": bars and _both(lambda width: scenario_charts.tornado(
+            _bars(bars, of), width=width,
+            title=_("Options opened, more or fewer than under the plan"),
+            description=_("Each change by itself: mean and 8 in 10 futures, largest first."),
+        )),
+        "bar_rows": [
+            {"title": of[bar["scenario"]], "change": bar["title"], **_levels(bar["options_change"])}
+            for bar in bars
+        ],
+        "regret": len(regret) > 1 and _both(lambda width: scenario_charts.regrets(
+            [(of[row["choice"]], row["levels"], row["mean"]) for row in regret], width=width,
+            title=_("Options forgone against the best of the choices"),
+            description=_("Per choice: half of the futures in the box, 8 in 10 on the line, the mean as a dot."),
+        )),
+        "regret_rows": [
+            {**row, "title": of[row["choice"]], "under": words.translated(row["worst"][0])}
+            for row in regret
+        ],
+        "questions": [_question(each, tells) for each in made["conditions"].values()],
+        "assumptions": [line for line in made["assumptions"] if tells(line)],
+        "left_out": [line for line in made["left_out"] if tells(line)],
+    }  # fmt: skip
+
+
+def _cases(made: Mapping[str, Any], tells: Callable[[str], bool]) -> list[dict[str, Any]]:
+    """The plan, then what could be chosen, then what may happen."""
+    known = (_case(each, tells) for each in made["cases"] if _known(each, tells))
+    return sorted(known, key=lambda case: KINDS.index(case["kind"]))
+
+
+def _known(case: Mapping[str, Any], tells: Callable[[str], bool]) -> bool:
+    """Whether a scenario may be told at all: one that is about an offer in confidence may not."""
+    return all(map(tells, (case["title"], case["why"], *case["changes"])))
+
+
+def _case(case: Mapping[str, Any], tells: Callable[[str], bool]) -> dict[str, Any]:
+    ways = sorted(case["by_pathway"].items(), key=lambda item: -abs(item[1]))
+    return {
+        **case,
+        "title": _("The plan as it stands") if case["kind"] == "plan" else words.translated(case["title"]),
+        "owners": [words.translated(owner) for owner in case["owners"]],
+        "notes": [note for note in case["notes"] if tells(note)],
+        "by_way": [
+            {"way": sight.pathway_title(way), "more": value}
+            for way, value in ways if abs(value) >= 0.5
+        ],
+        "costs": [
+            {"amount": amount, "unit": str(UNITS.get(unit, unit)),
+             "each": (case["cost_per_option"].get(unit) or {}).get("average")}
+            for unit, amount in case["cost"].items()
+        ],
+    }  # fmt: skip
+
+
+def _levels(at: Mapping[str, float]) -> dict[str, float]:
+    return {name: at[name] for name in ("q10", "mean", "q90")}
+
+
+def _bars(
+    bars: Sequence[Mapping[str, Any]], of: Mapping[str, str]
+) -> list[tuple[str, float, float, float, str]]:
+    """Each change as a bar: what it is in English, by its scenario where others read the page."""
+    plain = (get_language() or "en").startswith("en")
+    rows, seen = [], set()
+    for bar in bars:
+        scenario, at = of[bar["scenario"]], bar["options_change"]
+        what = words.steps_named(here.rulebook(), bar["title"]) if plain else scenario
+        if what in seen:
+            what = f"{what} ({len(rows) + 1})"
+        seen.add(what)
+        remark = scenario if plain and bar["alone"] else ""
+        rows.append((what, at["q10"], at["mean"], at["q90"], remark))
+    return rows
+
+
+def _question(each: Mapping[str, Any], tells: Callable[[str], bool]) -> dict[str, Any]:
+    """One question with its boxes; a box that would tell of a secret is not told in part."""
+    boxes = [
+        box for box in each["boxes"] if all(tells(limit["said"]) for limit in box["limits"])
+    ]
+    return {**each, "boxes": boxes}
+
+
+def _both(draw: Callable[[int], str]) -> dict[str, str]:
+    """A drawing for a page and one for a phone, in the reader's words."""
+    return {"wide": _in_words(draw(charts.WIDE)), "narrow": _in_words(draw(charts.NARROW))}
+
+
+def _in_words(svg: str) -> str:
+    """The few words that stand in a drawing of scenarios, in the reader's language."""
+
+    def day(found: re.Match[str]) -> str:
+        on = date(int(found[3]), MONTHS.index(found[2]) + 1, int(found[1]))
+        return f">{escape(dates.shown(on))}<"
+
+    svg = re.sub(rf">(\d{{1,2}}) ({'|'.join(MONTHS)}) (\d{{4}})<", day, svg)
+    said = {"plan": _("the plan"), "then": _("with it")}
+    svg = re.sub(r">([\d,]+) (plan|then)<", lambda at: f">{at[1]} {escape(said[at[2]])}<", svg)
+    svg = svg.replace(">as in the plan<", f">{escape(_('as in the plan'))}<")
+    return dates.in_drawing(svg)
+
+
+urls = [path("forecasts/compared/", compared, name="compared")]
