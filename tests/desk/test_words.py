@@ -326,7 +326,9 @@ def test_a_drawing_speaks_the_readers_digits_and_calendar(small):
     assert "۱۴۰۶-۰۹-۰۹ Mandate" in said
     assert "۳\u202f۳۵۹: ۱۰٪" in said
     with translation.override("en"):
-        assert dates.in_drawing(drawn) == drawn
+        assert dates.in_drawing(drawn) == drawn.replace("3,359", "3\u202f359"), (
+            "as the page counts"
+        )
 
 
 def test_a_day_to_be_typed_over_stands_in_the_readers_calendar_and_means_the_same(small):
@@ -388,3 +390,34 @@ def test_a_box_that_scrolls_is_no_landmark_beside_the_section_that_holds_it():
     """Two landmarks of one name say the same twice to whoever listens to a page."""
     own = [path.name for path in TEMPLATES if 'role="region"' in path.read_text("utf-8")]
     assert own == []
+
+
+@pytest.mark.parametrize("language", ["fr", "ar", "fa", "ckb"])
+def test_what_a_scenario_changes_is_said_in_the_readers_language(small, language):
+    from django.utils import translation
+
+    from onward.desk import forecast_words
+
+    for sentence in (
+        "60 more interview slots a week from 15 November 2026",
+        "60 more resettlement places from 1 March 2027",
+        "Portugal, humanitarian admission: chance 90%, from 1 March 2027",
+        "Negotiate written guarantees with Arland: 140 days, certain",
+        "T7, T16, T17.departed closed from 15 March 2027",
+        "Interview (T3) at 1.5 times its pace from 15 November 2026",
+        "“Memorandum on exit permits” lasts at least to 31 May 2028",
+        "fewer than 2,980 people are still here",
+    ):
+        with translation.override(language):
+            said = forecast_words.said(sentence)
+        assert said
+        assert said != sentence
+        if language != "fr":
+            assert not re.search(r"[A-Za-z]{3}", said), said
+
+
+def test_a_sentence_of_the_forecast_names_steps_and_states_by_their_titles(small):
+    from onward.desk import forecast_words
+
+    plain = forecast_words.in_plain("T7.done (return home) from wants_return was not seen.")
+    assert plain == "Return home from “Chose return” was not seen."

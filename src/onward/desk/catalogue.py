@@ -153,7 +153,16 @@ def _example_texts() -> Iterator[str]:
     from onward.shipped import example
 
     folder = example("meridian")
-    asked = {"title", "owner", "grantor", "at_expiry", "by", "approved_by", "country_names"}
+    asked = {
+        "title",
+        "why",
+        "owner",
+        "grantor",
+        "at_expiry",
+        "by",
+        "approved_by",
+        "country_names",
+    }
 
     def said(value: object, inside: bool = False) -> Iterator[str]:
         if isinstance(value, dict):

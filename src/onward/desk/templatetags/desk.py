@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, override
 
-from onward.desk import dates, here, list_words, words
+from onward.desk import dates, forecast_words, here, list_words, words
 
 register = template.Library()
 
@@ -185,8 +185,21 @@ def english(text: str) -> SafeString | str:
         return words.steps_named(here.rulebook(), text)
     if (said := list_words.said(text)) != text:
         return said
+    return format_html('<span lang="en" dir="ltr">{}</span>', text)
+
+
+@register.filter
+def foretold(text: str) -> SafeString | str:
+    """A sentence of the forecast room in the reader's words; else in English, with titles where
+    it names offers, work and steps by their keys. What may not be told is left out before."""
+    if said := forecast_words.said(text):
+        return said
+    if (get_language() or "en").startswith("en"):
+        return forecast_words.in_plain(text)
+    if (said := words.translated(text)) != text:
+        return said
     with override("en"):
-        text = words.steps_named(here.rulebook(), text)
+        text = forecast_words.in_plain(text)
     return format_html('<span lang="en" dir="ltr">{}</span>', text)
 
 

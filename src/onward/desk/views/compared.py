@@ -17,10 +17,10 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from onward.desk import dates, here, sight, words
+from onward.desk import dates, forecast_words, here, sight, words
 from onward.desk.views.shared import page, place
 from onward.registry import access
 from onward.registry.models import Job
@@ -160,17 +160,15 @@ def _levels(at: Mapping[str, float]) -> dict[str, float]:
 def _bars(
     bars: Sequence[Mapping[str, Any]], of: Mapping[str, str]
 ) -> list[tuple[str, float, float, float, str]]:
-    """Each change as a bar: what it is in English, by its scenario where others read the page."""
-    plain = (get_language() or "en").startswith("en")
-    rows, seen = [], set()
+    """Each change as a bar with its scenario beneath; a whole scenario under its own title."""
+    rows = []
     for bar in bars:
         scenario, at = of[bar["scenario"]], bar["options_change"]
-        what = words.steps_named(here.rulebook(), bar["title"]) if plain else scenario
-        if what in seen:
-            what = f"{what} ({len(rows) + 1})"
-        seen.add(what)
-        remark = scenario if plain and bar["alone"] else ""
-        rows.append((what, at["q10"], at["mean"], at["q90"], remark))
+        what = forecast_words.said(bar["title"]) or forecast_words.in_plain(bar["title"])
+        remark = scenario if bar["alone"] else ""
+        rows.append(
+            (what if bar["alone"] else scenario, at["q10"], at["mean"], at["q90"], remark)
+        )
     return rows
 
 

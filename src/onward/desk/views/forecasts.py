@@ -17,7 +17,7 @@ from django.urls import path, reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from onward.desk import dates, here, words
+from onward.desk import dates, here, sight, words
 from onward.desk.views import compared
 from onward.desk.views.shared import page, place
 from onward.errors import OnwardError
@@ -62,6 +62,11 @@ def forecasts(request: HttpRequest) -> HttpResponse:
         earlier = _earlier(chosen, [one for _name, one in kept])
         shown |= about(chosen, earlier)
         shown["why"] = why_here(reader, chosen)
+        tells = compared.may_tell(reader)
+        shown |= {
+            "assumptions": list(filter(tells, chosen.assumptions)),
+            "left_out": list(filter(tells, chosen.left_out)),
+        }
     return render(request, "desk/forecasts.html", shown)
 
 
@@ -97,7 +102,7 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
             if v["q90"] >= 5
         ],
         "left": [
-            {"title": words.translated(way.replace("_", " ").capitalize()), **_round(v)}
+            {"title": _way(way), **_round(v)}
             for way, v in sorted(made.left.items(), key=lambda item: -item[1]["median"])
             if v["q90"] >= 5
         ],
@@ -170,6 +175,12 @@ def _fan(
         description=_("%(n)s simulated futures; the table beneath says the same.") % {"n": dates.counted(made.futures)},
     )  # fmt: skip
     return dates.in_drawing(drawn)
+
+
+def _way(name: str) -> str:
+    """A way out by the name of its pathway, else by what befell people."""
+    known = sight.pathway_title(name)
+    return known if known != name.replace("_", " ") else words.code(name)
 
 
 def _line(name: str, one: Forecast) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""What the forecast room says in sentences, in the reader's language.
+
+Exists because whoever decides about a scenario must read what it changes and what would have to
+be true. Comes in: a sentence of the forecast room. Goes out: the catalogue's words for it; else
+the sentence itself, with the plan's and the rulebook's titles where it names them by their keys.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from functools import lru_cache
+
+from django.utils.translation import gettext_lazy as _
+
+from onward.desk import dates, here, words
+
+DAY = r"(?P<day>\d{1,2} [A-Z][a-z]+ \d{4})"
+WHAT = r"“?(?P<what>[^“”]+?)”?"
+STEPS = r"(?P<steps>T\d.*?)"
+
+PATTERNS = tuple((re.compile(pattern), said) for pattern, said in (
+    (r"[Ff]ewer than (?P<n>[\d,]+) people are still here", _("Fewer than %(n)s people are still here.")),
+    (r"[Nn]o more than (?P<n>[\d,]+) lawful options are opened", _("No more than %(n)s lawful options are opened.")),
+    (rf"{WHAT} begins by {DAY}", _("%(what)s: begins by %(day)s")),
+    (rf"{WHAT} begins on {DAY} or later(, or never)?", _("%(what)s: begins on %(day)s or later, or never")),
+    (rf"{WHAT} lasts no longer than to {DAY}", _("%(what)s: lasts no longer than to %(day)s")),
+    (rf"{WHAT} lasts at least to {DAY}", _("%(what)s: lasts at least to %(day)s")),
+    (rf"{WHAT} comes about at all", _("%(what)s: comes about at all")),
+    (rf"{WHAT} never comes about", _("%(what)s: never comes about")),
+    (rf"(?P<n>\d+) more (?P<unit>[a-z ]+?) a week from {DAY}", _("%(n)s more a week from %(day)s: %(unit)s")),
+    (rf"(?P<n>\d+) more (?P<unit>[a-z ]+?) from {DAY}", _("%(n)s more from %(day)s: %(unit)s")),
+    (rf"{WHAT}: lost on {DAY}", _("%(what)s: lost on %(day)s")),
+    (rf"{WHAT}: chance (?P<n>\d+)%, from {DAY}", _("%(what)s: chance %(n)s in a hundred, from %(day)s")),
+    (rf"{WHAT}: (?P<n>\d+) days, certain", _("%(what)s: takes %(n)s days, and is certain")),
+    (rf"{WHAT}: certain", _("%(what)s: certain")),
+    (rf"{STEPS} closed from {DAY}", _("Closed from %(day)s: %(steps)s")),
+    (rf"An incident that slows {STEPS} from {DAY}", _("An incident on %(day)s that slows: %(steps)s")),
+    (rf"(?P<what>.+?) \(T\d+[a-z]?\) at (?P<x>[\d.]+) times its pace from {DAY}", _("%(what)s: %(x)s times the pace from %(day)s")),
+    (r"deadline strength at 0", _("People do not hurry as the deadline nears")),
+    (r"news strength at 0", _("News of safe arrivals moves nobody")),
+    (r"Interview slots are not what people wait for under the plan: (?P<n>\d+)% of them are used in the middle future\. More of them alone opens little\.",
+     _("Interview slots are not what people wait for under the plan: %(n)s in a hundred are used in the middle future. More of them alone opens little.")),
+    (r"Resettlement places are not what people wait for under the plan: (?P<n>\d+)% of them are used in the middle future\. More of them alone opens little\.",
+     _("Resettlement places are not what people wait for under the plan: %(n)s in a hundred are used in the middle future. More of them alone opens little.")),
+))  # fmt: skip
+UNITS = {
+    "interview slots": _("interview slots"), "resettlement places": _("resettlement places"),
+}  # fmt: skip
+
+
+def said(text: str) -> str:
+    """A sentence in the reader's language; "" where no catalogue has it."""
+    for pattern, sentence in PATTERNS:
+        if found := pattern.fullmatch(text):
+            parts = found.groupdict()
+            return str(sentence) % {name: _part(name, parts[name] or "") for name in parts}
+    return ""
+
+
+def _part(name: str, text: str) -> str:
+    if name == "day":
+        return dates.shown(datetime.strptime(text, "%d %B %Y").date())  # noqa: DTZ007
+    if name == "n":
+        return dates.counted(int(text.replace(",", "")))
+    if name == "x":
+        return dates.digits(text)
+    if name == "unit":
+        return str(UNITS.get(text, text))
+    if name == "steps":
+        return words.steps_named(here.rulebook(), text)
+    return words.translated(text)
+
+
+def in_plain(text: str) -> str:
+    """An English sentence with titles where it names steps, states, offers or work by their keys."""
+    rulebook, plan = here.rulebook(), here.plan()
+    # "T7.done (return home)" says its title already.
+    text = re.sub(
+        r"\bT\d+[a-z]?\.[a-z_]+ \(([^)]+)\)", lambda at: at[1][:1].upper() + at[1][1:], text
+    )
+    text = words.steps_named(rulebook, text)
+    titles = _titles(plan.hash if plan is not None else "", rulebook.hash)
+    if not titles:
+        return text
+    keys = "|".join(map(re.escape, sorted(titles, key=len, reverse=True)))
+    return re.sub(rf"(?<![\w-])(?:{keys})(?![\w-])", lambda at: f"“{titles[at[0]]}”", text)
+
+
+@lru_cache(maxsize=4)
+def _titles(plan_hash: str, rulebook_hash: str) -> dict[str, str]:
+    """key -> title of what the plan and the rulebook name; a key that is a plain word is left."""
+    rulebook, plan = here.rulebook(), here.plan()
+    found = {name: one.title for name, one in rulebook.forecast_states.items() if "_" in name}
+    if plan is not None:
+        for name, one in plan.capacities.items():
+            found[name] = getattr(one, "title", "") or name.replace("_", " ")
+        for group in (plan.pledges, plan.assurances, plan.authorities, plan.actions):
+            found |= {name: one.title for name, one in group.items()}
+    return found
