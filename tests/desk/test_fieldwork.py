@@ -394,7 +394,8 @@ def test_a_convoy_takes_no_more_people_than_seats(small):
 
 def test_a_waiver_is_marked_as_a_draft_in_the_persons_language(small):
     page = text(browser("protection_officer").get("/people/H1-P1/waiver/"))
-    sheet = re.search(r'<article class="sheet unapproved"[^>]*>', page)[0]
+    sheet = re.search(r'<article class="sheet waiver unapproved"[^>]*>', page)[0]
+    assert "تأیید نشده" in page, "who approved it stands on the paper: nobody"
     assert 'lang="fa"' in sheet
     assert 'dir="rtl"' in sheet
     assert "پیش‌نویس" in sheet

@@ -421,3 +421,15 @@ def test_a_sentence_of_the_forecast_names_steps_and_states_by_their_titles(small
 
     plain = forecast_words.in_plain("T7.done (return home) from wants_return was not seen.")
     assert plain == "Return home from “Chose return” was not seen."
+
+
+def test_commas_and_colons_are_those_of_the_readers_language():
+    from django.utils import translation
+
+    from onward.desk import words
+
+    said = {}
+    for language in ("en", "fr", "fa"):
+        with translation.override(language):
+            said[language] = "".join(map(words.sign, ",;:"))
+    assert said == {"en": ",;:", "fr": ",\u202f;\u202f:", "fa": "،؛:"}

@@ -343,6 +343,31 @@ def test_demonstration_accounts_exist_only_in_a_demonstration_on_this_machine(sm
     assert demo_accounts.make_demo_accounts("127.0.0.1") == {}
 
 
+def test_a_demonstration_gives_each_role_whom_it_works_with(small):
+    from onward.caseload.events import Subject
+    from onward.registry import access, acts, demo_accounts, site
+    from onward.registry.models import Account
+
+    by = people.account("chantal", "supervisor")
+    site.current().demonstration = True
+    acts.record(by, Subject("person", "H1-P1"), "T17.left_unassisted", effective="2026-06-09",
+                facts={}, idempotency_key="left")  # fmt: skip
+    monitor = people.account("dawit", "follow_up_monitor")
+    access.assign(by, "H1-P1", to=monitor, reason="left yesterday")
+    due = {"person": "H1-P1", "due_on": "2026-06-10"}
+    acts.record(monitor, Subject("follow_up", "F-1"), "recorded", effective="2026-06-09", facts=due,
+                idempotency_key="due")  # fmt: skip
+    demo_accounts.make_demo_accounts("127.0.0.1")
+
+    def given(name):
+        theirs = access.people_visible_to(Account.objects.get(username=name), "person.read")
+        return set(theirs.values_list("person", flat=True))
+
+    assert "H1-P1" in given("follow.up.monitor")
+    assert "H1-P1" not in given("interviewer")
+    assert given("rsd.officer")
+
+
 def test_the_code_of_a_demonstration_is_shown_nowhere_else(small):
     from onward.registry import demo_accounts, site
 

@@ -75,6 +75,12 @@ class Input:
         return " ".join(found + ([f"{self.id}-error"] if self.error else []))
 
     @property
+    def named(self) -> str:
+        """What the value in the field stands for, where the field takes a code: "Norway"."""
+        word = next((str(word) for code, word in self.options if code == self.value), "")
+        return "" if word == self.value else word
+
+    @property
     def told(self) -> str:
         """The error as a summary says it: after the label, where it does not name it itself."""
         return self.error if str(self.label) in self.error else f"{self.label}: {self.error}"

@@ -360,7 +360,7 @@ def _status(kind: str, facts: Mapping[str, Any]) -> str:
             return "done"
         return "overdue" if str(facts.get("due_on") or "9") < today else "due"
     if kind == "document" and facts.get("valid_to"):
-        return "open" if str(facts["valid_to"]) >= today else "overdue"
+        return "open" if str(facts["valid_to"]) >= today else "ended"
     if kind == "appointment":
         return {"held": "done", "planned": "due"}.get(str(facts.get("state")), "paused")
     return ""

@@ -28,6 +28,7 @@ STATUS = {
     "draft": _("Draft"),
     "now": _("Now"),
     "gone": _("Not here"),
+    "ended": _("Ran out"),
     "sealed": _("Sealed"),
 }
 
@@ -350,6 +351,14 @@ def code(value: str) -> str:
     text = text[:1].upper() + text[1:]
     said = translated(text)
     return SPELT.get(text, said) if said == text else said
+
+
+def sign(mark: str) -> str:
+    """A comma, a semicolon or a colon as the reader's language writes it."""
+    if get_language_bidi():
+        return {",": "،", ";": "؛"}.get(mark, mark)
+    french = (get_language() or "").startswith("fr")
+    return f"\u202f{mark}" if french and mark in ";:" else mark
 
 
 def listed(parts: Iterable[str]) -> str:

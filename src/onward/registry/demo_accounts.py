@@ -24,7 +24,7 @@ from django.db import transaction
 
 from onward.errors import OnwardError
 from onward.registry import access, accounts
-from onward.registry.models import Account, OneTimeLink, PersonNow
+from onward.registry.models import Account, OneTimeLink, PersonNow, ThingNow
 from onward.registry.roles import load_rules
 from onward.registry.signin import SecondFactors
 from onward.registry.site import current
@@ -195,17 +195,32 @@ def _assign_some(people: int = 40) -> None:
     boss = Account.objects.filter(username="supervisor").first()
     if boss is None:
         return
-    ids = list(
-        PersonNow.objects.filter(office=boss.office, active=True)
-        .order_by("person")
-        .values_list("person", flat=True)[:people]
+    present = PersonNow.objects.filter(office=boss.office, active=True)
+    # Each role is given whom it works with: who left for follow-up, who claims for a decision.
+    followed = ThingNow.objects.filter(kind="follow_up", due__isnull=False, office=boss.office)
+    left = PersonNow.objects.filter(
+        office=boss.office, active=False, person__in=followed.values("person")
     )
+    theirs = {
+        "follow_up_monitor": left,
+        "rsd_officer": present.filter(legal="asylum_seeker"),
+        "rsd_reviewer": present.filter(legal="asylum_seeker"),
+    }
+
+    def some(role: str) -> list[str]:
+        first = [theirs[role].order_by("person"), present] if role in theirs else [present]
+        ids: dict[str, None] = {}
+        for rows in first:
+            more = rows.order_by("person").values_list("person", flat=True)[:people]
+            ids |= dict.fromkeys(more)
+        return list(ids)[:people]
+
     for role in rules.roles.values():
         reaches = set(rules.may([role.name], "person.read"))
         account = Account.objects.filter(username=role.name.replace("_", ".")).first()
         if account is None or not reaches & {"assigned", "referred"}:
             continue
-        for person in ids:
+        for person in some(role.name):
             if "assigned" in reaches:
                 access.assign(boss, person, to=account, reason="demonstration")
             else:

@@ -115,6 +115,18 @@ def signed(value: float | None) -> SafeString | str:
 
 
 @register.filter
+def listed(parts: Any) -> str:
+    """Words one after another, with the comma of the reader's script."""
+    return words.listed(map(str, parts or ()))
+
+
+@register.simple_tag
+def sign(mark: str) -> str:
+    """A comma, a semicolon or a colon as the reader's language writes it."""
+    return words.sign(mark)
+
+
+@register.filter
 def own_digits(text: str) -> str:
     """Digits of the reader's script, for a sentence that counts."""
     return dates.digits(text)

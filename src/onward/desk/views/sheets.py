@@ -14,6 +14,7 @@ from django.urls import path
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from onward import __version__
 from onward.desk import dates, forms, here, sight, words
 from onward.desk.views.shared import page, place
 from onward.registry import access
@@ -133,7 +134,8 @@ def waiver(request: HttpRequest, person: str) -> HttpResponse:
                 _("I was told how to apply again, how to complain, and whom to call afterwards."),
             ],
             "reflection": dates.digits(str(rulebook.settings.get("reflection_days") or "")),
-            "destination": seen.facts.get("intended_destination"),
+            "destination": here.destination(str(seen.facts.get("intended_destination") or "")),
+            "version": __version__, "not_approved": _("not approved"), "version_word": _("version"),
             "signs": [_("The person"), _("Interpreter"), _("Impartial witness"), _("Day and place")],
             "words": {"destination": _("Destination and route"), "reflect": _("Days to reflect before signing"),
                       "holds": _("This paper is complete only with"), "never": _("This paper may never contain")},
