@@ -44,7 +44,8 @@ def rss_mib() -> float:
 def warm() -> None:
     """Compile and load what is compiled once per installation."""
     from benchmarks.placement.generate import reference
-    from onward.placement.core import bundles_of, solve_core
+    from onward.placement.choices import bundles_of
+    from onward.placement.core import solve_core
 
     r = reference(2_500, 10)
     solve_core(r.model, r.value, bundles=bundles_of(r.model, 2.0), seconds=3)
@@ -85,7 +86,9 @@ def exact_arrays(r: Any) -> Any:
     """The whole reference problem as one program: every column and every bundle."""
     import numpy as np
 
-    from onward.placement.core import Part, Pricing, bundles_of
+    from onward.placement.choices import bundles_of
+    from onward.placement.part import Part
+    from onward.placement.pricing import Pricing
 
     bundles = bundles_of(r.model, 2 * r.apart)
     pricing = Pricing(r.model, r.value, bundles, np.zeros(r.model.units, bool))
@@ -109,7 +112,8 @@ def one(what: str, n: int, d: int, seed: int, limit: float, gap: float) -> dict[
     worked = time.process_time()
     began = time.perf_counter()
     if what == "ours":
-        from onward.placement.core import bundles_of, open_pledges, solve_core
+        from onward.placement.choices import bundles_of, open_pledges
+        from onward.placement.core import solve_core
 
         a = solve_core(
             model,
@@ -175,7 +179,7 @@ def cpsat(r: Any, limit: float, gap: float) -> dict[str, Any]:
     import numpy as np
     from ortools.sat.python import cp_model
 
-    from onward.placement.core import bundles_of
+    from onward.placement.choices import bundles_of
 
     model = r.model
     bundles = bundles_of(model, 2 * r.apart)

@@ -12,15 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onward.placement.core import (
-    WHOLE_COLUMNS,
-    Pricing,
-    bundles_of,
-    descend,
-    solve_core,
-    total_value,
-)
+from onward.placement.choices import bundles_of, total_value
+from onward.placement.core import WHOLE_COLUMNS, solve_core
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
+from onward.placement.pricing import Pricing, descend
 from onward.placement.program import Clock
 from onward.placement.whole import sharp_bound
 

@@ -18,9 +18,9 @@ import numpy as np
 
 from onward.errors import Fault, Faults, one_of
 from onward.placement import kernels
-from onward.placement.core import Pricing
 from onward.placement.inputs import Tables, Window
 from onward.placement.model import FloatArray, IntArray
+from onward.placement.pricing import Pricing
 from onward.placement.program import Program
 from onward.placement.propose import Proposal, propose, stage_values
 

@@ -11,21 +11,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from onward.placement.core import (
-    QUICK_COLUMNS,
-    CoreAnswer,
-    Part,
-    Pricing,
-    _lost,
-    _part,
-    _polish,
-    _round,
-    open_pledges,
-    possible,
-    total_value,
-)
+from onward.placement.choices import CoreAnswer, open_pledges, possible, total_value
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
+from onward.placement.part import Part, part_around
+from onward.placement.pricing import Pricing, lost_by
 from onward.placement.program import Clock
+from onward.placement.rounding import QUICK_COLUMNS, refill_slots, round_shares
 
 # What a choice may lose by the relaxation to be looked at, as shares of the bound, in turn.
 NARROW = (3e-5, 1e-4)
@@ -75,7 +66,7 @@ def solve_whole(
     if solved is None:
         price = np.zeros(len(model.limit))
         bound = pricing(price)[0]
-        chosen, opened, got = _round(
+        chosen, opened, got = round_shares(
             pricing, price, bound, None, np.zeros(0), none, start, gap, clock, note
         )
         return CoreAnswer(chosen, opened, got, bound, price, np.inf, pricing.passes, log)
@@ -111,7 +102,7 @@ def solve_whole(
     part.write(share, rounded)
     for begin in [rounded] if start is None else [rounded, start]:
         wanted = share[part.m + part.nb :][: part.p] > 0.5
-        refilled = _polish(pricing, price, begin, best, best_value, clock, wanted)
+        refilled = refill_slots(pricing, price, begin, best, best_value, clock, wanted)
         if refilled is not None:
             better(refilled[0])
             note(f"refilled slot by slot: {best_value:.4f}")
@@ -165,7 +156,7 @@ def solve_whole(
     def exchange(free: BoolArray, nodes: int) -> None:
         """The best choices of some units, the rest staying where it is."""
         width = np.where(free, np.inf, -1.0)
-        sub, rest = _part(pricing, free, width, None, held=best)
+        sub, rest = part_around(pricing, free, width, None, held=best)
         sub.quick(sub.m <= QUICK_COLUMNS)
         x = sub.whole(clock.left() * 0.2, np.inf, gap, best, nodes=nodes)
         if x is not None:
@@ -189,7 +180,7 @@ def solve_whole(
         for _ in range(EXCHANGES):
             before = best_value
             pricing(price)
-            lost = np.maximum(0.0, _lost(pricing, best))
+            lost = np.maximum(0.0, lost_by(pricing, best))
             if lost.sum() < 1e-9 or done():
                 break
             slot = np.where(best >= 0, model.slot[best], -1)
