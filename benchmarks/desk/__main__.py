@@ -2,7 +2,7 @@
 
 `python -m benchmarks.desk [--quick] [--json] [--store sqlite|postgresql] [--seconds N]`. Makes an
 invented operation (50,000 people and about 250,000 events; `--quick`: 3,700 people) and starts the
-desk as a process of its own. First one officer asks for each page some times, alone: what the
+desk as `onward serve` does. First one officer asks for each page some times, alone: what the
 desk then spends is the page's own cost in processor milliseconds, whatever else the machine does.
 Then officers work at once: each opens a page, reads it for half a second to a second and a half,
 opens the next; one step in eleven records something, two complaints for every fact about the
@@ -176,7 +176,7 @@ class Alone(Officer):
 
 
 def measured(
-    folder: Path, store: str, people: int, users: int, seconds: float
+    folder: Path, store: str, people: int, users: int, seconds: float, processes: int
 ) -> dict[str, Any]:
     """Build, serve, load and measure one operation on one database."""
     subprocess.run(
@@ -196,16 +196,24 @@ def measured(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.desk.server", str(folder), str(port)],
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.desk.server",
+            str(folder),
+            str(port),
+            str(processes),
+        ],
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait(port)
+        _wait(server.pid, port, processes)
         warm = Officer(port, told["sessions"][0], people, 0, 0)
         connection = HTTPConnection("127.0.0.1", port, timeout=120)
         warm.ask(connection, "find page", "/people/search/")
         warm.ask(connection, "find", "/people/search/", {"q": SEARCHES[0]})
         warm.ask(connection, "home", "/")
+        _warm([Officer(port, each, people, 0, 0) for each in told["sessions"][:4]])
         costs = Alone(server.pid, port, told["sessions"][0], people, 0, 1).costs()
         memory = [_memory(server.pid)]
         used = _processor(server.pid)
@@ -242,23 +250,63 @@ def measured(
     }  # fmt: skip
 
 
-def _wait(port: int) -> None:
+def _warm(officers: list[Officer]) -> None:
+    """Have every process of the desk make every page: several at once reach them all."""
+
+    def work(officer: Officer) -> None:
+        connection = HTTPConnection("127.0.0.1", officer.port, timeout=120)
+        for what in STEPS:
+            for _ in range(WARM):
+                officer.do(connection, what)
+        connection.close()
+
+    threads = [threading.Thread(target=work, args=(officer,)) for officer in officers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _wait(pid: int, port: int, processes: int) -> None:
+    """Until every process of the desk answers, or waits to be asked."""
     for _ in range(600):
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+            if probe.connect_ex(("127.0.0.1", port)) == 0 and len(_all(pid)) == processes:
+                break
         time.sleep(0.1)
-    raise SystemExit("The desk did not start within a minute.")
+    else:
+        raise SystemExit("The desk did not start within a minute.")
+    before = -1.0
+    while (used := _processor(pid)) > before:
+        before = used
+        time.sleep(1)
+
+
+def _all(pid: int) -> list[int]:
+    """The desk's own process and its helpers."""
+    found = [pid]
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        found += map(int, children.read_text().split())
+    return found
 
 
 def _memory(pid: int) -> float:
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) / 1024 if found else 0.0
+    """Megabytes of all processes of the desk; what they share is counted once."""
+    found = (
+        re.search(
+            r"^Pss:\s+(\d+)", Path(f"/proc/{each}/smaps_rollup").read_text(), re.MULTILINE
+        )
+        for each in _all(pid)
+    )
+    return sum(int(each[1]) for each in found if each) / 1024
 
 
 def _processor(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    used = 0
+    for each in _all(pid):
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        used += int(fields[11]) + int(fields[12])
+    return used / os.sysconf("SC_CLK_TCK")
 
 
 def _server() -> Any:
@@ -279,15 +327,25 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=50_000)
     parser.add_argument("--users", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--processes", type=int, default=min(os.cpu_count() or 1, 2))
+    parser.add_argument(
+        "--keep", type=Path, help="make the operation here, or take it from here"
+    )
     parser.add_argument("--store", choices=("sqlite", "postgresql", "both"), default="both")
     given = parser.parse_args()
     people = 3_700 if given.quick else given.people
     seconds = min(given.seconds, 30) if given.quick else given.seconds
-    results: dict[str, Any] = {"cores": os.cpu_count(), "users": given.users}
+    results: dict[str, Any] = {
+        "cores": os.cpu_count(),
+        "processes": given.processes,
+        "users": given.users,
+    }
     with tempfile.TemporaryDirectory() as name:
         for store in ("sqlite", "postgresql") if given.store == "both" else (given.store,):
             address = "encrypted" if store == "sqlite" else _server().new_database("desk")
-            results[store] = measured(Path(name) / store, address, people, given.users, seconds)
+            results[store] = measured(
+                Path(name) / store, address, people, given.users, seconds, given.processes
+            )
     if given.json:
         json.dump(results, sys.stdout, indent=1)
         return
@@ -297,7 +355,7 @@ def main() -> None:
         found = results[store]
         print(
             f"{store}: {found['people']:,} people, {found['events']:,} events, {given.users} officers, "
-            f"{results['cores']} cores; {found['per_second']:.1f} requests/s, {len(found['failed'])} failed; "
+            f"{results['cores']} cores, {results['processes']} processes; {found['per_second']:.1f} requests/s, {len(found['failed'])} failed; "
             f"{found['processor_seconds']:.0f} processor seconds of the desk; memory at the start, "
             f"after every 1,000 requests and at the end: "
             + ", ".join(f"{size:.0f}" for size in found["memory_mb"])

@@ -22,7 +22,18 @@ def serve(
         str,
         typer.Option("--behind", help="Public https:// address of the proxy in front, if any."),
     ] = "",
-    threads: Annotated[int, typer.Option("--threads", help="Requests at a time.")] = 4,
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, help="Requests at a time, in each process.")
+    ] = 4,
+    processes: Annotated[
+        int,
+        typer.Option(
+            "--processes",
+            min=0,
+            max=64,
+            help="Processes that answer; 0: one for each core, two at most.",
+        ),
+    ] = 0,
 ) -> None:
     """Example: onward serve our-camp
 
@@ -32,5 +43,5 @@ def serve(
     """
     from onward.registry.serving import serve as run
 
-    run(directory, host=host, port=port, behind=behind, threads=threads,
+    run(directory, host=host, port=port, behind=behind, threads=threads, processes=processes,
         say=lambda text: sys.stderr.write(f"{text}\n"))  # fmt: skip

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from onward.registry import keys
-from onward.registry.site import current
+from onward.registry.site import current, keep
 from onward.registry.vault_db import OFFICE, EncryptedVault
 
 BESIDE, PEOPLE, WAYS = STEPS = (
@@ -42,7 +42,7 @@ def rotate(say: Callable[[str], None] = lambda text: None) -> int:
     with keys.changing(site.folder):
         keys.require_renewable(site.folder)
         say(BESIDE)
-        site.ring = keys.begin_rotation(site.folder, site.root)
+        keep(keys.begin_rotation(site.folder, site.root), site.root)
         vault.rewrap_offices()
         offices = list(
             WrappedKey.objects.filter(purpose=OFFICE).values_list("owner", flat=True)
@@ -50,9 +50,7 @@ def rotate(say: Callable[[str], None] = lambda text: None) -> int:
         say(PEOPLE)
         wrapped = sum(vault.rotate_office(office) for office in offices)
         say(WAYS)
-        site.ring, site.root = keys.finish_rotation(
-            site.folder, site.root, vault.roots_in_use()
-        )
+        keep(*keys.finish_rotation(site.folder, site.root, vault.roots_in_use()))
     return wrapped
 
 

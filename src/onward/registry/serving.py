@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import errno
 import gc
+import importlib.util
 import ipaddress
 import os
+import socket
 import stat
 import sys
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +28,11 @@ from onward.registry.operation import open_operation
 THREADS = 4
 """Requests at a time. More than a few for each core only wait for each other, and each keeps a
 connection with its own memory."""
+
+
+MOST_PROCESSES = 2
+"""Processes that answer when nobody says how many. Each keeps the operation and the names it has
+searched in memory, so more are asked for by whoever has cores and memory for them."""
 
 
 class NotSafe(OnwardError):
@@ -44,6 +52,18 @@ def be_quick() -> None:
     gc.freeze()
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What every process that answers for one desk is set up with.
+
+    behind   public address of the proxy in front; "": none
+    threads  requests at a time, in each process
+    """
+
+    behind: str = ""
+    threads: int = THREADS
+
+
 def serve(
     directory: Path,
     *,
@@ -51,9 +71,13 @@ def serve(
     port: int = 8077,
     behind: str = "",
     threads: int = THREADS,
+    processes: int = 0,
     say: Callable[[str], None] = lambda text: None,
 ) -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted.
+
+    processes  processes that answer; 0: one for each core, `MOST_PROCESSES` at most
+    """
     operation = open_operation(directory)
     if not operation.settings.encrypted:
         raise NotSafe(
@@ -62,22 +86,13 @@ def serve(
             "meridian --key-file FILE)."
         )
     refuse_unsafe(directory, host, behind)
-    try:
-        from waitress import create_server
-    except ModuleNotFoundError:
-        raise OnwardError(keys.MISSING_EXTRA) from None
+    if importlib.util.find_spec("waitress") is None:
+        raise OnwardError(keys.MISSING_EXTRA)
     operation.store.head()
-    from django.conf import settings
-
-    if behind:
-        address = urlsplit(behind)
-        settings.ALLOWED_HOSTS = [str(address.hostname)]
-        settings.CSRF_TRUSTED_ORIGINS = [behind.rstrip("/")]
-        settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-        settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
-        settings.SECURE_HSTS_SECONDS = 31_536_000
-    refuse_settings()
-    from onward.registry import projection
+    setup = Setup(behind, threads)
+    set_up(setup)
+    from onward.registry import projection, site
+    from onward.registry.helpers import Helpers
     from onward.registry.jobs import Worker
     from onward.registry.judging import Judge
 
@@ -85,45 +100,91 @@ def serve(
     projection.ensure(operation)
     if operation.settings.demonstration:
         _demonstration(host if not behind else "0.0.0.0", say)
-    be_quick()
-    beside = (Worker(), Judge())
-    for thread in beside:
-        thread.start()
-    # No access log: it would hold whom somebody looked at.
+    listening = listen(host, port)
+    more = (processes or min(os.cpu_count() or 1, MOST_PROCESSES)) - 1
+    beside = (Worker(), Judge(), Helpers(more, listening, asdict(setup)))
+    for each in beside:
+        each.start()
+    say(f"The desk is open at {behind or f'http://{host}:{port}'}. Stop it with Ctrl-C.")
     try:
-        server: Any = create_server(
-            application(), host=host, port=port, threads=threads, ident=None,
-            clear_untrusted_proxy_headers=not behind,
-            **({"trusted_proxy": "127.0.0.1", "trusted_proxy_headers": "x-forwarded-proto x-forwarded-for"}
-               if behind else {}),
-            inbuf_overflow=32 * 2**20, outbuf_overflow=64 * 2**20,
-            max_request_body_size=24 * 2**20,
-        )  # fmt: skip
+        answer(listening, setup)
+    finally:
+        for each in beside:
+            each.stop()
+        site.close_site()
+
+
+def set_up(setup: Setup) -> None:
+    """Django as this desk needs it; raises NotSafe when it is not set as it must be."""
+    from django.conf import settings
+
+    if setup.behind:
+        address = urlsplit(setup.behind)
+        settings.ALLOWED_HOSTS = [str(address.hostname)]
+        settings.CSRF_TRUSTED_ORIGINS = [setup.behind.rstrip("/")]
+        settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+        settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+        settings.SECURE_HSTS_SECONDS = 31_536_000
+    refuse_settings()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket of this machine's own address to which nobody else listens."""
+    host = "127.0.0.1" if host == "localhost" else host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
-        for thread in beside:
-            thread.stop()
         if error.errno != errno.EADDRINUSE:
             raise
         raise OnwardError(
             f"Port {port} of this machine is in use: the desk may be open already. Choose another "
             f"with --port {port + 1}."
         ) from None
-    say(f"The desk is open at {behind or f'http://{host}:{port}'}. Stop it with Ctrl-C.")
-    try:
-        server.run()
-    finally:
-        for thread in beside:
-            thread.stop()
-        from onward.registry import site
 
-        site.close_site()
+
+def answer(listening: socket.socket, setup: Setup) -> None:
+    """Answer what is asked at a socket, until interrupted; several processes may do so at one."""
+    from waitress import create_server
+    from waitress.channel import HTTPChannel
+    from waitress.parser import HTTPRequestParser
+
+    class Parser(HTTPRequestParser):  # type: ignore[misc]
+        """Every connection ends with its answer, so that each request is taken by a process that
+        is idle and not by the one that happened to answer the last. On this machine's own
+        address, or from the proxy, a new connection costs next to nothing."""
+
+        def parse_header(self, header_plus: bytes) -> None:
+            super().parse_header(header_plus)
+            self.headers["CONNECTION"] = "close"
+
+    class Channel(HTTPChannel):  # type: ignore[misc]
+        parser_class = Parser
+
+    made = application()
+    be_quick()
+    # No access log: it would hold whom somebody looked at.
+    server: Any = create_server(
+        made, sockets=[listening], threads=setup.threads, ident=None,
+        clear_untrusted_proxy_headers=not setup.behind,
+        **({"trusted_proxy": "127.0.0.1", "trusted_proxy_headers": "x-forwarded-proto x-forwarded-for"}
+           if setup.behind else {}),
+        inbuf_overflow=32 * 2**20, outbuf_overflow=64 * 2**20,
+        max_request_body_size=24 * 2**20,
+    )  # fmt: skip
+    server.channel_class = Channel
+    server.run()
 
 
 def application() -> Any:
-    """The WSGI application of the site that is open."""
+    """The WSGI application of the site that is open, with every page loaded: nobody's first
+    request waits for that."""
     from django.core.wsgi import get_wsgi_application
+    from django.urls import get_resolver
 
-    return get_wsgi_application()
+    made = get_wsgi_application()
+    _ = get_resolver().url_patterns
+    return made
 
 
 def refuse_unsafe(directory: Path, host: str, behind: str) -> None:

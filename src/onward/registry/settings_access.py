@@ -88,6 +88,9 @@ AXES_VERBOSE = False
 AXES_SENSITIVE_PARAMETERS = ["username", "login", "password", "code", "credential"]
 AXES_LOCKOUT_CALLABLE = "onward.registry.signin_pages.locked_out"
 
+# Both count here, and so does the second factor, which takes no code twice.
+CACHES = {"default": {"BACKEND": "onward.registry.counters.Counters"}}
+
 # -- sessions and cookies ---------------------------------------------------------------------
 SESSION_ENGINE = "onward.registry.sessions"
 SESSION_COOKIE_NAME = "work"

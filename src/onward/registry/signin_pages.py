@@ -159,7 +159,7 @@ def panic(request: HttpRequest) -> HttpResponse:
     logout(request)
     response = clear(go(request, "blank"))
     if everything:
-        site.close_site()
+        site.close_everywhere()
     return response
 
 

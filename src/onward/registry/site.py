@@ -12,7 +12,7 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from onward.errors import OnwardError
 from onward.registry import keys
@@ -136,6 +136,40 @@ def close_site() -> None:
         for name in connections:
             connections[name].close()
     _current = None
+
+
+class Others(Protocol):
+    """The other processes that answer for the same desk."""
+
+    def lock(self) -> None:
+        """Have each put its keys away; when this returns none has them any more."""
+
+    def renew(self) -> None:
+        """Have each keep the keys that this process keeps now."""
+
+
+_others: Others | None = None
+
+
+def tell(others: Others | None) -> None:
+    """Whom to tell when the keys are put away or renewed here."""
+    global _others
+    _others = others
+
+
+def close_everywhere() -> None:
+    """Forget the operation and its keys here and in every process that serves the same desk."""
+    close_site()
+    if _others is not None:
+        _others.lock()
+
+
+def keep(ring: keys.Opened, root: RootKey) -> None:
+    """Keep other keys from now on, here and in every process that serves the same desk."""
+    site = current()
+    site.ring, site.root = ring, root
+    if _others is not None:
+        _others.renew()
 
 
 def _set_up(site: Site) -> None:
