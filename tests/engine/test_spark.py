@@ -18,7 +18,7 @@ from onward.engine.private import (
     require_private,
     secret_of,
 )
-from onward.engine.spark import LOCAL, ClusterFailed, session_settings, spark_sql
+from onward.engine.spark import LOCAL, ClusterFailed, _read, session_settings, spark_sql
 from onward.errors import OnwardError
 
 ROWS = pa.table(
@@ -34,11 +34,13 @@ STAGES = [
     Stage("again", "SELECT a.n, b.word, b.kind, b.day FROM known AS a JOIN known AS b "
           "ON b.n = a.n ORDER BY a.n DESC", "Read twice."),
     Stage("sorted", "SELECT word, n FROM rows_read ORDER BY word, n"),
+    Stage("by_word", "SELECT word FROM rows_read ORDER BY word"),
+    Stage("by_day", "SELECT * FROM rows_read ORDER BY day NULLS FIRST"),
     Stage("days", "SELECT date_diff('day', CAST('0001-01-01' AS DATE), day) AS days "
           "FROM known WHERE day = CAST('0001-01-01' AS DATE)"),
     Stage("text", "SELECT word FROM rows_read WHERE word = 'a\\b''c'"),
 ]  # fmt: skip
-OUTPUTS = ["again", "sorted", "days", "text"]
+OUTPUTS = ["again", "sorted", "by_word", "by_day", "days", "text"]
 
 
 @pytest.mark.slow
@@ -163,6 +165,28 @@ def test_no_column_of_the_vault_can_be_sent(column, tmp_path):
 def test_one_text_for_both():
     text = "SELECT date_diff('day', a, b) AS d FROM t ORDER BY d"
     assert spark_sql(text) == "SELECT DATEDIFF(DAY, a, b) AS d FROM t ORDER BY d NULLS LAST"
+
+
+@pytest.mark.parametrize(
+    ("text", "by"),
+    [
+        ("SELECT a.id, b FROM a ORDER BY a.id", "id"),
+        ("SELECT *, b + 1 AS c FROM a ORDER BY id", "id"),
+        ("SELECT b AS id FROM a ORDER BY id", ""),  # another column under this name
+        ("SELECT b FROM a ORDER BY id", ""),  # what is not given cannot be sorted by
+        ("SELECT id FROM a ORDER BY id DESC", ""),
+        ("SELECT id FROM a ORDER BY id NULLS FIRST", ""),
+        ("SELECT id, b FROM a ORDER BY id, b", ""),
+        ("SELECT id FROM a ORDER BY id LIMIT 3", ""),
+        ("SELECT id FROM a UNION ALL SELECT id FROM b ORDER BY id", ""),
+        ("SELECT id FROM a", ""),
+    ],
+)
+def test_rows_in_order_of_one_column_are_sorted_by_who_gathers_them(text, by):
+    read = _read(text)
+    assert read.ordered_by == by
+    assert ("ORDER BY" in read.unordered) is False
+    assert ("ORDER BY" in read.text) is ("ORDER BY" in text)
 
 
 def test_a_private_folder_is_only_mine_and_goes(tmp_path):

@@ -40,7 +40,8 @@ def counts(caseload: Caseload, *, engine: Engine | None = None) -> pa.Table:
     mixed_people  those of them who themselves stand elsewhere: the error of counting units
     """
     engine = engine or DuckEngine()
-    inputs = {"people": caseload.people}
+    read = ["unit", "forecast_state", *(c.name for c in stratum_columns(caseload.rulebook))]
+    inputs = {"people": caseload.people.select(read)}
     return engine.run(count_stages(caseload.rulebook), inputs, ["counts"])["counts"]
 
 

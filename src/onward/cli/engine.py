@@ -71,15 +71,24 @@ def engine_named(engine: str = "duckdb", master: str = "", events: int = 0) -> E
 def spark_engine(master: str = "", events: int = 0) -> SparkEngine:
     """Spark on this machine or on a cluster, with the memory that ONWARD_MEMORY_GB allows.
 
-    events  in the largest log: one machine's Java compiles well only for a large one. A cluster's
-            workers always do; what asks them only plans
+    events  in the largest log: what computes many rows itself has its memory tidied by all cores;
+            what asks a cluster only plans
     """
-    from onward.engine.spark import LOCAL, QUICK_JAVA, SMALL_ROWS, SparkEngine, is_local
+    from onward.engine.spark import (
+        LARGE_JAVA,
+        LOCAL,
+        QUICK_JAVA,
+        SMALL_ROWS,
+        SparkEngine,
+        is_local,
+    )
     from onward.registry.operation import memory_gb
 
     master = master or LOCAL
     quick = events <= SMALL_ROWS or not is_local(master)
-    return SparkEngine(master=master, memory_gb=memory_gb(), java=QUICK_JAVA if quick else "")
+    return SparkEngine(
+        master=master, memory_gb=memory_gb(), java=QUICK_JAVA if quick else LARGE_JAVA
+    )
 
 
 def _check(engine: str, master: str) -> None:

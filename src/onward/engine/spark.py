@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlglot
 
 from onward.engine.parquet import Input, Inputs, ParquetTable, row_count
@@ -51,6 +52,9 @@ LARGE_HAS_FEWER = 10
 """In a larger chain a stage is small when it reads a tenth of that: what is kept of several such
 stages is in the memory of the process that asks, and once more in every task it is sent with."""
 
+ROWS_A_PIECE = 2_000_000
+"""Input rows of a larger chain for each piece that its shuffles are cut into."""
+
 LOOPBACK = "127.0.0.1"
 SMALL_SETTINGS: Mapping[str, str | None] = {
     "spark.sql.adaptive.enabled": "false",
@@ -64,13 +68,30 @@ SMALL_SETTINGS: Mapping[str, str | None] = {
 }
 """How a small chain runs: in one piece, interpreted. To compile a plan costs more than it saves."""
 
-QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""For a process that mostly plans: compiled quickly rather than well, memory tidied by one thread.
-It halves the processor time of a small command; what computes for minutes is better without."""
+LARGE_SETTINGS: Mapping[str, str | None] = {
+    # Rows given in memory become a part of every plan that reads them: only where few.
+    "spark.sql.execution.arrow.localRelationThreshold": "2MB",
+    # What is held lies by its first column in as many pieces as anything else: joined and grouped
+    # by it, nothing moves. Pieces put together by their size would each have to be cut again.
+    "spark.sql.adaptive.coalescePartitions.enabled": "false",
+    "spark.sql.autoBroadcastJoinThreshold": "2MB",
+}
+"""How a larger chain runs."""
 
 ENDS = "-XX:+ExitOnOutOfMemoryError"
 """Java that has no memory left ends, and is said to have; otherwise one of its threads is gone and
 everybody waits for it."""
+
+QUICK = "-XX:TieredStopAtLevel=1 -XX:MetaspaceSize=256m"
+"""Compiled quickly rather than well, with room for what is made of hundreds of plans. To compile
+well what a million people need takes as long as it saves; with fewer, most of the time."""
+
+QUICK_JAVA = f"{QUICK} -XX:+UseSerialGC"
+"""For a process that mostly plans: memory tidied by one thread."""
+
+LARGE_JAVA = f"{QUICK} -XX:+UseParallelGC"
+"""For a process that computes: memory tidied by all, while nothing else runs. To tidy beside the
+work, as Java does by itself, took a seventh of all processor time on two cores."""
 
 QUIET_LOG = """rootLogger.level = error
 rootLogger.appenderRef.stderr.ref = stderr
@@ -93,15 +114,50 @@ class ClusterFailed(OnwardError):
 @functools.lru_cache(maxsize=4096)
 def spark_sql(sql: str) -> str:
     """A stage's text in Spark's dialect: the same names, conditions and order of rows."""
-    return _read(sql)[0]
+    return _read(sql).text
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A stage in Spark's dialect.
+
+    tables     what it names
+    ordered_by the one column its rows are in order of, where that is all that is said of order
+    unordered  the same text without that order
+    """
+
+    text: str
+    tables: frozenset[str]
+    ordered_by: str = ""
+    unordered: str = ""
 
 
 @functools.lru_cache(maxsize=4096)
-def _read(sql: str) -> tuple[str, frozenset[str]]:
-    """A stage's text in Spark's dialect, and the tables it names."""
+def _read(sql: str) -> _Text:
     tree = sqlglot.parse_one(sql, read="duckdb")
     names = frozenset(table.name for table in tree.find_all(sqlglot.exp.Table))
-    return tree.sql(dialect="spark"), names
+    text, by = tree.sql(dialect="spark"), _order_of(tree)
+    if not by:
+        return _Text(text, names)
+    tree.set("order", None)
+    return _Text(text, names, by, tree.sql(dialect="spark"))
+
+
+def _order_of(tree: sqlglot.Expression) -> str:
+    """The column of its own that a SELECT puts its rows in order of, rising; "": anything else."""
+    order = tree.args.get("order")
+    if not isinstance(tree, sqlglot.exp.Select) or order is None or tree.args.get("limit"):
+        return ""
+    keys = order.expressions
+    by = keys[0].this
+    rising = len(keys) == 1 and not (
+        keys[0].args.get("desc") or keys[0].args.get("nulls_first")
+    )
+    if not rising or not isinstance(by, sqlglot.exp.Column):
+        return ""
+    named = [one.unalias() for one in tree.expressions if one.alias_or_name == by.name]
+    is_it = named == [by] if named else any(one.is_star for one in tree.expressions)
+    return str(by.name) if is_it else ""
 
 
 class SparkEngine:
@@ -112,7 +168,8 @@ class SparkEngine:
     partitions  pieces that a shuffle is cut into; None: twice the cores
     secret      file with the cluster's secret; None: where tools/spark-cluster.sh keeps it
     small_rows  up to how many input rows a chain counts as small (`SMALL_ROWS`)
-    java        more options for the Java machine of the process that asks
+    java        options for the Java machine of the process that asks: `QUICK_JAVA` where it only
+                plans or rows are few
     raises      EngineMissing without Spark or Java; ClusterRefused when the session that came
                 up does not encrypt
     """
@@ -125,7 +182,7 @@ class SparkEngine:
         partitions: int | None = None,
         secret: Path | None = None,
         small_rows: int = SMALL_ROWS,
-        java: str = "",
+        java: str = LARGE_JAVA,
     ) -> None:
         if memory_gb <= 0:
             raise ValueError(f"memory_gb is {memory_gb:g}; expected more than 0")
@@ -153,7 +210,7 @@ class SparkEngine:
         self, stages: Sequence[Stage], inputs: Inputs, outputs: Sequence[str]
     ) -> dict[str, pa.Table]:
         with self._chain(stages, inputs) as frames:
-            return {name: plain(frames[name].toArrow()) for name in outputs}
+            return {name: frames.gathered(name) for name in outputs}
 
     def write(
         self, stages: Sequence[Stage], inputs: Inputs, outputs: Mapping[str, Path]
@@ -196,7 +253,7 @@ class SparkEngine:
         """
         refuse_identity(name, gives)
         spark = self._spark.newSession()
-        held: list[DataFrame] = []
+        held: list[_Held] = []
         frames: dict[str, DataFrame] = {}
         with _told():
             try:
@@ -204,8 +261,8 @@ class SparkEngine:
                 parts = pieces or min(tasks.num_rows, 4 * spark.sparkContext.defaultParallelism)
                 rows = _frame(spark, tasks).repartition(max(1, parts))
                 mapped = rows.mapInArrow(work, _schema_text(gives))
-                held.append(mapped)
-                frames[name] = _kept(spark, mapped)
+                held.append(_hold(mapped))
+                frames[name] = held[-1].frame(spark)
                 frames[name].createOrReplaceTempView(name)
                 for stage in stages:
                     frames[stage.name] = spark.sql(spark_sql(stage.sql))
@@ -232,54 +289,74 @@ class SparkEngine:
         most = (
             self.small_rows if there <= self.small_rows else self.small_rows // LARGE_HAS_FEWER
         )
-        held: list[DataFrame] = []
+        held: list[_Held] = []
         frames: dict[str, DataFrame] = {}
-        # What each stage reads in the end: rows that are there, by name; None: nobody counted.
-        reads: dict[str, dict[str, int | None]] = {}
+        # What each stage reads in the end: rows that are there, by name.
+        reads: dict[str, dict[str, int]] = {}
+        ordered: dict[str, str] = {}
         running: Mapping[str, str | None] = {}
 
         def is_small(name: str) -> bool:
             nonlocal running
-            counts = reads[name].values()
-            small = None not in counts and sum(filter(None, counts)) <= most
+            small = sum(reads[name].values()) <= most
             wanted = SMALL_SETTINGS if small else usual
             if wanted is not running:
                 _set(spark, wanted)
                 running = wanted
             return small
 
-        def leaf(name: str, frame: DataFrame, rows: int | None) -> DataFrame:
+        def leaf(name: str, frame: DataFrame, rows: int) -> DataFrame:
             reads[name] = {name: rows}
             # In one piece, nothing has to be brought together before it is joined or grouped.
-            one = rows is not None and rows <= most
-            frame = frame.coalesce(1) if one else frame
+            frame = frame.coalesce(1) if rows <= most else frame
             frame.createOrReplaceTempView(name)
             return frame
 
         try:
             spark = self._spark.newSession()
+            if there > self.small_rows:
+                pieces = max(
+                    int(spark.conf.get("spark.sql.shuffle.partitions") or 1),
+                    there // ROWS_A_PIECE,
+                )
+                _set(spark, {**LARGE_SETTINGS, "spark.sql.shuffle.partitions": str(pieces)})
             usual = {name: spark.conf.get(name, None) for name in SMALL_SETTINGS}
             for name, table in inputs.items():
-                leaf(name, _frame(spark, table), row_count(table))
+                rows = row_count(table)
+                frame = _frame(spark, table)
+                if rows > most and not isinstance(table, ParquetTable):
+                    # Handed out once, and not again with every task that reads it.
+                    held.append(_hold(_spread(frame)))
+                    held[-1].count()
+                    frame = held[-1].frame(spark)
+                leaf(name, frame, rows)
             for stage in stages:
-                text, named = _read(stage.sql)
-                frame = spark.sql(text)
+                said = _read(stage.sql)
                 reads[stage.name] = {
                     source: rows
-                    for read in named
+                    for read in said.tables
                     for source, rows in reads.get(read, {}).items()
                 }
+                small = is_small(stage.name)
+                if said.ordered_by and not small:
+                    # To be put in order by the workers, rows are computed twice and sent once
+                    # more: so whoever gathers them does it.
+                    ordered[stage.name] = said.ordered_by
+                    frame = spark.sql(said.unordered)
+                else:
+                    frame = spark.sql(said.text)
                 if not stage.keep:
                     frame.createOrReplaceTempView(stage.name)
-                elif is_small(stage.name):
-                    rows = frame.toArrow()
-                    frame = leaf(stage.name, _frame(spark, rows, frame.schema), rows.num_rows)
+                elif small:
+                    table = frame.toArrow()
+                    frame = _frame(spark, table, frame.schema)
+                    frame = leaf(stage.name, frame, table.num_rows)
                 else:
-                    frame = _spread(frame)
-                    held.append(frame)
-                    frame = leaf(stage.name, _kept(spark, frame), None)
+                    held.append(_hold(_spread(frame)))
+                    rows = held[-1].count()
+                    frame = leaf(stage.name, held[-1].frame(spark), rows)
                 frames[stage.name] = frame
-            yield _Asked(frames, is_small)
+            yield _Asked(frames, ordered, is_small)
         except OnwardError:
             raise
         except Exception as error:
@@ -293,11 +370,20 @@ class _Asked:
     """The frames of a chain; the session is set for the one that is asked for."""
 
     frames: Mapping[str, DataFrame]
+    ordered: Mapping[str, str]
     prepare: Callable[[str], bool]
 
     def __getitem__(self, name: str) -> DataFrame:
         self.prepare(name)
         return self.frames[name]
+
+    def gathered(self, name: str) -> pa.Table:
+        """The rows here, in the order that the stage's text says."""
+        table = plain(self[name].toArrow())
+        if name not in self.ordered:
+            return table
+        # What is unknown comes last, as the text says where it says nothing else.
+        return table.take(pc.sort_indices(table[self.ordered[name]])).combine_chunks()
 
 
 def _set(spark: SparkSession, settings: Mapping[str, str | None]) -> None:
@@ -308,11 +394,11 @@ def _set(spark: SparkSession, settings: Mapping[str, str | None]) -> None:
             spark.conf.set(name, value)
 
 
-def _let_go(held: Sequence[DataFrame]) -> None:
+def _let_go(held: Sequence[_Held]) -> None:
     """What was held is forgotten; a cluster that is gone has nothing left to forget."""
-    for frame in held:
+    for rows in held:
         with suppress(Exception):
-            frame.unpersist()
+            rows.let_go()
 
 
 @contextmanager
@@ -362,24 +448,55 @@ def _spread(frame: DataFrame) -> DataFrame:
     return frame.repartition(frame[frame.columns[0]])
 
 
-def _kept(spark: SparkSession, frame: DataFrame) -> DataFrame:
-    """The frame computed once and held, encrypted, by the workers; later stages see a leaf.
+@dataclass(frozen=True)
+class _Held:
+    """A frame's rows computed once and held, encrypted on disk, by the workers."""
 
-    Without the leaf every stage would carry the plans of all before it many times over. Spark's
-    own way to cut a plan short (`localCheckpoint`) forgets how the rows were made; this leaf is
-    the held rows with their lineage, so that what a lost worker held is made again.
+    rows: Any
+
+    def frame(self, spark: SparkSession) -> DataFrame:
+        """The held rows as a leaf: of what they were made from, later stages see nothing."""
+        from pyspark.sql import DataFrame as Frame
+
+        inside: Any = spark
+        one = inside._jvm.org.apache.spark.sql.classic.Dataset.ofRows(
+            inside._jsparkSession, self.rows
+        )
+        return Frame(one, spark)
+
+    def count(self) -> int:
+        """Makes them, where nobody has yet: their number and size are what later stages are
+        planned by."""
+        builder = self.rows.cacheBuilder()
+        builder.cachedColumnBuffers().count()
+        return int(builder.materializedRowCount())
+
+    def let_go(self) -> None:
+        self.rows.cacheBuilder().clearCache(False)
+
+
+def _hold(frame: DataFrame) -> _Held:
+    """Hold a frame's rows, by columns, when they are first read.
+
+    First the rows become a leaf of their own: otherwise every stage would carry the plans of all
+    before it many times over. Then that leaf is held, so that whoever reads two columns is given
+    two. Spark's own way to cut a plan short (`localCheckpoint`) forgets how the rows were made;
+    what is held here can be made again when a worker is lost. Not `persist`: it puts the rows
+    into a list by which every later plan is searched, part by part, for what is held already.
     """
-    from pyspark.sql import DataFrame as Frame
-
-    frame.persist()
-    inside: Any = spark
-    sql, jspark = inside._jvm.org.apache.spark.sql, inside._jsparkSession
-    held = jspark.sharedState().cacheManager().lookupCachedData(frame._jdf)
-    whole = sql.classic.Dataset.ofRows(jspark, held.get().cachedRepresentation())
-    rows = whole.queryExecution().toRdd()
+    spark: Any = frame.sparkSession
+    sql, given = spark._jvm.org.apache.spark.sql, frame._jdf
+    rows = given.queryExecution().toRdd()
     one = getattr(sql.execution, "LogicalRDD$")
-    leaf = getattr(one, "MODULE$").fromDataset(rows, whole, False, False)
-    return Frame(sql.classic.Dataset.ofRows(jspark, leaf), spark)
+    leaf = getattr(one, "MODULE$").fromDataset(rows, given, False, False)
+    of_leaf = sql.classic.Dataset.ofRows(spark._jsparkSession, leaf)
+    relation = getattr(sql.execution.columnar, "InMemoryRelation$")
+    held = getattr(relation, "MODULE$").apply(
+        spark._jvm.org.apache.spark.storage.StorageLevel.MEMORY_AND_DISK(),
+        of_leaf.queryExecution(),
+        spark._jvm.scala.Option.empty(),
+    )
+    return _Held(held)
 
 
 def plain(table: pa.Table) -> pa.Table:
@@ -497,7 +614,7 @@ def session_settings(
             f"-Dlog4j2.configurationFile=file:{folder / 'log4j2.properties'} "
             f"-Djava.io.tmpdir={folder} -Dderby.system.home={folder} {ENDS} {java}".strip()
         ),
-        "spark.executor.extraJavaOptions": ENDS,
+        "spark.executor.extraJavaOptions": f"{ENDS} {LARGE_JAVA}",
     }
     if host:
         settings |= {"spark.driver.host": host, "spark.driver.bindAddress": host}

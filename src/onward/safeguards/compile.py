@@ -759,7 +759,8 @@ class Compiler:
         self._write_shown()
         select = [
             f"{self._asked_columns.get(name, f'p.{quoted(name)}')} AS {quoted(name)}"
-            for name in sorted(self.asked.used | {"ask", "id", *keep})
+            # An engine of many machines spreads rows by their first column: by whom they are about.
+            for name in ["id", "ask", *sorted((self.asked.used | set(keep)) - {"id", "ask"})]
         ]
         self.stages.insert(
             before,

@@ -8,6 +8,7 @@ its condition reads :pathway, per recipient only for a hand-over.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -33,6 +34,7 @@ from onward.safeguards.overrides import counting, findings_of
 
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 Whole: TypeAlias = npt.NDArray[np.int64]
+_WORD = re.compile(r"\w+")
 WORD = 63  # findings per int64 word of `failed_…`
 
 
@@ -129,6 +131,7 @@ def evaluate_all(
     inputs[KIND + "person"] = person.append_column(
         "ask", pa.array(np.arange(people, dtype=np.int64))
     )
+    inputs = {name: _named(table, stages) for name, table in inputs.items()}
     inputs["question"] = pa.table({"recipient": pa.array([hand_over_to], pa.string())})
     answers = engine.run(stages, inputs, ["answers"])["answers"]
     row = np.asarray(answers["ask"])
@@ -139,6 +142,12 @@ def evaluate_all(
         holds[sql] = values
     del answers
     return _assemble(caseload, steps, asked, holds, row, on, stages)
+
+
+def _named(table: pa.Table, stages: list[Stage]) -> pa.Table:
+    """The columns that any stage names: the others need not be sent to a cluster."""
+    words = {word for stage in stages for word in _WORD.findall(stage.sql)}
+    return table.select([name for name in table.column_names if name in words])
 
 
 def _steps(rulebook: Rulebook) -> list[tuple[Move, When, tuple[Finding, ...]]]:
