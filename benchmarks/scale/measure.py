@@ -3,6 +3,7 @@
     python -m benchmarks.scale [--quick] [--json]
     python -m benchmarks.scale --people 10000 100000 1000000 --spark-up-to 100000
     python -m benchmarks.scale --people 10000000 --spark-up-to 0 --no-skew
+    python -m benchmarks.scale --results scale.jsonl --minutes 10    again and again
 
 More people than `--largest` (a million) are a region: operations of that size, written, measured
 and removed one after another, because no operation is larger and so that disk and memory do not
@@ -23,7 +24,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
     parser.add_argument("--quick", action="store_true", help="2,000 people; one worker")
     parser.add_argument("--json", action="store_true", help="data on standard output")
-    parser.add_argument("--people", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--people", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
     parser.add_argument(
         "--spark-up-to", type=int, default=100_000, help="largest size on Spark"
     )
@@ -65,55 +65,131 @@ def main() -> None:
         "--local", action="store_true", help="Spark in one process too, with two threads"
     )
     parser.add_argument("--no-skew", action="store_true", help="leave the uneven region out")
+    parser.add_argument(
+        "--skew-on-spark", type=int, default=0, metavar="PEOPLE",
+        help="an uneven region of so many people on Spark too",
+    )  # fmt: skip
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE",
+        help="add every measure to this file, and measure nothing again that it holds",
+    )  # fmt: skip
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="begin nothing more after so long"
+    )
     given = parser.parse_args()
     people = [2_000] if given.quick else sorted(given.people)
     workers = [1] if given.quick else given.workers
-    rulebook = load(shipped_path("protected-camp"))
-    began = datetime.now().isoformat(timespec="seconds")  # noqa: DTZ005
-    rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as name:
-        for size in people:
-            ways: dict[str, Any] = {"duckdb": on_duckdb, "by hand": peer}
-            if given.local and size <= given.spark_up_to:
-                ways["spark, one process"] = on_spark
-            found: dict[str, list[dict[str, Any]]] = {}
-            events = 0
-            for number, part in enumerate(operations(size, given.largest)):
-                folder = Path(name) / str(size)
+    pieces = Pieces(given.results, given.minutes)
+    for size in people:
+        spark = size <= given.spark_up_to
+        clusters = {f"spark, {count} workers": count for count in workers if spark}
+        ways: dict[str, Any] = {"duckdb": on_duckdb, "by hand": peer}
+        if given.local and spark:
+            ways["spark, one process"] = on_spark
+        parts = operations(size, given.largest)
+        for number, part in enumerate(parts):
+            at = {"people": size, "part": number, "parts": len(parts)}
+            wanted = [on for on in [*ways, *clusters] if pieces.lacks(at | {"on": on})]
+            if not wanted or pieces.late():
+                continue
+            with tempfile.TemporaryDirectory() as name:
+                folder = Path(name) / "log"
                 say(f"{size:,} people: writing {part:,}")
-                events += apart(write, folder, part, SEED + number)["events"]
-                for title, work in ways.items():
-                    say(f"{size:,} people: {title}")
-                    one = apart(work, folder)
+                of = {"of_people": part} | apart(write, folder, part, SEED + number)
+                for on in wanted:
+                    if pieces.late():
+                        break
+                    say(f"{size:,} people: {on}")
+                    if on in ways:
+                        one = apart(ways[on], folder)
+                    else:
+                        with cluster(clusters[on], Path(name) / "home") as (master, secret):
+                            one = apart(on_spark, folder, master, secret)
                     say(f"  {one['processor']:.1f} processor seconds, {one['peak_gb']:.1f} GB")
-                    found.setdefault(title, []).append(one)
-                for count in workers if size <= given.spark_up_to else []:
-                    title = f"spark, {count} workers"
-                    say(f"{size:,} people: {title}")
-                    with cluster(count, Path(name) / f"home-{count}") as (master, secret):
-                        one = apart(on_spark, folder, master, secret)
-                    say(f"  {one['processor']:.1f} processor seconds, {one['peak_gb']:.1f} GB")
-                    found.setdefault(title, []).append(one)
-                shutil.rmtree(folder)
-            rows += [
-                {"people": size, "events": events, "on": title, **together(parts)}
-                for title, parts in found.items()
-            ]
-        uneven = {} if given.no_skew else skew(people[0] if given.quick else 20_000)
-    report = {
-        "began": began, "cores": os.cpu_count(), "load": os.getloadavg()[0],
-        "sizes": rows, "skew": uneven, "lines": lines(rows), "rulebook": rulebook.hash,
-    }  # fmt: skip
+                    pieces.add(at | {"on": on} | of | one)
+    if not given.no_skew:
+        uneven = 2_000 if given.quick else 20_000
+        pieces.measure({"skew": "duckdb", "people": uneven}, skew, uneven)
+    if given.skew_on_spark:
+        at = {"skew": "spark", "people": given.skew_on_spark}
+        pieces.measure(at, skew_on_spark, given.skew_on_spark)
+    report = told(pieces.found)
     if given.json:
         print(json.dumps(report, indent=2))
     else:
         show(report)
+    if pieces.left:
+        say(f"{pieces.left} measures are left: run the same command again")
+
+
+class Pieces:
+    """What was measured, piece by piece, and kept in a file where one is named."""
+
+    def __init__(self, file: Path | None, minutes: float) -> None:
+        self.file = file
+        self.end = time.monotonic() + 60 * minutes
+        self.left = 0
+        self.rulebook = rules().hash
+        self.found: list[dict[str, Any]] = []
+        if file is not None and file.exists():
+            self.found = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+            if any(one["rulebook"] != self.rulebook for one in self.found):
+                raise SystemExit(
+                    f"{file} was measured under another rulebook; name another file"
+                )
+
+    def lacks(self, at: dict[str, Any]) -> bool:
+        """Whether a piece is still to be measured; it is counted as left until it is added."""
+        lacking = not any(at.items() <= one.items() for one in self.found)
+        self.left += lacking
+        return lacking
+
+    def late(self) -> bool:
+        return time.monotonic() > self.end
+
+    def measure(self, at: dict[str, Any], work: Any, *given: Any) -> None:
+        if self.lacks(at) and not self.late():
+            say(f"an uneven region of {at['people']:,} people: {at['skew']}")
+            self.add(at | work(*given))
+
+    def add(self, one: dict[str, Any]) -> None:
+        self.left -= 1
+        at = datetime.now().isoformat(timespec="seconds")  # noqa: DTZ005
+        one |= {
+            "rulebook": self.rulebook, "cores": os.cpu_count(), "load": os.getloadavg()[0],
+            "ended": at,
+        }  # fmt: skip
+        self.found.append(one)
+        if self.file is not None:
+            with self.file.open("a", encoding="utf-8") as out:
+                out.write(json.dumps(one) + "\n")
+
+
+def told(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The pieces as what they say of each size: sums over a region's operations."""
+    groups: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    for one in found:
+        if "on" in one:
+            groups.setdefault((one["people"], one["on"]), []).append(one)
+    rows = [together(parts) for _, parts in sorted(groups.items(), key=lambda item: item[0][0])]
+    return {
+        "cores": os.cpu_count(),
+        "load": max((one["load"] for one in found), default=0.0),
+        "sizes": rows,
+        "skew": [one for one in found if "skew" in one],
+        "lines": lines(rows),
+        "rulebook": rules().hash,
+    }
 
 
 def operations(people: int, largest: int) -> list[int]:
     """The people of each operation of a region of so many."""
     whole, rest = divmod(people, largest)
     return [largest] * whole + ([rest] if rest else [])
+
+
+SAME = ("people", "on", "parts", "part", "rulebook", "cores", "load", "ended")
+MOST = ("peak_gb", "start", "round_trip", "load")
 
 
 def together(parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -123,11 +199,11 @@ def together(parts: list[dict[str, Any]]) -> dict[str, Any]:
         for name, value in part.items():
             if name == "same":
                 found[name] = {key: found[name][key] + value[key] for key in value}
-            elif name in ("peak_gb", "start", "round_trip"):
+            elif name in MOST:
                 found[name] = max(found[name], value)
-            else:
+            elif name not in SAME:
                 found[name] += value
-    return found
+    return found | {"measured": len(parts)}
 
 
 def write(folder: Path, people: int, seed: int) -> dict[str, Any]:
@@ -216,7 +292,7 @@ def event_tables(folder: Path) -> Any:
 def on_spark(
     folder: Path, master: str = "local[2]", secret: Path | None = None
 ) -> dict[str, Any]:
-    from onward.engine.spark import QUICK_JAVA, SMALL_ROWS, SparkEngine, is_local
+    from onward.engine.spark import LARGE_JAVA, QUICK_JAVA, SMALL_ROWS, SparkEngine, is_local
 
     start = time.perf_counter()
     # As the commands start it: what asks a cluster only plans.
@@ -224,7 +300,7 @@ def on_spark(
     quick = rows <= SMALL_ROWS or not is_local(master)
     engine = SparkEngine(
         master=master, memory_gb=4.0 if is_local(master) else 2.0, secret=secret,
-        java=QUICK_JAVA if quick else "",
+        java=QUICK_JAVA if quick else LARGE_JAVA,
     )  # fmt: skip
     running = family(os.getpid()) + workers_of(secret)
     began, processor = time.perf_counter(), processor_seconds(running)
@@ -286,34 +362,56 @@ class cluster:
 def skew(people: int) -> dict[str, Any]:
     """A region of 19 operations in which the first holds a tenth of all people and the others
     share the rest evenly: seconds of each, on DuckDB."""
-    sizes = [people // 10, *[people // 20] * 18]
-    found = apart(one_by_one, sizes)
-    seconds = found["seconds_each"]
+    sizes = uneven(people)
+    seconds = apart(one_by_one, sizes)["each"]
     return {
-        "people": sum(sizes),
         "operations": len(sizes),
         "largest_holds": sizes[0] / sum(sizes),
-        "seconds": sum(seconds),
         "largest_takes": seconds[0] / sum(seconds),
+        "took": sum(seconds),
     }
 
 
+def skew_on_spark(people: int) -> dict[str, Any]:
+    """The same region on Spark, in one process: the largest operation and one of the eighteen
+    others, of which all take as long, each in a process of its own."""
+    sizes = uneven(people)
+    found = []
+    for size in sizes[:2]:
+        with tempfile.TemporaryDirectory() as name:
+            apart(write, Path(name) / "log", size, SEED)
+            found.append(apart(on_spark, Path(name) / "log"))
+    largest, other = found
+    took = largest["processor"] + (len(sizes) - 1) * other["processor"]
+    return {
+        "operations": len(sizes),
+        "largest_holds": sizes[0] / sum(sizes),
+        "largest_takes": largest["processor"] / took,
+        "took": took,
+    }
+
+
+def uneven(people: int) -> list[int]:
+    return [people // 10, *[people // 20] * 18]
+
+
 def one_by_one(sizes: list[int]) -> dict[str, Any]:
+    """Processor seconds of operations of these sizes, one after another."""
     engine = DuckEngine(memory_gb=MEMORY_GB)
     made = {size: invent(size, rules()) for size in set(sizes)}
-    taken = []
+    each = []
     for size in sizes:
-        began = time.perf_counter()
+        began, processor = time.perf_counter(), time.process_time()
         answered(fold(made[size], rules(), as_of=AS_OF, engine=engine), engine, began)
-        taken.append(time.perf_counter() - began)
-    return {"seconds_each": taken}
+        each.append(time.process_time() - processor)
+    return {"each": each}
 
 
 def lines(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Seconds, memory and shuffle per million people between the two largest sizes of each."""
     found: dict[str, dict[str, float]] = {}
     for on in dict.fromkeys(row["on"] for row in rows):
-        mine = [row for row in rows if row["on"] == on]
+        mine = [row for row in rows if row["on"] == on and row["measured"] == row["parts"]]
         if len(mine) < 2:
             continue
         low, high = mine[-2], mine[-1]
@@ -411,7 +509,7 @@ def say(text: str) -> None:
 
 
 def show(report: dict[str, Any]) -> None:
-    print(f"{report['cores']} cores, load {report['load']:.1f} at the end")
+    print(f"{report['cores']} cores, load {report['load']:.1f} at most")
     print(f"{'people':>10}  {'on':<18}{'seconds':>9}{'processor':>11}{'fold':>8}{'counts':>8}{'safeguards':>12}"
           f"{'GB':>7}{'shuffled GB':>13}{'s / million':>13}")  # fmt: skip
     for row in report["sizes"]:
@@ -424,23 +522,27 @@ def show(report: dict[str, Any]) -> None:
             )
             + f"{row['peak_gb']:>7.1f}"
             + (f"{row['shuffle_gb']:>13.2f}" if "shuffle_gb" in row else " " * 13)
-            + f"{row['processor'] / row['people'] * 1e6:>13,.0f}"
+            + f"{row['processor'] / row['of_people'] * 1e6:>13,.0f}"
+            + (
+                ""
+                if row["measured"] == row["parts"]
+                else f"  {row['measured']} of {row['parts']} operations"
+            )
         )
     for size in dict.fromkeys(row["people"] for row in report["sizes"]):
-        same = [
-            row["same"] for row in report["sizes"] if row["people"] == size and "same" in row
-        ]
-        agree = "agree" if all(one == same[0] for one in same) else "DISAGREE"
-        print(f"{size:,} people: {len(same)} engines {agree}: {same[0]}")
+        rows = [row for row in report["sizes"] if row["people"] == size and "same" in row]
+        for measured in dict.fromkeys(row["measured"] for row in rows):
+            same = [row["same"] for row in rows if row["measured"] == measured]
+            agree = "agree" if all(one == same[0] for one in same) else "DISAGREE"
+            print(f"{size:,} people: {len(same)} engines {agree}: {same[0]}")
     for on, line in report["lines"].items():
         print(f"per million more people, {on}: " + ", ".join(f"{k.removesuffix('_per_million')} {v:,.2f}" for k, v in line.items()))  # fmt: skip
     for row in report["sizes"]:
         if "round_trip" in row:
             print(f"{row['people']:,} people, {row['on']}: start {row['start']:.1f} s, a round trip {row['round_trip']:.2f} s")  # fmt: skip
-    if report["skew"]:
-        one = report["skew"]
+    for one in report["skew"]:
         print(
-            f"a region of {one['operations']} operations, the largest with "
-            f"{one['largest_holds']:.0%} of the people: it takes {one['largest_takes']:.0%} of "
-            f"{one['seconds']:.1f} s"
+            f"a region of {one['people']:,} people in {one['operations']} operations on "
+            f"{one['skew']}, the largest with {one['largest_holds']:.0%} of them: it takes "
+            f"{one['largest_takes']:.0%} of {one['took']:.1f} processor seconds"
         )
