@@ -240,6 +240,19 @@ def test_places_open_from_a_date_per_week_and_unused_ones_lapse_or_stay():
     assert moved(True)[[14, 15, 20, 21, 28]].tolist() == [0, 17, 17, 27, 37]
 
 
+@pytest.mark.parametrize("path", ["general", "people"])
+@pytest.mark.parametrize("until", [math.inf, 20.0])
+def test_places_that_never_open_let_nobody_through(path, until):
+    pool = Capacity("p", [Supply(10, start="opens", end=until)], window_days=7)
+    model = Model(
+        [HERE, GONE], ["a"], {("here", "a", 1): 100},
+        [Transition("go", "here", "gone", 50.0, capacities=["p"])], capacities=[pool],
+    )  # fmt: skip
+    dates = ParameterDraws(("opens",), np.array([[math.inf], [0.0]]))
+    left = 100 - simulate(model, dates, 2, 1, days=10, path=path).present["all"][:, -1]
+    assert left.tolist() == [0, 20]
+
+
 def test_the_first_in_rank_are_served_first():
     model = Model(
         [HERE, State("urgent"), GONE], ["a"],

@@ -159,9 +159,9 @@ def simulate(
 
         multiple = LANES
     elif chosen == "general":
-        from onward.forecast.kernel_general import run
+        from onward.forecast.kernel_general import LANES, run
 
-        multiple = 1
+        multiple = LANES
     else:
         from onward.forecast.kernel_people import places, run_people
 

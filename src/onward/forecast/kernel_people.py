@@ -404,7 +404,7 @@ def run_people(t, p, rows, seed, shock_seed, first, n, present, units, flows, us
                         amount = num[t.s_number[i, 0]]
                         begin, end = num[t.s_number[i, 1]], num[t.s_number[i, 2]]
                         window = t.cap_window[k]
-                        opens = math.ceil(begin) if begin > 0.0 else 0.0
+                        opens = np.ceil(max(begin, 0.0))
                         if whole < opens or whole >= end:
                             continue
                         if window == 0:

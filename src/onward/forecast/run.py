@@ -36,6 +36,9 @@ SPREAD = 40
 SPLIT_FUTURES = 120
 LEAST_FUTURES = 200
 KIND = "onward-forecast-1"
+DRAWS = 2
+"""Goes up whenever the same inputs and seed come to give other futures; part of the version kept."""
+VERSION = f"{__version__}+draws.{DRAWS}"
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Forecast:
     assumptions: Sequence[str]
     left_out: Sequence[str]
     inputs: Mapping[str, str]
-    version: str = __version__
+    version: str = VERSION
     kind: str = KIND
     spread: Sequence[Sequence[int]] = field(default_factory=tuple)
     split: Mapping[str, float] = field(default_factory=dict)

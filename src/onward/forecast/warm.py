@@ -1,16 +1,22 @@
 """Compiles the simulator once and leaves the machine code in the cache.
 
 Exists because the first forecast on a new machine compiles for some ten seconds. A door that
-knows a forecast is coming runs `python -m onward.forecast.warm` beside its other work, on the
-other core. Nothing goes in and nothing comes out but the cache.
+knows a forecast is coming runs `python -m onward.forecast.warm` beside its other work. Two
+processes compile at once, since the compiler holds Python's lock. Nothing goes in and nothing
+comes out but the cache.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+
+LONGEST = "longest"
 
 
 def cached() -> bool:
@@ -53,8 +59,47 @@ def warm() -> None:
     simulate(model, no_parameters(2), 2, 1, days=2, outputs=outputs, path="general", threads=1)
 
 
+def warm_longest() -> None:
+    """Compile the kernel's longest part by itself, for exactly what the kernel hands it."""
+    from onward.forecast import kernel_general
+
+    compile_it, run = kernel_general.work_out, kernel_general.run
+
+    class Enough(Exception):
+        pass
+
+    def stop(*handed: object) -> None:
+        compile_it(*handed)
+        raise Enough
+
+    kernel_general.work_out = stop
+    kernel_general.run = run.py_func
+    with suppress(Enough):
+        warm()
+
+
+def warm_on_two_cores() -> None:
+    """The longest part in a process of its own, the other parts here, then the whole."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "onward.forecast.warm", LONGEST],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    from onward.forecast import kernel_general
+
+    compile_it, run = kernel_general.work_out, kernel_general.run
+    kernel_general.work_out = lambda *_: 0
+    kernel_general.run = run.py_func
+    warm()
+    kernel_general.work_out, kernel_general.run = compile_it, run
+    process.wait()
+    warm()
+
+
 if __name__ == "__main__":
     # Compiling makes millions of small things that refer to each other; searching them for what is
     # forgotten takes a tenth of the time, and the process is over before it would pay.
     gc.disable()
-    warm()
+    if LONGEST in sys.argv:
+        warm_longest()
+    else:
+        warm_on_two_cores()
