@@ -195,6 +195,7 @@ PROGRESS = (
         r"Placing ([\d,]+) cases in ([\d,]+) windows",
         _("Placing %(one)s cases in %(two)s windows"),
     ),
+    (r"([\d,]+) of ([\d,]+): decided on .*", _("%(one)s of %(two)s days tried")),
     (r"([\d,]+) of ([\d,]+): .*", _("%(one)s of %(two)s scenarios")),
     (r"Working out where the width comes from", _("Working out where the width comes from")),
     (r"Asking the safeguards for each country", _("Asking the safeguards for each country")),

@@ -120,6 +120,19 @@ def _compare(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcom
     return Outcome(json.loads(text), {"comparison.json": text.encode()})
 
 
+def _wait(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
+    """How long the choice of one scenario can wait."""
+    from onward.registry.analysis import opened
+    from onward.registry.comparing import decide_by_of
+
+    say(gettext_noop("Reading the record"))
+    file = next(path for path in operation.scenarios if path.name == asked["scenario"])
+    made = decide_by_of(
+        opened(operation), file, futures=int(asked["futures"]), seed=int(asked["seed"]), progress=say
+    )  # fmt: skip
+    return Outcome(json.loads(made.to_json()), {})
+
+
 def _placement(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
     from onward.registry.analysis import opened
     from onward.registry.placements import propose_places
@@ -185,6 +198,7 @@ LOOK, BRING, TAKE_BACK, RENEW = "look", "bring", "take_back", "renew_keys"
 KINDS: dict[str, Callable[[Operation, Mapping[str, Any], Say], Outcome]] = {
     "forecast": _forecast,
     "compare": _compare,
+    "wait": _wait,
     "placement": _placement,
     "report": _report,
     LOOK: _look,
@@ -197,7 +211,7 @@ FIRST = (LOOK, BRING, TAKE_BACK, RENEW)
 """Kinds for which somebody waits at the screen: they go before what was asked for earlier."""
 
 NEEDS = {
-    "forecast": "forecast.run", "compare": "forecast.run", "placement": "placement.run",
+    "forecast": "forecast.run", "compare": "forecast.run", "wait": "forecast.run", "placement": "placement.run",
     LOOK: "import.run", BRING: "import.run", TAKE_BACK: "import.undo",
     RENEW: "key.manage",
 }  # fmt: skip

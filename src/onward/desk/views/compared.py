@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy
 
 from onward.desk import dates, forecast_words, here, sight, words
 from onward.desk.views.shared import page, place
+from onward.errors import OnwardError
 from onward.registry import access
 from onward.registry.models import Job
 from onward.report import charts, scenario_charts
@@ -38,22 +39,27 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 def compared(request: HttpRequest) -> HttpResponse:
     access.require(request.user, "forecast.read", place=place(request))
     reader = request.reader  # type: ignore[attr-defined]
-    made = _last()
-    shown = {"none": True} if made is None else about(made, may_tell(reader))
+    made, tells = _last("compare"), may_tell(reader)
+    shown = {"none": True} if made is None else about(made, tells)
+    waits = _last("wait")
+    if waits is not None and tells(waits["title"]) and tells(waits["id"]):
+        shown["wait"] = waiting(waits)
+    if reader.may("forecast.run"):
+        shown["deferrable"] = [one for one in deferrable() if tells(one[1]) and tells(one[2])]
     return render(request, "desk/compared.html", shown)
 
 
 def in_short(reader: access.Reader) -> dict[str, Any] | None:
     """The table of the last comparison, as far as this reader may be told; None without one."""
-    made = _last()
+    made = _last("compare")
     if made is None:
         return None
     as_of = date.fromisoformat(made["as_of"])
     return {"as_of": as_of, "cases": _cases(made, may_tell(reader))}
 
 
-def _last() -> dict[str, Any] | None:
-    done = Job.objects.filter(kind="compare", state="done").order_by("-ended_at").first()
+def _last(kind: str) -> dict[str, Any] | None:
+    done = Job.objects.filter(kind=kind, state="done").order_by("-ended_at").first()
     return None if done is None else done.result
 
 
@@ -123,6 +129,53 @@ def about(made: Mapping[str, Any], tells: Callable[[str], bool]) -> dict[str, An
     }  # fmt: skip
 
 
+def deferrable() -> list[tuple[str, str, str]]:
+    """The choices that have a day to move: (file, id, title)."""
+    from onward.forecast.decide_by import decision_day
+    from onward.forecast.scenarios import load_scenario
+
+    found, rows = here.plan(), []
+    for file in here.operation().scenarios if found is not None else ():
+        try:
+            one = load_scenario(file, found, here.rulebook())
+            decision_day(one)
+        except OnwardError:
+            continue
+        rows.append((file.name, one.id, words.translated(one.title)))
+    return rows
+
+
+def waiting(made: Mapping[str, Any]) -> dict[str, Any]:
+    """How long a choice can wait: its last days in words, and what is left of it day by day."""
+    day = {share: date.fromisoformat(on) for share, on in made["by"].items() if on}
+    kept = {"0.9": _("nine tenths kept"), "0.5": _("half kept"), "0.1": _("a tenth kept")}
+    if made["open_end"]:
+        kept.pop("0.1")
+    marks = [(day[share], word) for share, word in kept.items() if share in day]
+    days = [date.fromisoformat(on) for on in made["days"]]
+    said = {
+        "0.9": _("To keep nine tenths of its effect: decide by %(day)s."),
+        "0.5": _("To keep half of its effect: decide by %(day)s."),
+        "0.1": _("More than a tenth of its effect is still had on %(day)s.") if made["open_end"]
+        else _("To keep a tenth of its effect: decide by %(day)s."),
+    }  # fmt: skip
+    return {
+        "title": words.translated(made["title"]),
+        "as_of": date.fromisoformat(made["as_of"]),
+        "said": [text % {"day": dates.shown(day[share])} for share, text in said.items() if share in day],
+        "lead": made["lead"],
+        "drawn": _both(lambda width: scenario_charts.waits(
+            days, made["low"], made["more"], made["high"], marks, width=width,
+            title=_("Options opened by the day of decision"),
+            description=_("Options more than under the plan, for every day of decision tried."),
+        )),
+        "rows": [
+            {"day": on, "low": low, "mean": mean, "high": high}
+            for on, low, mean, high in zip(days, made["low"], made["more"], made["high"], strict=True)
+        ],
+    }  # fmt: skip
+
+
 def _cases(made: Mapping[str, Any], tells: Callable[[str], bool]) -> list[dict[str, Any]]:
     """The plan, then what could be chosen, then what may happen."""
     known = (_case(each, tells) for each in made["cases"] if _known(each, tells))
@@ -187,6 +240,7 @@ def _both(draw: Callable[[int], str]) -> dict[str, str]:
 
 def _in_words(svg: str) -> str:
     """The few words that stand in a drawing of scenarios, in the reader's language."""
+    svg = re.sub(r">decided (\d{1,2} )", r">\1", svg)  # the axis is named beside the drawing
 
     def day(found: re.Match[str]) -> str:
         on = date(int(found[3]), MONTHS.index(found[2]) + 1, int(found[1]))

@@ -53,7 +53,7 @@ def forecasts(request: HttpRequest) -> HttpResponse:
     shown: dict[str, Any] = {
         "kept": [_line(name, one) for name, one in kept[:30]],
         "may_run": reader.may("forecast.run"),
-        "running": Job.objects.filter(kind__in=("forecast", "compare"), state__in=("queued", "running")),
+        "running": Job.objects.filter(kind__in=("forecast", "compare", "wait"), state__in=("queued", "running")),
         "scenarios": _scenarios(),
         "compared": compared.in_short(reader),
         "today": here.today(),
@@ -247,6 +247,11 @@ def run(request: HttpRequest) -> HttpResponse:
             messages.error(request, _("Choose at least one scenario to compare with the plan."))
             return HttpResponseRedirect(reverse("desk:forecasts"), status=303)
         kind, asked = "compare", {"scenarios": sorted(chosen), "futures": 500, "seed": 1}
+    elif request.POST.get("do") == "wait":
+        chosen_one = request.POST.get("scenario", "")
+        if chosen_one not in {name for name, _id, _title in compared.deferrable()}:
+            raise access.Hidden
+        kind, asked = "wait", {"scenario": chosen_one, "futures": 300, "seed": 1}
     else:
         asked |= {"plan": request.POST.get("plan", "yes") == "yes", "behaviour": True}
         asked["as_of"] = here.today().isoformat()

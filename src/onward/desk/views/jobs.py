@@ -22,7 +22,8 @@ from onward.registry.models import Job, JobFile
 # kind of work: what it is called, who may see it, where one goes on when it is done
 KINDS = {
     "forecast": (_("Forecast"), ("forecast.read",), "desk:forecasts"),
-    "compare": (_("Comparison of scenarios"), ("forecast.read",), "desk:forecasts"),
+    "compare": (_("Comparison of scenarios"), ("forecast.read",), "desk:compared"),
+    "wait": (_("How long a choice can wait"), ("forecast.read",), "desk:compared"),
     "placement": (_("Proposal of places"), ("placement.read",), "desk:placements"),
     "report": (_("Situation report"), ("report.internal",), "desk:reports"),
     jobs.TAKE_BACK: (_("Undoing an import"), ("import.undo",), "desk:imports"),

@@ -315,7 +315,7 @@ def happened(request: HttpRequest, person: str, move: str) -> HttpResponse:
     rulebook = here.rulebook()
     if not duties.is_always(rulebook, move):
         raise Http404
-    return _record_move(request, seen, move, words.move(rulebook, move))
+    return _record_move(request, seen, move, words.happening(rulebook, move))
 
 
 @page("people", "person.record_always", "person.record_movement", methods=BOTH)
