@@ -430,7 +430,7 @@ PAGES = (
     "/people/H1-P1/add/interview/", "/people/H1-P1/add/waiver/", "/people/H1-P1/read-aloud/",
     "/people/H1-P1/waiver/", "/households/", "/households/H7/", "/calendar/",
     "/calendar/follow-ups/", "/head-count/", "/convoys/", "/texts/", "/rulebook/",
-    "/people/nobody/", "/plan/", "/reports/", "/forecasts/", "/places/", "/rumours/", "/rights/", "/exports/",
+    "/people/nobody/", "/plan/", "/reports/", "/forecasts/", "/forecasts/compared/", "/people/H1-P1/add/incident/", "/places/", "/rumours/", "/rights/", "/exports/",
 )  # fmt: skip
 
 
