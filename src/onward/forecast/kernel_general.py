@@ -1024,6 +1024,25 @@ def welcome(  # type: ignore[no-untyped-def]
     return n
 
 
+@compiled()
+def floats(n):  # type: ignore[no-untyped-def]
+    """Working rows. A function of its own, as the next two: compiled once, not forty times."""
+    return np.zeros(n)
+
+
+@compiled()
+def whole_numbers(n):  # type: ignore[no-untyped-def]
+    """The same of whole numbers."""
+    return np.zeros(n, np.int64)
+
+
+@compiled()
+def clear(rows, value):  # type: ignore[no-untyped-def]
+    """Set all of it to one value."""
+    for i in range(len(rows)):
+        rows[i] = value
+
+
 @compiled(keep=True)
 def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used, refused):  # type: ignore[no-untyped-def]
     """Simulate futures first ... first+n-1 into rows 0 ... n-1 of the outputs.
@@ -1057,43 +1076,43 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
     stratum_cells = n_strata * n_sizes
 
     num = np.zeros(max(len(q_fixed), 1) * LANES)
-    rate = np.zeros(len(e_fixed) * LANES)
-    count = np.zeros(n_cells * LANES)
-    inflow = np.zeros(n_cells * LANES)
-    touched = np.zeros(n_cells * LANES, np.int64)
+    rate = floats(len(e_fixed) * LANES)
+    count = floats(n_cells * LANES)
+    inflow = floats(n_cells * LANES)
+    touched = whole_numbers(n_cells * LANES)
     factor = np.ones(n_factors * LANES)
-    z_shock = np.zeros(n_factors * LANES)
-    until = np.zeros(n_factors * LANES)
+    z_shock = floats(n_factors * LANES)
+    until = floats(n_factors * LANES)
     combo = np.ones((len(b_start) - 1) * LANES)
-    history = np.zeros(n_ratios * steps * LANES)
-    moved = np.zeros((n_trans + 1) * n_strata * LANES)  # the last: growing older, no move
-    level = np.zeros(n_caps * LANES)
-    more = np.zeros(n_caps * LANES)
-    spent = np.zeros(n_caps * LANES)
-    short = np.zeros(n_caps * LANES)
-    need = np.zeros(n_caps)
-    s_next = np.zeros(len(s_cap) * LANES)
-    opened = np.zeros(n_pledges * LANES)
-    done = np.zeros(n_pledges * LANES, np.int64)
-    dies = np.zeros(n_groups * LANES)
-    bears = np.zeros(n_groups * LANES)
+    history = floats(n_ratios * steps * LANES)
+    moved = floats((n_trans + 1) * n_strata * LANES)  # the last: growing older, no move
+    level = floats(n_caps * LANES)
+    more = floats(n_caps * LANES)
+    spent = floats(n_caps * LANES)
+    short = floats(n_caps * LANES)
+    need = floats(n_caps)
+    s_next = floats(len(s_cap) * LANES)
+    opened = floats(n_pledges * LANES)
+    done = whole_numbers(n_pledges * LANES)
+    dies = floats(n_groups * LANES)
+    bears = floats(n_groups * LANES)
     always = np.zeros(n_groups, np.bool_)
-    passing = np.zeros(n_groups * LANES * 4)
+    passing = floats(n_groups * LANES * 4)
     key = np.zeros(LANES, np.uint64)
     shock_key = np.zeros(LANES, np.uint64)
-    sums = np.zeros(2 * LANES)
-    flag = np.zeros(LANES, np.int64)
-    found = np.zeros(n_groups * LANES + 1, np.int64)
+    sums = floats(2 * LANES)
+    flag = whole_numbers(LANES)
+    found = whole_numbers(n_groups * LANES + 1)
     ever = np.zeros(n_groups, np.bool_)
     max_ways = 1
     for g in range(n_groups):
         max_ways = max(max_ways, g_entry[g + 1] - g_entry[g])
-    edge = np.zeros(max_ways)
-    give = np.zeros(n_sizes)
+    edge = floats(max_ways)
+    give = floats(n_sizes)
     # units of each group, kept beside the cells so that they need not be summed every step
-    whole_group = np.zeros(n_groups * LANES)
+    whole_group = floats(n_groups * LANES)
     group_of = np.full(n_cells, -1)
-    g_first = np.zeros(n_groups, np.int64)
+    g_first = whole_numbers(n_groups)
     for g in range(n_groups):
         for z in range(g_width[g]):
             group_of[g_cell[g] + z] = g
@@ -1103,13 +1122,13 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
             if g_last[i] == g_last[g]:
                 g_first[g] = i
                 break
-    here = np.zeros(n_rows * LANES)  # people of each row of sizes (a phase and a stratum)
+    here = floats(n_rows * LANES)  # people of each row of sizes (a phase and a stratum)
     r_top, r_top_start = rows_of(r_top, r_top_start, n_sizes)
     r_bottom, r_bottom_start = rows_of(r_bottom, r_bottom_start, n_sizes)
     p_row, p_start = rows_of(p_cell, p_start, n_sizes)
     # demands for rationed moves: a slot for each way and size
     e_slot = np.full(len(e_to), -1)
-    e_group = np.zeros(len(e_to), np.int64)
+    e_group = whole_numbers(len(e_to))
     room = 0
     for g in range(n_groups):
         for e in range(g_entry[g], g_entry[g + 1]):
@@ -1117,24 +1136,24 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
             if e_caps[e, 0] >= 0:
                 e_slot[e] = room
                 room += n_sizes
-    slot_entry = np.zeros(room, np.int64)
+    slot_entry = whole_numbers(room)
     for e in range(len(e_to)):
         if e_slot[e] >= 0:
             for z in range(n_sizes):
                 slot_entry[e_slot[e] + z] = e
-    want = np.zeros(room * LANES)
+    want = floats(room * LANES)
     asked = np.zeros((LANES, room), np.int64)
-    d_entry = np.zeros(room, np.int64)
-    d_group = np.zeros(room, np.int64)
-    d_size = np.zeros(room, np.int64)
-    d_want = np.zeros(room)
-    d_get = np.zeros(room)
-    d_left = np.zeros(room)
-    n_demands = np.zeros(LANES, np.int64)
+    d_entry = whole_numbers(room)
+    d_group = whole_numbers(room)
+    d_size = whole_numbers(room)
+    d_want = floats(room)
+    d_get = floats(room)
+    d_left = floats(room)
+    n_demands = whole_numbers(LANES)
 
     for f0 in range(0, n, LANES):
         live = min(LANES, n - f0)
-        count[:] = 0.0
+        clear(count, 0.0)
         for lane in range(LANES):
             # lanes beyond the last future repeat it; nobody moves in them
             f = f0 + min(lane, live - 1)
@@ -1170,10 +1189,10 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                     left -= x
             for i in range(len(s_cap)):
                 s_next[i * LANES + lane] = np.ceil(max(num[s_number[i, 1] * LANES + lane], 0.0))
-        until[:] = -math.inf
-        here[:] = 0.0
-        whole_group[:] = 0.0
-        ever[:] = False
+        clear(until, -math.inf)
+        clear(here, 0.0)
+        clear(whole_group, 0.0)
+        clear(ever, False)
         for c in range(n_cells):
             for lane in range(LANES):
                 x = count[c * LANES + lane]
@@ -1182,14 +1201,14 @@ def run(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used,
                     whole_group[group_of[c] * LANES + lane] += x
                     if x > 0.0:
                         ever[group_of[c]] = True
-        always[:] = False
-        passing[:] = -1.0
-        moved[:] = 0.0
-        level[:] = 0.0
-        spent[:] = 0.0
-        short[:] = 0.0
-        opened[:] = math.inf
-        done[:] = 0
+        clear(always, False)
+        clear(passing, -1.0)
+        clear(moved, 0.0)
+        clear(level, 0.0)
+        clear(spent, 0.0)
+        clear(short, 0.0)
+        clear(opened, math.inf)
+        clear(done, 0)
         iu = 0
         il = 0
         for step in range(steps):

@@ -346,7 +346,8 @@ def scored(made: Forecast, present: Mapping[str, int]) -> dict[str, Any]:
 def _levels(values: Any) -> dict[str, float]:
     import numpy as np
 
-    return {name: round(float(np.quantile(values, q)), 1) for name, q in LEVELS.items()}
+    at = np.quantile(values, list(LEVELS.values()))
+    return {name: round(float(value), 1) for name, value in zip(LEVELS, at, strict=True)}
 
 
 def _levels_over(values: Any) -> dict[str, list[float]]:
