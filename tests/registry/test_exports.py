@@ -151,6 +151,18 @@ def test_a_release_withdrawn_after_approval_takes_the_person_out(small, cast, id
     exports.write(cast["amina"], export, typed_count=1, signed_in=now())
 
 
+def test_a_list_of_many_is_judged_as_one_of_few(small, cast, identity, monkeypatch):
+    from onward.registry import exports
+
+    release(small, "H1-P1", "harbour-aid", "protection")
+    to = recipient(cast, identity)
+    few = asked(cast, to)
+    monkeypatch.setattr(exports, "PART", 1)
+    many = asked(cast, to)
+    assert (many.people, many.left_out) == (few.people, few.left_out)
+    assert (many.people, many.left_out) == (["H1-P1"], {"release": 1})
+
+
 def test_nobody_approves_their_own_export_and_nobody_twice(small, cast, identity):
     from onward.registry import access, exports
 
