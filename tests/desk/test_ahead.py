@@ -452,6 +452,67 @@ def test_what_was_made_is_shown_no_more_to_who_lost_the_right(planned, monkeypat
     assert made not in again.get("/reports/").content.decode()
 
 
+@pytest.mark.parametrize("language", ["fr", "ar", "fa", "ckb"])
+def test_a_report_is_written_in_the_language_chosen_with_its_own_digits_and_days(
+    planned, language
+):
+    from onward.registry.jobs import run_next
+    from onward.report.texts import TEXTS
+
+    lead = browser("plan_lead")
+    sent = {"audience": "internal", "as_of": "2026-06-10"}
+    english = lead.post("/reports/", sent)["Location"]
+    asked = lead.post("/reports/", {**sent, "language": language})["Location"]
+    assert asked != english
+    assert [run_next().state, run_next().state] == ["done", "done"]
+    page = lead.get(asked + "report.html").content.decode()
+    rtl = language != "fr"
+    assert f'<html lang="{language}" dir="{"rtl" if rtl else "ltr"}">' in page
+    if language == "fa":
+        assert "۲۰ خرداد ۱۴۰۵" in page
+        assert "2026" not in re.sub(
+            r"<pre.*</pre>|<footer.*</footer>|<svg.*?</svg>", "", page, flags=re.S
+        )
+    heads = re.findall(r"<(?:h2|th scope=\"col\"[^>]*)>([^<]+)</", page)
+    assert len(heads) > 20
+    left = [head for head in heads if head in TEXTS and head not in ("Date", "Total")]
+    assert left == []
+    # The figures are those of the English one, in the order in which they stand.
+    plain = lead.get(english + "report.html").content.decode()
+    assert _figures(page) == _figures(plain)
+    paper = lead.get(asked + "report.pdf").content
+    assert paper[:5] == b"%PDF-"
+    assert lead.get(asked + "report.xlsx").content[:2] == b"PK"
+
+
+def _figures(page):
+    """What stands in the cells that hold numbers, in western digits."""
+    cells = re.findall(r'<td class="n">(?:<span[^>]*>)?([^<]*)<', page)
+    return [re.sub(r"[^0-9…–]", "", "".join(
+        str(int(sign)) if sign.isdecimal() else sign for sign in cell
+    )) for cell in cells]  # fmt: skip
+
+
+def test_a_language_the_desk_does_not_have_is_english_and_a_release_is_one_in_every_language(
+    planned,
+):
+    from onward.registry.jobs import run_next
+    from onward.registry.runs import external_releases
+
+    lead = browser("plan_lead")
+    odd = lead.post("/reports/", {"audience": "external", "language": "xx"})["Location"]
+    assert run_next().state == "done"
+    assert '<html lang="en" dir="ltr">' in lead.get(odd + "report.html").content.decode()
+    first = external_releases(planned)
+    other = lead.post("/reports/", {"audience": "external", "language": "ar"})["Location"]
+    done = run_next()
+    assert (done.state, done.message) == ("done", "")
+    assert 'dir="rtl"' in lead.get(other + "report.html").content.decode()
+    assert [one["tables"] for one in external_releases(planned)] == [
+        one["tables"] for one in first
+    ]
+
+
 # -- places -----------------------------------------------------------------------------------
 
 

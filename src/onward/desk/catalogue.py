@@ -97,6 +97,7 @@ def rulebook_texts() -> list[str]:
     from onward.registry.roles import load_rules
     from onward.registry.rotation import STEPS as RENEWING
     from onward.report.charts import FAN_WORDS
+    from onward.report.texts import TEXTS as REPORTED
     from onward.rulebook import load, shipped_names, shipped_path
 
     found: list[str] = []
@@ -127,6 +128,7 @@ def rulebook_texts() -> list[str]:
         *words.PLACEMENT,
         *STEPS,
         *RENEWING,
+        *REPORTED,
     ]
     rules = load_rules()
     found += [role.title for role in rules.roles.values()]

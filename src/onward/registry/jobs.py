@@ -142,6 +142,14 @@ def _placement(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outc
     return Outcome({"kept": name, "state": content["state"]}, {})
 
 
+_SPEECH: list[Callable[[str], Any]] = []
+
+
+def speak_with(speech_of: Callable[[str], Any]) -> None:
+    """Reports are written in the languages that this knows (`report.spoken.Speech`)."""
+    _SPEECH[:] = [speech_of]
+
+
 def _report(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
     from onward.registry.reporting import make_report
 
@@ -151,6 +159,7 @@ def _report(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome
         as_of=as_of,
         audience=str(asked["audience"]),
         futures=int(asked["futures"]),
+        speech=_SPEECH[0](str(asked.get("language", "en"))) if _SPEECH else None,
         say=say,
     )
     return Outcome(

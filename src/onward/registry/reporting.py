@@ -27,6 +27,7 @@ from onward.registry.runs import (
 
 if TYPE_CHECKING:
     from onward.report.disclosure import Audience
+    from onward.report.spoken import Speech
 
 
 READING, SIMULATING, JUDGING, WRITING = STEPS = (
@@ -68,11 +69,13 @@ def make_report(
     audience: str = "internal",
     futures: int = 2000,
     with_forecast: bool = True,
+    speech: Speech | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> MadeReport:
     """The report as of a date, for one audience.
 
     as_of    None: the operation's own date, the only one an external report may have
+    speech   the language its files are written in; None: English
     say      told what is being done
     raises   OnwardError when the audience is unknown, or the release may not go out
     """
@@ -83,6 +86,7 @@ def make_report(
     from onward.report.html import render_html
     from onward.report.indicators import DEFINITIONS
     from onward.report.pdf import render_pdf
+    from onward.report.spoken import ENGLISH, Sayer, spoken
     from onward.report.xlsx import render_xlsx
 
     if audience not in RULES:
@@ -128,15 +132,29 @@ def make_report(
     )  # fmt: skip
     done = build(material, kind)
     report = replace(done.report, checkpoint=checkpoint_of(operation))
-    definitions = [(anchor, title, text) for anchor, (title, text) in DEFINITIONS.items()]
+    tongue = speech or ENGLISH
+    told = Sayer(tongue)
+    definitions = [
+        (anchor, told(title), told(text)) for anchor, (title, text) in DEFINITIONS.items()
+    ]
     say(WRITING)
+    in_words = spoken(report, tongue)
     contents = {
-        "html": render_html(report, definitions).encode(),
-        "pdf": render_pdf(report, definitions),
-        "xlsx": render_xlsx(report, exchange_table(report)),
+        "html": render_html(in_words, definitions, tongue).encode(),
+        "pdf": render_pdf(in_words, definitions, tongue),
+        "xlsx": render_xlsx(in_words, exchange_table(report)),
     }
+    kept = contents
+    if kind == "external" and tongue is not ENGLISH:
+        # A release is one whatever its language: what is kept of it is the English one.
+        plain = [(anchor, title, text) for anchor, (title, text) in DEFINITIONS.items()]
+        kept = {
+            "html": render_html(report, plain).encode(),
+            "pdf": render_pdf(report, plain),
+            "xlsx": render_xlsx(report, exchange_table(report)),
+        }
     if kind == "external":
-        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in kept.items()}
         new = release.document(found.as_of, done.shown, found.caseload.rulebook.hash, hashes)
         reasons = release.faults(new, releases)
         if reasons:

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from onward.report.model import Report, Table
-
-
-def numeric(table: Table, column: int) -> bool:
-    """Whether a column is set as figures: some cell is a number, and the rest are marks."""
-    cells = [row[column] for row in table.rows if column < len(row)]
-    marks = {"…", "–", "", "not known", "under 10", "fewer than 5", "10 or fewer"}
-    return any(cell.number is not None for cell in cells) and all(
-        cell.number is not None or cell.text in marks for cell in cells
-    )
+from onward.report.model import Report, Table, numeric
+from onward.report.spoken import ENGLISH, Sayer, Speech
 
 
 def long(table: Table, column: int) -> bool:
@@ -21,10 +13,13 @@ def long(table: Table, column: int) -> bool:
     return any(len(row[column].text) > 32 for row in table.rows if column < len(row))
 
 
-def render_html(report: Report, definitions: Sequence[tuple[str, str, str]]) -> str:
+def render_html(
+    report: Report, definitions: Sequence[tuple[str, str, str]], speech: Speech = ENGLISH
+) -> str:
     """The page's text.
 
     definitions  (anchor, title, text) of every indicator the report uses
+    speech       the language of what the page itself says; the report is spoken already
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -35,6 +30,7 @@ def render_html(report: Report, definitions: Sequence[tuple[str, str, str]]) -> 
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["say"], environment.globals["speech"] = Sayer(speech), speech
     environment.globals["numeric"], environment.globals["long"] = numeric, long
     return environment.get_template("report.html").render(
         report=report, definitions=list(definitions)

@@ -34,6 +34,7 @@ class Table:
     name      short and unique; sheet name and anchor
     hxl       one HXL tag per column, or () when it is not for exchange
     indicator anchor of the definition in the reference, "" when it is no indicator
+    figures   which columns are set as figures, once the words beside them are translated
     """
 
     name: str
@@ -45,6 +46,7 @@ class Table:
     hxl: Sequence[str] = ()
     indicator: str = ""
     folded: bool = False
+    figures: Sequence[bool] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,17 @@ class Report:
                 elif isinstance(block, Figure):
                     found.append(block.table)
         return found
+
+
+def numeric(table: Table, column: int) -> bool:
+    """Whether a column is set as figures: some cell is a number, and the rest are marks."""
+    if table.figures:
+        return table.figures[column]
+    cells = [row[column] for row in table.rows if column < len(row)]
+    marks = {"…", "–", "", "not known", "under 10", "fewer than 5", "10 or fewer"}
+    return any(cell.number is not None for cell in cells) and all(
+        cell.number is not None or cell.text in marks for cell in cells
+    )
 
 
 def words(text: object, tone: Literal["", "good", "wait", "late"] = "") -> Cell:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from onward.report.html import numeric
-from onward.report.model import Figure, Points, Report, Table, Text, Tiles
+from onward.report.model import Figure, Points, Report, Table, Text, Tiles, numeric
+from onward.report.spoken import ENGLISH, Sayer, Speech
 
 FONTS = Path(__file__).parent / "fonts"
 LINE_MM, TALLEST_MM = 176.0, 205.0
@@ -22,16 +22,39 @@ SHORT = 14  # letters: a date, a state or a country stands on one line
 TEMPLATE = Path(__file__).parent / "templates" / "report.typ"
 
 
-def render_pdf(report: Report, definitions: Sequence[tuple[str, str, str]]) -> bytes:
-    """The PDF's bytes; the same report gives the same bytes."""
+SAID = {
+    "kind": "Situation report", "demonstration": "Demonstration: invented people",
+    "invented": "Demonstration. Every person and event in this report is invented.",
+    "as_of": "as of", "for": "for", "floor": "Protection floor", "rulebook": "Rulebook",
+    "page": "page", "means": "What each figure means", "all": "All", "total": "Total",
+    "checkpoint": "Checkpoint of the record this was made from. Keep it: nothing before it can be "
+    "changed or removed unseen (onward verify).",
+}  # fmt: skip
+"""What the paper itself says."""
+
+
+def render_pdf(
+    report: Report, definitions: Sequence[tuple[str, str, str]], speech: Speech = ENGLISH
+) -> bytes:
+    """The PDF's bytes; the same report gives the same bytes.
+
+    speech  the language of what the paper itself says; the report is spoken already
+    """
     import typst
+
+    say = Sayer(speech)
 
     # In memory only: a temporary file would leave an office's small counts on the disk in clear.
     room: Any = {"main.typ": TEMPLATE.read_bytes()}
     data: dict[str, Any] = {
         "operation": report.operation,
-        "date": f"{report.as_of.day} {report.as_of:%B %Y}",
-        "audience": "internal use" if report.audience == "internal" else "external release",
+        "date": speech.day(report.as_of),
+        "language": speech.language,
+        "direction": "rtl" if speech.right_to_left else "ltr",
+        "said": {name: say(text) for name, text in SAID.items()},
+        "audience": say(
+            "internal use" if report.audience == "internal" else "external release"
+        ),
         "demonstration": report.demonstration,
         "headline": report.headline,
         "summary": list(report.summary),
@@ -52,12 +75,12 @@ def render_pdf(report: Report, definitions: Sequence[tuple[str, str, str]]) -> b
                 blocks.append(
                     {
                         "kind": "figure", "title": block.title, "file": file,
-                        "how": block.how_to_read, "table": _table(block.table),
+                        "how": block.how_to_read, "table": _table(block.table, speech),
                         "width": _width(block.svg),
                     }
                 )  # fmt: skip
             elif isinstance(block, Table):
-                blocks.append({"kind": "table", "table": _table(block)})
+                blocks.append({"kind": "table", "table": _table(block, speech)})
             elif isinstance(block, Points):
                 blocks.append({"kind": "points", "items": list(block.items)})
             elif isinstance(block, Tiles):
@@ -98,12 +121,12 @@ def _share(table: Table, column: int) -> float:
     return float(round(math.sqrt(min(max(longest(column), 20), 70)), 2))
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _table(table: Table, speech: Speech) -> dict[str, Any]:
     return {
         "title": table.title,
         "columns": list(table.columns),
         "numeric": [i > 0 and numeric(table, i) for i in range(len(table.columns))],
         "share": [_share(table, i) for i in range(len(table.columns))],
         "rows": [[cell.text for cell in row] for row in table.rows],
-        "note": f"{table.as_of.day} {table.as_of:%B %Y}. {table.note}".strip(),
+        "note": f"{speech.day(table.as_of)}. {table.note}".strip(),
     }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
+from django.utils.translation import get_language, get_language_info
 from django.utils.translation import gettext as _
 
 from onward.dates import NotADate
@@ -29,12 +31,18 @@ def reports(request: HttpRequest) -> HttpResponse:
         "internal": internal,
         "external": external,
         "today": here.today(),
+        "languages": [
+            (code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES
+        ],
+        "chosen": request.POST.get("language", get_language() or "en"),
         "as_of": request.POST.get("as_of", dates.typed(here.today().isoformat())),
     }
     if request.method == "POST":
         audience = "external" if request.POST.get("audience") == "external" else "internal"
         access.require(request.user, f"report.{audience}", place=place(request))
-        asked: dict[str, Any] = {"audience": audience, "futures": FUTURES, "as_of": ""}
+        language = request.POST.get("language", "en")
+        asked: dict[str, Any] = {"audience": audience, "futures": FUTURES, "as_of": "",
+                                 "language": language if language in dict(settings.LANGUAGES) else "en"}  # fmt: skip
         if audience == "internal":
             try:
                 asked["as_of"] = date.fromisoformat(dates.meant(shown["as_of"])).isoformat()
