@@ -101,5 +101,7 @@ if __name__ == "__main__":
     gc.disable()
     if LONGEST in sys.argv:
         warm_longest()
-    else:
+    elif (os.cpu_count() or 1) > 1:
         warm_on_two_cores()
+    else:
+        warm()
