@@ -469,6 +469,45 @@ def test_no_page_has_an_accessibility_fault_that_a_machine_can_find(desk, small,
     assert found == []
 
 
+@pytest.mark.proof
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_pages_that_appear_only_after_work_have_no_fault_either(desk, small, language):
+    """The plan with its actions, keys that wait for a drill, and keys that were renewed."""
+    from test_planning import PLAN
+
+    from onward.registry import keys, site
+    from onward.registry.planning import adopt_plan
+
+    adopt_plan(small, PLAN, effective="2026-05-01", by="chantal")
+    paper, _code = keys.recovery_slot("meridian", site.current().root)
+    keys.add_slots(small.path, site.current().root, [{**paper, "holder": "Safe"}])
+    say, axe = words(language), AXE.read_text("utf-8")
+    rules = (
+        "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
+    )
+    found = []
+
+    def look(page):
+        page.evaluate(axe)
+        for fault in page.evaluate(f"axe.run({rules})")["violations"]:
+            found.append((page.url, fault["id"], fault["nodes"][0]["html"][:160]))
+        if (wide := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
+            found.append((page.url, "wider than the screen", wide))
+
+    custodian = desk.open(cast.account("kay", "custodian", office=""), language)
+    custodian.goto("/administration/")
+    look(custodian)
+    custodian.goto("/administration/keys/")
+    look(custodian)
+    custodian.get_by_role("button", name=say("Renew the keys")).click()
+    custodian.get_by_role("link", name=say("Go on")).wait_for()
+    look(custodian)
+    lead = desk.open(cast.account("vera", "plan_lead"), language)
+    lead.goto("/plan/")
+    look(lead)
+    assert found == []
+
+
 def test_every_page_fits_a_telephone(desk, small):
     page = desk.open(cast.account("amina", "protection_officer"), "fa")
     page.set_viewport_size({"width": 360, "height": 740})
