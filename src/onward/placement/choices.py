@@ -71,7 +71,7 @@ def total_value(
     return got
 
 
-def open_pledges(model: Model, chosen: IntArray) -> tuple[BoolArray, BoolArray] | None:
+def open_pledges(model: Model, chosen: IntArray) -> tuple[BoolArray, BoolArray]:
     """Which pledges must be open for the choice to fit: (open, fits by row), trying the
     pledges whose condition is met. Opening a met condition only adds room."""
     use = model.usage(chosen)

@@ -68,11 +68,13 @@ def solve_core(
     sample: int = 3000,
     start: IntArray | None = None,
     price: FloatArray | None = None,
+    whole: int = WHOLE_COLUMNS,
 ) -> CoreAnswer:
     """A choice within `gap` of a proven bound, where that can be had in `seconds`.
 
     value (m,) per column; must (n,): the unit has to take a choice (`start` is then a choice
-    that does); price: prices to begin with instead of those of a sample."""
+    that does); price: prices to begin with instead of those of a sample; whole: columns up to
+    which the linear program is solved over all of them."""
     must = np.zeros(model.units, bool) if must is None else must
     if model.columns <= NARROWED_COLUMNS:
         keep = possible(model)
@@ -80,7 +82,7 @@ def solve_core(
             less, fewer, position = without(model, bundles, keep)
             found = solve_core(
                 less, value[keep], bundles=fewer, must=must, gap=gap, seconds=seconds, seed=seed,
-                sample=sample, price=price,
+                sample=sample, price=price, whole=whole,
                 start=None if start is None else np.where(start >= 0, position[start], -1),
             )  # fmt: skip
             back = np.flatnonzero(keep)
@@ -93,7 +95,7 @@ def solve_core(
         shut = np.zeros(model.pledges, bool)
         return CoreAnswer(none, shut, 0.0, 0.0, np.zeros(len(model.limit)), 0.0)
     pricing = Pricing(model, value, bundles, must)
-    if model.columns <= WHOLE_COLUMNS:
+    if model.columns <= whole:
         return solve_whole(pricing, gap=gap, clock=clock, start=start)
     log: list[str] = []
 

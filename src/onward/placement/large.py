@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from onward.placement.choices import bundles_of, total_value
-from onward.placement.core import WHOLE_COLUMNS, solve_core
+from onward.placement.core import solve_core
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.pricing import Pricing, descend
 from onward.placement.program import Clock
@@ -23,6 +23,9 @@ from onward.placement.whole import sharp_bound
 # buy a person anywhere.
 DRAW = 2e-4
 CHOICE_DRAW = 2e-3
+# Columns up to which who is placed is found from the whole linear program: a case is worth nearly
+# the same everywhere, so prices alone say little about where.
+WHO_COLUMNS = 300_000
 
 
 @dataclass
@@ -124,7 +127,7 @@ def solve_large(
     who = solve_core(
         model, value, must=must if must.any() else None,
         gap=gap * 0.6 * _share_of_protection(model, np.asarray(protection), emergencies, heavy),
-        seconds=clock.left() * 0.5, seed=seed, start=start,
+        seconds=clock.left() * 0.5, seed=seed, start=start, whole=WHO_COLUMNS,
     )  # fmt: skip
     placed = who.chosen >= 0
     column = who.chosen[placed]
@@ -145,7 +148,7 @@ def solve_large(
         (0.003, 0.001),
         until=lambda: clock.left() < 0.35 * seconds,
     )
-    if model.columns <= WHOLE_COLUMNS:
+    if model.columns <= WHO_COLUMNS:
         bound = min(bound, sharp_bound(model, plain, free, clock.left() * 0.2))
     stages.append(("protection", got, max(got, bound), ""))
     stages.append(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from onward.placement.choices import CoreAnswer, open_pledges, possible, total_value
+from onward.placement.exchange import exchange
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.part import Part, part_around
 from onward.placement.pricing import Pricing, lost_by
@@ -21,6 +22,11 @@ from onward.placement.rounding import QUICK_COLUMNS, refill_slots, round_shares
 # What a choice may lose by the relaxation to be looked at, as shares of the bound, in turn.
 NARROW = (3e-5, 1e-4)
 NODES = 40
+ROUNDS = 6
+# How warm changes of places begin from a choice far from its bound, as shares of the mean value.
+WARM = (0.3, 0.2)
+COOLER = 0.4  # from a good choice, as a share of what is missing per case
+LAST_COLUMNS = 60_000  # columns above which no integer program looks at all of them
 EXCHANGES = 120
 IDLE = 8  # exchanges in a row that bring nothing before they end
 # Sizes of the cases that change places at once, in turn, and how many cases that may be.
@@ -129,6 +135,32 @@ def solve_whole(
         )
         return np.concatenate([own[part.column_unit], together[bundles.group]]) + 1e-9
 
+    everything = np.arange(model.columns)
+
+    def swap(warmths: tuple[float, ...], idle_after: int) -> None:
+        """Rounds of changes of places: as warm as asked, then as what is missing per case."""
+        idle = 0
+        for round_ in range(ROUNDS):
+            if done():
+                break
+            before = best_value
+            cases = max(1, int((best >= 0).sum()))
+            warmth = (
+                warmths[round_]
+                if round_ < len(warmths)
+                else COOLER * (bound - best_value) / cases
+            )
+            better(
+                exchange(
+                    model, value, bundles, best, everything, pricing.must,
+                    warmth=warmth, seed=round_ + 1,
+                )
+            )  # fmt: skip
+            idle = idle + 1 if best_value - before < 0.1 * (bound - best_value) else 0
+            if idle == idle_after:
+                break
+        note(f"changed places: {best_value:.4f}")
+
     def look(at_most: float | FloatArray, wanted: float, nodes: int | None) -> Part:
         """The integer program over the choices that lose at most so much."""
         some = (loss <= at_most) | (share[: part.m + part.nb] > 1e-9)
@@ -153,7 +185,7 @@ def solve_whole(
         note(f"integer program over {len(columns)} columns: {best_value:.4f}")
         return sub
 
-    def exchange(free: BoolArray, nodes: int) -> None:
+    def decide(free: BoolArray, nodes: int) -> None:
         """The best choices of some units, the rest staying where it is."""
         width = np.where(free, np.inf, -1.0)
         sub, rest = part_around(pricing, free, width, None, held=best)
@@ -164,6 +196,8 @@ def solve_whole(
             sub.write(np.round(x), trial)
             better(trial)
 
+    if start is None and not done() and model.columns > SMALL:
+        swap((), 2)
     if start is not None and not done():
         # a choice in hand that is far from its bound: cases of one size change places, which is
         # nearly an assignment and soon solved; then the choices that lose little are looked at
@@ -171,10 +205,11 @@ def solve_whole(
         for sizes in SWEEPS:
             free = np.isin(model.size, sizes)
             if free.any() and free.sum() <= SWEEP_UNITS and not done():
-                exchange(free, 5)
+                decide(free, 5)
         note(f"cases of one size changed places: {best_value:.4f}")
         if not done():
             look(MAY_LOSE * abs(bound) / max(1, model.units), gap / 10, NODES)
+        swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
         rng = np.random.default_rng(1)
         idle = 0
         for _ in range(EXCHANGES):
@@ -193,7 +228,7 @@ def solve_whole(
                 for s in (slot[unit], wants[unit]):
                     free |= (slot == s) & (s >= 0)
                 free[unit] = True
-            exchange(free, NODES)
+            decide(free, NODES)
             idle = idle + 1 if best_value < before + 1e-5 * abs(bound) else 0
             if idle == IDLE:
                 break
@@ -206,7 +241,8 @@ def solve_whole(
                 look(narrow * abs(bound), gap / 10, NODES)
     # nothing that loses more than this can be part of a better choice
     rest_of_it = bound - best_value + 1e-7
-    if not done() and (start is None or np.count_nonzero(loss <= rest_of_it) <= SMALL):
+    few = model.columns <= LAST_COLUMNS
+    if few and not done() and (start is None or np.count_nonzero(loss <= rest_of_it) <= SMALL):
         last = look(rest_of_it, gap, None)
         proven = float(last.highs.getInfo().mip_dual_bound)
         if abs(proven) < 1e29:
