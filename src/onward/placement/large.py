@@ -149,7 +149,12 @@ def solve_large(
         until=lambda: clock.left() < 0.35 * seconds,
     )
     if model.columns <= WHO_COLUMNS:
-        bound = min(bound, sharp_bound(model, plain, free, clock.left() * 0.2))
+        # with emergencies held: whoever keeps them has at most what is left of the bound of both
+        both, urgent = np.asarray(plain, np.float64), 0.0
+        if heavy and emergencies is not None:
+            both = both + heavy * np.asarray(emergencies)
+            urgent = heavy * float(np.asarray(emergencies, np.float64)[column].sum())
+        bound = min(bound, sharp_bound(model, both, free, clock.left() * 0.2) - urgent)
     stages.append(("protection", got, max(got, bound), ""))
     stages.append(
         ("who", float((ticket * model.size)[placed].sum()), np.nan, "drawn within protection")
@@ -174,6 +179,7 @@ def solve_large(
         where = solve_core(
             narrowed, local, bundles=bundles, must=all_must, gap=gap * 0.8,
             seconds=clock.left() * (0.6 if kept is not None else 1.0), seed=seed, start=begin,
+            whole=WHO_COLUMNS,
         )  # fmt: skip
         best_local = where.chosen
         outcome_price = where.price

@@ -198,6 +198,8 @@ def solve_whole(
 
     if start is None and not done() and model.columns > SMALL:
         swap((), 2)
+    if start is not None and not done() and model.columns > LAST_COLUMNS:
+        swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
     if start is not None and not done():
         # a choice in hand that is far from its bound: cases of one size change places, which is
         # nearly an assignment and soon solved; then the choices that lose little are looked at
