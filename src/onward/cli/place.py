@@ -18,11 +18,17 @@ import typer
 from onward.errors import Fault, Faults, OnwardError, one_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from onward.placement.aims import Aims
     from onward.placement.inputs import Tables
     from onward.registry import Operation
 
 app = typer.Typer(add_completion=False)
+
+MOST_LINES = 40
+"""Cases shown of each list; all of them are in the data."""
 
 HELP = """Example: onward place --cases cases.csv --programmes programmes.csv --scores scores.csv
 
@@ -50,7 +56,10 @@ def _path(text: str) -> Any:
 def place(
     folder: Annotated[
         Path | None,
-        typer.Argument(help="A folder with cases.csv and programmes.csv.", show_default=False),
+        typer.Argument(
+            help="An operation, or a folder with cases.csv and programmes.csv.",
+            show_default=False,
+        ),
     ] = None,
     cases: Annotated[Path | None, _path("CSV of cases: case, size and what is known.")] = None,
     programmes: Annotated[Path | None, _path("CSV of programmes, one row per window.")] = None,
@@ -391,31 +400,59 @@ def _print(content: dict[str, Any]) -> None:
         gap = "" if row["gap"] is None else f"{row['gap']:.3%}"
         stages.add_row(row["name"], f"{row['value']:.6g}", bound, gap)
     console.print(stages)
-    placed = Table(
-        "case", "persons", "programme", "window", "why", "next best", box=None, padding=(0, 2)
-    )
-    most = 40
-    for row in content["assignments"][:most]:
+    placed = _cases("case", "persons", "where", "why", "next best")
+    for row in content["assignments"][:MOST_LINES]:
         other = row["next_best"] or {}
         cost = other.get("cost_after_prices")
+        said = f" (costs {cost:.3g})" if cost is not None else ""
         placed.add_row(
-            row["case"], str(row["size"]), row["programme"], row["window"],
-            "; ".join(f"{k} {v:g}" for k, v in row["why"].items()),
-            ", ".join(x for x in (other.get("programme"), other.get("window")) if x)
-            + (f" (costs {cost:.3g})" if cost is not None else ""),
+            row["case"], str(row["size"]), _where(row),
+            "; ".join(f"{k} {v:g}" for k, v in row["why"].items()) or "as good as others",
+            f"{_where(other)}{said}" if other else "none fits",
         )  # fmt: skip
     console.print(placed)
-    if len(content["assignments"]) > most:
-        console.print(f"... and {len(content['assignments']) - most} more: --json or --out.")
+    _more(content["assignments"])
     if content["unplaced"]:
-        left = Table(
-            "no place", "persons", "why", "what would place it", box=None, padding=(0, 2)
-        )
-        for row in content["unplaced"][:most]:
-            left.add_row(row["case"], str(row["size"]), row["reason"], row["change"])
-        console.print(left)
-        if len(content["unplaced"]) > most:
-            console.print(f"... and {len(content['unplaced']) - most} more: --json or --out.")
+        _print_unplaced(console, content["unplaced"])
+
+
+def _print_unplaced(console: Console, unplaced: list[dict[str, Any]]) -> None:
+    """What stops whom: every reason once, the most frequent first, and the cases by its number."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in unplaced:
+        found.setdefault((row["reason"], row["change"]), []).append(row)
+    order = sorted(found, key=lambda key: (-len(found[key]), key))
+    number = {key: str(at) for at, key in enumerate(order, 1)}
+    reasons = _cases("no place", "cases", "persons", "why", "what would place them")
+    for key in order:
+        rows = found[key]
+        reasons.add_row(number[key], str(len(rows)), str(sum(r["size"] for r in rows)), *key)
+    console.print(reasons)
+    left = _cases("case", "persons", "priority", "no place, by number")
+    for row in unplaced[:MOST_LINES]:
+        key = (row["reason"], row["change"])
+        left.add_row(row["case"], str(row["size"]), row["priority"], number[key])
+    console.print(left)
+    _more(unplaced)
+
+
+def _where(row: dict[str, Any]) -> str:
+    return ", ".join(x for x in (row.get("programme"), row.get("window")) if x)
+
+
+def _cases(*columns: str) -> Table:
+    """A table whose first column, an id somebody copies, is never cut short."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 1))
+    for at, name in enumerate(columns):
+        table.add_column(name, overflow="fold", no_wrap=at == 0)
+    return table
+
+
+def _more(rows: list[Any]) -> None:
+    if len(rows) > MOST_LINES:
+        typer.echo(f"... and {len(rows) - MOST_LINES} more: --json or --out.")
 
 
 def _print_difference(answer: dict[str, Any]) -> None:
