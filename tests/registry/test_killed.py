@@ -65,6 +65,32 @@ def upgraded(small, landed):
     assert verify.verify(again).sound
 
 
+def test_a_step_of_an_upgrade_that_was_not_noted_was_not_taken(small, monkeypatch):
+    from django.db import connection
+    from django.db.migrations.recorder import MigrationRecorder
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    import upgrading
+
+    monkeypatch.setenv("ONWARD_STORE_OWNER", "onward_owner")
+    upgrading.back_to_the_first()
+    noted = MigrationRecorder.record_applied
+
+    def stops(self, app, name):
+        if name == "0003_attachment":
+            raise RuntimeError("killed here")
+        noted(self, app, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MigrationRecorder, "record_applied", stops)
+        with pytest.raises(RuntimeError):
+            site.bring_up_to_date()
+    assert "onward_attachment" not in connection.introspection.table_names()
+    site.bring_up_to_date()
+    assert upgrading.applied() == upgrading.every()
+    assert verify.verify(small, deep=False).sound
+
+
 @pytest.mark.slow
 def test_an_upgrade_of_the_tables_killed_ten_times_is_as_before_or_whole(small):
     upgraded(small, 10)

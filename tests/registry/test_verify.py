@@ -214,7 +214,9 @@ def test_every_report_carries_a_checkpoint_that_verifies_from_the_page(small):
 
     made = make_report(small, with_forecast=False)
     page = made.contents["html"].decode()
-    printed = html.unescape(re.search(r'<pre id="checkpoint">(.*?)</pre>', page, re.S).group(1))
+    printed = html.unescape(
+        re.search(r'<pre id="checkpoint"[^>]*>(.*?)</pre>', page, re.S).group(1)
+    )
     acts.record(AMINA, Subject("person", "H1-P1"), "recorded", effective="2026-06-10",
                 facts={"language": "ku"}, idempotency_key="later")  # fmt: skip
     found = verify.verify(small, [printed], deep=False)

@@ -219,12 +219,11 @@ def database_settings(site: Site) -> dict[str, Any]:
 
 def bring_up_to_date() -> None:
     """Create or upgrade the tables; each step is one transaction."""
-    from django.core.management import call_command
     from django.db import connection, transaction
-    from django.db.migrations.executor import MigrationExecutor
 
-    executor = MigrationExecutor(connection)
-    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    from onward.registry import upgrade
+
+    waiting = upgrade.is_waiting()
     if connection.vendor == "postgresql":
         from onward.registry import postgres
 
@@ -235,13 +234,13 @@ def bring_up_to_date() -> None:
             if waiting:
                 with connection.cursor() as cursor:
                     postgres.drop_views(cursor)
-                call_command("migrate", verbosity=0, interactive=False)
+                upgrade.migrate()
             # At once: in between, the desk's role would have lost a right or a table its guard.
             with transaction.atomic(), connection.cursor() as cursor:
                 postgres.add_partition(cursor, current().operation)
                 postgres.guard(cursor, desk)
     elif waiting:
-        call_command("migrate", verbosity=0, interactive=False)
+        upgrade.migrate()
 
 
 def check_store() -> None:
