@@ -431,6 +431,34 @@ def test_two_who_ask_for_the_same_are_answered_by_one_run_and_neither_takes_it_f
     assert two.get(third + "report.html").status_code == 404
 
 
+def test_nobody_is_given_what_was_read_before_they_asked(planned, monkeypatch):
+    from onward.registry import jobs
+
+    done = []
+    vera, other = people.account("vera", "plan_lead"), people.account("other", "plan_lead")
+    third = people.account("third", "plan_lead")
+    address, sent = ASKED["report"]
+    one, two, three = (people.signed_in(each) for each in (vera, other, third))
+
+    def made(*_):
+        done.append(1)
+        if (
+            len(done) == 1
+        ):  # the record is being read: whoever asks now may have changed it since
+            three.post(address, sent)
+        return jobs.Outcome({"headline": "h"}, {"report.html": b"<p>made</p>"})
+
+    monkeypatch.setitem(jobs.KINDS, "report", made)
+    one.post(address, sent)
+    two.post(address, sent)
+    jobs.run_next()
+    assert len(done) == 1
+    jobs.run_next()  # asked before the first began: answered by it
+    assert len(done) == 1
+    jobs.run_next()  # asked while it ran, and not answered by what the second took over
+    assert len(done) == 2
+
+
 def test_what_was_made_is_shown_no_more_to_who_lost_the_right(planned, monkeypatch):
     from onward.registry import accounts, jobs
 

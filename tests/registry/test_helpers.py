@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
@@ -227,3 +228,23 @@ def test_counts_kept_elsewhere_are_those_kept_there(small):
     finally:
         counters.keep_elsewhere(None)
         cache.clear()
+
+
+def test_a_count_that_fails_is_refused_and_the_next_one_answered():
+    from types import SimpleNamespace
+
+    from onward.errors import OnwardError
+    from onward.registry.helpers import Helpers, Wire
+
+    ours, theirs = socket.socketpair()
+    desk = threading.Thread(
+        target=Helpers(0, theirs, {})._answer, args=(SimpleNamespace(asks=Wire(ours)),)
+    )
+    desk.start()
+    asking = Wire(theirs)
+    with pytest.raises(OnwardError, match="could not count"):
+        asking.ask(["count", "incr", ["without how many"]])
+    assert asking.ask(["count", "has_key", ["nothing"]]) is False
+    asking.close()
+    desk.join(5)
+    assert not desk.is_alive()

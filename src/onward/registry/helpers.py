@@ -73,6 +73,8 @@ class Wire:
                 answer = None
         if answer is None:
             raise OnwardError("The desk's own process has ended.")
+        if "failed" in answer:
+            raise OnwardError("The desk's own process could not count.")
         return answer["answer"]
 
     def close(self) -> None:
@@ -152,14 +154,19 @@ class Helpers:
     def _answer(self, helper: _Helper) -> None:
         while (asked := helper.asks.hear()) is not None:
             what, *given = asked
-            answer: Any = None
+            said: dict[str, Any] = {"answer": None}
             if what == "count":
-                answer = counters.answer(given[0], given[1])
+                try:
+                    said = {"answer": counters.answer(given[0], given[1])}
+                except Exception as error:
+                    # Its text may quote what was counted. Without a count nobody is let in.
+                    said = {"failed": type(error).__name__}
+                    LOG.error("a count failed with %s", said["failed"])
             elif what == "lock":
                 site.close_site()
                 self._tell("lock", but=helper)
             try:
-                helper.asks.say({"answer": answer})
+                helper.asks.say(said)
             except OSError:
                 return
 
@@ -217,6 +224,10 @@ class _Helper:
 
 def main() -> None:
     listening, asks, orders = (socket.socket(fileno=int(name)) for name in sys.argv[1:4])
+    for each in (listening, asks, orders):
+        each.set_inheritable(
+            False
+        )  # what a helper starts gets neither the desk's port nor wires
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches the desk, and by it the helpers
@@ -256,10 +267,17 @@ def _obey(orders: Wire) -> None:
         if what == "lock":
             site.close_site()
         elif site.is_open():
-            here, root = site.current(), RootKey(bytes.fromhex(secret))
-            here.ring, here.root = keys.opened(here.folder, root), root
+            _renewed(secret)
+        del order, secret
         orders.say({"answer": True})
     os._exit(0)
+
+
+def _renewed(secret: str) -> None:
+    """Keep other keys. A function of its own: no name of the thread that waits for orders refers
+    to them, so that they are gone when they are put away."""
+    here, root = site.current(), RootKey(bytes.fromhex(secret))
+    here.ring, here.root = keys.opened(here.folder, root), root
 
 
 if __name__ == "__main__":

@@ -340,15 +340,21 @@ def run_next() -> Job | None:
 
 
 def _made_meanwhile(job: Job) -> Outcome | None:
-    """What came of the same work, done for a colleague while this one waited."""
+    """What came of the same work, done for a colleague while this one waited.
+
+    Only of work that began after this was asked for: nobody is given what was read of the record
+    before they asked. What is taken over keeps the time at which it was begun, for whoever takes
+    it over in turn.
+    """
     if job.kind in FIRST:
         return None
     done = (
-        Job.objects.filter(kind=job.kind, asked=job.asked, state=DONE, ended_at__gte=job.asked_at)
+        Job.objects.filter(kind=job.kind, asked=job.asked, state=DONE, started_at__gte=job.asked_at)
         .order_by("-ended_at").first()
     )  # fmt: skip
     if done is None:
         return None
+    Job.objects.filter(pk=job.pk).update(started_at=done.started_at)
     return Outcome(done.result, {file.name: content_of(file) for file in done.files.all()})
 
 

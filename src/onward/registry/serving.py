@@ -12,6 +12,7 @@ import gc
 import importlib.util
 import ipaddress
 import os
+import resource
 import socket
 import stat
 import sys
@@ -89,6 +90,8 @@ def serve(
     if importlib.util.find_spec("waitress") is None:
         raise OnwardError(keys.MISSING_EXTRA)
     operation.store.head()
+    # A dump of this process, or of one it starts, would hold the keys.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     setup = Setup(behind, threads)
     set_up(setup)
     from onward.registry import projection, site
