@@ -230,7 +230,7 @@ def test_counts_kept_elsewhere_are_those_kept_there(small):
         cache.clear()
 
 
-def test_a_count_that_fails_is_refused_and_the_next_one_answered():
+def test_a_count_that_fails_is_refused_and_the_next_one_answered(small):
     from types import SimpleNamespace
 
     from onward.errors import OnwardError
@@ -238,7 +238,9 @@ def test_a_count_that_fails_is_refused_and_the_next_one_answered():
 
     ours, theirs = socket.socketpair()
     desk = threading.Thread(
-        target=Helpers(0, theirs, {})._answer, args=(SimpleNamespace(asks=Wire(ours)),)
+        target=Helpers(0, theirs, {})._answer,
+        args=(SimpleNamespace(asks=Wire(ours)),),
+        daemon=True,
     )
     desk.start()
     asking = Wire(theirs)
