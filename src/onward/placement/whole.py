@@ -196,7 +196,7 @@ def solve_whole(
             sub.write(np.round(x), trial)
             better(trial)
 
-    if start is None and not done() and model.columns > SMALL:
+    if start is None and not done() and model.columns > LAST_COLUMNS:
         swap((), 2)
     if start is not None and not done() and model.columns > LAST_COLUMNS:
         swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
