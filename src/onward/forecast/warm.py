@@ -99,6 +99,9 @@ if __name__ == "__main__":
     # Compiling makes millions of small things that refer to each other; searching them for what is
     # forgotten takes a tenth of the time, and the process is over before it would pay.
     gc.disable()
+    # The compiler's later passes take seconds and leave the simulator no quicker (`--operation` of the
+    # benchmark); no pass changes a figure.
+    os.environ.setdefault("NUMBA_OPT", "1")
     if LONGEST in sys.argv:
         warm_longest()
     elif (os.cpu_count() or 1) > 1:
