@@ -1,6 +1,7 @@
 """What a planner may rely on when she simulates a declared model."""
 
 import math
+import os
 import subprocess
 import sys
 
@@ -516,3 +517,32 @@ def test_a_read_only_installation_still_computes(tmp_path):
         "assert f(1) == 2\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_machine_code_lies_where_nobody_else_could_have_put_it(tmp_path):
+    from onward.forecast.kernel_draw import own_folder
+
+    own = own_folder(tmp_path)
+    assert own is not None
+    assert own.stat().st_mode & 0o777 == 0o700
+    assert own_folder(tmp_path) == own
+    own.chmod(0o777)
+    assert own_folder(tmp_path) is None
+    own.rmdir()
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    own.symlink_to(tmp_path / "elsewhere")
+    assert own_folder(tmp_path) is None
+
+
+@pytest.mark.slow
+def test_what_two_processes_compiled_is_found_by_a_third(tmp_path):
+    place = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    asked = (
+        "from onward.forecast import kernel_general, warm; warm.warm(); "
+        "print(warm.cached(), sum(kernel_general.run.stats.cache_misses.values()))"
+    )
+    subprocess.run([sys.executable, "-m", "onward.forecast.warm"], env=place, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", asked], env=place, check=True, capture_output=True, text=True
+    ).stdout
+    assert said.split() == ["True", "0"]

@@ -11,8 +11,12 @@ chance. Small means are drawn by inversion, large ones by Hörmann's transformed
 from __future__ import annotations
 
 import math
+import os
+import stat
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -56,8 +60,8 @@ def compiled(keep: bool = False, **options: Any) -> Callable[[Any], Any]:
 
     The stored code is found by the file of the function it belongs to and does not notice a
     change in a function it calls from another file: after editing this one, touch the kernels.
-    A folder that cannot be written (a read-only installation) is replaced by one in the
-    temporary directory; failing that the code is compiled in memory, each time.
+    A folder that cannot be written (a read-only installation) is replaced by one of this user's
+    alone in the temporary directory; failing that the code is compiled in memory, each time.
     """
 
     def wrap(function: Any) -> Any:
@@ -73,13 +77,27 @@ def compiled(keep: bool = False, **options: Any) -> Callable[[Any], Any]:
         try:
             return numba.njit(cache=True, **settings)(function)
         except RuntimeError:
-            numba.config.CACHE_DIR = tempfile.gettempdir() + "/onward-compiled"
+            own = own_folder(Path(tempfile.gettempdir()))
+            if own is None:
+                return numba.njit(**settings)(function)
+            numba.config.CACHE_DIR = str(own)
             try:
                 return numba.njit(cache=True, **settings)(function)
             except RuntimeError:
                 return numba.njit(**settings)(function)
 
     return wrap
+
+
+def own_folder(temporary: Path) -> Path | None:
+    """A folder in a shared one into which nobody else can write; None where somebody was there
+    before. What lies in it is loaded and run."""
+    folder = temporary / f"onward-compiled-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return folder if mine and not found.st_mode & 0o077 else None
 
 
 @intrinsic  # type: ignore[untyped-decorator]

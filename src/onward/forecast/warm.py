@@ -89,9 +89,11 @@ def warm_on_two_cores() -> None:
     compile_it, run = kernel_general.work_out, kernel_general.run
     kernel_general.work_out = lambda *_: 0
     kernel_general.run = run.py_func
-    warm()
-    kernel_general.work_out, kernel_general.run = compile_it, run
-    process.wait()
+    try:
+        warm()
+    finally:
+        kernel_general.work_out, kernel_general.run = compile_it, run
+        process.wait()
     warm()
 
 
@@ -99,9 +101,6 @@ if __name__ == "__main__":
     # Compiling makes millions of small things that refer to each other; searching them for what is
     # forgotten takes a tenth of the time, and the process is over before it would pay.
     gc.disable()
-    # The compiler's later passes take seconds and leave the simulator no quicker (`--operation` of the
-    # benchmark); no pass changes a figure.
-    os.environ.setdefault("NUMBA_OPT", "1")
     if LONGEST in sys.argv:
         warm_longest()
     elif (os.cpu_count() or 1) > 1:
