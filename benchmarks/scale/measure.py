@@ -29,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -485,14 +486,12 @@ def processor_seconds(processes: list[int]) -> float:
 
 
 def family(process: int) -> list[int]:
-    """A process and everything it started."""
+    """A process and everything it started, by whichever of its threads."""
     found = [process]
     for each in found:
-        try:
-            text = Path(f"/proc/{each}/task/{each}/children").read_text("ascii")
-        except OSError:
-            continue
-        found += [int(child) for child in text.split()]
+        for children in Path(f"/proc/{each}/task").glob("*/children"):
+            with suppress(OSError):  # it has ended meanwhile
+                found += [int(child) for child in children.read_text("ascii").split()]
     return found
 
 

@@ -45,3 +45,29 @@ def test_figures_of_another_rulebook_are_not_added_to(tmp_path):
     file.write_text('{"rulebook": "another"}\n')
     with pytest.raises(SystemExit, match="another rulebook"):
         Pieces(file, 5)
+
+
+def test_what_any_thread_of_a_process_started_is_counted_with_it():
+    import os
+    import subprocess
+    import sys
+    import threading
+
+    from benchmarks.scale.measure import family
+
+    started, seen = threading.Event(), threading.Event()
+    child: list[int] = []
+
+    def start() -> None:
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as one:
+            child.append(one.pid)
+            started.set()
+            seen.wait(30)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    started.wait(30)
+    found = family(os.getpid())
+    seen.set()
+    thread.join()
+    assert child[0] in found
