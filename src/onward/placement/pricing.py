@@ -83,19 +83,10 @@ class Pricing:
                 e = slice(bundles.start[b], bundles.start[b + 1])
                 chosen[bundles.unit[e]] = bundles.column[e]
         kernels.demand(model.slot, model.size, model.klass, chosen, self.cells)
-        use = np.bincount(
-            model.met,
-            weights=self.cells.ravel()[self.met_cell] * model.met_share,
-            minlength=len(model.limit),
-        )
-        slope = model.limit - use
+        slope = model.limit - self._used(self.cells)
         total += float(price @ model.limit)
         if model.pledges:
-            gain = -np.bincount(
-                model.pledge_of,
-                weights=price[model.pledge_row] * model.pledge_coef,
-                minlength=model.pledges,
-            )
+            gain = self._gain(price)
             total += float(np.maximum(0, gain).sum())
             opened = (gain > 0)[model.pledge_of]
             slope -= np.bincount(
@@ -103,6 +94,20 @@ class Pricing:
             )
         self.chosen = chosen
         return total, slope
+
+    def _used(self, cells: AnyArray) -> FloatArray:
+        """What persons by class and slot take of each limit."""
+        model = self.model
+        persons = cells.ravel()[self.met_cell] * model.met_share
+        used = np.bincount(model.met, weights=persons, minlength=len(model.limit))
+        return np.asarray(used, np.float64)
+
+    def _gain(self, price: FloatArray) -> FloatArray:
+        """What opening each conditional pledge is worth at these prices."""
+        model = self.model
+        paid = price[model.pledge_row] * model.pledge_coef
+        gain = -np.bincount(model.pledge_of, weights=paid, minlength=model.pledges)
+        return np.asarray(gain, np.float64)
 
     def soft(self, price: FloatArray, softness: float) -> tuple[float, FloatArray]:
         """The bound smoothed by `softness` (value per person), with a continuous slope.
@@ -132,19 +137,10 @@ class Pricing:
             )  # fmt: skip
             total += worth
             cells = cells + brought
-        use = np.bincount(
-            model.met,
-            weights=cells.ravel()[self.met_cell] * model.met_share,
-            minlength=len(model.limit),
-        )
-        slope = model.limit - use
+        slope = model.limit - self._used(cells)
         total += float(price @ model.limit)
         if model.pledges:
-            gain = -np.bincount(
-                model.pledge_of,
-                weights=price[model.pledge_row] * model.pledge_coef,
-                minlength=model.pledges,
-            )
+            gain = self._gain(price)
             room = softness * np.maximum(
                 1.0,
                 np.bincount(
