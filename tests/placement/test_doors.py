@@ -32,7 +32,7 @@ from onward.placement.inputs import (
 from onward.placement.model import compile_tables
 from onward.placement.propose import propose
 from onward.placement.summary import summary
-from onward.placement.whatif import Session, parse_change, what_if
+from onward.placement.whatif import Session, ask, parse_change, what_if
 from onward.placement.workbook import locks_from_workbook, write_workbook
 
 ROOT = Path(__file__).parents[2]
@@ -220,6 +220,42 @@ def test_an_unknown_name_in_a_question_is_a_fault():
     with pytest.raises(Faults) as wrong:
         what_if(propose(TOWN, AIMS), [parse_change("places:East=+3")])
     assert "North" in str(wrong.value)
+
+
+def test_an_override_in_question_says_what_it_would_do_and_cost():
+    t = Tables(
+        (Case("C1", 2), Case("C2", 2)),
+        (Window("North", 2), Window("South", 2)),
+        scores=tuple(
+            Score(c, p, s)
+            for c, p, s in (
+                ("C1", "North", 0.9), ("C1", "South", 0.5), ("C2", "North", 0.8), ("C2", "South", 0.6),
+            )
+        ),
+    )  # fmt: skip
+    answer = ask(t, [parse_change("place:C1=South")])
+    assert answer["moved"] == [
+        {"case": "C1", "from": "North", "to": "South"},
+        {"case": "C2", "from": "South", "to": "North"},
+    ]
+    outcome = next(s for s in answer["stages"] if s["name"] == "outcome")
+    assert outcome["before"] - outcome["after"] == pytest.approx(0.2)
+    assert answer["predicted"]["C1"]["weighted_persons"] == pytest.approx(0)
+    held = ask(t, [parse_change("wait:C1")])
+    assert [row["case"] for row in held["dropped"]] == ["C1"]
+    assert (held["value_before"], held["value"]) == (4, 2)
+
+
+@pytest.mark.parametrize("question", ["place:C1=East", "place:C9=North", "wait:C9"])
+def test_an_override_in_question_needs_names_that_are_there(question):
+    with pytest.raises(Faults, match="does not have"):
+        ask(TOWN, [parse_change(question)])
+
+
+def test_a_place_out_of_reach_is_infeasible_and_says_so():
+    answer = ask(TOWN, [parse_change("place:C1=South")])
+    assert not answer["feasible"]
+    assert answer["conflict"]
 
 
 def test_a_lock_that_points_nowhere_is_told_by_its_row(tmp_path):

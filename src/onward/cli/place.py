@@ -94,7 +94,7 @@ def place(
     what_if: Annotated[
         list[str] | None,
         _path(
-            "Ask instead: places:NAME@WINDOW=+5, delay:..., limit:..., condition:..., remove:..., unlock:CASE."
+            "Ask instead: places:NAME@WINDOW=+5, delay:..., limit:..., condition:..., remove:..., unlock:CASE, place:CASE=NAME@WINDOW, wait:CASE."
         ),
     ] = None,
     quick: Annotated[
@@ -466,7 +466,23 @@ def _print_difference(answer: dict[str, Any]) -> None:
         for row in answer[what]:
             way = " -> ".join(row[k] for k in ("from", "to") if k in row)
             typer.echo(f"  {row['case']}: {way}")
+    bound = answer["bound"]
+    most = "" if bound is None else f", at most {bound:.6g}"
     typer.echo(
         f"Protection-weighted persons: {answer['value_before']:.6g} before, {answer['value']:.6g} "
-        f"after, at most {answer['bound']:.6g} ({answer['method']})."
+        f"after{most} ({answer['method']})."
     )
+    outcome = next((x for x in answer.get("stages", []) if x["name"] == "outcome"), None)
+    if outcome is not None and outcome["before"] is not None:
+        typer.echo(
+            f"Outcome: {outcome['before']:.6g} points before, {outcome['after']:.6g} after."
+        )
+    for case, cost in answer.get("predicted", {}).items():
+        points, persons = cost["outcome_points"], cost["weighted_persons"]
+        if points is None or persons is None:
+            typer.echo(f"  {case} cannot go there, by the input.")
+        else:
+            typer.echo(
+                f"  {case}: expected by prices to cost {points:.3g} points of the outcome and "
+                f"{persons:.3g} protection-weighted persons."
+            )

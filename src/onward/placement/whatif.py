@@ -1,4 +1,4 @@
-"""What if: more or fewer places, a delay, another condition, a case let go.
+"""What if: more or fewer places, a delay, another condition, a case let go, put or held back.
 
 A planner asks ten such questions in an hour, so questions about places and limits are answered
 from the linear program kept warm and by mending the proposal in hand; everything else, and any
@@ -18,16 +18,20 @@ import numpy as np
 
 from onward.errors import Fault, Faults, one_of
 from onward.placement import kernels
-from onward.placement.inputs import Tables, Window
+from onward.placement.aims import Aims, read_aims
+from onward.placement.inputs import Lock, Tables, Window
 from onward.placement.model import FloatArray, IntArray
+from onward.placement.overrides import predicted_cost
 from onward.placement.pricing import Pricing
 from onward.placement.program import Program
 from onward.placement.propose import Proposal, propose, stage_values
 
 GRAMMAR = (
     "places:PROGRAMME[@WINDOW]=+5 (or -5, or 40), delay:PROGRAMME[@WINDOW]=30 (days), "
-    "limit:LIMIT=+5 (or 12), condition:PLEDGE=20 (persons), remove:PROGRAMME[@WINDOW], unlock:CASE"
+    "limit:LIMIT=+5 (or 12), condition:PLEDGE=20 (persons), remove:PROGRAMME[@WINDOW], "
+    "unlock:CASE, place:CASE=PROGRAMME[@WINDOW], wait:CASE"
 )
+OF_CASES = ("unlock", "place", "wait")
 
 # What a draw adds per person, so small that it buys nobody; how far from the margin, as a share
 # of the median price per person, a choice stays in the warm program; and how many per case.
@@ -40,23 +44,38 @@ PROVEN = 1e-3  # what the draws cost in proof, at most about
 
 @dataclass(frozen=True)
 class Change:
-    """One question. what: places, delay, limit, condition, remove or unlock; relative: the
-    amount is added to what is there rather than put in its place."""
+    """One question. what: places, delay, limit, condition, remove, unlock, place or wait;
+    relative: the amount is added to what is there rather than put in its place.
+
+    place puts the case `name` into a programme (window None: any of its windows); wait holds it
+    back. Both are an override in question."""
 
     what: str
     name: str
     window: str | None = None
     amount: int = 0
     relative: bool = False
+    programme: str = ""
+
+    @property
+    def lock(self) -> Lock | None:
+        """The lock that an override in question is."""
+        if self.what not in ("place", "wait"):
+            return None
+        return Lock(self.name, self.programme, self.window or "")
 
 
 def parse_change(text: str) -> Change:
     """A change from its short form, for example "places:Norland@Spring=+5"."""
+    put = re.fullmatch(r"place:([^=]+)=([^@]+)(?:@(.+))?", text)
+    if put is not None:
+        window = put[3].strip() if put[3] else None
+        return Change("place", put[1].strip(), window, programme=put[2].strip())
     match = re.fullmatch(
-        r"(places|delay|limit|condition|remove|unlock):([^@=]+)(?:@([^=]+))?(?:=([+-]?)(\d+))?",
+        r"(places|delay|limit|condition|remove|unlock|wait):([^@=]+)(?:@([^=]+))?(?:=([+-]?)(\d+))?",
         text,
     )
-    if match is None or ((match[5] is None) != (match[1] in ("remove", "unlock"))):
+    if match is None or ((match[5] is None) != (match[1] in ("remove", "unlock", "wait"))):
         raise Faults([Fault("--what-if", "", "", "not understood", GRAMMAR)])
     sign = -1 if match[4] == "-" else 1
     return Change(
@@ -107,30 +126,51 @@ def changed(tables: Tables, changes: Sequence[Change]) -> Tables:
                 replace(x, if_persons=amount(x.if_persons)) if x.pledge == change.name else x
                 for x in tables.pledges))  # fmt: skip
         else:
-            hit = any(c.case == change.name and c.locked for c in tables.cases) or any(
-                x.case == change.name for x in tables.locks
-            )
+            lock = change.lock
+            if lock is None:
+                hit = any(c.case == change.name and c.locked for c in tables.cases) or any(
+                    x.case == change.name for x in tables.locks
+                )
+            else:
+                hit = any(c.case == change.name for c in tables.cases)
+                there = change.what == "wait" or any(
+                    w.programme == lock.programme and lock.window in ("", w.window)
+                    for w in tables.windows
+                )
+                if hit and not there:
+                    known = [w.name.replace(", ", "@") for w in tables.windows]
+                    known += [w.programme for w in tables.windows]
+                    faults.append(
+                        Fault("--what-if", "", "place", "a place that the input does not have",
+                              one_of(sorted(set(known))))
+                    )  # fmt: skip
             tables = replace(
                 tables,
                 cases=tuple(
                     replace(c, locked="", locked_window="") if c.case == change.name else c
                     for c in tables.cases
                 ),
-                locks=tuple(x for x in tables.locks if x.case != change.name),
+                locks=(
+                    *(x for x in tables.locks if x.case != change.name),
+                    *(() if lock is None else (lock,)),
+                ),
             )
         if not hit:
             places = change.what in ("places", "delay", "remove")
             known = {
                 "limit": [x.limit for x in tables.limits],
                 "condition": [x.pledge for x in tables.pledges],
-                "unlock": [],
+                **{key: [] for key in OF_CASES},
             }.get(change.what, [w.name.replace(", ", "@") for w in tables.windows])
             known = sorted(
                 set(known) | ({w.programme for w in tables.windows} if places else set())
             )
             remedy = "" if known else (
                 "Only a case that is locked can be let go."
-                if change.what == "unlock" else f"The input holds no such {change.what}."
+                if change.what == "unlock"
+                else "The input holds no such case."
+                if change.what in OF_CASES
+                else f"The input holds no such {change.what}."
             )  # fmt: skip
             faults.append(
                 Fault("--what-if", "", change.what, "a name that the input does not have",
@@ -286,7 +326,12 @@ def what_if(
     """The proposal after the changes, as a difference to the one in hand.
 
     exact: solved again in full, today's places counting as last week's; otherwise places and
-    limits are answered warm, everything else in full."""
+    limits are answered warm, everything else in full.
+
+    returns   moved, dropped and gained cases; value, value_before and bound of protection; stages
+              (name, before, after and bound of every aim; none when mended); for an override in
+              question `predicted`: per case what it costs by prices, as `overrides.predicted_cost`
+    raises    Faults for a name the tables do not hold"""
     tables = changed(proposal.compiled.tables, changes)
     if not exact and all(c.what in ("places", "limit") for c in changes):
         session = Session(proposal)
@@ -314,6 +359,17 @@ def what_if(
     )  # fmt: skip
     first = next((s for s in again.stages if s.name == "protection"), None)
     before = next((s.value for s in proposal.stages if s.name == "protection"), None)
+    was = {s.name: s.value for s in proposal.stages}
+    stages = [
+        {
+            "name": s.name,
+            "before": was.get(s.name),
+            "after": s.value,
+            "bound": s.bound if np.isfinite(s.bound) else None,
+        }
+        for s in again.stages
+    ]
+    locks = [x.lock for x in changes if x.lock is not None]
     return {
         **difference(proposal.places(), again.places()),
         "value": first.value if first else None,
@@ -323,4 +379,21 @@ def what_if(
         "method": "solved again",
         "state": again.state,
         "conflict": again.conflict,
+        "stages": stages,
+        "predicted": {lock.case: predicted_cost(proposal, lock) for lock in locks},
     }
+
+
+def ask(
+    tables: Tables,
+    changes: Sequence[Change],
+    *,
+    aims: Aims | None = None,
+    seed: int = 1,
+    seconds: float = 60.0,
+) -> dict[str, Any]:
+    """What changes would do to the proposal for these tables, for example an operation's
+    (`registry.placing.placement_tables`); an override in question is `Change("place", case,
+    programme=...)`. The proposal itself is made first. Returns what `what_if` does."""
+    proposal = propose(tables, aims or read_aims(), seed=seed, seconds=seconds)
+    return what_if(proposal, changes, seconds=seconds)
