@@ -41,6 +41,7 @@ from benchmarks.caseload import AS_OF, MEMORY_GB, SEED, by_hand, invent
 from onward.caseload import counts, fold
 from onward.caseload.fold import fold_from
 from onward.engine import DuckEngine, ParquetTable
+from onward.engine.cores import cores
 from onward.registry.snapshot import flat
 from onward.rulebook import Rulebook, load, shipped_path
 from onward.safeguards.everybody import evaluate_all
@@ -157,7 +158,7 @@ class Pieces:
         self.left -= 1
         at = datetime.now().isoformat(timespec="seconds")  # noqa: DTZ005
         one |= {
-            "rulebook": self.rulebook, "cores": os.cpu_count(), "load": os.getloadavg()[0],
+            "rulebook": self.rulebook, "cores": cores(), "load": os.getloadavg()[0],
             "ended": at,
         }  # fmt: skip
         self.found.append(one)
@@ -174,7 +175,7 @@ def told(found: list[dict[str, Any]]) -> dict[str, Any]:
             groups.setdefault((one["people"], one["on"]), []).append(one)
     rows = [together(parts) for _, parts in sorted(groups.items(), key=lambda item: item[0][0])]
     return {
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "load": max((one["load"] for one in found), default=0.0),
         "sizes": rows,
         "skew": [one for one in found if "skew" in one],

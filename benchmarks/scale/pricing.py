@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from onward.engine.cores import cores
+
 CHOICES, SLOTS, CLASSES, BLOCKS = 45, 240, 4, 8
 PASSES_OF_A_PROPOSAL = 130
 GIVES = pa.schema([("block", pa.int32()), ("cell", pa.int32()), ("persons", pa.float64())])
@@ -149,7 +151,7 @@ def main() -> None:
     if given.json:
         print(json.dumps(found, indent=2))
         return
-    print(f"{count * BLOCKS:,} cases with {CHOICES} choices each, {os.cpu_count()} cores")
+    print(f"{count * BLOCKS:,} cases with {CHOICES} choices each, {cores()} cores")
     for on, one in found.items():
         least = min(one["seconds"])
         print(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +197,17 @@ def test_a_python_variable_is_not_a_table(engine):
     assert numbers.num_rows == 4
     with pytest.raises(Exception, match="numbers"):
         engine.run([Stage("look", "SELECT * FROM numbers")], {}, ["look"])
+
+
+def test_no_more_threads_than_the_process_may_run_on():
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from onward.engine import DuckEngine; print(DuckEngine().at_once)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "1"
 
 
 def test_memory_must_be_positive():

@@ -18,7 +18,15 @@ from onward.engine.private import (
     require_private,
     secret_of,
 )
-from onward.engine.spark import LOCAL, ClusterFailed, _read, session_settings, spark_sql
+from onward.engine.spark import (
+    LOCAL,
+    ClusterFailed,
+    EngineMissing,
+    _read,
+    _require_installed,
+    session_settings,
+    spark_sql,
+)
 from onward.errors import OnwardError
 
 ROWS = pa.table(
@@ -187,6 +195,12 @@ def test_rows_in_order_of_one_column_are_sorted_by_who_gathers_them(text, by):
     assert read.ordered_by == by
     assert ("ORDER BY" in read.unordered) is False
     assert ("ORDER BY" in read.text) is ("ORDER BY" in text)
+
+
+def test_another_version_of_spark_is_refused(monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "4.4.1")
+    with pytest.raises(EngineMissing, match=r"Spark 4\.4\.1 is installed.*pyspark==4\.3\.0"):
+        _require_installed()
 
 
 def test_a_private_folder_is_only_mine_and_goes(tmp_path):

@@ -8,7 +8,6 @@ reconfigured; a computation too large for the memory allowed is refused with wha
 
 from __future__ import annotations
 
-import os
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from onward.engine.compose import statements
+from onward.engine.cores import cores
 from onward.engine.parquet import Inputs, in_memory
 from onward.engine.stages import EngineMemory, Stage, StageResult, quoted
 
@@ -34,7 +34,7 @@ class DuckEngine:
     """Runs stages in an in-memory DuckDB. Safe to share between threads.
 
     memory_gb  most memory DuckDB itself may use (the Arrow inputs and outputs come on top)
-    threads    0 means every core
+    threads    0 means every core this process may use
     at_once    runs at a time; others wait
     """
 
@@ -42,7 +42,7 @@ class DuckEngine:
         if memory_gb <= 0:
             raise ValueError(f"memory_gb is {memory_gb:g}; expected more than 0")
         self.memory_gb = memory_gb
-        self.at_once = threads or os.cpu_count() or 1
+        self.at_once = threads or cores()
         self._turns = threading.BoundedSemaphore(self.at_once)
         self._opening = threading.Lock()
         self._small: duckdb.DuckDBPyConnection | None = None

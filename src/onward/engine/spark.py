@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlglot
 
+from onward.engine.cores import cores
 from onward.engine.parquet import Input, Inputs, ParquetTable, row_count
 from onward.engine.private import (
     REQUIRED,
@@ -101,6 +102,11 @@ appender.stderr.target = SYSTEM_ERR
 appender.stderr.layout.type = PatternLayout
 appender.stderr.layout.pattern = %c{1}: %m%n%throwable{short.message}
 """
+
+
+SPARK_VERSION = "4.3.0"
+"""What the stages are held with between them (`_hold`) is not of Spark's public interface and may
+be another in any other version, so another version is refused."""
 
 
 class EngineMissing(OnwardError):
@@ -575,7 +581,6 @@ def session_settings(
     java: str = "",
 ) -> dict[str, str]:
     """What a session is asked to run with; every file it may write lies in `folder`."""
-    cores = os.cpu_count() or 1
     memory = f"{round(memory_gb * 1024)}m"
     host = LOOPBACK if is_local(master) or LOOPBACK in master or "localhost" in master else ""
     settings = {
@@ -593,8 +598,8 @@ def session_settings(
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.catalogImplementation": "in-memory",
-        "spark.sql.shuffle.partitions": str(partitions or 2 * cores),
-        "spark.default.parallelism": str(partitions or 2 * cores),
+        "spark.sql.shuffle.partitions": str(partitions or 2 * cores()),
+        "spark.default.parallelism": str(partitions or 2 * cores()),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.timestampType": "TIMESTAMP_NTZ",
         "spark.sql.ansi.enabled": "true",
@@ -674,12 +679,20 @@ def _errors_to(path: Path) -> Iterator[None]:
 
 
 def _require_installed() -> None:
+    import importlib.metadata
     import importlib.util
 
     if importlib.util.find_spec("pyspark") is None:
         raise EngineMissing(
             "Spark is not installed here. Install it with: pip install 'onward[spark]' "
             "(or leave --engine out: one machine needs no Spark)."
+        )
+    found = importlib.metadata.version("pyspark")
+    if found != SPARK_VERSION:
+        raise EngineMissing(
+            f"Spark {found} is installed here; Onward runs on {SPARK_VERSION} and on no other: what "
+            "it holds between stages could be lost unseen. Install it with: pip install "
+            f"'pyspark=={SPARK_VERSION}' (or leave --engine out: one machine needs no Spark)."
         )
     home = os.environ.get("JAVA_HOME", "")
     if not (home and (Path(home) / "bin" / "java").exists()) and shutil.which("java") is None:
