@@ -24,6 +24,24 @@ UNIQUE = """
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[0]
     WHERE n.nspname = 'public' AND NOT c.relispartition AND x.indisunique
 """
+TYPES = """
+    SELECT c.relname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation
+    FROM pg_attribute a
+    JOIN pg_class c ON c.oid = a.attrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'public' AND NOT c.relispartition AND c.relkind IN ('r', 'p')
+      AND a.attname = 'operation'
+"""
+SECURED = """
+    SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity,
+           pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)
+    FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE NOT c.relispartition
+"""
+TRIGGERED = """
+    SELECT c.relname, p.prosrc FROM pg_trigger t
+    JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+    WHERE NOT t.tgisinternal
+"""
 POINTS = """
     SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint
     WHERE contype = 'f'
@@ -55,6 +73,28 @@ def test_every_key_of_the_record_leads_with_the_operation_and_points_nowhere_els
     pointing = {name.strip('"') for pair in cursor.fetchall() for name in pair}
     assert pointing
     assert not pointing & BY_OPERATION
+
+
+def test_what_keeps_the_record_asks_nothing_that_another_server_would_have_to_answer(cursor):
+    """One type of operation (to lie together), policies and triggers that read no other row."""
+    if cursor is None:
+        return
+    cursor.execute(TYPES)
+    kinds = {table: tuple(rest) for table, *rest in cursor.fetchall() if table in BY_OPERATION}
+    assert kinds.keys() == BY_OPERATION
+    assert len(set(kinds.values())) == 1
+    assert {not_null for _, not_null, _ in kinds.values()} == {True}
+    cursor.execute(SECURED)
+    secured = {table: rest for table, *rest in cursor.fetchall()}
+    assert secured.keys() >= BY_OPERATION
+    for table in BY_OPERATION:
+        forced, reads, writes = secured[table]
+        assert forced, table
+        assert "SELECT" not in reads.upper() + writes.upper(), table
+    cursor.execute(TRIGGERED)
+    for table, body in cursor.fetchall():
+        if table in BY_OPERATION:
+            assert not re.search(r"\b(SELECT|FROM|PERFORM)\b", body.upper()), table
 
 
 def test_the_page_names_these_tables():
