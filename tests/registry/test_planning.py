@@ -84,3 +84,15 @@ def test_a_plan_in_plain_files_is_edited_as_a_file(operation):
     assert plan_version(open_operation(operation.path)).text.decode() == PLAN
     with pytest.raises(OnwardError, match=r"edit plan\.yaml"):
         adopt_plan(operation, PLAN, effective="2026-05-01", by="chantal")
+
+
+def test_why_a_plan_was_changed_stands_in_the_event_and_names_nobody(small):
+    from onward.registry.planning import adoptions
+
+    adopt_plan(small, PLAN, effective="2026-05-01", by="chantal", reason="The State confirmed")
+    assert adoptions(small)[-1].facts == {"reason": "The State confirmed"}
+    with pytest.raises(Faults, match="contact or a document number"):
+        adopt_plan(
+            small, PLAN + "# again\n", effective="2026-05-02", by="chantal",
+            reason="Ask amina@example.org",
+        )  # fmt: skip

@@ -430,8 +430,10 @@ def _adopted_faults(event: Event, fault: _FaultMaker) -> Iterator[Fault]:
         yield fault("subject.kind", "an adoption of this kind", one_of(ADOPTED_SUBJECTS))
     elif not _HASH.fullmatch(event.subject.id):
         yield fault("subject.id", "not the hash of what is adopted", "64 hexadecimal digits")
-    if event.facts:
-        yield fault("facts", "an adoption with facts", "no facts")
+    if set(event.facts) - {"reason"}:
+        yield fault("facts", "an adoption with other facts", "reason, or nothing")
+    if "reason" in event.facts and (problem := _text_problem(event.facts["reason"])):
+        yield fault("facts.reason", *problem)
 
 
 def _merged_faults(event: Event, fault: _FaultMaker) -> Iterator[Fault]:

@@ -98,10 +98,12 @@ def adopt_plan(
     by: str,
     instant: datetime | None = None,
     replaces: str | None = None,
+    reason: str = "",
 ) -> PlanVersion:
     """Put a plan in force from a day, entirely or not at all.
 
     replaces  the hash of the version it was edited from; a newer one in between is a conflict
+    reason    why, in few words without names; kept in the event
     raises    Faults with everything wrong in the text, or with the lines it would cross
               (`plan.check.NEVER_ADOPTED`); OnwardError on a conflict, or where
               the plan is a file edited by hand
@@ -138,6 +140,7 @@ def adopt_plan(
         by=by,
         instant=instant or datetime.now(UTC),
         random=random.SystemRandom(),
+        facts={"reason": reason} if reason else None,
     )
     kept(operation).write("plans", f"{version.sha256}.yaml", version.text)
     operation.record([event])
