@@ -141,16 +141,18 @@ def _start_quickly() -> None:
 
     Arrow looks for pandas when it first hands out numbers; loading it takes longer than reading the
     record, and no forecast on one machine uses it. And Python searches all it has loaded for
-    rings of forgotten things again and again while the libraries come in: seldom is enough. The
-    matrices of a forecast are small, and threads that wait for the next one spin on the core that
+    rings of forgotten things again and again while the libraries come in: seldom is enough, and at
+    the very end not at all: the process gives everything back at once. The matrices of a forecast are small, and threads that wait for the next one spin on the core that
     the simulator or the database would use.
     """
+    import atexit
     import gc
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import pyarrow as pa
 
     gc.set_threshold(100_000, 50, 50)
+    atexit.register(gc.freeze)
     if "pandas" in sys.modules:
         return
     sys.meta_path.insert(0, _NoPandas())

@@ -78,6 +78,7 @@ class FolderStore:
         self._wait = wait
         self._segment_bytes = segment_bytes
         self._keys: tuple[str, set[bytes]] | None = None
+        self._checked: list[tuple[str, int, int]] = []
         self.notices: list[str] = []
 
     # -- writing ------------------------------------------------------------------------------
@@ -238,7 +239,7 @@ class FolderStore:
     def read_marked(self, marks: Sequence[str]) -> Sequence[Event]:
         wanted = [mark.encode() for mark in marks]
         events = []
-        for lines, where in self._batches():
+        for lines, where in self._batches(checked_before=True):
             if any(mark in lines for mark in wanted):
                 for number, line in enumerate(lines.splitlines(), where[1]):
                     if any(mark in line for mark in wanted):
@@ -260,10 +261,18 @@ class FolderStore:
     def _segments(self) -> list[Path]:
         return sorted(self._folder.glob("[0-9][0-9][0-9][0-9][0-9][0-9].jsonl"))
 
-    def _batches(self) -> Iterator[tuple[bytes, tuple[Path, int]]]:
-        """The lines of every committed batch with file and first line, hashes checked."""
+    def _batches(
+        self, checked_before: bool = False
+    ) -> Iterator[tuple[bytes, tuple[Path, int]]]:
+        """The lines of every committed batch with file and first line, hashes checked.
+
+        checked_before  hashing takes longer than looking for a few lines: it is left out where
+                        this store has hashed the very same files already
+        """
         head = EMPTY_HEAD
         segments = self._segments()
+        found_now = [(s.name, s.stat().st_size, s.stat().st_mtime_ns) for s in segments]
+        hashed = checked_before and found_now == self._checked
         for position, segment in enumerate(segments):
             data = segment.read_bytes()
             start, line = 0, 1
@@ -278,7 +287,10 @@ class FolderStore:
                 lines = data[start:found]
                 count = lines.count(b"\n")
                 commit = _commit(data[found:stop])
-                head = _next_head(head, lines)
+                if not hashed:
+                    head = _next_head(head, lines)
+                elif commit is not None:
+                    head = commit["head"]
                 if commit is None or commit["head"] != head or commit["events"] != count:
                     raise _damaged(segment, line + count, "a batch is not what was written")
                 yield lines, (segment, line)
@@ -288,6 +300,7 @@ class FolderStore:
                 later = any(b"\n" + _COMMIT in s.read_bytes() for s in segments[position + 1 :])
                 if later:
                     raise _damaged(segment, line, "a batch in the middle has no end")
+        self._checked = found_now
 
     def _end(self) -> _End:
         """The last commit, found from the back without reading the whole log."""
