@@ -20,7 +20,7 @@ from django.urls import path
 from django.utils.translation import get_language, get_language_bidi, ngettext, override
 from django.utils.translation import gettext as _
 
-from onward.desk import dates, here, words
+from onward.desk import dates, here, plan_forms, words
 from onward.desk.dates import digits
 from onward.desk.views.shared import done, page, place
 from onward.errors import Faults, OnwardError
@@ -180,10 +180,25 @@ def plan(request: HttpRequest) -> HttpResponse:
                 for one in found.messages.values()
                 if sensitive or _may_be_told(one, hidden, day)
             ],
-            "may_edit": reader.may("plan.edit"),
+            "may_edit": (editing := reader.may("plan.edit") and here.operation().settings.encrypted),
+            "keys": _keys(found) if editing else {},
+            "others": [
+                (plan_forms.SECTIONS[name], shown(getattr(found, name)))
+                for name in ("actions", "milestones", "deadlines")
+            ] if editing else [],
+            "adopted": adoptions(here.operation())[::-1][:5] if editing else [],
             "sensitive": sensitive,
         },
     )  # fmt: skip
+
+
+def _keys(found: Plan) -> dict[str, str]:
+    """What the address of each entry's form calls it, by its id."""
+    return {
+        id: plan_forms.key_of(found, section, id)
+        for section in plan_forms.SECTIONS
+        for id in getattr(found, section)
+    }
 
 
 def running_out(plan: Plan, *, sensitive: bool) -> list[dict[str, Any]]:

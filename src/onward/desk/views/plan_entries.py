@@ -1,0 +1,235 @@
+"""One entry of the plan changed with a form: an authority, an assurance, an offer, work, a message.
+
+What would change is shown before it is kept; keeping it adopts the whole plan with this entry
+changed, as an event that says who, when and why. Two who change the plan at once never undo each
+other: what touches other entries goes on top, what touches the same one is shown and asked again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils.translation import gettext as _
+
+from onward.caseload.events import TEXT_LIMIT
+from onward.dates import day_range
+from onward.desk import dates, forms, here, plan_forms
+from onward.desk.views.shared import done, page, place
+from onward.errors import Fault, Faults, OnwardError
+from onward.plan.check import check_plan, reads_beside
+from onward.plan.edit import entries, with_entry
+from onward.plan.load import loads_plan
+from onward.registry import access, signin
+from onward.registry.kept import kept
+from onward.registry.planning import PlanVersion, adopt_plan, adoptions, plan_version
+
+LEAST_REASON = 3
+
+
+@page("plan", "plan.edit", methods=("GET", "POST"))
+def entry(request: HttpRequest, section: str, entry: str) -> HttpResponse:
+    """Add, change, close or take out one entry."""
+    access.require(request.user, "plan.edit", place=place(request))
+    part = plan_forms.SECTIONS.get(section)
+    operation = here.operation()
+    now = plan_version(operation) if part is not None else None
+    plan = here.plan()
+    if part is None or plan is None or now is None or not operation.settings.encrypted:
+        if part is None:
+            raise access.Hidden
+        return redirect("desk:plan_edit")
+    about = plan_forms.About(plan, here.rulebook())
+    held = entries(now.text.decode(), section)
+    id = next((one for one in held if plan_forms.key_of(plan, section, one) == entry), "")
+    if not id and entry != plan_forms.NEW:
+        raise access.Hidden
+    given = request.POST if request.method == "POST" else request.GET
+    closing = bool(id) and part.closes and given.get("close") == "yes"
+    form = plan_forms.EntryForm(part, about, held.get(id, {}), closing)
+    shown: dict[str, Any] = {
+        "part": part, "entry": form, "form": form.form, "new": not id, "closing": closing,
+        "title": plan.title_of(id) if id else "", "replaces": now.sha256, "asked": _asked(operation),
+        "kept": [name for name in held.get(id, {}) if not _is_asked(part, name)],
+    }  # fmt: skip
+    if request.method == "POST":
+        return _change(request, shown, now, id, held)
+    return render(request, "desk/plan_entry.html", shown)
+
+
+def _is_asked(part: plan_forms.Section, name: str) -> bool:
+    if part.name == "pledges" and name in ("places", "opens", "windows"):
+        return True
+    return any(
+        ask.path.partition(".")[0] == name for group in part.groups for ask in group.asks
+    )
+
+
+def _asked(operation: Any) -> forms.Form:
+    """What is asked of every change: from when, and why."""
+    when = forms.when(here.today().isoformat(), _("Holds from"), partial=False)
+    when.name = "holds_from"  # an entry may have an `effective` of its own
+    return forms.Form([
+        when,
+        forms.Input("reason", _("Why"), "text", required=True, limit=TEXT_LIMIT,
+                    hint=_("In few words, without names. It stands beside the change for good.")),
+    ])  # fmt: skip
+
+
+def _change(
+    request: HttpRequest, shown: dict[str, Any], now: PlanVersion, id: str,
+    held: dict[str, dict[str, Any]],
+) -> HttpResponse:  # fmt: skip
+    part, form = shown["part"], shown["entry"]
+    removing = bool(id) and request.POST.get("remove") == "yes"
+    shown["removing"] = removing
+    meanwhile = _meanwhile(request, shown, now, id, held)
+    if meanwhile is None:
+        return render(request, "desk/plan_entry.html", shown, status=409)
+    form = shown["entry"] = meanwhile
+    shown["form"] = form.form
+    asked = shown["asked"].read(request.POST)
+    _asked_well(asked)
+    after = None if removing else form.read(request.POST)
+    problems = [] if removing else form.form.problems
+    shown["form"] = forms.Form([*([] if removing else form.form.inputs), *asked.inputs])
+    before = held.get(id)
+    if not problems:
+        name = id or plan_forms.new_id(part, after or {}, _taken(shown))
+        try:
+            text = with_entry(now.text.decode(), part.name, name, after)
+            plan = loads_plan(text, here.rulebook(), file="plan.yaml")
+        except Faults as wrong:
+            _place_faults(form, part, name, wrong.faults, shown)
+        except OnwardError as problem:
+            shown["english"] = [str(problem)]
+        else:
+            about = plan_forms.About(plan, here.rulebook())
+            shown["changes"] = plan_forms.differences(part, about, before, after)
+            shown["findings"] = _new_findings(plan, form.about.plan)
+            shown["digest"] = hashlib.sha256(text.encode()).hexdigest()
+            if not asked.problems and request.POST.get("do") == "adopt":
+                answer = _adopt(request, shown, now, text, before == after)
+                if answer is not None:
+                    return answer
+    wrong = problems or asked.problems or shown.get("english")
+    return render(request, "desk/plan_entry.html", shown, status=422 if wrong else 200)
+
+
+def _taken(shown: dict[str, Any]) -> set[str]:
+    plan = shown["entry"].about.plan
+    return {
+        one for section in (*plan_forms.SECTIONS, "capacities", "targets")
+        for one in getattr(plan, section)
+    }  # fmt: skip
+
+
+def _asked_well(asked: forms.Form) -> None:
+    reason = str(asked.facts.get("reason") or "")
+    if reason and len(reason) < LEAST_REASON:
+        asked.fail("reason", _("Say why in a few words."))
+    day = asked.facts.get("holds_from")
+    adopted = adoptions(here.operation())
+    last = day_range(adopted[-1].effective)[1] if adopted else None
+    if day and last and day_range(str(day))[0] < last:
+        # Held from an earlier day, the change would never be in force: the later plan goes on.
+        asked.fail(
+            "holds_from",
+            _("The plan in force holds from %(day)s: a change cannot hold from before.")
+            % {"day": dates.shown(last)},
+        )
+
+
+def _meanwhile(
+    request: HttpRequest, shown: dict[str, Any], now: PlanVersion, id: str,
+    held: dict[str, dict[str, Any]],
+) -> plan_forms.EntryForm | None:  # fmt: skip
+    """The form to read this against; None when the same entry was changed since it was opened,
+    with what somebody else wrote in it and what this account typed both on the page."""
+    form: plan_forms.EntryForm = shown["entry"]
+    sent = request.POST.get("replaces", "")
+    if sent == now.sha256:
+        return form
+    known = {event.subject.id for event in adoptions(here.operation())}
+    old: dict[str, Any] = {}
+    if re.fullmatch(r"[0-9a-f]{64}", sent) and sent in known:
+        text = kept(here.operation()).read("plans", f"{sent}.yaml").decode()
+        old = entries(text, form.section.name).get(id, {})
+    if old == held.get(id, {}):
+        shown["beside"] = True
+        return form
+    mine = plan_forms.EntryForm(form.section, form.about, old, form.closing)
+    mine.form.read(request.POST)
+    mine.rebased(form)
+    for each in mine.form.inputs:
+        each.error = ""
+    shown["theirs"] = plan_forms.differences(form.section, form.about, old, held.get(id, {}))
+    shown["asked"].read(request.POST)
+    shown["entry"], shown["form"] = mine, forms.Form([])
+    return None
+
+
+def _place_faults(
+    form: plan_forms.EntryForm, part: plan_forms.Section, name: str, faults: Any,
+    shown: dict[str, Any],
+) -> None:  # fmt: skip
+    """A fault of the plan beside the field it is about, and all of them above."""
+    shown["english"] = [_without_file(fault) for fault in faults]
+    for fault in faults:
+        start = f"{part.name}.{name}."
+        if fault.field.startswith(start):
+            tail = fault.field[len(start) :]
+            for each in form.form.inputs:
+                if each.name == tail or each.name.startswith(tail + "."):
+                    each.error = _("This does not fit the rest of the plan.")
+                    break
+
+
+def _without_file(fault: Fault) -> str:
+    return str(Fault("", "", fault.field, fault.found, fault.allowed, fault.remedy))
+
+
+def _new_findings(plan: Any, old: Any) -> list[Any]:
+    """What a planner should look at that was not there before this change."""
+    day, rulebook = here.today(), here.rulebook()
+    beside = reads_beside(here.operation().path / "plan.yaml")
+    before = {
+        (one.code, one.what, one.found)
+        for one in check_plan(old, rulebook, as_of=day, text_of=beside)
+    }
+    return [
+        one for one in check_plan(plan, rulebook, as_of=day, text_of=beside)
+        if (one.code, one.what, one.found) not in before
+    ]  # fmt: skip
+
+
+def _adopt(
+    request: HttpRequest, shown: dict[str, Any], now: PlanVersion, text: str, same: bool
+) -> HttpResponse | None:
+    """Adopt what was shown; None where the page has to be looked at again."""
+    if same or request.POST.get("digest") != shown["digest"]:
+        shown["again"] = not same
+        return None
+    if not shown["removing"] and shown["entry"].approves():
+        access.require(request.user, "text.approve", place=place(request))
+        signin.require_fresh(request)
+    facts = shown["asked"].facts
+    try:
+        adopt_plan(
+            here.operation(), text, effective=str(facts["holds_from"]),
+            by=request.user.account_id, replaces=now.sha256, reason=str(facts["reason"]),
+        )  # fmt: skip
+    except Faults as crossed:
+        shown["english"] = [_without_file(fault) for fault in crossed.faults]
+        return None
+    except OnwardError as problem:
+        shown["english"] = [str(problem)]
+        return None
+    return done(request, _("The plan was changed."), "desk:plan")
+
+
+urls = [path("plan/<str:section>/<str:entry>/", entry, name="plan_entry")]

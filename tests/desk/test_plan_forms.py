@@ -1,0 +1,284 @@
+"""The plan changed with forms: what would change is shown, who and why is kept, nobody is undone."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import date
+
+import pytest
+import registry_cast as people
+from test_planning import PLAN
+
+from onward.plan.edit import entries
+from onward.registry.planning import adopt_plan, adoptions, plan_version
+
+MORE = (
+    PLAN
+    + """assurances:
+  host_word:
+    title: The host's word
+    recipient: IRQ
+    purpose: handover
+    state: drafted
+    factors: {disclosed: met}
+messages:
+  sheet:
+    title: What a return means
+    kind: sheet
+    audience: everyone
+    version: "1"
+    owner: counselling coordinator
+    channel: in person
+    true_as_of: 2026-06-01
+    texts: {fa: {text: Draft of a text, approved_by: lead counsellor, approved_on: 2026-06-01}}
+milestones:
+  heard: {title: Everybody heard, after: [interviews], by: end}
+"""
+)
+
+
+@pytest.fixture
+def planned(small):
+    from django.core.cache import cache
+
+    cache.clear()
+    adopt_plan(small, MORE, effective="2026-05-01", by="chantal")
+    return small
+
+
+def lead(name="vera"):
+    return people.signed_in(people.account(name, "plan_lead"))
+
+
+def opened(client, section, title=None, *, close=False):
+    """The form of an entry as a browser would send it back: its address and its fields."""
+    if title is None:
+        address = f"/plan/{section}/new/"
+    else:
+        page = client.get("/plan/").content.decode()
+        address = next(
+            found for found, said in re.findall(
+                rf'href="(/plan/{section}/[0-9a-f]+/)">Change<span[^>]*> ([^<]+)</span>', page)
+            if said == title
+        )  # fmt: skip
+    page = client.get(address + ("?close=yes" if close else ""))
+    assert page.status_code == 200
+    return address, fields(page.content.decode())
+
+
+def fields(page):
+    return {
+        name: [html.unescape(one) for one in value]
+        if isinstance(value, list)
+        else html.unescape(value)
+        for name, value in _fields(page).items()
+    }
+
+
+def _fields(page):
+    form = page[page.index('<form class="stack"') :]
+    form = form[: form.index("</form>")]
+    found: dict[str, list[str] | str] = {}
+    for tag in re.findall(r"<input [^>]*>", form):
+        name = re.search(r' name="([^"]*)"', tag)
+        value = re.search(r' value="([^"]*)"', tag)
+        if not name or (
+            ('type="radio"' in tag or 'type="checkbox"' in tag) and " checked" not in tag
+        ):
+            continue
+        if "checkbox" in tag:
+            found.setdefault(name[1], []).append(value[1])
+        else:
+            found[name[1]] = value[1] if value else ""
+    for name, inside in re.findall(
+        r'(?s)<select [^>]*name="([^"]*)"[^>]*>(.*?)</select>', form
+    ):
+        chosen = re.search(r'value="([^"]*)" selected', inside)
+        found[name] = chosen[1] if chosen else ""
+    for name, inside in re.findall(
+        r'(?s)<textarea [^>]*name="([^"]*)"[^>]*>(.*?)</textarea>', form
+    ):
+        found[name] = inside
+    found.pop("csrfmiddlewaretoken", None)
+    return found
+
+
+def kept(client, address, sent, **more):
+    """Shown, then kept."""
+    shown = client.post(address, {**sent, **more, "do": "check"})
+    assert shown.status_code == 200, shown.content.decode()
+    answer = client.post(address, {**fields(shown.content.decode()), "do": "adopt"})
+    return shown.content.decode(), answer
+
+
+def now(operation, section):
+    return entries(plan_version(operation).text.decode(), section)
+
+
+@pytest.mark.parametrize(
+    ("section", "title"),
+    [("authorities", "Mandate"), ("assurances", "The host&#x27;s word"), ("pledges", "An offer in confidence"),
+     ("actions", "Interview everyone"), ("milestones", "Everybody heard"), ("deadlines", "Mandate ends"),
+     ("messages", "What a return means")],
+)  # fmt: skip
+def test_a_form_that_nobody_touched_changes_nothing(planned, section, title):
+    client, before = lead(), plan_version(planned)
+    address, sent = opened(client, section, title)
+    page = client.post(address, {**sent, "reason": "Looking", "do": "check"}).content.decode()
+    assert "Nothing that the plan says would change." in page
+    client.post(address, {**fields(page), "do": "adopt"})
+    assert plan_version(planned).sha256 == before.sha256
+
+
+def test_an_offer_is_changed_and_who_when_and_why_is_an_event(planned):
+    client = lead()
+    address, sent = opened(client, "pledges", "An offer in confidence")
+    assert "quiet" not in address
+    shown, answer = kept(
+        client, address, sent, reason="The State confirmed", state="confirmed", chance="90",
+        **{"windows.0.from": "2026-12-01", "windows.0.from.latest": "2027-02-01"},
+    )  # fmt: skip
+    assert answer.status_code == 303
+    assert "Confirmed" in shown
+    assert "between" in shown
+    pledge = now(planned, "pledges")["quiet_offer"]
+    assert pledge["state"] == "confirmed"
+    assert pledge["chance"] == 0.9
+    assert pledge["opens"] == {
+        "earliest": date(2026, 12, 1), "likely": date(2026, 12, 1), "latest": date(2027, 2, 1),
+    }  # fmt: skip
+    assert pledge["capacity"] == "resettlement_place"
+    event = adoptions(planned)[-1]
+    assert event.facts == {"reason": "The State confirmed"}
+    assert event.by != "chantal"
+    assert "The State confirmed" in client.get("/plan/").content.decode()
+
+
+def test_nothing_is_kept_that_was_not_shown(planned):
+    client, before = lead(), plan_version(planned)
+    address, sent = opened(client, "pledges", "An offer in confidence")
+    page = client.post(address, {**sent, "reason": "At once", "state": "open", "do": "adopt"})
+    assert "This is not what was shown before" in page.content.decode()
+    assert plan_version(planned).sha256 == before.sha256
+
+
+def test_an_authority_is_added_and_closed(planned):
+    client = lead()
+    address, sent = opened(client, "authorities")
+    _shown, answer = kept(
+        client, address, sent, title="Exit permits", type="mou", grantor="The host",
+        effective="2026-06-01", confidentiality="partners", reason="Signed today",
+    )  # fmt: skip
+    assert answer.status_code == 303
+    assert now(planned, "authorities")["exit_permits"]["effective"] == date(2026, 6, 1)
+    address, sent = opened(client, "authorities", "Exit permits", close=True)
+    assert set(sent) == {"replaces", "close", "expiry", "at_expiry", "holds_from", "reason"}
+    _shown, answer = kept(client, address, sent, expiry="2026-06-30", reason="Not renewed")
+    assert answer.status_code == 303
+    assert now(planned, "authorities")["exit_permits"]["expiry"] == date(2026, 6, 30)
+
+
+def test_the_findings_of_an_assurance_are_recorded_one_by_one(planned):
+    client = lead()
+    address, sent = opened(client, "assurances", "The host&#x27;s word")
+    _shown, answer = kept(
+        client, address, sent, reason="Examined",
+        **{"factors.specific": "not_met", "conclusion.finding": "cannot_rely",
+           "conclusion.by": "lead lawyer", "conclusion.dated": "2026-06-09"},
+    )  # fmt: skip
+    assert answer.status_code == 303
+    word = now(planned, "assurances")["host_word"]
+    assert word["factors"] == {"disclosed": "met", "specific": "not_met"}
+    assert word["conclusion"]["dated"] == date(2026, 6, 9)
+
+
+def test_work_is_added_with_dates_an_owner_and_what_it_waits_for(planned):
+    client = lead()
+    address, sent = opened(client, "actions")
+    _shown, answer = kept(
+        client, address, sent, title="Second panel", owner="refugee agency", duration_days="60",
+        **{"duration_days.least": "45", "duration_days.most": "90"}, depends_on=["interviews"],
+        earliest="2026-07-01", confidentiality="partners", reason="Agreed",
+    )  # fmt: skip
+    assert answer.status_code == 303
+    work = now(planned, "actions")["second_panel"]
+    assert work["duration_days"] == {"min": 45, "likely": 60, "max": 90}
+    assert work["depends_on"] == ["interviews"]
+
+
+def test_a_changed_text_is_a_draft_again(planned):
+    client = lead()
+    address, sent = opened(client, "messages", "What a return means")
+    shown, answer = kept(
+        client, address, sent, reason="Clearer", **{"texts.fa.text": "Another text"}
+    )
+    assert answer.status_code == 303
+    assert "(draft)" in shown
+    assert now(planned, "messages")["sheet"]["texts"] == {"fa": {"text": "Another text"}}
+
+
+def test_two_who_change_other_entries_keep_both(planned):
+    first, second = lead(), lead("vito")
+    mine = opened(first, "pledges", "An offer in confidence")
+    theirs = opened(second, "actions", "Interview everyone")
+    assert kept(second, *theirs, owner="other team", reason="Moved")[1].status_code == 303
+    shown, answer = kept(first, *mine, state="open", reason="Opened")
+    assert "Both changes are kept" in shown
+    assert answer.status_code == 303
+    assert now(planned, "actions")["interviews"]["owner"] == "other team"
+    assert now(planned, "pledges")["quiet_offer"]["state"] == "open"
+
+
+def test_two_who_change_the_same_entry_undo_nobody(planned):
+    first, second = lead(), lead("vito")
+    address, mine = opened(first, "pledges", "An offer in confidence")
+    _address, theirs = opened(second, "pledges", "An offer in confidence")
+    assert kept(second, address, theirs, chance="70", reason="Likelier")[1].status_code == 303
+    page = first.post(address, {**mine, "state": "open", "reason": "Opened", "do": "adopt"})
+    assert page.status_code == 409
+    assert "Somebody else changed this meanwhile" in page.content.decode()
+    assert now(planned, "pledges")["quiet_offer"]["state"] == "offered"
+    again = fields(page.content.decode())
+    assert (again["chance"], again["state"]) == ("70", "open")
+    assert kept(first, address, again)[1].status_code == 303
+    pledge = now(planned, "pledges")["quiet_offer"]
+    assert (pledge["chance"], pledge["state"]) == (0.7, "open")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"title": ""}, "f-title"), ({"chance": "120"}, "Between 0 and 100"),
+     ({"windows.0.from": "soon"}, "Not a date"), ({"windows.0.from.latest": "2026-01-01"}, "out of order"),
+     ({"state": "sure"}, "Choose from the list"), ({"windows.0.places": ""}, "How many places?"),
+     ({"reason": ""}, "f-reason"), ({"holds_from": "2026-04-01"}, "cannot hold from before")],
+)  # fmt: skip
+def test_what_is_wrong_is_said_beside_the_field_and_above(planned, change, said):
+    client, before = lead(), plan_version(planned)
+    address, sent = opened(client, "pledges", "An offer in confidence")
+    answer = client.post(address, {**sent, "reason": "Trying", "do": "adopt", **change})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert said in page
+    assert 'aria-labelledby="problems-title"' in page
+    assert 'class="error"' in page
+    assert plan_version(planned).sha256 == before.sha256
+
+
+def test_what_others_hang_on_cannot_be_taken_out(planned):
+    client, before = lead(), plan_version(planned)
+    address, sent = opened(client, "actions", "Interview everyone")
+    answer = client.post(
+        address, {"replaces": sent["replaces"], "remove": "yes", "do": "check", "reason": "Gone",
+                  "holds_from": sent["holds_from"]}
+    )  # fmt: skip
+    assert answer.status_code == 422
+    assert "milestones.heard.after" in answer.content.decode()
+    assert plan_version(planned).sha256 == before.sha256
+
+
+@pytest.mark.parametrize("role", ["supervisor", "resettlement_officer", "analyst"])
+def test_nobody_else_changes_the_plan(planned, role):
+    client = people.signed_in(people.account("someone", role))
+    assert client.get("/plan/pledges/new/").status_code == 403
+    assert "/plan/pledges/" not in client.get("/plan/").content.decode()
