@@ -8,8 +8,10 @@ are in the store, which all of them read.
 
 A helper gets the root key and its settings over a pair of sockets, never by a command line, a
 variable or a file; over the same pair it asks for counts (`counters`). When the keys are put away
-in one process they are put away in all before the answer is sent, and renewed keys reach all. A helper whose desk is gone ends;
-a helper that ends is started again, and given up when it keeps ending.
+in one process every other helper is killed before the answer is sent; once it is, the desk's own
+process becomes one that knows nothing (`locked`), and with it the last helper ends. Renewed keys
+reach all. A helper whose desk is gone ends; one that ends is started again, and given up when it
+keeps ending.
 """
 
 from __future__ import annotations
@@ -29,13 +31,16 @@ from pathlib import Path
 from typing import Any
 
 from onward.errors import OnwardError
-from onward.registry import counters, keys, site
+from onward.registry import counters, keys, locked, site
 from onward.registry.keys import RootKey
 
 LOG = logging.getLogger("onward.helpers")
 
 SECONDS_TO_OBEY = 5.0
-"""How long a helper may take to put its keys away or to change them; then it is ended."""
+"""How long a helper may take to change its keys; then it is ended."""
+
+SECONDS_TO_ANSWER = 0.5
+"""How long the answer to whoever put the keys away may take to leave; then the memory goes."""
 
 SOON, TRIES = 60.0, 5
 """A helper that ended `TRIES` times within `SOON` seconds is not started again."""
@@ -143,7 +148,7 @@ class Helpers:
                 self._at_work.pop(number, None)
             now = time.monotonic()
             ended = [at for at in ended if now - at < SOON] + [now]
-            if self._stopping.is_set():
+            if self._stopping.is_set() or not site.is_open():
                 return
             LOG.error("a helper ended (%s)", helper.process.returncode)
             if len(ended) >= TRIES:
@@ -164,24 +169,34 @@ class Helpers:
                     LOG.error("a count failed with %s", said["failed"])
             elif what == "lock":
                 site.close_site()
-                self._tell("lock", but=helper)
+                self._lock(but=helper)
             try:
                 helper.asks.say(said)
             except OSError:
                 return
 
     def lock(self) -> None:
-        self._tell("lock")
+        self._lock()
 
-    def renew(self) -> None:
-        self._tell(f"keys {site.current().root.secret.hex()}")
-
-    def _tell(self, order: str, but: _Helper | None = None) -> None:
-        """Give an order to every helper; one that does not obey is ended."""
+    def _lock(self, but: _Helper | None = None) -> None:
+        """End what knows anything: the helpers at once, this process when the answer is out."""
         with self._guard:
             others = [helper for helper in self._at_work.values() if helper is not but]
         for helper in others:
-            helper.obey(order)
+            helper.process.kill()
+            helper.process.wait(SECONDS_TO_OBEY)
+        threading.Thread(target=self._become_locked, daemon=True, name="locked").start()
+
+    def _become_locked(self) -> None:
+        time.sleep(SECONDS_TO_ANSWER)
+        locked.become(self._listening)
+
+    def renew(self) -> None:
+        """Have every helper keep the new keys; one that does not obey is ended."""
+        with self._guard:
+            others = list(self._at_work.values())
+        for helper in others:
+            helper.obey(site.current().root.secret.hex())
 
 
 class _Helper:
@@ -261,14 +276,11 @@ class _Desk:
 
 
 def _obey(orders: Wire) -> None:
-    """Put the keys away or change them when told to; end with the desk."""
-    while (order := orders.hear()) is not None:
-        what, _space, secret = str(order).partition(" ")
-        if what == "lock":
-            site.close_site()
-        elif site.is_open():
+    """Change the keys when told to; end with the desk."""
+    while (secret := orders.hear()) is not None:
+        if site.is_open():
             _renewed(secret)
-        del order, secret
+        del secret
         orders.say({"answer": True})
     os._exit(0)
 

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from onward.errors import OnwardError
-from onward.registry import site
+from onward.registry import locked, site
 from onward.registry.signin import (
     BEGAN,
     LOCKED,
@@ -67,14 +67,11 @@ class Open:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not site.is_open():
-            response: HttpResponseBase = HttpResponse(
-                "Locked. Whoever holds the key starts it again.\n",
-                status=503,
-                content_type="text/plain; charset=utf-8",
-            )
-        else:
-            response = self.get_response(request)
+        response = self.get_response(request) if site.is_open() else _locked()
+        # Nor is what was asked for before and made meanwhile; who put them away is answered.
+        if not site.is_open() and not _put_away(request):
+            response.close()
+            response = _locked()
         static = request.path.startswith("/static/")
         if not static:
             response["Cache-Control"] = "no-store, private"
@@ -88,6 +85,17 @@ class Open:
             "publickey-credentials-create=(self)"
         )
         return response
+
+
+def _locked() -> HttpResponseBase:
+    return HttpResponse(
+        locked.TEXT, status=503, content_type="text/plain; charset=utf-8"
+    )  # fmt: skip
+
+
+def _put_away(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    return match is not None and match.view_name == "panic"
 
 
 class Inside:

@@ -127,6 +127,7 @@ def close_site() -> None:
         return
     from django.conf import settings
 
+    _current = None  # first: what is forgotten below is not read again by another thread
     if settings.configured:
         from django.db import connections
 
@@ -135,14 +136,13 @@ def close_site() -> None:
 
         for name in connections:
             connections[name].close()
-    _current = None
 
 
 class Others(Protocol):
     """The other processes that answer for the same desk."""
 
     def lock(self) -> None:
-        """Have each put its keys away; when this returns none has them any more."""
+        """End each, and the memory of the desk's own as soon as the answer is sent."""
 
     def renew(self) -> None:
         """Have each keep the keys that this process keeps now."""
@@ -158,10 +158,15 @@ def tell(others: Others | None) -> None:
 
 
 def close_everywhere() -> None:
-    """Forget the operation and its keys here and in every process that serves the same desk."""
+    """Forget the operation and its keys here, in every process that serves the same desk, and in
+    the agent of a terminal."""
+    from onward.registry import agent
+
+    folder = current().folder
     close_site()
     if _others is not None:
         _others.lock()
+    agent.lock(folder)
 
 
 def keep(ring: keys.Opened, root: RootKey) -> None:
