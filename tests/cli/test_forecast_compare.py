@@ -257,6 +257,10 @@ def test_the_forecasts_words_name_things_as_the_plan_does():
     )
     # A word that may mean itself stays.
     assert called("nobody monitors this", titles) == "nobody monitors this"
+    assert called("norway opens when 40 have left on norway; one more", titles) == (
+        "“Norway, resettlement” opens when 40 have left on “Norway, resettlement”; one more"
+    )
+    assert called("some_pool: places of one pledge", titles).startswith("Some pool: places")
 
 
 def test_of_chances_that_never_or_always_hold_only_thetelling_one_is_said():

@@ -325,18 +325,25 @@ def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:
     return lines
 
 
+_NAMES_ONE = re.compile(r"(^|have left on |went from |went from \S+ to )$")
+
+
 def called(text: str, titles: Mapping[str, str]) -> str:
     """A sentence with what the plan and the rulebook call things instead of their ids.
 
-    A bare word is taken for an id only where nothing else can be meant: with an underscore, or as
-    the subject of a remark ("norway: …").
+    A bare word is taken for an id only where nothing else can be meant: with an underscore, as the
+    subject of a remark ("norway: …"), or where such a remark names another thing.
     """
+    from onward.forecast.wording import reason_title
+
     subject = text.partition(":")[0].removeprefix("- ").strip()
 
     def name(found: re.Match[str]) -> str:
         word = found[0]
-        sure = "_" in word or word == subject
-        return f"“{titles[word]}”" if sure and word in titles else word
+        sure = "_" in word or word == subject or _NAMES_ONE.search(text[: found.start()])
+        if sure and word in titles:
+            return f"“{titles[word]}”"
+        return reason_title(word, titles) if word == subject and "_" in word else word
 
     return re.sub(r"[a-z][a-z0-9_]*", name, text)
 
@@ -382,8 +389,12 @@ def _from_counts(
         faults.append(Fault("", "", "DIR", "a folder and --counts", "one of the two"))
     wanted = {**options, "--by": by}
     faults += [
-        Fault("", "", name, "not given", "needed with --counts")
-        for name in ("--series", "--origin", "--by")
+        Fault("", "", name, "not given", f"{what}, with --counts")
+        for name, what in (
+            ("--series", "the name of a series"),
+            ("--origin", "the day it starts from"),
+            ("--by", "the day asked about"),
+        )
         if not wanted[name]
     ]
     if faults:
