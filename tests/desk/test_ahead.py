@@ -232,6 +232,53 @@ def test_scenarios_stand_side_by_side_with_what_matters_and_what_would_have_to_b
     assert "quiet" not in short
 
 
+def test_the_files_of_a_comparison_and_scenarios_to_choose_tell_no_offer_in_confidence(planned):
+    from django.utils import timezone
+
+    from onward.registry.models import Job, JobFile
+    from onward.registry.site import current
+
+    (planned.path / "scenarios").mkdir(exist_ok=True)
+    for name, title, change in (
+        ("open", "More interviews", "scales: T3\n    factor: 1.5"),
+        ("shut", "They say yes", "pledge: quiet_offer\n    chance: 0.9"),
+    ):
+        (planned.path / "scenarios" / f"{name}.yaml").write_text(
+            f"scenario: {name}\ntitle: {title}\nkind: choice\nchanges:\n  - {change}\n    owner: Council\n"
+        )
+    made = Job.objects.create(
+        operation=current().operation, kind="compare", state="done", ended_at=timezone.now(), by="x",
+        result=_compared(regret=[{"choice": c, "title": c, "levels": _levels(50), "mean": 50.0, "best": 0.4,
+                                  "worst": ["They say yes", 70.0]} for c in ("plan", "rooms")],
+                         cases=[*_compared()["cases"], _scenario(
+                             "yes", "circumstance", 5, title="They say yes", changes=["quiet_offer: chance 90%"])]),
+    )  # fmt: skip
+    content = jobs_wrap(made, "comparison.json", b'{"quiet_offer": 1}')
+    JobFile.objects.create(operation=current().operation, job=made, name="comparison.json",
+                           media_type="application/json", content=content)  # fmt: skip
+    file = f"/work/{made.pk}/comparison.json"
+    lead, analyst = browser("plan_lead"), browser("analyst", name="other")
+    assert lead.get(file).status_code == 200
+    assert file in lead.get(f"/work/{made.pk}/").content.decode()
+    assert analyst.get(file).status_code == 404
+    assert file not in analyst.get(f"/work/{made.pk}/").content.decode()
+    assert "They say yes" not in analyst.get("/forecasts/compared/").content.decode()
+    assert "They say yes" in lead.get("/forecasts/compared/").content.decode()
+    for who, told in ((lead, True), (analyst, False)):
+        page = who.get("/forecasts/").content.decode()
+        assert "More interviews" in page
+        assert ("They say yes" in page) is told
+    asked = analyst.post("/forecasts/run/", {"do": "compare", "scenario": "shut.yaml"})
+    assert asked["Location"] == "/forecasts/"
+    assert Job.objects.exclude(pk=made.pk).count() == 0
+
+
+def jobs_wrap(job, name, content):
+    from onward.registry import jobs
+
+    return jobs.wrap(jobs._key(), content, f"{job.pk}/{name}")
+
+
 def test_who_leads_the_plan_sees_its_clocks_at_home(planned):
     page = browser("plan_lead").get("/").content.decode()
     assert "Clocks running out" in page
@@ -573,11 +620,9 @@ def test_an_officers_word_on_a_case_is_kept_with_its_reason(planned):
         "the error stands beside its field too"
     )
     assert re.search(r'value="held" checked', said), "nothing that was chosen is lost"
-    kept = officer.post(
-        "/places/case/", {**form, "decision": "held", "reason": "waits for a sister"}
-    )
+    kept = officer.post("/places/case/", {**form, "decision": "accepted"})
     assert kept.status_code == 303
-    assert standing()["household/H1"].decision == "held"
+    assert standing()["household/H1"].decision == "accepted"
 
     chantal = browser("supervisor", name="chantal")
     page = chantal.get("/places/").content.decode()

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -26,6 +26,9 @@ from onward.errors import OnwardError
 from onward.registry import access
 from onward.registry.models import Job
 from onward.report import charts, scenario_charts
+
+if TYPE_CHECKING:
+    from onward.forecast.scenarios import Scenario
 
 LEVELS = ("q10", "median", "q90")
 KINDS = ("plan", "choice", "circumstance")
@@ -45,7 +48,7 @@ def compared(request: HttpRequest) -> HttpResponse:
     if waits is not None and tells(waits["title"]) and tells(waits["id"]):
         shown["wait"] = waiting(waits)
     if reader.may("forecast.run"):
-        shown["deferrable"] = [one for one in deferrable() if tells(one[1]) and tells(one[2])]
+        shown["deferrable"] = deferrable(tells)
     return render(request, "desk/compared.html", shown)
 
 
@@ -120,7 +123,7 @@ def about(made: Mapping[str, Any], tells: Callable[[str], bool]) -> dict[str, An
             description=_("Per choice: half of the futures in the box, 8 in 10 on the line, the mean as a dot."),
         )),
         "regret_rows": [
-            {**row, "title": of[row["choice"]], "under": words.translated(row["worst"][0])}
+            {**row, "title": of[row["choice"]], "under": _under(row["worst"][0], made, cases)}
             for row in regret
         ],
         "questions": [_question(each, tells) for each in made["conditions"].values()],
@@ -129,8 +132,32 @@ def about(made: Mapping[str, Any], tells: Callable[[str], bool]) -> dict[str, An
     }  # fmt: skip
 
 
-def deferrable() -> list[tuple[str, str, str]]:
-    """The choices that have a day to move: (file, id, title)."""
+def _under(title: str, made: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> str:
+    """A circumstance as it may be told: none that is kept from this reader by its title."""
+    known = {case["id"] for case in told}
+    hidden = {case["title"] for case in made["cases"] if case["id"] not in known}
+    return "–" if title in hidden else words.translated(title)
+
+
+def is_told(one: Scenario, tells: Callable[[str], bool]) -> bool:
+    """Whether a scenario may be told at all, before it was ever compared."""
+    changes = (text for change in one.changes for text in (change.title, *change.targets))
+    return all(map(tells, (one.id, one.title, one.why, one.file, *changes)))
+
+
+def all_told(document: Any, tells: Callable[[str], bool]) -> bool:
+    """Whether nothing in a document, keys and values, is kept from this reader."""
+    if isinstance(document, str):
+        return tells(document)
+    if isinstance(document, Mapping):
+        return all(all_told(each, tells) for pair in document.items() for each in pair)
+    if isinstance(document, Sequence):
+        return all(all_told(each, tells) for each in document)
+    return True
+
+
+def deferrable(tells: Callable[[str], bool]) -> list[tuple[str, str, str]]:
+    """The choices that have a day to move and may be told: (file, id, title)."""
     from onward.forecast.decide_by import decision_day
     from onward.forecast.scenarios import load_scenario
 
@@ -140,6 +167,8 @@ def deferrable() -> list[tuple[str, str, str]]:
             one = load_scenario(file, found, here.rulebook())
             decision_day(one)
         except OnwardError:
+            continue
+        if not is_told(one, tells):
             continue
         rows.append((file.name, one.id, words.translated(one.title)))
     return rows

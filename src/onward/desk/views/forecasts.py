@@ -6,7 +6,7 @@ is a warning to whoever leads the plan, never a target for anybody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
@@ -54,7 +54,7 @@ def forecasts(request: HttpRequest) -> HttpResponse:
         "kept": [_line(name, one) for name, one in kept[:30]],
         "may_run": reader.may("forecast.run"),
         "running": Job.objects.filter(kind__in=("forecast", "compare", "wait"), state__in=("queued", "running")),
-        "scenarios": _scenarios(),
+        "scenarios": _scenarios(compared.may_tell(reader)),
         "compared": compared.in_short(reader),
         "today": here.today(),
     }  # fmt: skip
@@ -214,8 +214,8 @@ def _changed(made: Forecast, earlier: Forecast) -> dict[str, Any]:
     }
 
 
-def _scenarios() -> list[dict[str, str]]:
-    """The scenario files of the operation: (name, title)."""
+def _scenarios(tells: Callable[[str], bool]) -> list[dict[str, str]]:
+    """The scenario files of the operation that may be told: (name, title)."""
     found = here.plan()
     if found is None:
         return []
@@ -226,8 +226,10 @@ def _scenarios() -> list[dict[str, str]]:
         try:
             one = load_scenario(file, found, here.rulebook())
         except OnwardError:
-            rows.append({"name": file.name, "title": file.stem, "fault": "yes"})
-        else:
+            if tells(file.stem):
+                rows.append({"name": file.name, "title": file.stem, "fault": "yes"})
+            continue
+        if compared.is_told(one, tells):
             rows.append({"name": file.name, "title": words.translated(one.title), "fault": ""})
     return rows
 
@@ -236,10 +238,11 @@ def _scenarios() -> list[dict[str, str]]:
 def run(request: HttpRequest) -> HttpResponse:
     """Ask for a forecast, or for a comparison of scenarios with the plan as it stands."""
     access.require(request.user, "forecast.run", place=place(request))
+    tells = compared.may_tell(request.reader)  # type: ignore[attr-defined]
     asked: dict[str, Any] = {"futures": _futures(request.POST.get("futures", "")), "seed": 1}
     kind = "forecast"
     if request.POST.get("do") == "compare":
-        known = {row["name"] for row in _scenarios() if not row["fault"]}
+        known = {row["name"] for row in _scenarios(tells) if not row["fault"]}
         chosen = [name for name in request.POST.getlist("scenario") if name in known]
         if not chosen:
             from django.contrib import messages
@@ -249,7 +252,7 @@ def run(request: HttpRequest) -> HttpResponse:
         kind, asked = "compare", {"scenarios": sorted(chosen), "futures": 500, "seed": 1}
     elif request.POST.get("do") == "wait":
         chosen_one = request.POST.get("scenario", "")
-        if chosen_one not in {name for name, _id, _title in compared.deferrable()}:
+        if chosen_one not in {name for name, _id, _title in compared.deferrable(tells)}:
             raise access.Hidden
         kind, asked = "wait", {"scenario": chosen_one, "futures": 300, "seed": 1}
     else:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from onward.desk import dates
+from onward.desk.views import compared
 from onward.desk.views.shared import page, place
 from onward.registry import access, jobs
 from onward.registry.models import Job, JobFile
@@ -59,6 +60,7 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
     title, _actions, where = KINDS[row.kind]
     shown = {
         "job": row,
+        "files": row.files.all() if _may_have(request, row) else (),
         "title": title,
         "going": row.state in (jobs.QUEUED, jobs.RUNNING),
         "where": reverse(where),
@@ -67,6 +69,15 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
     }  # fmt: skip
     template = "desk/parts/job.html" if getattr(request, "htmx", False) else "desk/job.html"
     return render(request, template, shown)
+
+
+def _may_have(request: HttpRequest, row: Job) -> bool:
+    """Whether the files of this work are for this reader: a comparison's holds every line, also
+    what its page leaves out for who may not see an offer made in confidence."""
+    if row.kind != "compare":
+        return True
+    tells = compared.may_tell(request.reader)  # type: ignore[attr-defined]
+    return compared.all_told([row.result, row.asked], tells)
 
 
 def _said(row: Job) -> str:
@@ -104,7 +115,7 @@ def file(request: HttpRequest, job: UUID, name: str) -> HttpResponse:
     row = found(request, job)
     access.require(request.user, *actions_of(row), place=place(request))
     made = JobFile.objects.filter(job=row, name=name).first()
-    if made is None:
+    if made is None or not _may_have(request, row):
         raise access.Hidden
     answer = HttpResponse(jobs.content_of(made), content_type=made.media_type)
     answer["Content-Disposition"] = f'attachment; filename="{made.name}"'
