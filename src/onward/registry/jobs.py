@@ -142,6 +142,24 @@ def _placement(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outc
     return Outcome({"kept": name, "state": content["state"]}, {})
 
 
+def _places_if(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
+    from onward.registry.analysis import opened
+    from onward.registry.what_if import places_if
+
+    say(gettext_noop("Reading the record"))
+    return Outcome(
+        places_if(opened(operation), list(asked["changes"]), seed=int(asked["seed"])), {}
+    )
+
+
+def _override_costs(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
+    from onward.registry.analysis import opened
+    from onward.registry.what_if import costs_now
+
+    say(gettext_noop("Reading the record"))
+    return Outcome({"costs": dict(costs_now(opened(operation), seed=int(asked["seed"])))}, {})
+
+
 _SPEECH: list[Callable[[str], Any]] = []
 
 
@@ -202,6 +220,7 @@ def _renew_keys(operation: Operation, asked: Mapping[str, Any], say: Say) -> Out
     return Outcome({"wrapped": wrapped, "agent": locked}, {})
 
 
+PLACES_IF, OVERRIDE, COSTS = "places_if", "override", "override_costs"
 LOOK, BRING, TAKE_BACK, RENEW = "look", "bring", "take_back", "renew_keys"
 
 KINDS: dict[str, Callable[[Operation, Mapping[str, Any], Say], Outcome]] = {
@@ -209,6 +228,9 @@ KINDS: dict[str, Callable[[Operation, Mapping[str, Any], Say], Outcome]] = {
     "compare": _compare,
     "wait": _wait,
     "placement": _placement,
+    PLACES_IF: _places_if,
+    OVERRIDE: _places_if,
+    COSTS: _override_costs,
     "report": _report,
     LOOK: _look,
     BRING: _bring,
@@ -221,6 +243,7 @@ FIRST = (LOOK, BRING, TAKE_BACK, RENEW)
 
 NEEDS = {
     "forecast": "forecast.run", "compare": "forecast.run", "wait": "forecast.run", "placement": "placement.run",
+    PLACES_IF: "placement.run", OVERRIDE: "placement.decide", COSTS: "placement.decide",
     LOOK: "import.run", BRING: "import.run", TAKE_BACK: "import.undo",
     RENEW: "key.manage",
 }  # fmt: skip

@@ -115,13 +115,8 @@ def decide(
 
     raises  OnwardError where a reason is missing or the decision is not one of DECISIONS
     """
-    if decision not in DECISIONS:
-        raise OnwardError("Choose whether the case goes there, goes elsewhere or is held back.")
-    if decision in ("moved", "held", "released") and len(reason.strip()) < LEAST_REASON:
-        raise OnwardError("Say why, in a few words; the reason is kept beside the proposal.")
-    if decision == "moved" and not programme:
-        raise OnwardError("Choose where the case goes instead.")
-    return PlacementDecision.objects.create(
+    require_said(decision, programme, reason)
+    made: PlacementDecision = PlacementDecision.objects.create(
         operation=current().operation,
         case=case,
         proposal=proposal,
@@ -132,3 +127,14 @@ def decide(
         by=actor.account_id,
         predicted=dict(predicted or {}),
     )
+    return made
+
+
+def require_said(decision: str, programme: str, reason: str) -> None:
+    """raises  OnwardError where something is missing in an officer's word"""
+    if decision not in DECISIONS:
+        raise OnwardError("Choose whether the case goes there, goes elsewhere or is held back.")
+    if decision in ("moved", "held", "released") and len(reason.strip()) < LEAST_REASON:
+        raise OnwardError("Say why, in a few words; the reason is kept beside the proposal.")
+    if decision == "moved" and not programme:
+        raise OnwardError("Choose where the case goes instead.")

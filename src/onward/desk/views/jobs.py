@@ -26,6 +26,13 @@ KINDS = {
     "compare": (_("Comparison of scenarios"), ("forecast.read",), "desk:compared"),
     "wait": (_("How long a choice can wait"), ("forecast.read",), "desk:compared"),
     "placement": (_("Proposal of places"), ("placement.read",), "desk:placements"),
+    jobs.PLACES_IF: (_("What if"), ("placement.run",), "desk:places_answer"),
+    jobs.OVERRIDE: (
+        _("What an override would cost"),
+        ("placement.decide",),
+        "desk:places_answer",
+    ),
+    jobs.COSTS: (_("What overrides cost"), ("placement.decide",), "desk:overridden"),
     "report": (_("Situation report"), ("report.internal",), "desk:reports"),
     jobs.TAKE_BACK: (_("Undoing an import"), ("import.undo",), "desk:imports"),
     jobs.RENEW: (_("Renewing the keys"), ("key.manage",), "desk:keys"),
@@ -63,7 +70,7 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
         "files": row.files.all() if _may_have(request, row) else (),
         "title": title,
         "going": row.state in (jobs.QUEUED, jobs.RUNNING),
-        "where": reverse(where),
+        "where": reverse(where, args=[row.pk] if where == "desk:places_answer" else []),
         "said": _said(row),
         "ahead": jobs.ahead_of(row) if row.state == jobs.QUEUED else 0,
     }  # fmt: skip

@@ -22,7 +22,13 @@ from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
 from onward.registry import access, jobs
 from onward.registry.models import Job
-from onward.registry.placements import DECISIONS, LEAST_REASON, decide, standing
+from onward.registry.placements import (
+    DECISIONS,
+    LEAST_REASON,
+    decide,
+    require_said,
+    standing,
+)
 from onward.registry.runs import kept_proposals
 
 SHOWN = 200
@@ -367,6 +373,9 @@ def case(request: HttpRequest) -> HttpResponse:
         }:
             programme = ""
         try:
+            if decision in ASKED_FIRST:
+                require_said(decision, programme, given.get("reason", ""))
+                return _cost_first(request, given, name, programme, window)
             decide(
                 request.user, case=name, proposal=given["proposal"], decision=decision,
                 programme=programme, window=window, reason=given.get("reason", ""),
@@ -381,6 +390,33 @@ def case(request: HttpRequest) -> HttpResponse:
             return render(request, "desk/placement_case.html", shown, status=422)
         return done(request, _("Your word on this case was kept."), "desk:placements")
     return render(request, "desk/placement_case.html", shown)
+
+
+ASKED_FIRST = ("moved", "held")
+"""What an officer may decide only after having seen what it would cost."""
+
+
+def question_of(decision: str, case: str, programme: str, window: str) -> str:
+    """An override in question, in the short form of the placement room."""
+    if decision == "held":
+        return f"wait:{case}"
+    return f"place:{case}={programme}" + (f"@{window}" if window else "")
+
+
+def _cost_first(
+    request: HttpRequest, given: Mapping[str, str], name: str, programme: str, window: str
+) -> HttpResponse:
+    """Begin to work out what it would cost. The reason waits in the sealed session: what long
+    work is asked with holds no words of anybody's."""
+    decision = given["decision"]
+    job = jobs.ask(
+        request.user, jobs.OVERRIDE,
+        {"changes": [question_of(decision, name, programme, window)], "seed": 1,
+         "as_of": here.today().isoformat(), "proposal": given["proposal"], "case": name,
+         "decision": decision, "programme": programme, "window": window},
+    )  # fmt: skip
+    request.session["override"] = {"job": str(job.pk), "reason": given.get("reason", "")[:300]}
+    return HttpResponseRedirect(reverse("desk:job", args=[job.pk]), status=303)
 
 
 urls = [

@@ -1,0 +1,204 @@
+"""What if, and what an override costs: seen before it is kept, and beside its real cost later."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import registry_cast as people
+from test_planning import PLAN
+
+from onward.placement.inputs import Case, Score, Tables, Window
+from onward.registry.runs import keep_proposal
+
+SECRET = "An offer in confidence"
+NAME = "2026-06-10-aaaa-1.json"
+FORM = {"proposal": NAME, "case": "household/H1"}
+TOWN = Tables(
+    (Case("household/H1", 2), Case("household/H2", 2)),
+    (Window("quiet_offer", 2, "1"), Window("open_offer", 2, "1")),
+    scores=tuple(
+        Score(case, programme, score)
+        for case, programme, score in (
+            ("household/H1", "quiet_offer", 0.9), ("household/H1", "open_offer", 0.5),
+            ("household/H2", "quiet_offer", 0.8), ("household/H2", "open_offer", 0.6),
+        )
+    ),
+)  # fmt: skip
+OPEN = """  open_offer: {title: An open offer, country: NOR, channel: resettlement, state: open,
+    places: 2, capacity: resettlement_place, confidentiality: public}
+"""
+
+
+@pytest.fixture
+def proposed(small, monkeypatch):
+    from django.core.cache import cache
+
+    from onward.registry import what_if
+    from onward.registry.planning import adopt_plan
+
+    cache.clear()
+    adopt_plan(small, PLAN + OPEN, effective="2026-05-01", by="chantal")
+    monkeypatch.setattr(what_if, "tables_of", lambda found: TOWN)
+    row = {"size": 2, "window": "1", "country": "CAN", "departs": "2026-09-01", "locked": False,
+           "kept": None, "why": {}, "full_limits": [], "next_best": None}  # fmt: skip
+    limit = {"kind": "places", "window": "1", "limit": "", "worth_of_one_more": 0}
+    content = {
+        "format": "onward-placement-1", "state": "optimal", "gap": 0.0, "conflict": [],
+        "persons": {"all": 4, "placed": 4, "unplaced": 0}, "cases": {"all": 2, "placed": 2, "unplaced": 0},
+        "assignments": [{**row, "case": "household/H1", "programme": "quiet_offer"},
+                        {**row, "case": "household/H2", "programme": "open_offer"}],
+        "unplaced": [], "unused": [], "fairness": [], "links": [], "pledges": [],
+        "limits": [{**limit, "programme": "quiet_offer"}, {**limit, "programme": "open_offer"}],
+    }  # fmt: skip
+    keep_proposal(small, NAME, json.dumps(content))
+    return small
+
+
+def standing():
+    from onward.registry import placements
+
+    return placements.standing()
+
+
+def worked_out():
+    from onward.registry import jobs
+
+    return jobs.run_next()
+
+
+def browser(*roles, name="someone"):
+    return people.signed_in(people.account(name, *roles))
+
+
+def asked(client, form):
+    """An override in question, worked out: the address of its answer."""
+    begun = client.post("/places/case/", form)
+    assert begun.status_code == 303
+    assert worked_out().state == "done"
+    job = re.search(r"/work/([0-9a-f-]+)/", begun["Location"])[1]
+    assert f"/places/asked/{job}/" in client.get(begun["Location"]).content.decode()
+    return f"/places/asked/{job}/"
+
+
+def test_an_override_shows_who_moves_and_what_it_costs_before_it_is_kept(proposed):
+    officer = browser("resettlement_officer")
+    form = {
+        **FORM,
+        "decision": "moved",
+        "where": "open_offer|1",
+        "reason": "a sister lives there",
+    }
+    address = asked(officer, form)
+    assert standing() == {}, "nothing is kept before its cost was seen"
+    page = officer.get(address).content.decode()
+    assert "An open offer" in page
+    assert "How well the places fit" in page
+    assert "less than now" in page
+    assert re.search(r">H2<.*?An open offer.*?An offer in confidence", page, re.DOTALL)
+    assert 'value="a sister lives there"' in page
+    assert officer.post(address, {"reason": ""}).status_code == 422
+    assert officer.post(address, {"reason": "a sister lives there"}).status_code == 303
+    word = standing()["household/H1"]
+    assert (word.decision, word.programme) == ("moved", "open_offer")
+    outcome = next(one for one in word.predicted["aims"] if one["name"] == "outcome")
+    assert outcome["before"] - outcome["after"] == pytest.approx(0.2)
+
+
+def test_what_an_override_really_costs_stands_beside_what_was_expected(proposed):
+    officer = browser("resettlement_officer")
+    address = asked(
+        officer, {**FORM, "decision": "held", "where": "", "reason": "waits for a sister"}
+    )
+    officer.post(address, {"reason": "waits for a sister"})
+    assert officer.post("/places/decided/").status_code == 303
+    assert worked_out().state == "done"
+    page = officer.get("/places/decided/").content.decode()
+    assert "waits for a sister" in page
+    assert "held back for now" in page
+    assert "People who have a place" in page, "what was expected, aim by aim"
+    assert "of fit" in page, "what it costs by what is known now"
+    other = browser("supervisor", name="chantal").get("/places/decided/").content.decode()
+    assert SECRET not in other
+    assert "an offer made in confidence" in other
+
+
+def test_a_cost_that_cannot_be_worked_out_is_said_and_does_not_stop_an_officer(
+    proposed, monkeypatch
+):
+    from onward.errors import OnwardError
+    from onward.registry import what_if
+
+    def fails(found):
+        raise OnwardError("The plan holds no places.")
+
+    monkeypatch.setattr(what_if, "tables_of", fails)
+    officer = browser("resettlement_officer")
+    begun = officer.post("/places/case/", {**FORM, "decision": "held", "reason": "she is ill"})
+    assert worked_out().state == "failed"
+    address = re.search(r"/places/asked/[0-9a-f-]+/", officer.get(begun["Location"]).content.decode())[0]  # fmt: skip
+    assert "It could not be worked out" in officer.get(address).content.decode()
+    assert officer.post(address, {"reason": "she is ill"}).status_code == 303
+    assert standing()["household/H1"].predicted == {}
+
+
+def test_another_proposal_in_between_is_looked_at_first(proposed):
+    officer = browser("resettlement_officer")
+    address = asked(officer, {**FORM, "decision": "held", "reason": "waits for a sister"})
+    later = json.dumps({"format": "onward-placement-1", "assignments": [], "limits": []})
+    keep_proposal(proposed, "2026-06-11-bbbb-1.json", later)
+    answer = officer.post(address, {"reason": "waits for a sister"})
+    assert answer.status_code == 422
+    assert "Another proposal was made meanwhile" in answer.content.decode()
+    assert standing() == {}
+
+
+def test_what_if_says_line_by_line_what_would_be_different(proposed):
+    lead = browser("plan_lead")
+    assert "An offer in confidence" in lead.get("/places/what-if/").content.decode()
+    begun = lead.post(
+        "/places/what-if/",
+        {"what-1": "remove", "which-1": "open_offer@1", "what-2": "places",
+         "which-2": "quiet_offer@1", "amount-2": "+0"},
+    )  # fmt: skip
+    assert begun.status_code == 303
+    job = worked_out()
+    assert job.state == "done"
+    assert job.asked["changes"] == ["remove:open_offer@1", "places:quiet_offer@1=+0"]
+    page = lead.get(f"/places/asked/{job.pk}/").content.decode()
+    assert "An open offer: falls away." in re.sub(r"<[^>]+>", "", page)
+    assert "no place" in page
+    assert "Keep my word" not in page
+
+
+def test_who_may_not_know_of_an_offer_neither_asks_of_it_nor_reads_of_it(proposed):
+    analyst = browser("analyst")
+    page = analyst.get("/places/what-if/").content.decode()
+    assert "An open offer" in page
+    assert SECRET not in page
+    assert "quiet_offer" not in page
+    refused = analyst.post("/places/what-if/", {"what-1": "remove", "which-1": "quiet_offer@1"})
+    assert refused.status_code == 422
+    lead = browser("plan_lead", name="lead")
+    lead.post("/places/what-if/", {"what-1": "remove", "which-1": "open_offer@1"})
+    shown = worked_out()
+    lead.post("/places/what-if/", {"what-1": "remove", "which-1": "quiet_offer@1"})
+    hidden = worked_out()
+    page = analyst.get(f"/places/asked/{shown.pk}/").content.decode()
+    assert SECRET not in page
+    assert "quiet_offer" not in page
+    assert analyst.get(f"/places/asked/{hidden.pk}/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [({}, "Choose what would be different"), ({"what-1": "places"}, "Choose the offer"),
+     ({"what-1": "delay", "which-1": "open_offer@1", "amount-1": "-3"}, "whole number"),
+     ({"what-1": "unlock"}, "Choose from the list"), ({"amount-2": "4"}, "Choose what would be different")],
+)  # fmt: skip
+def test_a_question_that_is_not_whole_is_asked_for_beside_its_field(proposed, line, said):
+    answer = browser("plan_lead").post("/places/what-if/", line)
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    assert 'class="error"' in answer.content.decode()
