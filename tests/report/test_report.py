@@ -628,3 +628,89 @@ def test_the_command_refuses_a_free_date_outside(tmp_path):
         one, two = (tmp_path / folder / f"report.{name}" for folder in ("out", "again"))
         assert one.read_bytes() == two.read_bytes()
     assert TOTAL == "*"
+
+
+# -- in the reader's language -----------------------------------------------------------------------
+
+
+def test_a_language_there_is_not_is_refused_by_name():
+    from onward.report.tongues import speech_of
+
+    with pytest.raises(OnwardError, match=r"--language tr: .* expected .*ckb"):
+        speech_of("tr")
+
+
+def test_sorani_counts_gregorian_days_in_gregorian_months():
+    """Under the names of the Kurdish solar year a day would stand three weeks from itself."""
+    from onward.intake import dates as intake
+    from onward.report.tongues import MONTHS, speech_of
+
+    assert speech_of("ckb").day(date(2026, 3, 2)) == "٢ ئازار ٢٠٢٦"
+    assert len(set(MONTHS["ckb"])) == 12
+    for number, month in enumerate(MONTHS["ckb"], 1):
+        names = intake.MONTH_NAMES["gregorian"][number - 1]
+        assert intake.fold(month) in names, "as lists from there are read"
+
+
+@pytest.mark.parametrize("language", ["fr", "ar", "fa", "ckb"])
+def test_drawings_are_drawn_in_the_readers_words_and_run_as_reading_does(made, language):
+    from onward.report.spoken import spoken
+    from onward.report.tongues import speech_of
+
+    speech = speech_of(language)
+    plain, said = made["internal"].report, spoken(made["internal"].report, speech)
+
+    def figures(report):
+        return {b.name: b for s in report.sections for b in s.blocks if isinstance(b, Figure)}
+
+    english, own = figures(plain), figures(said)
+    assert {"flows", "blocked-bars", "gantt", "fan"} <= set(english)
+    for name in ("flows", "blocked-bars", "gantt", "fan"):
+        for width in ("svg", "narrow"):
+            before = re.findall(r">([^<>]*[A-Za-z]{3}[^<>]*)<", getattr(english[name], width))
+            after = getattr(own[name], width)
+            assert not {html.unescape(x) for x in before} & set(
+                map(html.unescape, re.findall(r">([^<>]+)<", after))
+            ), "a word of the English drawing was left"
+            if language == "fr":
+                assert 'direction="ltr"' not in after or name == "gantt"
+                continue
+            assert 'direction="ltr"' in after, "the page's direction would turn it over"
+            letters = re.sub(r"<[^>]+>", " ", after)
+            assert not re.search(r"[0-9]", re.sub(r"G\d+", "", letters)), "its own digits"
+    if language != "fr":
+        # The bars begin on the side on which reading does.
+        x = re.search(r'<text x="([\d.]+)"[^>]*text-anchor="end"', own["blocked-bars"].svg)
+        assert float(x[1]) == 760
+        assert '<text x="0"' in english["blocked-bars"].svg
+
+
+@pytest.mark.parametrize("language", ["fr", "ar", "fa", "ckb"])
+def test_no_sentence_of_a_report_stays_english(made, language):
+    """Codes and what an office wrote in its own words may; what the product says may not."""
+    from onward.report.spoken import DRAFT, Sayer, spoken
+    from onward.report.tongues import speech_of
+
+    speech = speech_of(language)
+    say = Sayer(speech)
+    left = []
+    for audience in AUDIENCES:
+        report = made[audience].report
+        said = spoken(report, speech)
+        assert say(DRAFT) in said.summary
+        assert say(DRAFT) != DRAFT
+        defined = [(a, say(title), say(text)) for a, title, text in DEFINED]
+        plain = set(sentences(render_html(report, DEFINED)))
+        left += [
+            text for text in sentences(render_html(said, defined, speech)) if text in plain
+        ]
+    assert not left, "\n".join(sorted(set(left)))
+
+
+def sentences(page):
+    """Texts of a page of four words or more, without the marks of direction."""
+    page = re.sub(r"<style>.*?</style>|<pre.*?</pre>|<bdi>.*?</bdi>", "", page, flags=re.S)
+    texts = (
+        html.unescape(t).strip("\u2066\u2067\u2069 \n") for t in re.findall(r">([^<>]+)<", page)
+    )
+    return [t for t in texts if len(re.findall(r"[A-Za-z]{2,}", t)) >= 4]

@@ -24,6 +24,9 @@ def report(
     audience: Annotated[
         str, typer.Option("--audience", help="internal or external.")
     ] = "internal",
+    language: Annotated[
+        str, typer.Option("--language", help="en, fr, ar, fa or ckb; others are drafts.")
+    ] = "en",
     futures: Annotated[int, typer.Option("--futures", help="Simulated futures.")] = 2000,
     forecast: Annotated[
         bool, typer.Option("--forecast/--no-forecast", help="With the forecast.")
@@ -37,15 +40,17 @@ def report(
 ) -> None:
     """Example: onward report camp -o out --audience external
 
-    Writes report.html, report.pdf and report.xlsx. The external report hides and rounds small
+    Writes report.html, report.pdf and report.xlsx, in the language asked for: right to left where
+    it is written so, with its digits and calendar. The figures are the same in every language. The
+    external report hides and rounds small
     counts, has a fixed date and never shows what changed; it is kept in the operation's reports/
     and checked against every earlier one before it is written.
     """
     from onward.cli.work import write_report
 
     done = write_report(
-        directory, out, as_of=as_of, audience=audience, futures=futures, with_forecast=forecast,
-        engine=engine, master=master, operation_id=operation_id, say=_say,
+        directory, out, as_of=as_of, audience=audience, language=language, futures=futures,
+        with_forecast=forecast, engine=engine, master=master, operation_id=operation_id, say=_say,
     )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(done, ensure_ascii=False))

@@ -42,6 +42,7 @@ def write_report(
     *,
     as_of: str = "",
     audience: str = "internal",
+    language: str = "en",
     futures: int = 2000,
     with_forecast: bool = True,
     engine: str = "duckdb",
@@ -56,7 +57,7 @@ def write_report(
     operation = opened_operation(directory, engine, master, operation_id)
     made = make_report(
         operation, as_of=day(as_of, "--as-of"), audience=audience,
-        futures=futures, with_forecast=with_forecast, say=say,
+        language=language, futures=futures, with_forecast=with_forecast, say=say,
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     files = {name: out / f"report.{name}" for name in made.contents}

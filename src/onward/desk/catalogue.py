@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import re
 import struct
+import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,13 +91,14 @@ def _templates() -> Iterator[tuple[str, str]]:
 def rulebook_texts() -> list[str]:
     """Titles, labels, sentences, remedies, owners and allowed values of the shipped rulebooks."""
     from onward.desk import list_words, words
-    from onward.forecast.wording import REASONS
+    from onward.forecast.wording import DOUBTS, REASONS, REMEDIES_OF_DOUBT
     from onward.placement.model import BARRIERS
     from onward.plan.clocks import STATUS_BY_LAW
     from onward.registry.reporting import STEPS
     from onward.registry.roles import load_rules
     from onward.registry.rotation import STEPS as RENEWING
     from onward.report.charts import FAN_WORDS
+    from onward.report.indicators import DEFINITIONS
     from onward.report.texts import TEXTS as REPORTED
     from onward.rulebook import load, shipped_names, shipped_path
 
@@ -129,6 +131,9 @@ def rulebook_texts() -> list[str]:
         *STEPS,
         *RENEWING,
         *REPORTED,
+        *DOUBTS.values(),
+        *REMEDIES_OF_DOUBT.values(),
+        *(text for both in DEFINITIONS.values() for text in both),
     ]
     rules = load_rules()
     found += [role.title for role in rules.roles.values()]
@@ -180,7 +185,9 @@ def _example_texts() -> Iterator[str]:
         ):
             yield str(value)
 
+    yield tomllib.loads((folder / "operation.toml").read_text("utf-8"))["title"]
     found = yaml.safe_load((folder / "plan.yaml").read_text("utf-8"))
+    yield from (one["channel"].replace("_", " ") for one in found["pledges"].values())
     yield from said(found)
     for file in sorted((folder / "scenarios").glob("*.yaml")):
         yield from said(yaml.safe_load(file.read_text("utf-8")))

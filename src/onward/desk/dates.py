@@ -13,36 +13,15 @@ from django.utils import translation
 from django.utils.formats import date_format
 
 from onward.dates import NotADate, day_range
+from onward.report import tongues
+from onward.report.spoken import Sayer
 
 SOLAR_YEARS = range(1300, 1500)
-_MONTHS_FA = (
-    "فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی",
-    "بهمن", "اسفند",
-)  # fmt: skip
-# Afghanistan keeps the same calendar under the names of the zodiac, in Dari and in Pashto.
-_MONTHS_DARI = (
-    "حمل", "ثور", "جوزا", "سرطان", "اسد", "سنبله", "میزان", "عقرب", "قوس", "جدی", "دلو", "حوت",
-)  # fmt: skip
-_MONTHS_PASHTO = (
-    "وری", "غویی", "غبرګولی", "چنګاښ", "زمری", "وږی", "تله", "لړم", "لیندۍ", "مرغومی", "سلواغه",
-    "کب",
-)  # fmt: skip
-AFGHAN = ("prs", "fa-af", "ps")
-"""Languages in whose presence a Persian page names months as in Afghanistan."""
-
-_DIGITS = {
-    "fa": "۰۱۲۳۴۵۶۷۸۹",
-    "prs": "۰۱۲۳۴۵۶۷۸۹",
-    "ps": "۰۱۲۳۴۵۶۷۸۹",
-    "ar": "٠١٢٣٤٥٦٧٨٩",
-    "ckb": "٠١٢٣٤٥٦٧٨٩",
-}
 
 
 def digits(text: str, language: str | None = None) -> str:
     """Digits of the language's own script."""
-    own = _DIGITS.get((language or translation.get_language() or "en").split("-")[0])
-    return text.translate(str.maketrans("0123456789", own)) if own else text
+    return tongues.digits(text, language or translation.get_language() or "en")
 
 
 def counted(value: int) -> str:
@@ -54,7 +33,7 @@ def percent(share: float) -> str:
     """A share as the reader's language writes a percentage, without decimals."""
     said = digits(f"{round(100 * share)}")
     plain = (translation.get_language() or "en").split("-")[0]
-    if plain in _DIGITS:
+    if plain in tongues.DIGITS:
         return f"{said}٪"
     return f"{said}\u202f%" if plain == "fr" else f"{said}%"
 
@@ -71,29 +50,15 @@ def shown(day: date, language: str | None = None) -> str:
     people from Afghanistan."""
     tag = (language or translation.get_language() or "en").lower()
     plain = tag.split("-")[0]
-    if plain in ("fa", "prs", "ps"):
-        there = jdatetime.date.fromgregorian(date=day)
-        return digits(f"{there.day} {_months(tag)[there.month - 1]} {there.year}", "fa")
+    if tongues.solar(plain) or plain in tongues.MONTHS:
+        return tongues.day_in_words(day, tag, spoken())
     with translation.override(plain):
-        said = date_format(day, "j F Y")
-    # French counts the first of a month and none of the others.
-    return f"1er{said[1:]}" if plain == "fr" and day.day == 1 else digits(said, plain)
+        return digits(date_format(day, "j F Y"), plain)
 
 
 def weekday(day: date) -> str:
     """The day of the week, in words."""
     return date_format(day, "l")
-
-
-def _months(tag: str) -> tuple[str, ...]:
-    """The names of the months: by the language asked for, else as the operation's people say."""
-    if tag.startswith("ps"):
-        return _MONTHS_PASHTO
-    if tag.startswith(AFGHAN):
-        return _MONTHS_DARI
-    said = [each.lower() for each in spoken()]
-    iranian = any(each in ("fa", "fa-ir") for each in said)
-    return _MONTHS_DARI if not iranian and set(said) & set(AFGHAN) else _MONTHS_FA
 
 
 def spoken() -> tuple[str, ...]:
@@ -118,7 +83,7 @@ def shown_partly(text: str, language: str | None = None) -> str:
 
 def _solar() -> bool:
     """Whether the reader's language counts its years in the Solar Hijri calendar."""
-    return (translation.get_language() or "en").split("-")[0] in ("fa", "prs", "ps")
+    return tongues.solar(translation.get_language() or "en")
 
 
 def typed(text: str) -> str:
@@ -130,6 +95,11 @@ def typed(text: str) -> str:
     except ValueError:
         return text
     return f"{there.year:04d}-{there.month:02d}-{there.day:02d}"
+
+
+def sayer() -> Sayer:
+    """Writes a drawing in the reader's language."""
+    return Sayer(tongues.speech_of((translation.get_language() or "en").split("-")[0], spoken()))
 
 
 def in_drawing(svg: str) -> str:

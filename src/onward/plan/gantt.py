@@ -13,7 +13,7 @@ import datetime as dt
 import html
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -128,6 +128,7 @@ def gantt_svg(
     mirrored: bool = False,
     audience: Audience = "internal",
     words: Mapping[str, str] | None = None,
+    figures: Callable[[str], str] = str,
 ) -> str:
     """The plan as one SVG figure.
 
@@ -137,6 +138,7 @@ def gantt_svg(
     audience  "external" draws only what is public, at its likely dates: how sure anybody is of
               a State's answer stays inside
     words     translations of WORDS; missing ones stay English
+    figures   writes the numbers and days of a text as the reader does
     returns   SVG text that scales to the width it is given
     """
     say = {**WORDS, **(words or {})}
@@ -145,7 +147,7 @@ def gantt_svg(
         (d for d in plan.deadlines.values() if audience == "internal" or d.confidentiality == "public"),
         key=lambda d: (d.date, d.id),
     )  # fmt: skip
-    canvas = _Canvas(bars, [d.date for d in deadlines], as_of, width, mirrored)
+    canvas = _Canvas(bars, [d.date for d in deadlines], as_of, width, mirrored, figures)
     work = [bar for bar in bars if bar.kind == "action"]
     stones = [bar for bar in bars if bar.kind == "milestone"]
 
@@ -174,7 +176,8 @@ def gantt_svg(
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:.0f}" role="img" direction="ltr"'
         f' font-family="{FONT}" font-size="12">'
-        f"<title>{_safe(say['title'])}, {as_of.isoformat()}</title><desc>{_safe(described)}</desc>"
+        f"<title>{_safe(say['title'])}, {figures(as_of.isoformat())}</title>"
+        f"<desc>{_safe(figures(described))}</desc>"
         f'<rect width="{width}" height="{height:.0f}" fill="#ffffff"/>'
         + "".join([*under, *body, *rows])
         + "</svg>"
@@ -191,8 +194,9 @@ class _Canvas:
         as_of: dt.date,
         width: int,
         mirrored: bool,
+        figures: Callable[[str], str],
     ) -> None:
-        self.width, self.mirrored = width, mirrored
+        self.width, self.mirrored, self.figures = width, mirrored, figures
         self.narrow = width < 600
         self.left = 0.0 if self.narrow else round(width * 0.37)
         self.right = width - 14.0
@@ -231,7 +235,7 @@ class _Canvas:
         halo: bool = False,
     ) -> None:
         """A label at x. Words that run from right to left keep to the same edges."""
-        full = words
+        words = full = self.figures(words)
         if room:
             words = _fitted(words, room, size)
         rtl = _right_to_left(words)

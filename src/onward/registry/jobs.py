@@ -160,14 +160,6 @@ def _override_costs(operation: Operation, asked: Mapping[str, Any], say: Say) ->
     return Outcome({"costs": dict(costs_now(opened(operation), seed=int(asked["seed"])))}, {})
 
 
-_SPEECH: list[Callable[[str], Any]] = []
-
-
-def speak_with(speech_of: Callable[[str], Any]) -> None:
-    """Reports are written in the languages that this knows (`report.spoken.Speech`)."""
-    _SPEECH[:] = [speech_of]
-
-
 def _report(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
     from onward.registry.reporting import make_report
 
@@ -177,7 +169,7 @@ def _report(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome
         as_of=as_of,
         audience=str(asked["audience"]),
         futures=int(asked["futures"]),
-        speech=_SPEECH[0](str(asked.get("language", "en"))) if _SPEECH else None,
+        language=str(asked.get("language", "en")),
         say=say,
     )
     return Outcome(

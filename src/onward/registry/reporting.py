@@ -27,7 +27,6 @@ from onward.registry.runs import (
 
 if TYPE_CHECKING:
     from onward.report.disclosure import Audience
-    from onward.report.spoken import Speech
 
 
 READING, SIMULATING, JUDGING, WRITING = STEPS = (
@@ -69,15 +68,15 @@ def make_report(
     audience: str = "internal",
     futures: int = 2000,
     with_forecast: bool = True,
-    speech: Speech | None = None,
+    language: str = "en",
     say: Callable[[str], None] = lambda text: None,
 ) -> MadeReport:
     """The report as of a date, for one audience.
 
     as_of    None: the operation's own date, the only one an external report may have
-    speech   the language its files are written in; None: English
+    language in which its files are written, one of `report.tongues.LANGUAGES`
     say      told what is being done
-    raises   OnwardError when the audience is unknown, or the release may not go out
+    raises   OnwardError when the audience or the language is unknown, or the release may not go out
     """
     from onward.forecast.run import require_futures
     from onward.report import release
@@ -87,10 +86,12 @@ def make_report(
     from onward.report.indicators import DEFINITIONS
     from onward.report.pdf import render_pdf
     from onward.report.spoken import ENGLISH, Sayer, spoken
+    from onward.report.tongues import speech_of
     from onward.report.xlsx import render_xlsx
 
     if audience not in RULES:
         raise OnwardError(f"The audience {audience} is not known; expected {one_of(RULES)}.")
+    tongue = speech_of(language, operation.settings.languages)
     kind: Audience = "internal" if audience == "internal" else "external"
     if as_of is not None and not RULES[kind].free_dates and as_of != operation.default_date():
         raise OnwardError(
@@ -132,7 +133,6 @@ def make_report(
     )  # fmt: skip
     done = build(material, kind)
     report = replace(done.report, checkpoint=checkpoint_of(operation))
-    tongue = speech or ENGLISH
     told = Sayer(tongue)
     definitions = [
         (anchor, told(title), told(text)) for anchor, (title, text) in DEFINITIONS.items()
@@ -142,7 +142,7 @@ def make_report(
     contents = {
         "html": render_html(in_words, definitions, tongue).encode(),
         "pdf": render_pdf(in_words, definitions, tongue),
-        "xlsx": render_xlsx(in_words, exchange_table(report)),
+        "xlsx": render_xlsx(in_words, exchange_table(report), tongue),
     }
     kept = contents
     if kind == "external" and tongue is not ENGLISH:

@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-WIDE, NARROW = 760, 380
+from onward.report.model import NARROW as NARROW
+from onward.report.model import WIDE as WIDE
+from onward.report.spoken import PLAIN, Sayer
+
 INK, QUIET, LINE, ACCENT = "#1b1f24", "#5b6570", "#d5dae0", "#1f5f8b"
 BANDS = ("#dce8f0", "#b0cbdc", "#74a3bf")
 FONT = "Noto Sans, Noto Sans Arabic, Segoe UI, Helvetica, Arial, sans-serif"
@@ -34,14 +38,14 @@ def fan(
     title: str,
     description: str,
     width: int = WIDE,
-    words: Mapping[str, str] | None = None,
+    say: Sayer = PLAIN,
 ) -> str:
     """People present: what was counted, then the fan of what may come.
 
     dates     days of the forecast
     bands     series of the same length: "q025" "q10" "q25" "median" "q75" "q90" "q975" (people)
     observed  (day, people) counted so far
-    words     translations of FAN_WORDS; without them English, and months by their English names
+    say       whose words, digits and calendar it is drawn in
     """
     import altair as alt
 
@@ -60,9 +64,14 @@ def fan(
     span = (dates[-1] - (observed[0][0] if observed else dates[0])).days
     steps = max(round(span / 30.4 / (3 if narrow else 7)), 1)
     steps = next((s for s in (1, 2, 3, 6, 12, 24) if s >= steps), 24)
-    say = {**{word: word for word in FAN_WORDS}, **(words or {})}
-    axis = alt.Axis(format="%b %Y" if words is None else "%Y-%m", labelAngle=0, tickCount={"interval": "month", "step": steps},
+    said = Lettered(say)
+    axis = alt.Axis(format="%b %Y", labelAngle=0, tickCount={"interval": "month", "step": steps},
                     grid=False, labelOverlap=True)  # fmt: skip
+    if say.speech.language != "en":
+        axis = alt.Axis(
+            labelAngle=0, tickCount={"interval": "month", "step": steps}, grid=False, labelOverlap=True,
+            labelExpr=f"{json.dumps(_months(said, observed, dates))}[timeFormat(datum.value, '%Y-%m')]",
+        )  # fmt: skip
     x = alt.X("day:T", title=None, axis=axis)
     y_axis = alt.Axis(tickCount=5, format=",d")
 
@@ -102,7 +111,7 @@ def fan(
             {
                 "day": at["day"],
                 "y": at["people"] + top * 0.045,
-                "label": say["counted"],
+                "label": said("counted"),
                 "side": "m",
             }
         )
@@ -116,7 +125,7 @@ def fan(
     heights[0] = max(heights[0], heights[1] + gap)
     heights[2] = max(min(heights[2], heights[1] - gap), 0.0)
     for (name, what), at_y in zip(ends, heights, strict=True):
-        text = f"{last[name]:,.0f}: {say[what]}"
+        text = said(f"{last[name]:,.0f}: {what}")
         labels.append({"day": last["day"], "y": at_y, "label": text, "side": "r"})
     layers.append(
         alt.Chart(data(values=[{"day": deadline.isoformat(), "y": top}]))
@@ -135,7 +144,7 @@ def fan(
         width=width - (172 if narrow else 200), height=250 if narrow else 300,
         padding={"left": 4, "top": 6, "right": 4, "bottom": 4},
     )  # fmt: skip
-    return _drawn(chart, title, description, size)
+    return _drawn(chart, title, description, size, say)
 
 
 def blocked_bars(
@@ -144,6 +153,7 @@ def blocked_bars(
     title: str,
     description: str,
     width: int = WIDE,
+    say: Sayer = PLAIN,
 ) -> str:
     """Horizontal bars: (safeguard, sentence, people whose next step it blocks; None hidden)."""
     narrow = width < 500
@@ -151,23 +161,27 @@ def blocked_bars(
     each = 58 if narrow else 38
     shown = [value for _, _, value in rows if value is not None]
     top = max(shown, default=1) or 1
-    parts = [opened(width, max(len(rows) * each + 6, 20), title, description)]
+    said = Lettered(say, width)
+    begin = said.anchor("start")
+    parts = [opened(width, max(len(rows) * each + 6, 20), title, description, say)]
     for index, (name, sentence, value) in enumerate(rows):
         y = 4 + index * each
         parts.append(
-            f'<text x="0" y="{y + 12}" font-weight="600" fill="{INK}">{safe(name)}</text>'
+            f'<text x="{said.at(0)}" y="{y + 12}" font-weight="600" fill="{INK}"{begin}>{safe(said(name))}</text>'
         )
         parts.append(
-            f'<text x="0" y="{y + 27}" font-size="11" fill="{QUIET}">{safe(_short(sentence, 58))}</text>'
+            f'<text x="{said.at(0)}" y="{y + 27}" font-size="11" fill="{QUIET}"{begin}>{safe(said(sentence, 58))}</text>'
         )
         bar = y + (33 if narrow else 7)
         if value is None:
-            parts.append(f'<text x="{left}" y="{bar + 12}" fill="{QUIET}">… not shown</text>')
+            parts.append(
+                f'<text x="{said.at(left)}" y="{bar + 12}" fill="{QUIET}"{begin}>{said("… not shown")}</text>'
+            )
             continue
         size = max((width - left - 60) * value / top, 1.0)
         parts.append(
-            f'<rect x="{left}" y="{bar}" width="{size:.1f}" height="15" fill="{ACCENT}"/>'
-            f'<text x="{left + size + 6:.1f}" y="{bar + 12}" fill="{INK}">{value:,}</text>'
+            f'<rect x="{said.at(left, size)}" y="{bar}" width="{size:.1f}" height="15" fill="{ACCENT}"/>'
+            f'<text x="{said.at(left + size + 6):.1f}" y="{bar + 12}" fill="{INK}"{begin}>{say(f"{value:,}")}</text>'
         )
     parts.append("</svg>")
     return "".join(parts)
@@ -180,8 +194,9 @@ def flows(
     title: str,
     description: str,
     width: int = WIDE,
+    say: Sayer = PLAIN,
 ) -> str:
-    """Pathway flows from left to right.
+    """Pathway flows from left to right; from right to left for who reads so.
 
     layers  columns of (id, label, people); None is hidden
     links   (from id, to id, people); hidden ones are drawn as a thin dashed line
@@ -195,7 +210,9 @@ def flows(
     right = 205
     step = (width - right) / max(len(layers) - 1, 1)
     place: dict[str, tuple[float, float, float, int]] = {}
-    parts = [opened(width, height, title, description)]
+    letters = Lettered(say, width)
+    begin = letters.anchor("start")
+    parts = [opened(width, height, title, description, say)]
     boxes: list[str] = []
     for column, layer in enumerate(layers):
         x = column * step
@@ -204,19 +221,19 @@ def flows(
         for name, label, value in layer:
             size = max((value or 0) * scale, 2.0)
             place[name] = (x, y, size, column)
-            said = "…" if value is None else f"{value:,}"
+            said = "…" if value is None else say(f"{value:,}")
             last = column == len(layers) - 1
             at = (
-                f'x="{x + bar + 5:.1f}" y="{y + size / 2 + 4:.1f}"'
+                f'x="{letters.at(x + bar + 5):.1f}" y="{y + size / 2 + 4:.1f}"'
                 if last
-                else f'x="{x:.1f}" y="{y - 6:.1f}"'
+                else f'x="{letters.at(x):.1f}" y="{y - 6:.1f}"'
             )
             if column == 0:
-                at = f'x="{x:.1f}" y="{y + size + 15:.1f}"'
+                at = f'x="{letters.at(x):.1f}" y="{y + size + 15:.1f}"'
             boxes.append(
-                f'<rect x="{x:.1f}" y="{y:.1f}" width="{bar}" height="{size:.1f}" fill="{INK}"/>'
+                f'<rect x="{letters.at(x, bar):.1f}" y="{y:.1f}" width="{bar}" height="{size:.1f}" fill="{INK}"/>'
                 f'<text {at} fill="{INK}" font-size="12" paint-order="stroke" stroke="#fff"'
-                f' stroke-width="3">{safe(label)} <tspan font-weight="600">{said}</tspan></text>'
+                f' stroke-width="3"{begin}>{_beside(safe(say(label)), said, say)}</text>'
             )
             y += size + (pad if last else min(max(spread, pad), 90.0))
     out = dict.fromkeys(place, 0.0)
@@ -231,7 +248,8 @@ def flows(
         out[source] += thick
         into[target] += thick
         middle = (x0 + bar + x1) / 2
-        curve = f"M{x0 + bar:.1f},{a:.1f}C{middle:.1f},{a:.1f} {middle:.1f},{b:.1f} {x1:.1f},{b:.1f}"
+        x0, middle, x1 = (letters.at(x) for x in (x0 + bar, middle, x1))
+        curve = f"M{x0:.1f},{a:.1f}C{middle:.1f},{a:.1f} {middle:.1f},{b:.1f} {x1:.1f},{b:.1f}"
         style = (
             f'stroke="{ACCENT}" stroke-opacity="0.28" stroke-width="{max(thick, 0.8):.1f}"'
             if value is not None
@@ -241,21 +259,62 @@ def flows(
     return "".join([*parts, *boxes, "</svg>"])
 
 
+def _beside(label: str, figure: str, say: Sayer) -> str:
+    """A label and its figure, in the order in which they are read."""
+    both = f'{label} <tspan font-weight="600">{figure}</tspan>'
+    return f"\u2067{both}\u2069" if say.mirrored else both
+
+
 def slim(svg: str) -> str:
     """The same drawing with a tenth of a unit as its finest step: half the bytes."""
     svg = re.sub(r"(\d+\.\d)\d+", r"\1", svg)
     return re.sub(r"(\d)\.0(?=[^\d])", r"\1", svg).replace(' text-anchor="start"', "")
 
 
-def opened(width: int, height: int, title: str, description: str) -> str:
+class Lettered:
+    """Writes on a drawing: words in the reader's language, and the side on which they begin."""
+
+    def __init__(self, say: Sayer, width: float = WIDE) -> None:
+        self.say, self.width = say, width
+
+    def __call__(self, text: str, most: int = 0) -> str:
+        """A text in the reader's words, cut to so many letters."""
+        said = self.say(text)
+        return self.say.lettering(_short(said, most) if most else said)
+
+    def at(self, x: float, wide: float = 0.0) -> float:
+        """Where something so wide stands: counted from the side on which reading begins."""
+        return round(self.width - x - wide, 1) if self.say.mirrored else x
+
+    def anchor(self, side: str) -> str:
+        """The attribute that holds words to their beginning, middle or end."""
+        if self.say.mirrored:
+            side = {"start": "end", "end": "start"}.get(side, side)
+        return f' text-anchor="{side}"' if side != "start" else ""
+
+
+def _months(
+    said: Lettered, observed: Sequence[tuple[dt.date, float]], dates: Sequence[dt.date]
+) -> dict[str, str]:
+    """How each month from the first day to the last is written under the axis."""
+    month = (observed[0][0] if observed else dates[0]).replace(day=1)
+    found = {}
+    while month <= dates[-1] + dt.timedelta(days=31):
+        found[f"{month:%Y-%m}"] = said(f"{month:%Y-%m}")
+        month = (month + dt.timedelta(days=32)).replace(day=1)
+    return found
+
+
+def opened(width: int, height: int, title: str, description: str, say: Sayer = PLAIN) -> str:
+    way = ' direction="ltr"' if say.mirrored else ""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"{way} role="img"'
         f' font-family="{FONT}" font-size="12.5">'
         f"<title>{safe(title)}</title><desc>{safe(description)}</desc>"
     )
 
 
-def _drawn(chart: Any, title: str, description: str, size: int) -> str:
+def _drawn(chart: Any, title: str, description: str, size: int, say: Sayer) -> str:
     import vl_convert
 
     configured = (
@@ -271,7 +330,13 @@ def _drawn(chart: Any, title: str, description: str, size: int) -> str:
             titleFontWeight="normal",
         )
     )
-    svg = vl_convert.vegalite_to_svg(configured.to_dict(), allowed_base_urls=[])
+    own: dict[str, Any] = {}
+    if say.speech.language != "en":
+        own["format_locale"] = {
+            "decimal": ".", "thousands": "\u202f", "grouping": [3], "currency": ["", ""],
+            "numerals": [say.speech.figures(digit) for digit in "0123456789"],
+        }  # fmt: skip
+    svg = vl_convert.vegalite_to_svg(configured.to_dict(), allowed_base_urls=[], **own)
     svg = slim(svg)
     svg = re.sub(r'\s(aria-[a-z]+|class)="[^"]*"', "", svg)
     svg = re.sub(r'\srole="graphics-[a-z]+"', "", svg)
@@ -281,7 +346,8 @@ def _drawn(chart: Any, title: str, description: str, size: int) -> str:
     if "viewBox" in opening:
         opening = re.sub(r'\s(width|height)="[^"]*"', "", opening)
     head = f"<title>{safe(title)}</title><desc>{safe(description)}</desc>"
-    return opening[:-1] + ' role="img">' + head + svg[end:]
+    way = ' direction="ltr"' if say.mirrored else ""
+    return opening[:-1] + f'{way} role="img">' + head + svg[end:]
 
 
 def _short(text: str, length: int) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onward.report import scenario_charts as charts
-from onward.report.charts import NARROW, WIDE
 from onward.report.model import (
     Block,
     Cell,
@@ -24,6 +23,7 @@ from onward.report.model import (
     Text,
     words,
 )
+from onward.report.spoken import Sayer
 
 if TYPE_CHECKING:
     from onward.forecast.compare import Case, Comparison
@@ -149,13 +149,13 @@ def _pairs(made: Comparison, on: dt.date) -> Section:
 
     plan = series(made.cases[0])
     pairs = [(case.title, series(case)) for case in made.cases[1:]]
-    svg, narrow = (
-        charts.fan_pairs(
-            dates, pairs, plan, width=width, title="People still here, beside the plan",
-            description="For each scenario, 8 in 10 futures with it and under the plan.",
-        )
-        for width in (WIDE, NARROW)
-    )  # fmt: skip
+
+    def draw(*, say: Sayer, width: int) -> str:
+        return charts.fan_pairs(
+            dates, pairs, plan, width=width, say=say, title=say("People still here, beside the plan"),
+            description=say("For each scenario, 8 in 10 futures with it and under the plan."),
+        )  # fmt: skip
+
     table = Table(
         "fan-pairs-table", "People still here on the deadline",
         ["", "1 in 10 below", "Middle", "1 in 10 above"],
@@ -163,12 +163,11 @@ def _pairs(made: Comparison, on: dt.date) -> Section:
         on,
     )  # fmt: skip
     figure = Figure(
-        "fan-pairs", "People still here over time, each scenario beside the plan", svg, table, on,
+        "fan-pairs", "People still here over time, each scenario beside the plan", draw, table, on,
         "Grey is the plan as it stands, blue the scenario; where they overlap they look alike. Each "
         "band holds 8 in 10 futures, 1 in 10 lies above it and 1 below. The full line is the middle "
         "with the scenario, the dotted one under the plan. The upright axis does not begin at nought, "
         "so that the difference can be seen.",
-        narrow,
     )  # fmt: skip
     return Section("over-time", "Over time", [figure])
 
@@ -186,13 +185,13 @@ def _changes(made: Comparison, on: dt.date) -> list[Section]:
             (bar.title if bar.alone else of[bar.scenario], at["q10"], at["mean"], at["q90"],
              " · ".join(part for part in (remark, f"costs {cost}" if cost else "") if part))
         )  # fmt: skip
-    svg, narrow = (
-        charts.tornado(
-            rows, width=width, title="Options opened, more or fewer than under the plan",
-            description="Each change by itself: mean and 8 in 10 futures, largest first.",
-        )
-        for width in (WIDE, NARROW)
-    )  # fmt: skip
+
+    def draw(*, say: Sayer, width: int) -> str:
+        return charts.tornado(
+            rows, width=width, say=say, title=say("Options opened, more or fewer than under the plan"),
+            description=say("Each change by itself: mean and 8 in 10 futures, largest first."),
+        )  # fmt: skip
+
     table = Table(
         "changes-table", "Options opened, more or fewer than under the plan",
         ["Change", "Part of", "1 in 10 below", "Mean", "1 in 10 above"],
@@ -201,11 +200,10 @@ def _changes(made: Comparison, on: dt.date) -> list[Section]:
         on,
     )  # fmt: skip
     figure = Figure(
-        "changes", "What each change does by itself, largest first", svg, table, on,
+        "changes", "What each change does by itself, largest first", draw, table, on,
         "The bar is the average number of lawful options opened, more (to the right) or fewer (to "
         "the left) than under the plan. The thin line holds 8 in 10 futures. What several changes do "
         "together is not the sum: they help or hinder each other.",
-        narrow,
     )  # fmt: skip
     return [Section("changes", "Which change matters", [figure])]
 
@@ -214,13 +212,13 @@ def _regret(made: Comparison, on: dt.date) -> list[Section]:
     if len(made.regret) < 2:
         return []
     rows = [(row.title, row.levels, row.mean) for row in made.regret]
-    svg, narrow = (
-        charts.regrets(
-            rows, width=width, title="Options forgone against the best of the choices",
-            description="Per choice: half of the futures in the box, 8 in 10 on the line, the mean as a dot.",
-        )
-        for width in (WIDE, NARROW)
-    )  # fmt: skip
+
+    def draw(*, say: Sayer, width: int) -> str:
+        return charts.regrets(
+            rows, width=width, say=say, title=say("Options forgone against the best of the choices"),
+            description=say("Per choice: half of the futures in the box, 8 in 10 on the line, the mean as a dot."),
+        )  # fmt: skip
+
     table = Table(
         "regret-table", "Options forgone against the best of these choices in the same future",
         ["Choice", "Mean", "Half of futures below", "9 in 10 below", "Nothing better", "Hardest under"],
@@ -230,12 +228,11 @@ def _regret(made: Comparison, on: dt.date) -> list[Section]:
     )  # fmt: skip
     worlds = ["things as they are", *made.circumstances]
     figure = Figure(
-        "regret", "What we may come to regret: options forgone", svg, table, on,
+        "regret", "What we may come to regret: options forgone", draw, table, on,
         "In every future, the choice that opens most is looked for; regret is how many options fewer "
         "another choice opens in that same future. The box holds the middle half of the futures, the "
         "line 8 in 10, the dot is the mean. Small and narrow is good: such a choice is never far from "
         f"the best. Taken over: {'; '.join(worlds)}.",
-        narrow,
     )  # fmt: skip
     return [Section("regret", "What we may come to regret", [figure])]
 
@@ -304,14 +301,14 @@ def waiting_report(
         for share, word in keeps.items()
         if (day := made.by[share]) and not (share == "0.1" and made.open_end)
     ]
-    svg, narrow = (
-        charts.waits(
-            days, made.low, made.more, made.high, marks, width=width,
-            title="Options opened by the day of decision",
-            description="Options more than under the plan, for every day of decision tried.",
-        )
-        for width in (WIDE, NARROW)
-    )  # fmt: skip
+
+    def draw(*, say: Sayer, width: int) -> str:
+        return charts.waits(
+            days, made.low, made.more, made.high, marks, width=width, say=say,
+            title=say("Options opened by the day of decision"),
+            description=say("Options more than under the plan, for every day of decision tried."),
+        )  # fmt: skip
+
     table = Table(
         "waits-table", "Options more than under the plan",
         ["Decided on", "1 in 10 below", "Mean", "1 in 10 above"],
@@ -320,10 +317,9 @@ def waiting_report(
         as_of,
     )  # fmt: skip
     figure = Figure(
-        "waits", "What is left of it, the later it is decided", svg, table, as_of,
+        "waits", "What is left of it, the later it is decided", draw, table, as_of,
         "The line is the average number of lawful options opened, more than under the plan, if the "
         "choice is made on that day; the band holds 8 in 10 futures.",
-        narrow,
     )  # fmt: skip
     return Report(
         operation=title,

@@ -10,7 +10,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from onward.report.spoken import Sayer
+
+WIDE, NARROW = 760, 380
+"""Units a drawing is wide for a page and for a phone."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +56,42 @@ class Table:
     figures: Sequence[bool] = ()
 
 
+class Drawing(Protocol):
+    """Draws one figure in somebody's words, so many units wide."""
+
+    def __call__(self, *, say: Sayer, width: int) -> str: ...
+
+
 @dataclass(frozen=True)
 class Figure:
     """A drawing with a title sentence, a date and the table of what it draws.
 
-    narrow  the same drawing for a phone; "" when the wide one serves
+    draw  makes the drawing when it is asked for
+    say   whose words it is drawn in; None: English
     """
 
     name: str
     title: str
-    svg: str
+    draw: Drawing
     table: Table
     as_of: dt.date
     how_to_read: str = ""
-    narrow: str = ""
+    say: Sayer | None = None
+
+    @cached_property
+    def svg(self) -> str:
+        """For a page."""
+        return self._drawn(WIDE)
+
+    @cached_property
+    def narrow(self) -> str:
+        """The same for a phone, so that letters keep their size."""
+        return self._drawn(NARROW)
+
+    def _drawn(self, width: int) -> str:
+        from onward.report.spoken import PLAIN
+
+        return self.draw(say=self.say or PLAIN, width=width)
 
 
 @dataclass(frozen=True)

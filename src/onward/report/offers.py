@@ -1,22 +1,55 @@
-"""Which offers of places an audience may know of, and which words would give the others away.
+"""Which offers and work of a plan an audience may know of, and which words would give the others away.
 
-Comes in: the plan and an audience. Goes out: the offers that may be listed, and a yes or no to
-whether a sentence keeps quiet about the rest.
+Comes in: the plan and an audience. Goes out: the offers that may be listed, a yes or no to whether
+a sentence keeps quiet about the rest, and the plan with what is sensitive by no name.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from onward.plan.model import Plan, Pledge
 from onward.report.disclosure import Audience
 
+KEPT = "Kept in confidence"
+"""What sensitive work is called in a report: most who read one may not see more."""
+
+WORK = ("authorities", "assurances", "actions", "deadlines", "milestones")
+
+
+def discreet(plan: Plan) -> Plan:
+    """The plan with its sensitive work by no name and no owner; its days stay, offers are as they are."""
+
+    def told(group: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: replace(one, title=KEPT, **({"owner": "–"} if hasattr(one, "owner") else {}))
+            if one.confidentiality == "sensitive" else one
+            for name, one in group.items()
+        }  # fmt: skip
+
+    work: dict[str, Any] = {name: told(getattr(plan, name)) for name in WORK}
+    return replace(plan, **work)
+
+
+def sensitive_work(plan: Plan) -> frozenset[str]:
+    """The titles of what is sensitive in a plan besides its offers."""
+    groups = (getattr(plan, name).values() for name in WORK)
+    return frozenset(
+        one.title for group in groups for one in group if one.confidentiality == "sensitive"
+    )
+
 
 class Offers:
     """The pledges of a plan, as one audience may know them."""
 
-    def __init__(self, plan: Plan | None, audience: Audience) -> None:
+    def __init__(self, plan: Plan | None, audience: Audience, *, work: bool = False) -> None:
+        """
+        work  whether sensitive work is kept quiet as well, as in a report
+        """
+        self._work = sensitive_work(plan) | {KEPT} if work and plan else frozenset()
         told = ("public", "partners") if audience == "internal" else ("public",)
         everything = list(plan.pledges.values()) if plan else []
         self.known: list[Pledge] = [p for p in everything if p.confidentiality in told]
@@ -40,4 +73,4 @@ class Offers:
     def quiet(self, *texts: Any) -> bool:
         """Whether nothing in these words names a pledge that is kept in confidence."""
         whole = " ".join(str(text) for text in texts)
-        return not any(secret in whole for secret in self.secrets)
+        return not any(secret in whole for secret in self.secrets | self._work)

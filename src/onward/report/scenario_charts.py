@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from onward.report.charts import ACCENT, INK, LINE, QUIET, WIDE, opened, safe
+from onward.report.spoken import PLAIN, Sayer
 
 PALE, GREY = "#b0cbdc", "#c9ced4"
 
@@ -24,6 +25,7 @@ def fan_pairs(
     title: str,
     description: str,
     width: int = WIDE,
+    say: Sayer = PLAIN,
 ) -> str:
     """One small picture per scenario: its 8 in 10 beside the plan's.
 
@@ -38,15 +40,15 @@ def fan_pairs(
     low, high = _nice(
         min(min(series["q10"]) for series in every), max(max(series["q90"]) for series in every)
     )
-    parts = [opened(width, int(rows * (tall + head + 34)), title, description)]
+    parts = [opened(width, int(rows * (tall + head + 34)), title, description, say)]
     for number, (name, series) in enumerate(pairs):
         left = (number % columns) * (wide + gap)
         top = (number // columns) * (tall + head + 34)
         parts.append(
             f'<text x="{left:.1f}" y="{top + 15}" font-weight="600" fill="{INK}">'
-            f"{safe(_cut(name, int(wide / 7.2)))}</text>"
+            f"{say.lettering(safe(_cut(name, int(wide / 7.2))))}</text>"
         )
-        parts.append(_pair(left, top + head, wide, tall, dates, series, plan, low, high))
+        parts.append(_pair(left, top + head, wide, tall, dates, series, plan, low, high, say))
     parts.append("</svg>")
     return "".join(parts)
 
@@ -54,7 +56,7 @@ def fan_pairs(
 def _pair(
     left: float, top: float, width: float, tall: float, dates: Sequence[dt.date],
     series: Mapping[str, Sequence[float]], plan: Mapping[str, Sequence[float]], low: float,
-    high: float,
+    high: float, say: Sayer,
 ) -> str:  # fmt: skip
     right = left + width - 82
     start = left + 42
@@ -85,7 +87,7 @@ def _pair(
         parts.append(
             f'<line x1="{start:.1f}" x2="{right:.1f}" y1="{y(value):.1f}" y2="{y(value):.1f}" '
             f'stroke="{LINE}"/><text x="{start - 6:.1f}" y="{y(value) + 4:.1f}" font-size="11" '
-            f'text-anchor="end" fill="{QUIET}">{value:,.0f}</text>'
+            f'text-anchor="end" fill="{QUIET}">{say(f"{value:,.0f}")}</text>'
         )
     parts.append(
         f'<polygon points="{band(plan)}" fill="{GREY}" stroke="{QUIET}" stroke-width="0.7"/>'
@@ -104,7 +106,7 @@ def _pair(
         anchor = "start" if day == dates[0] else "end"
         parts.append(
             f'<text x="{x(day):.1f}" y="{top + tall + 16:.1f}" font-size="11" text-anchor="{anchor}" '
-            f'fill="{QUIET}">{day.day} {day:%b %Y}</text>'
+            f'fill="{QUIET}">{_day(day, say)}</text>'
         )
     ends = sorted(
         [("plan", plan["median"][-1], QUIET, 400), ("so", series["median"][-1], INK, 600)],
@@ -118,7 +120,7 @@ def _pair(
         word = "plan" if name == "plan" else "then"
         parts.append(
             f'<text x="{right + 6:.1f}" y="{at:.1f}" font-size="11.5" font-weight="{weight}" '
-            f'fill="{colour}">{value:,.0f} {word}</text>'
+            f'fill="{colour}">{say.lettering(safe(say(f"{value:,.0f} {word}")))}</text>'
         )
     return "".join(parts)
 
@@ -129,6 +131,7 @@ def tornado(
     title: str,
     description: str,
     width: int = WIDE,
+    say: Sayer = PLAIN,
 ) -> str:
     """Changes by size: (what, low, mean, high, remark); the bar is the mean, the line 8 in 10."""
     narrow = width < 500
@@ -143,23 +146,23 @@ def tornado(
         return left + 30 + room * (value - low) / span
 
     tall = 22 + len(rows) * each
-    parts = [opened(width, tall + 8, title, description)]
+    parts = [opened(width, tall + 8, title, description, say)]
     if not narrow:
         parts.append(
             f'<line x1="{x(0):.1f}" x2="{x(0):.1f}" y1="18" y2="{tall}" stroke="{INK}"/>'
         )
     parts.append(
-        f'<text x="{x(0):.1f}" y="12" text-anchor="middle" font-size="11" fill="{QUIET}">as in the plan</text>'
+        f'<text x="{x(0):.1f}" y="12" text-anchor="middle" font-size="11" fill="{QUIET}">{say.lettering(safe(say("as in the plan")))}</text>'
     )
     for number, (name, least, mean, most, remark) in enumerate(rows):
         top = 22 + number * each
         length = int((width - 8) / 6.6) if narrow else 60
         parts.append(
-            f'<text x="0" y="{top + 14}" fill="{INK}">{safe(_cut(name, length))}</text>'
+            f'<text x="0" y="{top + 14}" fill="{INK}">{say.lettering(safe(_cut(name, length)))}</text>'
         )
         if remark:
             parts.append(
-                f'<text x="0" y="{top + 29}" font-size="11" fill="{QUIET}">{safe(_cut(remark, 58 if narrow else 72))}</text>'
+                f'<text x="0" y="{top + 29}" font-size="11" fill="{QUIET}">{say.lettering(safe(_cut(remark, 58 if narrow else 72)))}</text>'
             )
         bar = top + (36 if narrow else 8)
         begin, end = sorted((x(0), x(mean)))
@@ -177,7 +180,7 @@ def tornado(
             )
         side = max(x(most), end) + 6
         parts.append(
-            f'<text x="{side:.1f}" y="{bar + 10}" font-weight="600" fill="{INK}">{_signed(mean)}</text>'
+            f'<text x="{side:.1f}" y="{bar + 10}" font-weight="600" fill="{INK}">{say.figures(_signed(mean))}</text>'
         )
     parts.append("</svg>")
     return "".join(parts)
@@ -189,6 +192,7 @@ def regrets(
     title: str,
     description: str,
     width: int = WIDE,
+    say: Sayer = PLAIN,
 ) -> str:
     """Regret of each choice: (choice, levels, mean). Box: half of the futures; line: to 9 in 10."""
     narrow = width < 500
@@ -201,24 +205,24 @@ def regrets(
     def x(value: float) -> float:
         return left + room * value / high
 
-    parts = [opened(width, tall + 24, title, description)]
+    parts = [opened(width, tall + 24, title, description, say)]
     for value in _ticks(0, high):
         parts.append(
             f'<line x1="{x(value):.1f}" x2="{x(value):.1f}" y1="8" y2="{tall}" stroke="{LINE}"/>'
-            f'<text x="{x(value):.1f}" y="{tall + 15}" font-size="11" text-anchor="middle" fill="{QUIET}">{value:,.0f}</text>'
+            f'<text x="{x(value):.1f}" y="{tall + 15}" font-size="11" text-anchor="middle" fill="{QUIET}">{say(f"{value:,.0f}")}</text>'
         )
     for number, (name, at, mean) in enumerate(rows):
         top = 10 + number * each
         length = int((width - 8) / 6.6) if narrow else 38
         parts.append(
-            f'<text x="0" y="{top + 14}" fill="{INK}">{safe(_cut(name, length))}</text>'
+            f'<text x="0" y="{top + 14}" fill="{INK}">{say.lettering(safe(_cut(name, length)))}</text>'
         )
         bar = top + (22 if narrow else 5)
         parts.append(
             f'<line x1="{x(at["q10"]):.1f}" x2="{x(at["q90"]):.1f}" y1="{bar + 6}" y2="{bar + 6}" stroke="{QUIET}" stroke-width="1.6"/>'
             f'<rect x="{x(at["q25"]):.1f}" y="{bar}" width="{max(x(at["q75"]) - x(at["q25"]), 1):.1f}" height="12" fill="{PALE}"/>'
             f'<circle cx="{x(mean):.1f}" cy="{bar + 6}" r="4.5" fill="{INK}"/>'
-            f'<text x="{max(x(at["q90"]), x(at["q75"]), x(mean) + 5) + 6:.1f}" y="{bar + 10}" font-weight="600" fill="{INK}">{mean:,.0f}</text>'
+            f'<text x="{max(x(at["q90"]), x(at["q75"]), x(mean) + 5) + 6:.1f}" y="{bar + 10}" font-weight="600" fill="{INK}">{say(f"{mean:,.0f}")}</text>'
         )
     parts.append("</svg>")
     return "".join(parts)
@@ -234,6 +238,7 @@ def waits(
     title: str,
     description: str,
     width: int = WIDE,
+    say: Sayer = PLAIN,
 ) -> str:
     """What a choice opens by the day it is decided; marks: (last day, how much it keeps)."""
     tall, left, foot = 230.0, 46.0, 40.0
@@ -247,11 +252,11 @@ def waits(
     def y(value: float) -> float:
         return 34 + tall * (top - value) / (top - bottom)
 
-    parts = [opened(width, int(34 + tall + foot), title, description)]
+    parts = [opened(width, int(34 + tall + foot), title, description, say)]
     for value in _ticks(bottom, top):
         parts.append(
             f'<line x1="{left}" x2="{right}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="{LINE}"/>'
-            f'<text x="{left - 6}" y="{y(value) + 4:.1f}" font-size="11" text-anchor="end" fill="{QUIET}">{value:,.0f}</text>'
+            f'<text x="{left - 6}" y="{y(value) + 4:.1f}" font-size="11" text-anchor="end" fill="{QUIET}">{say(f"{value:,.0f}")}</text>'
         )
     upper = [f"{x(d):.1f},{y(v):.1f}" for d, v in zip(days, high, strict=True)]
     lower = [f"{x(d):.1f},{y(v):.1f}" for d, v in zip(days, low, strict=True)]
@@ -263,12 +268,12 @@ def waits(
         anchor = "end" if at > width * 0.6 else "start"
         parts.append(
             f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{20 + number * 14}" y2="{34 + tall:.1f}" stroke="{INK}" stroke-dasharray="2 2"/>'
-            f'<text x="{at + (-4 if anchor == "end" else 4):.1f}" y="{18 + number * 14}" font-size="11.5" text-anchor="{anchor}" fill="{INK}">{safe(word)}</text>'
+            f'<text x="{at + (-4 if anchor == "end" else 4):.1f}" y="{18 + number * 14}" font-size="11.5" text-anchor="{anchor}" fill="{INK}">{say.lettering(safe(word))}</text>'
         )
     for day in (days[0], days[-1]):
         anchor = "start" if day == days[0] else "end"
         parts.append(
-            f'<text x="{x(day):.1f}" y="{34 + tall + 18:.1f}" font-size="11" text-anchor="{anchor}" fill="{QUIET}">decided {day.day} {day:%b %Y}</text>'
+            f'<text x="{x(day):.1f}" y="{34 + tall + 18:.1f}" font-size="11" text-anchor="{anchor}" fill="{QUIET}">{_day(day, say, "decided ")}</text>'
         )
     parts.append("</svg>")
     return "".join(parts)
@@ -281,6 +286,7 @@ def past_forecasts(
     title: str,
     description: str,
     width: int = WIDE,
+    say: Sayer = PLAIN,
 ) -> str:
     """Past forecasts over what happened.
 
@@ -302,11 +308,11 @@ def past_forecasts(
     def y(value: float) -> float:
         return 12 + tall * (high - value) / (high - low)
 
-    parts = [opened(width, int(tall + 44), title, description)]
+    parts = [opened(width, int(tall + 44), title, description, say)]
     for value in _ticks(low, high):
         parts.append(
             f'<line x1="{left}" x2="{right}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="{LINE}"/>'
-            f'<text x="{left - 6}" y="{y(value) + 4:.1f}" font-size="11" text-anchor="end" fill="{QUIET}">{value:,.0f}</text>'
+            f'<text x="{left - 6}" y="{y(value) + 4:.1f}" font-size="11" text-anchor="end" fill="{QUIET}">{say(f"{value:,.0f}")}</text>'
         )
     for made, rows in forecasts:
         if not rows:
@@ -324,15 +330,19 @@ def past_forecasts(
     if counted:
         at = counted[len(counted) // 3]
         parts.append(
-            f'<text x="{x(at[0]):.1f}" y="{y(at[1]) - 8:.1f}" font-size="12" fill="{INK}" paint-order="stroke" stroke="#fff" stroke-width="3">counted</text>'
+            f'<text x="{x(at[0]):.1f}" y="{y(at[1]) - 8:.1f}" font-size="12" fill="{INK}" paint-order="stroke" stroke="#fff" stroke-width="3">{say.lettering(safe(say("counted")))}</text>'
         )
     for day in (first, last):
         anchor = "start" if day == first else "end"
         parts.append(
-            f'<text x="{x(day):.1f}" y="{tall + 30:.1f}" font-size="11" text-anchor="{anchor}" fill="{QUIET}">{day.day} {day:%b %Y}</text>'
+            f'<text x="{x(day):.1f}" y="{tall + 30:.1f}" font-size="11" text-anchor="{anchor}" fill="{QUIET}">{_day(day, say)}</text>'
         )
     parts.append("</svg>")
     return "".join(parts)
+
+
+def _day(day: dt.date, say: Sayer, before: str = "") -> str:
+    return say.lettering(safe(say(f"{before}{day.day} {day:%b %Y}")))
 
 
 def _signed(value: float) -> str:

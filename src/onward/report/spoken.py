@@ -63,6 +63,7 @@ _VALUE = re.compile(
     r"|(?<![\w-])(?P<of>\d{4}-\d{2})(?![\w-])"
     r"|(?<![\w.,-])(?P<number>\d{1,3}(?:,\d{3})+|\d+)(?P<decimals>\.\d+)?(?P<percent> ?%)?(?![\w-])"
 )
+DRAFT = "This translation is a draft: nobody has approved it. The English report is the one that counts."
 _LETTERS = "abcdefghij"
 
 
@@ -121,7 +122,7 @@ def spoken(report: Report, speech: Speech) -> Report:
     return replace(
         report,
         operation=say(report.operation), headline=say(report.headline),
-        summary=[say(line) for line in report.summary],
+        summary=[*(say(line) for line in report.summary), say(DRAFT)],
         sections=[
             Section(one.name, say(one.title), [say.block(block) for block in one.blocks])
             for one in report.sections
@@ -137,7 +138,14 @@ class Sayer:
         self.speech = speech
         self._said: dict[str, str] = {}
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether drawings run from right to left."""
+        return self.speech.right_to_left
+
     def __call__(self, text: str) -> str:
+        if self.speech.language == "en":
+            return text
         if text not in self._said:
             self._said[text] = self._say(text) if text.strip() else text
         return self._said[text]
@@ -157,12 +165,19 @@ class Sayer:
             return self._figures(text)
         if (found := self._listed(text)) is not None:
             return found
-        if "; " in text:  # a list, each of whose parts may have a shape
-            said = [self._known(part) for part in text.split("; ")]
-            if None not in said:
-                return _mark("; ", self.speech).join(map(str, said))
+        # A list, each of whose parts may have a shape or a comma of its own.
+        for mark, between in (("; ", "; "), (", ", r"(?<=[)%]), ")):
+            if len(parts := re.split(between, text)) > 1:
+                said = [self._known(part) for part in parts]
+                if None not in said:
+                    return _mark(mark, self.speech).join(map(str, said))
         if (found := self._whole(text)) is not None:
             return found
+        if match := re.fullmatch(r"T\d+[a-z]?\.[a-z_]+ \(([^()]+)\)(?: from \w+)?", text):
+            return self._known(match[1])  # a step by its title, not its key
+        if match := re.fullmatch(r"(.+) (\d+ ?%)", text):
+            before = self._known(match[1])
+            return None if before is None else f"{before} {self._figures(match[2])}"
         if match := re.fullmatch(r"(G\d+) (.+)|(.+) \(([^()]+)\)", text):
             code, title, before, inside = match.groups()
             parts = [self._known(title)] if code else [self._known(before), self._known(inside)]
@@ -194,7 +209,8 @@ class Sayer:
             upper = text[:1].upper() + text[1:]
             whole = self._listed(f"{upper}.")
             return whole.rstrip(".") if whole is not None else self._listed(upper)
-        return None
+        lower = self._listed(text[:1].lower() + text[1:])
+        return None if lower is None else lower[:1].upper() + lower[1:]
 
     def _listed(self, text: str) -> str | None:
         known = self.speech.say(text)
@@ -212,6 +228,10 @@ class Sayer:
             said = said.replace(f"%({name})s", value)
         return said
 
+    def figures(self, text: str) -> str:
+        """The numbers and days of a text whose words are in this language already."""
+        return text if self.speech.language == "en" else self._figures(text)
+
     def _figures(self, text: str) -> str:
         return _VALUE.sub(lambda found: _value(found, self.speech), text)
 
@@ -225,9 +245,8 @@ class Sayer:
         if isinstance(block, Table):
             return self.table(block)
         return replace(
-            block, title=self(block.title), svg=self.drawing(block.svg),
-            table=self.table(block.table), how_to_read=self(block.how_to_read),
-            narrow=self.drawing(block.narrow),
+            block, title=self(block.title), table=self.table(block.table),
+            how_to_read=self(block.how_to_read), say=self,
         )  # fmt: skip
 
     def table(self, table: Table) -> Table:
@@ -243,17 +262,16 @@ class Sayer:
     def cell(self, cell: Cell) -> Cell:
         return Cell(self(cell.text), cell.number, cell.tone)
 
-    def drawing(self, svg: str) -> str:
-        """The words of a drawing; where each stands does not change."""
+    def lettering(self, text: str) -> str:
+        """What a drawing writes: its own direction is left to right, so what is written the other
+        way says so."""
+        if self.mirrored and re.search(r"[\u0600-\u06ff]", text):
+            return f"\u2067{text}\u2069"
+        return text
 
-        def said(found: re.Match[str]) -> str:
-            text = self(found[1])
-            # A drawing runs from left to right: what is written the other way says so.
-            return (
-                f">\u2067{text}\u2069<" if re.search(r"[\u0600-\u06ff]", text) else f">{text}<"
-            )
 
-        return re.sub(r">([^<>]*[^<>\s][^<>]*)<", said, svg)
+PLAIN = Sayer(ENGLISH)
+"""Says every text as it stands."""
 
 
 def _mark(mark: str, speech: Speech) -> str:

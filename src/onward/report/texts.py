@@ -1,9 +1,9 @@
 """The fixed texts of a situation report, to be translated: headline, sections, tables, notes, the paper.
 
 Exists so that a catalogue knows what the report can say without loading what makes it. A text with
-"%(a)s" stands for every number, day or name that may be there. What is not here yet (how past
-forecasts did in full, what a forecast assumes, the longer readings of drawings, the text of each
-definition) stands in English in every language, as does what a plan says in its own words.
+"%(a)s" stands for every number, day or name that may be there. The definitions stand with the
+indicators. What a plan says in its own words stands as it was written in every language, and so
+does how past forecasts did in full.
 """
 
 from __future__ import annotations
@@ -309,6 +309,74 @@ TEXTS: tuple[str, ...] = (
     "The thin line is how early or late it may end.",
     "Vertical lines are deadlines; dark work holds one up.",
     "The solid line is what was counted.",
+    "– stands where fewer than %(a)s stays are behind a figure or it would point to a hidden count.",
+    "For the plan lead only: if nobody were to be left on the deadline, about %(a)s people a month would have to find a lawful, voluntary outcome; the mean of the last three months is not shown.",
+    "For the plan lead only: if nobody were to be left on the deadline, about %(a)s people a month would have to find a lawful, voluntary outcome; the mean of the last three months is %(b)s a month.",
+    "This says how far the plan is from the date.",
+    "It is never a target for anyone.",
+    "People held back by each safeguard",
+    "One bar per safeguard; one person can be held back by several.",
+    "People here, counted and expected",
+    "Counted so far, then the range of %(a)s simulated futures to the deadline.",
+    "The plan was then played forward %(a)s times: half of the futures end in the darkest band, 8 in 10 in the two darker ones, 19 in 20 anywhere in the fan.",
+    "The dashed line is the middle: as many futures end above it as below.",
+    "%(a)s pieces of work are still to be done; %(b)s of %(c)s dates are more likely missed than met",
+    "1 piece of work is still to be done; %(a)s of %(b)s dates are more likely missed than met",
+    "%(a)s pieces of work are still to be done",
+    "Each bar is a piece of work at its likely dates.",
+    "Vertical lines are deadlines.",
+    "To everyone",
+    "To partners",
+    "What would narrow the range, if it were known, and by how much: %(a)s.",
+    "how fast people move",
+    "how much the plan's steps do",
+    "when the plan's steps happen",
+    "how people answer",
+    "good and bad months ahead",
+    "chance alone",
+    "a longer log of how fast people move",
+    "finding out how much the plan's steps do",
+    "knowing what lies behind good and bad months",
+    "asking people what the deadline changes for them",
+    "firm dates for the plan's actions and places",
+    "Assurance from %(a)s for return",
+    "Assurance from %(a)s for hand-over",
+    "Assurance from %(a)s for taking the site over",
+    "%(a)s has not been seen yet; it may be about as fast as other steps here, or much slower.",
+    "Good and bad months move every pathway together: about %(a)s up or down, lasting some %(b)s days.",
+    "Read from the log.",
+    "Read from this log.",
+    "Partly read from this log.",
+    "As the deadline draws near people may decide and move faster: by half on average, possibly not at all.",
+    "An assumption: no such date has passed here yet.",
+    "Word of people who arrived safely makes others choose, three weeks later: %(a)s (%(b)s to %(c)s) times as fast once one in ten has arrived.",
+    "While most of a group has not chosen, those who would are held back: %(a)s (%(b)s to %(c)s) of the pace if nobody had chosen.",
+    "Engagement stopped once in this log, while other steps went on; it may again, for about two weeks.",
+    "%(a)s happens on certain days: about every %(b)s days, last on %(c)s.",
+    "The next days are drawn from the gaps between past ones.",
+    "%(a)s was as good as used up so far, so more people were ready than moved: half as many again, possibly many more.",
+    "Nobody counted them.",
+    "All who were registered later were born here; that anybody else arrives is possible and rare.",
+    "Children are born into the families here at the pace of the log (%(a)s so far) and leave with them.",
+    "Not simulated: %(a)s",
+    "%(a)s: concerns hand-over, which nobody has begun.",
+    "%(a)s: places of one pledge left over when it ends are counted as usable until the last pledge ends.",
+    "Conditions of single offers are in the stored run: onward forecast list.",
+    "Resettlement places: pledged, open and filled",
+    "As of %(a)s.",
+    "Situation report as of %(a)s, internal",
+    "Situation report as of %(a)s, external",
+    "Summary",
+    "decided %(a)s",
+    "%(a)s plan",
+    "%(a)s then",
+    "… not shown",
+    "Past forecasts over what happened",
+    "People counted, and for each past forecast its 8 in 10 and its middle.",
+    "This translation is a draft: nobody has approved it. The English report is the one that counts.",
+    "%(a)s that relies on it is blocked at once",
+    "Earliest end if %(a)s gave notice of %(b)s days today",
+    "How many movements went ahead although a safeguard was not met is not shown.",
 )
 
 SHAPES: tuple[str, ...] = tuple(

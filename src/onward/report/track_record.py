@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onward.report import scenario_charts as charts
-from onward.report.charts import NARROW, WIDE
 from onward.report.disclosure import rounded
 from onward.report.model import Block, Cell, Figure, Report, Section, Table, Text, words
+from onward.report.spoken import Sayer
 
 if TYPE_CHECKING:
     from onward.forecast.track import Running, Track
@@ -123,21 +123,20 @@ def _figure(
             day = dt.date.fromisoformat(d["date"])
             known.setdefault(day, float(rounded(d["present"], to)))
     truth = sorted((day, value) for day, value in known.items() if first <= day)
-    svg, narrow = (
-        charts.past_forecasts(
-            truth, forecasts, width=width, title="Past forecasts over what happened",
-            description="People counted, and for each past forecast its 8 in 10 and its middle.",
-        )
-        for width in (WIDE, NARROW)
-    )  # fmt: skip
+
+    def draw(*, say: Sayer, width: int) -> str:
+        return charts.past_forecasts(
+            truth, forecasts, width=width, say=say, title=say("Past forecasts over what happened"),
+            description=say("People counted, and for each past forecast its 8 in 10 and its middle."),
+        )  # fmt: skip
+
     more = len(track.scores) - len(drawn)
     left = f" {more} more are kept and scored, and not drawn." if more > 0 else ""
     return Figure(
-        "past-forecasts", "Past forecasts over what happened", svg, _each(track, on, to), on,
+        "past-forecasts", "Past forecasts over what happened", draw, _each(track, on, to), on,
         "The full line is what was counted. Each band is one past forecast, from the day it was made "
         "(the short mark below): 8 in 10 of its futures, its middle dashed. The line should run inside "
         "the bands on about 8 days in 10." + left,
-        narrow,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ number has passed the disclosure rules. A section is a function that takes a wri
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from onward.report.counted import Counted
 from onward.report.disclosure import RULES, TOTAL, Audience, rounded
@@ -14,7 +15,7 @@ from onward.report.indicators import Record
 from onward.report.ledger import Ledger
 from onward.report.material import Material
 from onward.report.model import Cell, Table, count, share, words
-from onward.report.offers import Offers
+from onward.report.offers import Offers, discreet
 
 HIDDEN_NOTE: Mapping[Audience, str] = {
     "internal": "… stands for fewer than 5, or for a count hidden to protect one.",
@@ -25,13 +26,17 @@ HIDDEN_NOTE: Mapping[Audience, str] = {
 class Writer:
     """Asked by the sections of one report.
 
-    material  what comes in; record and reading: the same as columns, and the rulebook's words
+    material  what comes in, sensitive work by no name; record and reading: the same as columns,
+              and the rulebook's words
     offers    which pledges this audience may know of
     counted   what was counted, to name the tables by; figures are asked of the ledger alone
     people    how many are here; None when that is hidden
     """
 
     def __init__(self, material: Material, audience: Audience) -> None:
+        self.offers = Offers(material.plan, audience, work=True)
+        if material.plan is not None:
+            material = replace(material, plan=discreet(material.plan))
         self.material, self.audience = material, audience
         self.internal = audience == "internal"
         self.rule = RULES[audience]
@@ -39,7 +44,6 @@ class Writer:
         self.rulebook = material.caseload.rulebook
         self.record = Record(material.caseload, material.spells, material.engine)
         self.reading = self.record.reading
-        self.offers = Offers(material.plan, audience)
         self.counted = Counted(material, self.record, self.offers, audience)
         self.ledger = Ledger(self.counted.tables, audience, material.frozen)
         self.people = self.ledger.value("pipeline")

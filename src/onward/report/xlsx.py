@@ -12,12 +12,15 @@ import re
 from typing import Any
 
 from onward.report.model import Report, Table
+from onward.report.spoken import ENGLISH, Sayer, Speech
 
 INDIVIDUALS = "#respondee"
 
 
-def render_xlsx(report: Report, exchange: Table) -> bytes:
+def render_xlsx(report: Report, exchange: Table, speech: Speech = ENGLISH) -> bytes:
     """The workbook's bytes; the same report gives the same bytes.
+
+    speech    the language of what the workbook itself says; the report is spoken already
 
     exchange  the table of the HXL sheet; its `hxl` tags stand under the headers
     raises    ValueError for a tag that marks individuals: this sheet holds aggregates only
@@ -26,6 +29,7 @@ def render_xlsx(report: Report, exchange: Table) -> bytes:
 
     if any(tag.startswith(INDIVIDUALS) for tag in exchange.hxl):
         raise ValueError(f"{INDIVIDUALS} marks individuals and is never exchanged")
+    say = Sayer(speech)
     written = io.BytesIO()
     book = xlsxwriter.Workbook(
         written,
@@ -33,24 +37,28 @@ def render_xlsx(report: Report, exchange: Table) -> bytes:
          "in_memory": True},
     )  # fmt: skip
     made = dt.datetime.combine(report.as_of, dt.time())
-    book.set_properties({"title": f"Situation report {report.as_of}", "created": made})
+    book.set_properties({"title": f"{report.kind} {report.as_of}", "created": made})
     bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
     wrap = book.add_format({"text_wrap": True, "valign": "top"})
-    cover = book.add_worksheet("Summary")
+    cover = book.add_worksheet(say("Summary"))
     cover.set_column(0, 0, 100)
-    lines = [report.operation, f"Situation report as of {report.as_of}, {report.audience}"]
+    lines = [report.operation, say(f"Situation report as of {report.as_of}, {report.audience}")]
     if report.demonstration:
-        lines.append("Demonstration. Every person and event in this report is invented.")
+        lines.append(say("Demonstration. Every person and event in this report is invented."))
     lines += [report.headline, *report.summary, *report.notes]
-    lines.append(f"Rulebook {report.rulebook}, SHA-256 {report.rulebook_hash}")
-    lines.append(f"Protection floor SHA-256 {report.floor_hash}")
+    lines.append(f"{say('Rulebook')} {report.rulebook}, SHA-256 {report.rulebook_hash}")
+    lines.append(f"{say('Protection floor')} SHA-256 {report.floor_hash}")
     for row, line in enumerate(lines):
         cover.write_string(row, 0, line, bold if row == 0 else wrap)
-    used = {"Summary"}
+    used = {say("Summary")}
+    if speech.right_to_left:
+        cover.right_to_left()
     for table in report.tables():
         sheet = book.add_worksheet(_sheet_name(table.name, used))
+        if speech.right_to_left:
+            sheet.right_to_left()
         sheet.write_string(0, 0, table.title, bold)
-        note = f"As of {table.as_of}. {table.note}".strip()
+        note = f"{say(f'As of {table.as_of}.')} {table.note}".strip()
         sheet.write_string(1, 0, note)
         _write(sheet, table, 3, bold, wrap)
     sheet = book.add_worksheet(_sheet_name("HXL", used))

@@ -8,10 +8,8 @@ those.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponse
@@ -26,6 +24,7 @@ from onward.errors import OnwardError
 from onward.registry import access
 from onward.registry.models import Job
 from onward.report import charts, scenario_charts
+from onward.report.spoken import Sayer
 
 if TYPE_CHECKING:
     from onward.forecast.scenarios import Scenario
@@ -35,7 +34,6 @@ KINDS = ("plan", "choice", "circumstance")
 BARS = 12
 """Changes drawn, the largest first."""
 UNITS = {"euros": gettext_lazy("euros"), "interpreters": gettext_lazy("interpreters")}
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @page("forecasts", "forecast.read")
@@ -103,13 +101,13 @@ def about(made: Mapping[str, Any], tells: Callable[[str], bool]) -> dict[str, An
         "futures": made["futures"],
         "cases": cases,
         "best": best if best and best["options_change"]["mean"] >= 1 else None,
-        "pairs": _both(lambda width: scenario_charts.fan_pairs(
-            days, [(case["title"], series(case)) for case in others], series(plan), width=width,
+        "pairs": _both(lambda width, say: scenario_charts.fan_pairs(
+            days, [(case["title"], series(case)) for case in others], series(plan), width=width, say=say,
             title=_("People still here, each scenario beside the plan"),
             description=_("For each scenario, 8 in 10 futures with it and under the plan."),
         )) if others else None,
-        "bars": bars and _both(lambda width: scenario_charts.tornado(
-            _bars(bars, of), width=width,
+        "bars": bars and _both(lambda width, say: scenario_charts.tornado(
+            _bars(bars, of), width=width, say=say,
             title=_("Options opened, more or fewer than under the plan"),
             description=_("Each change by itself: mean and 8 in 10 futures, largest first."),
         )),
@@ -117,8 +115,8 @@ def about(made: Mapping[str, Any], tells: Callable[[str], bool]) -> dict[str, An
             {"title": of[bar["scenario"]], "change": bar["title"], **_levels(bar["options_change"])}
             for bar in bars
         ],
-        "regret": len(regret) > 1 and _both(lambda width: scenario_charts.regrets(
-            [(of[row["choice"]], row["levels"], row["mean"]) for row in regret], width=width,
+        "regret": len(regret) > 1 and _both(lambda width, say: scenario_charts.regrets(
+            [(of[row["choice"]], row["levels"], row["mean"]) for row in regret], width=width, say=say,
             title=_("Options forgone against the best of the choices"),
             description=_("Per choice: half of the futures in the box, 8 in 10 on the line, the mean as a dot."),
         )),
@@ -193,8 +191,8 @@ def waiting(made: Mapping[str, Any]) -> dict[str, Any]:
         "as_of": date.fromisoformat(made["as_of"]),
         "said": [text % {"day": dates.shown(day[share])} for share, text in said.items() if share in day],
         "lead": made["lead"],
-        "drawn": _both(lambda width: scenario_charts.waits(
-            days, made["low"], made["more"], made["high"], marks, width=width,
+        "drawn": _both(lambda width, say: scenario_charts.waits(
+            days, made["low"], made["more"], made["high"], marks, width=width, say=say,
             title=_("Options opened by the day of decision"),
             description=_("Options more than under the plan, for every day of decision tried."),
         )),
@@ -262,24 +260,10 @@ def _question(each: Mapping[str, Any], tells: Callable[[str], bool]) -> dict[str
     return {**each, "boxes": boxes}
 
 
-def _both(draw: Callable[[int], str]) -> dict[str, str]:
+def _both(draw: Callable[[int, Sayer], str]) -> dict[str, str]:
     """A drawing for a page and one for a phone, in the reader's words."""
-    return {"wide": _in_words(draw(charts.WIDE)), "narrow": _in_words(draw(charts.NARROW))}
-
-
-def _in_words(svg: str) -> str:
-    """The few words that stand in a drawing of scenarios, in the reader's language."""
-    svg = re.sub(r">decided (\d{1,2} )", r">\1", svg)  # the axis is named beside the drawing
-
-    def day(found: re.Match[str]) -> str:
-        on = date(int(found[3]), MONTHS.index(found[2]) + 1, int(found[1]))
-        return f">{escape(dates.shown(on))}<"
-
-    svg = re.sub(rf">(\d{{1,2}}) ({'|'.join(MONTHS)}) (\d{{4}})<", day, svg)
-    said = {"plan": _("the plan"), "then": _("with it")}
-    svg = re.sub(r">([\d,]+) (plan|then)<", lambda at: f">{at[1]} {escape(said[at[2]])}<", svg)
-    svg = svg.replace(">as in the plan<", f">{escape(_('as in the plan'))}<")
-    return dates.in_drawing(svg)
+    say = dates.sayer()
+    return {"wide": draw(charts.WIDE, say), "narrow": draw(charts.NARROW, say)}
 
 
 urls = [path("forecasts/compared/", compared, name="compared")]

@@ -171,10 +171,10 @@ def _fan(
     drawn = charts.fan(
         days, made.fan[EVERYONE], counted, date.fromisoformat(made.deadline),
         deadline_label=made.deadline, title=title, width=width,
-        words=None if language == "en" else {word: words.translated(word) for word in charts.FAN_WORDS},
+        say=dates.sayer(),
         description=_("%(n)s simulated futures; the table beneath says the same.") % {"n": dates.counted(made.futures)},
     )  # fmt: skip
-    return dates.in_drawing(drawn)
+    return drawn
 
 
 def _way(name: str) -> str:

@@ -8,6 +8,7 @@ from onward.report import charts
 from onward.report.counted import BASIS_DAYS, LAPSE_DAYS
 from onward.report.model import Block, Figure, Section, Table, count, words
 from onward.report.phrases import day_text, sentence_case
+from onward.report.spoken import Sayer
 from onward.report.writer import Writer
 
 MOST_ROWS = 12
@@ -36,13 +37,13 @@ def blocked(w: Writer) -> Section | None:
         w.on, f"One person can be in several rows: never add them. {w.note}",
         ["#indicator+name", "#description", "#indicator+value+num", "#indicator+value+num+alone"], "blocked",
     )  # fmt: skip
-    svg, narrow = (
-        charts.blocked_bars(
-            bars[:MOST_ROWS], title="People held back by each safeguard", width=width,
-            description="One bar per safeguard; one person can be held back by several.",
-        )
-        for width in (charts.WIDE, charts.NARROW)
-    )  # fmt: skip
+
+    def draw(*, say: Sayer, width: int) -> str:
+        return charts.blocked_bars(
+            bars[:MOST_ROWS], title=say("People held back by each safeguard"), width=width, say=say,
+            description=say("One bar per safeguard; one person can be held back by several."),
+        )  # fmt: skip
+
     held, asked = w.ledger.value("next step", "held back"), w.ledger.value("next step", "asked")
     title = (
         "What holds people's next step back"
@@ -50,8 +51,8 @@ def blocked(w: Writer) -> Section | None:
         else f"{held:,} of {asked:,} people have no open next step"
     )
     blocks: list[Block] = [
-        Figure("blocked-bars", title, svg, table, w.on,
-               "One bar for each safeguard. A person can be counted in several bars.", narrow),
+        Figure("blocked-bars", title, draw, table, w.on,
+               "One bar for each safeguard. A person can be counted in several bars."),
     ]  # fmt: skip
     if "open pathway" in w.ledger:
         blocks.append(

@@ -19,6 +19,7 @@ from onward.report.model import (
     words,
 )
 from onward.report.phrases import day_text, plain_name
+from onward.report.spoken import Sayer
 from onward.report.writer import Writer
 
 
@@ -196,16 +197,16 @@ def _flow_figure(w: Writer) -> Figure:
         "Everyone ever registered, who is still here and by which way others have left."
     )
     first = [("all", "Registered", ever)]
-    svg, narrow = (
-        charts.flows(
-            [first, second, [*third, *gone, *lost]], links, width=width,
-            title="From registration to outcome", description=description,
-        )
-        for width in (charts.WIDE, charts.NARROW)
-    )  # fmt: skip
+
+    def draw(*, say: Sayer, width: int) -> str:
+        return charts.flows(
+            [first, second, [*third, *gone, *lost]], links, width=width, say=say,
+            title=say("From registration to outcome"), description=say(description),
+        )  # fmt: skip
+
     return Figure(
         "flows", f"{w.ledger.say('whereabouts')} people were ever registered; {w.ledger.say('whereabouts', 'here')} are still here".replace("a number not shown of", "a number not shown"),
-        svg, table, w.on, "The thicker a band, the more people. The table holds the same figures.", narrow,
+        draw, table, w.on, "The thicker a band, the more people. The table holds the same figures.",
     )  # fmt: skip
 
 

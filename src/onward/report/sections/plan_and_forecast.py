@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from onward.forecast.run import EVERYONE, Forecast
 from onward.forecast.wording import DOUBTS, REASONS, REMEDIES_OF_DOUBT, reason_title, titles
 from onward.plan.draws import milestone_chances
-from onward.plan.gantt import gantt_list, gantt_svg
+from onward.plan.gantt import WORDS, gantt_list, gantt_svg
+from onward.plan.model import Plan
 from onward.plan.timeline import KINDS, timeline
 from onward.report import charts, track_record
 from onward.report.disclosure import rounded
 from onward.report.model import Block, Cell, Figure, Points, Section, Table, Text, count, words
 from onward.report.phrases import between, day_text, plain_cell, plain_name, sentence_case
+from onward.report.spoken import Sayer
 from onward.report.writer import Writer
+
+
+def in_words(plan: Plan, say: Sayer) -> Plan:
+    """The plan with what it draws in the reader's words; what nobody translated stays as written."""
+
+    def said(group: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: replace(
+                one, title=say(one.title),
+                **({"owner": say(one.owner)} if getattr(one, "owner", "") else {}),
+            )
+            for name, one in group.items()
+        }  # fmt: skip
+
+    return replace(
+        plan, actions=said(plan.actions), milestones=said(plan.milestones),
+        deadlines=said(plan.deadlines),
+    )  # fmt: skip
 
 
 def the_plan(w: Writer) -> Section | None:
@@ -23,10 +44,16 @@ def the_plan(w: Writer) -> Section | None:
         return None
     plan, draws = w.material.plan, w.material.draws
     blocks: list[Block] = []
-    svg, narrow = (
-        charts.slim(gantt_svg(plan, draws, w.on, audience=w.audience, width=width))
-        for width in (charts.WIDE, charts.NARROW)
-    )
+
+    def draw(*, say: Sayer, width: int) -> str:
+        return charts.slim(
+            gantt_svg(
+                in_words(plan, say), draws, w.on, audience=w.audience, width=width,
+                mirrored=say.mirrored, words={name: say(text) for name, text in WORDS.items()},
+                figures=say.figures,
+            )
+        )  # fmt: skip
+
     listed = gantt_list(plan, draws, audience=w.audience)
     columns = {"title": "What", "owner": "Owner", "state": "State", "start": "Likely start",
                "done_p10": "Early (1 in 10)", "done_likely": "Likely done",
@@ -45,9 +72,7 @@ def the_plan(w: Writer) -> Section | None:
         else "Each bar is a piece of work at its likely dates. Vertical lines are deadlines."
     )
     if rows:
-        blocks.append(
-            Figure("gantt", _plan_title(w, rows), svg, gantt_table, w.on, how, narrow)
-        )
+        blocks.append(Figure("gantt", _plan_title(w, rows), draw, gantt_table, w.on, how))
     if w.internal:
         lines = []
         for chance in milestone_chances(plan, draws):
@@ -155,21 +180,24 @@ def the_forecast(w: Writer) -> Section | None:
         ["Date", "", "1 in 10 futures stays below (P10)", "Middle (P50)", "1 in 10 goes above (P90)"],
         rows, w.on, "Rounded to 10: no forecast knows better.", (), "residual",
     )  # fmt: skip
-    svg, narrow = (
-        charts.fan(
-            dates, bands, [(day, float(v)) for day, v in past], w.material.deadline, width=width,
-            deadline_label=day_text(w.material.deadline), title="People here, counted and expected",
-            description=f"Counted so far, then the range of {made.futures:,} simulated futures to the deadline.",
-        )
-        for width in (charts.WIDE, charts.NARROW)
-    )  # fmt: skip
+    deadline = w.material.deadline
+
+    def draw(*, say: Sayer, width: int) -> str:
+        return charts.fan(
+            dates, bands, [(day, float(v)) for day, v in past], deadline, width=width, say=say,
+            deadline_label=say.lettering(say(day_text(deadline))),
+            title=say("People here, counted and expected"),
+            description=say(
+                f"Counted so far, then the range of {made.futures:,} simulated futures to the deadline."
+            ),
+        )  # fmt: skip
+
     figure = Figure(
         "fan", f"On {day_text(w.material.deadline)} {between(low, high)} people will probably still be here",
-        svg, table, w.on,
+        draw, table, w.on,
         "The solid line is what was counted. The plan was then played forward "
         f"{made.futures:,} times: half of the futures end in the darkest band, 8 in 10 in the two darker "
         "ones, 19 in 20 anywhere in the fan. The dashed line is the middle: as many futures end above it as below.",
-        narrow,
     )  # fmt: skip
     states = w.rulebook.forecast_states
     heads = ["Low (P10)", "Middle (P50)", "High (P90)"]
