@@ -150,6 +150,84 @@ def test_nobody_chosen_is_said_kindly(small):
     assert "Nobody was chosen" in text(answer)
 
 
+def interpreter(officer, code, **facts):
+    given = {"code": code, "languages": ["fa"], "bound_until": "2027-01-01", **facts}
+    assert officer.post("/calendar/interpreters/", {"key": code, **given}).status_code == 303
+
+
+def without_a_room(officer, person, at, **facts):
+    """An appointment nobody has found a room for yet."""
+    from onward.registry.models import ThingNow
+
+    sent = {"people": person, "do": "schedule", **WHEN, "room": "", "starts_at": at, **facts}
+    assert officer.post("/people/chosen/", {**sent, "key": f"{person} {at}"}).status_code == 303
+    return ThingNow.objects.get(kind="appointment", person=person).thing
+
+
+def test_a_room_and_an_interpreter_are_assigned_from_the_week_itself(small):
+    officer = browser("supervisor")
+    interpreter(officer, "I-1")
+    interpreter(officer, "I-2", languages=["ar"])
+    officer.post(
+        "/people/chosen/",
+        {"people": "H2-P1", "do": "schedule", **WHEN, "room": "tent 4", "key": "elsewhere",
+         "starts_at": "14:00"},
+    )  # fmt: skip
+    officer.post("/people/chosen/", {**WHO, **WHEN, "interpreter_code": "I-1", "key": "taken"})
+    thing = without_a_room(officer, "H3-P1", "09:40", minutes="30")
+    page = text(officer.get("/calendar/?week=2026-06-11"))
+    part = page[page.index(f'id="r-{thing}"') :]
+    part = part[: part.index("</form>")]
+    assert re.search(r'label="Free at that hour"><option value="tent 4">', part)
+    assert '<option value="tent 3" disabled>tent 3 (taken from 09:30 to 10:15)' in part
+    assert re.search(r'value="I-1" disabled>[^<]*taken from 09:30 to 10:15', part)
+    assert re.search(r'look at this first"><option value="I-2">[^<]*not known to speak', part)
+
+    sent = {"thing": thing, "room": "tent 4", "key": "assign"}
+    warned = officer.post("/calendar/assign/", {**sent, "interpreter_code": "I-2"})
+    assert "not known to speak" in text(warned)
+    assert "Assign all the same" in text(warned)
+    taken = officer.post("/calendar/assign/", {"thing": thing, "room": "Tent  3", "key": "b"})
+    assert taken.status_code == 422
+    assert "09:40: the room is taken." in text(taken)
+    assert officer.post("/calendar/assign/", sent).status_code == 303
+    facts = next(one for one in things("appointment") if one["starts_at"] == "09:40")
+    assert facts["room"] == "tent 4"
+    assert officer.post("/calendar/assign/", {"thing": thing, "key": "c"}).status_code == 422
+
+
+def test_nobody_assigns_a_room_for_somebody_they_may_not_see(small):
+    officer = browser("supervisor")
+    thing = without_a_room(officer, "H3-P1", "09:40")
+    other = cast.signed_in(cast.account("dawit", "supervisor", office=cast.ELSEWHERE))
+    sent = {"thing": thing, "room": "tent 4", "key": "a"}
+    assert other.post("/calendar/assign/", sent).status_code == 404
+    assert other.post("/calendar/assign/", {**sent, "thing": "nothing"}).status_code == 404
+    assert "room" not in things("appointment")[0]
+
+
+def test_the_week_asks_the_record_no_more_for_more_appointments(small):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    officer = browser("supervisor")
+    interpreter(officer, "I-1")
+
+    def asked():
+        officer.get("/calendar/?week=2026-06-11")
+        with CaptureQueriesContext(connection) as found:
+            page = text(officer.get("/calendar/?week=2026-06-11"))
+        return len(found), page.count('name="thing"')
+
+    without_a_room(officer, "H3-P1", "09:00")
+    few = asked()
+    for number in (4, 5, 6, 7, 8):
+        without_a_room(officer, f"H{number}-P1", f"{5 + number}:00".zfill(5))
+    many = asked()
+    assert (few[1], many[1]) == (1, 6)
+    assert many[0] <= few[0]
+
+
 def test_appointments_of_people_who_may_not_be_seen_are_only_counted(small):
     browser("supervisor").post("/people/chosen/", {**WHO, **WHEN, "key": "first-appointments"})
     other = cast.signed_in(cast.account("dawit", "protection_officer", office=cast.ELSEWHERE))

@@ -121,11 +121,84 @@ def clashes(planned: Sequence[Mapping[str, Any]], *, but: str = "") -> list[str]
         if code in barred.get(str(mine.get("person")), ()):
             said.append(_("This interpreter cannot be booked for one of these people."))
         for other in there:
-            if str(other.get("day")) == str(mine["day"]) and (
-                begins(mine) < ends(other) and begins(other) < ends(mine)
-            ):
+            if _at_once(mine, other):
                 said += _both(mine, other)
     return list(dict.fromkeys(said))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A room or an interpreter for one appointment. `said`: what to look at, or why it is taken."""
+
+    value: str
+    word: str
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Free ones first, then those to look at, then those that are taken at that hour."""
+
+    free: tuple[Choice, ...]
+    look: tuple[Choice, ...]
+    taken: tuple[Choice, ...]
+
+
+def rooms_known(since: date) -> list[str]:
+    """The rooms that appointments were in since a day, each as it was written last."""
+    rows = (
+        ThingNow.objects.filter(kind=KIND, facts__day__gte=since.isoformat())
+        .exclude(facts__room=None).values_list("facts__room", flat=True).distinct()
+    )  # fmt: skip
+    return sorted({_plain(room): str(room) for room in rows if _plain(room)}.values())
+
+
+def rooms_for(
+    mine: Mapping[str, Any], there: Sequence[Mapping[str, Any]], rooms: Sequence[str]
+) -> Choices:
+    """Which rooms are free at the hour of an appointment.
+
+    there  the facts of other appointments on that day that were not cancelled
+    """
+    held = {_plain(one.get("room")): one for one in there if _at_once(mine, one)}
+    free = [Choice(room, room) for room in rooms if _plain(room) not in held]
+    taken = [
+        Choice(room, room, _until(held[_plain(room)])) for room in rooms if _plain(room) in held
+    ]
+    return Choices(tuple(free), (), tuple(taken))
+
+
+def interpreters_for(
+    mine: Mapping[str, Any], there: Sequence[Mapping[str, Any]], people: Sequence[Interpreter],
+    barred: Iterable[str],
+) -> Choices:  # fmt: skip
+    """Who could interpret: free and fit first, then those to look at, then the taken ones. Who
+    must not be booked for this person is not offered."""
+    held = {str(one.get("interpreter_code")): one for one in there if _at_once(mine, one)}
+    free, look, taken = [], [], []
+    for one in people:
+        if one.code in set(barred):
+            continue
+        if one.code in held:
+            taken.append(Choice(one.code, one.said, _until(held[one.code])))
+        elif said := _look_first(mine, one):
+            look.append(Choice(one.code, one.said, " ".join(said)))
+        else:
+            free.append(Choice(one.code, one.said))
+    return Choices(tuple(free), tuple(look), tuple(taken))
+
+
+def _at_once(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return str(other.get("day")) == str(mine["day"]) and (
+        begins(mine) < ends(other) and begins(other) < ends(mine)
+    )
+
+
+def _until(other: Mapping[str, Any]) -> str:
+    return _("taken from %(from)s to %(to)s") % {
+        "from": dates.digits(f"{begins(other) // 60:02}:{begins(other) % 60:02}"),
+        "to": dates.digits(f"{ends(other) // 60 % 24:02}:{ends(other) % 60:02}"),
+    }
 
 
 @contextmanager
@@ -168,18 +241,24 @@ def warnings(planned: Sequence[Mapping[str, Any]]) -> list[str]:
         found = by_code.get(str(mine.get("interpreter_code") or ""))
         if found is None:
             continue
-        day = date.fromisoformat(str(mine["day"]))
-        language = str(mine.get("interpreter") or "")
-        if language and not found.speaks(language):
-            said.append(
-                _("%(time)s: the interpreter is not known to speak %(language)s.")
-                % {"time": dates.digits(str(mine["starts_at"])), "language": language_name(language)}
-            )  # fmt: skip
-        if found.days and DAYS[day.weekday()] not in found.days:
-            said.append(_("The interpreter does not work on that day of the week."))
-        if found.bound_until is None or found.bound_until < day:
-            said.append(_("The interpreter is not known to be vetted and bound to confidence on that day."))  # fmt: skip
+        said += _look_first(mine, found)
     return list(dict.fromkeys(said))
+
+
+def _look_first(mine: Mapping[str, Any], found: Interpreter) -> list[str]:
+    said = []
+    day = date.fromisoformat(str(mine["day"]))
+    language = str(mine.get("interpreter") or "")
+    if language and not found.speaks(language):
+        said.append(
+            _("%(time)s: the interpreter is not known to speak %(language)s.")
+            % {"time": dates.digits(str(mine["starts_at"])), "language": language_name(language)}
+        )  # fmt: skip
+    if found.days and DAYS[day.weekday()] not in found.days:
+        said.append(_("The interpreter does not work on that day of the week."))
+    if found.bound_until is None or found.bound_until < day:
+        said.append(_("The interpreter is not known to be vetted and bound to confidence on that day."))  # fmt: skip
+    return said
 
 
 def moment(text: str) -> datetime | None:

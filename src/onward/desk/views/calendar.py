@@ -21,6 +21,9 @@ from onward.registry import access, acts
 from onward.registry.models import Account, PersonNow, ThingNow
 
 KIND = booking.KIND
+ROOMS_DAYS = 60
+"""For so many days a room that was used is offered."""
+ASSIGNED_AT_ONCE = 20
 MOST = 60
 """People scheduled with one form."""
 
@@ -36,8 +39,89 @@ def _monday(request: HttpRequest) -> date:
 @page("calendar", "calendar.read")
 def calendar(request: HttpRequest) -> HttpResponse:
     """One week: appointments with people this account may see; the rest is counted as taken."""
+    return _week(request, _monday(request))
+
+
+@page("calendar", "calendar.edit", methods=("POST",))
+def assign_room(request: HttpRequest) -> HttpResponse:
+    """A room, an interpreter or both for an appointment that has none, from the week's page."""
+    access.require(request.user, "calendar.edit", place=place(request))
     reader = request.reader  # type: ignore[attr-defined]
-    first = _monday(request)
+    row = ThingNow.objects.filter(kind=KIND, thing=request.POST.get("thing", "")).first()
+    if row is None or not reader.people().filter(person=row.person).exists():
+        raise access.Hidden
+    day = date.fromisoformat(str(row.facts["day"]))
+    first = day - timedelta(days=day.weekday())
+    room = request.POST.get("room_other", "").strip() or request.POST.get("room", "").strip()
+    sent = {"room": room, "interpreter_code": request.POST.get("interpreter_code", "")}
+    facts = {
+        name: value for name, value in sent.items() if value and row.facts.get(name) != value
+    }
+    mine = {**row.facts, **facts, "person": row.person}
+    faults = [] if facts else [_("Choose a room or an interpreter.")]
+    said = booking.warnings([mine]) if facts.get("interpreter_code") else []
+    if not faults and said and not request.POST.get("anyway"):
+        return _week(request, first, asked={"thing": row.thing, "warnings": said, **sent})
+    if not faults:
+        key = sent_key(request)
+        try:
+            with booking.alone():
+                faults = [] if booking.was_sent(key) else booking.clashes([mine], but=row.thing)
+                if not faults:
+                    acts.record(
+                        request.user, Subject(KIND, row.thing), "recorded",
+                        effective=here.today().isoformat(), facts=facts, idempotency_key=key,
+                    )  # fmt: skip
+        except OnwardError as error:
+            faults = [str(error)]
+    if faults:
+        return _week(request, first, asked={"thing": row.thing, "faults": faults, **sent})
+    return done(request, _("Kept."), "desk:calendar", week=first.isoformat())
+
+
+def _without(
+    rows: list[ThingNow], visible: dict[str, PersonNow], asked: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Planned appointments from today on that lack a room or an interpreter, each with what is
+    free at its hour; a few questions to the record, however many there are."""
+    roster = booking.roster()
+    today = here.today().isoformat()
+    lacking = [
+        row for row in rows
+        if str(row.person) in visible and str(row.facts["day"]) >= today
+        and row.facts.get("state") in (None, "planned")
+        and (not row.facts.get("room") or (
+            roster and row.facts.get("interpreter") and not row.facts.get("interpreter_code")))
+    ]  # fmt: skip
+    lacking.sort(key=lambda row: (str(row.facts["day"]), str(row.facts.get("starts_at") or "")))
+    if not lacking:
+        return []
+    rooms = booking.rooms_known(here.today() - timedelta(days=ROOMS_DAYS))
+    barred = booking.unwanted({str(row.person) for row in lacking})
+    found = []
+    for row in lacking[:ASSIGNED_AT_ONCE]:
+        there = [other.facts for other in rows if other.thing != row.thing]
+        mine = asked if asked.get("thing") == row.thing else {}
+        found.append(
+            {
+                "thing": row.thing, "person": row.person, "day": date.fromisoformat(str(row.facts["day"])),
+                "at": row.facts.get("starts_at"), "language": row.facts.get("interpreter"),
+                "needs_room": not row.facts.get("room"),
+                "needs_interpreter": bool(roster and row.facts.get("interpreter") and not row.facts.get("interpreter_code")),
+                "rooms": booking.rooms_for(row.facts, there, rooms),
+                "interpreters": booking.interpreters_for(
+                    row.facts, there, roster, barred.get(str(row.person), ())),
+                "key": once(), **mine,
+            }
+        )  # fmt: skip
+    return found
+
+
+def _week(
+    request: HttpRequest, first: date, *, asked: dict[str, Any] | None = None
+) -> HttpResponse:
+    """The page of one week. `asked`: what was just sent from it and could not be kept yet."""
+    reader = request.reader  # type: ignore[attr-defined]
     days = [first + timedelta(days=n) for n in range(7)]
     rows = list(
         ThingNow.objects.filter(
@@ -91,7 +175,10 @@ def calendar(request: HttpRequest) -> HttpResponse:
             ],
             "may_edit": reader.may("calendar.edit"),
             "roster": booking.has_roster() and reader.may("calendar.edit"),
+            "without": _without(rows, visible, asked or {}) if reader.may("calendar.edit") else [],
+            "asked": asked,
         },
+        status=422 if asked and asked.get("faults") else 200,
     )  # fmt: skip
 
 
@@ -417,6 +504,7 @@ def _assign(request: HttpRequest, reader: access.Reader, rows: list[PersonNow]) 
 
 urls = [
     path("calendar/", calendar, name="calendar"),
+    path("calendar/assign/", assign_room, name="assign_room"),
     path("calendar/interpreters/", interpreters, name="interpreters"),
     path("calendar/follow-ups/", follow_ups, name="follow_ups"),
     path("people/chosen/", bulk, name="bulk"),
