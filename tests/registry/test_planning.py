@@ -96,3 +96,32 @@ def test_why_a_plan_was_changed_stands_in_the_event_and_names_nobody(small):
             small, PLAN + "# again\n", effective="2026-05-02", by="chantal",
             reason="Ask amina@example.org",
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("audience", ["internal", "external"])
+def test_a_report_names_no_sensitive_work(small, audience):
+    """Most who read reports may not see what is sensitive in the plan: its page says as much."""
+    from onward.registry.reporting import make_report
+
+    quiet = "confidentiality: sensitive"
+    plan = (
+        PLAN.replace("expiry: 2027-09-30}", "expiry: 2027-09-30}\n"
+                     f"  quietlaw: {{title: Canary law, type: sc_resolution, grantor: Canary grantor, effective: 2025-12-01, expiry: 2026-06-20, {quiet}}}")
+        .replace("deadlines:", "  talks: {title: Canary talks, owner: Canary owner, "
+                 f"duration_days: {{min: 5, likely: 9, max: 20}}, {quiet}}}\ndeadlines:")
+        .replace("clock: expiry}", f"clock: expiry}}\n  hidden: {{title: Canary day, date: 2026-07-01, {quiet}}}")
+        + f"milestones:\n  met: {{title: Canary met, after: [talks], by: 2026-06-25, {quiet}}}\n"
+    )  # fmt: skip
+    adopt_plan(small, plan, effective="2026-05-01", by="chantal")
+    found = plan_of(small, small.rulebook)
+    assert {t.title for g in (found.actions, found.milestones, found.deadlines, found.authorities)
+            for t in g.values() if t.confidentiality == "sensitive"} >= {
+        "Canary law", "Canary talks", "Canary day", "Canary met"}  # fmt: skip
+    made = make_report(small, audience=audience, with_forecast=False)
+    page = made.contents["html"].decode()
+    if audience == "internal":
+        assert "Kept in confidence" in page
+        assert "Interview everyone" in page
+    assert "Canary" not in page
+    assert b"Canary" not in made.contents["xlsx"]
+    assert "Canary" not in " ".join([made.headline, *made.summary])
