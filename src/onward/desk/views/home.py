@@ -19,6 +19,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from onward.desk import here, sight, totals, words
+from onward.desk.views import home_roles
 from onward.desk.views.forecasts import why_here
 from onward.desk.views.plan import running_out
 from onward.desk.views.shared import page, place
@@ -40,7 +41,8 @@ def home(request: HttpRequest) -> HttpResponse:
     if reader.may("forecast.read"):
         forecast = _kept_for(reader, "forecast", today, lambda: _forecast(reader))
     if not reader.may("person.list"):
-        other = {"days_left": _days_left(), "forecast": forecast}
+        other = {"days_left": _days_left(), "deadline": here.deadline(), "forecast": forecast,
+                 "waits": home_roles.without_people(reader)}  # fmt: skip
         return render(request, "desk/home_other.html", other)
     mine = reader.people("person.read" if reader.may("person.read") else "person.list")
     mine = mine.filter(active__in=(True,))
@@ -65,7 +67,9 @@ def home(request: HttpRequest) -> HttpResponse:
         shown["blocked"] = totals.total(blocked)
         shown["stuck"] = _kept_for(reader, "stuck", today, lambda: _stuck(casework), casework)
         shown["casework"] = True
-    elif reader.may("plan.read") and (plan := here.plan()) is not None:
+    elif not reader.may("plan.read"):
+        shown |= home_roles.with_people(reader, mine, today)
+    elif (plan := here.plan()) is not None:
         shown["clocks"] = _kept_for(
             reader, "clocks", today,
             lambda: running_out(plan, sensitive=reader.may("pledge.sensitive"))[:SHOWN],
@@ -81,7 +85,16 @@ def home(request: HttpRequest) -> HttpResponse:
             to_see = ThingNow.objects.filter(kind=kind, due__isnull=False)
             theirs = reader.things("complaints").filter(kind=kind, due__isnull=False)
             shown[name] = totals.total(theirs) + to_see.filter(person=None).count()
-    listed = [line["person"] for line in [*shown.get("due", []), *shown.get("ending", [])]]
+    listed = [
+        line["person"]
+        for line in [
+            *shown.get("due", []),
+            *shown.get("ending", []),
+            *shown.get("meetings", []),
+        ]
+    ]
+    listed += [person for gap in shown.get("gaps", []) for person in gap["rows"]]
+    listed += shown.get("listed", [])
     reader.listed([_Shown(person) for person in dict.fromkeys(listed)], place=place(request))
     shown["rulebook"] = rulebook
     return render(request, "desk/home.html", shown)
