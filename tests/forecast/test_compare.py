@@ -18,8 +18,9 @@ from onward.forecast.compare import assumed, compare, cost_per_option, play
 from onward.forecast.conditions import boxes
 from onward.forecast.decide_by import decide_by, decision_day, delayed, last_day
 from onward.forecast.draws import Discrete, Gamma
+from onward.forecast.edges import Edge
 from onward.forecast.estimate import Rates
-from onward.forecast.inputs import Edge, Inputs
+from onward.forecast.inputs import Inputs
 from onward.forecast.model import Capacity, Gate, Model, State, Supply, Transition
 from onward.forecast.options import ways
 from onward.forecast.scenarios import Change, Lever, Levers, Scenario

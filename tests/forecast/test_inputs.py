@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from onward.caseload.moves import forecast_moves
 from onward.forecast.behaviour import Behaviour
 from onward.forecast.draws import Fixed, Gamma
-from onward.forecast.inputs import build, departing, edges_of
+from onward.forecast.edges import departing, edges_of
+from onward.forecast.inputs import build
 from onward.forecast.kernel import Outputs, simulate
 from onward.forecast.reasons import reasons
 from onward.plan.draws import PlanDraws

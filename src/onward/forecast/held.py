@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from onward.forecast.inputs import Edge
+    from onward.forecast.edges import Edge
     from onward.safeguards.everybody import NextSteps
 
 

@@ -114,7 +114,7 @@ def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
     from onward.caseload.counting import counts
     from onward.caseload.moves import forecast_moves
     from onward.caseload.pace import births, pace
-    from onward.forecast.inputs import departing
+    from onward.forecast.edges import departing
 
     deadline = deadline_of(found, by)
     if deadline <= found.as_of:

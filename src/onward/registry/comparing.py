@@ -48,7 +48,7 @@ def maker_of(
     raises      OnwardError when there is no plan to depart from
     """
     from onward.forecast.inputs import build
-    from onward.forecast.scenarios import applied, effects_of, touched
+    from onward.forecast.scenario_plan import applied, effects_of, touched
     from onward.plan.draws import plan_draws
     from onward.plan.effects import plan_effects
 
