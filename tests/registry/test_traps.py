@@ -443,3 +443,44 @@ def test_a_report_leaves_nothing_in_temporary_files(small, tmp_path, monkeypatch
     monkeypatch.setattr(tempfile, "mkstemp", lambda *a, **k: made.append(a))
     assert make_report(small, with_forecast=False).contents["pdf"].startswith(b"%PDF")
     assert made == []
+
+
+# -- the wire to a server --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "environment"),
+    [
+        ("postgresql://desk@db.example/onward?sslmode=require", {}),
+        ("postgresql://desk@db.example/onward?sslmode=disable", {}),
+        ("postgresql://desk@localhost,db.example/onward?sslmode=prefer", {}),
+        ("postgresql://desk@/onward?hostaddr=192.0.2.7&sslmode=allow", {}),
+        ("postgresql://desk@/onward?sslmode=prefer", {"PGHOST": "db.example"}),
+    ],
+)
+def test_a_server_elsewhere_is_not_spoken_to_without_verified_tls(
+    address, environment, monkeypatch
+):
+    from types import SimpleNamespace
+
+    from onward.registry import postgres
+
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(OnwardError, match="sslmode"):
+        postgres.database_settings(SimpleNamespace(store=address))
+    plain = address.partition("?sslmode")[0].partition("&sslmode")[0]
+    found = postgres.database_settings(SimpleNamespace(store=plain))
+    assert found["OPTIONS"]["sslmode"] == "verify-full"
+
+
+def test_a_wire_that_leaves_the_machine_in_clear_is_noticed_however_it_came_about():
+    from types import SimpleNamespace
+
+    from onward.registry.postgres import _in_clear
+
+    for address, tls, noticed in (
+        (b"192.0.2.7", False, True), (b"192.0.2.7", True, False), (b"127.0.0.1", False, False),
+        (b"::1", False, False), (b"", False, False), (b"/var/run/postgresql", False, False),
+    ):  # fmt: skip
+        assert _in_clear(SimpleNamespace(hostaddr=address, ssl_in_use=tls)) is noticed

@@ -10,12 +10,13 @@ operation, so that tables can be partitioned by it here, or distributed by it el
 from __future__ import annotations
 
 import csv
+import ipaddress
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from onward.errors import OnwardError
+from onward.errors import OnwardError, one_of
 from onward.registry import checkpoints
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ No facts: claims, findings, health, complaints, wishes and dates of birth stand 
 claim or a complaint exists is one. No salts either: with one, a leaf of the tree could be guessed.
 """
 
+VERIFIED = ("verify-full", "verify-ca")
+"""What `sslmode` may say of a server on another machine."""
+
 ONLY_ADDED = ("onward_event", "onward_tree_head", "onward_access_log", "onward_grant")
 OLDEST = 130000
 MISSING = (
@@ -75,9 +79,13 @@ def database_settings(site: Site) -> dict[str, Any]:
         name: value for name, value in parts.items()
         if name not in ("dbname", "user", "host", "port", "password")
     }  # fmt: skip
-    options.setdefault(
-        "sslmode", "verify-full" if _remote(str(parts.get("host") or "")) else "prefer"
-    )
+    remote = any(map(_remote, _hosts(parts)))
+    options.setdefault("sslmode", "verify-full" if remote else "prefer")
+    if remote and options["sslmode"] not in VERIFIED:
+        raise OnwardError(
+            f"store in operation.toml asks for sslmode={options['sslmode']}: whoever stands between "
+            f"could read the record. Expected {one_of(VERIFIED)} to a server on another machine."
+        )
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.get("dbname", ""),
@@ -90,6 +98,25 @@ def database_settings(site: Site) -> dict[str, Any]:
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
     }
+
+
+def _hosts(parts: Mapping[str, Any]) -> list[str]:
+    """Every host that libpq would try for an address: several, a number, or the environment's."""
+    given = [
+        str(parts.get(name) or os.environ.get(variable, ""))
+        for name, variable in (("host", "PGHOST"), ("hostaddr", "PGHOSTADDR"))
+    ]
+    return [host.strip() for text in given for host in text.split(",")]
+
+
+def _in_clear(wire: Any) -> bool:
+    """Whether a connection (libpq's) leaves this machine without TLS, however it came about."""
+    address = wire.hostaddr.decode()
+    try:
+        away = not ipaddress.ip_address(address).is_loopback
+    except ValueError:  # a socket of this machine
+        return False
+    return away and not wire.ssl_in_use
 
 
 def _remote(host: str) -> bool:
@@ -282,6 +309,8 @@ def check_server(connection: Any) -> None:
     """Refuse a server or a role that is not what the record needs."""
     wrong = []
     with connection.cursor() as cursor:
+        if _in_clear(connection.connection.pgconn):
+            wrong.append("the connection leaves this machine without TLS")
         cursor.execute("SELECT current_setting('server_version_num')::int")
         if cursor.fetchone()[0] < OLDEST:
             wrong.append("the server is older than PostgreSQL 13")
