@@ -236,7 +236,7 @@ def test_the_first_run_on_a_machine_compiles_beside_other_work_and_says_so(
     assert ["seconds so far" in text for text in said] == [False, True, True]
     kept = tmp_path / "forecast_x"
     kept.mkdir()
-    (kept / "kernel_general.run-1.py311.nbi").write_bytes(b"")
+    (kept / "kernel_general.run_days-1.py311.nbi").write_bytes(b"")
     assert warm.cached()
     monkeypatch.setattr(warm, "warm", lambda: started.append("loaded"))
     compiling.compile_beside(said.append)()

@@ -539,7 +539,7 @@ def test_what_two_processes_compiled_is_found_by_a_third(tmp_path):
     place = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     asked = (
         "from onward.forecast import kernel_general, warm; warm.warm(); "
-        "print(warm.cached(), sum(kernel_general.run.stats.cache_misses.values()))"
+        "print(warm.cached(), sum(kernel_general.run_days.stats.cache_misses.values()))"
     )
     subprocess.run([sys.executable, "-m", "onward.forecast.warm"], env=place, check=True)
     said = subprocess.run(

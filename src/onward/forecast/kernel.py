@@ -159,7 +159,8 @@ def simulate(
 
         multiple = LANES
     elif chosen == "general":
-        from onward.forecast.kernel_general import LANES, run
+        from onward.forecast.kernel_factors import LANES
+        from onward.forecast.kernel_general import run
 
         multiple = LANES
     else:

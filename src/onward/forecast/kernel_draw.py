@@ -55,11 +55,15 @@ TINY = 1e-18
 RARE = 0.2  # chance up to which the logarithm is taken by its series
 
 
-def compiled(keep: bool = False, **options: Any) -> Callable[[Any], Any]:
+def compiled(
+    keep: bool = False, makes_arrays: bool = False, **options: Any
+) -> Callable[[Any], Any]:
     """`numba.njit` that releases the lock and, with `keep`, leaves its machine code on disk.
 
-    The stored code is found by the file of the function it belongs to and does not notice a
-    change in a function it calls from another file: after editing this one, touch the kernels.
+    Only what `makes_arrays` counts references to them: counting costs more than many a step does,
+    and its code takes longer to compile.
+
+    Stored code is used while no file of the kernels has changed.
     A folder that cannot be written (a read-only installation) is replaced by one of this user's
     alone in the temporary directory; failing that the code is compiled in memory, each time.
     """
@@ -70,23 +74,34 @@ def compiled(keep: bool = False, **options: Any) -> Callable[[Any], Any]:
             "error_model": "numpy",
             "fastmath": {"contract"},
             "boundscheck": False,
+            "_nrt": makes_arrays,
+            "no_cfunc_wrapper": True,
+            "no_cpython_wrapper": bool(options.get("forceinline")),
             **options,
         }
         if not keep:
             return numba.njit(**settings)(function)
         try:
-            return numba.njit(cache=True, **settings)(function)
+            return _noticing_change(numba.njit(cache=True, **settings)(function))
         except RuntimeError:
             own = own_folder(Path(tempfile.gettempdir()))
             if own is None:
                 return numba.njit(**settings)(function)
             numba.config.CACHE_DIR = str(own)
             try:
-                return numba.njit(cache=True, **settings)(function)
+                return _noticing_change(numba.njit(cache=True, **settings)(function))
             except RuntimeError:
                 return numba.njit(**settings)(function)
 
     return wrap
+
+
+def _noticing_change(function: Any) -> Any:
+    """Numba itself looks only at the file of the function, not at those it calls things from."""
+    files = sorted(Path(__file__).parent.glob("kernel_*.py"))
+    found = [(file.name, file.stat().st_mtime, file.stat().st_size) for file in files]
+    function._cache._cache_file._source_stamp = tuple(found)
+    return function
 
 
 def own_folder(temporary: Path) -> Path | None:

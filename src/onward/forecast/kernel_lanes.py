@@ -31,7 +31,7 @@ from onward.forecast.kernel_draw import (
     normal,
     uniform,
 )
-from onward.forecast.kernel_general import approach, effect, response, shock_step
+from onward.forecast.kernel_factors import approach, effect, response, shock_step
 from onward.forecast.kernel_tables import APPROACH, EFFECT, FEEDBACK, GATE, SHOCK, TERM
 
 LANES = 128
@@ -281,7 +281,7 @@ def add(total, row, c, people):  # type: ignore[no-untyped-def]
         total[l] += people * row[o + l]
 
 
-@compiled()
+@compiled(makes_arrays=True)
 def factors(t, whole, day, new_day, step, num, factor, z_shock, history, key):  # type: ignore[no-untyped-def]
     """Every factor of the day, per lane."""
     for k in range(len(t.k_kind)):
@@ -335,7 +335,7 @@ def factors(t, whole, day, new_day, step, num, factor, z_shock, history, key):  
                 row[l] = math.exp(z - centre)
 
 
-@compiled(keep=True)
+@compiled(keep=True, makes_arrays=True)
 def run_lanes(t, rows, seed, shock_seed, first, n, keyed, present, units, flows, used, refused):  # type: ignore[no-untyped-def]
     """Simulate futures first ... first+n-1 into rows 0 ... n-1 of the outputs."""
     n_strata = t.shape[1]

@@ -28,7 +28,7 @@ from onward.forecast.kernel_draw import (
     poisson,
     uniform,
 )
-from onward.forecast.kernel_general import approach, effect, response, shock_step
+from onward.forecast.kernel_factors import approach, effect, response, shock_step
 from onward.forecast.kernel_tables import APPROACH, EFFECT, FEEDBACK, GATE, SHOCK, TERM, Tables
 
 
@@ -102,7 +102,7 @@ def book(p, t, c, people, sign, seen, parts):  # type: ignore[no-untyped-def]
         parts[p.ratio[i]] += sign * people
 
 
-@compiled(keep=True)
+@compiled(keep=True, makes_arrays=True)
 def run_people(t, p, rows, seed, shock_seed, first, n, present, units, flows, used, refused):  # type: ignore[no-untyped-def]
     """Simulate futures first ... first+n-1 into rows 0 ... n-1 of the outputs."""
     n_phases, n_strata, n_sizes = t.shape[0], t.shape[1], t.shape[2]

@@ -33,6 +33,7 @@ from onward.forecast.model import (
 F: TypeAlias = npt.NDArray[np.float64]
 I: TypeAlias = npt.NDArray[np.int64]  # noqa: E741
 U: TypeAlias = npt.NDArray[np.uint64]
+B: TypeAlias = npt.NDArray[np.bool_]
 
 TERM, EFFECT, APPROACH, GATE, FEEDBACK, SHOCK = range(6)
 FORMS = {"saturating": 0, "exponential": 1, "linear": 2}

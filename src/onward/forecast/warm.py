@@ -12,22 +12,25 @@ import gc
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-LONGEST = "longest"
+PARTS = (
+    "people_in", "settle", "welcome", "clear", "combine", "day_factors", "ring_rates", "stirring",
+    "work_out", "refill", "serve",
+)  # fmt: skip
+LONGEST = "work_out"
 
 
 def cached() -> bool:
     """Whether machine code newer than the simulator's source lies in one of the places where Numba
     keeps it. Looks at files only: importing Numba takes longer than the answer is worth."""
-    source = Path(__file__).with_name("kernel_general.py")
-    changed = source.stat().st_mtime
+    sources = Path(__file__).parent.glob("kernel_*.py")
+    changed = max(source.stat().st_mtime for source in sources)
     return any(
         index.stat().st_mtime >= changed
         for place in _places()
-        for index in place.glob("kernel_general.run-*.nbi")
+        for index in place.glob("kernel_general.run_days-*.nbi")
     )
 
 
@@ -44,38 +47,42 @@ def _places() -> Iterator[Path]:
 
 
 def warm() -> None:
-    """Simulate two futures of a tiny model by the general path."""
+    """Simulate two futures of a tiny model, with a little of everything, by the general path."""
     from onward.forecast.draws import no_parameters
     from onward.forecast.kernel import Outputs, simulate
-    from onward.forecast.model import Model, State, Transition
+    from onward.forecast.model import Arrival, Capacity, Model, State, Supply, Transition
 
     model = Model(
         states=[State("here"), State("gone", present=False)],
         strata=["all"],
         start={("here", "all", 1): 2},
-        transitions=[Transition("leave", "here", "gone", 0.1)],
+        transitions=[Transition("leave", "here", "gone", 0.1, capacities=["seats"])],
+        capacities=[Capacity("seats", [Supply(1.0)])],
+        arrivals=[Arrival("come", "here", "all", 1, 0.1)],
     )
     outputs = Outputs(units_on=[1], flows_on=[1])
     simulate(model, no_parameters(2), 2, 1, days=2, outputs=outputs, path="general", threads=1)
 
 
-def warm_longest() -> None:
-    """Compile the kernel's longest part by itself, for exactly what the kernel hands it."""
+def warm_parts(parts: Collection[str]) -> None:
+    """Compile these parts of a day, for exactly what the whole hands them, and no others."""
     from onward.forecast import kernel_general
 
-    compile_it, run = kernel_general.work_out, kernel_general.run
-
-    class Enough(Exception):
-        pass
-
-    def stop(*handed: object) -> None:
-        compile_it(*handed)
-        raise Enough
-
-    kernel_general.work_out = stop
-    kernel_general.run = run.py_func
-    with suppress(Enough):
+    whole = kernel_general.run_days
+    others = {name: getattr(kernel_general, name) for name in PARTS if name not in parts}
+    kernel_general.run_days = whole.py_func
+    for name in others:
+        setattr(kernel_general, name, _nothing)
+    try:
         warm()
+    finally:
+        kernel_general.run_days = whole
+        for name, part in others.items():
+            setattr(kernel_general, name, part)
+
+
+def _nothing(*handed: object) -> int:
+    return 0
 
 
 def warm_on_two_cores() -> None:
@@ -84,15 +91,9 @@ def warm_on_two_cores() -> None:
         [sys.executable, "-m", "onward.forecast.warm", LONGEST],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    from onward.forecast import kernel_general
-
-    compile_it, run = kernel_general.work_out, kernel_general.run
-    kernel_general.work_out = lambda *_: 0
-    kernel_general.run = run.py_func
     try:
-        warm()
+        warm_parts([name for name in PARTS if name != LONGEST])
     finally:
-        kernel_general.work_out, kernel_general.run = compile_it, run
         process.wait()
     warm()
 
@@ -102,7 +103,7 @@ if __name__ == "__main__":
     # forgotten takes a tenth of the time, and the process is over before it would pay.
     gc.disable()
     if LONGEST in sys.argv:
-        warm_longest()
+        warm_parts([LONGEST])
     elif (os.cpu_count() or 1) > 1:
         warm_on_two_cores()
     else:
