@@ -249,8 +249,12 @@ def _plan_texts() -> Iterator[str]:
     for values in (
         get_type_hints(model.Assurance)["state"], get_type_hints(model.Message)["audience"],
         get_type_hints(model.Conclusion)["finding"], model.PledgeState, model.Factor,
+        get_type_hints(model.Assurance)["purpose"], get_type_hints(model.Message)["kind"],
+        get_type_hints(model.Deadline)["clock"], model.AuthorityType, model.Confidentiality,
     ):  # fmt: skip
-        yield from map(code_text, get_args(values))
+        yield from (code_text(value) for value in get_args(values) if value)
+    yield from map(code_text, model.CHANNELS)
+    yield from (text[:1].upper() + text[1:] for text in model.SAYS.values())
 
 
 def _rights_texts() -> Iterator[str]:

@@ -332,6 +332,8 @@ def event_kind(rulebook: Rulebook, kind: str) -> str:
 # Codes that are no English words, for who reads English; the catalogues translate the code.
 SPELT = {
     "Rsd": "Refugee status determination", "Follow up": "Follow-up",
+    "Sc resolution": "Security Council resolution", "Mou": "Memorandum of understanding",
+    "Sop": "Standard operating procedure",
     # Specific needs and categories of submission, by the codes that offices write.
     "CR": "Child at risk (CR)", "SC": "Unaccompanied or separated child (SC)",
     "WR": "Woman at risk (WR)", "ER": "Older person at risk (ER)",
