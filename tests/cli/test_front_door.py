@@ -331,3 +331,19 @@ def test_the_arrow_between_the_rooms_points_one_way():
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
     assert "3 kept, 0 broken" in done.stdout
+
+
+def test_what_is_written_is_its_owners_alone_and_no_dump_can_hold_a_key(tmp_path):
+    """Under the usual umask a report or a proposal could be read by everybody on the machine."""
+    said = (
+        "import os, resource, sys; os.umask(0o022); from onward.cli.main import main\n"
+        "try: main()\n"
+        "finally: print(resource.getrlimit(resource.RLIMIT_CORE), file=sys.stderr)"
+    )
+    drawn = tmp_path / "pathways.svg"
+    done = subprocess.run(
+        [sys.executable, "-c", said, "rulebook", "draw", "protected-camp", "-o", drawn],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert drawn.stat().st_mode & 0o777 == 0o600
+    assert done.stderr.strip().endswith("(0, 0)")
