@@ -505,6 +505,28 @@ def test_pages_that_appear_only_after_work_have_no_fault_either(desk, small, lan
     lead = desk.open(cast.account("vera", "plan_lead"), language)
     lead.goto("/plan/")
     look(lead)
+    lead.goto("/plan/")
+    lead.goto(lead.locator('a[href^="/plan/pledges/"]').first.get_attribute("href"))
+    look(lead)
+    lead.fill("#f-filled", "7")
+    lead.get_by_role("button", name=say("Show what would change")).click()
+    lead.locator('a[href="#f-reason"]').wait_for()  # why is asked for, beside what would change
+    look(lead)
+    lead.fill("#f-reason", "Counted")
+    lead.get_by_role("button", name=say("Show what would change")).click()
+    lead.get_by_role("button", name=say("Keep this change")).wait_for()
+    look(lead)
+    for address in (
+        *(f"/plan/{section}/new/" for section in ("authorities", "assurances", "messages")),
+        "/places/what-if/", "/places/decided/",
+    ):  # fmt: skip
+        lead.goto(address)
+        look(lead)
+    for role in ("medical", "data_clerk", "partner", "auditor"):
+        who = cast.account(f"home_{role}", role, organisation="x" * (role == "partner"))
+        other = desk.open(who, language)
+        other.goto("/")
+        look(other)
     assert found == []
 
 
@@ -517,3 +539,128 @@ def test_every_page_fits_a_telephone(desk, small):
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wide.append(address)
     assert wide == []
+
+
+@pytest.mark.slow
+@pytest.mark.proof
+@pytest.mark.parametrize("language", ["en", "fr", "ar", "fa", "ckb"])
+def test_pages_in_the_middle_of_work_have_no_fault_either(desk, small, language):
+    """A convoy that asks which departure is meant, an export that waits for a second person,
+    scenarios compared, a list brought in, a rumour, an exception and a person's own request."""
+    from pyrage import x25519
+    from test_ahead import _compared
+    from test_exports import release
+    from test_fieldwork import brought_in, departed
+    from test_waiting import _done, _waited
+
+    say, axe = words(language), AXE.read_text("utf-8")
+    rules = (
+        "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
+    )
+    found = []
+
+    def look(page):
+        page.evaluate(
+            "document.querySelectorAll('main details').forEach(d => { d.open = true; })"
+        )
+        page.evaluate(axe)
+        for fault in page.evaluate(f"axe.run({rules})")["violations"]:
+            found.append((page.url, fault["id"], fault["nodes"][0]["html"][:160]))
+        if (wide := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
+            found.append((page.url, "wider than the screen", wide))
+
+    # A convoy: of two departures that day, which did not take place?
+    brought_in(
+        ("s-1", "H1-P1", "bus-1", {"boarded": True}),
+        ("s-2", "H1-P1", "bus-2", {"boarded": True}),
+    )
+    departed("H1-P1", "left-1")
+    departed("H1-P1", "left-2")
+    officer = cast.account("amina", "protection_officer")
+    supervisor = cast.account("chantal", "supervisor")
+    chantal = desk.open(supervisor, language)
+    chantal.goto("/convoys/bus-2/")
+    chantal.locator("input[name=boarded-s-2][value=no]").check()
+    chantal.get_by_role("button", name=say("Record who boarded")).click()
+    chantal.locator("input[name=departure-s-2]").first.wait_for()
+    told = chantal.locator("main label.choice").all_inner_texts()
+    assert len(set(told)) == 3, "two departures of one minute can be told apart"
+    look(chantal)
+    # An export, from the form to the sealed file.
+    amina = desk.open(officer, language)
+    amina.goto("/exports/recipients/")
+    look(amina)
+    key = str(x25519.Identity.generate().to_public())
+    exported(officer, supervisor, small, release, key)
+    amina.goto("/exports/")
+    look(amina)
+    amina.locator("main a[href^='/exports/']:not([href*=recipients])").first.click()
+    look(amina)
+    address = amina.url
+    chantal.goto(address)
+    look(chantal)
+    chantal.locator("#reason").fill("Checked with the agreement.")
+    chantal.get_by_role("button", name=say("Yes, it may leave")).click()
+    amina.goto(address)
+    look(amina)
+    amina.locator("#count").fill("99")
+    amina.get_by_role("button", name=say("Write it")).click()
+    amina.locator(".problems").wait_for()
+    assert ("You typed 99" in amina.content()) is (language == "en")
+    look(amina)
+    # Scenarios compared, and how long a choice can wait.
+    lead = desk.open(cast.account("vera", "plan_lead"), language)
+    _done("compare", _compared())
+    _done("wait", _waited())
+    lead.goto("/forecasts/compared/")
+    lead.locator(".drawn-wide svg").first.wait_for()
+    assert (">as in the plan<" in lead.content()) is (language == "en")
+    look(lead)
+    # A rumour that was heard, and where it is answered.
+    lead.goto("/rumours/")
+    look(lead)
+    # An exception asked for, and waiting for another's word.
+    amina.goto("/people/H3-P1/steps/T7.done/exception/G1.resolved/")
+    look(amina)
+    chantal.goto("/exceptions/")
+    look(chantal)
+    # A list brought in: what was recorded, and the receipt.
+    clerk = desk.open(cast.account("farid", "data_clerk"), language)
+    clerk.goto("/imports/")
+    clerk.locator("main input[type=file]").first.set_input_files([LIST])
+    clerk.locator("main button.main").first.click()
+    clerk.locator("main select[name^='to:']").first.wait_for()
+    look(clerk)
+    for number, column in enumerate(("person", "household", "name.full", "sex", "birth")):
+        clerk.locator(f"select[name='to:{number}']").select_option(column)
+    clerk.locator("#calendar").select_option("gregorian")
+    clerk.get_by_role("button", name=say("Check every row")).click()
+    clerk.get_by_text(say("This would be recorded")).wait_for()
+    look(clerk)
+    clerk.get_by_role("button", name=say("Record the list")).click()
+    clerk.get_by_text(say("The list is recorded")).wait_for()
+    look(clerk)
+    clerk.goto("/imports/")
+    look(clerk)
+    assert found == []
+
+
+def exported(officer, supervisor, small, release, key):
+    """An export that one officer asked for and nobody has decided on."""
+    from onward.registry.models import Recipient
+
+    amina, chantal = cast.signed_in(officer), cast.signed_in(supervisor)
+    form = {
+        "name": "Harbour Aid", "code": "harbour-aid", "kind": "partner", "age_key": key,
+        "purposes": ["protection"], "agreement": "MoU 4", "agreement_ends": "2030-01-01",
+        "classes": ["biodata", "needs", "names", "contacts"], "impact_on": "2026-01-01",
+    }  # fmt: skip
+    amina.post("/exports/recipients/", form)
+    made = Recipient.objects.get()
+    chantal.post(f"/exports/recipients/{made.pk}/confirm/")
+    release(small, "H1-P1", "harbour-aid", "protection")
+    ask = {
+        "profile": "referral", "recipient": str(made.pk), "purpose": "protection",
+        "reason": "Winter shelter is arranged there.",
+    }  # fmt: skip
+    assert amina.post("/exports/", ask).status_code == 303

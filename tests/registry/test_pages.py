@@ -55,7 +55,7 @@ def test_an_export_from_the_form_to_the_sealed_file(small, cast):
         chantal.post(f"{address}decide/", {"decision": "yes", "reason": "checked"}).status_code
         == 303
     )
-    assert "You typed 2, and 1 people" in text(amina.post(f"{address}write/", {"count": "2"}))
+    assert "You typed 2; the number in it is 1." in text(amina.post(f"{address}write/", {"count": "2"}))
     written = amina.post(f"{address}write/", {"count": "1"})
     assert written["Content-Disposition"].endswith('.xlsx.age"')
     assert "no-store" in written["Cache-Control"]

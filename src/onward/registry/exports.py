@@ -26,6 +26,7 @@ from typing import Any
 import yaml
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from onward.errors import OnwardError, one_of
 from onward.registry import access, grants, site
@@ -521,11 +522,14 @@ def write(
     _usable(recipient, profile, export.purpose)
     rows, out = eligible(by, profile, recipient, export.purpose, export.people)
     if typed_count != len(rows):
-        changed = f" ({sum(out.values())} fell out since it was asked for)" if out else ""
-        raise OnwardError(
-            f"You typed {typed_count}, and {len(rows)} people are in it{changed}. Look again at "
-            "who would be in it, then type that number."
-        )
+        said = _(
+            "You typed %(typed)s; the number in it is %(people)s. Look again at who would be in it, then type that number."
+        ) % {"typed": typed_count, "people": len(rows)}
+        if out:
+            said += " " + _("Fell out since it was asked for: %(number)s.") % {
+                "number": sum(out.values())
+            }
+        raise OnwardError(said)
     checkpoint = checkpoint_of(site.operation()).splitlines()
     table = table_of(rows, profile, recipient)
     heading = f"Export {export.pk}; for {recipient.code}; purpose {export.purpose}; {len(rows)} people"

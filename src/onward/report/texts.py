@@ -377,6 +377,7 @@ TEXTS: tuple[str, ...] = (
     "%(a)s that relies on it is blocked at once",
     "Earliest end if %(a)s gave notice of %(b)s days today",
     "How many movements went ahead although a safeguard was not met is not shown.",
+    "as in the plan",
 )
 
 SHAPES: tuple[str, ...] = tuple(
