@@ -347,6 +347,8 @@ class EntryForm:
         worth = _at(self.known, ask.path)
         options = list(ask.options(self.about)) if ask.options else []
         label: Any = ask.label
+        if ask.path.startswith("factors."):
+            label = words.translated(str(label))
         if ask.look in ("range", "span"):
             yield from _three(ask.path, worth, ask.look, required=ask.required, label=label)
             return
