@@ -239,7 +239,7 @@ class FolderStore:
     def read_marked(self, marks: Sequence[str]) -> Sequence[Event]:
         wanted = [mark.encode() for mark in marks]
         events = []
-        for lines, where in self._batches(checked_before=True):
+        for lines, where in self._batches(wanted):
             if any(mark in lines for mark in wanted):
                 for number, line in enumerate(lines.splitlines(), where[1]):
                     if any(mark in line for mark in wanted):
@@ -261,20 +261,21 @@ class FolderStore:
     def _segments(self) -> list[Path]:
         return sorted(self._folder.glob("[0-9][0-9][0-9][0-9][0-9][0-9].jsonl"))
 
-    def _batches(
-        self, checked_before: bool = False
-    ) -> Iterator[tuple[bytes, tuple[Path, int]]]:
+    def _batches(self, marks: Sequence[bytes] = ()) -> Iterator[tuple[bytes, tuple[Path, int]]]:
         """The lines of every committed batch with file and first line, hashes checked.
 
-        checked_before  hashing takes longer than looking for a few lines: it is left out where
-                        this store has hashed the very same files already
+        marks   only batches with one of these are asked for. Hashing takes longer than looking
+                for a few lines: it is left out where this store has hashed the very same files
+                already
         """
         head = EMPTY_HEAD
         segments = self._segments()
         found_now = [(s.name, s.stat().st_size, s.stat().st_mtime_ns) for s in segments]
-        hashed = checked_before and found_now == self._checked
+        hashed = bool(marks) and found_now == self._checked
         for position, segment in enumerate(segments):
             data = segment.read_bytes()
+            if hashed and not any(mark in data for mark in marks):
+                continue
             start, line = 0, 1
             at = 0
             while (found := data.find(_COMMIT, at)) >= 0:
