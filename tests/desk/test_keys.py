@@ -92,7 +92,29 @@ def test_keys_are_renewed_as_long_work_and_everything_opens(small, kay):
     assert client.get("/administration/keys/").status_code == 200, "the session goes on"
     from onward.registry.models import AccessEntry
 
-    assert AccessEntry.objects.filter(action="key.renewed", account=str(kay.pk)).count() == 1
+    lines = AccessEntry.objects.filter(action="key.renewed", account=str(kay.pk)).order_by("id")
+    assert list(lines.values_list("purpose", flat=True)) == ["begun", ""]
+
+
+def test_a_renewal_that_ends_half_way_has_left_its_line(small, kay, monkeypatch):
+    from onward.registry import rotation
+    from onward.registry.models import AccessEntry
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    lines = AccessEntry.objects.filter(action="key.renewed")
+    for step in ("begin_rotation", "finish_rotation"):
+        with monkeypatch.context() as here:
+            here.setattr(rotation.keys, step, killed)
+            with pytest.raises(Killed):
+                rotation.rotate(by=kay, place="keys")
+        assert lines.order_by("-id").first().purpose == "begun"
+    rotation.rotate(by=kay, place="keys")
+    assert list(lines.order_by("id").values_list("purpose", flat=True)) == ["begun"] * 3 + [""]
 
 
 def test_keys_are_renewed_only_soon_after_a_sign_in_and_by_a_custodian(small, kay):

@@ -216,14 +216,10 @@ def rotate(directory: Folder) -> None:
     again. Do it when somebody who knew a key leaves. It can be interrupted and run again.
     """
     from onward.registry import agent
-    from onward.registry.rotation import RENEWED
     from onward.registry.rotation import rotate as renew
 
     _unlocked(directory)
-    from onward.registry import access
-
     done = renew(lambda text: sys.stderr.write(f"{text}\n") and None)
-    access.log(None, RENEWED, place="terminal")
     typer.echo(f"New root and office keys; {done:,} keys of people wrapped again.")
     locked = " Unlock it again: onward unlock." if agent.lock(directory.resolve()) else ""
     sys.stderr.write(f"A desk that is open must be started again.{locked}\n")

@@ -205,8 +205,7 @@ def _renew_keys(operation: Operation, asked: Mapping[str, Any], say: Say) -> Out
     from onward.registry import agent, rotation
 
     by = Account.objects.get(pk=asked["by"])
-    wrapped = rotation.rotate(say)
-    access.log(by, rotation.RENEWED, place="keys")
+    wrapped = rotation.rotate(say, by=by, place="keys")
     # An agent holds the old secret, which opens nothing any more.
     locked = agent.lock(current().folder)
     return Outcome({"wrapped": wrapped, "agent": locked}, {})

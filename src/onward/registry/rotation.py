@@ -13,11 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onward.registry import keys
 from onward.registry.site import current, keep
 from onward.registry.vault_db import OFFICE, EncryptedVault
+
+if TYPE_CHECKING:
+    from onward.registry.models import Account
 
 BESIDE, PEOPLE, WAYS = STEPS = (
     "Making a new root key beside the old one",
@@ -26,21 +29,32 @@ BESIDE, PEOPLE, WAYS = STEPS = (
 )
 """What is said while keys are renewed. The desk translates it."""
 
-DRILL, RENEWED = "key.drill", "key.renewed"
-"""What the log of access says of each."""
+DRILL, RENEWED, BEGUN = "key.drill", "key.renewed", "begun"
+"""What the log of access says of each, and of a renewal before it is done."""
 
 DRILL_EVERY = timedelta(days=183)
 DRILLED = ("custodians", "recovery")
 """Ways in that nobody uses until everything else is lost: a drill shows that they still open."""
 
 
-def rotate(say: Callable[[str], None] = lambda text: None) -> int:
-    """Renew the root key and every office's; returns how many people's keys were wrapped again."""
+def rotate(
+    say: Callable[[str], None] = lambda text: None,
+    *,
+    by: Account | None = None,
+    place: str = "terminal",
+) -> int:
+    """Renew the root key and every office's; returns how many people's keys were wrapped again.
+
+    The log of access says that it was begun before anything is changed, and then that it was done:
+    one that was killed half-way, or just before it was noted, has left its first line.
+    """
+    from onward.registry import access
     from onward.registry.models import WrappedKey
 
     site, vault = current(), EncryptedVault()
     with keys.changing(site.folder):
         keys.require_renewable(site.folder)
+        access.log(by, RENEWED, purpose=BEGUN, place=place)
         say(BESIDE)
         keep(keys.begin_rotation(site.folder, site.root), site.root)
         vault.rewrap_offices()
@@ -51,6 +65,7 @@ def rotate(say: Callable[[str], None] = lambda text: None) -> int:
         wrapped = sum(vault.rotate_office(office) for office in offices)
         say(WAYS)
         keep(*keys.finish_rotation(site.folder, site.root, vault.roots_in_use()))
+        access.log(by, RENEWED, place=place)
     return wrapped
 
 
