@@ -279,6 +279,69 @@ def jobs_wrap(job, name, content):
     return jobs.wrap(jobs._key(), content, f"{job.pk}/{name}")
 
 
+def test_what_a_plan_and_its_scenarios_say_is_text_on_the_page_and_in_every_drawing(small):
+    from django.utils import timezone
+
+    from onward.registry.models import Job
+    from onward.registry.planning import adopt_plan
+    from onward.registry.site import current
+
+    bad = "\"'></title></text></svg><img src=x onerror=alert(1)>"
+    quoted = bad.replace("'", "''")
+    text = (
+        PLAN.replace("title: Interview everyone", f"title: '{quoted}'")
+        .replace("owner: interview team", f"owner: '{quoted}'")
+        .replace("title: Mandate ends", f"title: '{quoted}'")
+        .replace("title: An offer in confidence", f"title: '{quoted}'")
+        + f"milestones:\n  met: {{title: '{quoted}', after: [interviews], by: 2026-12-01}}\n"
+    )
+    adopt_plan(small, text, effective="2026-05-01", by="chantal")
+
+    def spoilt(value, key=""):
+        """Every title, owner, note and sentence of a comparison, replaced."""
+        if isinstance(value, dict):
+            return {k: spoilt(v, k) for k, v in value.items()}
+        if isinstance(value, list):
+            return [spoilt(v, key) for v in value]
+        words = (
+            "title",
+            "why",
+            "owners",
+            "notes",
+            "changes",
+            "assumptions",
+            "left_out",
+            "asked",
+            "said",
+            "worst",
+        )
+        return bad if isinstance(value, str) and key in words else value
+
+    for kind, result in (("compare", spoilt(_compared(assumptions=["a"], left_out=["b"]))),):
+        Job.objects.create(operation=current().operation, kind=kind, state="done",
+                           ended_at=timezone.now(), by="x", result=result)  # fmt: skip
+    Job.objects.create(operation=current().operation, kind="report", state="failed", ended_at=timezone.now(),
+                       by="x", asked={"audience": "internal"}, message=bad, result={"error": bad})  # fmt: skip
+    lead = browser("plan_lead")
+    report = Job.objects.get(kind="report")
+    for address in (
+        "/plan/",
+        "/forecasts/",
+        "/forecasts/compared/",
+        "/",
+        f"/work/{report.pk}/",
+        "/reports/",
+    ):
+        page = lead.get(address)
+        assert page.status_code == 200, address
+        assert "<img src=x" not in page.content.decode(), address
+        assert "onerror" not in re.sub(r"&lt;img src=x onerror", "", page.content.decode()), (
+            address
+        )
+    assert "&lt;img" in lead.get("/plan/").content.decode()
+    assert "&lt;img" in lead.get("/forecasts/compared/").content.decode()
+
+
 def test_who_leads_the_plan_sees_its_clocks_at_home(planned):
     page = browser("plan_lead").get("/").content.decode()
     assert "Clocks running out" in page
