@@ -297,12 +297,11 @@ def on_spark(
     from onward.engine.spark import LARGE_JAVA, QUICK_JAVA, SMALL_ROWS, SparkEngine, is_local
 
     start = time.perf_counter()
-    # As the commands start it: what asks a cluster only plans.
+    # As the commands start it.
     rows = sum(table.rows() for table in inputs(folder).values())
-    quick = rows <= SMALL_ROWS or not is_local(master)
     engine = SparkEngine(
         master=master, memory_gb=4.0 if is_local(master) else 2.0, secret=secret,
-        java=QUICK_JAVA if quick else LARGE_JAVA,
+        java=QUICK_JAVA if rows <= SMALL_ROWS else LARGE_JAVA,
     )  # fmt: skip
     running = family(os.getpid()) + workers_of(secret)
     began, processor = time.perf_counter(), processor_seconds(running)

@@ -19,11 +19,16 @@ from onward.engine.private import (
     secret_of,
 )
 from onward.engine.spark import (
+    LARGE_SETTINGS,
     LOCAL,
     ClusterFailed,
     EngineMissing,
+    _frame,
+    _hold,
     _read,
     _require_installed,
+    _set,
+    _spread,
     session_settings,
     spark_sql,
 )
@@ -60,6 +65,24 @@ def test_a_chain_gives_what_duckdb_gives(spark, duck, small_rows, monkeypatch):
     for name in OUTPUTS:
         assert found[name].schema.equals(expected[name].schema), name
         assert found[name].equals(expected[name]), name
+
+
+@pytest.mark.slow
+def test_what_workers_hold_is_not_sent_again_to_be_joined_and_grouped(spark):
+    session = spark.session.newSession()
+    _set(session, {**LARGE_SETTINGS, "spark.sql.autoBroadcastJoinThreshold": "-1"})
+    held = _hold(_spread(_frame(session, pa.table({"n": [1, 2, 2, 3], "m": [1, 2, 3, 4]}))))
+    try:
+        assert held.count() == 4
+        held.frame(session).createOrReplaceTempView("held")
+        asked = "SELECT a.{0}, count(*) AS c FROM held a JOIN held b ON b.{0} = a.{0} GROUP BY a.{0}"
+        by_first, by_second = (session.sql(asked.format(name)) for name in ("n", "m"))
+        sent = "Exchange hashpartitioning"
+        assert sent not in by_first._jdf.queryExecution().executedPlan().toString()
+        assert sent in by_second._jdf.queryExecution().executedPlan().toString()
+        assert sorted(map(tuple, by_first.collect())) == [(1, 1), (2, 4), (3, 1)]
+    finally:
+        held.let_go()
 
 
 @pytest.mark.slow

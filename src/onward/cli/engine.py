@@ -71,8 +71,7 @@ def engine_named(engine: str = "duckdb", master: str = "", events: int = 0) -> E
 def spark_engine(master: str = "", events: int = 0) -> SparkEngine:
     """Spark on this machine or on a cluster, with the memory that ONWARD_MEMORY_GB allows.
 
-    events  in the largest log: what computes many rows itself has its memory tidied by all cores;
-            what asks a cluster only plans
+    events  in the largest log: for few, Java is started so that it only plans quickly
     """
     from onward.engine.spark import (
         LARGE_JAVA,
@@ -80,14 +79,14 @@ def spark_engine(master: str = "", events: int = 0) -> SparkEngine:
         QUICK_JAVA,
         SMALL_ROWS,
         SparkEngine,
-        is_local,
     )
     from onward.registry.operation import memory_gb
 
     master = master or LOCAL
-    quick = events <= SMALL_ROWS or not is_local(master)
     return SparkEngine(
-        master=master, memory_gb=memory_gb(), java=QUICK_JAVA if quick else LARGE_JAVA
+        master=master,
+        memory_gb=memory_gb(),
+        java=QUICK_JAVA if events <= SMALL_ROWS else LARGE_JAVA,
     )
 
 

@@ -83,15 +83,28 @@ ENDS = "-XX:+ExitOnOutOfMemoryError"
 """Java that has no memory left ends, and is said to have; otherwise one of its threads is gone and
 everybody waits for it."""
 
-QUICK = "-XX:TieredStopAtLevel=1 -XX:MetaspaceSize=256m"
-"""Compiled quickly rather than well, with room for what is made of hundreds of plans. To compile
-well what a million people need takes as long as it saves; with fewer, most of the time."""
+ROOM = "-XX:MetaspaceSize=256m"
+"""For what is made of hundreds of plans."""
 
-QUICK_JAVA = f"{QUICK} -XX:+UseSerialGC"
-"""For a process that mostly plans: memory tidied by one thread."""
+QUICK_JAVA = f"{ROOM} -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Where rows are few: all compiled quickly rather than well, memory tidied by one thread."""
 
-LARGE_JAVA = f"{QUICK} -XX:+UseParallelGC"
-"""For a process that computes: memory tidied by all, while nothing else runs. To tidy beside the
+HOT = (
+    "-XX:Tier4InvocationThreshold=500000 -XX:Tier4MinInvocationThreshold=60000 "
+    "-XX:Tier4CompileThreshold=1500000 -XX:Tier4BackEdgeThreshold=4000000"
+)
+"""Compiled well is only what runs a hundred times more often than Java asks for by itself: what every
+plan runs, and not what is made for one of them and then forgotten, which takes as long as it saves."""
+
+CIPHERS = (
+    "-XX:CompileCommand=quiet "
+    "-XX:CompileCommand=CompileThresholdScaling,com/sun/crypto/provider/*.*,0.005"
+)
+"""But what encrypts is compiled well at once: only then does Java use the processor's own AES. A core
+encrypts some 100 MB of a shuffle a second otherwise, and 20 MB of a wire."""
+
+LARGE_JAVA = f"{ROOM} {HOT} {CIPHERS} -XX:+UseParallelGC"
+"""Where rows are many: memory tidied by all threads, while nothing else runs. To tidy beside the
 work, as Java does by itself, took a seventh of all processor time on two cores."""
 
 QUIET_LOG = """rootLogger.level = error
@@ -174,8 +187,8 @@ class SparkEngine:
     partitions  pieces that a shuffle is cut into; None: twice the cores
     secret      file with the cluster's secret; None: where tools/spark-cluster.sh keeps it
     small_rows  up to how many input rows a chain counts as small (`SMALL_ROWS`)
-    java        options for the Java machine of the process that asks: `QUICK_JAVA` where it only
-                plans or rows are few
+    java        options for the Java machine of the process that asks: `QUICK_JAVA` where rows are
+                few
     raises      EngineMissing without Spark or Java; ClusterRefused when the session that came
                 up does not encrypt
     """
@@ -493,8 +506,15 @@ def _hold(frame: DataFrame) -> _Held:
     spark: Any = frame.sparkSession
     sql, given = spark._jvm.org.apache.spark.sql, frame._jdf
     rows = given.queryExecution().toRdd()
-    one = getattr(sql.execution, "LogicalRDD$")
-    leaf = getattr(one, "MODULE$").fromDataset(rows, given, False, False)
+    leaves = getattr(getattr(sql.execution, "LogicalRDD$"), "MODULE$")
+    leaf = leaves.fromDataset(rows, given, False, False)
+    where, order = _lies(given.queryExecution().executedPlan())
+    if where is not None:
+        some = spark._jvm.scala.Option.apply
+        leaf = leaves.apply(
+            leaf.output(), rows, where, order, False, some(None), spark._jsparkSession,
+            some(leaf.computeStats()), some(leaf.constraints()), False,
+        )  # fmt: skip
     of_leaf = sql.classic.Dataset.ofRows(spark._jsparkSession, leaf)
     relation = getattr(sql.execution.columnar, "InMemoryRelation$")
     held = getattr(relation, "MODULE$").apply(
@@ -503,6 +523,23 @@ def _hold(frame: DataFrame) -> _Held:
         spark._jvm.scala.Option.empty(),
     )
     return _Held(held)
+
+
+def _lies(plan: Any) -> tuple[Any, Any]:
+    """By what the rows of a plan that has run lie in pieces, and in what order within them.
+
+    A plan that adapts itself while it runs says of neither anything; the one that it became does.
+    Whoever is not told sends and sorts the rows again each time they are joined or grouped. Only
+    pieces by hash, and no pieces cut or put together since, are taken at their word.
+    """
+    if plan.getClass().getSimpleName() == "AdaptiveSparkPlanExec":
+        plan = plan.executedPlan()
+    where = plan.outputPartitioning()
+    while where.getClass().getSimpleName() == "PartitioningCollection":
+        where = where.partitionings().head()
+    if where.getClass().getSimpleName() != "HashPartitioning":
+        return None, None
+    return where, plan.outputOrdering()
 
 
 def plain(table: pa.Table) -> pa.Table:
