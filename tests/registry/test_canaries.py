@@ -2,7 +2,7 @@
 
 They are looked for, after a working day on the pages, in every file of the operation (database,
 its WAL, settings, kept runs), in temporary folders, in logs and mail, in addresses, in every
-column of the opened database, and in a backup.
+column of the opened database, and in a backup. The day ends with a report in another script and with renewed keys.
 """
 
 from __future__ import annotations
@@ -91,7 +91,37 @@ def walk(operation, persons: list[str]) -> tuple[set[str], list[str]]:
     meet(amina.get("/calendar/"))
     meet(amina.get("/"))
     meet(amina.post("/exports/", {"people": persons[0], "reason": "x"}))
+    for address in ("/plan/", "/forecasts/", "/forecasts/compared/", "/places/", "/convoys/", "/rumours/",
+                    "/reports/", "/exports/", "/rights/", "/imports/"):  # fmt: skip
+        meet(chantal.get(address))
+    keeper = people.signed_in(people.account("karim", "custodian", office=""))
+    meet(keeper.get("/administration/keys/"))
+    meet(keeper.get(keeper.post("/administration/keys/")["Location"]))
     return shown, addresses
+
+
+def report_files(operation) -> list[bytes]:
+    """A report in another script, made as long work; its page, paper and workbook, unpacked."""
+    import io
+    import zipfile
+
+    from onward.registry import jobs
+    from onward.registry.models import Job
+
+    chantal = people.signed_in(people.account("chantal.two", "supervisor"))
+    asked = {"audience": "internal", "language": "fa", "as_of": "2026-06-10"}
+    page = chantal.post("/reports/", asked)["Location"]
+    while jobs.run_next() is not None:
+        pass
+    assert {job.state for job in Job.objects.all()} == {"done"}
+    found = [chantal.get(page).content]
+    for name in ("html", "pdf", "xlsx"):
+        answer = chantal.get(f"{page}report.{name}")
+        assert answer.status_code == 200
+        found.append(answer.content)
+    with zipfile.ZipFile(io.BytesIO(found[-1])) as book:
+        found += [book.read(part) for part in book.namelist()]
+    return found
 
 
 def test_a_day_on_the_pages_leaves_them_nowhere(day, tmp_path, caplog, capfd):
@@ -103,6 +133,8 @@ def test_a_day_on_the_pages_leaves_them_nowhere(day, tmp_path, caplog, capfd):
     shown, addresses = walk(operation, persons)
     assert len(shown) > 50, "the pages did not show them, so this test would find nothing"
     assert hits("\n".join(addresses).encode()) == []
+    for made_of in report_files(operation):
+        assert hits(made_of) == []
     made = backup.make(
         operation, tmp_path / "backups" / "day.age", [backup.new_identity(tmp_path / "me.age")]
     )
