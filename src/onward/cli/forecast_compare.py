@@ -37,6 +37,11 @@ MANY = Annotated[
     int, typer.Option("--futures", help="Courses of events, the same for every scenario.")
 ]
 SEED = Annotated[int, typer.Option("--seed", help="The same seed, the same answer.")]
+ASSUMED = {
+    "deadline strength at 0": "People do not hurry as the deadline nears",
+    "news strength at 0": "News of safe arrivals moves nobody",
+}
+"""What an assumption at another value means."""
 
 
 def compare(
@@ -200,7 +205,8 @@ def comparison_text(made: Comparison) -> list[str]:
             "Each change by itself, largest first        options opened, mean and 8 in 10",
         ]
         for bar in alone:
-            lines.append(f"  {_cut(bar.title, 52):<54}{_change(bar.options_change)}")
+            title = ASSUMED.get(bar.title, bar.title)
+            lines.append(f"  {_cut(title, 52):<54}{_change(bar.options_change)}")
     if len(made.regret) > 1:
         lines += ["", regret_heading(made), ""]
         lines.append(f"  {'':<38}{'mean':>6}{'9 in 10 below':>15}{'nothing better':>16}")
