@@ -50,6 +50,7 @@ class Input:
     options   (value, word) to choose from, or to suggest for text
     value     what is shown: as typed after an error
     latest    the last day that can be meant, where something has happened already
+    blank     what a list calls no answer, where that does not mean "not known"
     """
 
     name: str
@@ -64,6 +65,7 @@ class Input:
     limit: int = TEXT_LIMIT
     latest: date | None = None
     facts: tuple[str, ...] = ()
+    blank: Any = ""
 
     @property
     def id(self) -> str:

@@ -365,6 +365,9 @@ class EntryForm:
             label = _("Only these: %(what)s") % {"what": words.translated(fact.label)}
         if ask.look == "waits":
             worth = [name for name, _days in _waits(worth)]
+        if ask.look == "one" and not ask.required:
+            blank = _("Not examined") if ask.path.startswith("factors.") else _("Not known")
+            options = [("", blank), *options]
         look = {
             "line": "text", "long": "words", "day": "date", "chance": "number", "whom": "several",
             "waits": "several", "by": "text",
@@ -382,7 +385,7 @@ class EntryForm:
             hint = hint or _("As 2026-10-31. A year from 1300 to 1499 is Solar Hijri.")
         yield forms.Input(
             ask.path, label, look, options, hint, _shown(ask.look, worth), ask.required,
-            limit=300,
+            limit=300, blank="–",
         )  # fmt: skip
 
     def _windows(self) -> Iterator[Row]:

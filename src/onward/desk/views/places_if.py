@@ -77,6 +77,8 @@ def places_if(request: HttpRequest) -> HttpResponse:
         for n in range(1, LINES + 1)
     ]  # fmt: skip
     form = forms.Form([each for row in rows for each in row.values()])
+    for each in form.inputs:
+        each.blank = "–"
     shown: dict[str, Any] = {"rows": rows, "form": form, "offers": offers}
     if request.method == "POST":
         form.read(request.POST)
