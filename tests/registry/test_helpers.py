@@ -213,6 +213,8 @@ def test_keys_put_away_leave_nothing_in_any_memory(desk, small, asked_in):
     until(lambda: not alive(helper) and b"registry.locked" in command(own))
     assert desk.ask("/sign-in/")[0] == 503
     assert known(own, words) == set()
+    for path in small.path.rglob("*"):
+        assert not path.is_file() or b"Zarqandolina" not in path.read_bytes(), path
     assert not desk.helpers()
     assert agent.key_of(small.path) is None
     desk.process.send_signal(signal.SIGINT)
