@@ -245,7 +245,7 @@ def test_the_first_run_on_a_machine_compiles_beside_other_work_and_says_so(
 
 
 def test_the_forecasts_words_name_things_as_the_plan_does():
-    from onward.cli.forecast import called
+    from onward.forecast.wording import called
 
     titles = {"exit_permits": "Memorandum on exit permits", "norway": "Norway, resettlement",
               "monitors": "Return monitors"}  # fmt: skip

@@ -279,6 +279,8 @@ def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:
 
     titles   what states and things of the plan are called, by id
     """
+    from onward.forecast.wording import called
+
     levels = made.deadline_levels()
     lines = [
         f"Of {made.start:,} people here on {_day(made.as_of)}, about {_people(levels['median'])} "
@@ -325,31 +327,10 @@ def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:
     return lines
 
 
-_NAMES_ONE = re.compile(r"(^|have left on |went from |went from \S+ to )$")
-
-
-def called(text: str, titles: Mapping[str, str]) -> str:
-    """A sentence with what the plan and the rulebook call things instead of their ids.
-
-    A bare word is taken for an id only where nothing else can be meant: with an underscore, as the
-    subject of a remark ("norway: …"), or where such a remark names another thing.
-    """
-    from onward.forecast.wording import reason_title
-
-    subject = text.partition(":")[0].removeprefix("- ").strip()
-
-    def name(found: re.Match[str]) -> str:
-        word = found[0]
-        sure = "_" in word or word == subject or _NAMES_ONE.search(text[: found.start()])
-        if sure and word in titles:
-            return f"“{titles[word]}”"
-        return reason_title(word, titles) if word == subject and "_" in word else word
-
-    return re.sub(r"[a-z][a-z0-9_]*", name, text)
-
-
 def _renamed(line: str, titles: Mapping[str, str]) -> str:
-    """The same for a line that ends in a share, which stays in its column."""
+    """`called` for a line that ends in a share, which stays in its column."""
+    from onward.forecast.wording import called
+
     found = re.fullmatch(r"  (.*?) +(\d+%)", line)
     if found is None:
         return called(line, titles)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -378,12 +379,18 @@ def levers_text(made: Search) -> list[str]:
 
 
 def _page(found: Opened, made: Comparison, out: Path) -> list[Path]:
+    from onward.forecast.wording import called, titles
     from onward.report.comparison import comparison_report
     from onward.report.html import render_html
 
     rulebook = found.caseload.rulebook
+    names = titles(rulebook, found.plan)
     report = comparison_report(
-        made,
+        replace(
+            made,
+            assumptions=[called(text, names) for text in made.assumptions],
+            left_out=[called(text, names) for text in made.left_out],
+        ),
         title=found.operation.settings.title,
         demonstration=found.operation.settings.demonstration,
         rulebook=f"{rulebook.name} {rulebook.version}",

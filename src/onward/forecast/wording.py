@@ -103,6 +103,27 @@ def reason_title(name: str, titles: Mapping[str, str]) -> str:
     return words[:1].upper() + words[1:]
 
 
+_NAMES_ONE = re.compile(r"(^|have left on |went from |went from \S+ to )$")
+
+
+def called(text: str, titles: Mapping[str, str]) -> str:
+    """A sentence with what the plan and the rulebook call things instead of their ids.
+
+    A bare word is taken for an id only where nothing else can be meant: with an underscore, as the
+    subject of a remark ("norway: …"), or where such a remark names another thing.
+    """
+    subject = text.partition(":")[0].removeprefix("- ").strip()
+
+    def name(found: re.Match[str]) -> str:
+        word = found[0]
+        sure = "_" in word or word == subject or _NAMES_ONE.search(text[: found.start()])
+        if sure and word in titles:
+            return f"“{titles[word]}”"
+        return reason_title(word, titles) if word == subject and "_" in word else word
+
+    return re.sub(r"[a-z][a-z0-9_]*", name, text)
+
+
 def conditions_of(
     run: Run,
     *,
