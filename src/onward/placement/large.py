@@ -148,7 +148,7 @@ def solve_large(
         (0.003, 0.001),
         until=lambda: clock.left() < 0.35 * seconds,
     )
-    if model.columns <= WHO_COLUMNS:
+    if model.columns <= WHO_COLUMNS and bound - got > gap * abs(bound):
         # with emergencies held: whoever keeps them has at most what is left of the bound of both
         both, urgent = np.asarray(plain, np.float64), 0.0
         if heavy and emergencies is not None:

@@ -163,21 +163,12 @@ def _meet_conditions(pricing: Pricing, chosen: IntArray, wanted: BoolArray) -> N
             )  # fmt: skip
 
 
-def refill_slots(
-    pricing: Pricing,
-    price: FloatArray,
-    chosen: IntArray,
-    best: IntArray,
-    best_value: float,
-    clock: Clock,
-    wanted: BoolArray | None = None,
-) -> tuple[IntArray, float] | None:
-    """Whole choices from the linear program's, refilled slot by slot; None if none better.
-
-    wanted: the pledges the linear program opens, whose conditions rounding should still meet.
-    Places left empty count a share of their price that falls from nearly all to nothing, so
-    early sweeps shift cases to make sizes fit and late sweeps take any gain."""
-    model, value = pricing.model, pricing.value
+def within_limits(
+    pricing: Pricing, price: FloatArray, chosen: IntArray, wanted: BoolArray | None
+) -> tuple[IntArray, FloatArray] | None:
+    """The linear program's whole choices, less what overfills a limit, and the room left; None if
+    some limit stays broken. wanted: the pledges whose conditions should still be met."""
+    model = pricing.model
     pricing(price)
     current = chosen.copy()
     if wanted is not None and wanted.any():
@@ -190,12 +181,8 @@ def refill_slots(
     )
     # choices that the linear program split are empty here; drop what still overfills a row
     slack = model.limit - model.usage(current) - extra
-    frozen = np.zeros(model.units, bool)
-    if pricing.bundles is not None and len(pricing.bundles):
-        frozen[model.group_member] = True
-    lead = leads(pricing)
     if slack.min(initial=0.0) < -1e-6:
-        order = np.argsort(lead, kind="stable")
+        order = np.argsort(leads(pricing), kind="stable")
         taken = order[current[order] >= 0]
         again = current.copy()
         current[:] = -1
@@ -211,6 +198,32 @@ def refill_slots(
         )  # fmt: skip
         if slack.min(initial=0.0) < -1e-6:
             return None
+    return current, slack
+
+
+def refill_slots(
+    pricing: Pricing,
+    price: FloatArray,
+    chosen: IntArray,
+    best: IntArray,
+    best_value: float,
+    clock: Clock,
+    wanted: BoolArray | None = None,
+) -> tuple[IntArray, float] | None:
+    """Whole choices from the linear program's, refilled slot by slot; None if none better.
+
+    wanted: the pledges the linear program opens, whose conditions rounding should still meet.
+    Places left empty count a share of their price that falls from nearly all to nothing, so
+    early sweeps shift cases to make sizes fit and late sweeps take any gain."""
+    model, value = pricing.model, pricing.value
+    kept = within_limits(pricing, price, chosen, wanted)
+    if kept is None:
+        return None
+    current, slack = kept
+    frozen = np.zeros(model.units, bool)
+    if pricing.bundles is not None and len(pricing.bundles):
+        frozen[model.group_member] = True
+    lead = leads(pricing)
     level = float(np.median(price[price > 0])) if (price > 0).any() else 0.0
     near = np.zeros(model.units, np.int64)
     count = min(model.units, max(4000, 40 * model.slots)) - 1

@@ -13,15 +13,22 @@ import numpy as np
 
 from onward.placement.choices import CoreAnswer, open_pledges, possible, total_value
 from onward.placement.exchange import exchange
+from onward.placement.fitting import Fitting, fit_everybody
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.part import Part, part_around
 from onward.placement.pricing import Pricing, lost_by
 from onward.placement.program import Clock
-from onward.placement.rounding import QUICK_COLUMNS, refill_slots, round_shares
+from onward.placement.rounding import (
+    QUICK_COLUMNS,
+    refill_slots,
+    round_shares,
+    within_limits,
+)
 
 # What a choice may lose by the relaxation to be looked at, as shares of the bound, in turn.
 NARROW = (3e-5, 1e-4)
 NODES = 40
+FROM_HAND_NODES = 10  # from a choice in hand, where more of them bring little
 ROUNDS = 6
 # How warm changes of places begin from a choice far from its bound, as shares of the mean value.
 WARM = (0.3, 0.2)
@@ -34,6 +41,7 @@ SWEEPS = ((1,), (2,), (3,), (4,), (5,), (3, 4))
 SWEEP_UNITS = 600
 # What a choice may lose to be looked at from a choice in hand, as a share of the mean value.
 MAY_LOSE = 0.12
+CLOSE = 0.03  # the same when everybody is in and the choice is near its bound already
 TOGETHER = 90  # cases in one exchange
 SMALL = 2_500  # columns that are looked at to the end at once
 
@@ -198,9 +206,21 @@ def solve_whole(
 
     if start is None and not done() and model.columns > LAST_COLUMNS:
         swap((), 2)
+    all_in = False
     if start is not None and not done() and model.columns > LAST_COLUMNS:
-        swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
-    if start is not None and not done():
+        wanted = share[part.m + part.nb :][: part.p] > 0.5
+        inside = within_limits(pricing, price, rounded, wanted)
+        if inside is not None:
+            # with this many cases some few choices away from the relaxation everybody fits
+            fitting = Fitting(pricing, loss, share[: part.m + part.nb], bound)
+            found = fit_everybody(fitting, inside[0], clock)
+            all_in = found is not None
+            if found is not None:
+                better(found)
+                note(f"everybody fitted in: {best_value:.4f}")
+        if not all_in and not done():
+            swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
+    if start is not None and not done() and not all_in:
         # a choice in hand that is far from its bound: cases of one size change places, which is
         # nearly an assignment and soon solved; then the choices that lose little are looked at
         pricing(price)
@@ -210,8 +230,12 @@ def solve_whole(
                 decide(free, 5)
         note(f"cases of one size changed places: {best_value:.4f}")
         if not done():
-            look(MAY_LOSE * abs(bound) / max(1, model.units), gap / 10, NODES)
+            look(MAY_LOSE * abs(bound) / max(1, model.units), gap / 10, FROM_HAND_NODES)
         swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
+    if all_in and not done():
+        look(CLOSE * abs(bound) / max(1, model.units), gap / 10, FROM_HAND_NODES)
+        swap((), 1)
+    if start is not None and not done():
         rng = np.random.default_rng(1)
         idle = 0
         for _ in range(EXCHANGES):
