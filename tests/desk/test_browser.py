@@ -618,6 +618,16 @@ def test_pages_in_the_middle_of_work_have_no_fault_either(desk, small, language)
     look(lead)
     # A rumour that was heard, and where it is answered.
     lead.goto("/rumours/")
+    lead.locator("main form button.main").first.wait_for()
+    heard = {"heard_on": "2026-06-09", "topic": "deadline", "risk": "high", "key": "desk:one"}
+    assert (
+        cast.signed_in(cast.account("bilal", "interviewer"))
+        .post("/rumours/", heard)
+        .status_code
+        == 303
+    )
+    lead.goto("/rumours/")
+    lead.locator("main table").wait_for()
     look(lead)
     # An exception asked for, and waiting for another's word.
     amina.goto("/people/H3-P1/steps/T7.done/exception/G1.resolved/")

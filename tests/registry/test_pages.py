@@ -55,7 +55,9 @@ def test_an_export_from_the_form_to_the_sealed_file(small, cast):
         chantal.post(f"{address}decide/", {"decision": "yes", "reason": "checked"}).status_code
         == 303
     )
-    assert "You typed 2; the number in it is 1." in text(amina.post(f"{address}write/", {"count": "2"}))
+    assert "You typed 2; the number in it is 1." in text(
+        amina.post(f"{address}write/", {"count": "2"})
+    )
     written = amina.post(f"{address}write/", {"count": "1"})
     assert written["Content-Disposition"].endswith('.xlsx.age"')
     assert "no-store" in written["Cache-Control"]
@@ -101,6 +103,11 @@ def test_a_request_is_taken_read_out_and_answered(small, cast):
     assert told.status_code == 200
     assert 'dir="rtl"' in told.content.decode()
     assert "Zarifeh Nowruzian" in told.content.decode()
+    # Everything else is in the person's language: codes, kinds of papers, days.
+    file = re.search(r'<article class="sheet".*?</article>', told.content.decode(), re.S)[0]
+    file = re.sub(r"<[^>]+>", " ", file).replace("Zarifeh Nowruzian", "")
+    assert re.findall(r"[a-z]{3,}", file) == []
+    assert not re.search(r"20\d\d-\d\d-\d\d", file)
     assert amina.post(f"{address}read-out/").status_code == 403
     done = chantal.post(f"{address}act/", {"do": "answer", "outcome": "given"})
     assert done.status_code == 303

@@ -9,6 +9,7 @@ a breach by when. No clock closes anything: what is late is shown as late. The d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -19,7 +20,13 @@ from typing import Any
 import yaml
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext, override
+from django.utils.translation import (
+    get_language,
+    get_language_bidi,
+    gettext,
+    gettext_noop,
+    override,
+)
 
 from onward.errors import OnwardError, one_of
 from onward.registry import access, alarms, attachments, grants, site
@@ -36,6 +43,7 @@ from onward.registry.models import (
 )
 from onward.registry.roles import load_rules
 from onward.registry.scans import SUFFIX
+from onward.report import tongues
 
 FILE = Path(__file__).parent / "data" / "rights.yaml"
 DANGERS = ("unlikely", "likely", "high")
@@ -275,7 +283,7 @@ def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None)
             if lines:
                 sections.append((gettext(kind.title), lines))
         papers = [
-            (_about(rulebook, held.about), f"{SUFFIX[held.media].upper()}, {held.day}")
+            (_about(rulebook, held.about), f"{SUFFIX[held.media].upper()}, {_value(held.day)}")
             for held in attachments.of(seen)
         ]
         if papers:
@@ -314,18 +322,42 @@ def _label(facts: Mapping[str, Any], name: str) -> str:
     return gettext(fact.label) if fact is not None else gettext(name.replace("_", " "))
 
 
+FIELDS = {
+    "name": gettext_noop("Name"), "full": gettext_noop("Whole name"),
+    "given": gettext_noop("Given name"), "family": gettext_noop("Family name"),
+    "arabic": gettext_noop("Arabic script"), "latin": gettext_noop("Latin script"),
+    "document": gettext_noop("Document"), "passport": gettext_noop("Passport"),
+    "national_id": gettext_noop("National identity card"), "phone": gettext_noop("Phone"),
+    "address": gettext_noop("Address"), "photo": gettext_noop("Photo"),
+}  # fmt: skip
+"""What the parts of a kept identity are called to the person."""
+
+
 def _field(name: str) -> str:
-    return gettext(name.replace(".", ", ").replace("_", " "))
+    parts = [
+        gettext(FIELDS[each]) if each in FIELDS else _word(each) for each in name.split(".")
+    ]
+    return ("، " if get_language_bidi() else ", ").join(parts)
+
+
+def _word(value: object) -> str:
+    """An allowed value by the catalogue's word for it, else as it is kept without its bars."""
+    plain = str(value).replace("_", " ")
+    title = plain[:1].upper() + plain[1:]
+    said = gettext(title)
+    return said if said != title else gettext(plain)
 
 
 def _value(value: Any) -> str:
+    language = get_language() or "en"
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
-        return ", ".join(gettext(str(each).replace("_", " ")) for each in value)
-    if isinstance(value, date):
-        return value.isoformat()
-    return gettext(str(value).replace("_", " "))
+        return ("، " if get_language_bidi() else ", ").join(map(_word, value))
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(value)):
+        spoken = site.operation().settings.languages
+        return tongues.day_in_words(date.fromisoformat(str(value)), language, spoken)
+    return tongues.digits(str(value), language) if isinstance(value, int) else _word(value)
 
 
 def _received(person: str) -> list[tuple[str, str]]:
@@ -335,7 +367,7 @@ def _received(person: str) -> list[tuple[str, str]]:
         .order_by("written_at")
     )
     return [
-        (row.written_at.date().isoformat() if row.written_at else "", row.recipient.name)
+        (_value(row.written_at.date()) if row.written_at else "", row.recipient.name)
         for row in rows
         if person in row.people
     ] or [("", gettext("Nobody outside."))]
@@ -353,7 +385,7 @@ def _looked(person: str) -> list[tuple[str, str]]:
     found: dict[tuple[str, str], None] = {}
     rows = AccessEntry.objects.filter(person=person, decision="allowed").order_by("id")
     for at, account in rows.values_list("at", "account"):
-        found[at.date().isoformat(), roles.get(account, "")] = None
+        found[_value(at.date()), roles.get(account, "")] = None
     return list(found)
 
 
