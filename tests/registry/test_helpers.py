@@ -23,6 +23,7 @@ import registry_cast as people
 from onward.registry import counters, site
 
 PATIENCE = 60.0
+SERVERS = "password-of-a-server-xq7"
 
 
 class Desk:
@@ -36,7 +37,8 @@ class Desk:
             [sys.executable, "-c", "from onward.cli.main import main; main()", "serve", str(folder),
              "--port", str(self.port), "--processes", "2"],
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "ONWARD_KEY_FILE": str(folder.with_name(folder.name + ".key"))},
+            env={**os.environ, "PGPASSWORD": SERVERS,
+                 "ONWARD_KEY_FILE": str(folder.with_name(folder.name + ".key"))},
         )  # fmt: skip
 
     def helpers(self) -> list[int]:
@@ -202,12 +204,12 @@ def test_keys_put_away_leave_nothing_in_any_memory(desk, small, asked_in):
     here = site.current()
     words = {
         "root": here.root.secret, "file": here.database_key(), "inner": here.ring.inner,
-        "name": b"Zarqandolina",
+        "name": b"Zarqandolina", "password": SERVERS.encode(),
         **{f"{n} in a pragma or a line": k.hex().encode()
            for n, k in (("root", here.root.secret), ("file", here.database_key()))},
     }  # fmt: skip
     for pid in (own, helper):
-        assert {"root", "file", "inner", "name"} <= known(pid, words)
+        assert {"root", "file", "inner", "name", "password"} <= known(pid, words)
     held = own if asked_in == "a helper" else helper
     assert ask(boss, "/panic/", {"all": "1"}, held, patience=1.0)[0] == 303
     until(lambda: not alive(helper) and b"registry.locked" in command(own))

@@ -47,9 +47,14 @@ def become(listening: socket.socket) -> None:
         pass  # no such folder on this system: they end with their pipes
     try:
         listening.set_inheritable(True)
-        os.execv(
-            sys.executable, [sys.executable, "-P", "-m", __name__, str(listening.fileno())]
-        )
+        # Nor does what it was started with stay: a key file's place, a server's password.
+        left = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PG", "ONWARD"))
+        }
+        told = [sys.executable, "-P", "-m", __name__, str(listening.fileno())]
+        os.execve(sys.executable, told, left)
     finally:
         os._exit(os.EX_OSERR)
 
