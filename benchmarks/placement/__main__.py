@@ -7,7 +7,10 @@ the same data. Then: questions (what if), stability under noise in the scores, a
 time against deciding greedily and against hindsight. Every solve runs in a process of its own, so
 that memory is its own; several seeds, the worst is the figure.
 
-    python -m benchmarks.placement [--quick] [--json]
+    python -m benchmarks.placement [--quick] [--json] [--results FILE [--minutes N]]
+
+With --results every run is written to FILE as it ends and is not repeated, so that the whole can
+be had in pieces: each call goes on where the last one stopped, for at most N minutes.
 """
 
 from __future__ import annotations
@@ -19,12 +22,14 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 GAP = 0.0005
 # households, programmes, seeds, time limit (s), wanted gap, wanted seconds
 SIZES = (
-    (100, 10, (1, 2, 3), 30, 0.0, 0.3),
+    (100, 10, (1, 2, 3, 4), 30, 0.0, 0.3),
     (1_000, 20, (1, 2, 3), 60, 0.0005, 3),
     (10_000, 20, (1, 2, 3), 120, 0.0005, 5),
     (100_000, 40, (1, 3), 180, 0.0005, 20),
@@ -300,6 +305,33 @@ def fresh(*arguments: object) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
+class Pieces:
+    """Runs one after another, each kept in a file of JSON lines and not repeated."""
+
+    def __init__(self, path: Path | None, minutes: float | None) -> None:
+        self.path = path
+        self.done: dict[str, dict[str, Any]] = {}
+        self.end = None if minutes is None else time.monotonic() + 60 * minutes
+        if path is not None and path.exists():
+            for text in path.read_text("utf-8").splitlines():
+                line = json.loads(text)
+                self.done[line["call"]] = line["result"]
+
+    def keep(self, call: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        if call not in self.done:
+            if self.end is not None and time.monotonic() > self.end:
+                print(f"Stopped for now; the same command goes on with: {call}")
+                raise SystemExit(0)
+            self.done[call] = make()
+            if self.path is not None:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"call": call, "result": self.done[call]}) + "\n")
+        return self.done[call]
+
+    def run(self, *arguments: object) -> dict[str, Any]:
+        return self.keep(" ".join(map(str, arguments)), lambda: fresh(*arguments))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
@@ -310,12 +342,20 @@ def main() -> None:
         "--questions", action="store_true", help="only what-if, stability and arrivals"
     )
     parser.add_argument("--no-peers", action="store_true", help="skip plain HiGHS and CP-SAT")
+    parser.add_argument(
+        "--results", type=Path, help="JSON lines: what is there is not repeated"
+    )
+    parser.add_argument("--minutes", type=float, help="begin nothing after so many minutes")
     arguments = parser.parse_args()
+    if arguments.minutes is not None and arguments.results is None:
+        parser.error("--minutes: give --results FILE, or what was run would be lost")
     if arguments.one:
         what, n, d, seed, limit, gap = arguments.one
         print(json.dumps(one(what, int(n), int(d), int(seed), float(limit), float(gap))))
         return
     lines: list[dict[str, Any]] = []
+    pieces = Pieces(arguments.results, arguments.minutes)
+    run = pieces.run
 
     def say(line: dict[str, Any], wanted: str = "") -> None:
         lines.append(line)
@@ -348,23 +388,29 @@ def main() -> None:
             continue
         ours = []
         for seed in seeds:
-            ours.append(fresh("ours", n, d, seed, limit, gap))
+            ours.append(run("ours", n, d, seed, limit, gap))
             say(ours[-1], f"(wanted {gap:.2%} in {seconds} s)")
         worst = max(ours, key=lambda line: line.get("cpu_seconds", float("inf")))
         if len(ours) > 1 and not arguments.json and "failed" not in worst:
             print(f"{'':>15} worst of {len(ours)} seeds: {worst['cpu_seconds']} s of processor, "
                   f"gap {max(x['gap'] for x in ours):.4%}", flush=True)  # fmt: skip
         if n <= 10_000:
-            say(fresh("lp", n, d, seeds[0], limit, gap))
+            say(run("lp", n, d, seeds[0], limit, gap))
             if not arguments.no_peers:
                 for peer in ("highs", "cpsat"):
-                    theirs = fresh(peer, n, d, seeds[0], limit, gap)
+                    theirs = run(peer, n, d, seeds[0], limit, gap)
                     if "seconds" in theirs and "seconds" in ours[0]:
                         ratio = theirs["seconds"] / ours[0]["seconds"]
                         theirs["times_our_seconds"] = round(ratio, 1)
                     say(theirs)
-        say(fresh("stages", n, d, seeds[0], limit, max(gap, GAP)))
-    more = {} if arguments.only else extras(arguments.quick)
+        real = [run("stages", n, d, seed, 2 * limit, max(gap, GAP)) for seed in seeds]
+        for line in real:
+            say(line)
+    more = (
+        {}
+        if arguments.only
+        else pieces.keep(f"questions quick={arguments.quick}", lambda: extras(arguments.quick))
+    )
     if arguments.json:
         print(json.dumps({"runs": lines, **more}, indent=2))
     else:
