@@ -12,6 +12,7 @@ def test_reasons_and_doubts_are_told_in_the_forecasts_own_words():
     made = SimpleNamespace(
         why=[{"kind": kind, "name": "exit_permits", **levels} for kind in REASONS],
         held={}, split=dict.fromkeys(SOURCES, 0.2), narrow=[], unknown=[], step={},
+        inputs={"plan": "its hash"},
     )  # fmt: skip
     told = why(made, {"exit_permits": "Exit permits"})
     for kind, words in REASONS.items():
@@ -19,3 +20,5 @@ def test_reasons_and_doubts_are_told_in_the_forecasts_own_words():
     told = doubt(made)
     for source, words in DOUBTS.items():
         assert any(line.startswith(f"  {words} ") for line in told), source
+    made.inputs = {}
+    assert not any("the plan's steps happen" in line for line in doubt(made))

@@ -46,9 +46,13 @@ def doubt(made: Forecast) -> list[str]:
     if made.split:
         from onward.forecast.wording import DOUBTS
 
+        words = dict(DOUBTS)
+        if "plan" not in made.inputs:
+            # Without the plan, the only dates drawn are those of what people leave by.
+            words["plan dates"] = "on which days convoys and flights go"
         lines += ["", "What the uncertainty comes from"]
         lines += [
-            f"  {DOUBTS.get(name, name):<44}{share:>5.0%}"
+            f"  {words.get(name, name):<44}{share:>5.0%}"
             for name, share in sorted(made.split.items(), key=lambda item: -item[1])
         ]
     if made.narrow:
