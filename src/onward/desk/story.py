@@ -400,8 +400,7 @@ def may_take_back(seen: Seen, row: Any, rulebook: Rulebook) -> bool:
     if row.subject_kind in SAID:
         return False
     if row.kind in rulebook.moves():
-        move = rulebook.moves()[row.kind]
-        if duties.is_always(rulebook, row.kind) and move.transition != duties.BEFELL:
+        if duties.is_always(rulebook, row.kind) and not duties.befell(rulebook, row.kind):
             return False
     elif row.kind != "recorded":
         return False
@@ -538,9 +537,9 @@ def always(seen: Seen) -> list[dict[str, Any]]:
             continue
         if any(states.get(axis) not in sources for axis, sources in move.sources.items()):
             continue
-        if not _tells(seen, move) and move.transition != duties.BEFELL:
+        befell = duties.befell(rulebook, key)
+        if not befell and not _tells(seen, move):
             continue
-        befell = move.transition == duties.BEFELL
         found.append({"move": key, "title": words.happening(rulebook, key), "befell": befell})
     found.sort(
         key=lambda line: ALWAYS_FIRST.index(line["move"]) if line["move"] in ALWAYS_FIRST else 9

@@ -21,10 +21,6 @@ MOVEMENT, DECISION, FOLLOW_UP = (
 )  # fmt: skip
 REGISTER, REVIEW, PLAN = "person.register", "incident.review", "plan.edit"
 
-FOLLOWED_UP = "T21"
-"""The transition that records contact after departure: what an officer did."""
-BEFELL = "T22"
-"""The transition that records absence and death: nobody's choice."""
 KINDS: Mapping[str, tuple[str, ...]] = {
     "household": (REGISTER, EDIT),
     "complaint": (ALWAYS, REVIEW),
@@ -67,11 +63,24 @@ def to_authorise(rulebook: Rulebook, move_key: str) -> tuple[str, ...]:
     return (f"authorise.{pathway}",)
 
 
+def follows_up(rulebook: Rulebook, move_key: str) -> bool:
+    """Whether a move records contact, which changes nothing of the person: what an officer did."""
+    step = rulebook.transitions[rulebook.moves()[move_key].transition]
+    return step.records and not any(move.targets for move in step.moves.values())
+
+
+def befell(rulebook: Rulebook, move_key: str) -> bool:
+    """Whether a move records what is nobody's choice and part of no pathway: absence, death."""
+    step = rulebook.transitions[rulebook.moves()[move_key].transition]
+    changes = any(move.targets for move in step.moves.values())
+    return step.records and step.pathway == "common" and changes
+
+
 def is_always(rulebook: Rulebook, move_key: str) -> bool:
     """Whether a move records what a person or life did, which anybody with access may write."""
     move = rulebook.moves()[move_key]
     records = move.records or rulebook.transitions[move.transition].records
-    return records and move.transition != FOLLOWED_UP
+    return records and not follows_up(rulebook, move_key)
 
 
 def to_record(
@@ -80,7 +89,7 @@ def to_record(
     """What recording needs: one action out of each of these groups."""
     moves = rulebook.moves()
     if kind in moves:
-        if moves[kind].transition == FOLLOWED_UP:
+        if follows_up(rulebook, kind):
             return [(FOLLOW_UP, MOVEMENT)]
         return [(ALWAYS,) if is_always(rulebook, kind) else (MOVEMENT,)]
     if subject_kind != "person":
@@ -97,16 +106,26 @@ def to_record(
     ] or [(EDIT, INTERVIEW, MEDICAL)]
 
 
-def require(actor: Acting, person: str, groups: Iterable[tuple[str, ...]]) -> None:
+def require(
+    actor: Acting,
+    person: str,
+    groups: Iterable[tuple[str, ...]],
+    *,
+    rows: Mapping[str, Any] | None = None,
+) -> None:
     """Refuse an act for which an actor has no role, or whose person is out of reach.
 
     person  whom it is about; "" for nobody
+    rows    people just read, by id, where they were; one who is not there is not on record
     raises  Refused: no role includes it; Hidden: not with this person, or there is none
     """
     from onward.registry import access
     from onward.registry.models import PersonNow
 
-    row = PersonNow.objects.filter(person=person).first() if person else None
+    if rows is not None:
+        row = rows.get(person)
+    else:
+        row = PersonNow.objects.filter(person=person).first() if person else None
     for actions in groups:
         if any(_may(actor, action, person, row) for action in actions):
             continue

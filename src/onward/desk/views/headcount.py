@@ -19,7 +19,7 @@ from onward.desk import forms, here
 from onward.desk.views.shared import done, once, page, sent_key
 from onward.errors import OnwardError
 from onward.registry import acts
-from onward.registry.duties import BEFELL
+from onward.registry.duties import befell
 from onward.registry.models import EventRow, PersonNow, ThingNow
 from onward.rulebook.model import Rulebook
 
@@ -53,7 +53,7 @@ def present_states(rulebook: Rulebook) -> list[str]:
     return [
         name for name in rulebook.axes["place"].states
         if any(name in move.sources.get("place", ()) for key, move in rulebook.moves().items()
-               if move.transition == BEFELL and move.name == "absent")
+               if befell(rulebook, key) and move.name == "absent")
     ]  # fmt: skip
 
 
