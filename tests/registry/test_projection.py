@@ -228,27 +228,36 @@ def test_what_was_foreseen_counts_only_when_nobody_was_quicker(small, monkeypatc
 
     monkeypatch.setattr(narrow, "narrowly", seen)
 
-    def complains(number, **more):
+    def complains(number, person="H1-P1"):
         acts.record(
             Actor("amina", EVERYBODYS, "camp-1"), ("complaint", f"f{number}"), "recorded", effective="2026-06-10",
-            facts={"person": "H1-P1", "category": "coercion"}, idempotency_key=f"f{number}", **more,
+            facts={"person": person, "category": "coercion"}, idempotency_key=f"f{number}",
         )  # fmt: skip
 
     complains(1)
     assert asked == [False]  # worked out before the turn to write, and used
     real_foresee = projection.foresee
 
-    def overtaken(operation, drafts):
-        real_foresee(operation, drafts)
-        kept = projection._ahead.found
-        monkeypatch.setattr(projection, "foresee", real_foresee)
-        complains(3)
-        projection._ahead.found = kept
+    def overtaken_by(*quicker):
+        def overtaken(*given, **more):
+            real_foresee(*given, **more)
+            kept = projection._ahead.found
+            monkeypatch.setattr(projection, "foresee", real_foresee)
+            complains(*quicker)
+            projection._ahead.found = kept
 
-    monkeypatch.setattr(projection, "foresee", overtaken)
-    asked.clear()
+        monkeypatch.setattr(projection, "foresee", overtaken)
+        asked.clear()
+
+    overtaken_by(3)
     complains(2)
     assert asked == [False, False, True]
+    overtaken_by(5, "H1-P2")  # of the same household: their steps are made together
+    complains(4)
+    assert asked == [False, False, True]
+    overtaken_by(7, "H3-P1")  # what somebody records elsewhere changes nothing here
+    complains(6)
+    assert asked == [False, False]
     assert projection.compare(small) == []
 
 

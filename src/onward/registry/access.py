@@ -30,7 +30,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from onward.errors import OnwardError
-from onward.registry import alarms, grants
+from onward.registry import alarms, grants, trips
 from onward.registry.keys import derive
 from onward.registry.models import (
     AccessEntry,
@@ -327,7 +327,6 @@ class Reader:
         ids = [person.person for person in people]
         if ids:
             log(self.account, action, people=ids, place=place)
-        self._bait(ids)
 
     def open(
         self, person: str, *, action: str = "person.read", place: str = "", purpose: str = ""
@@ -336,32 +335,38 @@ class Reader:
 
         raises  Hidden, also when there is no such person
         """
-        row = people_visible_to(self.account, action).filter(person=person).first()
-        if row is None:
-            log(self.account, action, person=person, allowed=False, place=place)
-            raise Hidden
-        self._assigned_by_the_program(person)
+        row, baits = self._found(person, action, place)
         classes = self.classes(row)
         log(self.account, action, person=person, classes=classes, place=place, purpose=purpose)
-        self._bait([person], opened=True)
+        self._taken(baits)
         return Seen(self, row, classes)
 
-    def _assigned_by_the_program(self, person: str) -> None:
-        """raises  Hidden when somebody wrote into the database that the person is assigned"""
+    def _found(self, person: str, action: str, place: str) -> tuple[PersonNow, list[str]]:
+        """One person with whom this account may do something, and whether it is a bait.
+
+        raises  Hidden when there is no such person, or somebody wrote into the database that the
+                person is assigned
+        """
         mine = Q(account_id=self.account.pk)
         if self.account.organisation:
             mine |= Q(account=None, organisation=self.account.organisation)
-        rows = list(Assignment.objects.filter(mine, person=person, until=None))
-        if rows and not grants.assignments_are_as_given(rows):
+        rows, given, assigned, baits = trips.ask(
+            people_visible_to(self.account, action).filter(person=person),
+            Assignment.objects.filter(mine, person=person, until=None),
+            _assigned(self.account).values_list("person", flat=True),
+            Honeytoken.objects.filter(person=person).values_list("person", flat=True),
+        )
+        if not rows:
+            log(self.account, action, person=person, allowed=False, place=place)
+            raise Hidden
+        self.__dict__.setdefault("_assigned", frozenset(assigned))
+        if given and not grants.assignments_are_as_given(given):
             grants.report(f"assignment of {person}", account=self.account.account_id)
             raise Hidden
+        return rows[0], baits
 
-    def _bait(self, ids: Sequence[str], *, opened: bool = False) -> None:
-        if not opened or not ids:
-            return
-        for person in Honeytoken.objects.filter(person__in=ids).values_list(
-            "person", flat=True
-        ):
+    def _taken(self, baits: Iterable[str]) -> None:
+        for person in baits:
             alarms.raise_alarm("honeytoken", account=self.account.account_id, person=person)
 
     # -- fields ---------------------------------------------------------------------------
@@ -402,18 +407,14 @@ class Reader:
             raise Refused(
                 "Say why you need to see who this is; the reason is kept with the log."
             )
-        row = people_visible_to(self.account, "person.reveal").filter(person=person).first()
-        if row is None:
-            log(self.account, "person.reveal", person=person, allowed=False, place=place)
-            raise Hidden
-        self._assigned_by_the_program(person)
+        row, baits = self._found(person, "person.reveal", place)
         self._within_limits(person, signed_in, now)
         classes = self.classes(row) & self.rules.revealed
         log(
             self.account, "person.reveal",
             person=person, classes=classes, purpose=purpose.strip(), place=place,
         )  # fmt: skip
-        self._bait([person], opened=True)
+        self._taken(baits)
         return Revealed(person, classes)
 
     def _within_limits(self, person: str, signed_in: datetime, now: datetime) -> None:

@@ -35,7 +35,7 @@ from onward.dates import day_range
 from onward.errors import Fault, Faults, OnwardError
 from onward.registry import duties, projection
 from onward.registry.actors import Acting
-from onward.registry.db_store import CHUNK, DatabaseStore
+from onward.registry.db_store import CHUNK, DatabaseStore, end_of, events_of
 from onward.registry.operation import Operation
 from onward.rulebook.model import Move, When
 from onward.safeguards.evaluate import Evaluation, asked_findings, evaluate
@@ -245,6 +245,8 @@ def record(
     desk = _Desk(actor)
     about = subject if isinstance(subject, Subject) else Subject(*subject)
     desk.key(idempotency_key)
+    owner = about.id if about.kind == PERSON else str((facts or {}).get("person") or "")
+    end, state = desk.look(about, owner)
     desk.may_record(about, kind, facts or {})
 
     def made() -> Event:
@@ -256,18 +258,17 @@ def record(
     moves = desk.rulebook.moves()
     alone = kind not in moves or not opens_breach(desk.rulebook, moves[kind])
     if alone:
-        projection.foresee(desk.operation, [made()])
+        projection.foresee(desk.operation, [made()], end=end, state=state)
 
     def act() -> Done:
         if revision is not None:
-            owner = about.id if about.kind == PERSON else str((facts or {}).get("person") or "")
             desk.unchanged([owner] if owner else [], revision)
         event = made()
         if alone:
             return Done(tuple(desk.append([event])))
         return desk.with_breaches([(event, moves[kind], destination)])
 
-    return desk.once(idempotency_key, act)
+    return desk.once(idempotency_key, act, look=(about, owner))
 
 
 def record_batch(
@@ -508,6 +509,22 @@ def refuse_override(actor: Acting, proposal: str) -> None:
 # ---------------------------------------------------------------------------------------------
 
 
+class _Seen:
+    """What was read at once of something that is recorded about (`_Desk.look`).
+
+    thing    the row of it that is kept; None: it is a person, or nothing is kept
+    people   whom it is about, by id
+    exists   whether anything was ever said of it
+    """
+
+    def __init__(self, about: Subject, owner: str, answers: Sequence[Sequence[Any]]) -> None:
+        _end, _state, things, people, events = answers
+        self.about, self.owner = about, owner
+        self.thing = next(iter(things), None)
+        self.people = {row.person: row for row in people}
+        self.exists = bool(events)
+
+
 class _Desk:
     """One act's view of the open operation."""
 
@@ -520,6 +537,35 @@ class _Desk:
         store = self.operation.store
         assert isinstance(store, DatabaseStore)
         self.store: DatabaseStore = store
+        self._seen: _Seen | None = None
+
+    def look(self, about: Subject, owner: str) -> tuple[tuple[int, str], Any]:
+        """Read in one trip what recording about something asks first; it counts until the turn
+        to write begins, when all of it is read again.
+
+        Returns the size of the log with the instant of its last event, and how far the rows are.
+        """
+        from onward.registry import trips
+
+        answers = trips.ask(*self._questions(about, owner))
+        peaks, last = end_of(answers[0])
+        self._seen = _Seen(about, owner, answers)
+        return (peaks.size, last), next(iter(answers[1]), None)
+
+    def _questions(self, about: Subject, owner: str) -> list[Any]:
+        """What `_Seen` reads, the end of the log before everything else."""
+        from onward.registry.models import EventRow, PersonNow, ProjectionState, ThingNow
+
+        things = ThingNow.objects.filter(kind=about.kind, thing=about.id)
+        rows = EventRow.objects.filter(subject_kind=about.kind, subject_id=about.id)
+        owners = PersonNow.objects.filter(person=owner) if owner else PersonNow.objects.none()
+        return [
+            self.store.end_question(),
+            ProjectionState.objects.filter(name=projection.NOW),
+            things if about.kind != PERSON else things.none(),
+            owners,
+            rows.values_list("seq")[:1],
+        ]
 
     def key(self, key: str) -> None:
         if not key:
@@ -532,14 +578,21 @@ class _Desk:
         from onward.registry.models import ThingNow
 
         needed = duties.to_record(self.rulebook, about.kind, kind, facts)
+        seen = self._seen if self._seen is not None and self._seen.about == about else None
+        rows = seen.people if seen is not None else None
         if about.kind == PERSON:
-            duties.require(self.actor, "" if kind == REGISTERED else about.id, needed)
+            person = "" if kind == REGISTERED else about.id
+            duties.require(self.actor, person, needed, rows=rows if person else None)
             return
         # Whom it is said to be about, and whom it is about on record: neither hides the other.
-        row = ThingNow.objects.filter(kind=about.kind, thing=about.id).first()
+        if seen is not None:
+            row = seen.thing
+        else:
+            row = ThingNow.objects.filter(kind=about.kind, thing=about.id).first()
         said = str(facts.get("person") or "")
         for person in {said, str((row.person if row else None) or said)}:
-            duties.require(self.actor, person, needed)
+            known = rows if seen is not None and person == seen.owner else None
+            duties.require(self.actor, person, needed, rows=known)
 
     def move(self, key: str) -> Move:
         moves = self.rulebook.moves()
@@ -557,15 +610,27 @@ class _Desk:
                 "Ask what will be open then with: onward check."
             )
 
-    def once(self, key: str, act: Callable[[], Done], *, all_of: str = "") -> Done:
+    def once(
+        self,
+        key: str,
+        act: Callable[[], Done],
+        *,
+        all_of: str = "",
+        look: tuple[Subject, str] | None = None,
+    ) -> Done:
         """Do an act in one transaction, or return what it did when it was sent before.
 
         key     the key of the first event that the act writes
         all_of  what the keys of the others begin with, when it is not that key
+        look    what the act is about, and of whom: read in the same trip, as in `look`
         """
-        with self.store.writing():
-            first = self.store.read_where("idempotency_key = %s", [key])
+        self._seen = None
+        questions = [] if look is None else self._questions(*look)
+        sent = self.store.where("idempotency_key = %s", [key])
+        with self.store.writing(sent, *questions) as (rows, *answers):
+            first = events_of(rows)
             if not first:
+                self._know(key, look, answers)
                 return act()
             base = f"{all_of or key}/"
             others = self.store.read_where(
@@ -575,17 +640,32 @@ class _Desk:
             events = sorted((*first, *others), key=lambda event: event.seq)
             return Done(tuple(events), again=True)
 
+    def _know(self, key: str, look: tuple[Subject, str] | None, answers: list[Any]) -> None:
+        """Keep for this turn what was read as it began."""
+        turn = self.store.turn()
+        if turn is None:
+            return
+        turn.unused.add(key)
+        if look is not None:
+            turn.end = end_of(answers[0])
+            turn.kept[projection.NOW] = next(iter(answers[1]), None)
+            self._seen = _Seen(*look, answers)
+
     def unchanged(
         self, people: Sequence[str], revision: int | Mapping[str, int] | None
     ) -> None:
         from onward.registry.models import PersonNow
 
-        projection.follow(self.operation)
+        if projection.follow(self.operation):
+            self._seen = None  # the rows were made again
         if revision is None:
             return
         for person in people:
             seen = revision if isinstance(revision, int) else revision.get(person)
-            row = PersonNow.objects.filter(person=person).first()
+            if self._seen is not None and self._seen.owner == person:
+                row = self._seen.people.get(person)
+            else:
+                row = PersonNow.objects.filter(person=person).first()
             if seen is not None and row is not None and row.revision > seen:
                 raise StaleEdit(seen, row.revision)
 
@@ -619,6 +699,8 @@ class _Desk:
         )  # fmt: skip
 
     def exists(self, subject: Subject) -> bool:
+        if self._seen is not None and self._seen.about == subject:
+            return self._seen.exists
         return subject in self.known([subject])
 
     def known(self, subjects: Sequence[Subject]) -> set[Subject]:
@@ -668,8 +750,11 @@ class _Desk:
 
     def append(self, events: Sequence[Event]) -> Sequence[Event]:
         projection.follow(self.operation)
+        self._seen = None  # from now on it is what it was
         placed = self.store.append(
-            events, also=lambda placed: projection.refresh(self.operation, placed)
+            events,
+            also=lambda placed: projection.refresh(self.operation, placed),
+            beside=lambda placed: projection.foreseen(self.operation, placed),
         )
         if len(placed) != len(events):  # else a breach could be passed over without a word
             raise OnwardError(

@@ -65,6 +65,8 @@ def load(
     """
     from django.db import IntegrityError, OperationalError, connection
 
+    from onward.registry import trips
+
     as_copy = connection.vendor == "postgresql"
     now = instant_text(datetime.now(UTC))
     count = workers or os.cpu_count() or 1
@@ -106,7 +108,7 @@ def load(
                     elif as_copy:
                         _copy(cursor, part.rows)
                     else:
-                        insert_rows(connection, cursor, part.rows)
+                        trips.send(insert_rows(connection, cursor, part.rows))
                     total += part.events
                     say(f"{total:,} events")
                 if place is not None:

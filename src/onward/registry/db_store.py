@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +39,25 @@ CHUNK = 500
 """Values per IN (…)."""
 
 Also = Callable[[Sequence[Event]], None]
+Beside = Callable[[Sequence[Event]], "Sequence[tuple[str, Sequence[Any]]] | None"]
+
+
+@dataclass
+class Turn:
+    """What is known while it is this thread's turn to write: nobody else changes it meanwhile.
+
+    end     the tree's peaks and the instant of the last event; None: not read yet
+    unused  idempotency keys that were looked for and are not in the log
+    kept    whatever else was read in this turn and only this turn can change, by name
+    """
+
+    operation: str
+    end: tuple[Peaks, str] | None = None
+    unused: set[str] = field(default_factory=set)
+    kept: dict[str, Any] = field(default_factory=dict)
+
+
+_turns = threading.local()
 
 _MARKS = (
     (re.compile(r'"kind":"([^"\\]+)"'), "kind"),
@@ -67,17 +88,25 @@ class DatabaseStore:
 
     # -- writing ------------------------------------------------------------------------------
 
-    def append(self, events: Iterable[Event], *, also: Also | None = None) -> Sequence[Event]:
+    def append(
+        self,
+        events: Iterable[Event],
+        *,
+        also: Also | None = None,
+        beside: Beside | None = None,
+    ) -> Sequence[Event]:
         """Record a batch entirely or not at all; see `EventStore.append`.
 
-        also  called with what was added, inside the transaction; when it raises, nothing was
+        also    called with what was added, inside the transaction; when it raises, nothing was
+        beside  called before that with what will be added: statements that go with it in one
+                trip and take the place of `also`; None when it has none
         """
         drafts = list(events)
         from django.db import Error
 
         try:
             with self.writing():
-                return self._append(drafts, also)
+                return self._append(drafts, also, beside)
         except Error as error:
             raise StoreError(
                 f"The events could not be written ({type(error).__name__}); nothing of this "
@@ -85,21 +114,28 @@ class DatabaseStore:
             ) from error
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """The one writer of this operation, in one transaction. May be nested."""
+    def writing(self, *questions: Any) -> Iterator[list[list[Any]]]:
+        """The one writer of this operation, in one transaction. May be nested.
+
+        questions  asked as soon as it is our turn (`trips.ask`); the answers are what it gives
+        """
         from django.db import Error, connection, transaction
 
+        if self.turn() is not None:
+            yield _asked(questions)
+            return
         if connection.in_atomic_block:
-            if connection.vendor == "postgresql":
-                self._lock(connection)
-            yield
+            yield self._our_turn(connection, questions)
             return
         confirming = False
         try:
             with Queue.of(connection, self.operation), transaction.atomic():
-                if connection.vendor == "postgresql":
-                    self._lock(connection)
-                yield
+                answers = self._our_turn(connection, questions)
+                _turns.now = Turn(self.operation)
+                try:
+                    yield answers
+                finally:
+                    _turns.now = None
                 confirming = True
         except Error as error:
             if not confirming:
@@ -111,16 +147,37 @@ class DatabaseStore:
                 "send the same once more: what is there already is not recorded twice."
             ) from error
 
-    def _lock(self, connection: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                [f"onward {self.operation}"],
-            )
-
-    def _append(self, drafts: Sequence[Event], also: Also | None) -> Sequence[Event]:
+    def turn(self) -> Turn | None:
+        """What is known in this thread's turn to write; None when it has none. Inside a part
+        that may be undone by itself nothing is kept: it could outlive what it was read from."""
         from django.db import connection
 
+        found: Turn | None = getattr(_turns, "now", None)
+        if found is None or found.operation != self.operation:
+            return None
+        if not connection.in_atomic_block or connection.savepoint_ids:
+            found.end, found.unused, found.kept = None, set(), {}
+            return None
+        return found
+
+    def _our_turn(self, connection: Any, questions: Sequence[Any]) -> list[list[Any]]:
+        """Wait for our turn, then ask. Each question sees what whoever wrote before confirmed."""
+        if connection.vendor != "postgresql":
+            return _asked(questions)
+        lock = (
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+            [f"onward {self.operation}"],
+        )
+        return _asked([lock, *questions])[1:]
+
+    def _append(
+        self, drafts: Sequence[Event], also: Also | None, beside: Beside | None
+    ) -> Sequence[Event]:
+        from django.db import connection
+
+        from onward.registry import trips
+
+        turn = self.turn()
         with connection.cursor() as cursor:
             known = self._known(cursor, [event.idempotency_key for event in drafts])
             fresh: list[Event] = []
@@ -133,9 +190,12 @@ class DatabaseStore:
                 return []
             peaks, last = self._end(cursor)
             placed = self._placed(fresh, peaks.size, last)
+            more = beside(placed) if beside is not None else None
             rows = self._rows(placed, peaks)
-            insert_rows(connection, cursor, rows)
-            cursor.execute(
+            statements = insert_rows(connection, cursor, rows)
+            if turn is not None:
+                turn.end = None  # until all of it is written
+            head = (
                 f"INSERT INTO {HEADS} (operation, size, root, peaks, recorded) "
                 "VALUES (%s, %s, %s, %s, %s)",
                 [
@@ -146,7 +206,11 @@ class DatabaseStore:
                     placed[-1].recorded,
                 ],
             )
-        if also is not None:
+            trips.send([*statements, head, *(more or ())])
+            if turn is not None:
+                turn.end = (peaks, placed[-1].recorded)
+                turn.unused -= {event.idempotency_key for event in placed}
+        if more is None and also is not None:
             also(placed)
         return placed
 
@@ -173,6 +237,8 @@ class DatabaseStore:
         return rows
 
     def _known(self, cursor: Any, keys: Sequence[str]) -> set[str]:
+        if (turn := self.turn()) is not None:
+            keys = [key for key in keys if key not in turn.unused]
         if len(keys) > 20 * CHUNK:
             cursor.execute(
                 f"SELECT idempotency_key FROM {TABLE} WHERE operation = %s", [self.operation]
@@ -203,15 +269,25 @@ class DatabaseStore:
             )
 
     def _end(self, cursor: Any) -> tuple[Peaks, str]:
-        cursor.execute(
+        """A copy of the tree's peaks, and the instant of the last event."""
+        turn = self.turn()
+        if turn is not None and turn.end is not None:
+            peaks, recorded = turn.end
+            return Peaks(peaks.size, peaks.peaks), recorded
+        cursor.execute(*self.end_question())
+        row = cursor.fetchone()
+        end = end_of([row] if row else [])
+        if turn is not None:
+            turn.end = end
+        return Peaks(end[0].size, end[0].peaks), end[1]
+
+    def end_question(self) -> tuple[str, list[Any]]:
+        """What to ask for the end of the log; `end_of` reads the answer."""
+        return (
             f"SELECT size, peaks, recorded FROM {HEADS} WHERE operation = %s "
             "ORDER BY size DESC LIMIT 1",
             [self.operation],
         )
-        row = cursor.fetchone()
-        if row is None:
-            return Peaks(), ""
-        return Peaks.from_bytes(row[0], bytes(row[1])), row[2]
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -253,17 +329,24 @@ class DatabaseStore:
         """Events of which a condition on the table's columns holds, by seq."""
         return self._read(f" AND ({clause})", values)
 
+    def where(self, clause: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        """`read_where` as a question for `trips.ask`; `events_of` reads the answer."""
+        return self._question(f" AND ({clause})", values)
+
+    def _question(self, clause: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
+        return (
+            # "+ 0": the few rows of a clause are found by its own index and sorted after.
+            f"SELECT seq, canonical FROM {TABLE} WHERE operation = %s{clause} "
+            f"ORDER BY seq{' + 0' if clause else ''}",
+            [self.operation, *values],
+        )
+
     def _read(self, clause: str, values: Sequence[Any]) -> list[Event]:
         from django.db import connection
 
         with connection.cursor() as cursor:
-            cursor.execute(
-                # "+ 0": the few rows of a clause are found by its own index and sorted after.
-                f"SELECT seq, canonical FROM {TABLE} WHERE operation = %s{clause} "
-                f"ORDER BY seq{' + 0' if clause else ''}",
-                [self.operation, *values],
-            )
-            return [event_of(seq, text) for seq, text in cursor.fetchall()]
+            cursor.execute(*self._question(clause, values))
+            return events_of(cursor.fetchall())
 
     def head(self) -> str:
         from django.db import connection
@@ -325,15 +408,42 @@ def points_to(event: Event) -> tuple[str | None, str | None]:
     )
 
 
-def insert_rows(connection: Any, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write rows by the quickest way the database has."""
-    if connection.vendor == "postgresql" and len(rows) > 20:
+def _asked(questions: Sequence[Any]) -> list[list[Any]]:
+    if not questions:
+        return []
+    from onward.registry import trips
+
+    return trips.ask(*questions)
+
+
+def end_of(rows: Sequence[tuple[Any, ...]]) -> tuple[Peaks, str]:
+    """The tree's peaks and the instant of the last event, from the answer to `end_question`."""
+    if not rows:
+        return Peaks(), ""
+    [(size, peaks, recorded)] = rows
+    return Peaks.from_bytes(size, bytes(peaks)), recorded
+
+
+def events_of(rows: Sequence[tuple[int, str]]) -> list[Event]:
+    """The events of an answer to `where`."""
+    return [event_of(seq, text) for seq, text in rows]
+
+
+def insert_rows(
+    connection: Any, cursor: Any, rows: Sequence[tuple[Any, ...]]
+) -> list[tuple[str, Sequence[Any]]]:
+    """Write rows by the quickest way the database has, or give the statements that do."""
+    marks = ", ".join(["%s"] * len(COLUMNS))
+    text = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES ({marks})"
+    if len(rows) <= 20:
+        return [(text, row) for row in rows]
+    if connection.vendor == "postgresql":
         from onward.registry.postgres import copy_rows
 
         copy_rows(cursor, TABLE, COLUMNS, rows)
-        return
-    marks = ", ".join(["%s"] * len(COLUMNS))
-    cursor.executemany(f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES ({marks})", rows)
+    else:
+        cursor.executemany(text, rows)
+    return []
 
 
 def event_of(seq: int, canonical: str) -> Event:

@@ -199,19 +199,27 @@ def last(subject: str) -> dict[str, Any] | None:
 
 def several(subjects: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What was last given to each of these subjects."""
-    from django.db import connection
+    from onward.registry import trips
 
     if not subjects:
         return {}
+    [rows] = trips.ask(_lines_of(subjects))
+    return _last_of(rows)
+
+
+def _lines_of(subjects: Sequence[str]) -> tuple[str, list[str]]:
+    """What to ask for the lines of these subjects; `_last_of` reads the answer."""
     # Every page asks this of who opens it, so it is put without building a query.
     marks = ", ".join(["%s"] * len(subjects))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT number, subject, content, before, seal FROM {TABLE} "
-            f"WHERE operation = %s AND subject IN ({marks}) ORDER BY number",
-            [_operation(), *subjects],
-        )
-        found = {row[1]: row for row in cursor.fetchall()}
+    return (
+        f"SELECT number, subject, content, before, seal FROM {TABLE} "
+        f"WHERE operation = %s AND subject IN ({marks}) ORDER BY number",
+        [_operation(), *subjects],
+    )
+
+
+def _last_of(rows: Iterable[tuple[Any, ...]]) -> dict[str, dict[str, Any]]:
+    found = {row[1]: row for row in rows}
     return {subject: _content(*row) for subject, row in found.items()}
 
 
@@ -227,16 +235,38 @@ def _content(
 
 def account_is_as_given(account: Account) -> bool:
     """Whether an account and its second factors are what the program last made of them."""
+    from onward.registry import trips
+
+    return _as_given(account, *trips.ask(*_of_account(account.pk)))
+
+
+def account_of(key: Any) -> tuple[Account | None, bool]:
+    """The account of a key, and whether it and its second factors are what the program last made
+    of them: what every page asks first, in one trip."""
+    from onward.registry import trips
+    from onward.registry.models import Account
+
+    [accounts, *given] = trips.ask(Account.objects.filter(pk=key), *_of_account(key))
+    if not accounts:
+        return None, False
+    return accounts[0], _as_given(accounts[0], *given)
+
+
+def _of_account(key: Any) -> list[Any]:
     from allauth.mfa.models import Authenticator
 
+    return [
+        _lines_of([f"account:{key}", f"factors:{key}"]),
+        Authenticator.objects.filter(user_id=key),
+    ]
+
+
+def _as_given(account: Account, lines: Iterable[Any], held: Iterable[Any]) -> bool:
     try:
-        given = several([f"account:{account.pk}", f"factors:{account.pk}"])
+        given = _last_of(lines)
     except Changed:
         return False
-    factors = {
-        str(factor.pk): of_factor(factor)
-        for factor in Authenticator.objects.filter(user_id=account.pk)
-    }
+    factors = {str(factor.pk): of_factor(factor) for factor in held}
     return given.get(f"account:{account.pk}") == of_account(account) and factors == given.get(
         f"factors:{account.pk}", {}
     )

@@ -103,7 +103,7 @@ def _part(operation: Operation, store: DatabaseStore, people: Sequence[str], day
 def _rows(operation: Operation, people: Sequence[str], day: date) -> list[dict[str, Any]]:
     store, rulebook = _store(operation), operation.rulebook_at(day)
     found = projection.near(people, store, rulebook)
-    if projection._has_notices(found, store) or not projection.is_current(store, day, rulebook):
+    if found.noticed or not projection.is_current(store, day, rulebook):
         caseload = projection._folded(found, store, rulebook, day)
     else:
         caseload = projection.from_rows(found, rulebook, day)

@@ -24,7 +24,7 @@ from onward.caseload.fold import FoldPlan, Moment, in_order, word_stages
 from onward.caseload.rules import adult_columns
 from onward.engine import Stage
 from onward.registry import projection
-from onward.registry.db_store import DatabaseStore, points_to
+from onward.registry.db_store import DatabaseStore, events_of, points_to
 from onward.rulebook.model import Finding, Rulebook
 from onward.safeguards.compile import KIND, Asking, Compiler
 from onward.safeguards.everybody import NextSteps, evaluate_all
@@ -46,12 +46,73 @@ class Narrow:
     gone     things that nothing is known of any more, or not yet
     steps    person -> what changes in the row of `PersonNow`
     touched  person -> seq of the last event that touched them
+    near     whose rows and events it was made from
     """
 
     things: list[dict[str, Any]] = field(default_factory=list)
     gone: set[tuple[str, str]] = field(default_factory=set)
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
     touched: dict[str, int] = field(default_factory=dict)
+    near: projection.Near = field(
+        default_factory=lambda: projection.Near(frozenset(), frozenset())
+    )
+
+
+@dataclass(frozen=True)
+class Before:
+    """What is on record of the subjects of some events.
+
+    things, people  the rows that are kept, by (kind, id) and by id
+    events          kind -> events, without those that are not written yet
+    merged          one of the people was merged with another
+    """
+
+    things: Mapping[tuple[str, str], Any]
+    people: Mapping[str, Any]
+    events: Mapping[str, Sequence[Event]]
+    merged: bool
+
+
+def before(placed: Sequence[Event], store: DatabaseStore) -> Before:
+    """What is on record of the subjects of some events, in one trip."""
+    from onward.registry import trips
+    from onward.registry.models import PersonNow, ThingNow
+
+    names: dict[str, list[str]] = {}
+    for kind, name in sorted({(e.subject.kind, e.subject.id) for e in placed}):
+        names.setdefault(kind, []).append(name)
+    things = [k for k in names if k != PERSON]
+    people = names.get(PERSON, [])
+    marks = ", ".join(["%s"] * len(people))
+    merged = f"kind = %s AND (subject_id IN ({marks}) OR owner IN ({marks}))"
+    answers = trips.ask(
+        *(
+            store.where(
+                f"subject_kind = %s AND subject_id IN ({', '.join(['%s'] * len(some))})",
+                [kind, *some],
+            )
+            for kind, some in names.items()
+        ),
+        *(ThingNow.objects.filter(kind=kind, thing__in=names[kind]) for kind in things),
+        *(
+            [
+                PersonNow.objects.filter(person__in=people),
+                store.where(merged, [MERGED, *people, *people]),
+            ]
+            if people
+            else ()
+        ),
+    )
+    events = {kind: events_of(rows) for kind, rows in zip(names, answers, strict=False)}
+    rest = answers[len(names) :]
+    rows = [row for part in rest[: len(things)] for row in part]
+    persons, merges = rest[len(things) :] or ([], [])
+    return Before(
+        {(row.kind, row.thing): row for row in rows},
+        {row.person: row for row in persons},
+        events,
+        bool(merges),
+    )
 
 
 def narrowly(
@@ -60,29 +121,37 @@ def narrowly(
     store: DatabaseStore,
     rulebook: Rulebook,
     day: date,
+    was: Before | None = None,
 ) -> Narrow | None:
     """What these events changed, or None when it cannot be told so narrowly.
 
     people  whom they may touch (`projection.touched`); their steps are up to date for the day
+    was     `before`, where it was asked already
     """
-    from onward.registry.models import ThingNow
-
     kinds = {event.subject.kind for event in placed}
     if kinds == {PERSON}:
-        return _of_people(placed, store, rulebook, day)
+        return _of_people(placed, store, rulebook, day, was)
     if kinds & _never(rulebook) or any(e.kind in (MERGED, OVERRIDE) for e in placed):
         return None
+    was = was or before(placed, store)
     changed = {(event.subject.kind, event.subject.id) for event in placed}
-    before = {
-        (kind, row.thing): row
-        for kind in kinds
-        for row in ThingNow.objects.filter(kind=kind, thing__in=_of(changed, kind))
-    }
-    if any(kind in projection.pointed_at(rulebook) for kind, _ in changed - before.keys()):
+    if any(kind in projection.pointed_at(rulebook) for kind, _ in changed - was.things.keys()):
         return None  # what points to it was unknown until now
-    folded: dict[str, pa.Table] = {}
+    told: dict[str, _Told] = {}
     for kind in kinds:
-        table = _folded(kind, _of(changed, kind), placed, store, rulebook, day)
+        events = _events_of(kind, was, placed)
+        if events is None or kind in rulebook.kinds[kind].refs.values():
+            return None
+        told[kind] = _Told(kind, events, rulebook, day, store)
+    wanted = findings_reading(rulebook, kinds)
+    beside = [question for each in told.values() for question in each.questions]
+    near, answers = _asked_near(people if wanted else None, store, beside)
+    folded: dict[str, pa.Table] = {}
+    sites: dict[str, str | None] = {}
+    for kind, each in told.items():
+        count = len(each.questions)
+        table = each.folded(answers[:count], sites)
+        answers = answers[count:]
         if table is None:
             return None
         folded[kind] = table
@@ -90,20 +159,23 @@ def narrowly(
     small = Caseload(
         as_of=day, known_at=None, rulebook=rulebook, tables=folded, units=pa.table({})
     )
-    found = Narrow(things=projection.thing_rows(small, seqs, _sites(folded)))
+    found = Narrow(things=projection.thing_rows(small, seqs, sites))
     there = {(row["kind"], row["thing"]): row for row in found.things}
     found.gone = changed - there.keys()
 
     found.touched = _touched(placed, there)
-    wanted = findings_reading(rulebook, kinds)
-    if not wanted:
+    theirs = {*people, *found.touched, *sites}
+    theirs |= {row.person for row in was.things.values()} - {None}
+    found.near = projection.Near(frozenset(theirs), frozenset())
+    if near is None:
         return found
+    found.near = replace(near, people=near.people | theirs)
     names = [(row["person"], row["household"]) for row in found.things]
-    names += [(row.person, row.household) for row in before.values()]
+    names += [(row.person, row.household) for row in was.things.values()]
     if any(person is None and house is None for person, house in names):
         return None  # whose it is is not known: it bears on everybody
     rows: dict[str, Any] = {}
-    kept = _kept_near(people, store, rulebook, day, rows)
+    kept = _kept(near, rulebook, day, rows)
     if kept is None:
         return None
     tables = dict(kept.tables)
@@ -118,22 +190,31 @@ def narrowly(
     return found
 
 
-def _kept_near(
-    people: set[str],
-    store: DatabaseStore,
+def _asked_near(
+    people: set[str] | None, store: DatabaseStore, beside: Sequence[Any]
+) -> tuple[projection.Near | None, list[list[Any]]]:
+    """Who is near some people (None: nobody is wanted), and the answers to other questions."""
+    from onward.registry import trips
+
+    if people is None:
+        return None, trips.ask(*beside)
+    return projection.people_near(people, store, *beside)
+
+
+def _kept(
+    near: projection.Near,
     rulebook: Rulebook,
     day: date,
     rows: dict[str, Any],
     said: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Caseload | None:
-    """The neighbourhood of some people from the rows that are kept; None when it is large or
-    holds what rows do not keep.
+    """A neighbourhood from the rows that are kept; None when it is large or holds what rows do
+    not keep.
 
     rows  filled with the row of each of its people
     said  person -> columns that are no longer as the row has them
     """
-    near = projection.near(people, store, rulebook)
-    if len(near.people) > 4 * projection.SMALL or projection._has_notices(near, store):
+    if len(near.people) > 4 * projection.SMALL or near.noticed:
         return None
     return projection.from_rows(near, rulebook, day, rows=rows, said=said or {})
 
@@ -142,22 +223,28 @@ def _kept_near(
 
 
 def _of_people(
-    placed: Sequence[Event], store: DatabaseStore, rulebook: Rulebook, day: date
+    placed: Sequence[Event],
+    store: DatabaseStore,
+    rulebook: Rulebook,
+    day: date,
+    was: Before | None,
 ) -> Narrow | None:
     """What facts about people changed that decide neither where nor with whom they belong."""
-    from onward.registry.models import PersonNow
-
     said = {name for event in placed for name in event.facts}
     if any(e.kind != RECORDED or e.supersedes for e in placed) or said - _plain_facts(rulebook):
         return None
     names = sorted({event.subject.id for event in placed})
-    known = {row.person: row for row in PersonNow.objects.filter(person__in=names)}
-    if len(known) < len(names) or _was_merged(names, store):
+    was = was or before(placed, store)
+    known = was.people
+    if len(known) < len(names) or was.merged:
         return None
-    events = _events_of(PERSON, names, placed, store)
+    events = _events_of(PERSON, was, placed)
     if events is None:
         return None
     part, stages = word_stages(rulebook, said, Moment(day))
+    near, superseding = projection.people_near(names, store, *_superseding(events, store))
+    if any(superseding):
+        return None
     told = events_table(events, part)
     inputs = {
         **_EMPTY,
@@ -170,7 +257,7 @@ def _of_people(
     now = {row.pop("id"): row for row in words.to_pylist()}
     if now.keys() != known.keys():
         return None
-    found = Narrow(touched={event.subject.id: event.seq for event in placed})
+    found = Narrow(touched={event.subject.id: event.seq for event in placed}, near=near)
     columns = {name for name in words.column_names if name not in ("id", "first_on")}
     if any(now[person]["first_on"] != known[person].first_on for person in names):
         columns.add("first_on")
@@ -178,7 +265,7 @@ def _of_people(
     wanted = findings_naming(rulebook, columns)
     if wanted:
         rows: dict[str, Any] = {}
-        kept = _kept_near(set(names), store, rulebook, day, rows, now)
+        kept = _kept(near, rulebook, day, rows, now)
         if kept is None:
             return None
         steps = _judged_again(kept, rows, wanted, rulebook, day)
@@ -202,27 +289,31 @@ def _columns_kept(row: Any, now: Mapping[str, Any]) -> dict[str, Any]:
     own = {name: now[name] for name in (*projection.FIELDS, "first_on") if name in now}
     facts = {name: value for name, value in row.facts.items() if name not in now}
     facts |= {
-        name: projection._plain(value)
+        name: projection.plain(value)
         for name, value in now.items()
         if name not in own and value is not None
     }
     return own | ({"facts": facts} if facts != row.facts else {})
 
 
-def _was_merged(names: Sequence[str], store: DatabaseStore) -> bool:
-    marks = ", ".join(["%s"] * len(names))
-    clause = f"kind = %s AND (subject_id IN ({marks}) OR owner IN ({marks}))"
-    return bool(store.read_where(clause, [MERGED, *names, *names]))
-
-
 # -- writing ---------------------------------------------------------------------------------------
 
 
-def write(found: Narrow) -> None:
-    """Put what changed in the place of what was, inside the transaction of the events."""
-    from django.db.models import F
-    from django.db.models.functions import Greatest
+def later(found: Narrow, events: int) -> Narrow:
+    """The same, that many events later in the log."""
+    if not events:
+        return found
+    things = [
+        {**row, "revision": row["revision"] + events if row["revision"] else 0}
+        for row in found.things
+    ]
+    touched = {person: seq + events for person, seq in found.touched.items()}
+    return replace(found, things=things, touched=touched)
 
+
+def statements(found: Narrow) -> list[tuple[str, Sequence[Any]]]:
+    """What puts that which changed in the place of what was, inside the transaction of the events."""
+    from onward.registry import trips
     from onward.registry.models import PersonNow, ThingNow
     from onward.registry.site import current
 
@@ -230,25 +321,25 @@ def write(found: Narrow) -> None:
     names: dict[str, list[str]] = {}
     for kind, thing in {*found.gone, *((row["kind"], row["thing"]) for row in found.things)}:
         names.setdefault(kind, []).append(thing)
-    for kind, things in names.items():
-        ThingNow.objects.filter(kind=kind, thing__in=things).delete()
-    ThingNow.objects.bulk_create([ThingNow(operation=operation, **row) for row in found.things])
+    made = [
+        trips.removed(ThingNow, {"operation": operation, "kind": kind, "thing": part})
+        for kind, things in names.items()
+        for part in projection.parts(things)
+    ]
+    made += [trips.inserted(ThingNow(operation=operation, **row)) for row in found.things]
     for person in sorted({*found.steps, *found.touched}):
-        values = dict(found.steps.get(person, {}))
-        if person in found.touched:
-            values["revision"] = Greatest(F("revision"), found.touched[person])
-        PersonNow.objects.filter(person=person).update(**values)
-
-
-def _sites(folded: Mapping[str, pa.Table]) -> dict[str, str | None]:
-    from onward.registry.models import PersonNow
-
-    people = {
-        person for table in folded.values() if "person" in table.column_names
-        for person in table["person"].to_pylist() if person is not None
-    }  # fmt: skip
-    found = PersonNow.objects.filter(person__in=sorted(people))
-    return dict(found.values_list("person", "site"))
+        seen = found.touched.get(person)
+        values = found.steps.get(person, {})
+        if values or seen is not None:
+            made.append(
+                trips.changed(
+                    PersonNow,
+                    {"operation": operation, "person": person},
+                    values,
+                    at_least={} if seen is None else {"revision": seen},
+                )
+            )
+    return made
 
 
 def _of(changed: set[tuple[str, str]], kind: str) -> list[str]:
@@ -284,74 +375,92 @@ def _touched(
 # -- one kind's rows, by the fold's own stages ----------------------------------------------------
 
 
-def _folded(
-    kind: str,
-    names: Sequence[str],
-    placed: Sequence[Event],
-    store: DatabaseStore,
-    rulebook: Rulebook,
-    day: date,
-) -> pa.Table | None:
-    """The table of one kind for some of its things; None when their events do not say all.
+class _Told:
+    """What was said of some things of one kind, and what has to be asked before it is folded.
+
+    questions  whether any of it was corrected, and who and what it points to
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        events: Sequence[Event],
+        rulebook: Rulebook,
+        day: date,
+        store: DatabaseStore,
+    ) -> None:
+        from onward.registry.models import PersonNow, ThingNow
+
+        self._kind = kind
+        self._plan = _plan(kind, rulebook, day)
+        self._told = events_table(events, self._plan.rulebook)
+        self._targets = sorted({*rulebook.kinds[kind].refs.values()})
+        self._ids = {each: self._told.ids[each]["id"].to_pylist() for each in self._targets}
+        self._correcting = _superseding(events, store)
+        self.questions: list[Any] = [
+            *self._correcting,
+            *(
+                PersonNow.objects.filter(person__in=ids).values_list("person", "site")
+                if target == PERSON
+                else ThingNow.objects.filter(kind=target, thing__in=ids).values_list("thing")
+                for target, ids in self._ids.items()
+            ),
+        ]
+
+    def folded(
+        self, answers: Sequence[Sequence[Any]], sites: dict[str, str | None]
+    ) -> pa.Table | None:
+        """The table of the kind for these things; None when their events do not say all.
+
+        sites  the site of each person pointed to is put here
+        """
+        count, kind, told, plan = len(self._correcting), self._kind, self._told, self._plan
+        if any(answers[:count]):
+            return None
+        there = {}
+        for (target, ids), rows in zip(self._ids.items(), answers[count:], strict=True):
+            if len(rows) != len(ids):
+                return None
+            there[f"{target}_there"] = told.ids[target]
+            if target == PERSON:
+                sites.update(rows)
+        stages = [
+            *plan.latest[kind],
+            Stage(
+                f"{kind}_batch",
+                f"SELECT i.no, i.id FROM {kind}_ids AS i "
+                f"INNER JOIN {kind}_latest AS s ON s.subject = i.no",
+                "What exists of what was just spoken of.",
+            ),
+            *plan.readable[kind],
+        ]
+        inputs = {
+            **_EMPTY,
+            **there,
+            f"{kind}_events": told.facts[kind],
+            f"{kind}_ids": told.ids[kind],
+            "words": told.words,
+        }
+        return in_order(projection.engine().run(stages, inputs, [kind])[kind], "id")
+
+
+def _events_of(kind: str, was: Before, placed: Sequence[Event]) -> list[Event] | None:
+    """Everything said of the subjects of a kind; None when something of it corrects another.
 
     placed  the new events, which may not be written yet (`projection.foresee`)
     """
-    from onward.registry.models import PersonNow, ThingNow
-
-    events = _events_of(kind, names, placed, store)
-    if events is None:
-        return None
-    plan = _plan(kind, rulebook, day)
-    told = events_table(events, plan.rulebook)
-    there = {}
-    for target in {*rulebook.kinds[kind].refs.values()} - {kind}:
-        ids = told.ids[target]["id"].to_pylist()
-        rows: Any = (
-            PersonNow.objects.filter(person__in=ids)
-            if target == PERSON
-            else ThingNow.objects.filter(kind=target, thing__in=ids)
-        )
-        if rows.count() != len(ids):
-            return None
-        there[f"{target}_there"] = told.ids[target]
-    if kind in rulebook.kinds[kind].refs.values():
-        return None
-    stages = [
-        *plan.latest[kind],
-        Stage(
-            f"{kind}_batch",
-            f"SELECT i.no, i.id FROM {kind}_ids AS i "
-            f"INNER JOIN {kind}_latest AS s ON s.subject = i.no",
-            "What exists of what was just spoken of.",
-        ),
-        *plan.readable[kind],
-    ]
-    inputs = {
-        **_EMPTY,
-        **there,
-        f"{kind}_events": told.facts[kind],
-        f"{kind}_ids": told.ids[kind],
-        "words": told.words,
-    }
-    return in_order(projection.engine().run(stages, inputs, [kind])[kind], "id")
-
-
-def _events_of(
-    kind: str, names: Sequence[str], placed: Sequence[Event], store: DatabaseStore
-) -> list[Event] | None:
-    """Everything said of some subjects; None when something of it was corrected."""
-    marks = ", ".join(["%s"] * len(names))
-    events = [
-        *store.read_where(f"subject_kind = %s AND subject_id IN ({marks})", [kind, *names])
-    ]
+    events = [*was.events.get(kind, ())]
     there_already = {event.seq for event in events}
     events += [e for e in placed if e.subject.kind == kind and e.seq not in there_already]
-    if any(event.supersedes for event in events):
-        return None
-    for part in projection._parts(event.id for event in events):
-        if store.read_where(f"supersedes IN ({', '.join(['%s'] * len(part))})", part):
-            return None
-    return events
+    return None if any(event.supersedes for event in events) else events
+
+
+def _superseding(events: Sequence[Event], store: DatabaseStore) -> list[Any]:
+    """What to ask to know whether some events were corrected: any answer says so."""
+    return [
+        store.where(f"supersedes IN ({', '.join(['%s'] * len(part))})", part)
+        for part in projection.parts(event.id for event in events)
+    ]
 
 
 _plans: dict[tuple[str, date], dict[str, FoldPlan]] = {}

@@ -215,6 +215,10 @@ class Operation:
             "Put the adopted file back, or adopt the one in rulebook.yaml."
         )
 
+    def rulebook_read(self, wanted: str) -> Rulebook | None:
+        """The adopted rulebook of a hash, when it was read before."""
+        return self._loaded.get(wanted)
+
     def _adoptions(self, known_at: datetime | None) -> list[Event]:
         """Adoptions that stand, oldest first. Read once for a log that has not changed since:
         looking through all of it takes longer than most questions."""

@@ -24,7 +24,7 @@ from onward.caseload.events import MERGED, OVERRIDE, REGISTERED, instant_text
 from onward.caseload.rules import adult_columns
 from onward.engine import DuckEngine, Engine
 from onward.plan.clocks import Clock, clocks
-from onward.registry.db_store import CHUNK, TABLE, DatabaseStore
+from onward.registry.db_store import CHUNK, TABLE, DatabaseStore, end_of
 from onward.registry.operation import Operation
 from onward.rulebook.model import Rulebook
 from onward.safeguards.evaluate import PATHWAY_OWN
@@ -71,11 +71,17 @@ def engine() -> Engine:
 
 @dataclass(frozen=True)
 class Near:
-    """Who and what must be known to judge some people."""
+    """Who and what must be known to judge some people.
+
+    noticed   an override is recorded of one of them, which rows do not keep
+    unhoused  one of them belongs to no household that is known
+    """
 
     people: frozenset[str]
     households: frozenset[str]
-    things: frozenset[tuple[str, str]]
+    things: frozenset[tuple[str, str]] = frozenset()
+    noticed: bool = False
+    unhoused: bool = False
 
 
 def common_kinds(rulebook: Rulebook) -> frozenset[str]:
@@ -91,58 +97,119 @@ def common_kinds(rulebook: Rulebook) -> frozenset[str]:
 
 
 def near(people: Iterable[str], store: DatabaseStore, rulebook: Rulebook) -> Near:
-    """The neighbourhood of some people, from the log itself: whoever ever shared a household
-    with them or was merged with them, and so on, so that everybody in it can be judged.
-
-    Whoever belongs to no household that is known may belong to any, and is near everybody.
-    """
-    from django.db import connection
-
+    """The neighbourhood of some people, with what points to it, from the log itself."""
+    from onward.registry import trips
     from onward.registry.models import ThingNow
 
-    everybody: set[str] = {*people, *_of_no_household()}
-    homes: set[str] = set()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT subject_id, owner FROM {TABLE} WHERE operation = %s AND kind = 'merged'",
-            [store.operation],
-        )
-        merges = [pair for pair in cursor.fetchall() if pair[1] is not None]
-        new = set(everybody)
-        while new:
-            houses = {
-                row[0]
-                for row in _rows(
-                    cursor, store, "house", "subject_kind = 'person'", "subject_id", new
-                )
-                if row[0] is not None
-            } - homes
-            homes |= houses
-            found = {
-                row[0]
-                for row in _rows(cursor, store, "subject_id, subject_kind", "", "house", houses)
-                if row[1] == PERSON
-            }
-            for one, other in merges:
-                if one in new:
-                    found.add(other)
-                if other in new:
-                    found.add(one)
-            new = found - everybody
-            everybody |= new
-        things = {
-            (row[0], row[1])
-            for column, values in (("owner", everybody), ("house", homes))
-            for row in _rows(cursor, store, "subject_kind, subject_id", "", column, values)
-            if row[0] not in (PERSON, HOUSEHOLD)
-        }
+    found, _ = people_near(people, store)
     # What names nobody may bear on anybody (an anonymous complaint), and what others point to (a
     # convoy) must be there to be pointed to. A head-count is neither.
     reached = _reached(rulebook) | pointed_at(rulebook)
     loose = ThingNow.objects.filter(person=None, household=None, kind__in=reached - {HOUSEHOLD})
+    said = "subject_kind, subject_id"
+    columns = [("owner", part) for part in parts(found.people)]
+    columns += [("house", part) for part in parts(found.households)]
+    unnamed, *named = trips.ask(
+        loose.values_list("kind", "thing"),
+        *(_pointing(store, said, column, part) for column, part in columns),
+    )
+    things = {pair for rows in named for pair in rows if pair[0] not in (PERSON, HOUSEHOLD)}
     common = common_kinds(rulebook)
-    things |= {pair for pair in loose.values_list("kind", "thing") if pair[0] not in common}
-    return Near(frozenset(everybody), frozenset(homes), frozenset(things))
+    things |= {pair for pair in unnamed if pair[0] not in common}
+    return replace(found, things=frozenset(things))
+
+
+def people_near(
+    people: Iterable[str], store: DatabaseStore, *beside: Any
+) -> tuple[Near, list[list[Any]]]:
+    """Whoever ever shared a household with some people or was merged with them, and so on, so
+    that everybody there can be judged; and the households they were ever in.
+
+    Whoever belongs to no household that is known may belong to any, and is near everybody.
+
+    beside   questions to ask on the way, in the first trip; the second part answers them
+    """
+    from onward.registry import trips
+    from onward.registry.models import PersonNow
+
+    everybody = set(people)
+    homes: set[str] = set()
+    homeless = PersonNow.objects.filter(household=None).values_list("person", flat=True)
+    marked = (
+        f"SELECT kind, subject_id, owner FROM {TABLE} WHERE operation = %s AND kind IN (%s, %s)",
+        [store.operation, MERGED, OVERRIDE],
+    )
+    sharing = [_sharing(store, part) for part in parts(everybody)]
+    unhoused, marks, *rest = trips.ask(homeless, marked, *sharing, *beside)
+    answers = rest[len(sharing) :]
+    merges = [
+        (one, other) for kind, one, other in marks if kind == MERGED and other is not None
+    ]
+    todo, doors = set(everybody), set()
+    looked_up: set[str] = set()  # people all of whose households are known
+    looked_into: set[str] = set()  # households all of whose people are
+    pairs = [pair for rows in rest[: len(sharing)] for pair in rows]
+    everybody |= set(unhoused)
+    while True:
+        looked_up |= todo | {person for person, _ in pairs}
+        looked_into |= doors | {house for person, house in pairs if person in todo}
+        everybody |= looked_up
+        homes |= {house for _, house in pairs}
+        while (
+            more := {each for pair in merges if everybody & set(pair) for each in pair}
+            - everybody
+        ):
+            everybody |= more
+        todo, doors = everybody - looked_up, homes - looked_into
+        if not todo and not doors:
+            break
+        rows = trips.ask(
+            *(_sharing(store, part) for part in parts(todo)),
+            *(_living_in(store, part) for part in parts(doors)),
+        )
+        pairs = [pair for each in rows for pair in each]
+    noticed = any(kind == OVERRIDE and one in everybody for kind, one, _ in marks)
+    found = Near(
+        frozenset(everybody), frozenset(homes), noticed=noticed, unhoused=bool(unhoused)
+    )
+    return found, answers
+
+
+_AT_HOME = (
+    f"FROM {TABLE} WHERE operation = %s AND subject_kind = 'person' AND house IS NOT NULL"
+)
+
+
+def _sharing(store: DatabaseStore, people: Sequence[str]) -> tuple[str, list[str]]:
+    """(person, household) of whoever was ever in a household of these people, with every other
+    household of theirs."""
+    marks = ", ".join(["%s"] * len(people))
+    theirs = f"SELECT house {_AT_HOME} AND subject_id IN ({marks})"
+    mates = f"SELECT subject_id {_AT_HOME} AND house IN ({theirs})"
+    return (
+        f"SELECT DISTINCT subject_id, house {_AT_HOME} AND subject_id IN ({mates})",
+        [*[store.operation] * 3, *people],
+    )
+
+
+def _living_in(store: DatabaseStore, homes: Sequence[str]) -> tuple[str, list[str]]:
+    """(person, household) of whoever was ever in these households, with all theirs."""
+    marks = ", ".join(["%s"] * len(homes))
+    mates = f"SELECT subject_id {_AT_HOME} AND house IN ({marks})"
+    return (
+        f"SELECT DISTINCT subject_id, house {_AT_HOME} AND subject_id IN ({mates})",
+        [*[store.operation] * 2, *homes],
+    )
+
+
+def _pointing(
+    store: DatabaseStore, what: str, column: str, values: Sequence[str]
+) -> tuple[str, list[str]]:
+    marks = ", ".join(["%s"] * len(values))
+    return (
+        f"SELECT DISTINCT {what} FROM {TABLE} WHERE operation = %s AND {column} IN ({marks})",
+        [store.operation, *values],
+    )
 
 
 def pointed_at(rulebook: Rulebook) -> set[str]:
@@ -202,7 +269,7 @@ def events_near(found: Near, store: DatabaseStore, rulebook: Rulebook) -> list[E
             by_kind.setdefault(kind, set()).add(name)
     events: dict[int, Event] = {}
     for kind, names in by_kind.items():
-        for part in _parts(names):
+        for part in parts(names):
             marks = ", ".join(["%s"] * len(part))
             for event in store.read_where(
                 f"subject_kind = %s AND subject_id IN ({marks})", [kind, *part]
@@ -225,10 +292,11 @@ def neighbourhood(
     day = on or operation.default_date()
     rulebook = operation.rulebook_at(day)
     store = _store(operation)
-    found = near(people, store, rulebook)
-    if is_current(store, day, rulebook) and not _has_notices(found, store):
+    kept = _kept_state(), store.end_question()
+    found, (states, end) = people_near(people, store, *kept)
+    if not found.noticed and _says(states, end_of(end)[0].size, day, rulebook):
         return from_rows(found, rulebook, day)
-    return _folded(found, store, rulebook, day)
+    return _folded(near(people, store, rulebook), store, rulebook, day)
 
 
 def _folded(found: Near, store: DatabaseStore, rulebook: Rulebook, day: date) -> Caseload:
@@ -238,24 +306,20 @@ def _folded(found: Near, store: DatabaseStore, rulebook: Rulebook, day: date) ->
 
 def is_current(store: DatabaseStore, day: date, rulebook: Rulebook) -> bool:
     """Whether the rows say what the log says on a day."""
+    from onward.registry import trips
+
+    states, end = trips.ask(_kept_state(), store.end_question())
+    return _says(states, end_of(end)[0].size, day, rulebook)
+
+
+def _kept_state() -> Any:
     from onward.registry.models import ProjectionState
 
-    state = ProjectionState.objects.filter(name=NOW).first()
-    return state is not None and (state.seq, state.on, state.rulebook) == (
-        store.last_seq(), day, rulebook.hash,
-    )  # fmt: skip
+    return ProjectionState.objects.filter(name=NOW)
 
 
-def _has_notices(found: Near, store: DatabaseStore) -> bool:
-    """Whether an override is recorded of somebody, which rows do not keep."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT subject_id FROM {TABLE} WHERE operation = %s AND kind = %s",
-            [store.operation, OVERRIDE],
-        )
-        return any(row[0] in found.people for row in cursor.fetchall())
+def _says(states: Sequence[Any], size: int, day: date, rulebook: Rulebook) -> bool:
+    return [(s.seq, s.on, s.rulebook) for s in states] == [(size, day, rulebook.hash)]
 
 
 _EMPTY: dict[tuple[str, date], Caseload] = {}
@@ -285,24 +349,27 @@ def from_rows(
     rows  filled with the row of each person, for who needs more of it
     said  person -> columns in the place of those that are kept
     """
+    from onward.registry import trips
     from onward.registry.models import PersonNow, ThingNow
 
     made: dict[str, list[dict[str, Any]]] = {PERSON: []}
-    for part in _parts(found.people):
-        for person in PersonNow.objects.filter(person__in=part):
-            again = _person_again(person, rulebook)
-            made[PERSON].append({**again, **said.get(person.person, {})})
-            if rows is not None:
-                rows[person.person] = person
-    # Each part by its own index, all in one statement: every statement waits for its turn.
+    # Each part of the things by its own index, all in one statement.
     wanted = [
         ThingNow.objects.filter(kind__in=common_kinds(rulebook)),
         ThingNow.objects.filter(person=None, household=None),
-        *(ThingNow.objects.filter(person__in=part) for part in _parts(found.people)),
-        *(ThingNow.objects.filter(household__in=part) for part in _parts(found.households)),
+        *(ThingNow.objects.filter(person__in=part) for part in parts(found.people)),
+        *(ThingNow.objects.filter(household__in=part) for part in parts(found.households)),
     ]
-    things = {(t.kind, t.thing): t for t in wanted[0].union(*wanted[1:], all=True)}
-    for (kind, name), thing in things.items():
+    about, *people = trips.ask(
+        wanted[0].union(*wanted[1:], all=True),
+        *(PersonNow.objects.filter(person__in=part) for part in parts(found.people)),
+    )
+    for person in (row for part in people for row in part):
+        again = _person_again(person, rulebook)
+        made[PERSON].append({**again, **said.get(person.person, {})})
+        if rows is not None:
+            rows[person.person] = person
+    for (kind, name), thing in {(t.kind, t.thing): t for t in about}.items():
         made.setdefault(kind, []).append(
             {**thing.facts, "id": name, "first_on": thing.first_on}
         )
@@ -350,24 +417,9 @@ def _store(operation: Operation) -> DatabaseStore:
     return store
 
 
-def _parts(values: Iterable[str]) -> list[list[str]]:
+def parts(values: Iterable[str]) -> list[list[str]]:
     ordered = sorted(values)
     return [ordered[i : i + CHUNK] for i in range(0, len(ordered), CHUNK)]
-
-
-def _rows(
-    cursor: Any, store: DatabaseStore, what: str, clause: str, column: str, values: set[str]
-) -> set[tuple[str, ...]]:
-    found: set[tuple[str, ...]] = set()
-    for part in _parts(values):
-        marks = ", ".join(["%s"] * len(part))
-        cursor.execute(
-            f"SELECT {what} FROM {TABLE} WHERE operation = %s AND {column} IN ({marks})"
-            + (f" AND {clause}" if clause else ""),
-            [store.operation, *part],
-        )
-        found.update(tuple(row) for row in cursor.fetchall())
-    return found
 
 
 # ---------------------------------------------------------------------------------------------
@@ -391,7 +443,7 @@ def person_rows(
             if name.startswith("process_") and value
         ]
         facts = {
-            name: _plain(value)
+            name: plain(value)
             for name, value in row.items()
             if name not in known and not name.startswith("process_") and value is not None
         }
@@ -481,7 +533,7 @@ def thing_rows(
         refs = caseload.rulebook.kinds[kind].refs
         for row in table.to_pylist():
             facts = {
-                name: _plain(value)
+                name: plain(value)
                 for name, value in row.items()
                 if name not in ("id", "first_on") and value is not None
             }
@@ -558,7 +610,7 @@ def _clocks(rulebook: Rulebook) -> dict[str, list[Clock]]:
     return _clocks_of[rulebook.hash]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
@@ -574,17 +626,18 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
     out of date; `ensure` judges them again. A batch that touches more than SMALL people is left
     to `ensure` entirely.
     """
+    from onward.registry import narrow, trips
     from onward.registry.models import ProjectionState
 
     if not placed:
         return
-    state = ProjectionState.objects.filter(name=NOW).first()
+    store = _store(operation)
+    state = _state(store)
     before = placed[0].seq - 1
     if state is None or state.seq < before or state.on is None or on not in (None, state.on):
         return
     day = state.on  # rows of yesterday stay rows of yesterday until all are made again
-    rulebook = operation.rulebook_at(day)
-    store = _store(operation)
+    rulebook = _rulebook(operation, state)
     common = common_kinds(rulebook)
     if any(event.subject.kind == RULEBOOK for event in placed):
         return
@@ -603,14 +656,12 @@ def refresh(operation: Operation, placed: Sequence[Event], on: date | None = Non
     wide = any(event.subject.kind in common for event in placed)
     theirs = _owners(placed, common)
     ahead = _was_foreseen(placed, rulebook, day)
-    if not wide and not waiting and (state.steps_seq, state.steps_on) == (before, day):
-        from onward.registry import narrow
-
-        least = ahead or narrow.narrowly(placed, people, store, rulebook, day)
-        if isinstance(least, narrow.Narrow):
-            narrow.write(least)
+    in_date = (state.steps_seq, state.steps_on) == (before, day)
+    if ahead is None and in_date and not wide and not waiting:
+        least = narrow.narrowly(placed, people, store, rulebook, day)
+        if least is not None:
             state.seq = state.steps_seq = last
-            _save_state(state)
+            trips.send([*narrow.statements(least), _saying(state)])
             return
     whole = ahead
     if not isinstance(whole, Neighbours):
@@ -672,7 +723,7 @@ def _neighbours(
         for event in placed
         if event.subject.kind not in (PERSON, HOUSEHOLD)
     } | waiting
-    found = Near(found.people, found.households, found.things | extra)
+    found = replace(found, things=found.things | extra)
     loose, homeless = nobodys(rulebook), _of_no_household()
     caseload, events = _after(placed, found, store, rulebook, day, whole=bool(waiting))
     steps = evaluate_all(caseload, on=day, engine=engine())
@@ -693,42 +744,154 @@ def _neighbours(
 _ahead = threading.local()
 
 
-def foresee(operation: Operation, drafts: Sequence[Event]) -> None:
+def foresee(
+    operation: Operation,
+    drafts: Sequence[Event],
+    *,
+    end: tuple[int, str] | None = None,
+    state: Any = None,
+) -> None:
     """Work out what some events will change before the turn to write is taken.
 
     Whoever writes holds up everybody else who writes, so as little as can be is done meanwhile.
-    `refresh` uses this only for the same events in the same place of the log; when somebody else
-    was quicker it is worked out again.
+    `foreseen` and `refresh` use this only for the same events in the same place of the log; when
+    somebody else was quicker it is worked out again.
+
+    end, state   the size of the log with the instant of its last event, and how far the rows were
+                 then, read in this order and not earlier than anything the drafts rest on
     """
     from django.db import connection
 
     from onward.registry import narrow
-    from onward.registry.models import ProjectionState
 
     _ahead.found = None
     if connection.in_atomic_block:
         return
     store = _store(operation)
-    size, _, last = store.tree()
-    state = ProjectionState.objects.filter(name=NOW).first()
+    if end is None:
+        size, _, last = store.tree()
+        state = _state(store)
+    else:
+        size, last = end
     if state is None or state.on is None:
         return
     if (state.seq, state.steps_seq, state.steps_on) != (size, size, state.on):
         return
-    rulebook = operation.rulebook_at(state.on)
+    rulebook = _rulebook(operation, state)
     common = common_kinds(rulebook)
     if any(e.subject.kind in common or e.subject.kind not in rulebook.kinds for e in drafts):
         return
     recorded = max(last, instant_text(datetime.now(UTC)))
     placed = [e.placed(seq=size + n, recorded=recorded) for n, e in enumerate(drafts, 1)]
-    people = touched(placed, common)
+    was = narrow.before(placed, store)
+    people = touched(placed, common, was.things)
     if len(people) > SMALL:
         return
-    made: Any = narrow.narrowly(placed, people, store, rulebook, state.on)
+    made: Any = narrow.narrowly(placed, people, store, rulebook, state.on, was)
     of_people = all(event.subject.kind == PERSON for event in placed)
     if made is None and of_people and _changes_nobodys_place(placed, rulebook):
         made = _neighbours(placed, people, set(), store, rulebook, state.on)
-    _ahead.found = (_same_place(placed, rulebook, state.on), made)
+    if made is not None:
+        _ahead.found = _Foreseen(_said(placed, rulebook, state.on), size, made)
+
+
+@dataclass(frozen=True)
+class _Foreseen:
+    """What some events will change.
+
+    said   what they say; see `_said`
+    size   the length of the log before them
+    made   a `narrow.Narrow` or `Neighbours`
+    """
+
+    said: tuple[Any, ...]
+    size: int
+    made: Any
+
+
+MOST_BETWEEN = 50
+"""What others recorded meanwhile is looked through up to this many events."""
+
+
+def foreseen(
+    operation: Operation, placed: Sequence[Event]
+) -> Sequence[tuple[str, Sequence[Any]]] | None:
+    """The statements that bring the rows up to date with some events, when that was foreseen;
+    None leaves it to `refresh`. They go with the events, in one trip."""
+    from onward.registry import narrow
+
+    ahead: _Foreseen | None = getattr(_ahead, "found", None)
+    if not placed or ahead is None or not isinstance(ahead.made, narrow.Narrow):
+        return None
+    store = _store(operation)
+    state, before = _state(store), placed[0].seq - 1
+    if state is None or state.on is None:
+        return None
+    if (state.seq, state.steps_seq, state.steps_on) != (before, before, state.on):
+        return None
+    rulebook = _rulebook(operation, state)
+    if ahead.said != _said(placed, rulebook, state.on):
+        return None
+    if before != ahead.size and not _elsewhere(ahead, before, store, rulebook):
+        return None
+    _ahead.found = None
+    made = narrow.later(ahead.made, before - ahead.size)
+    state.seq = state.steps_seq = placed[-1].seq
+    return [*narrow.statements(made), _saying(state)]
+
+
+def _elsewhere(ahead: _Foreseen, now: int, store: DatabaseStore, rulebook: Rulebook) -> bool:
+    """Whether everything recorded since something was foreseen is surely nobody's near it: facts
+    about other people, and new things about other people, that make nothing else known."""
+    from onward.registry import trips
+
+    near = ahead.made.near
+    if near.unhoused or not 0 < now - ahead.size <= MOST_BETWEEN:
+        return False
+    earlier = (
+        f"SELECT count(*) FROM {TABLE} AS p WHERE p.operation = e.operation AND p.seq <= %s "
+        "AND p.subject_kind = e.subject_kind AND p.subject_id = e.subject_id"
+    )
+    [rows] = trips.ask(
+        (
+            "SELECT kind, subject_kind, subject_id, owner, house, supersedes, "
+            f"CASE WHEN subject_kind = 'person' THEN 0 ELSE ({earlier}) END FROM {TABLE} AS e "
+            "WHERE operation = %s AND seq > %s AND seq <= %s",
+            [ahead.size, store.operation, ahead.size, now],
+        )
+    )
+    out = common_kinds(rulebook) | pointed_at(rulebook)
+    out = {HOUSEHOLD, *out} - {PERSON}
+    for kind, about, name, owner, house, supersedes, before in rows:
+        if (
+            supersedes is not None
+            or house is not None
+            or kind in (MERGED, OVERRIDE, REGISTERED)
+        ):
+            return False
+        if about not in rulebook.kinds or about in out or before:
+            return False
+        who = name if about == PERSON else owner
+        if who is None or who in near.people or owner in near.people:
+            return False
+    return len(rows) == now - ahead.size
+
+
+def _rulebook(operation: Operation, state: Any) -> Rulebook:
+    """The rulebook that the rows were made by. Adopting another one leaves them behind the log,
+    so that for rows that are not it is the one in force."""
+    return operation.rulebook_read(state.rulebook) or operation.rulebook_at(state.on)
+
+
+def _state(store: DatabaseStore) -> Any:
+    """How far the rows are; asked once in a turn to write."""
+    turn = store.turn()
+    if turn is not None and NOW in turn.kept:
+        return turn.kept[NOW]
+    state = _kept_state().first()
+    if turn is not None:
+        turn.kept[NOW] = state
+    return state
 
 
 def _changes_nobodys_place(placed: Sequence[Event], rulebook: Rulebook) -> bool:
@@ -749,18 +912,22 @@ def _changes_nobodys_place(placed: Sequence[Event], rulebook: Rulebook) -> bool:
 
 
 def _was_foreseen(placed: Sequence[Event], rulebook: Rulebook, day: date) -> Any:
-    found, _ahead.found = getattr(_ahead, "found", None), None
-    if found is None or found[0] != _same_place(placed, rulebook, day):
+    """What was foreseen of a whole neighbourhood, for the same events in the same place."""
+    found: _Foreseen | None = getattr(_ahead, "found", None)
+    _ahead.found = None
+    if found is None or not isinstance(found.made, Neighbours):
         return None
-    return found[1]
+    same = found.size + 1 == placed[0].seq and found.said == _said(placed, rulebook, day)
+    return found.made if same else None
 
 
-def _same_place(placed: Sequence[Event], rulebook: Rulebook, day: date) -> tuple[Any, ...]:
-    """What events say and where in the log, apart from their own ids and the instant."""
+def _said(placed: Sequence[Event], rulebook: Rulebook, day: date) -> tuple[Any, ...]:
+    """What events say, apart from their own ids, the instant and where in the log they are."""
     from onward.registry.site import current
 
     said = tuple(
-        (e.seq, e.subject, e.kind, e.effective, e.supersedes, json.dumps(dict(e.facts), sort_keys=True))
+        (e.seq - placed[0].seq, e.subject, e.kind, e.effective, e.supersedes,
+         json.dumps(dict(e.facts), sort_keys=True))
         for e in placed
     )  # fmt: skip
     return (id(current()), rulebook.hash, day, said)
@@ -806,7 +973,7 @@ def _after(
         or known < len(persons)
         or any(event.supersedes or event.kind in (MERGED, OVERRIDE) for event in placed)
     )
-    if everything or _has_notices(found, store):
+    if everything or found.noticed:
         tables = events_table(events, rulebook)
         return fold(tables, rulebook, as_of=day, engine=engine()), events
     kinds = {PERSON, HOUSEHOLD, *(event.subject.kind for event in placed)}
@@ -863,11 +1030,22 @@ def _widened(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def append(operation: Operation, batch: Sequence[Event]) -> Sequence[Event]:
     """Append events and, when they are few, bring the rows they touch up to date with them."""
-    return _store(operation).append(batch, also=lambda placed: refresh(operation, placed))
+    return _store(operation).append(
+        batch,
+        also=lambda placed: refresh(operation, placed),
+        beside=lambda placed: foreseen(operation, placed),
+    )
 
 
-def touched(placed: Sequence[Event], common: frozenset[str]) -> set[str]:
-    """People whose rows some events may change, from the events and the rows of things."""
+def touched(
+    placed: Sequence[Event],
+    common: frozenset[str],
+    there: Mapping[tuple[str, str], Any] | None = None,
+) -> set[str]:
+    """People whose rows some events may change, from the events and the rows of things.
+
+    there   the rows of these things, where they were read already
+    """
     from onward.registry.db_store import points_to
     from onward.registry.models import PersonNow, ThingNow
 
@@ -886,13 +1064,21 @@ def touched(placed: Sequence[Event], common: frozenset[str]) -> set[str]:
         if kind not in common:
             people |= {owner} - {None}  # type: ignore[arg-type]
             homes |= {house} - {None}  # type: ignore[arg-type]
-    for kind, names in things.items():
-        for part in _parts(names):
-            rows = ThingNow.objects.filter(kind=kind, thing__in=part)
-            for owner, house in rows.values_list("person", "household"):
-                people |= {owner} - {None}
-                homes |= {house} - {None}
-    for part in _parts(homes):
+    if there is not None:
+        pairs = [(row.person, row.household) for row in there.values() if row.kind in things]
+    else:
+        pairs = [
+            pair
+            for kind, names in things.items()
+            for part in parts(names)
+            for pair in ThingNow.objects.filter(kind=kind, thing__in=part).values_list(
+                "person", "household"
+            )
+        ]
+    for owner, house in pairs:
+        people |= {owner} - {None}
+        homes |= {house} - {None}
+    for part in parts(homes):
         rows = PersonNow.objects.filter(household__in=part)
         people |= set(rows.values_list("person", flat=True))
     return people
@@ -964,19 +1150,22 @@ def ensure(operation: Operation, on: date | None = None) -> bool:
 _following = threading.Lock()
 
 
-def follow(operation: Operation) -> None:
-    """Make the rows again when they are behind the log; steps that are out of date are left to
-    `judging`. What somebody records waits for this only after a large batch elsewhere."""
-    from onward.registry.models import ProjectionState
+def follow(operation: Operation) -> bool:
+    """Make the rows again when they are behind the log; returns whether they had to be. Steps
+    that are out of date are left to `judging`. What somebody records waits for this only after a
+    large batch elsewhere."""
 
     def current() -> bool:
-        state = ProjectionState.objects.filter(name=NOW).first()
-        return state is not None and state.seq == _store(operation).last_seq()
+        store = _store(operation)
+        state = _state(store)
+        return state is not None and state.seq == store.last_seq()
 
-    if not current():
-        with _following:
-            if not current():
-                rebuild(operation)
+    if current():
+        return False
+    with _following:
+        if not current():
+            rebuild(operation)
+    return True
 
 
 def rebuild(operation: Operation, on: date | None = None) -> None:
@@ -1078,10 +1267,27 @@ def _know_sizes() -> None:
 def _save_state(state: Any) -> None:
     from onward.registry.models import ProjectionState
 
-    columns = ("seq", "on", "rulebook", "steps_seq", "steps_on")
-    now = {name: getattr(state, name) for name in columns}
+    now = {name: getattr(state, name) for name in _OF_STATE}
     if not ProjectionState.objects.filter(name=state.name).update(**now):
         state.save(force_insert=True)
+    turn = DatabaseStore(state.operation).turn()
+    if turn is not None:
+        turn.kept.pop(state.name, None)
+
+
+_OF_STATE = ("seq", "on", "rulebook", "steps_seq", "steps_on")
+
+
+def _saying(state: Any) -> tuple[str, Sequence[Any]]:
+    """The statement that says how far the rows are."""
+    from onward.registry import trips
+    from onward.registry.models import ProjectionState
+
+    return trips.changed(
+        ProjectionState,
+        {"operation": state.operation, "name": state.name},
+        {name: getattr(state, name) for name in _OF_STATE},
+    )
 
 
 def _replace(
@@ -1101,13 +1307,13 @@ def _replace(
         PersonNow.objects.all().delete()
         ThingNow.objects.all().delete()
     else:
-        for part in _parts(gone):
+        for part in parts(gone):
             PersonNow.objects.filter(person__in=part).delete()
         by_kind: dict[str, list[str]] = {}
         for kind, name in {*things_gone, *((row["kind"], row["thing"]) for row in things)}:
             by_kind.setdefault(kind, []).append(name)
         for kind, names in by_kind.items():
-            for part in _parts(names):
+            for part in parts(names):
                 ThingNow.objects.filter(kind=kind, thing__in=part).delete()
     PersonNow.objects.bulk_create(
         [PersonNow(operation=operation, **row) for row in people], batch_size=200

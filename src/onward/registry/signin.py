@@ -49,8 +49,13 @@ def as_given(account: Account) -> bool:
     """Whether an account is what was given; one that is not raises an alarm."""
     if grants.account_is_as_given(account):
         return True
-    grants.report(f"account {account.pk}", account=account.account_id)
+    changed(account)
     return False
+
+
+def changed(account: Account) -> None:
+    """Raise the alarm for an account that is not what was given."""
+    grants.report(f"account {account.pk}", account=account.account_id)
 
 
 class AccountBackend(ModelBackend):
@@ -67,8 +72,13 @@ class AccountBackend(ModelBackend):
         return super().authenticate(request, username=username, **given)
 
     def get_user(self, user_id: Any) -> Any:
-        found = Account.objects.filter(pk=user_id, is_active=True, frozen_at=None).first()
-        return found if found is not None and as_given(found) else None
+        found, given = grants.account_of(user_id)
+        if found is None or not self.user_can_authenticate(found):
+            return None
+        if not given:
+            changed(found)
+            return None
+        return found
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
