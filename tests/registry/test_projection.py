@@ -9,7 +9,7 @@ import pytest
 from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject, new_event
-from onward.registry import projection
+from onward.registry import foreseeing, neighbourhood, projection, whole
 
 NOW = datetime(2026, 6, 10, 9, tzinfo=UTC)
 
@@ -59,9 +59,9 @@ def test_it_is_what_the_log_says(small):
 def test_a_neighbourhood_from_the_rows_is_the_neighbourhood_folded(small):
     rulebook, store, day = small.rulebook, small.store, small.default_date()
     for person in ("H1-P1", "H4-P2", "H7-P1"):
-        found = projection.near([person], store, rulebook)
-        kept = projection.from_rows(found, rulebook, day)
-        folded = projection._folded(found, store, rulebook, day)
+        found = neighbourhood.near([person], store, rulebook)
+        kept = neighbourhood.from_rows(found, rulebook, day)
+        folded = neighbourhood.folded(found, store, rulebook, day)
         assert kept.tables.keys() == folded.tables.keys()
         for kind, table in folded.tables.items():
             assert kept.tables[kind].equals(table), kind
@@ -173,10 +173,10 @@ def test_every_plain_fact_of_a_person_is_found_narrowly_and_is_what_the_log_says
     from onward.registry import narrow
 
     maker = random.Random(4)
-    whole: list[str] = []
-    real = projection._neighbours
+    all_of_it: list[str] = []
+    real = whole.neighbours
     monkeypatch.setattr(
-        projection, "_neighbours", lambda *given: whole.append("") or real(*given)
+        whole, "neighbours", lambda *given: all_of_it.append("") or real(*given)
     )
     facts = small.rulebook.kinds["person"].facts
     plain = sorted(narrow._plain_facts(small.rulebook))
@@ -204,12 +204,12 @@ def test_every_plain_fact_of_a_person_is_found_narrowly_and_is_what_the_log_says
     for number, (name, value) in enumerate(rows):
         happens(people[number % 4], days[number % 5], {name: value})
     happens("H1-P1", "2026-06-09", {"language": "fa", "sex": "male", "right_to_leave": False})
-    assert not whole
+    assert not all_of_it
     assert projection.compare(small) == []
     # Where somebody belongs, when they were born and what they choose decides more.
     for said in ({"birth": "1999"}, {"intended_pathway": "stay", "language": "ar"}):
         happens("H2-P1", "2026-06-10", said)
-    assert len(whole) == 2
+    assert len(all_of_it) == 2
     assert projection.compare(small) == []
 
 
@@ -236,17 +236,17 @@ def test_what_was_foreseen_counts_only_when_nobody_was_quicker(small, monkeypatc
 
     complains(1)
     assert asked == [False]  # worked out before the turn to write, and used
-    real_foresee = projection.foresee
+    real_foresee = foreseeing.foresee
 
     def overtaken_by(*quicker):
         def overtaken(*given, **more):
             real_foresee(*given, **more)
-            kept = projection._ahead.found
-            monkeypatch.setattr(projection, "foresee", real_foresee)
+            kept = foreseeing.ahead_of_turn.found
+            monkeypatch.setattr(foreseeing, "foresee", real_foresee)
             complains(*quicker)
-            projection._ahead.found = kept
+            foreseeing.ahead_of_turn.found = kept
 
-        monkeypatch.setattr(projection, "foresee", overtaken)
+        monkeypatch.setattr(foreseeing, "foresee", overtaken)
         asked.clear()
 
     overtaken_by(3)
@@ -269,13 +269,13 @@ def test_a_persons_facts_are_foreseen_too(small, monkeypatch):
     from onward.registry.models import PersonNow
 
     worked: list[bool] = []
-    real = projection._neighbours
+    real = whole.neighbours
 
     def seen(*given):
         worked.append(connection.in_atomic_block)
         return real(*given)
 
-    monkeypatch.setattr(projection, "_neighbours", seen)
+    monkeypatch.setattr(whole, "neighbours", seen)
 
     def says(number, kind="recorded", **facts):
         acts.record(

@@ -13,7 +13,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from onward.desk import here, words
-from onward.registry import projection
+from onward.registry import neighbourhood
 from onward.registry.access import Seen
 from onward.rulebook.model import Move, Transition
 from onward.safeguards.evaluate import Evaluation, evaluate
@@ -71,9 +71,9 @@ def ask(seen: Seen, move_key: str, destination: str | None, on: date) -> Questio
     """Put the question to the safeguards as they are on record now."""
     operation = here.operation()
     me = seen.person.person
-    caseload = projection.neighbourhood(operation, [me], on)
+    caseload = neighbourhood.neighbourhood(operation, [me], on)
     answer = evaluate(
-        caseload, move_key, on=on, engine=projection.engine(), destination=destination or None,
+        caseload, move_key, on=on, engine=neighbourhood.engine(), destination=destination or None,
         people=[me],
     )  # fmt: skip
     rulebook = caseload.rulebook

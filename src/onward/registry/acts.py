@@ -33,7 +33,7 @@ from onward.caseload.events import (
 )
 from onward.dates import day_range
 from onward.errors import Fault, Faults, OnwardError
-from onward.registry import duties, projection
+from onward.registry import duties, foreseeing, how_far, neighbourhood, projection
 from onward.registry.actors import Acting
 from onward.registry.db_store import CHUNK, DatabaseStore, end_of, events_of
 from onward.registry.operation import Operation
@@ -258,7 +258,7 @@ def record(
     moves = desk.rulebook.moves()
     alone = kind not in moves or not opens_breach(desk.rulebook, moves[kind])
     if alone:
-        projection.foresee(desk.operation, [made()], end=end, state=state)
+        foreseeing.foresee(desk.operation, [made()], end=end, state=state)
 
     def act() -> Done:
         if revision is not None:
@@ -561,7 +561,7 @@ class _Desk:
         owners = PersonNow.objects.filter(person=owner) if owner else PersonNow.objects.none()
         return [
             self.store.end_question(),
-            ProjectionState.objects.filter(name=projection.NOW),
+            ProjectionState.objects.filter(name=how_far.NOW),
             things if about.kind != PERSON else things.none(),
             owners,
             rows.values_list("seq")[:1],
@@ -648,7 +648,7 @@ class _Desk:
         turn.unused.add(key)
         if look is not None:
             turn.end = end_of(answers[0])
-            turn.kept[projection.NOW] = next(iter(answers[1]), None)
+            turn.kept[how_far.NOW] = next(iter(answers[1]), None)
             self._seen = _Seen(*look, answers)
 
     def unchanged(
@@ -685,7 +685,7 @@ class _Desk:
         consent  the only one of these people that counts: a choice is carried by the consent
                  given with it, not by an older one
         """
-        caseload = projection.neighbourhood(self.operation, people, on)
+        caseload = neighbourhood.neighbourhood(self.operation, people, on)
         if consent:
             held = caseload.tables["consent"]
             theirs = pc.is_in(held["person"], value_set=pa.array(list(people)))
@@ -694,7 +694,7 @@ class _Desk:
                 caseload, tables={**caseload.tables, "consent": held.filter(counts)}
             )
         return evaluate(
-            caseload, move, on=on, engine=projection.engine(), destination=destination, at=at,
+            caseload, move, on=on, engine=neighbourhood.engine(), destination=destination, at=at,
             people=people, overrides=overrides,
         )  # fmt: skip
 
@@ -754,7 +754,7 @@ class _Desk:
         placed = self.store.append(
             events,
             also=lambda placed: projection.refresh(self.operation, placed),
-            beside=lambda placed: projection.foreseen(self.operation, placed),
+            beside=lambda placed: foreseeing.foreseen(self.operation, placed),
         )
         if len(placed) != len(events):  # else a breach could be passed over without a word
             raise OnwardError(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from onward.registry import projection
+from onward.registry import how_far, kept_rows, neighbourhood, projection
 from onward.registry.db_store import DatabaseStore
 from onward.registry.operation import Operation
 from onward.safeguards.everybody import evaluate_all
@@ -34,7 +34,7 @@ def behind(operation: Operation) -> bool:
     on everybody."""
     from onward.registry.models import ProjectionState
 
-    state = ProjectionState.objects.filter(name=projection.NOW).first()
+    state = ProjectionState.objects.filter(name=how_far.NOW).first()
     return (
         state is None
         or state.steps_seq != state.seq
@@ -62,7 +62,7 @@ def catch_up(
     if not behind(operation):
         return False
     store, day = _store(operation), operation.default_date()
-    state = ProjectionState.objects.filter(name=projection.NOW).first()
+    state = ProjectionState.objects.filter(name=how_far.NOW).first()
     if state is None or state.seq != store.last_seq() or state.on != day:
         projection.ensure(operation)
         return True
@@ -73,18 +73,18 @@ def catch_up(
         _part(operation, store, people, day)
         time.sleep(pause)
     with store.writing():
-        state = ProjectionState.objects.filter(name=projection.NOW).first()
+        state = ProjectionState.objects.filter(name=how_far.NOW).first()
         if state is None or state.on != day or (_last_wide() or 0) > begun:
             return True  # once more
         state.steps_seq, state.steps_on = state.seq, day
-        projection._save_state(state)
+        how_far.save(state)
     return True
 
 
 def _last_wide() -> int | None:
     from onward.registry.models import ProjectionState
 
-    found = ProjectionState.objects.filter(name=projection.WIDE).first()
+    found = ProjectionState.objects.filter(name=how_far.WIDE).first()
     return found.seq if found else None
 
 
@@ -102,13 +102,13 @@ def _part(operation: Operation, store: DatabaseStore, people: Sequence[str], day
 
 def _rows(operation: Operation, people: Sequence[str], day: date) -> list[dict[str, Any]]:
     store, rulebook = _store(operation), operation.rulebook_at(day)
-    found = projection.near(people, store, rulebook)
-    if found.noticed or not projection.is_current(store, day, rulebook):
-        caseload = projection._folded(found, store, rulebook, day)
+    found = neighbourhood.near(people, store, rulebook)
+    if found.noticed or not neighbourhood.is_current(store, day, rulebook):
+        caseload = neighbourhood.folded(found, store, rulebook, day)
     else:
-        caseload = projection.from_rows(found, rulebook, day)
-    steps = evaluate_all(caseload, on=day, engine=projection.engine())
-    return projection.person_rows(caseload, steps, {})
+        caseload = neighbourhood.from_rows(found, rulebook, day)
+    steps = evaluate_all(caseload, on=day, engine=neighbourhood.engine())
+    return kept_rows.person_rows(caseload, steps, {})
 
 
 def _write(rows: Sequence[dict[str, Any]], people: set[str]) -> None:

@@ -23,7 +23,7 @@ from onward.caseload.events import MERGED, OVERRIDE, PERSON, RECORDED
 from onward.caseload.fold import FoldPlan, Moment, in_order, word_stages
 from onward.caseload.rules import adult_columns
 from onward.engine import Stage
-from onward.registry import projection
+from onward.registry import kept_rows, neighbourhood
 from onward.registry.db_store import DatabaseStore, events_of, points_to
 from onward.rulebook.model import Finding, Rulebook
 from onward.safeguards.compile import KIND, Asking, Compiler
@@ -53,8 +53,8 @@ class Narrow:
     gone: set[tuple[str, str]] = field(default_factory=set)
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
     touched: dict[str, int] = field(default_factory=dict)
-    near: projection.Near = field(
-        default_factory=lambda: projection.Near(frozenset(), frozenset())
+    near: neighbourhood.Near = field(
+        default_factory=lambda: neighbourhood.Near(frozenset(), frozenset())
     )
 
 
@@ -125,7 +125,7 @@ def narrowly(
 ) -> Narrow | None:
     """What these events changed, or None when it cannot be told so narrowly.
 
-    people  whom they may touch (`projection.touched`); their steps are up to date for the day
+    people  whom they may touch (`whole.touched`); their steps are up to date for the day
     was     `before`, where it was asked already
     """
     kinds = {event.subject.kind for event in placed}
@@ -135,7 +135,9 @@ def narrowly(
         return None
     was = was or before(placed, store)
     changed = {(event.subject.kind, event.subject.id) for event in placed}
-    if any(kind in projection.pointed_at(rulebook) for kind, _ in changed - was.things.keys()):
+    if any(
+        kind in neighbourhood.pointed_at(rulebook) for kind, _ in changed - was.things.keys()
+    ):
         return None  # what points to it was unknown until now
     told: dict[str, _Told] = {}
     for kind in kinds:
@@ -159,14 +161,14 @@ def narrowly(
     small = Caseload(
         as_of=day, known_at=None, rulebook=rulebook, tables=folded, units=pa.table({})
     )
-    found = Narrow(things=projection.thing_rows(small, seqs, sites))
+    found = Narrow(things=kept_rows.thing_rows(small, seqs, sites))
     there = {(row["kind"], row["thing"]): row for row in found.things}
     found.gone = changed - there.keys()
 
     found.touched = _touched(placed, there)
     theirs = {*people, *found.touched, *sites}
     theirs |= {row.person for row in was.things.values()} - {None}
-    found.near = projection.Near(frozenset(theirs), frozenset())
+    found.near = neighbourhood.Near(frozenset(theirs), frozenset())
     if near is None:
         return found
     found.near = replace(near, people=near.people | theirs)
@@ -192,17 +194,17 @@ def narrowly(
 
 def _asked_near(
     people: set[str] | None, store: DatabaseStore, beside: Sequence[Any]
-) -> tuple[projection.Near | None, list[list[Any]]]:
+) -> tuple[neighbourhood.Near | None, list[list[Any]]]:
     """Who is near some people (None: nobody is wanted), and the answers to other questions."""
     from onward.registry import trips
 
     if people is None:
         return None, trips.ask(*beside)
-    return projection.people_near(people, store, *beside)
+    return neighbourhood.people_near(people, store, *beside)
 
 
 def _kept(
-    near: projection.Near,
+    near: neighbourhood.Near,
     rulebook: Rulebook,
     day: date,
     rows: dict[str, Any],
@@ -214,9 +216,9 @@ def _kept(
     rows  filled with the row of each of its people
     said  person -> columns that are no longer as the row has them
     """
-    if len(near.people) > 4 * projection.SMALL or near.noticed:
+    if len(near.people) > 4 * neighbourhood.SMALL or near.noticed:
         return None
-    return projection.from_rows(near, rulebook, day, rows=rows, said=said or {})
+    return neighbourhood.from_rows(near, rulebook, day, rows=rows, said=said or {})
 
 
 # -- facts about people ----------------------------------------------------------------------------
@@ -242,7 +244,7 @@ def _of_people(
     if events is None:
         return None
     part, stages = word_stages(rulebook, said, Moment(day))
-    near, superseding = projection.people_near(names, store, *_superseding(events, store))
+    near, superseding = neighbourhood.people_near(names, store, *_superseding(events, store))
     if any(superseding):
         return None
     told = events_table(events, part)
@@ -253,7 +255,7 @@ def _of_people(
         "person_ids": told.ids[PERSON],
         "words": told.words,
     }
-    words = projection.engine().run(stages, inputs, ["person_words"])["person_words"]
+    words = neighbourhood.engine().run(stages, inputs, ["person_words"])["person_words"]
     now = {row.pop("id"): row for row in words.to_pylist()}
     if now.keys() != known.keys():
         return None
@@ -280,16 +282,16 @@ def _plain_facts(rulebook: Rulebook) -> set[str]:
     """Facts of a person from which nothing else about anybody's row is derived."""
     person = rulebook.kinds[PERSON]
     ages = adult_columns(rulebook, date(2000, 1, 1))
-    derived = {*rulebook.movement_units.together_when, *projection.CHOSEN, *(ages or ())}
+    derived = {*rulebook.movement_units.together_when, *kept_rows.CHOSEN, *(ages or ())}
     return person.facts.keys() - derived
 
 
 def _columns_kept(row: Any, now: Mapping[str, Any]) -> dict[str, Any]:
     """What changes in a row of `PersonNow` when these columns of the fold change."""
-    own = {name: now[name] for name in (*projection.FIELDS, "first_on") if name in now}
+    own = {name: now[name] for name in (*kept_rows.FIELDS, "first_on") if name in now}
     facts = {name: value for name, value in row.facts.items() if name not in now}
     facts |= {
-        name: projection.plain(value)
+        name: kept_rows.plain(value)
         for name, value in now.items()
         if name not in own and value is not None
     }
@@ -324,7 +326,7 @@ def statements(found: Narrow) -> list[tuple[str, Sequence[Any]]]:
     made = [
         trips.removed(ThingNow, {"operation": operation, "kind": kind, "thing": part})
         for kind, things in names.items()
-        for part in projection.parts(things)
+        for part in neighbourhood.parts(things)
     ]
     made += [trips.inserted(ThingNow(operation=operation, **row)) for row in found.things]
     for person in sorted({*found.steps, *found.touched}):
@@ -349,13 +351,13 @@ def _of(changed: set[tuple[str, str]], kind: str) -> list[str]:
 def _never(rulebook: Rulebook) -> set[str]:
     """Kinds whose events change people's own rows, bear on everybody, or make things exist."""
     person = rulebook.kinds[PERSON]
-    return {PERSON, *person.refs.values(), *projection.common_kinds(rulebook)}
+    return {PERSON, *person.refs.values(), *neighbourhood.common_kinds(rulebook)}
 
 
 def _touched(
     placed: Sequence[Event], there: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> dict[str, int]:
-    """As `projection.revisions_of` counts: whom a fact names, whom the thing is about, and
+    """As `kept_rows.revisions_of` counts: whom a fact names, whom the thing is about, and
     everybody of a household that is named."""
     from onward.registry.models import PersonNow
 
@@ -441,13 +443,13 @@ class _Told:
             f"{kind}_ids": told.ids[kind],
             "words": told.words,
         }
-        return in_order(projection.engine().run(stages, inputs, [kind])[kind], "id")
+        return in_order(neighbourhood.engine().run(stages, inputs, [kind])[kind], "id")
 
 
 def _events_of(kind: str, was: Before, placed: Sequence[Event]) -> list[Event] | None:
     """Everything said of the subjects of a kind; None when something of it corrects another.
 
-    placed  the new events, which may not be written yet (`projection.foresee`)
+    placed  the new events, which may not be written yet (`foreseeing.foresee`)
     """
     events = [*was.events.get(kind, ())]
     there_already = {event.seq for event in events}
@@ -459,7 +461,7 @@ def _superseding(events: Sequence[Event], store: DatabaseStore) -> list[Any]:
     """What to ask to know whether some events were corrected: any answer says so."""
     return [
         store.where(f"supersedes IN ({', '.join(['%s'] * len(part))})", part)
-        for part in projection.parts(event.id for event in events)
+        for part in neighbourhood.parts(event.id for event in events)
     ]
 
 
@@ -536,7 +538,9 @@ def _judged_again(
             for name, safeguard in rulebook.safeguards.items()
         },
     )
-    judged = evaluate_all(replace(caseload, rulebook=asked), on=day, engine=projection.engine())
+    judged = evaluate_all(
+        replace(caseload, rulebook=asked), on=day, engine=neighbourhood.engine()
+    )
     order = {
         finding.key: number
         for number, finding in enumerate(
@@ -576,7 +580,7 @@ def _judged_again(
     for person, steps in lists.items():
         if steps != rows[person].steps:
             blocked = bool(active.get(person)) and not goes_on.get(person, False)
-            held = projection.held_of(steps, rows[person].pathway) if blocked else ""
+            held = kept_rows.held_of(steps, rows[person].pathway) if blocked else ""
             found[person] = {
                 "steps": steps,
                 "open_steps": sum(step["open"] for step in steps),

@@ -24,7 +24,7 @@ from onward.desk.views.forecasts import why_here
 from onward.desk.views.plan import running_out
 from onward.desk.views.shared import page, place
 from onward.desk.views.sheets import unapproved
-from onward.registry import projection
+from onward.registry import kept_rows
 from onward.registry.models import ExportRequest, ThingNow
 from onward.registry.runs import latest_forecast
 
@@ -166,7 +166,7 @@ def _ending(about: Any, today: date) -> list[dict[str, Any]]:
     soon = about.filter(ends__gte=today, ends__lte=today + timedelta(days=SOON_DAYS))
     lines: list[dict[str, Any]] = []
     for row in soon.order_by("ends", "person", "thing")[:SHOWN]:
-        for clock, day in projection.ends_of(rulebook, row.kind, row.facts):
+        for clock, day in kept_rows.ends_of(rulebook, row.kind, row.facts):
             if day == row.ends:
                 lines.append(
                     {
