@@ -145,6 +145,7 @@ BAD = [
     ("an example that is none: new", ["new", "FRESH", "--example", "nonesuch"]),
     ("a folder in use: new", ["new", "CAMP"]),
     ("an audience that is none", ["report", "CAMP", "-o", "out", "--audience", "everyone"]),
+    ("a language that is none", ["report", "CAMP", "-o", "out", "--language", "xx"]),
     ("a step that is none", ["check", "CAMP", "--transition", "T99"]),
     ("a person who is none", ["check", "CAMP", "--person", "nobody"]),
     ("no list", ["import", "CAMP"]),
@@ -249,6 +250,25 @@ def test_json_is_all_there_is_on_standard_output_and_has_its_published_form(
         for e in checker.iter_errors(answer)
     ]
     assert faults == []
+
+
+@pytest.mark.slow
+def test_a_report_is_written_in_the_language_asked_for(camp, tmp_path):
+    done = onward(
+        "report",
+        camp,
+        "-o",
+        tmp_path / "out",
+        "--no-forecast",
+        "--language",
+        "fa",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert '<html lang="fa" dir="rtl">' in page
+    assert "این ترجمه پیش‌نویس است" in page
+    assert (tmp_path / "out" / "report.pdf").read_bytes()[:5] == b"%PDF-"
 
 
 @pytest.mark.slow
