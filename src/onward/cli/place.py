@@ -400,6 +400,9 @@ def _print(content: dict[str, Any]) -> None:
         gap = "" if row["gap"] is None else f"{row['gap']:.3%}"
         stages.add_row(row["name"], f"{row['value']:.6g}", bound, gap)
     console.print(stages)
+    for row in content["stages"]:
+        if row.get("note"):
+            console.print(f"  {row['name']}: {row['note']}", markup=False)
     placed = _cases("case", "persons", "where", "why", "next best")
     for row in content["assignments"][:MOST_LINES]:
         other = row["next_best"] or {}

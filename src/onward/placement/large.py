@@ -26,6 +26,9 @@ CHOICE_DRAW = 2e-3
 # Columns up to which who is placed is found from the whole linear program: a case is worth nearly
 # the same everywhere, so prices alone say little about where.
 WHO_COLUMNS = 300_000
+EMERGENCIES_HELD = (
+    "bound: among proposals that place emergencies as well and as soon as this one does"
+)
 
 
 @dataclass
@@ -142,6 +145,7 @@ def solve_large(
     got = float(np.asarray(protection, np.float64)[column].sum())
     plain = np.asarray(protection)
     # the draws are no part of this bound: go down from the prices found, without them
+    given = ""
     bound, price = descend(
         Pricing(model, plain, None, free),
         who.price,
@@ -154,8 +158,11 @@ def solve_large(
         if heavy and emergencies is not None:
             both = both + heavy * np.asarray(emergencies)
             urgent = heavy * float(np.asarray(emergencies, np.float64)[column].sum())
-        bound = min(bound, sharp_bound(model, both, free, clock.left() * 0.2) - urgent)
-    stages.append(("protection", got, max(got, bound), ""))
+        sharp = sharp_bound(model, both, free, clock.left() * 0.2) - urgent
+        if sharp < bound:
+            bound = sharp
+            given = EMERGENCIES_HELD if urgent else ""
+    stages.append(("protection", got, max(got, bound), given))
     stages.append(
         ("who", float((ticket * model.size)[placed].sum()), np.nan, "drawn within protection")
     )
