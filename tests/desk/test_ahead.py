@@ -655,26 +655,25 @@ def test_a_language_the_desk_does_not_have_is_english_and_a_release_is_one_in_ev
 
 
 def test_an_officers_word_on_a_case_is_kept_with_its_reason(planned):
-    import json
-
     from onward.registry.placements import standing
     from onward.registry.runs import keep_proposal
 
     content = {
-        "format": "onward-placement-1", "state": "optimal", "gap": 0.0, "conflict": [],
+        "format": "onward-placement-1", "on": "2026-06-10", "input_sha256": "a" * 64,
+        "state": "optimal", "gap": 0.0, "conflict": [],
         "persons": {"all": 2, "placed": 2, "unplaced": 0}, "cases": {"all": 1, "placed": 1, "unplaced": 0},
         "assignments": [{"case": "household/H1", "size": 2, "programme": "quiet_offer", "window": "1",
                          "country": "CAN", "departs": "2026-09-01", "locked": False, "kept": None,
                          "why": {"preference": 0.5}, "full_limits": [], "next_best": None}],
         "unplaced": [], "limits": [], "unused": [], "fairness": [], "links": [], "pledges": [],
     }  # fmt: skip
-    keep_proposal(planned, "2026-06-10-aaaa-1.json", json.dumps(content))
+    keep_proposal(planned, content)
     officer = browser("resettlement_officer", name="officer")
     page = officer.get("/places/").content.decode()
     assert SECRET in page, "an offer is called as the plan calls it"
     assert "It is a country they named themselves" in page, "why, in words and not in points"
     assert "No other place fits this family" in page
-    form = {"proposal": "2026-06-10-aaaa-1.json", "case": "household/H1"}
+    form = {"proposal": "2026-06-10-001-aaaaaaaaaaaa.json", "case": "household/H1"}
     refused = officer.post("/places/case/", {**form, "decision": "held", "reason": ""})
     assert refused.status_code == 422
     said = refused.content.decode()
@@ -699,8 +698,6 @@ def test_an_officers_word_on_a_case_is_kept_with_its_reason(planned):
 
 
 def test_why_a_case_has_no_place_names_no_offer_made_in_confidence(planned):
-    import json
-
     from onward.registry.placements import decide
     from onward.registry.runs import keep_proposal
 
@@ -708,18 +705,19 @@ def test_why_a_case_has_no_place_names_no_offer_made_in_confidence(planned):
            "reason": "every possible window is full; nearest: quiet_offer 1",
            "change": "2 more places in quiet_offer 1", "stopped_by": ["quiet_offer 1"]}  # fmt: skip
     content = {
-        "format": "onward-placement-1", "state": "infeasible", "gap": 0.0,
+        "format": "onward-placement-1", "on": "2026-06-10", "input_sha256": "b" * 64,
+        "state": "infeasible", "gap": 0.0,
         "conflict": ["quiet_offer needs 3 places"], "persons": {"all": 2, "placed": 0, "unplaced": 2},
         "cases": {"all": 1, "placed": 0, "unplaced": 1}, "assignments": [], "unplaced": [row],
         "limits": [], "fairness": [], "links": [], "pledges": [],
         "unused": [{"programme": "other", "window": "1", "free": 1, "cause": "as quiet_offer"}],
     }  # fmt: skip
-    keep_proposal(planned, "2026-06-10-bbbb-1.json", json.dumps(content))
+    keep_proposal(planned, content)
     officer = people.account("officer", "resettlement_officer")
-    decide(officer, case="household/H1", proposal="2026-06-10-bbbb-1.json", decision="moved",
+    decide(officer, case="household/H1", proposal="2026-06-10-001-bbbbbbbbbbbb.json", decision="moved",
            programme="quiet_offer", window="1", reason="agreed")  # fmt: skip
     chantal = browser("supervisor", name="chantal")
-    case = "/places/case/?proposal=2026-06-10-bbbb-1.json&case=household/H1"
+    case = "/places/case/?proposal=2026-06-10-001-bbbbbbbbbbbb.json&case=household/H1"
     for address in ("/places/", case):
         page = people.signed_in(officer).get(address).content.decode()
         assert SECRET in page

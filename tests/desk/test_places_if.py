@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -13,7 +12,7 @@ from onward.placement.inputs import Case, Score, Tables, Window
 from onward.registry.runs import keep_proposal
 
 SECRET = "An offer in confidence"
-NAME = "2026-06-10-aaaa-1.json"
+NAME = "2026-06-10-001-aaaaaaaaaaaa.json"
 FORM = {"proposal": NAME, "case": "household/H1"}
 TOWN = Tables(
     (Case("household/H1", 2), Case("household/H2", 2)),
@@ -45,14 +44,15 @@ def proposed(small, monkeypatch):
            "kept": None, "why": {}, "full_limits": [], "next_best": None}  # fmt: skip
     limit = {"kind": "places", "window": "1", "limit": "", "worth_of_one_more": 0}
     content = {
-        "format": "onward-placement-1", "state": "optimal", "gap": 0.0, "conflict": [],
+        "format": "onward-placement-1", "on": "2026-06-10", "input_sha256": "a" * 64, "state": "optimal", "gap": 0.0, "conflict": [],
         "persons": {"all": 4, "placed": 4, "unplaced": 0}, "cases": {"all": 2, "placed": 2, "unplaced": 0},
         "assignments": [{**row, "case": "household/H1", "programme": "quiet_offer"},
                         {**row, "case": "household/H2", "programme": "open_offer"}],
         "unplaced": [], "unused": [], "fairness": [], "links": [], "pledges": [],
         "limits": [{**limit, "programme": "quiet_offer"}, {**limit, "programme": "open_offer"}],
     }  # fmt: skip
-    keep_proposal(small, NAME, json.dumps(content))
+    assert keep_proposal(small, content) == NAME
+    assert keep_proposal(small, content) == NAME, "the same again is not kept twice"
     return small
 
 
@@ -146,8 +146,9 @@ def test_a_cost_that_cannot_be_worked_out_is_said_and_does_not_stop_an_officer(
 def test_another_proposal_in_between_is_looked_at_first(proposed):
     officer = browser("resettlement_officer")
     address = asked(officer, {**FORM, "decision": "held", "reason": "waits for a sister"})
-    later = json.dumps({"format": "onward-placement-1", "assignments": [], "limits": []})
-    keep_proposal(proposed, "2026-06-11-bbbb-1.json", later)
+    later = {"format": "onward-placement-1", "on": "2026-06-10", "input_sha256": "0" * 64,
+             "assignments": [], "limits": []}  # fmt: skip
+    keep_proposal(proposed, later)
     answer = officer.post(address, {"reason": "waits for a sister"})
     assert answer.status_code == 422
     assert "Another proposal was made meanwhile" in answer.content.decode()

@@ -196,7 +196,9 @@ def place(
         write_workbook(content, out / "proposal.xlsx")
         typer.echo(f"Written: {out}/proposal.json, proposal.xlsx and CSV tables.", err=True)
     if operation is not None and content["check"]["passed"]:
-        typer.echo(f"Kept as placements/{_keep(operation, content)}.", err=True)
+        from onward.registry.runs import keep_proposal
+
+        typer.echo(f"Kept as placements/{keep_proposal(operation, content)}.", err=True)
     if as_json:
         typer.echo(to_json(content), nl=False)
     else:
@@ -206,24 +208,6 @@ def place(
             "The independent check failed:\n" + "\n".join(content["check"]["faults"])
         )
     raise typer.Exit(1 if proposal.state in ("infeasible", "time_limit") else 0)
-
-
-def _keep(operation: Operation, content: dict[str, Any]) -> str:
-    """Keep an operation's proposal; the same proposal again keeps its name."""
-    from onward.placement.document import to_json
-    from onward.registry.runs import keep_proposal, kept_proposals
-
-    text = to_json(content)
-    same_day = [
-        (name, to_json(old)) for name, old in kept_proposals(operation)
-        if old.get("on") == content["on"]
-    ]  # fmt: skip
-    for name, old in same_day:
-        if old == text:
-            return name
-    name = f"{content['on']}-{len(same_day) + 1:03d}-{content['input_sha256'][:12]}.json"
-    keep_proposal(operation, name, text)
-    return name
 
 
 def _with_arrivals(

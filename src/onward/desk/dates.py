@@ -99,7 +99,9 @@ def typed(text: str) -> str:
 
 def sayer() -> Sayer:
     """Writes a drawing in the reader's language."""
-    return Sayer(tongues.speech_of((translation.get_language() or "en").split("-")[0], spoken()))
+    return Sayer(
+        tongues.speech_of((translation.get_language() or "en").split("-")[0], spoken())
+    )
 
 
 def in_drawing(svg: str) -> str:

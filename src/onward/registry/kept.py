@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,6 +28,10 @@ class Kept(Protocol):
 
     def names(self, folder: str) -> Sequence[str]:
         """Sorted names of what a folder holds."""
+        ...
+
+    def written(self, folder: str) -> Mapping[str, float]:
+        """When each file of a folder was last written, in seconds since 1970, by its name."""
         ...
 
     def read(self, folder: str, name: str) -> bytes:
@@ -50,6 +54,10 @@ class FolderKept:
         return sorted(
             p.name for p in inside.glob("*") if p.is_file() and _NAME.fullmatch(p.name)
         )
+
+    def written(self, folder: str) -> Mapping[str, float]:
+        inside = self._path / _known(folder)
+        return {name: (inside / name).stat().st_mtime for name in self.names(folder)}
 
     def read(self, folder: str, name: str) -> bytes:
         try:
@@ -77,6 +85,12 @@ class DatabaseKept:
 
         rows = KeptFile.objects.filter(folder=_known(folder)).order_by("name")
         return list(rows.values_list("name", flat=True))
+
+    def written(self, folder: str) -> Mapping[str, float]:
+        from onward.registry.models import KeptFile
+
+        rows = KeptFile.objects.filter(folder=_known(folder))
+        return {name: at.timestamp() for name, at in rows.values_list("name", "written_at")}
 
     def read(self, folder: str, name: str) -> bytes:
         from onward.registry.models import KeptFile

@@ -33,7 +33,7 @@ def propose_places(
     raises  OnwardError when the plan holds no places, or the independent check fails
     """
     from onward.placement.aims import read_aims
-    from onward.placement.document import document, to_json
+    from onward.placement.document import document
     from onward.placement.propose import propose
 
     say("Asking the safeguards for each country")
@@ -47,9 +47,7 @@ def propose_places(
             "The independent check of the proposal failed; nothing was kept. "
             + " ".join(content["check"]["faults"])
         )
-    name = f"{found.as_of}-{content['input_sha256'][:12]}-{seed}.json"
-    keep_proposal(found.operation, name, to_json(content))
-    return name, content
+    return keep_proposal(found.operation, content), content
 
 
 def with_word_of_officers(tables: Tables, found: Opened) -> Tables:

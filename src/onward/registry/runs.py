@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from onward.errors import Fault, Faults
-from onward.registry.kept import kept
+from onward.registry.kept import Kept, kept
 from onward.registry.operation import Operation
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ def kept_forecasts(operation: Operation) -> list[tuple[str, Forecast]]:
 
 
 def latest_forecast(operation: Operation) -> Forecast | None:
-    """The forecast that starts last; None where none is kept."""
+    """The forecast that starts last, of several the one made last; None where none is kept."""
     from onward.forecast.run import from_json
 
     files = kept(operation)
     names = [
         name
-        for name in files.names("forecasts")
+        for name in _oldest_first(files, "forecasts")
         if name.endswith(".json") and not name.startswith(OTHER_RUNS)
     ]
     return from_json(files.read("forecasts", names[-1]).decode()) if names else None
@@ -106,9 +106,22 @@ def external_releases(operation: Operation) -> list[dict[str, Any]]:
     return [data for _, data in _documents(operation, "reports", "external-")][::-1]
 
 
-def keep_proposal(operation: Operation, name: str, text: str) -> None:
-    """Keep a placement proposal under a name that sorts by its day."""
+def keep_proposal(operation: Operation, content: Mapping[str, Any]) -> str:
+    """Keep a placement proposal; its name sorts by its day, then by when it was made.
+
+    The proposal that was made last, made again, keeps its name.
+    """
+    from onward.placement.document import to_json
+
+    same_day = [
+        (name, old) for name, old in kept_proposals(operation) if old.get("on") == content["on"]
+    ]
+    text = to_json(content)
+    if same_day and to_json(same_day[0][1]) == text:
+        return same_day[0][0]
+    name = f"{content['on']}-{len(same_day) + 1:03d}-{content['input_sha256'][:12]}.json"
     kept(operation).write("placements", name, text.encode())
+    return name
 
 
 def kept_proposals(operation: Operation) -> list[tuple[str, dict[str, Any]]]:
@@ -139,3 +152,9 @@ def _documents(
             if isinstance(data, dict):
                 found.append((name, data))
     return found
+
+
+def _oldest_first(files: Kept, folder: str) -> list[str]:
+    """Names of kept files by the day they begin with, then by when they were written."""
+    written = files.written(folder)
+    return sorted(written, key=lambda name: (name[: len("2026-01-31")], written[name], name))
