@@ -146,7 +146,7 @@ def test_a_release_withdrawn_after_approval_takes_the_person_out(small, cast, id
         ]
     )  # fmt: skip
     projection.ensure(small)
-    with pytest.raises(OnwardError, match="You typed 2, and 1 people"):
+    with pytest.raises(OnwardError, match="You typed 2; the number in it is 1"):
         exports.write(cast["amina"], export, typed_count=2, signed_in=now())
     exports.write(cast["amina"], export, typed_count=1, signed_in=now())
 
