@@ -26,7 +26,7 @@ from onward.forecast.kernel import Group, Outputs, simulate
 from onward.forecast.run import present_by_day
 from onward.forecast.scores import covered, crps
 from onward.registry import open_operation
-from onward.registry.analysis import draws_of, groundwork, opened
+from onward.registry.computing.analysis import draws_of, groundwork, opened
 from onward.registry.examples import new_from_example
 
 LEADS = ((1, 3), (4, 7), (8, 14), (15, 30), (31, 60), (61, 90), (91, 180))

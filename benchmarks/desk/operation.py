@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from onward.caseload.events import Subject, canonical_bytes, new_event
-from onward.registry import projection
-from onward.registry.bulk import load
-from onward.registry.creating import preparing
+from onward.registry.keyring.creating import preparing
+from onward.registry.log.bulk import load
+from onward.registry.now import projection
 from onward.registry.operation import Settings, create_operation
 from onward.rulebook import Rulebook, shipped_path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from onward.registry.serving import serve
+from onward.registry.web.serving import serve
 
 
 def main() -> None:

@@ -163,7 +163,7 @@ def real(folder: str, n: int) -> dict[str, object]:
     from onward.forecast.kernel import Group
     from onward.plan.effects import plan_effects
     from onward.registry import open_operation
-    from onward.registry.analysis import draws_of, groundwork, opened
+    from onward.registry.computing.analysis import draws_of, groundwork, opened
 
     found = opened(open_operation(Path(folder)))
     ground = groundwork(found)

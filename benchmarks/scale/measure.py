@@ -42,7 +42,7 @@ from onward.caseload import counts, fold
 from onward.caseload.fold import fold_from
 from onward.engine import DuckEngine, ParquetTable
 from onward.engine.cores import cores
-from onward.registry.snapshot import flat
+from onward.registry.computing.snapshot import flat
 from onward.rulebook import Rulebook, load, shipped_path
 from onward.safeguards.everybody import evaluate_all
 

@@ -3,7 +3,7 @@
 `python -m benchmarks.store [--quick] [--json] [--events N]`. Starts a PostgreSQL server of its
 own, makes a log of an invented operation, and measures in one run:
 
-  load      `onward.registry.bulk.load`: every event read, checked against the rulebook, put into
+  load      `onward.registry.log.bulk.load`: every event read, checked against the rulebook, put into
             canonical form, hashed into the tree, and written with all indexes under row-level
             security, in one transaction
   raw COPY  the very same rows, ready-made, into a table with the same columns and indexes and
@@ -36,12 +36,12 @@ from typing import Any
 from benchmarks.scale.measure import family
 from onward.caseload.events import Subject, canonical_bytes, new_event
 from onward.engine.cores import cores
-from onward.registry import site
-from onward.registry.bulk import load
-from onward.registry.creating import preparing
-from onward.registry.db_store import COLUMNS
+from onward.registry.keyring.creating import preparing
+from onward.registry.log.bulk import load
+from onward.registry.log.db_store import COLUMNS
+from onward.registry.log.verify import verify
 from onward.registry.operation import Settings, create_operation
-from onward.registry.verify import verify
+from onward.registry.web import site
 from onward.rulebook import load as load_rulebook
 from onward.rulebook import shipped_path
 

@@ -15,8 +15,9 @@ SCHEMAS = Path(__file__).parents[2] / "docs" / "reference" / "schemas"
 @pytest.fixture(scope="module")
 def camp(tmp_path_factory):
     """A new encrypted operation that its key file opens."""
-    from onward.registry import Settings, create_operation, site
-    from onward.registry.creating import preparing
+    from onward.registry import Settings, create_operation
+    from onward.registry.keyring.creating import preparing
+    from onward.registry.web import site
     from onward.rulebook import shipped_path
 
     folder = tmp_path_factory.mktemp("account") / "camp"

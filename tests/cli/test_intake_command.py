@@ -19,7 +19,7 @@ from onward.cli.main import app
 from onward.errors import OnwardError
 from onward.intake.profile import parse_profile
 from onward.registry import Settings, create_operation, open_operation
-from onward.registry.commit import Importer
+from onward.registry.importing.commit import Importer
 from onward.rulebook import shipped_path
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "schemas"

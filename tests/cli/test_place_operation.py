@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from onward.caseload import Subject, new_event
 from onward.cli.place import app
 from onward.registry import Settings, create_operation
-from onward.registry.analysis import opened
-from onward.registry.placing import placement_tables
-from onward.registry.runs import kept_proposals, last_proposal
+from onward.registry.computing.analysis import opened
+from onward.registry.computing.placing import placement_tables
+from onward.registry.computing.runs import kept_proposals, last_proposal
 from onward.rulebook import load, shipped_path
 
 PATH = shipped_path("protected-camp")

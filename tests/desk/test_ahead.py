@@ -127,7 +127,7 @@ def test_a_target_that_counts_departures_cannot_be_adopted(planned):
 
 def test_the_latest_forecast_stands_on_the_home_page(planned):
     from onward.forecast.run import Forecast
-    from onward.registry.runs import keep_forecast
+    from onward.registry.computing.runs import keep_forecast
 
     levels = {"q025": [2700.0], "q10": [2866.4], "q25": [3000.0], "median": [3114.0],
               "q75": [3200.0], "q90": [3371.2], "q975": [3500.0]}  # fmt: skip
@@ -205,7 +205,7 @@ def test_scenarios_stand_side_by_side_with_what_matters_and_what_would_have_to_b
     from django.utils import timezone
 
     from onward.registry.models import Job
-    from onward.registry.site import current
+    from onward.registry.web.site import current
 
     lead = browser("plan_lead")
     assert (
@@ -236,7 +236,7 @@ def test_the_files_of_a_comparison_and_scenarios_to_choose_tell_no_offer_in_conf
     from django.utils import timezone
 
     from onward.registry.models import Job, JobFile
-    from onward.registry.site import current
+    from onward.registry.web.site import current
 
     (planned.path / "scenarios").mkdir(exist_ok=True)
     for name, title, change in (
@@ -274,7 +274,7 @@ def test_the_files_of_a_comparison_and_scenarios_to_choose_tell_no_offer_in_conf
 
 
 def jobs_wrap(job, name, content):
-    from onward.registry import jobs
+    from onward.registry.web import jobs
 
     return jobs.wrap(jobs._key(), content, f"{job.pk}/{name}")
 
@@ -284,7 +284,7 @@ def test_what_a_plan_and_its_scenarios_say_is_text_on_the_page_and_in_every_draw
 
     from onward.registry.models import Job
     from onward.registry.planning import adopt_plan
-    from onward.registry.site import current
+    from onward.registry.web.site import current
 
     bad = "\"'></title></text></svg><img src=x onerror=alert(1)>"
     quoted = bad.replace("'", "''")
@@ -368,8 +368,8 @@ def test_home_says_who_is_at_risk_of_no_lawful_outcome_and_where_they_stand(plan
 
 
 def test_work_goes_on_while_its_page_is_left(planned):
-    from onward.registry.jobs import run_next
     from onward.registry.models import Job
+    from onward.registry.web.jobs import run_next
 
     lead = browser("plan_lead")
     asked = lead.post("/reports/", {"audience": "internal", "as_of": "2026-06-10"})
@@ -391,7 +391,7 @@ def test_work_goes_on_while_its_page_is_left(planned):
 
 
 def test_what_cannot_be_worked_out_says_why_in_a_sentence(small):
-    from onward.registry.jobs import run_next
+    from onward.registry.web.jobs import run_next
 
     lead = browser("plan_lead")
     address = lead.post("/forecasts/run/", {"do": "forecast", "futures": "300"})["Location"]
@@ -402,7 +402,7 @@ def test_what_cannot_be_worked_out_says_why_in_a_sentence(small):
 
 
 def test_an_unexpected_error_leaves_no_word_of_the_record(planned, monkeypatch):
-    from onward.registry import jobs
+    from onward.registry.web import jobs
 
     def breaks(*_):
         raise RuntimeError("Zarifeh Nowruzian")
@@ -417,8 +417,8 @@ def test_an_unexpected_error_leaves_no_word_of_the_record(planned, monkeypatch):
 
 
 def test_what_was_running_when_the_server_stopped_says_so(planned):
-    from onward.registry import jobs
     from onward.registry.models import Job
+    from onward.registry.web import jobs
 
     lead = browser("plan_lead")
     address = lead.post("/places/run/")["Location"]
@@ -456,13 +456,13 @@ ASKED = {
 
 
 def _accounts():
-    from onward.registry import accounts
+    from onward.registry.permissions import accounts
 
     return accounts
 
 
 def _access():
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     return access
 
@@ -472,7 +472,7 @@ def _access():
 def test_who_lost_the_right_before_the_work_began_gets_nothing_of_it(
     planned, monkeypatch, kind, how
 ):
-    from onward.registry import jobs
+    from onward.registry.web import jobs
 
     done = []
     monkeypatch.setitem(
@@ -494,8 +494,9 @@ def test_who_lost_the_right_before_the_work_began_gets_nothing_of_it(
 
 
 def test_who_lost_the_right_while_the_work_runs_gets_nothing_of_it(planned, monkeypatch):
-    from onward.registry import access, jobs
-    from onward.registry.runs import kept_forecasts
+    from onward.registry.computing.runs import kept_forecasts
+    from onward.registry.permissions import access
+    from onward.registry.web import jobs
 
     lead = people.account("vera", "plan_lead")
     asked = people.signed_in(lead).post("/forecasts/run/", {"do": "forecast", "futures": "300"})
@@ -516,7 +517,8 @@ def test_who_lost_the_right_while_the_work_runs_gets_nothing_of_it(planned, monk
 def test_two_who_ask_for_the_same_are_answered_by_one_run_and_neither_takes_it_from_the_other(
     planned, monkeypatch
 ):
-    from onward.registry import access, jobs
+    from onward.registry.permissions import access
+    from onward.registry.web import jobs
 
     done = []
 
@@ -542,7 +544,7 @@ def test_two_who_ask_for_the_same_are_answered_by_one_run_and_neither_takes_it_f
 
 
 def test_nobody_is_given_what_was_read_before_they_asked(planned, monkeypatch):
-    from onward.registry import jobs
+    from onward.registry.web import jobs
 
     done = []
     vera, other = people.account("vera", "plan_lead"), people.account("other", "plan_lead")
@@ -570,7 +572,8 @@ def test_nobody_is_given_what_was_read_before_they_asked(planned, monkeypatch):
 
 
 def test_what_was_made_is_shown_no_more_to_who_lost_the_right(planned, monkeypatch):
-    from onward.registry import accounts, jobs
+    from onward.registry.permissions import accounts
+    from onward.registry.web import jobs
 
     monkeypatch.setitem(
         jobs.KINDS, "report", lambda *_: jobs.Outcome({}, {"report.html": b"<p>made</p>"})
@@ -594,7 +597,7 @@ def test_what_was_made_is_shown_no_more_to_who_lost_the_right(planned, monkeypat
 def test_a_report_is_written_in_the_language_chosen_with_its_own_digits_and_days(
     planned, language
 ):
-    from onward.registry.jobs import run_next
+    from onward.registry.web.jobs import run_next
     from onward.report.texts import TEXTS
 
     lead = browser("plan_lead")
@@ -634,8 +637,8 @@ def _figures(page):
 def test_a_language_the_desk_does_not_have_is_english_and_a_release_is_one_in_every_language(
     planned,
 ):
-    from onward.registry.jobs import run_next
-    from onward.registry.runs import external_releases
+    from onward.registry.computing.runs import external_releases
+    from onward.registry.web.jobs import run_next
 
     lead = browser("plan_lead")
     odd = lead.post("/reports/", {"audience": "external", "language": "xx"})["Location"]
@@ -655,8 +658,8 @@ def test_a_language_the_desk_does_not_have_is_english_and_a_release_is_one_in_ev
 
 
 def test_an_officers_word_on_a_case_is_kept_with_its_reason(planned):
-    from onward.registry.placements import standing
-    from onward.registry.runs import keep_proposal
+    from onward.registry.computing.placements import standing
+    from onward.registry.computing.runs import keep_proposal
 
     content = {
         "format": "onward-placement-1", "on": "2026-06-10", "input_sha256": "a" * 64,
@@ -698,8 +701,8 @@ def test_an_officers_word_on_a_case_is_kept_with_its_reason(planned):
 
 
 def test_why_a_case_has_no_place_names_no_offer_made_in_confidence(planned):
-    from onward.registry.placements import decide
-    from onward.registry.runs import keep_proposal
+    from onward.registry.computing.placements import decide
+    from onward.registry.computing.runs import keep_proposal
 
     row = {"case": "household/H1", "size": 2, "priority": "normal", "code": "full",
            "reason": "every possible window is full; nearest: quiet_offer 1",
@@ -746,8 +749,8 @@ def test_an_administrator_makes_an_account_and_sees_its_code_once(small):
 
 
 def test_whoever_handles_breaches_hears_of_accounts_that_read_cases(small):
-    from onward.registry import alarms
     from onward.registry.models import Account
+    from onward.registry.permissions import alarms
 
     admin = browser("administrator", name="root")
     chantal = people.account("chantal", "supervisor")

@@ -56,7 +56,7 @@ def desk(small, chromium):
     from django.db import connections
     from waitress.server import create_server
 
-    from onward.registry.jobs import Worker
+    from onward.registry.web.jobs import Worker
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -378,9 +378,10 @@ def test_escape_three_times_leaves_and_leaves_nothing_behind(desk, small):
 
 def paper_on(operation):
     """The page of a paper attached to somebody's record."""
-    from onward.registry import acts, attachments
-    from onward.registry.actors import Actor
-    from onward.registry.scans import cleaned
+    from onward.registry.identities import attachments
+    from onward.registry.identities.scans import cleaned
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
 
     officer = Actor("amina", frozenset({"protection_officer"}))
     done = attachments.attaching(
@@ -396,8 +397,8 @@ def paper_on(operation):
 
 def manifest_of(operation):
     """The page of a convoy that left, with somebody on it who is not accounted for."""
-    from onward.registry import acts
-    from onward.registry.actors import Actor
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
 
     lead = Actor("chantal", frozenset({"supervisor"}))
     facts = {"pathway": "return", "destination": "IRN", "day": "2026-06-10", "seats": 4,
@@ -475,8 +476,9 @@ def test_pages_that_appear_only_after_work_have_no_fault_either(desk, small, lan
     """The plan with its actions, keys that wait for a drill, and keys that were renewed."""
     from test_planning import PLAN
 
-    from onward.registry import keys, site
+    from onward.registry.keyring import keys
     from onward.registry.planning import adopt_plan
+    from onward.registry.web import site
 
     adopt_plan(small, PLAN, effective="2026-05-01", by="chantal")
     paper, _code = keys.recovery_slot("meridian", site.current().root)

@@ -244,7 +244,7 @@ def test_opening_and_what_happened_make_who_is_present(small):
     from datetime import date, timedelta
 
     from onward.desk.views.headcount import days_of
-    from onward.registry import acts
+    from onward.registry.recording import acts
 
     account = cast.account("chantal", "supervisor")
     acts.record(
@@ -488,8 +488,8 @@ def test_the_rulebooks_drawing_and_the_same_in_words(small):
 
 
 def test_nobody_is_put_on_a_convoy_to_anywhere_else_than_they_chose(small):
-    from onward.registry import acts
-    from onward.registry.actors import Actor
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
 
     acts.record_batch(
         Actor("chantal", frozenset({"supervisor"})),
@@ -505,8 +505,8 @@ def test_nobody_is_put_on_a_convoy_to_anywhere_else_than_they_chose(small):
 
 
 def test_who_did_not_board_after_all_has_neither_left_nor_arrived(small):
-    from onward.registry import acts
-    from onward.registry.actors import Actor
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
 
     officer = browser("supervisor")
     convoy = planned(officer)
@@ -534,8 +534,8 @@ def test_who_did_not_board_after_all_has_neither_left_nor_arrived(small):
 
 def brought_in(*seats):
     """Convoys and seats as an imported list says them: a whole seat in one event."""
-    from onward.registry import acts
-    from onward.registry.actors import Actor
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
 
     convoys = {convoy for _seat, _person, convoy, _said in seats}
     entries = [
@@ -554,8 +554,8 @@ def brought_in(*seats):
 
 
 def departed(person, key):
-    from onward.registry import acts
-    from onward.registry.actors import Actor
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
 
     acts.record(
         Actor("chantal", frozenset({"supervisor"})), ("person", person), "T7.done",
@@ -591,8 +591,8 @@ def test_what_was_said_of_a_seat_after_the_import_outlives_a_mistake(small):
     officer = browser("supervisor")
     brought_in(("s-1", "H1-P1", "bus-1", {"boarded": True}))
     officer.post("/convoys/bus-1/", {"do": "strike", "key": "o-1", "seat": "s-1"})
-    from onward.registry import acts
-    from onward.registry.actors import Actor
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
 
     acts.record(
         Actor("chantal", frozenset({"supervisor"})), ("seat", "s-1"), "recorded",

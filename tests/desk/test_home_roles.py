@@ -40,7 +40,7 @@ def test_a_clerk_sees_open_identities_and_whether_people_were_counted(small):
 
 
 def test_a_partner_sees_only_those_referred_to_it(small):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     boss = cast.account("boss", "supervisor")
     partner = cast.account("ngo", "partner", organisation="harbour-aid")

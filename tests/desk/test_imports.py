@@ -36,7 +36,7 @@ def upload(browser, text=LIST, name="people.csv"):
 
 def work():
     """The long work that was asked for, done as the server's own thread does it."""
-    from onward.registry import jobs
+    from onward.registry.web import jobs
 
     while jobs.run_next() is not None:
         pass
@@ -138,7 +138,7 @@ def test_a_list_that_nobody_finishes_is_forgotten(small, clerk):
     upload(clerk)
     from datetime import timedelta
 
-    from onward.registry import drafts
+    from onward.registry.importing import drafts
     from onward.registry.models import ImportDraft
 
     assert ImportDraft.objects.count() == 1
@@ -300,8 +300,8 @@ def test_a_list_being_recorded_cannot_be_given_up_halfway(small, clerk):
 def test_a_server_that_stopped_meanwhile_leaves_all_or_nothing_and_doubles_nothing(
     small, clerk
 ):
-    from onward.registry import jobs
     from onward.registry.models import Job
+    from onward.registry.web import jobs
 
     before = counts()
     address = upload(clerk)["Location"]
@@ -339,7 +339,7 @@ def test_who_lost_the_role_meanwhile_records_nothing(small, clerk):
 
 
 def test_somebody_waiting_at_the_screen_goes_before_a_long_forecast(small, clerk):
-    from onward.registry import jobs
+    from onward.registry.web import jobs
 
     jobs.ask(people.account("vera", "plan_lead"), "forecast", {"futures": 1})
     address = upload(clerk)["Location"]
@@ -380,9 +380,10 @@ def test_a_list_changed_after_it_was_confirmed_is_not_recorded(small, clerk):
 def test_an_erasure_reaches_what_was_seen_in_a_list(small, clerk):
     import json
 
-    from onward.registry import jobs, lists
-    from onward.registry.keys import KeyRefused
+    from onward.registry.importing import lists
+    from onward.registry.keyring.keys import KeyRefused
     from onward.registry.models import JobFile
+    from onward.registry.web import jobs
 
     far = people.elsewhere(small)
     small.vault.put({far: {"name.full.Latn": f"Kamran {CANARY}", "name.father.Latn": "Yusef"}})

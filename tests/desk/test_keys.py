@@ -10,7 +10,8 @@ import pytest
 import registry_cast as people
 import time_machine
 
-from onward.registry import keys, site
+from onward.registry.keyring import keys
+from onward.registry.web import site
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def text(answer) -> str:
 
 
 def work():
-    from onward.registry import jobs
+    from onward.registry.web import jobs
 
     while (done := jobs.run_next()) is not None:
         last = done
@@ -31,7 +32,7 @@ def work():
 
 
 def test_the_page_says_who_holds_what_and_how_old_it_is(small, kay, tmp_path):
-    from onward.registry import backup
+    from onward.registry.database import backup
 
     key = site.current().root
     public = [backup.new_identity(tmp_path / f"{n}.age") for n in ("one", "two")]
@@ -97,7 +98,7 @@ def test_keys_are_renewed_as_long_work_and_everything_opens(small, kay):
 
 
 def test_a_renewal_that_ends_half_way_has_left_its_line(small, kay, monkeypatch):
-    from onward.registry import rotation
+    from onward.registry.keyring import rotation
     from onward.registry.models import AccessEntry
 
     class Killed(BaseException):
@@ -133,7 +134,7 @@ def test_keys_are_renewed_only_soon_after_a_sign_in_and_by_a_custodian(small, ka
 
 
 def test_who_was_locked_out_meanwhile_renews_nothing(small, kay):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     before = (small.path / "keys.json").read_bytes()
     people.signed_in(kay).post("/administration/keys/")
@@ -146,9 +147,9 @@ def test_who_was_locked_out_meanwhile_renews_nothing(small, kay):
 def test_a_renewal_that_stopped_half_way_opens_says_so_and_is_finished_by_another(
     small, kay, monkeypatch, stopped_at
 ):
-    from onward.registry import jobs
+    from onward.registry.identities.vault_db import EncryptedVault
     from onward.registry.models import Job
-    from onward.registry.vault_db import EncryptedVault
+    from onward.registry.web import jobs
 
     names = small.vault.get("H1-P1")
     client = people.signed_in(kay)
@@ -187,7 +188,7 @@ def test_a_drill_is_noted_and_the_page_asks_for_the_next_half_a_year_later(
     from typer.testing import CliRunner
 
     from onward.cli.keys import app
-    from onward.registry import backup
+    from onward.registry.database import backup
 
     files = [tmp_path / "one.age", tmp_path / "two.age"]
     slot = keys.custodian_slot(
@@ -229,7 +230,8 @@ def test_ways_in_are_changed_by_one_process_at_a_time(small, monkeypatch):
 
 
 def test_a_backup_in_which_the_keys_changed_is_not_kept(small, tmp_path, monkeypatch):
-    from onward.registry import backup, rotation
+    from onward.registry.database import backup
+    from onward.registry.keyring import rotation
 
     whole = backup._snapshot
 

@@ -71,8 +71,8 @@ def test_a_search_finds_only_people_the_account_may_see(small):
 
 
 def test_a_document_number_cannot_be_guessed_digit_by_digit(small):
-    from onward.registry import access
     from onward.registry.models import Account
+    from onward.registry.permissions import access
 
     reader = browser("interviewer", name="bilal")
     bilal = Account.objects.get(username="bilal")
@@ -85,7 +85,8 @@ def test_a_document_number_cannot_be_guessed_digit_by_digit(small):
 
 
 def test_no_name_stays_in_memory_when_the_keys_are_put_away(small):
-    from onward.registry import search, site
+    from onward.registry.now import search
+    from onward.registry.web import site
 
     browser("protection_officer").post("/people/search/", {"q": "Zarife"}, follow=True)
     assert search._kept is not None
@@ -108,7 +109,7 @@ def test_the_order_of_a_list_tells_no_more_than_its_lines(small):
 
 
 def test_a_list_leads_only_to_pages_that_open(small):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     account = cast.account("iris", "interviewer")
     access.assign(cast.account("lead", "supervisor"), "H1-P1", to=account, reason="interview")
@@ -358,7 +359,7 @@ def test_a_consent_without_the_current_sheet_is_recorded_and_opens_nothing(small
 
 
 def test_why_a_choice_opens_nothing_is_told_as_far_as_may_be(small, monkeypatch):
-    from onward.registry.access import Reader
+    from onward.registry.permissions.access import Reader
 
     officer = browser("protection_officer")
     monkeypatch.setattr(
@@ -469,7 +470,8 @@ def test_a_grave_incident_pauses_moves_there_until_somebody_has_reviewed_it(smal
 
 def test_only_a_reviewer_lifts_what_a_complaint_pauses(small):
     from onward.caseload.events import Subject
-    from onward.registry import access, acts
+    from onward.registry.permissions import access
+    from onward.registry.recording import acts
 
     clerk = cast.account("bilal", "data_clerk")
     said = {"person": "H1-P1", "category": "coercion", "received_on": "2026-06-10"}
@@ -563,7 +565,7 @@ def test_a_page_costs_the_same_however_many_rows_it_shows(small):
     from datetime import UTC, datetime
 
     from onward.caseload.events import Subject, new_event
-    from onward.registry import projection
+    from onward.registry.now import projection
 
     def more(number, key):
         made = []

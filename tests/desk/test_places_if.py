@@ -9,7 +9,7 @@ import registry_cast as people
 from test_planning import PLAN
 
 from onward.placement.inputs import Case, Score, Tables, Window
-from onward.registry.runs import keep_proposal
+from onward.registry.computing.runs import keep_proposal
 
 SECRET = "An offer in confidence"
 NAME = "2026-06-10-001-aaaaaaaaaaaa.json"
@@ -34,7 +34,7 @@ OPEN = """  open_offer: {title: An open offer, country: NOR, channel: resettleme
 def proposed(small, monkeypatch):
     from django.core.cache import cache
 
-    from onward.registry import what_if
+    from onward.registry.computing import what_if
     from onward.registry.planning import adopt_plan
 
     cache.clear()
@@ -57,13 +57,13 @@ def proposed(small, monkeypatch):
 
 
 def standing():
-    from onward.registry import placements
+    from onward.registry.computing import placements
 
     return placements.standing()
 
 
 def worked_out():
-    from onward.registry import jobs
+    from onward.registry.web import jobs
 
     return jobs.run_next()
 
@@ -128,7 +128,7 @@ def test_a_cost_that_cannot_be_worked_out_is_said_and_does_not_stop_an_officer(
     proposed, monkeypatch
 ):
     from onward.errors import OnwardError
-    from onward.registry import what_if
+    from onward.registry.computing import what_if
 
     def fails(found):
         raise OnwardError("The plan holds no places.")

@@ -15,9 +15,11 @@ from pathlib import Path
 import failing_calls
 
 from onward.caseload.events import Subject, new_event
-from onward.registry import open_operation, site, verify
-from onward.registry.keys import with_key_file
-from onward.registry.store import StoreError, StoreUncertain
+from onward.registry import open_operation
+from onward.registry.keyring.keys import with_key_file
+from onward.registry.log import verify
+from onward.registry.log.store import StoreError, StoreUncertain
+from onward.registry.web import site
 
 BATCH = 5
 

@@ -18,10 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from onward.caseload.events import Subject, new_event
-from onward.registry import keys, open_operation, site, verify
-from onward.registry.commit import Importer
-from onward.registry.keys import with_key_file
-from onward.registry.vault_db import EncryptedVault
+from onward.registry import open_operation
+from onward.registry.identities.vault_db import EncryptedVault
+from onward.registry.importing.commit import Importer
+from onward.registry.keyring import keys
+from onward.registry.keyring.keys import with_key_file
+from onward.registry.log import verify
+from onward.registry.web import site
 
 BATCH = 5
 KINDS = ("events", "events", "names", "keys", "erase", "list")
@@ -123,8 +126,8 @@ def work(operation, rulebook, kind: str, number: int, pipe: int) -> None:
 
 def custodian():
     """Who asks for the keys to be renewed on the page; made once."""
-    from onward.registry import accounts
     from onward.registry.models import Account
+    from onward.registry.permissions import accounts
 
     found = Account.objects.filter(username="kay").first()
     return found or accounts.create_account("kay", roles=["custodian"])[0]
@@ -132,7 +135,7 @@ def custodian():
 
 def renew() -> None:
     """As the server does it that is started after a kill: what ran is marked, then asked again."""
-    from onward.registry import jobs
+    from onward.registry.web import jobs
 
     by = custodian()
     jobs.interrupted()

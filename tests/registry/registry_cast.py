@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from onward.caseload.events import REGISTERED, Subject, new_event
-from onward.registry.roles import load_rules
+from onward.registry.permissions.roles import load_rules
 
 OFFICE, ELSEWHERE = "camp-1", "camp-2"
 EVERYBODYS = frozenset(load_rules().roles)
@@ -41,7 +41,7 @@ def elsewhere(operation: Any, person: str = "far-1") -> str:
         )
     ]  # fmt: skip
     operation.record(events)
-    from onward.registry import projection
+    from onward.registry.now import projection
 
     projection.ensure(operation)
     return person
@@ -52,7 +52,7 @@ def account(
     factor: bool = True, password: str = "",
 ) -> Any:  # fmt: skip
     """An account with these roles, ready to sign in."""
-    from onward.registry import accounts, demo_accounts
+    from onward.registry.permissions import accounts, demo_accounts
 
     made, _ = accounts.create_account(
         username, roles=roles, office=office, organisation=organisation
@@ -92,13 +92,13 @@ def signed_in(who: Any, *, at: datetime | None = None, factor: bool = True) -> A
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.test import Client
 
-    from onward.registry.sessions import SessionStore
-    from onward.registry.signin import BEGAN, SEEN
+    from onward.registry.signing_in.sessions import SessionStore
+    from onward.registry.signing_in.signin import BEGAN, SEEN
 
     instant = at.timestamp() if at else time.time()
     session = SessionStore()
     session[SESSION_KEY] = str(who.pk)
-    session[BACKEND_SESSION_KEY] = "onward.registry.signin.AccountBackend"
+    session[BACKEND_SESSION_KEY] = "onward.registry.signing_in.signin.AccountBackend"
     session[HASH_SESSION_KEY] = who.get_session_auth_hash()
     session[BEGAN] = session[SEEN] = instant
     records = [{"method": "password", "at": instant, "username": who.username}]

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 from onward.caseload.events import Event, Subject, new_event
-from onward.registry.creating import preparing
-from onward.registry.keys import RootKey, with_key_file
+from onward.registry.keyring.creating import preparing
+from onward.registry.keyring.keys import RootKey, with_key_file
 from onward.registry.operation import (
     ENCRYPTED,
     Operation,
@@ -185,7 +185,7 @@ def build(folder: Path, *, identities: bool = True) -> RootKey:
     operation.record(small_events(operation.rulebook))
     if identities:
         operation.vault.put(IDENTITIES)
-    from onward.registry import projection
+    from onward.registry.now import projection
 
     projection.ensure(operation)
     return key
@@ -193,7 +193,7 @@ def build(folder: Path, *, identities: bool = True) -> RootKey:
 
 def unlocked(folder: Path) -> Operation:
     """Open a copy of the operation in this process."""
-    from onward.registry import site
+    from onward.registry.web import site
 
     key = with_key_file(folder, folder.with_name(folder.name + ".key"))
     site.close_site()
@@ -221,7 +221,7 @@ _BUILT: list[Path] = []
 @pytest.fixture(scope="session")
 def small_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small operation, built and closed: once in a process, whichever folder of tests asks."""
-    from onward.registry import site
+    from onward.registry.web import site
 
     if not _BUILT:
         folder = tmp_path_factory.mktemp("template") / "meridian"
@@ -234,7 +234,7 @@ def small_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def small(small_template: Path, tmp_path: Path) -> Iterator[Operation]:
     """The small operation, unlocked in this process, for one test."""
-    from onward.registry import site
+    from onward.registry.web import site
 
     folder = copied(small_template, tmp_path / "meridian")
     os.environ.pop("ONWARD_STORE_OWNER", None)  # only while tables are made

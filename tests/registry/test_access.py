@@ -19,7 +19,7 @@ def now() -> datetime:
 
 
 def test_somebody_in_another_office_sees_nothing_of_this_one(small, cast):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     far = people.elsewhere(small)
     amina = access.Reader(cast["amina"])
@@ -31,8 +31,8 @@ def test_somebody_in_another_office_sees_nothing_of_this_one(small, cast):
 
 
 def test_hidden_and_missing_are_told_in_the_same_words_and_both_are_logged(small, cast):
-    from onward.registry import access
     from onward.registry.models import AccessEntry
+    from onward.registry.permissions import access
 
     dawit = access.Reader(cast["dawit"])
     said = []
@@ -49,8 +49,8 @@ def test_hidden_and_missing_are_told_in_the_same_words_and_both_are_logged(small
 
 def test_what_was_typed_for_a_person_who_does_not_exist_is_not_kept(small, cast):
     """A name in an address is refused and leaves its length and a digest, the same each time."""
-    from onward.registry import access
     from onward.registry.models import AccessEntry
+    from onward.registry.permissions import access
 
     amina, dawit = people.signed_in(cast["amina"]), people.signed_in(cast["dawit"])
     typed = "Zarifeh Nowruzian 0770 555"
@@ -72,7 +72,7 @@ def test_what_was_typed_for_a_person_who_does_not_exist_is_not_kept(small, cast)
 
 
 def test_an_interviewer_reads_only_people_assigned_to_them(small, cast):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     with pytest.raises(access.Hidden):
         access.Reader(cast["bilal"]).open("H1-P1")
@@ -88,7 +88,7 @@ def test_an_interviewer_reads_only_people_assigned_to_them(small, cast):
 
 
 def test_a_partner_sees_its_own_referrals_and_no_casework(small, cast):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     helper = people.account("helper", "partner", organisation="harbour-aid", office="")
     other = people.account("other", "partner", organisation="hill-aid", office="")
@@ -100,7 +100,7 @@ def test_a_partner_sees_its_own_referrals_and_no_casework(small, cast):
 
 
 def test_a_person_is_assigned_only_by_somebody_who_may_see_them(small, cast):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     with pytest.raises(access.Hidden):
         access.assign(cast["dawit"], "H1-P1", to=cast["dawit"], reason="curious")
@@ -108,8 +108,8 @@ def test_a_person_is_assigned_only_by_somebody_who_may_see_them(small, cast):
 
 def test_nobody_assigns_people_to_themselves(small, cast):
     """Being assigned opens the person's own account of what happened: somebody else decides it."""
-    from onward.registry import access
     from onward.registry.models import Assignment
+    from onward.registry.permissions import access
 
     amina, other = cast["amina"], people.account("esra", "protection_officer")
     assert "narrative" not in access.Reader(amina).open("H1-P1").classes
@@ -126,7 +126,7 @@ def test_nobody_assigns_people_to_themselves(small, cast):
 
 
 def test_claims_and_health_are_shown_to_those_who_work_on_them(small, cast):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     medic = access.Reader(people.account("medic", "medical")).open("H1-P1")
     assert medic.shows("fitness_finding")
@@ -141,7 +141,7 @@ def test_claims_and_health_are_shown_to_those_who_work_on_them(small, cast):
 
 
 def test_why_a_step_is_blocked_is_told_as_far_as_may_be(small, cast):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     returning = people.account("returning", "repatriation_officer")
     failed = ["G5.no_fear", "G17.triaged", "G3.consent"]
@@ -150,7 +150,7 @@ def test_why_a_step_is_blocked_is_told_as_far_as_may_be(small, cast):
 
 
 def test_reasons_lose_the_sentence_and_the_facts_that_may_not_be_told(small, cast):
-    from onward.registry import access
+    from onward.registry.permissions import access
     from onward.safeguards.explain import Missing
     from onward.safeguards.explain import Reason as Told
 
@@ -170,8 +170,8 @@ def test_reasons_lose_the_sentence_and_the_facts_that_may_not_be_told(small, cas
 
 
 def test_every_look_at_a_person_is_in_the_log_with_what_was_shown(small, cast):
-    from onward.registry import access
     from onward.registry.models import AccessEntry
+    from onward.registry.permissions import access
 
     reader = access.Reader(cast["amina"])
     reader.open("H1-P1", place="desk:person")
@@ -185,7 +185,7 @@ def test_every_look_at_a_person_is_in_the_log_with_what_was_shown(small, cast):
 def test_the_log_of_access_is_only_ever_added_to(small, cast):
     from django.db import DatabaseError, connection
 
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     access.Reader(cast["amina"]).open("H1-P1")
     for statement in (
@@ -197,7 +197,7 @@ def test_the_log_of_access_is_only_ever_added_to(small, cast):
 
 
 def test_names_need_a_reason_and_a_fresh_sign_in(small, cast):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     reader = access.Reader(cast["amina"])
     with pytest.raises(access.Refused):
@@ -212,8 +212,8 @@ def test_names_need_a_reason_and_a_fresh_sign_in(small, cast):
 
 
 def test_sixty_people_an_hour_ask_for_a_new_sign_in_and_two_hundred_a_day_freeze(small, cast):
-    from onward.registry import access
     from onward.registry.models import AccessEntry, Account, Alarm
+    from onward.registry.permissions import access
 
     amina = cast["amina"]
     reader = access.Reader(amina)
@@ -241,7 +241,7 @@ def test_sixty_people_an_hour_ask_for_a_new_sign_in_and_two_hundred_a_day_freeze
 
 
 def test_looking_at_the_same_person_again_does_not_count_twice(small, cast):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     reader = access.Reader(cast["amina"])
     for _ in range(70):
@@ -249,7 +249,8 @@ def test_looking_at_the_same_person_again_does_not_count_twice(small, cast):
 
 
 def test_opening_somebody_who_does_not_exist_raises_an_alarm(small, cast):
-    from onward.registry import access, alarms, projection
+    from onward.registry.now import projection
+    from onward.registry.permissions import access, alarms
 
     before = access.people_visible_to(cast["amina"]).filter(active=True).count()
     bait = access.add_honeytoken(
@@ -272,7 +273,7 @@ def test_opening_somebody_who_does_not_exist_raises_an_alarm(small, cast):
 
 def test_nobody_closes_an_alarm_about_themselves(small, cast):
     from onward.errors import OnwardError
-    from onward.registry import alarms
+    from onward.registry.permissions import alarms
 
     alarm = alarms.raise_alarm("panic", account=cast["chantal"].account_id)
     with pytest.raises(OnwardError):
@@ -283,7 +284,7 @@ def test_nobody_closes_an_alarm_about_themselves(small, cast):
 
 
 def test_a_frozen_account_sees_nobody_even_through_a_function(small, cast):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     access.freeze(cast["amina"], "test")
     assert not access.people_visible_to(cast["amina"]).exists()
@@ -294,7 +295,7 @@ def test_reading_a_list_costs_the_same_for_one_person_and_for_many(small, cast):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     def cost(number: int) -> int:
         with CaptureQueriesContext(connection) as found:
@@ -310,7 +311,7 @@ def test_reading_a_list_costs_the_same_for_one_person_and_for_many(small, cast):
 
 def test_nobody_manages_their_own_account_and_the_last_administrator_stays(small):
     from onward.errors import OnwardError
-    from onward.registry import access, accounts
+    from onward.registry.permissions import access, accounts
 
     root = people.account("root", "administrator", office="")
     with pytest.raises(access.Refused):
@@ -325,8 +326,9 @@ def test_nobody_manages_their_own_account_and_the_last_administrator_stays(small
 
 def test_demonstration_accounts_exist_only_in_a_demonstration_on_this_machine(small, tmp_path):
     from onward.errors import OnwardError
-    from onward.registry import demo_accounts, site
     from onward.registry.models import Account
+    from onward.registry.permissions import demo_accounts
+    from onward.registry.web import site
 
     for host in ("0.0.0.0", "192.168.1.4", "desk.example.org", "::"):
         with pytest.raises(OnwardError):
@@ -337,7 +339,7 @@ def test_demonstration_accounts_exist_only_in_a_demonstration_on_this_machine(sm
     assert not Account.objects.exists()
     site.current().demonstration = True
     made = demo_accounts.make_demo_accounts("127.0.0.1")
-    from onward.registry.roles import load_rules
+    from onward.registry.permissions.roles import load_rules
 
     assert len(made) == len(load_rules().roles)
     assert demo_accounts.make_demo_accounts("127.0.0.1") == {}
@@ -345,8 +347,10 @@ def test_demonstration_accounts_exist_only_in_a_demonstration_on_this_machine(sm
 
 def test_a_demonstration_gives_each_role_whom_it_works_with(small):
     from onward.caseload.events import Subject
-    from onward.registry import access, acts, demo_accounts, site
     from onward.registry.models import Account
+    from onward.registry.permissions import access, demo_accounts
+    from onward.registry.recording import acts
+    from onward.registry.web import site
 
     by = people.account("chantal", "supervisor")
     site.current().demonstration = True
@@ -369,7 +373,8 @@ def test_a_demonstration_gives_each_role_whom_it_works_with(small):
 
 
 def test_the_code_of_a_demonstration_is_shown_nowhere_else(small):
-    from onward.registry import demo_accounts, site
+    from onward.registry.permissions import demo_accounts
+    from onward.registry.web import site
 
     real = people.account("amina", "protection_officer")
     assert demo_accounts.code_now(real) == ""
@@ -380,7 +385,7 @@ def test_the_code_of_a_demonstration_is_shown_nowhere_else(small):
 
 
 def test_limits_follow_the_clock_not_the_session(small, cast):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     reader = access.Reader(cast["amina"])
     with time_machine.travel(now() + timedelta(minutes=9)):

@@ -9,8 +9,9 @@ from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
 from onward.errors import Faults, OnwardError
-from onward.registry import acts, projection
-from onward.registry.actors import Actor
+from onward.registry.now import projection
+from onward.registry.recording import acts
+from onward.registry.recording.actors import Actor
 
 DAY = date(2026, 6, 10)
 AMINA = Actor("amina", EVERYBODYS, "camp-1")

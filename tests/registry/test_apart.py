@@ -10,7 +10,7 @@ import registry_cast as people
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onward.registry.apart import set_apart
+from onward.registry.data_protection.apart import set_apart
 
 LEAST = 3
 
@@ -81,7 +81,7 @@ def counted(small, monkeypatch):
     """A table without names that may hold three, and six people who may be in it."""
     from dataclasses import replace
 
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
     from onward.registry.models import PersonNow
 
     profile = replace(exports.profiles()["counts of people"], least=LEAST)

@@ -15,9 +15,12 @@ from test_scans import SMALL_PDF, picture
 
 from onward.caseload.events import Subject
 from onward.errors import OnwardError
-from onward.registry import acts, attachments, backup, verify
-from onward.registry.actors import Actor
-from onward.registry.scans import cleaned
+from onward.registry.database import backup
+from onward.registry.identities import attachments
+from onward.registry.identities.scans import cleaned
+from onward.registry.log import verify
+from onward.registry.recording import acts
+from onward.registry.recording.actors import Actor
 
 safe = safe
 AMINA = Actor("amina", EVERYBODYS)
@@ -131,7 +134,7 @@ def test_verify_finds_a_file_that_was_changed_swapped_or_taken_away(small):
 
 
 def test_keys_are_renewed_around_it(small):
-    from onward.registry.rotation import rotate
+    from onward.registry.keyring.rotation import rotate
 
     one = reference(attach())
     assert rotate() > 0
@@ -226,7 +229,7 @@ def test_a_fresh_sign_in_is_asked_first(small):
 
 
 def test_who_may_not_read_papers_is_not_told_that_there_is_one(small):
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     boss = people.account("chantal", "supervisor")
     bilal = people.account("bilal", "interviewer")

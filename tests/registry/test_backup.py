@@ -11,10 +11,14 @@ import pytest
 from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
-from onward.registry import acts, backup, open_operation, site, verify
-from onward.registry.actors import Actor
-from onward.registry.keys import with_key_file
+from onward.registry import open_operation
+from onward.registry.database import backup
+from onward.registry.keyring.keys import with_key_file
+from onward.registry.log import verify
 from onward.registry.operation import Operation
+from onward.registry.recording import acts
+from onward.registry.recording.actors import Actor
+from onward.registry.web import site
 
 AMINA = Actor("amina", EVERYBODYS)
 
@@ -139,7 +143,7 @@ def test_nothing_lies_in_clear_while_it_is_made_or_brought_back(
 
     monkeypatch.setattr(backup, "_put_keys", bringing)
     if sys.modules["onward_test_site"].DATABASE != "sqlite":
-        from onward.registry import postgres
+        from onward.registry.database import postgres
 
         load = postgres.load_snapshot
 

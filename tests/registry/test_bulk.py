@@ -11,8 +11,8 @@ import pytest
 
 from onward.caseload.events import canonical_bytes, instant_text
 from onward.errors import Faults, OnwardError
-from onward.registry import verify
-from onward.registry.bulk import load
+from onward.registry.log import verify
+from onward.registry.log.bulk import load
 
 site_for_tests = sys.modules["onward_test_site"]
 LATER = datetime(2040, 7, 1, tzinfo=UTC)
@@ -60,9 +60,9 @@ def test_one_fault_and_nothing_is_kept(small, lines):
 @pytest.fixture
 def empty(tmp_path):
     """An operation that has its rulebook and nothing else, as where a record moves to."""
-    from onward.registry import site
-    from onward.registry.creating import preparing
+    from onward.registry.keyring.creating import preparing
     from onward.registry.operation import Settings, create_operation
+    from onward.registry.web import site
 
     site.close_site()
     folder, key_file = tmp_path / "new", tmp_path / "new.key"
@@ -123,7 +123,7 @@ if site_for_tests.DATABASE == "postgresql":  # an embedded store has one writer
     def test_a_load_waits_for_readers_a_little_at_a_time_and_then_says_so(empty, monkeypatch):
         from django.db import connection
 
-        from onward.registry import postgres
+        from onward.registry.database import postgres
 
         lines = [
             canonical_bytes(event) for event in site_for_tests.small_events(empty.rulebook)

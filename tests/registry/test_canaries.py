@@ -105,8 +105,8 @@ def report_files(operation) -> list[bytes]:
     import io
     import zipfile
 
-    from onward.registry import jobs
     from onward.registry.models import Job
+    from onward.registry.web import jobs
 
     chantal = people.signed_in(people.account("chantal.two", "supervisor"))
     asked = {"audience": "internal", "language": "fa", "as_of": "2026-06-10"}
@@ -127,7 +127,7 @@ def report_files(operation) -> list[bytes]:
 def test_a_day_on_the_pages_leaves_them_nowhere(day, tmp_path, caplog, capfd):
     from django.db import connection
 
-    from onward.registry import backup
+    from onward.registry.database import backup
 
     operation, spool, here, persons = day
     shown, addresses = walk(operation, persons)

@@ -10,8 +10,8 @@ import pytest
 from onward.caseload.events import Subject, new_event
 from onward.errors import Faults, OnwardError
 from onward.registry import Settings, create_operation, open_operation
-from onward.registry.commit import Importer, Undecided, lists_of
-from onward.registry.receipts import receipts, undo
+from onward.registry.importing.commit import Importer, Undecided, lists_of
+from onward.registry.importing.receipts import receipts, undo
 from onward.rulebook import shipped_path
 
 NOW = dt.datetime(2026, 3, 1, 8, tzinfo=dt.UTC)
@@ -278,7 +278,7 @@ def test_the_page_of_imports_reads_the_log_again_only_for_what_bears_on_one(smal
     from datetime import UTC, datetime
 
     from onward.caseload.events import Subject, new_event
-    from onward.registry import receipts
+    from onward.registry.importing import receipts
 
     read: list[str] = []
     whole = receipts.with_state

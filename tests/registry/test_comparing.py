@@ -10,8 +10,8 @@ import pytest
 
 from onward.errors import Faults, OnwardError
 from onward.plan import load_plan
-from onward.registry.comparing import keep_run, scenarios_of, track_of
-from onward.registry.runs import kept_forecasts
+from onward.registry.computing.comparing import keep_run, scenarios_of, track_of
+from onward.registry.computing.runs import kept_forecasts
 from onward.rulebook import load, shipped_path
 
 EXAMPLE = Path(__file__).parents[2] / "examples/meridian"

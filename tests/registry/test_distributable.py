@@ -107,7 +107,7 @@ def test_a_snapshot_of_an_encrypted_record_answers_as_the_record_does(small, tmp
     """On the embedded database and, in the server's suite, on PostgreSQL."""
     import pyarrow.parquet as pq
 
-    from onward.registry.snapshot import open_snapshot, write_snapshot
+    from onward.registry.computing.snapshot import open_snapshot, write_snapshot
 
     region = tmp_path / "region"
     write_snapshot(small, region, storage_is_encrypted=True)

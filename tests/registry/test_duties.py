@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 import registry_cast as people
 
-from onward.registry import acts
+from onward.registry.recording import acts
 
 NEAR, MINE, FAR, NOBODY = "H3-P1", "H1-P1", "far-1", ""
 REACHED = {"O": {NEAR, MINE, FAR, NOBODY}, "F": {NEAR, MINE, NOBODY}, "A": {MINE, NOBODY},
@@ -103,7 +103,7 @@ def stopped(small, monkeypatch):
 @pytest.fixture
 def staff(small):
     """An account of each role in the first office, to which one person is assigned or referred."""
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     people.elsewhere(small)
     boss = people.account("boss", "supervisor", factor=False)
@@ -119,7 +119,7 @@ def staff(small):
 
 
 def goes(act) -> bool:
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     try:
         act()
@@ -233,8 +233,8 @@ def test_overrides_corrections_and_retractions_too(small, stopped, staff, monkey
 
 
 def test_a_refused_act_writes_nothing_and_stands_in_the_log(small):
-    from onward.registry import access
     from onward.registry.models import AccessEntry
+    from onward.registry.permissions import access
 
     bilal = people.account("bilal", "interviewer")
     before = small.store.last_seq()
@@ -255,8 +255,8 @@ def test_a_refused_act_writes_nothing_and_stands_in_the_log(small):
 
 
 def test_somebody_without_roles_does_nothing(small, stopped):
-    from onward.registry import access
-    from onward.registry.actors import Actor
+    from onward.registry.permissions import access
+    from onward.registry.recording.actors import Actor
 
     with pytest.raises(access.Refused):
         acts.record(

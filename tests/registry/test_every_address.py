@@ -76,8 +76,10 @@ def world(small_template, tmp_path_factory):
     """The small operation, with one account per role in the first office, and something to open for each kind of address."""
     import onward_test_site as operations
 
-    from onward.registry import access, alarms, exports, grants, rights, site
+    from onward.registry.data_protection import exports, rights
     from onward.registry.models import ExportRequest, Recipient, ThingNow
+    from onward.registry.permissions import access, alarms, grants
+    from onward.registry.web import site
 
     folder = tmp_path_factory.mktemp("addresses") / "meridian"
     small = operations.unlocked(operations.copied(small_template, folder))
@@ -117,9 +119,10 @@ def world(small_template, tmp_path_factory):
     alarm = alarms.raise_alarm("panic", account=asker.account_id)
 
     from onward.caseload.events import Subject
-    from onward.registry import acts, attachments
+    from onward.registry.identities import attachments
+    from onward.registry.identities.scans import PDF, Scan
     from onward.registry.models import Account, Attachment, EventRow
-    from onward.registry.scans import PDF, Scan
+    from onward.registry.recording import acts
 
     there = Account.objects.get(username="far.officer")
     for person in SUBJECTS.values():
@@ -232,7 +235,7 @@ def test_without_a_session_only_signing_in_is_open(world):
 @pytest.mark.slow
 def test_without_a_second_factor_only_setting_one_up_is_open(world):
     accounts, values = world
-    from onward.registry import signin
+    from onward.registry.signing_in import signin
 
     account = accounts["supervisor"]
     signin.forget_factors(account)

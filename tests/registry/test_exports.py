@@ -33,7 +33,7 @@ def identity():
 
 def release(operation, person: str, recipient: str, purpose: str, **facts: object) -> None:
     """The person's own consent to a release."""
-    from onward.registry import projection
+    from onward.registry.now import projection
 
     facts = {"agreement": True, "withdrawn": False} | facts
     operation.record(
@@ -51,8 +51,8 @@ def release(operation, person: str, recipient: str, purpose: str, **facts: objec
 
 
 def recipient(cast, identity, code="harbour-aid", kind="partner", country="", **kwargs):
-    from onward.registry import exports
-    from onward.registry.roles import load_rules
+    from onward.registry.data_protection import exports
+    from onward.registry.permissions.roles import load_rules
 
     known = {
         "name": code.title(), "purposes": ["protection", "resettlement", "return"],
@@ -70,7 +70,7 @@ def recipient(cast, identity, code="harbour-aid", kind="partner", country="", **
 def asked(
     cast, to, who=("H1-P1", "H1-P2"), profile="referral", purpose="protection", by="amina"
 ):
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
 
     return exports.ask(
         cast[by], profile=profile, recipient=to, purpose=purpose, people=who,
@@ -79,7 +79,7 @@ def asked(
 
 
 def approved(cast, export, *who):
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
 
     for name in who or ("chantal",):
         exports.decide(cast[name], export, approves=True, reason="checked", signed_in=now())
@@ -90,7 +90,7 @@ def test_from_asking_to_a_sealed_file_that_only_the_recipient_opens(small, cast,
     from pyrage import decrypt
     from python_calamine import CalamineWorkbook
 
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
     from onward.registry.models import AccessEntry
 
     release(small, "H1-P1", "harbour-aid", "protection")
@@ -105,7 +105,7 @@ def test_from_asking_to_a_sealed_file_that_only_the_recipient_opens(small, cast,
     assert rows[1][:2] == ["code", "name"]
     assert "Zarifeh Nowruzian" in rows[2][1]
     assert "QX7788123" not in str(rows)
-    from onward.registry import checkpoints
+    from onward.registry.log import checkpoints
 
     foot = "\n".join(row[0] for row in rows[4:]) + "\n"
     assert foot == checkpoints.now(small)
@@ -129,8 +129,9 @@ def test_without_a_release_of_their_own_nobody_is_in_it(small, cast, identity):
 
 def test_a_release_withdrawn_after_approval_takes_the_person_out(small, cast, identity):
     from onward.errors import OnwardError
-    from onward.registry import exports, projection
+    from onward.registry.data_protection import exports
     from onward.registry.models import ThingNow
+    from onward.registry.now import projection
 
     for person in ("H1-P1", "H1-P2"):
         release(small, person, "harbour-aid", "protection")
@@ -152,7 +153,7 @@ def test_a_release_withdrawn_after_approval_takes_the_person_out(small, cast, id
 
 
 def test_a_list_of_many_is_judged_as_one_of_few(small, cast, identity, monkeypatch):
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
 
     release(small, "H1-P1", "harbour-aid", "protection")
     to = recipient(cast, identity)
@@ -164,7 +165,8 @@ def test_a_list_of_many_is_judged_as_one_of_few(small, cast, identity, monkeypat
 
 
 def test_nobody_approves_their_own_export_and_nobody_twice(small, cast, identity):
-    from onward.registry import access, exports
+    from onward.registry.data_protection import exports
+    from onward.registry.permissions import access
 
     release(small, "H1-P1", "canada", "resettlement")
     to = recipient(cast, identity, code="canada", kind="state", country="CAN")
@@ -183,7 +185,8 @@ def test_nobody_approves_their_own_export_and_nobody_twice(small, cast, identity
 
 def test_above_fifty_people_it_takes_two_others(small, cast, identity):
     from onward.errors import OnwardError
-    from onward.registry import access, exports
+    from onward.registry.data_protection import exports
+    from onward.registry.permissions import access
 
     release(small, "H1-P1", "harbour-aid", "protection")
     export = asked(cast, recipient(cast, identity))
@@ -204,7 +207,7 @@ def test_above_fifty_people_it_takes_two_others(small, cast, identity):
 
 def test_one_no_ends_it(small, cast, identity):
     from onward.errors import OnwardError
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
 
     release(small, "H1-P1", "harbour-aid", "protection")
     export = asked(cast, recipient(cast, identity))
@@ -216,7 +219,8 @@ def test_one_no_ends_it(small, cast, identity):
 
 
 def test_every_step_needs_a_fresh_sign_in(small, cast, identity):
-    from onward.registry import access, exports
+    from onward.registry.data_protection import exports
+    from onward.registry.permissions import access
 
     release(small, "H1-P1", "harbour-aid", "protection")
     to = recipient(cast, identity)
@@ -233,7 +237,7 @@ def test_the_country_people_fled_gets_nothing_but_a_manifest_of_their_own_return
     small, cast, identity
 ):
     from onward.errors import OnwardError
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
 
     origin = recipient(cast, identity, code="IRN", kind="origin", country="IRN")
     for person in ("H1-P1", "H2-P1", "H4-P1"):
@@ -279,7 +283,7 @@ def test_a_state_cannot_hide_that_it_is_the_country_people_fled(small, cast, ide
 
 
 def test_a_long_list_cut_into_short_ones_takes_two_others_too(small, cast, identity):
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
 
     release(small, "H1-P1", "harbour-aid", "protection")
     to = recipient(cast, identity)
@@ -299,7 +303,7 @@ def test_somebody_whose_country_is_not_known_goes_to_nobody_without_asking(
     small, cast, identity
 ):
     from onward.errors import OnwardError
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
 
     person = people.elsewhere(small)
     to = recipient(cast, identity)
@@ -313,7 +317,8 @@ def test_somebody_whose_country_is_not_known_goes_to_nobody_without_asking(
 
 def test_people_the_asker_may_not_see_or_read_are_left_out(small, cast, identity):
     from onward.errors import OnwardError
-    from onward.registry import access, exports
+    from onward.registry.data_protection import exports
+    from onward.registry.permissions import access
 
     far = people.elsewhere(small)
     to = recipient(cast, identity)
@@ -350,7 +355,8 @@ def test_what_the_agreement_does_not_cover_is_not_exported(
 
 def test_a_recipient_needs_a_key_an_assessment_and_a_second_person(small, cast, identity):
     from onward.errors import OnwardError
-    from onward.registry import access, exports
+    from onward.registry.data_protection import exports
+    from onward.registry.permissions import access
 
     for wrong in ({"age_key": "ssh-rsa AAAA"}, {"impact_on": None}, {"agreement": " "}):
         with pytest.raises(OnwardError):
@@ -368,7 +374,7 @@ def test_a_recipient_needs_a_key_an_assessment_and_a_second_person(small, cast, 
 
 
 def test_two_recipients_cannot_join_their_codes(small, cast, identity):
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
 
     one, two = recipient(cast, identity, code="a"), recipient(cast, identity, code="b")
     assert exports.code_for(one, "H1-P1") == exports.code_for(one, "H1-P1")
@@ -382,7 +388,7 @@ def test_two_recipients_cannot_join_their_codes(small, cast, identity):
 def test_what_looks_like_a_formula_is_written_as_the_text_it_is(text):
     from python_calamine import CalamineWorkbook
 
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
 
     data = exports.workbook("heading", ["name"], [[text]])
     exports.check_workbook(data, "heading", ["name"], [[text]])
@@ -396,7 +402,7 @@ def test_a_file_that_holds_anything_else_is_not_sent():
     import xlsxwriter
 
     from onward.errors import OnwardError
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
 
     def made(change) -> bytes:
         written = io.BytesIO()
@@ -431,7 +437,7 @@ def test_writing_leaves_nothing_in_temporary_files(
 ):
     import tempfile
 
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
 
     release(small, "H1-P1", "harbour-aid", "protection")
     export = approved(cast, asked(cast, recipient(cast, identity)))
@@ -448,7 +454,7 @@ def test_writing_leaves_nothing_in_temporary_files(
 
 def test_an_export_is_written_once_and_not_after_a_week(small, cast, identity):
     from onward.errors import OnwardError
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
 
     release(small, "H1-P1", "harbour-aid", "protection")
     to = recipient(cast, identity)
@@ -481,7 +487,7 @@ def test_rows_without_names_are_shared_by_eleven_with_two_outcomes(small):
     import pandas as pd
     from pycanon import anonymity
 
-    from onward.registry import exports
+    from onward.registry.data_protection import exports
 
     profile = exports.profiles()["counts of people"]
     made = list(

@@ -12,17 +12,19 @@ import pytest
 from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
-from onward.registry import acts, verify
-from onward.registry.actors import Actor
-from onward.registry.store import StoreError
+from onward.registry.log import verify
+from onward.registry.log.store import StoreError
+from onward.registry.recording import acts
+from onward.registry.recording.actors import Actor
 
 SCRIPT = """
 import json, random, resource, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from onward.caseload.events import Subject, new_event
-from onward.registry import open_operation, verify
-from onward.registry.store import StoreError, StoreUncertain
+from onward.registry import open_operation
+from onward.registry.log import verify
+from onward.registry.log.store import StoreError, StoreUncertain
 
 folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -70,7 +72,7 @@ print(json.dumps({
 
 
 def failing(small, rounds):
-    from onward.registry import site
+    from onward.registry.web import site
 
     site.close_site()
     done = subprocess.run(
@@ -121,7 +123,7 @@ def test_a_full_database_says_that_nothing_was_recorded(small):
 @pytest.mark.slow
 def test_two_hundred_failing_syncs_and_full_disks(small):
     """The system's own calls fail, at any point of a batch: confirmed is kept, else it is refused."""
-    from onward.registry import site
+    from onward.registry.web import site
 
     if os.environ.get("ONWARD_TEST_DATABASE", "sqlite") != "sqlite":
         return  # the server's own disk is its own test

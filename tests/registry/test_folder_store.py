@@ -15,7 +15,7 @@ import pytest
 
 from onward.caseload.events import canonical_bytes
 from onward.registry import StoreBusy, StoreDamaged, StoreError
-from onward.registry.folder_store import EMPTY_HEAD, FolderStore
+from onward.registry.log.folder_store import EMPTY_HEAD, FolderStore
 
 
 def test_what_is_appended_is_read_back_in_order_with_its_place(tmp_path, office):
@@ -193,7 +193,7 @@ import random, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from onward.caseload.events import Event, Subject, event_id
-from onward.registry.folder_store import FolderStore
+from onward.registry.log.folder_store import FolderStore
 store = FolderStore(Path(sys.argv[1]))
 source = random.Random(int(sys.argv[2]))
 now = datetime.now(UTC)

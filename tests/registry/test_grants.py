@@ -8,7 +8,7 @@ import sys
 import pytest
 import registry_cast as people
 
-from onward.registry import verify
+from onward.registry.log import verify
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_an_account_that_nobody_made_is_nobody(small, cast):
 
 
 def test_a_closed_account_opened_again_in_the_database_stays_closed(small, cast):
-    from onward.registry import accounts
+    from onward.registry.permissions import accounts
 
     bilal = people.signed_in(cast["bilal"])
     accounts.change_account(cast["bilal"], by=None, active=False)
@@ -124,8 +124,8 @@ def test_a_closed_account_opened_again_in_the_database_stays_closed(small, cast)
 
 
 def test_what_was_changed_is_put_back_by_whoever_manages_accounts(small, cast):
-    from onward.registry import accounts
     from onward.registry.models import Account
+    from onward.registry.permissions import accounts
 
     statement, value = CHANGES["role"]
     by_hand(statement, value, uuid_of(cast["bilal"]))
@@ -149,7 +149,7 @@ def test_a_person_assigned_in_the_database_stays_hidden(small, cast):
 
 
 def test_a_line_of_the_list_cannot_be_made_changed_or_taken_away_unseen(small, cast):
-    from onward.registry import checkpoints
+    from onward.registry.log import checkpoints
     from onward.registry.models.accounts import Grant
 
     held = checkpoints.now(small)
@@ -183,8 +183,8 @@ def test_the_database_refuses_to_change_the_list(small, cast):
 def test_a_record_with_accounts_of_before_is_sealed_as_it_stands_once(small, cast):
     from django.apps import apps
 
-    from onward.registry import grants
     from onward.registry.models.accounts import Grant
+    from onward.registry.permissions import grants
 
     assert opens(people.signed_in(cast["amina"]))
     free("delete")
@@ -199,8 +199,8 @@ def test_a_yes_written_into_the_database_lets_nothing_out(small, cast):
     """Nor does adding people to an export after somebody said yes to it."""
     from datetime import date
 
-    from onward.registry import grants
     from onward.registry.models import ExportDecision, ExportRequest, Recipient
+    from onward.registry.permissions import grants
 
     recipient = Recipient.objects.create(
         operation="meridian", name="R", code="r", kind="partner", age_key="age1", agreement="A",
@@ -232,8 +232,9 @@ def test_an_export_set_to_approved_in_the_database_is_not_written(small, cast):
     from datetime import UTC, date, datetime
 
     from onward.errors import OnwardError
-    from onward.registry import exports, grants
+    from onward.registry.data_protection import exports
     from onward.registry.models import ExportRequest, Recipient
+    from onward.registry.permissions import grants
 
     recipient = Recipient.objects.create(
         operation="meridian", name="R", code="r", kind="partner", age_key="age1", agreement="A",
@@ -255,8 +256,9 @@ def test_a_recipients_key_changed_in_the_database_receives_nothing(small, cast):
 
     from pyrage import x25519
 
-    from onward.registry import exports, grants
+    from onward.registry.data_protection import exports
     from onward.registry.models import Recipient
+    from onward.registry.permissions import grants
 
     now = datetime.now(UTC)
     made = exports.add_recipient(

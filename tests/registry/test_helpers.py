@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 import registry_cast as people
 
-from onward.registry import counters, site
+from onward.registry.signing_in import counters
+from onward.registry.web import site
 
 PATIENCE = 60.0
 SERVERS = "password-of-a-server-xq7"
@@ -164,12 +165,12 @@ def known(pid: int, words: dict[str, bytes]) -> set[str]:
 def test_keys_put_away_leave_nothing_in_any_memory(desk, small, asked_in):
     """Neither a key nor a name, in a connection of another thread, a cache or memory given back;
     no process with the keys is begun again, and the agent of a terminal has lost them too."""
-    from onward.registry import agent
+    from onward.registry.keyring import agent
 
     small.vault.put({"H1-P1": {"name.given.Latn": "Zarqandolina"}})
     begin = (
-        "import sys; from pathlib import Path; from onward.registry import agent; "
-        "from onward.registry.keys import RootKey; "
+        "import sys; from pathlib import Path; from onward.registry.keyring import agent; "
+        "from onward.registry.keyring.keys import RootKey; "
         "agent.start(Path(sys.argv[1]), RootKey(bytes.fromhex(sys.stdin.read())), minutes=5)"
     )
     subprocess.run(
@@ -227,8 +228,8 @@ def test_keys_put_away_leave_nothing_in_any_memory(desk, small, asked_in):
 def test_renewed_keys_reach_every_process(desk, small):
     """A renewal asked for in the desk is done by its own process; the helper then still shows who
     somebody is."""
-    from onward.registry import jobs
     from onward.registry.models import Job
+    from onward.registry.web import jobs
 
     small.vault.put({"H1-P1": {"name.given.Latn": "Parandeh"}})
     keeper = people.account("karim", "custodian", office="")
@@ -309,7 +310,7 @@ def test_a_count_that_fails_is_refused_and_the_next_one_answered(small):
     from types import SimpleNamespace
 
     from onward.errors import OnwardError
-    from onward.registry.helpers import Helpers, Wire
+    from onward.registry.web.helpers import Helpers, Wire
 
     ours, theirs = socket.socketpair()
     desk = threading.Thread(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from onward.caseload.events import Subject, new_event
-from onward.registry import judging, projection
+from onward.registry.now import judging, projection
 
 NOW = datetime(2026, 6, 10, 9, tzinfo=UTC)
 

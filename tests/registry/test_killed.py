@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from onward.registry import site, verify
+from onward.registry.log import verify
+from onward.registry.web import site
 
 KILLING = Path(__file__).with_name("killing.py")
 
@@ -47,7 +48,7 @@ def test_a_thousand_landed_kills(small):
 
 
 def upgraded(small, landed):
-    from onward.registry import projection
+    from onward.registry.now import projection
 
     site.close_site()
     script = Path(__file__).with_name("upgrading.py")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onward.registry import ledger
-from onward.registry.ledger import Peaks
+from onward.registry.log import ledger
+from onward.registry.log.ledger import Peaks
 
 # Leaves and roots of the reference tests of Certificate Transparency (certificate-transparency
 # merkletree/merkle_tree_test.cc), which RFC 6962 came with.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from onward.registry import verify
+from onward.registry.log import verify
 
 WRITER = Path(__file__).with_name("writer.py")
 WRITERS, EACH = 8, 1250
@@ -17,7 +17,7 @@ WRITERS, EACH = 8, 1250
 
 def run(small, writers, each):
     """What every writer says when it is done: seconds of its longest wait, and errors seen."""
-    from onward.registry import site
+    from onward.registry.web import site
 
     folder = small.path
     site.close_site()

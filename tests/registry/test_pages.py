@@ -147,7 +147,7 @@ def test_a_breach_is_reported_by_anybody_and_handled_by_few(small, cast):
 
 def test_the_auditor_sees_the_log_and_no_story(small, cast):
     amina = people.signed_in(cast["amina"])
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     access.Reader(cast["amina"]).open("H1-P1", place="desk:person")
     auditor = people.signed_in(people.account("auditor", "auditor", office=""))
@@ -160,7 +160,7 @@ def test_the_auditor_sees_the_log_and_no_story(small, cast):
 
 
 def test_an_alarm_is_seen_by_those_who_look_and_closed_with_a_finding(small, cast):
-    from onward.registry import alarms
+    from onward.registry.permissions import alarms
 
     alarm = alarms.raise_alarm("panic", account=cast["amina"].account_id)
     chantal = people.signed_in(cast["chantal"])
@@ -211,7 +211,7 @@ def test_the_number_of_queries_does_not_grow_with_the_log(small, cast):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from onward.registry import access
+    from onward.registry.permissions import access
 
     auditor = people.signed_in(people.account("auditor", "auditor", office=""))
 

@@ -101,7 +101,7 @@ def test_why_a_plan_was_changed_stands_in_the_event_and_names_nobody(small):
 @pytest.mark.parametrize("audience", ["internal", "external"])
 def test_a_report_names_no_sensitive_work(small, audience):
     """Most who read reports may not see what is sensitive in the plan: its page says as much."""
-    from onward.registry.reporting import make_report
+    from onward.registry.computing.reporting import make_report
 
     quiet = "confidentiality: sensitive"
     plan = (

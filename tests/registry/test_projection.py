@@ -9,7 +9,7 @@ import pytest
 from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject, new_event
-from onward.registry import foreseeing, neighbourhood, projection, whole
+from onward.registry.now import foreseeing, neighbourhood, projection, whole
 
 NOW = datetime(2026, 6, 10, 9, tzinfo=UTC)
 
@@ -113,7 +113,7 @@ def test_it_follows_every_kind_of_event(small):
 @pytest.mark.slow
 def test_what_one_thing_changes_is_found_narrowly_and_is_what_the_log_says(small, monkeypatch):
     """Complaints, consents, interviews …: one row and the findings that read it, as the whole."""
-    from onward.registry import narrow
+    from onward.registry.now import narrow
 
     maker = random.Random(3)
     found: list[bool] = []
@@ -170,7 +170,7 @@ def test_every_plain_fact_of_a_person_is_found_narrowly_and_is_what_the_log_says
     small, monkeypatch
 ):
     """Known, unknown again, on another day, not yet: one person's facts and what reads them."""
-    from onward.registry import narrow
+    from onward.registry.now import narrow
 
     maker = random.Random(4)
     all_of_it: list[str] = []
@@ -214,8 +214,9 @@ def test_every_plain_fact_of_a_person_is_found_narrowly_and_is_what_the_log_says
 
 
 def test_what_was_foreseen_counts_only_when_nobody_was_quicker(small, monkeypatch):
-    from onward.registry import acts, narrow
-    from onward.registry.actors import Actor
+    from onward.registry.now import narrow
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
 
     asked: list[bool] = []
     real = narrow.narrowly
@@ -264,9 +265,9 @@ def test_what_was_foreseen_counts_only_when_nobody_was_quicker(small, monkeypatc
 def test_a_persons_facts_are_foreseen_too(small, monkeypatch):
     from django.db import connection
 
-    from onward.registry import acts
-    from onward.registry.actors import Actor
     from onward.registry.models import PersonNow
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
 
     worked: list[bool] = []
     real = whole.neighbours

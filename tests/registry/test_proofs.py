@@ -10,8 +10,9 @@ from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
 from onward.errors import OnwardError
-from onward.registry import acts, checkpoints, proofs
-from onward.registry.actors import Actor
+from onward.registry.log import checkpoints, proofs
+from onward.registry.recording import acts
+from onward.registry.recording.actors import Actor
 
 
 @pytest.fixture

@@ -11,8 +11,10 @@ from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
 from onward.errors import OnwardError
-from onward.registry import acts, projection, verify
-from onward.registry.actors import Actor
+from onward.registry.log import verify
+from onward.registry.now import projection
+from onward.registry.recording import acts
+from onward.registry.recording.actors import Actor
 from onward.rulebook.situations import Interpreter
 from onward.safeguards.evaluate import asked_findings
 from onward.safeguards.overrides import findings_of

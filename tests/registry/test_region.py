@@ -25,7 +25,7 @@ from onward.forecast.many import (
     level_stages,
 )
 from onward.registry import Settings, create_operation
-from onward.registry.region import (
+from onward.registry.computing.region import (
     AS_PLANNED,
     _jobs,
     caseloads,
@@ -36,7 +36,7 @@ from onward.registry.region import (
     region_of,
     summed,
 )
-from onward.registry.snapshot import open_snapshot, write_snapshot
+from onward.registry.computing.snapshot import open_snapshot, write_snapshot
 from onward.safeguards.everybody import evaluate_all
 
 AS_OF, BY = date(2025, 6, 1), date(2025, 8, 15)

@@ -23,7 +23,7 @@ def cast(small):
 
 
 def asks(cast, kind="access", person="H1-P1", language="fa"):
-    from onward.registry import rights
+    from onward.registry.data_protection import rights
 
     return rights.take(
         cast["amina"], person, kind, language=language, asked_on=date(2026, 6, 1)
@@ -42,7 +42,8 @@ def test_each_kind_of_request_has_its_day(small, cast, kind, due):
 
 
 def test_whoever_may_open_the_person_takes_the_request_and_nobody_else(small, cast):
-    from onward.registry import access, rights
+    from onward.registry.data_protection import rights
+    from onward.registry.permissions import access
 
     for name in ("bilal", "dawit"):
         with pytest.raises(access.Hidden):
@@ -52,7 +53,7 @@ def test_whoever_may_open_the_person_takes_the_request_and_nobody_else(small, ca
 
 
 def test_what_is_late_shows_how_late_and_stays_open(small, cast):
-    from onward.registry import rights
+    from onward.registry.data_protection import rights
 
     request = asks(cast)
     assert rights.late(request, date(2026, 7, 1)) == 0
@@ -63,7 +64,7 @@ def test_what_is_late_shows_how_late_and_stays_open(small, cast):
 
 
 def test_the_longer_time_is_taken_once_with_a_reason(small, cast):
-    from onward.registry import rights
+    from onward.registry.data_protection import rights
 
     request = asks(cast)
     with pytest.raises(OnwardError):
@@ -75,7 +76,7 @@ def test_the_longer_time_is_taken_once_with_a_reason(small, cast):
 
 
 def test_a_refusal_needs_reasons(small, cast):
-    from onward.registry import rights
+    from onward.registry.data_protection import rights
 
     request = asks(cast, "correction")
     with pytest.raises(OnwardError):
@@ -87,7 +88,8 @@ def test_a_refusal_needs_reasons(small, cast):
 
 
 def test_the_read_out_holds_the_file_in_the_persons_language(small, cast):
-    from onward.registry import access, rights
+    from onward.registry.data_protection import rights
+    from onward.registry.permissions import access
 
     told = rights.read_out(cast["chantal"], asks(cast), signed_in=now())
     text = str(told.sections)
@@ -105,7 +107,8 @@ def test_the_read_out_holds_the_file_in_the_persons_language(small, cast):
 
 
 def test_the_read_out_says_which_roles_looked_and_never_who(small, cast):
-    from onward.registry import access, rights
+    from onward.registry.data_protection import rights
+    from onward.registry.permissions import access
 
     access.Reader(cast["amina"]).open("H1-P1")
     text = str(
@@ -116,7 +119,9 @@ def test_the_read_out_says_which_roles_looked_and_never_who(small, cast):
 
 
 def test_an_erasure_takes_two_people_and_leaves_the_record_true(small, cast):
-    from onward.registry import access, projection, rights
+    from onward.registry.data_protection import rights
+    from onward.registry.now import projection
+    from onward.registry.permissions import access
 
     request = asks(cast, "deletion")
     with pytest.raises(OnwardError):
@@ -136,8 +141,9 @@ def test_an_erasure_takes_two_people_and_leaves_the_record_true(small, cast):
 
 
 def test_an_erasure_reaches_every_id_of_the_person_and_waits_for_a_legal_hold(small, cast):
-    from onward.registry import acts, retention, rights
+    from onward.registry.data_protection import retention, rights
     from onward.registry.models import PersonNow
+    from onward.registry.recording import acts
 
     acts.record(cast["amina"], ("person", "H1-P2"), "merged", effective="2026-06-10",
                 facts={"into": "H1-P1"}, idempotency_key="one person")  # fmt: skip
@@ -160,7 +166,7 @@ def test_an_erasure_reaches_every_id_of_the_person_and_waits_for_a_legal_hold(sm
 
 
 def breach(cast, danger="high", **facts):
-    from onward.registry import rights
+    from onward.registry.data_protection import rights
 
     return rights.report_breach(
         cast["bilal"], what="A laptop was taken from the car.", danger=danger, **facts
@@ -168,7 +174,7 @@ def breach(cast, danger="high", **facts):
 
 
 def test_a_breach_lists_who_must_be_told_by_when(small, cast):
-    from onward.registry import rights
+    from onward.registry.data_protection import rights
     from onward.registry.models import Alarm
 
     found = now() - timedelta(hours=5)
@@ -183,7 +189,7 @@ def test_a_breach_lists_who_must_be_told_by_when(small, cast):
 
 
 def test_a_breach_found_to_be_worse_has_more_people_to_tell(small, cast):
-    from onward.registry import rights
+    from onward.registry.data_protection import rights
 
     made = breach(cast, danger="unlikely")
     assert [n.whom for n in rights.still_to_tell(made)] == ["controller"]
@@ -194,7 +200,8 @@ def test_a_breach_found_to_be_worse_has_more_people_to_tell(small, cast):
 
 
 def test_a_breach_closes_only_when_everybody_was_told(small, cast):
-    from onward.registry import access, rights
+    from onward.registry.data_protection import rights
+    from onward.registry.permissions import access
 
     made = breach(cast)
     with pytest.raises(OnwardError, match="Still to be told"):
@@ -215,7 +222,7 @@ def test_a_breach_closes_only_when_everybody_was_told(small, cast):
 
 
 def test_the_authority_is_always_told(small, cast):
-    from onward.registry import rights
+    from onward.registry.data_protection import rights
 
     made = breach(cast)
     for notice in rights.still_to_tell(made):
@@ -227,7 +234,7 @@ def test_the_authority_is_always_told(small, cast):
 
 
 def test_files_are_due_long_after_the_outcome_and_never_before(small, cast):
-    from onward.registry import retention
+    from onward.registry.data_protection import retention
     from onward.registry.models import PersonNow
 
     def ended(person: str, stage: str, since: date | None) -> None:
@@ -247,8 +254,9 @@ def test_files_are_due_long_after_the_outcome_and_never_before(small, cast):
 
 
 def test_disposal_takes_two_people_and_looks_again(small, cast):
-    from onward.registry import access, retention
+    from onward.registry.data_protection import retention
     from onward.registry.models import PersonNow
+    from onward.registry.permissions import access
 
     for person in ("H1-P1", "H1-P2"):
         PersonNow.objects.filter(person=person).update(
@@ -264,7 +272,7 @@ def test_disposal_takes_two_people_and_looks_again(small, cast):
 
 
 def test_the_leap_day_has_a_day_ten_years_before():
-    from onward.registry.retention import _years_before
+    from onward.registry.data_protection.retention import _years_before
 
     assert _years_before(date(2028, 2, 29), 10) == date(2018, 2, 28)
 
@@ -272,7 +280,7 @@ def test_the_leap_day_has_a_day_ten_years_before():
 def test_the_page_on_requests_gives_the_days_of_the_data(small):
     from pathlib import Path
 
-    from onward.registry import rights
+    from onward.registry.data_protection import rights
 
     page = (Path(__file__).parents[2] / "docs/how-to/answer-a-rights-request.md").read_text(
         "utf-8"

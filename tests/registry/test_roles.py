@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from onward.errors import Faults, OnwardError
-from onward.registry.roles import FILE, check_roles, load_rules
+from onward.registry.permissions.roles import FILE, check_roles, load_rules
 from onward.rulebook import load, shipped_path
 
 LETTERS = {"operation": "O", "office": "F", "assigned": "A", "referred": "R"}
@@ -147,6 +147,8 @@ def test_a_table_with_an_unknown_word_is_refused_with_its_place(tmp_path):
 
 
 def test_the_reference_page_is_what_the_table_says():
-    from onward.registry.roles_page import PAGE, page
+    from onward.registry.permissions.roles_page import PAGE, page
 
-    assert PAGE.read_text("utf-8") == page(), "run: python -m onward.registry.roles_page"
+    assert PAGE.read_text("utf-8") == page(), (
+        "run: python -m onward.registry.permissions.roles_page"
+    )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from onward.registry.scans import JPEG, MOST_BYTES, PDF, PNG, NotAScan, cleaned
+from onward.registry.identities.scans import JPEG, MOST_BYTES, PDF, PNG, NotAScan, cleaned
 
 WHERE = "36.2048N-44.0089E-Zarqand"
 SMALL_PDF = (

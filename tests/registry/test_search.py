@@ -6,14 +6,14 @@ import registry_cast as cast
 
 
 def found(amina, asked):
-    from onward.registry import search
-    from onward.registry.access import Reader
+    from onward.registry.now import search
+    from onward.registry.permissions.access import Reader
 
     return [hit.person for hit in search.find_people(Reader(amina), asked)]
 
 
 def test_a_search_follows_the_vault(small, monkeypatch):
-    from onward.registry.vault_db import EncryptedVault
+    from onward.registry.identities.vault_db import EncryptedVault
 
     amina = cast.account("amina", "protection_officer", factor=False)
     vault = small.vault

@@ -108,8 +108,8 @@ def test_events_lie_in_a_partition_of_their_operation_and_keys_lead_with_it(smal
 
 
 def test_the_desk_does_not_open_as_a_superuser(small, server):
-    from onward.registry import site
-    from onward.registry.keys import with_key_file
+    from onward.registry.keyring.keys import with_key_file
+    from onward.registry.web import site
 
     if server is None:
         return
@@ -146,7 +146,7 @@ def test_the_report_role_reads_its_views_and_no_fact_of_anybody(small, server):
 def test_the_desk_does_not_open_where_the_report_role_reads_whole_tables(small, server):
     from django.db import connection
 
-    from onward.registry import site
+    from onward.registry.web import site
 
     if server is None:
         return

@@ -68,7 +68,7 @@ def test_without_a_second_factor_only_setting_one_up_is_open(small, browser):
 def test_seeds_of_second_factors_are_encrypted_in_the_database(amina):
     from allauth.mfa.models import Authenticator
 
-    from onward.registry.signin import SecondFactors
+    from onward.registry.signing_in.signin import SecondFactors
 
     kept = json.dumps(list(Authenticator.objects.values_list("data", flat=True)))
     assert amina.secret not in kept
@@ -96,7 +96,7 @@ def test_a_seed_being_set_up_lies_encrypted_in_the_session(small, browser):
 def test_a_session_moved_to_another_cookie_opens_nothing(amina):
     from django.contrib.sessions.models import Session
 
-    from onward.registry.sessions import SessionStore
+    from onward.registry.signing_in.sessions import SessionStore
 
     thief = people.signed_in(people.account("thief", "interviewer"))
     browser = people.signed_in(amina)
@@ -199,8 +199,8 @@ def test_there_is_no_sign_up_no_reset_by_mail_and_no_default_account(small, brow
 
 
 def test_a_start_code_works_once_and_is_kept_as_a_digest(small, browser):
-    from onward.registry import accounts
     from onward.registry.models import OneTimeLink
+    from onward.registry.permissions import accounts
 
     _, code = accounts.create_account("bilal", roles=["interviewer"], office="camp-1")
     assert code.replace("-", "") not in json.dumps(
@@ -232,7 +232,7 @@ def test_many_tries_at_a_start_code_are_asked_to_wait(small, browser):
 
 
 def test_a_start_code_ends_after_three_days(small, browser):
-    from onward.registry import accounts
+    from onward.registry.permissions import accounts
 
     _, code = accounts.create_account("bilal", roles=["interviewer"], office="camp-1")
     form = {
@@ -249,7 +249,7 @@ def test_a_start_code_ends_after_three_days(small, browser):
     "password", ["short", "password1234", "aaaaaaaaaaaaaaaa", "bilal-bilal-bilal"]
 )
 def test_a_weak_password_is_refused_with_the_reason(small, browser, password):
-    from onward.registry import accounts
+    from onward.registry.permissions import accounts
 
     _, code = accounts.create_account("bilal.bilal", roles=["interviewer"], office="camp-1")
     form = {"username": "bilal.bilal", "code": code, "password": password, "again": password}
@@ -321,13 +321,13 @@ def test_locking_the_operation_puts_the_keys_away(small):
     browser.post("/panic/", {"all": "1"})
     answer = other.get(INSIDE)
     assert answer.status_code == 503
-    from onward.registry import site
+    from onward.registry.web import site
 
     assert not site.is_open()
 
 
 def test_whoever_may_not_lock_the_operation_locks_only_themselves(amina):
-    from onward.registry import site
+    from onward.registry.web import site
 
     people.signed_in(amina).post("/panic/", {"all": "1"})
     assert site.is_open()
@@ -339,7 +339,7 @@ def test_a_session_ends_after_a_working_day(amina):
 
 
 def test_a_changed_or_frozen_account_is_out_at_once(amina):
-    from onward.registry import access, accounts
+    from onward.registry.permissions import access, accounts
 
     browser = people.signed_in(amina)
     accounts.change_account(amina, by=None, roles=["interviewer"])

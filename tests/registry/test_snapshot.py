@@ -13,7 +13,12 @@ from onward.engine import DuckEngine, ParquetTable
 from onward.engine.private import IdentityRefused, refuse_identity
 from onward.errors import OnwardError
 from onward.registry import Settings, create_operation
-from onward.registry.snapshot import is_snapshot, open_snapshot, operations_in, write_snapshot
+from onward.registry.computing.snapshot import (
+    is_snapshot,
+    open_snapshot,
+    operations_in,
+    write_snapshot,
+)
 from onward.safeguards.everybody import evaluate_all
 
 AS_OF = date(2025, 6, 1)

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from onward.errors import OnwardError
-from onward.registry import keys, open_operation, site
-from onward.registry.keys import KeyRefused, RootKey
+from onward.registry import open_operation
+from onward.registry.keyring import keys
+from onward.registry.keyring.keys import KeyRefused, RootKey
+from onward.registry.web import site
 
 embedded = os.environ.get("ONWARD_TEST_DATABASE", "sqlite") == "sqlite"
 CANARIES = ("Nowruzian", "نوروزیان", "Baradar", "QX7788123", "770 555 0101", "blue heron")
@@ -43,7 +45,7 @@ def test_the_store_runs_in_the_modes_that_were_measured(small):
     assert settings.DEBUG is False
     if not embedded:
         return
-    from onward.registry.sqlcipher import base
+    from onward.registry.database.sqlcipher import base
 
     assert connection.transaction_mode == "IMMEDIATE"
     assert options["OPTIONS"]["timeout"] >= 20
@@ -78,7 +80,7 @@ def test_an_old_sqlite_is_refused(small, monkeypatch):
         return
     from django.db import connection
 
-    from onward.registry.sqlcipher import base
+    from onward.registry.database.sqlcipher import base
 
     assert base.Database.sqlite_version_info >= (3, 51, 3)
     connection.close()
@@ -114,8 +116,8 @@ def test_another_key_says_so_and_opens_nothing(small):
 
 def test_canaries_and_claims_are_nowhere_on_disk(small, tmp_path):
     """Database, journal, cache, queue, settings, kept runs: after reading, writing and reporting."""
-    from onward.registry import backup
-    from onward.registry.reporting import make_report
+    from onward.registry.computing.reporting import make_report
+    from onward.registry.database import backup
 
     small.vault.put({"H3-P1": {"name.full.latin": "Canary Nowruzian", "notes": "blue heron"}})
     small.caseload()
@@ -225,8 +227,8 @@ def test_the_same_name_is_never_the_same_twice(small):
 
 
 def test_erasing_destroys_the_keys_and_keeps_the_proofs(small):
-    from onward.registry import verify
-    from onward.registry.vault import VaultRefused
+    from onward.registry.identities.vault import VaultRefused
+    from onward.registry.log import verify
 
     assert small.vault.erase("H1-P1", by="chantal")
     assert small.vault.get("H1-P1") is None
@@ -237,8 +239,8 @@ def test_erasing_destroys_the_keys_and_keeps_the_proofs(small):
 
 
 def test_renewing_keys_changes_every_key_above_and_no_value(small):
+    from onward.registry.keyring.rotation import rotate
     from onward.registry.models import Identity, WrappedKey
-    from onward.registry.rotation import rotate
 
     before = small.vault.get("H1-P1")
     sealed = sorted(bytes(row.sealed) for row in Identity.objects.all())
@@ -258,9 +260,10 @@ def test_renewed_keys_shut_out_the_old_secret_the_old_file_and_a_way_in_taken_aw
     """Somebody leaves with a passphrase, the root secret and a copy of keys.json."""
     import shutil
 
-    from onward.registry import backup, signin
+    from onward.registry.database import backup
     from onward.registry.kept import DatabaseKept
-    from onward.registry.rotation import rotate
+    from onward.registry.keyring.rotation import rotate
+    from onward.registry.signing_in import signin
 
     here = site.current()
     old, names = here.root, small.vault.get("H1-P1")
@@ -303,7 +306,7 @@ def test_renewed_keys_shut_out_the_old_secret_the_old_file_and_a_way_in_taken_aw
 def test_a_way_in_of_an_older_form_opens_and_stops_a_renewal(small):
     import json
 
-    from onward.registry.rotation import rotate
+    from onward.registry.keyring.rotation import rotate
 
     key, file = site.current().root, small.path / "keys.json"
     secret = keys.derive(keys.read_key_file(small.path.with_name("meridian.key")), "key-file")
@@ -323,7 +326,7 @@ def test_a_way_in_of_an_older_form_opens_and_stops_a_renewal(small):
 
 
 def test_two_custodians_open_it_together_and_neither_alone(small, tmp_path):
-    from onward.registry import backup
+    from onward.registry.database import backup
 
     one, two = tmp_path / "one.age", tmp_path / "two.age"
     people = [backup.new_identity(one), backup.new_identity(two)]
@@ -361,8 +364,8 @@ def test_a_key_file_that_others_can_read_is_refused(small):
 
 
 def test_an_agent_holds_the_key_for_its_own_user_and_ends(small, monkeypatch, tmp_path):
-    from onward.registry import agent
-    from onward.registry.unlock import find_key
+    from onward.registry.keyring import agent
+    from onward.registry.keyring.unlock import find_key
 
     folder, key = small.path, site.current().root
     site.close_site()
@@ -373,8 +376,8 @@ def test_an_agent_holds_the_key_for_its_own_user_and_ends(small, monkeypatch, tm
     with pytest.raises(KeyRefused):
         find_key(folder, open_operation(folder).settings, ask=False)
     script = (
-        "import sys; from pathlib import Path; from onward.registry import agent; "
-        "from onward.registry.keys import RootKey; "
+        "import sys; from pathlib import Path; from onward.registry.keyring import agent; "
+        "from onward.registry.keyring.keys import RootKey; "
         "agent.start(Path(sys.argv[1]), RootKey(bytes.fromhex(sys.stdin.read())), minutes=1)"
     )
     subprocess.run([sys.executable, "-c", script, str(folder)], input=key.secret.hex(), text=True,
@@ -398,7 +401,7 @@ def test_an_agent_holds_the_key_for_its_own_user_and_ends(small, monkeypatch, tm
     ],
 )
 def test_the_desk_does_not_start_where_others_could_listen(small, host, behind, says):
-    from onward.registry.serving import NotSafe, refuse_unsafe
+    from onward.registry.web.serving import NotSafe, refuse_unsafe
 
     with pytest.raises(NotSafe, match=says):
         refuse_unsafe(small.path, host, behind)
@@ -406,7 +409,7 @@ def test_the_desk_does_not_start_where_others_could_listen(small, host, behind, 
 
 
 def test_the_desk_does_not_start_on_files_others_can_read(small):
-    from onward.registry.serving import NotSafe, refuse_unsafe
+    from onward.registry.web.serving import NotSafe, refuse_unsafe
 
     (small.path / "keys.json").chmod(0o644)
     with pytest.raises(NotSafe, match="chmod 600"):
@@ -426,7 +429,7 @@ def test_the_desk_does_not_start_on_files_others_can_read(small):
 def test_the_desk_does_not_start_with_unsafe_settings(small, name, value, says):
     from django.test import override_settings
 
-    from onward.registry.serving import NotSafe, refuse_settings
+    from onward.registry.web.serving import NotSafe, refuse_settings
 
     refuse_settings()
     with override_settings(**{name: value}), pytest.raises(NotSafe, match=says):
@@ -436,7 +439,7 @@ def test_the_desk_does_not_start_with_unsafe_settings(small, name, value, says):
 def test_a_report_leaves_nothing_in_temporary_files(small, tmp_path, monkeypatch):
     import tempfile
 
-    from onward.registry.reporting import make_report
+    from onward.registry.computing.reporting import make_report
 
     made = []
     monkeypatch.setattr(tempfile, "mkdtemp", lambda *a, **k: made.append(a) or str(tmp_path))
@@ -463,7 +466,7 @@ def test_a_server_elsewhere_is_not_spoken_to_without_verified_tls(
 ):
     from types import SimpleNamespace
 
-    from onward.registry import postgres
+    from onward.registry.database import postgres
 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -477,7 +480,7 @@ def test_a_server_elsewhere_is_not_spoken_to_without_verified_tls(
 def test_a_wire_that_leaves_the_machine_in_clear_is_noticed_however_it_came_about():
     from types import SimpleNamespace
 
-    from onward.registry.postgres import _in_clear
+    from onward.registry.database.postgres import _in_clear
 
     for address, tls, noticed in (
         (b"192.0.2.7", False, True), (b"192.0.2.7", True, False), (b"127.0.0.1", False, False),

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from onward.caseload.events import Subject, new_event
-from onward.registry import neighbourhood, projection, trips
+from onward.registry.database import trips
+from onward.registry.now import neighbourhood, projection
 
 NOW = datetime(2026, 6, 10, 9, tzinfo=UTC)
 
@@ -116,8 +117,8 @@ def test_recording_takes_few_trips_to_a_server(small):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from onward.registry import acts
-    from onward.registry.actors import Actor
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
 
     def complains(name):
         acts.record(

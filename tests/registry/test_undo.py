@@ -8,8 +8,8 @@ import pytest
 from onward.caseload.events import Subject, new_event
 from onward.errors import OnwardError
 from onward.registry import Settings, create_operation, open_operation
-from onward.registry.commit import Importer
-from onward.registry.receipts import Depended, is_undone, receipts, undo
+from onward.registry.importing.commit import Importer
+from onward.registry.importing.receipts import Depended, is_undone, receipts, undo
 from onward.rulebook import shipped_path
 
 PEOPLE = """

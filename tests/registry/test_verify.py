@@ -9,10 +9,11 @@ import pytest
 from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
-from onward.registry import acts, checkpoints, verify
-from onward.registry.actors import Actor
-from onward.registry.db_store import COLUMNS
-from onward.registry.ledger import Peaks, event_leaf
+from onward.registry.log import checkpoints, verify
+from onward.registry.log.db_store import COLUMNS
+from onward.registry.log.ledger import Peaks, event_leaf
+from onward.registry.recording import acts
+from onward.registry.recording.actors import Actor
 
 AMINA = Actor("amina", EVERYBODYS)
 site_for_tests = sys.modules["onward_test_site"]
@@ -195,7 +196,7 @@ def test_a_changed_row_of_the_projection_or_the_vault_is_found(small):
     PersonNow.objects.filter(person="H2-P1").update(stage="returned")
     found = verify.verify(small).findings
     assert found == ("1 person rows differ from the log in stage.",)
-    from onward.registry import projection
+    from onward.registry.now import projection
 
     projection.rebuild(small)
     one = Identity.objects.get(person="H1-P1", field="document.passport")
@@ -210,7 +211,7 @@ def test_every_report_carries_a_checkpoint_that_verifies_from_the_page(small):
     import html
     import re
 
-    from onward.registry.reporting import make_report
+    from onward.registry.computing.reporting import make_report
 
     made = make_report(small, with_forecast=False)
     page = made.contents["html"].decode()

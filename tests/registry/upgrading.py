@@ -16,8 +16,11 @@ import sys
 import time
 from pathlib import Path
 
-from onward.registry import grants, open_operation, site, verify
-from onward.registry.keys import with_key_file
+from onward.registry import open_operation
+from onward.registry.keyring.keys import with_key_file
+from onward.registry.log import verify
+from onward.registry.permissions import grants
+from onward.registry.web import site
 
 FIRST = "0002_append_only"
 
@@ -30,7 +33,7 @@ def main() -> None:
     )
     key = with_key_file(folder, folder.with_name(folder.name + ".key"))
     site.open_site(folder, key=key)
-    from onward.registry import accounts
+    from onward.registry.permissions import accounts
 
     account, _ = accounts.create_account("amina", roles=["protection_officer"], office="camp-1")
     operation = open_operation(folder)
@@ -102,7 +105,7 @@ def back_to_the_first() -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from onward.registry import postgres
+    from onward.registry.database import postgres
 
     if connection.vendor != "postgresql":
         call_command("migrate", "registry", FIRST, verbosity=0)

@@ -46,7 +46,7 @@ def main() -> None:
     amina = people.account("amina", "protection_officer")
     from waitress import create_server
 
-    from onward.registry.serving import application
+    from onward.registry.web.serving import application
 
     server = create_server(application(), host="127.0.0.1", port=0, threads=4, ident=None)
     port = server.effective_port

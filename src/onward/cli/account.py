@@ -78,7 +78,7 @@ def add(
     operation is an administrator, made here. There is no default account.
     """
     _open(directory)
-    from onward.registry import accounts
+    from onward.registry.permissions import accounts
 
     made, code = accounts.create_account(
         username.strip().lower(), roles=role, office=office, organisation=organisation,
@@ -104,7 +104,7 @@ def list_(directory: Folder, as_json: AsJson = False) -> None:
     Every account with its roles and what opens it: the inventory of credentials.
     """
     _open(directory)
-    from onward.registry import accounts
+    from onward.registry.permissions import accounts
 
     found = accounts.credentials()
     if as_json:
@@ -136,7 +136,7 @@ def reset(directory: Folder, username: Name, as_json: AsJson = False) -> None:
     a new start code.
     """
     _open(directory)
-    from onward.registry import accounts
+    from onward.registry.permissions import accounts
 
     found = _account(username)
     _tell_code(found.username, accounts.reset_account(found, by=None), as_json)
@@ -154,7 +154,7 @@ def roles(
     Gives an account these roles and no others; its sessions end.
     """
     _open(directory)
-    from onward.registry import accounts
+    from onward.registry.permissions import accounts
 
     found = _account(username)
     accounts.change_account(found, by=None, roles=role, office=office)
@@ -168,7 +168,7 @@ def close_(directory: Folder, username: Name) -> None:
     Closes an account at once; what it did stays in the log. `onward account open` opens it again.
     """
     _open(directory)
-    from onward.registry import accounts
+    from onward.registry.permissions import accounts
 
     accounts.change_account(_account(username), by=None, active=False)
     typer.echo(f"{username} is closed.")
@@ -181,7 +181,7 @@ def open_(directory: Folder, username: Name) -> None:
     Opens a closed or frozen account again.
     """
     _open(directory)
-    from onward.registry import accounts
+    from onward.registry.permissions import accounts
 
     accounts.change_account(_account(username), by=None, active=True)
     typer.echo(f"{username} is open.")

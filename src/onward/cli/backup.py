@@ -30,7 +30,7 @@ def backup(
     on request come back with it.
     """
     from onward.registry import open_operation
-    from onward.registry.backup import make
+    from onward.registry.database.backup import make
 
     made = make(open_operation(directory), out, to)
     if as_json:
@@ -70,8 +70,8 @@ def restore(
     import shutil
     import time
 
-    from onward.registry.backup import restore as bring_back
-    from onward.registry.unlock import find_key
+    from onward.registry.database.backup import restore as bring_back
+    from onward.registry.keyring.unlock import find_key
 
     beside = file.with_name(f"{file.name.removesuffix('.age')}.keys.age")
     keys_file = keys or (beside if beside.is_file() else None)

@@ -39,7 +39,7 @@ def opened_operation(
     """
     from onward.errors import OnwardError
     from onward.registry import open_operation
-    from onward.registry.snapshot import SnapshotOperation, is_snapshot, open_snapshot
+    from onward.registry.computing.snapshot import SnapshotOperation, is_snapshot, open_snapshot
 
     _check(engine, master)
     snapshot = is_snapshot(folder)

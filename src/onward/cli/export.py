@@ -36,7 +36,7 @@ def export(
     Written again, an operation's partition is replaced and the others stay.
     """
     from onward.registry import open_operation
-    from onward.registry.snapshot import NOTE, write_snapshot
+    from onward.registry.computing.snapshot import NOTE, write_snapshot
 
     operation = open_operation(directory)
     place = write_snapshot(operation, out, storage_is_encrypted=storage_is_encrypted)

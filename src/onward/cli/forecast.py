@@ -141,8 +141,8 @@ def run(
     from onward.cli.work import day
     from onward.forecast.behaviour import Behaviour
     from onward.forecast.wording import titles
-    from onward.registry.analysis import forecast_of, opened
-    from onward.registry.runs import keep_forecast
+    from onward.registry.computing.analysis import forecast_of, opened
+    from onward.registry.computing.runs import keep_forecast
 
     asked, target = day(as_of or "", "--as-of"), day(by or "", "--by")
     operation = opened_operation(directory, engine, master, operation_id)
@@ -172,7 +172,7 @@ def list_(directory: DIRECTORY, as_json: JSON = False) -> None:
     The forecasts kept in the folder, oldest first.
     """
     from onward.registry import open_operation
-    from onward.registry.runs import kept_forecasts
+    from onward.registry.computing.runs import kept_forecasts
 
     kept = kept_forecasts(open_operation(directory))
     if as_json:
@@ -219,7 +219,7 @@ def score(
     from dataclasses import asdict
 
     from onward.registry import open_operation
-    from onward.registry.comparing import track_of
+    from onward.registry.computing.comparing import track_of
 
     operation = open_operation(directory)
     _say("Reading what happened")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onward.forecast.compare import Case, Comparison
     from onward.forecast.decide_by import DecideBy
     from onward.forecast.search import Search
-    from onward.registry.analysis import Opened
+    from onward.registry.computing.analysis import Opened
 
 LEAST_FUTURES = 100
 FUTURES = 500
@@ -72,7 +72,7 @@ def compare(
     be true.
     """
     found = _opened(directory, as_of, futures, seed)
-    from onward.registry.comparing import comparison_of
+    from onward.registry.computing.comparing import comparison_of
 
     chosen = files or _all_in(found)
     if fewer_than is not None and fewer_than < 1:
@@ -106,7 +106,7 @@ def decide_by(
     of what it would open.
     """
     found = _opened(directory, as_of, futures, seed)
-    from onward.registry.comparing import decide_by_of
+    from onward.registry.computing.comparing import decide_by_of
 
     made = decide_by_of(
         found, file, by=_day(by, "--by"), futures=futures, seed=seed, progress=_progress()
@@ -141,7 +141,7 @@ def levers(
     people are told are no levers, and nobody's leaving counts for itself.
     """
     found = _opened(directory, as_of, futures, seed)
-    from onward.registry.comparing import search_of
+    from onward.registry.computing.comparing import search_of
 
     made = search_of(
         found, file, against=against or [], budgets=budget or [], by=_day(by, "--by"),
@@ -431,7 +431,7 @@ def _waiting_page(found: Opened, made: DecideBy, out: Path, futures: int, seed: 
 
 def _printed(found: Opened, kind: str, data: str, lines: Sequence[str], as_json: bool) -> None:
     """Keep a run in the folder and print it, as words or as it was kept."""
-    from onward.registry.comparing import keep_run
+    from onward.registry.computing.comparing import keep_run
 
     kept = keep_run(found.operation, kind, data)
     if as_json:
@@ -452,7 +452,7 @@ def _opened(directory: Path, as_of: str | None, futures: int, seed: int) -> Open
     day = _day(as_of, "--as-of")
     from onward.cli.compiling import compile_beside
     from onward.registry import open_operation
-    from onward.registry.analysis import opened
+    from onward.registry.computing.analysis import opened
 
     operation = open_operation(directory)
     compiled = compile_beside(_progress())

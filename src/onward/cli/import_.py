@@ -47,7 +47,7 @@ def import_list(
     """
     from onward.errors import OnwardError
     from onward.registry import open_operation
-    from onward.registry.commit import Importer, lists_of
+    from onward.registry.importing.commit import Importer, lists_of
 
     if (file is None) == (all_of is None):
         raise OnwardError("Name a list with its --profile, or an order file with --all.")

@@ -49,7 +49,7 @@ from onward.cli.intake_steps import (
 )
 
 if TYPE_CHECKING:
-    from onward.registry.commit import Importer
+    from onward.registry.importing.commit import Importer
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -420,7 +420,7 @@ def undo(
     again. Refused with exit code 1 when later events rest on it.
     """
     from onward.registry import open_operation
-    from onward.registry.receipts import undo as undo_import
+    from onward.registry.importing.receipts import undo as undo_import
 
     undone = undo_import(open_operation(directory), receipt, by=by)
     if as_json:
@@ -441,8 +441,8 @@ def receipts(directory: DIRECTORY, as_json: JSON = False) -> None:
     Example: onward intake receipts camp
     """
     from onward.registry import open_operation
-    from onward.registry.receipts import is_undone
-    from onward.registry.receipts import receipts as all_receipts
+    from onward.registry.importing.receipts import is_undone
+    from onward.registry.importing.receipts import receipts as all_receipts
 
     operation = open_operation(directory)
     log = list(operation.store.read())
@@ -586,8 +586,8 @@ def _review_recorded(
     """What was decided about people already recorded; and another decision about a pair."""
     from onward.errors import OnwardError, one_of
     from onward.intake.review import CHOICES, Decision
-    from onward.registry.doubles import decide as keep
-    from onward.registry.doubles import standing_pairs
+    from onward.registry.importing.doubles import decide as keep
+    from onward.registry.importing.doubles import standing_pairs
 
     operation = importer.operation
     standing = dict(standing_pairs(operation.store.read()))

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from onward.intake.read import Question, Reading
     from onward.intake.review import Side
     from onward.intake.stage import Staged
-    from onward.registry.commit import Checked, Importer, Receipt
-    from onward.registry.doubles import Doubles
+    from onward.registry.importing.commit import Checked, Importer, Receipt
+    from onward.registry.importing.doubles import Doubles
 
 
 SHOWN_ROWS = 5

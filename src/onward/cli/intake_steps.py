@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from onward.registry.commit import Checked, Importer
-    from onward.registry.doubles import Doubles
+    from onward.registry.importing.commit import Checked, Importer
+    from onward.registry.importing.doubles import Doubles
 from onward.cli.intake_shown import code_of, say_stop
 
 
 def importer_of(directory: Path, by: str = "import") -> Importer:
     """The importer of an operation's folder."""
     from onward.registry import open_operation
-    from onward.registry.commit import Importer
+    from onward.registry.importing.commit import Importer
 
     return Importer(open_operation(directory), by=by)
 
@@ -95,7 +95,7 @@ def decided_now(
     from onward.intake.read import read as read_file
     from onward.intake.review import CHOICES, Decision
     from onward.intake.review_sheet import read_decisions
-    from onward.registry.doubles import decide as keep
+    from onward.registry.importing.doubles import decide as keep
 
     pairs = {code_of(s): (s.first, s.second) for s in doubles.suggestions}
     found: list[Decision] = []

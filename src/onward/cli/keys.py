@@ -25,7 +25,7 @@ def list_(
 
     The ways into the operation, and the key under which its checkpoints are checked.
     """
-    from onward.registry import keys
+    from onward.registry.keyring import keys
 
     ring = keys.read(directory)
     found = [
@@ -53,7 +53,7 @@ def identity(
     Makes an age key pair for a custodian or for who may open backups, and prints the public part.
     Keep the file to yourself; give the printed line away.
     """
-    from onward.registry.backup import new_identity
+    from onward.registry.database.backup import new_identity
 
     if file.exists():
         raise OnwardError(f"{file} exists; a key is never written over another one.")
@@ -84,7 +84,7 @@ def add(
 
     Adds a way into the operation; it must be unlocked. Custodians can open it only together.
     """
-    from onward.registry import keys
+    from onward.registry.keyring import keys
 
     key, name = _unlocked(directory)
     slots: list[Any] = []
@@ -131,7 +131,7 @@ def drop(
 
     Takes away every way in of one kind. The last one cannot be taken away.
     """
-    from onward.registry import keys
+    from onward.registry.keyring import keys
 
     key, _ = _unlocked(directory)
     gone = keys.drop_slots(directory, key, kind, but=but)
@@ -150,8 +150,8 @@ def share(
     """
     import os
 
-    from onward.registry import keys
-    from onward.registry.backup import identity_of
+    from onward.registry.database.backup import identity_of
+    from onward.registry.keyring import keys
 
     data = keys.open_share(directory, str(identity_of(identity)))
     descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -179,7 +179,7 @@ def recover(
     Opens an operation whose passphrase or key file is lost, and adds a new way in. With --drill
     nothing is changed but a line in the log of access: hold one every half year.
     """
-    from onward.registry import keys
+    from onward.registry.keyring import keys
 
     if code:
         from getpass import getpass
@@ -215,8 +215,8 @@ def rotate(directory: Folder) -> None:
     A new root secret, root key and office key; every person's key and every way in is wrapped
     again. Do it when somebody who knew a key leaves. It can be interrupted and run again.
     """
-    from onward.registry import agent
-    from onward.registry.rotation import rotate as renew
+    from onward.registry.keyring import agent
+    from onward.registry.keyring.rotation import rotate as renew
 
     _unlocked(directory)
     done = renew(lambda text: sys.stderr.write(f"{text}\n") and None)
@@ -237,7 +237,7 @@ def erase(
     pseudonymous record stays and keeps its proofs. On the desk two people are asked.
     """
     from onward.registry import open_operation
-    from onward.registry.vault_db import EncryptedVault
+    from onward.registry.identities.vault_db import EncryptedVault
 
     _unlocked(directory)
     if not yes:
@@ -253,7 +253,7 @@ def checkpoint_key(directory: Folder) -> None:
 
     The public key under which checkpoints are checked. Give it out with the first report.
     """
-    from onward.registry import checkpoints
+    from onward.registry.log import checkpoints
 
     _, name = _unlocked(directory)
     typer.echo(checkpoints.verifier_key(checkpoints.origin_of(name), checkpoints.public_key()))
@@ -264,12 +264,12 @@ def _noted(directory: Path, key: Any, way: str) -> str:
 
     A drill with a copy of `keys.json` alone is a drill too; then it says that it was not noted.
     """
-    from onward.registry import site
+    from onward.registry.web import site
 
     try:
         site.open_site(directory, key=key, migrate=False)
-        from onward.registry import access
-        from onward.registry.rotation import DRILL
+        from onward.registry.keyring.rotation import DRILL
+        from onward.registry.permissions import access
 
         access.log(None, DRILL, purpose=way, place="terminal")
     except Exception as error:
@@ -279,7 +279,8 @@ def _noted(directory: Path, key: Any, way: str) -> str:
 
 def _unlocked(directory: Path) -> tuple[Any, str]:
     """The operation's root key and id; its site is open afterwards."""
-    from onward.registry import open_operation, site
+    from onward.registry import open_operation
+    from onward.registry.web import site
 
     operation = open_operation(directory)
     if not operation.settings.encrypted:

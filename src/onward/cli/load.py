@@ -31,9 +31,10 @@ def load(
     the instants at which they were recorded. Names do not move with a log: bring the lists in
     again, or restore a backup.
     """
-    from onward.registry import open_operation, projection
-    from onward.registry.bulk import load as fill
-    from onward.registry.db_store import DatabaseStore
+    from onward.registry import open_operation
+    from onward.registry.log.bulk import load as fill
+    from onward.registry.log.db_store import DatabaseStore
+    from onward.registry.now import projection
 
     lines = _lines(source)
     operation = open_operation(directory)
@@ -53,7 +54,8 @@ def load(
 
 def _lines(source: Path) -> Iterable[bytes]:
     from onward.caseload.events import ADOPTED, canonical_bytes
-    from onward.registry import open_operation, site
+    from onward.registry import open_operation
+    from onward.registry.web import site
 
     if source.is_dir():
         found = [

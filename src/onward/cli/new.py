@@ -65,7 +65,7 @@ def new(
             directory, example, say=_say, store=wanted, key_file=place, prepare=prepare
         )
         if wanted != "files":
-            from onward.registry import projection
+            from onward.registry.now import projection
 
             projection.ensure(operation)
         typer.echo(f"{directory} is ready. Next: onward report {directory} -o out")
@@ -109,7 +109,7 @@ def new(
 
 def _keys(directory: Path, name: str, key_file: str, recovery: bool) -> Callable[[Path], Any]:
     """What makes the keys; asks for a passphrase where there is somebody to ask."""
-    from onward.registry.creating import INSIDE, preparing
+    from onward.registry.keyring.creating import INSIDE, preparing
 
     passphrase = ""
     if key_file and directory.resolve() in Path(key_file).parents:

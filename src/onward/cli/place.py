@@ -196,7 +196,7 @@ def place(
         write_workbook(content, out / "proposal.xlsx")
         typer.echo(f"Written: {out}/proposal.json, proposal.xlsx and CSV tables.", err=True)
     if operation is not None and content["check"]["passed"]:
-        from onward.registry.runs import keep_proposal
+        from onward.registry.computing.runs import keep_proposal
 
         typer.echo(f"Kept as placements/{keep_proposal(operation, content)}.", err=True)
     if as_json:
@@ -323,9 +323,9 @@ def _from_operation(
     given beside them (scores, limits, locks, last week's proposal) is added."""
     from onward.placement.inputs import read_beside
     from onward.registry import open_operation
-    from onward.registry.analysis import opened
-    from onward.registry.placing import placement_tables
-    from onward.registry.runs import kept_proposals
+    from onward.registry.computing.analysis import opened
+    from onward.registry.computing.placing import placement_tables
+    from onward.registry.computing.runs import kept_proposals
 
     for key in ("cases", "programmes", "openings", "pledges"):
         if files.get(key) is not None:

@@ -26,7 +26,8 @@ def event(
 
     That one event is in the record. The file holds that event and nothing of any other.
     """
-    from onward.registry import open_operation, proofs
+    from onward.registry import open_operation
+    from onward.registry.log import proofs
 
     _write(out, proofs.inclusion(open_operation(directory), event_id))
 
@@ -41,7 +42,8 @@ def growth(
 
     That the record of an earlier checkpoint is the beginning of the record now. Shows no event.
     """
-    from onward.registry import checkpoints, open_operation, proofs
+    from onward.registry import open_operation
+    from onward.registry.log import checkpoints, proofs
 
     operation = open_operation(directory)
     operation.store.head()
@@ -59,7 +61,7 @@ def check(
 
     Needs neither the record nor its key. The public key is what onward keys checkpoint-key prints.
     """
-    from onward.registry import proofs
+    from onward.registry.log import proofs
 
     public = Path(key).read_text("utf-8") if Path(key).is_file() else key
     try:

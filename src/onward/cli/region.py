@@ -19,7 +19,7 @@ from onward.cli.engine import ENGINE, MASTER
 
 if TYPE_CHECKING:
     from onward.engine import Engine
-    from onward.registry.snapshot import SnapshotOperation
+    from onward.registry.computing.snapshot import SnapshotOperation
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -63,7 +63,7 @@ def caseload(
     Parquet, as tables/person/operation=camp/.
     """
     from onward.cli.work import day
-    from onward.registry.region import caseloads, summed
+    from onward.registry.computing.region import caseloads, summed
 
     members = _members(folder, out, storage_is_encrypted)
     asked = day(as_of, "--as-of")
@@ -95,7 +95,7 @@ def check(
     safeguard holds back. With --out, every next step as step/operation=camp/.
     """
     from onward.cli.work import day
-    from onward.registry.region import checks, summed
+    from onward.registry.computing.region import checks, summed
 
     members = _members(folder, out, storage_is_encrypted)
     rows = checks(
@@ -149,7 +149,7 @@ def forecast(
     """
     from onward.cli.work import day
     from onward.errors import OnwardError
-    from onward.registry.region import forecast_region
+    from onward.registry.computing.region import forecast_region
 
     members = _members(folder, out, storage_is_encrypted)
     target = day(by, "--by")
@@ -191,7 +191,7 @@ def forecast(
 
 def _members(folder: Path, out: Path | None, encrypted: bool) -> list[SnapshotOperation]:
     from onward.errors import OnwardError
-    from onward.registry.region import region_of
+    from onward.registry.computing.region import region_of
 
     members = region_of(folder)
     if out is not None and not encrypted:

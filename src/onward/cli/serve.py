@@ -41,7 +41,7 @@ def serve(
     when anything about the store, the settings or the address is not safe. In a demonstration one
     account per role is made at the first start and printed once. Stop it with Ctrl-C.
     """
-    from onward.registry.serving import serve as run
+    from onward.registry.web.serving import serve as run
 
     run(directory, host=host, port=port, behind=behind, threads=threads, processes=processes,
         say=lambda text: sys.stderr.write(f"{text}\n"))  # fmt: skip

@@ -22,8 +22,9 @@ def unlock(
     Asks for the passphrase (or reads the key file that ONWARD_KEY_FILE or operation.toml names)
     and leaves a small process behind that holds the key for commands of the same user.
     """
-    from onward.registry import agent, open_operation
-    from onward.registry.unlock import find_key
+    from onward.registry import open_operation
+    from onward.registry.keyring import agent
+    from onward.registry.keyring.unlock import find_key
 
     operation = open_operation(directory)
     if not operation.settings.encrypted:
@@ -42,7 +43,7 @@ def lock(directory: Path = typer.Argument(..., help="The operation folder.")) ->
 
     Ends the process that holds the key. Commands ask for it again.
     """
-    from onward.registry import agent
+    from onward.registry.keyring import agent
 
     held = agent.lock(directory)
     typer.echo(f"{directory} is locked." if held else f"{directory} was not unlocked.")

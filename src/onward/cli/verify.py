@@ -37,8 +37,9 @@ def verify(
     before it is found. It proves nothing about whether events are true, nor about later ones.
     Exit code 1 when something is not as it must be.
     """
-    from onward.registry import checkpoints, open_operation
-    from onward.registry.verify import verify as look
+    from onward.registry import open_operation
+    from onward.registry.log import checkpoints
+    from onward.registry.log.verify import verify as look
 
     operation = open_operation(directory)
     found = look(operation, checkpoint or (), deep=not quick)

@@ -52,7 +52,7 @@ def write_report(
 ) -> dict[str, Any]:
     """Write the three files of the report; returns headline, summary and the files' names."""
     from onward.cli.engine import opened_operation
-    from onward.registry.reporting import make_report
+    from onward.registry.computing.reporting import make_report
 
     operation = opened_operation(directory, engine, master, operation_id)
     made = make_report(

@@ -13,8 +13,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from onward.desk import here, words
-from onward.registry import neighbourhood
-from onward.registry.access import Seen
+from onward.registry.now import neighbourhood
+from onward.registry.permissions.access import Seen
 from onward.rulebook.model import Move, Transition
 from onward.safeguards.evaluate import Evaluation, evaluate
 

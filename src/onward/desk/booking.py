@@ -18,7 +18,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from onward.desk import dates, here, words
-from onward.registry.db_store import DatabaseStore
+from onward.registry.log.db_store import DatabaseStore
 from onward.registry.models import EventRow, ThingNow
 
 KIND, ROSTER, UNWANTED = "appointment", "interpreter", "not_interpreter"

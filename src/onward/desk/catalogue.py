@@ -94,9 +94,9 @@ def rulebook_texts() -> list[str]:
     from onward.forecast.wording import DOUBTS, REASONS, REMEDIES_OF_DOUBT
     from onward.placement.model import BARRIERS
     from onward.plan.clocks import STATUS_BY_LAW
-    from onward.registry.reporting import STEPS
-    from onward.registry.roles import load_rules
-    from onward.registry.rotation import STEPS as RENEWING
+    from onward.registry.computing.reporting import STEPS
+    from onward.registry.keyring.rotation import STEPS as RENEWING
+    from onward.registry.permissions.roles import load_rules
     from onward.report.charts import FAN_WORDS
     from onward.report.indicators import DEFINITIONS
     from onward.report.texts import TEXTS as REPORTED

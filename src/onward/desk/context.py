@@ -11,7 +11,7 @@ from django.utils.translation import get_language_info
 
 from onward.desk import here, words
 from onward.desk.navigation import menu
-from onward.registry.roles import load_rules
+from onward.registry.permissions.roles import load_rules
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def weekday(day: date) -> str:
 
 def spoken() -> tuple[str, ...]:
     """The languages of the people of the operation that is open."""
-    from onward.registry import site
+    from onward.registry.web import site
 
     return site.operation().settings.languages if site.is_open() else ()
 

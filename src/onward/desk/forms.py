@@ -19,10 +19,10 @@ from django.utils.translation import gettext_lazy as _
 from onward.caseload.events import TEXT_LIMIT
 from onward.dates import NotADate, day_range
 from onward.desk import dates, words
-from onward.registry import scans
-from onward.registry.attachments import MARK as ATTACHED
-from onward.registry.doubles import APART, ASK, BASIS, SETTLED
-from onward.registry.receipts import PUTS_BACK
+from onward.registry.identities import scans
+from onward.registry.identities.attachments import MARK as ATTACHED
+from onward.registry.importing.doubles import APART, ASK, BASIS, SETTLED
+from onward.registry.importing.receipts import PUTS_BACK
 from onward.rulebook.model import Fact, Rulebook
 
 FEW = 7

@@ -11,9 +11,9 @@ from typing import Any
 
 from onward.desk import words
 from onward.errors import OnwardError
-from onward.registry import site
 from onward.registry.operation import Operation
 from onward.registry.planning import plan_version
+from onward.registry.web import site
 from onward.rulebook.model import Rulebook
 
 _plans: dict[tuple[str, str], Any] = {}
@@ -34,7 +34,7 @@ def today() -> date:
 
 def judging() -> bool:
     """Whether next steps as lists keep them are out of date and being judged again."""
-    from onward.registry import judging
+    from onward.registry.now import judging
 
     return judging.behind(operation())
 

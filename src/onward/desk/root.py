@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 urlpatterns = [
-    path("", include("onward.registry.urls")),
+    path("", include("onward.registry.signing_in.urls")),
     path("", include("onward.desk.urls")),
 ]
 

@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from onward.desk import dates, here, words
-from onward.registry import duties
-from onward.registry.access import WITHHELD, Reader, Seen
 from onward.registry.models import PersonNow
+from onward.registry.permissions.access import WITHHELD, Reader, Seen
+from onward.registry.recording import duties
 from onward.rulebook.draw import stage_rows
 from onward.rulebook.model import Rulebook
 

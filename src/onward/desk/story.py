@@ -1,6 +1,6 @@
 """One person's story for one reader: what it rests on, what was recorded, what can be recorded.
 
-Comes in: a person opened by an account (`registry.access.Seen`). Goes out: the parts of the
+Comes in: a person opened by an account (`registry.permissions.access.Seen`). Goes out: the parts of the
 page, each with nothing in it that may not be read.
 """
 
@@ -18,10 +18,11 @@ from django.utils.translation import ngettext
 
 from onward.desk import dates, here, sight, words
 from onward.plan.clocks import STATUS_BY_LAW
-from onward.registry import attachments, duties
-from onward.registry.access import Seen
+from onward.registry.identities import attachments
+from onward.registry.identities.scans import SUFFIX
 from onward.registry.models import EventRow, PersonNow, ThingNow
-from onward.registry.scans import SUFFIX
+from onward.registry.permissions.access import Seen
+from onward.registry.recording import duties
 from onward.rulebook.model import Move, Rulebook
 
 # -- the three axes -----------------------------------------------------------------------------

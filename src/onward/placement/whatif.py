@@ -393,7 +393,7 @@ def ask(
     seconds: float = 60.0,
 ) -> dict[str, Any]:
     """What changes would do to the proposal for these tables, for example an operation's
-    (`registry.placing.placement_tables`); an override in question is `Change("place", case,
+    (`registry.computing.placing.placement_tables`); an override in question is `Change("place", case,
     programme=...)`. The proposal itself is made first. Returns what `what_if` does."""
     proposal = propose(tables, aims or read_aims(), seed=seed, seconds=seconds)
     return what_if(proposal, changes, seconds=seconds)

@@ -2,11 +2,18 @@
 
 The folder store needs no web framework and no database; commands that only compute load nothing
 else.
+
+log, database      the append-only log and its proofs; the two databases beneath
+identities, keyring  names and evidence, sealed; the keys that open them
+recording, now     what may be done to the record; the caseload that follows from it
+permissions, signing_in  who may see and do what; how they prove who they are
+importing, data_protection  lists on their way in; what leaves, and what is destroyed when
+computing, web     what forecasts, places and reports ask; the site of one operation
 """
 
+from onward.registry.identities.vault import Vault, VaultRefused
+from onward.registry.log.store import EventStore, StoreBusy, StoreDamaged, StoreError
 from onward.registry.operation import Operation, Settings, create_operation, open_operation
-from onward.registry.store import EventStore, StoreBusy, StoreDamaged, StoreError
-from onward.registry.vault import Vault, VaultRefused
 
 __all__ = [
     "EventStore",

@@ -12,7 +12,8 @@ class RegistryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from onward.registry import logs, signin
+        from onward.registry.signing_in import signin
+        from onward.registry.web import logs
 
         logs.quiet()
         signin.connect()

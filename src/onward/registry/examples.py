@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
-from onward.registry.commit import Importer, lists_of
+from onward.registry.importing.commit import Importer, lists_of
 from onward.registry.operation import (
     FILES,
     Operation,

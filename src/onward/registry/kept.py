@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from onward.errors import OnwardError
-from onward.registry.keys import unwrap, wrap
+from onward.registry.keyring.keys import unwrap, wrap
 
 if TYPE_CHECKING:
     from onward.registry.operation import Operation
@@ -104,7 +104,7 @@ class DatabaseKept:
         from django.utils import timezone
 
         from onward.registry.models import KeptFile
-        from onward.registry.site import current
+        from onward.registry.web.site import current
 
         KeptFile.objects.update_or_create(
             operation=current().operation,
@@ -126,7 +126,7 @@ def kept(operation: Operation) -> Kept:
 
 
 def _key() -> bytes:
-    from onward.registry.site import current
+    from onward.registry.web.site import current
 
     return current().derive("kept files")
 

@@ -37,9 +37,9 @@ from onward.caseload.table import events_table
 from onward.dates import NotADate, day_range, full_date
 from onward.engine import DuckEngine, Engine
 from onward.errors import Fault, Faults, OnwardError
-from onward.registry.folder_store import FolderStore
-from onward.registry.store import EventStore
-from onward.registry.vault import ClosedVault, DemoVault, Vault
+from onward.registry.identities.vault import ClosedVault, DemoVault, Vault
+from onward.registry.log.folder_store import FolderStore
+from onward.registry.log.store import EventStore
 from onward.rulebook.check import accept
 from onward.rulebook.floor import load_floor
 from onward.rulebook.load import load, loads
@@ -132,7 +132,7 @@ class Operation:
         """The log: files, or the encrypted database, which is unlocked when first needed."""
         if not self.settings.encrypted:
             return FolderStore(self.path / "events", backdated=self.settings.demonstration)
-        from onward.registry.unlock import unlocked_store
+        from onward.registry.keyring.unlock import unlocked_store
 
         return unlocked_store(self.path, self.settings)
 
@@ -157,7 +157,7 @@ class Operation:
     @cached_property
     def vault(self) -> Vault:
         if self.settings.encrypted:
-            from onward.registry.vault_db import EncryptedVault
+            from onward.registry.identities.vault_db import EncryptedVault
 
             assert self.store is not None
             return EncryptedVault()
@@ -289,7 +289,7 @@ class Operation:
                 for n in strangers
             )
         if self.settings.encrypted:
-            from onward.registry.projection import append
+            from onward.registry.now.projection import append
 
             return append(self, batch)
         return self.store.append(batch)
@@ -322,7 +322,7 @@ class Operation:
         """What the cache of an encrypted operation is sealed with; None: kept as it is."""
         if not self.settings.encrypted:
             return None
-        from onward.registry.unlock import cache_seal
+        from onward.registry.keyring.unlock import cache_seal
 
         return cache_seal(self.store)
 

@@ -19,10 +19,14 @@ from django.utils.translation import gettext_lazy
 from onward.desk import here
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
-from onward.registry import access, accounts, jobs, retention, rotation, signin
+from onward.registry.data_protection import retention
+from onward.registry.keyring import rotation
 from onward.registry.models import Account, Disposal, Job, LegalHold, PersonNow
-from onward.registry.roles import load_rules
-from onward.registry.site import current
+from onward.registry.permissions import access, accounts
+from onward.registry.permissions.roles import load_rules
+from onward.registry.signing_in import signin
+from onward.registry.web import jobs
+from onward.registry.web.site import current
 
 MANAGE, KEYS, RETENTION, ERASE = (
     "account.manage", "key.manage", "retention.manage", "rights.erase",

@@ -17,9 +17,10 @@ from django.utils.translation import gettext_lazy
 from onward.desk import words
 from onward.desk.views.shared import done, page, paged, place
 from onward.errors import OnwardError
-from onward.registry import access, alarms, signin
 from onward.registry.models import AccessEntry, Account, Alarm, Honeytoken
-from onward.registry.roles import load_rules
+from onward.registry.permissions import access, alarms
+from onward.registry.permissions.roles import load_rules
+from onward.registry.signing_in import signin
 
 DAYS = {"1": 1, "7": 7, "30": 30, "365": 365}
 

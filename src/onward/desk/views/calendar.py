@@ -17,8 +17,9 @@ from onward.caseload.events import Subject
 from onward.desk import booking, dates, forms, here, sight, words
 from onward.desk.views.shared import done, once, page, paged, place, sent_key
 from onward.errors import OnwardError
-from onward.registry import access, acts
 from onward.registry.models import Account, PersonNow, ThingNow
+from onward.registry.permissions import access
+from onward.registry.recording import acts
 
 KIND = booking.KIND
 ROOMS_DAYS = 60

@@ -21,8 +21,8 @@ from django.utils.translation import gettext_lazy
 from onward.desk import dates, forecast_words, here, sight, words
 from onward.desk.views.shared import page, place
 from onward.errors import OnwardError
-from onward.registry import access
 from onward.registry.models import Job
+from onward.registry.permissions import access
 from onward.report import charts, scenario_charts
 from onward.report.spoken import Sayer
 

@@ -19,8 +19,10 @@ from onward.caseload.events import RETRACTED, Subject
 from onward.desk import dates, forms, here, sight, words
 from onward.desk.views.shared import PAGE, done, once, page, paged, place, sent_key
 from onward.errors import OnwardError
-from onward.registry import access, acts, judging
 from onward.registry.models import EventRow, PersonNow, ThingNow
+from onward.registry.now import judging
+from onward.registry.permissions import access
+from onward.registry.recording import acts
 from onward.rulebook.model import Move, Rulebook
 
 

@@ -13,8 +13,10 @@ from django.utils.translation import gettext as _
 from onward.desk import forms, here, words
 from onward.desk.views.shared import done, once, page, place
 from onward.errors import Faults, OnwardError
-from onward.registry import access, acts, signin
 from onward.registry.models import Account, Proposal
+from onward.registry.permissions import access
+from onward.registry.recording import acts
+from onward.registry.signing_in import signin
 
 
 def _finding(move: str, key: str) -> tuple[Any, Any]:

@@ -16,9 +16,11 @@ from onward.desk import words
 from onward.desk.days import DayField
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
-from onward.registry import access, exports, signin
+from onward.registry.data_protection import exports
 from onward.registry.models import ExportRequest, Recipient
-from onward.registry.roles import load_rules
+from onward.registry.permissions import access
+from onward.registry.permissions.roles import load_rules
+from onward.registry.signing_in import signin
 
 SHOWN = 50
 MAY = ("export.request", "export.approve")

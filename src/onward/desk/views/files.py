@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 from onward.desk import story
 from onward.desk.views.people import purpose_of, purposes
 from onward.desk.views.shared import page, place
-from onward.registry import access, attachments
-from onward.registry.scans import SUFFIX
+from onward.registry.identities import attachments
+from onward.registry.identities.scans import SUFFIX
+from onward.registry.permissions import access
 
 
 @page("people", "person.reveal", methods=("GET", "POST"))
 def file(request: HttpRequest, person: str, reference: str) -> HttpResponse:
-    from onward.registry import signin
+    from onward.registry.signing_in import signin
 
     reader = request.reader  # type: ignore[attr-defined]
     seen = reader.open(person, place=place(request))

@@ -23,9 +23,10 @@ from onward.desk.views.shared import page, place
 from onward.errors import OnwardError
 from onward.forecast.run import EVERYONE, LEAST_FUTURES, Forecast
 from onward.forecast.wording import REASONS, reason_title, titles
-from onward.registry import access, jobs
+from onward.registry.computing.runs import kept_forecasts
 from onward.registry.models import Job
-from onward.registry.runs import kept_forecasts
+from onward.registry.permissions import access
+from onward.registry.web import jobs
 from onward.report import charts
 from onward.report.offers import Offers
 

@@ -18,9 +18,9 @@ from onward.dates import NotADate, day_range
 from onward.desk import forms, here
 from onward.desk.views.shared import done, once, page, sent_key
 from onward.errors import OnwardError
-from onward.registry import acts
-from onward.registry.duties import befell
 from onward.registry.models import EventRow, PersonNow, ThingNow
+from onward.registry.recording import acts
+from onward.registry.recording.duties import befell
 from onward.rulebook.model import Rulebook
 
 DAYS = 14

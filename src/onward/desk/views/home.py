@@ -24,9 +24,9 @@ from onward.desk.views.forecasts import why_here
 from onward.desk.views.plan import running_out
 from onward.desk.views.shared import page, place
 from onward.desk.views.sheets import unapproved
-from onward.registry import kept_rows
+from onward.registry.computing.runs import latest_forecast
 from onward.registry.models import ExportRequest, ThingNow
-from onward.registry.runs import latest_forecast
+from onward.registry.now import kept_rows
 
 SOON_DAYS = 14
 SHOWN = 8

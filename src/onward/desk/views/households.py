@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 
 from onward.desk import story
 from onward.desk.views.shared import page, paged, place
-from onward.registry import access
 from onward.registry.models import PersonNow
+from onward.registry.permissions import access
 
 
 @page("households", "person.list")

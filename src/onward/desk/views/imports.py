@@ -28,10 +28,13 @@ from onward.intake.mapping import suggest_columns
 from onward.intake.profile import IDENTITY, STRUCTURE, parse_profile, shipped_profiles
 from onward.intake.read import Reading, read
 from onward.intake.review import BASES, CHOICES
-from onward.registry import access, drafts, jobs, lists, signin
-from onward.registry.keys import KeyRefused
+from onward.registry.importing import drafts, lists
+from onward.registry.importing.receipts import imports_now
+from onward.registry.keyring.keys import KeyRefused
 from onward.registry.models import ImportDraft, Job
-from onward.registry.receipts import imports_now
+from onward.registry.permissions import access
+from onward.registry.signing_in import signin
+from onward.registry.web import jobs
 
 SHOWN_FAULTS, SHOWN_PAIRS, SAMPLES = 200, 10, 3
 DOCUMENTS = ("document.passport", "document.national_id", "document.other")

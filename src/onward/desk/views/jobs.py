@@ -17,8 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from onward.desk import dates
 from onward.desk.views import compared
 from onward.desk.views.shared import page, place
-from onward.registry import access, jobs
 from onward.registry.models import Job, JobFile
+from onward.registry.permissions import access
+from onward.registry.web import jobs
 
 # kind of work: what it is called, who may see it, where one goes on when it is done
 KINDS = {

@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 
 from onward.desk import here, sight, story, totals, words
 from onward.desk.views.shared import PAGE, page, paged, place
-from onward.registry import access, judging
 from onward.registry.models import PersonNow, ThingNow
+from onward.registry.now import judging
+from onward.registry.permissions import access
 
 ASKED = "desk.asked"
 """Where the session remembers what was last searched for."""
@@ -167,7 +168,7 @@ def search(request: HttpRequest) -> HttpResponse:
     asked = request.session.get(ASKED, "")
     shown: dict[str, Any] = {"asked": asked, "lines": []}
     if asked:
-        from onward.registry.search import find_people
+        from onward.registry.now.search import find_people
 
         hits = find_people(reader, asked, limit=PAGE)
         order = {hit.person: number for number, hit in enumerate(hits)}
@@ -248,7 +249,7 @@ def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
 @page("people", "person.reveal", methods=("GET", "POST"))
 def reveal(request: HttpRequest, person: str) -> HttpResponse:
     """Names and documents, for a reason, after a fresh sign-in: counted and logged."""
-    from onward.registry import signin
+    from onward.registry.signing_in import signin
 
     reader = request.reader  # type: ignore[attr-defined]
     row = reader.people("person.reveal").filter(person=person).first()

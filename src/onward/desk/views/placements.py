@@ -20,16 +20,17 @@ from django.utils.translation import gettext as _
 from onward.desk import dates, here, words
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
-from onward.registry import access, jobs
-from onward.registry.models import Job
-from onward.registry.placements import (
+from onward.registry.computing.placements import (
     DECISIONS,
     LEAST_REASON,
     decide,
     require_said,
     standing,
 )
-from onward.registry.runs import kept_proposals
+from onward.registry.computing.runs import kept_proposals
+from onward.registry.models import Job
+from onward.registry.permissions import access
+from onward.registry.web import jobs
 
 SHOWN = 200
 PRIORITIES = ("emergency", "urgent", "normal")

@@ -21,10 +21,11 @@ from onward.desk import dates, forms, here, words
 from onward.desk.views.placements import ASKED_FIRST, Offers, _confidential
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
-from onward.registry import access, jobs
+from onward.registry.computing.placements import decide, standing
+from onward.registry.computing.runs import kept_proposals
 from onward.registry.models import Job, PersonNow, PlacementDecision
-from onward.registry.placements import decide, standing
-from onward.registry.runs import kept_proposals
+from onward.registry.permissions import access
+from onward.registry.web import jobs
 
 LINES = 3
 SHOWN = 100

@@ -29,7 +29,7 @@ from onward.plan.draws import PlanDraws, milestone_chances, plan_draws
 from onward.plan.gantt import WORDS, gantt_list, gantt_svg
 from onward.plan.model import FACTORS, Message, Plan
 from onward.plan.timeline import ALERT_DAYS, KINDS, alerts
-from onward.registry import access
+from onward.registry.permissions import access
 from onward.registry.planning import adopt_plan, adoptions, plan_version
 
 FUTURES, SEED = 2000, 1

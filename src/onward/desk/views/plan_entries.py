@@ -24,9 +24,10 @@ from onward.errors import Fault, Faults, OnwardError
 from onward.plan.check import check_plan, reads_beside
 from onward.plan.edit import entries, with_entry
 from onward.plan.load import loads_plan
-from onward.registry import access, signin
 from onward.registry.kept import kept
+from onward.registry.permissions import access
 from onward.registry.planning import PlanVersion, adopt_plan, adoptions, plan_version
+from onward.registry.signing_in import signin
 
 LEAST_REASON = 3
 

@@ -22,8 +22,10 @@ from onward.caseload.events import Subject
 from onward.desk import asking, booking, forms, here, sight, story, words
 from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import Faults, OnwardError
-from onward.registry import access, acts, attachments, duties
+from onward.registry.identities import attachments
 from onward.registry.models import ThingNow
+from onward.registry.permissions import access
+from onward.registry.recording import acts, duties
 
 BOTH = ("GET", "POST")
 OWN_DAY = {

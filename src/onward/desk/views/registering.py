@@ -17,9 +17,9 @@ from onward.desk import dates, forms, here, words
 from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import Faults, OnwardError
 from onward.intake.names import is_arabic
-from onward.registry import acts
 from onward.registry.models import EventRow, PersonNow
-from onward.registry.search import find_people
+from onward.registry.now.search import find_people
+from onward.registry.recording import acts
 
 MOST = 12
 FACTS = ("role_in_household", "sex", "birth", "language", "nationality", "country_of_origin")

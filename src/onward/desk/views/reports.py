@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 from onward.dates import NotADate
 from onward.desk import dates, here
 from onward.desk.views.shared import page, place
-from onward.registry import access, jobs
+from onward.registry.computing.runs import external_releases
 from onward.registry.models import Job
-from onward.registry.runs import external_releases
+from onward.registry.permissions import access
+from onward.registry.web import jobs
 
 FUTURES = 2000
 

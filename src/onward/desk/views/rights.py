@@ -18,9 +18,11 @@ from onward.desk import here
 from onward.desk.days import DayField
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
-from onward.registry import access, rights, signin
+from onward.registry.data_protection import rights
 from onward.registry.models import Account, Breach, BreachNotice, RightsRequest
-from onward.registry.roles import load_rules
+from onward.registry.permissions import access
+from onward.registry.permissions.roles import load_rules
+from onward.registry.signing_in import signin
 
 MAY = ("rights.open", "rights.handle", "rights.erase")
 DANGER = {

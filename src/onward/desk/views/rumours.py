@@ -18,8 +18,9 @@ from onward.caseload.events import Subject
 from onward.desk import forms, here, words
 from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import OnwardError
-from onward.registry import access, acts
 from onward.registry.models import ThingNow
+from onward.registry.permissions import access
+from onward.registry.recording import acts
 
 KIND = "rumour"
 HEARD = ("heard_on", "topic", "risk")

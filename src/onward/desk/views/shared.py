@@ -19,8 +19,8 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from onward.desk import totals
-from onward.registry import access
-from onward.registry.site import current
+from onward.registry.permissions import access
+from onward.registry.web.site import current
 
 PAGE = 50
 """Rows on one page of a list."""

@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from onward import __version__
 from onward.desk import dates, forms, here, sight, words
 from onward.desk.views.shared import page, place
-from onward.registry import access
 from onward.registry.models import ThingNow
+from onward.registry.permissions import access
 
 RIGHT_TO_LEFT = ("fa", "ar", "ckb", "ps", "ur", "az-arab")
 DRAFT = {"fa": "پیش‌نویس", "ar": "مسودة", "ckb": "ڕەشنووس", "fr": "BROUILLON", "en": "DRAFT"}

@@ -10,7 +10,7 @@ TABLES = ("onward_event", "onward_tree_head", "onward_access_log")
 
 
 def forward(apps: Any, schema_editor: Any) -> None:
-    from onward.registry import append_only, postgres
+    from onward.registry.database import append_only, postgres
 
     if schema_editor.connection.vendor == "postgresql":
         with schema_editor.connection.cursor() as cursor:

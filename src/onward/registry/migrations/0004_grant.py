@@ -8,7 +8,8 @@ from django.db import migrations, models
 
 
 def forward(apps: Any, schema_editor: Any) -> None:
-    from onward.registry import append_only, grants
+    from onward.registry.database import append_only
+    from onward.registry.permissions import grants
 
     append_only.install(schema_editor.connection, [grants.TABLE])
     grants.seal_what_is_there(apps.get_model)

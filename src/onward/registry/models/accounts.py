@@ -16,7 +16,7 @@ class AccountManager(BaseUserManager):  # type: ignore[type-arg]
     """Accounts of the operation this process has open; an account of another is nobody here."""
 
     def get_queryset(self) -> Any:
-        from onward.registry.site import current
+        from onward.registry.web.site import current
 
         return super().get_queryset().filter(operation=current().operation)
 
@@ -81,7 +81,7 @@ class Account(AbstractBaseUser):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Saved by whichever package: a new password is sealed, nothing else is given by this."""
-        from onward.registry import grants
+        from onward.registry.permissions import grants
 
         fields = kwargs.get("update_fields")
         known = not self._state.adding
@@ -92,7 +92,7 @@ class Account(AbstractBaseUser):
 
 
 class Grant(Here):
-    """One line of the list of what was given; only ever added to (see `registry.grants`).
+    """One line of the list of what was given; only ever added to (see `registry.permissions.grants`).
 
     subject  "account:…", "factors:…", "recipient:…" or "assignment:…"
     content  canonical JSON of what was given

@@ -12,7 +12,7 @@ class EventRow(Here):
 
     canonical  its RFC 8785 text; the other columns repeat parts of it for finding it
     owner, house   the person and the household that the event's facts point to
-    salt, leaf     leaf = SHA-256(0x00 | SHA-256(salt | canonical)), see `registry.ledger`
+    salt, leaf     leaf = SHA-256(0x00 | SHA-256(salt | canonical)), see `registry.log.ledger`
     """
 
     pk = models.CompositePrimaryKey("operation", "seq")

@@ -13,7 +13,7 @@ from onward.registry.models.base import Here
 class Job(Here):
     """One piece of long work that was asked for, as a forecast, a report or a list brought in.
 
-    kind      a name of `registry.jobs.KINDS`
+    kind      a name of `registry.web.jobs.KINDS`
     asked     what it was asked with; ids and numbers, never identity
     state     queued, running, done, failed, interrupted (the server stopped meanwhile)
     progress  the last thing the work said

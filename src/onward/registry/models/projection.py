@@ -1,6 +1,6 @@
 """The caseload as it is now, one row per person and per thing: made from the log, never the truth.
 
-Anything here can be thrown away and made again (`registry.projection.rebuild`).
+Anything here can be thrown away and made again (`registry.now.projection.rebuild`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What forecasts, placement and reports ask of an opened operation."""

@@ -1,0 +1,342 @@
+"""What the two doors ask of an opened operation: its forecast and its report's material.
+
+Exists so that terminal and browser give the same answer to the same question. Comes in: an
+operation and dates. Goes out: plain results of the computing rooms. The only clock read here is
+the operation's own default date.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from onward.caseload.model import Caseload, EventTables
+from onward.engine import Engine
+from onward.errors import OnwardError
+from onward.registry.computing.runs import last_proposal
+from onward.registry.operation import Operation
+from onward.registry.planning import plan_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from onward.forecast.behaviour import Behaviour
+    from onward.forecast.run import Forecast
+    from onward.forecast.track import Track
+    from onward.plan.draws import PlanDraws
+    from onward.plan.model import Plan
+    from onward.report.material import Material
+    from onward.safeguards.everybody import NextSteps
+
+FUTURES = 2000
+SEED = 1
+PERIOD_DAYS = 28
+PLAN_FUTURES = 4000
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An operation as of one date, with what nearly every question needs."""
+
+    operation: Operation
+    as_of: dt.date
+    engine: Engine
+    events: EventTables
+    caseload: Caseload
+    plan: Plan | None
+
+
+def opened(operation: Operation, as_of: dt.date | None = None) -> Opened:
+    """Fold the log as of a date (the operation's own when left out) and read the plan."""
+    day = as_of or operation.default_date()
+    engine = operation.engine()
+    rulebook = operation.rulebook_at(day)
+    events = operation.events_table(rulebook)
+    caseload = operation.caseload(day, engine=engine)
+    plan = plan_of(operation, rulebook, day)
+    return Opened(operation, day, engine, events, caseload, plan)
+
+
+def deadline_of(found: Opened, by: dt.date | None = None) -> dt.date:
+    """The date asked about: `by`, or the expiry of the authority the settings name.
+
+    raises  OnwardError saying how to name one
+    """
+    if by is not None:
+        return by
+    name = found.operation.settings.deadline
+    authority = found.plan.authorities.get(name) if found.plan is not None and name else None
+    if authority is None or authority.expiry is None:
+        raise OnwardError(
+            "There is no deadline to forecast to: name a date with --by, or set deadline in "
+            "operation.toml to an authority of plan.yaml that has an expiry."
+        )
+    return authority.expiry
+
+
+def draws_of(found: Opened, futures: int = PLAN_FUTURES, seed: int = SEED) -> PlanDraws | None:
+    """The plan's dates drawn from the as-of date."""
+    if found.plan is None:
+        return None
+    from onward.plan.draws import plan_draws
+
+    return plan_draws(found.plan, futures, seed, found.as_of)
+
+
+@dataclass(frozen=True)
+class Groundwork:
+    """What a forecast reads from the record, whatever plan it is then made under."""
+
+    deadline: dt.date
+    counts: pa.Table
+    exposures: pa.Table
+    waits: pa.Table
+    steps: Sequence[tuple[str, str, str]]
+    departures: pa.Table
+    births: int
+
+    def for_build(self, found: Opened) -> dict[str, Any]:
+        """The arguments of `forecast.inputs.build` that no plan changes."""
+        return {
+            "counts": self.counts, "exposures": self.exposures, "steps": self.steps,
+            "waits": self.waits, "departures": self.departures, "births": self.births, "as_of": found.as_of, "deadline": self.deadline,
+            "name": found.operation.settings.id,
+        }  # fmt: skip
+
+
+def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
+    """Counts, exposures, waits and steps of an operation.
+
+    raises  OnwardError when the deadline is not ahead or the log is too short to read a pace from
+    """
+    from onward.caseload.counting import counts
+    from onward.caseload.moves import forecast_moves
+    from onward.caseload.pace import births, pace
+    from onward.forecast.edges import departing
+
+    deadline = deadline_of(found, by)
+    if deadline <= found.as_of:
+        raise OnwardError(
+            f"The deadline {deadline} is not after {found.as_of}; name a later one with --by."
+        )
+    rulebook = found.caseload.rulebook
+    first = _first_day(found)
+    if (found.as_of - first).days < PERIOD_DAYS:
+        raise OnwardError(
+            f"The log covers {(found.as_of - first).days} days; at least {PERIOD_DAYS} are "
+            "needed to read any pace from it. With published counts only, use "
+            "onward forecast --counts."
+        )
+    steps = [(m.from_state, m.move, m.to_state) for m in forecast_moves(rulebook)]
+    # Stays begun while people were first being registered are left out of the waits: how long
+    # those had lasted is not on record.
+    seen = pace(
+        found.events, rulebook, since=first, waits_since=first + dt.timedelta(days=PERIOD_DAYS),
+        until=found.as_of + dt.timedelta(days=1), period_days=PERIOD_DAYS,
+        moves=departing(rulebook, steps), engine=found.engine,
+    )  # fmt: skip
+    return Groundwork(
+        deadline,
+        counts(found.caseload, engine=found.engine),
+        seen.exposures,
+        seen.waits,
+        steps,
+        seen.departures,
+        births(found.caseload, first + dt.timedelta(days=PERIOD_DAYS)),
+    )
+
+
+def forecast_of(
+    found: Opened,
+    *,
+    by: dt.date | None = None,
+    futures: int = FUTURES,
+    seed: int = SEED,
+    use_plan: bool = True,
+    behaviour: bool | Behaviour = True,
+    split: bool = True,
+    steps_per_day: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> Forecast:
+    """Forecast from the operation's own log, rulebook and plan."""
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from onward.forecast.behaviour import Behaviour
+    from onward.forecast.held import held_back
+    from onward.forecast.inputs import build
+    from onward.forecast.run import forecast
+
+    judged: Future[NextSteps] | None = None
+    with ThreadPoolExecutor(1) as beside:
+        # Judging safeguards takes as long as a third of the simulation, and needs none of what is
+        # read and simulated meanwhile. An engine that answers one at a time is asked afterwards.
+        at_once = getattr(found.engine, "at_once", 1) > 1
+        if split and at_once:
+            judged = beside.submit(_judged, found)
+        ground = groundwork(found, by)
+        deadline, rulebook = ground.deadline, found.caseload.rulebook
+        effects = None
+        if use_plan and found.plan is not None:
+            from onward.plan.effects import plan_effects
+
+            drawn = draws_of(found, max(futures, 1), seed)
+            assert drawn is not None
+            effects = plan_effects(found.plan, drawn, rulebook)
+        inputs = build(
+            rulebook, effects=effects, behaviour=behaviour, **ground.for_build(found)
+        )
+        terms = [name for name, on in vars(Behaviour.of(behaviour)).items() if on]
+        hashes = hashes_of(found)
+        if effects is None:
+            hashes.pop("plan", None)
+        hashes["behaviour"] = " ".join(terms) or "none"
+        if split and not at_once:
+            judged = beside.submit(_judged, found)
+
+        def held() -> Mapping[str, Mapping[str, int]]:
+            assert judged is not None
+            return held_back(judged.result(), inputs.edges, inputs.forward)
+
+        return forecast(
+            inputs,
+            operation=found.operation.settings.id,
+            as_of=found.as_of,
+            deadline=deadline,
+            futures=futures,
+            seed=seed,
+            hashes=hashes,
+            split=split,
+            progress=progress,
+            steps_per_day=steps_per_day,
+            held=held if judged is not None else None,
+            afterwards=found.as_of < found.operation.default_date(),
+        )
+
+
+def hashes_of(found: Opened) -> dict[str, str]:
+    """SHA-256 of what a run is made from: log, rulebook and plan."""
+    hashes = {
+        "log": found.operation.store.head(),
+        "rulebook": found.caseload.rulebook.hash,
+    }
+    if found.plan is not None:
+        hashes["plan"] = found.plan.hash
+    return hashes
+
+
+def _judged(found: Opened) -> NextSteps:
+    """Every next step of everybody, judged by the safeguards on the day."""
+    from onward.safeguards.everybody import evaluate_all
+
+    return evaluate_all(found.caseload, on=found.as_of, engine=found.engine)
+
+
+def _first_day(found: Opened) -> dt.date:
+    """The first day anybody is on record."""
+    days = [d for d in found.caseload.people.column("registered_on").to_pylist() if d]
+    if not days:
+        raise OnwardError("Nobody is on record yet. Bring in a list with: onward import")
+    first: dt.date = min(days)
+    return first
+
+
+def observed(found: Opened, stays: pa.Table, *, months: int = 24) -> list[tuple[dt.date, int]]:
+    """People present at the end of each past month, counted from their stays.
+
+    stays  from `caseload.spells`
+    """
+    import numpy as np
+
+    if not _anybody(found):
+        return []
+    rulebook = found.caseload.rulebook
+    ended = {name for name, state in rulebook.axes["stage"].states.items() if state.ends}
+    rows = [
+        (row["from_date"], row["to_date"] or dt.date.max)
+        for row in stays.select(["axis", "state", "from_date", "to_date"]).to_pylist()
+        if row["axis"] == "stage" and row["state"] not in ended
+    ]
+    starts = np.array([start for start, _ in rows], dtype="datetime64[D]")
+    ends = np.array([end for _, end in rows], dtype="datetime64[D]")
+    first = _first_day(found)
+    days: list[dt.date] = []
+    day = found.as_of
+    while len(days) <= months and day >= first:
+        days.append(day)
+        day = day.replace(day=1) - dt.timedelta(days=1)
+    return [
+        (day, int(((starts <= np.datetime64(day)) & (ends > np.datetime64(day))).sum()))
+        for day in sorted(days)
+    ]
+
+
+def _anybody(found: Opened) -> bool:
+    column = found.caseload.people.column("registered_on")
+    return bool(len(column) > column.null_count)
+
+
+def public_plan(plan: Plan) -> Plan:
+    """The plan without the places of offers that are not public.
+
+    Exists so that nothing published outside can be worked back to an offer made in confidence:
+    an external report forecasts and draws from this plan only.
+    """
+    from dataclasses import replace
+
+    pledges = {
+        name: pledge
+        if pledge.confidentiality == "public"
+        else replace(pledge, state="withdrawn")
+        for name, pledge in plan.pledges.items()
+    }
+    return replace(plan, pledges=pledges)
+
+
+def material_of(
+    found: Opened,
+    *,
+    forecast: Forecast | None,
+    earlier: dict[str, object] | None = None,
+    no_forecast: str = "",
+    track: Track | None = None,
+    frozen: Mapping[str, Mapping[tuple[str, ...], int | None]] | None = None,
+) -> Material:
+    """Everything the report is made from."""
+    from onward.caseload.spells import spells
+    from onward.report.indicators import PERIOD_DAYS
+    from onward.report.material import Material
+    from onward.rulebook.floor import load_floor
+    from onward.safeguards.everybody import evaluate_all
+
+    settings = found.operation.settings
+    rulebook = found.caseload.rulebook
+    deadline = None
+    if found.plan is not None and settings.deadline:
+        deadline = deadline_of(found)
+    stays = spells(found.events, rulebook, as_of=found.as_of, engine=found.engine)
+    before = found.as_of - dt.timedelta(days=PERIOD_DAYS)
+    return Material(
+        title=settings.title,
+        caseload=found.caseload,
+        spells=stays,
+        engine=found.engine,
+        plan=found.plan,
+        draws=draws_of(found),
+        steps=evaluate_all(found.caseload, on=found.as_of, engine=found.engine),
+        forecast=forecast,
+        deadline=deadline,
+        floor_hash=load_floor(rulebook.floor).hash,
+        demonstration=settings.demonstration,
+        observed=observed(found, stays),
+        earlier=earlier,
+        before=found.operation.caseload(before, engine=found.engine)
+        if _anybody(found)
+        else None,
+        proposal=last_proposal(found.operation, found.as_of),
+        no_forecast=no_forecast,
+        track=track,
+        frozen=frozen or {},
+        record_ends=found.operation.default_date(),
+    )

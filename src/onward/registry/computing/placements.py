@@ -1,0 +1,138 @@
+"""Proposals of places and what officers decided about them, kept side by side.
+
+Comes in: an opened operation, decisions of officers. Goes out: a proposal that keeps their word
+as locks and last week's places where nothing else decides. A decision about a place authorises
+nothing: submitting somebody is a step of its own, judged by the safeguards on its day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from onward.errors import OnwardError
+from onward.placement.inputs import Lock, Tables
+from onward.registry.computing.analysis import Opened
+from onward.registry.computing.placing import placement_tables
+from onward.registry.computing.runs import keep_proposal, last_proposal
+from onward.registry.models import PlacementDecision
+from onward.registry.recording.actors import Acting
+from onward.registry.web.site import current
+
+DECISIONS = ("accepted", "moved", "held", "released")
+LEAST_REASON = 3
+SECONDS = 120.0
+
+
+def propose_places(
+    found: Opened, *, seed: int, say: Callable[[str], None] = lambda text: None
+) -> tuple[str, dict[str, Any]]:
+    """A proposal for the operation as it stands, kept; its name and its document.
+
+    raises  OnwardError when the plan holds no places, or the independent check fails
+    """
+    from onward.placement.aims import read_aims
+    from onward.placement.document import document
+    from onward.placement.propose import propose
+
+    say("Asking the safeguards for each country")
+    tables = with_word_of_officers(placement_tables(found), found)
+    say(f"Placing {len(tables.cases)} cases in {len(tables.windows)} windows")
+    proposal = propose(tables, read_aims(None), seed=seed, seconds=SECONDS)
+    say("Saying why")
+    content = document(proposal)
+    if not content["check"]["passed"]:
+        raise OnwardError(
+            "The independent check of the proposal failed; nothing was kept. "
+            + " ".join(content["check"]["faults"])
+        )
+    return keep_proposal(found.operation, content), content
+
+
+def with_word_of_officers(tables: Tables, found: Opened) -> Tables:
+    """The tables with locks from decisions that still stand, and last week's places.
+
+    A lock whose case or programme is gone, or is no longer open, is left out: the officer's word
+    never takes the place of a safeguard.
+    """
+    cases = {case.case for case in tables.cases}
+    windows = {(window.programme, window.window) for window in tables.windows}
+    countries = {window.programme: window.country for window in tables.windows}
+    open_to = {
+        (opening.case, opening.destination)
+        for opening in tables.openings or ()
+        if opening.allowed
+    }
+    locks = []
+    for case, decision in standing().items():
+        if case not in cases:
+            continue
+        held = decision.decision == "held"
+        there = (decision.programme, decision.window) in windows
+        allowed = (case, countries.get(decision.programme, "")) in open_to
+        if held or (there and allowed):
+            locks.append(
+                Lock(
+                    case,
+                    "" if held else decision.programme,
+                    "" if held else decision.window,
+                    decision.by,
+                    decision.reason,
+                )
+            )
+    before = last_proposal(found.operation) or {}
+    previous = {
+        row["case"]: (row["programme"], str(row.get("window") or ""))
+        for row in before.get("assignments", ())
+        if row["case"] in cases and (row["programme"], str(row.get("window") or "")) in windows
+    }
+    return replace(tables, locks=tuple(locks), previous=previous)
+
+
+def standing() -> Mapping[str, PlacementDecision]:
+    """The latest decision of each case, released ones left out."""
+    latest: dict[str, PlacementDecision] = {}
+    for row in PlacementDecision.objects.order_by("at", "id"):
+        latest[row.case] = row
+    return {case: row for case, row in latest.items() if row.decision != "released"}
+
+
+def decide(
+    actor: Acting,
+    *,
+    case: str,
+    proposal: str,
+    decision: str,
+    programme: str = "",
+    window: str = "",
+    reason: str = "",
+    predicted: Mapping[str, Any] | None = None,
+) -> PlacementDecision:
+    """Write an officer's word on a case down.
+
+    raises  OnwardError where a reason is missing or the decision is not one of DECISIONS
+    """
+    require_said(decision, programme, reason)
+    made: PlacementDecision = PlacementDecision.objects.create(
+        operation=current().operation,
+        case=case,
+        proposal=proposal,
+        decision=decision,
+        programme=programme,
+        window=window,
+        reason=reason.strip()[:300],
+        by=actor.account_id,
+        predicted=dict(predicted or {}),
+    )
+    return made
+
+
+def require_said(decision: str, programme: str, reason: str) -> None:
+    """raises  OnwardError where something is missing in an officer's word"""
+    if decision not in DECISIONS:
+        raise OnwardError("Choose whether the case goes there, goes elsewhere or is held back.")
+    if decision in ("moved", "held", "released") and len(reason.strip()) < LEAST_REASON:
+        raise OnwardError("Say why, in a few words; the reason is kept beside the proposal.")
+    if decision == "moved" and not programme:
+        raise OnwardError("Choose where the case goes instead.")

@@ -1,0 +1,260 @@
+"""From an operation to placement's tables: its cases, its plan's places, what safeguards allow.
+
+Comes in: an opened operation as of a date. Goes out: `placement.Tables` in which a case and a
+country form a pair only where `safeguards.evaluate` found the step open for every member, for
+that country. Nothing about consent is judged here a second time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from onward.errors import OnwardError
+from onward.placement.inputs import Case, Opening, Selector, Tables, Window
+from onward.placement.inputs import Pledge as Condition
+from onward.plan.model import SURE_PLEDGES, Plan, UncertainDate
+from onward.plan.model import Pledge as PlanPledge
+from onward.registry.computing.analysis import Opened
+from onward.rulebook.grammar import parse_condition
+from onward.rulebook.model import Move, Rulebook
+from onward.safeguards.evaluate import Evaluation, evaluate
+
+PRIORITY_ORDER = ("emergency", "urgent", "normal")
+
+
+def placement_tables(found: Opened) -> Tables:
+    """The tables of one proposal.
+
+    raises  OnwardError when the plan holds no confirmed or open places
+    """
+    if found.plan is None:
+        raise OnwardError("There is no plan.yaml, so no places are known.")
+    rulebook = found.caseload.rulebook
+    pledges = [
+        pledge
+        for pledge in found.plan.pledges.values()
+        if pledge.state in SURE_PLEDGES and pledge.capacity and pledge.windows
+    ]
+    if not pledges:
+        raise OnwardError(
+            "The plan holds no confirmed or open pledge with places and a capacity; "
+            "see docs/reference/plan.md."
+        )
+    step = submission(rulebook, {pledge.capacity for pledge in pledges})
+    answers = {
+        country: evaluate(
+            found.caseload, step.key, destination=country, on=found.as_of, at="decision",
+            engine=found.engine,
+        )
+        for country in sorted({pledge.country for pledge in pledges})
+    }  # fmt: skip
+    units = _ready(next(iter(answers.values())))
+    members = _members(found.caseload.people, units)
+    consents = _consents(units, answers, rulebook)
+    return Tables(
+        cases=tuple(
+            _case(unit, members[unit], consents[unit], found.as_of) for unit in sorted(units)
+        ),
+        windows=tuple(_windows(found.plan, pledges, found)),
+        pledges=tuple(_conditions(found.plan, pledges)),
+        openings=tuple(_openings(units, answers)),
+        on=found.as_of,
+    )
+
+
+def submission(rulebook: Rulebook, capacities: set[str]) -> Move:
+    """The step that puts a case forward for a place: the first step of the pathway whose
+    movement consumes these places.
+
+    raises  OnwardError when the rulebook has no such pathway
+    """
+    for transition in rulebook.transitions.values():
+        if not (transition.movement and transition.consumes in capacities):
+            continue
+        for name in transition.path:
+            earlier = rulebook.transitions[name]
+            if earlier.pathway == transition.pathway:
+                return next(iter(earlier.moves.values()))
+    raise OnwardError(
+        f"No movement of the rulebook {rulebook.name} consumes the plan's places "
+        f"({', '.join(sorted(capacities))}), so nobody can be proposed for them."
+    )
+
+
+def _ready(answer: Evaluation) -> set[str]:
+    """Units of which every member has the step next, whatever the safeguards say of it."""
+    ready: dict[str, bool] = {}
+    rows = answer.answers.select(["unit", "next_step"]).to_pylist()
+    for row in rows:
+        if row["unit"] is not None:
+            ready[row["unit"]] = ready.get(row["unit"], True) and bool(row["next_step"])
+    return {unit for unit, good in ready.items() if good}
+
+
+def _members(people: pa.Table, units: set[str]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {unit: [] for unit in units}
+    for row in people.to_pylist():
+        if row["unit"] in found:
+            found[row["unit"]].append(row)
+    return found
+
+
+def _case(
+    unit: str, members: Sequence[dict[str, Any]], consents: Sequence[str], on: dt.date
+) -> Case:
+    """One movement unit as placement sees it; what is not recorded stays blank."""
+    first = _lead(members)
+    needs = sorted({need for m in members for need in m.get("specific_needs") or ()})
+    kinds = [c for m in members for c in m.get("categories") or ()]
+    categories = list(dict.fromkeys(kinds))[:2]
+    priorities = {m.get("priority") for m in members}
+    priority = next((p for p in PRIORITY_ORDER if p in priorities), "normal")
+    adults = [m for m in members if m.get("adult")]
+    children = [m for m in members if m.get("adult") is False]
+    born = first.get("birth_last")
+    return Case(
+        case=unit,
+        size=len(members),
+        household=first.get("household") or "",
+        split_agreed=bool(adults) and all(m.get("split_agreed") for m in adults),
+        nationality=first.get("nationality") or "",
+        category=categories[0] if categories else "",
+        category_2=categories[1] if len(categories) > 1 else "",
+        priority=priority,
+        needs=tuple(needs),
+        languages=tuple(sorted({m["language"] for m in members if m.get("language")})),
+        preferred=tuple(
+            sorted(
+                {m["intended_destination"] for m in members if m.get("intended_destination")}
+            )
+        ),
+        consents=tuple(consents),
+        sex=first.get("sex") or "",
+        age=None if born is None else _age(born, on),
+        single_parent=len(adults) == 1 and bool(children),
+        registered_on=first.get("registered_on"),
+    )
+
+
+def _lead(members: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The member others are stated to: the recorded head, else the first by id."""
+    heads = [m for m in members if m.get("role_in_household") == "head"]
+    return min(heads or members, key=lambda m: m["id"])
+
+
+def _age(born: dt.date, on: dt.date) -> int:
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+def _consents(
+    units: set[str], answers: dict[str, Evaluation], rulebook: Rulebook
+) -> dict[str, list[str]]:
+    """Per case, the countries for which no finding that reads a consent fails for any member."""
+    found: dict[str, list[str]] = {unit: [] for unit in units}
+    for country, answer in sorted(answers.items()):
+        asked = [
+            finding.key
+            for finding in answer.findings
+            if any(
+                kind == "consent"
+                for kind, _ in parse_condition(
+                    finding.condition, kind="person", rulebook=rulebook
+                ).reads
+            )
+        ]
+        good = dict.fromkeys(units, bool(asked))
+        for row in answer.answers.select(["unit", *asked]).to_pylist():
+            if row["unit"] in good:
+                good[row["unit"]] = good[row["unit"]] and all(row[key] for key in asked)
+        for unit, agreed in good.items():
+            if agreed:
+                found[unit].append(country)
+    return found
+
+
+def _openings(units: set[str], answers: dict[str, Evaluation]) -> list[Opening]:
+    """What the safeguards answered for each case and country, with the findings that failed."""
+    made = []
+    for country, answer in sorted(answers.items()):
+        open_units = set(answer.open_units)
+        failed: dict[str, set[str]] = {}
+        for finding in answer.findings:
+            marks = answer.failed(finding.key)
+            for unit, bad in zip(answer.answers["unit"].to_pylist(), marks, strict=True):
+                if bad and unit in units:
+                    failed.setdefault(unit, set()).add(finding.key)
+        for unit in sorted(units):
+            allowed = unit in open_units
+            reason = (
+                "" if allowed else ", ".join(sorted(failed.get(unit, {"not its next step"})))
+            )
+            made.append(Opening(unit, country, allowed, reason))
+    return made
+
+
+def _windows(plan: Plan, pledges: Sequence[PlanPledge], found: Opened) -> list[Window]:
+    """One row per pledge and window, less the places already used."""
+    made = []
+    for pledge in pledges:
+        used = pledge.filled_people
+        for number, window in enumerate(pledge.windows, 1):
+            places = max(window.places_people - used, 0)
+            used = max(used - window.places_people, 0)
+            opens = _likely(window.start)
+            closes = window.end or pledge.valid_to
+            if closes is not None and closes < found.as_of:
+                continue
+            if pledge.conditional_on is not None:
+                # Opened by the condition below, never by itself.
+                places = 0
+            made.append(
+                Window(
+                    programme=pledge.id,
+                    persons=places,
+                    window=str(number),
+                    country=pledge.country,
+                    channel=pledge.channel,
+                    opens=opens,
+                    closes=closes,
+                    min_size=2 if pledge.families_only else None,
+                    nationalities=tuple(pledge.conditions.get("nationality", ())),
+                    categories=tuple(pledge.conditions.get("categories", ())),
+                    state=pledge.state,
+                    valid_to=pledge.valid_to,
+                    confidentiality=pledge.confidentiality,
+                )
+            )
+    return made
+
+
+def _conditions(plan: Plan, pledges: Sequence[PlanPledge]) -> list[Condition]:
+    """Pledges that open once another has been used."""
+    known = {pledge.id for pledge in pledges}
+    made = []
+    for pledge in pledges:
+        if pledge.conditional_on is None or pledge.conditional_on.pledge not in known:
+            continue
+        left = max(pledge.conditional_on.departed_people - plan.pledges[
+            pledge.conditional_on.pledge].filled_people, 0)  # fmt: skip
+        for number, window in enumerate(pledge.windows, 1):
+            made.append(
+                Condition(
+                    pledge=f"{pledge.id}/{number}",
+                    if_programme=pledge.conditional_on.pledge,
+                    if_persons=left,
+                    opens_programme=pledge.id,
+                    opens_persons=window.places_people,
+                    opens_window=str(number),
+                    who=Selector(),
+                    state=pledge.state,
+                )
+            )
+    return made
+
+
+def _likely(date: UncertainDate) -> dt.date:
+    return date.likely

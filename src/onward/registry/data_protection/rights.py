@@ -1,0 +1,493 @@
+"""What people may ask about their own file, and what must happen when data was exposed.
+
+Exists so that a right is a request with a day on it, not a favour. Comes in: a request taken by
+anybody with access to the person, a breach reported by anybody. Goes out: due days, the read-out
+of the file in the person's language, an erasure by two people, and a list of who must be told of
+a breach by when. No clock closes anything: what is late is shown as late. The days are data
+(`data/rights.yaml`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import (
+    get_language,
+    get_language_bidi,
+    gettext,
+    gettext_noop,
+    override,
+)
+
+from onward.errors import OnwardError, one_of
+from onward.registry.identities import attachments
+from onward.registry.identities.scans import SUFFIX
+from onward.registry.models import (
+    AccessEntry,
+    Account,
+    Assignment,
+    Breach,
+    BreachNotice,
+    EventRow,
+    ExportRequest,
+    LegalHold,
+    RightsRequest,
+)
+from onward.registry.permissions import access, alarms, grants
+from onward.registry.permissions.roles import load_rules
+from onward.registry.web import site
+from onward.report import tongues
+
+FILE = Path(__file__).parents[1] / "data" / "rights.yaml"
+DANGERS = ("unlikely", "likely", "high")
+
+
+@lru_cache(maxsize=1)
+def rules() -> Any:
+    """The deadlines, as data."""
+    return yaml.safe_load(FILE.read_text("utf-8"))
+
+
+def due_on(kind: str, asked: date, *, longer: bool = False) -> date:
+    """The last day for an answer."""
+    found = rules()["requests"].get(kind)
+    if found is None:
+        raise OnwardError(
+            f"{kind}: not a kind of request; expected {one_of(rules()['requests'])}."
+        )
+    return asked + timedelta(days=found["longer" if longer else "days"])
+
+
+# -- requests -----------------------------------------------------------------------------------
+
+
+def take(
+    by: Account, person: str, kind: str, *, language: str, asked_on: date | None = None
+) -> RightsRequest:
+    """Take a person's request; whoever may open the person may take it, and must."""
+    row = access.people_visible_to(by, "rights.open").filter(person=person).first()
+    if row is None:
+        access.log(by, "rights.open", person=person, allowed=False)
+        raise access.Hidden
+    day = asked_on or site.operation().today()
+    made = RightsRequest.objects.create(
+        operation=site.current().operation, kind=kind, person=person, asked_on=day,
+        due_on=due_on(kind, day), language=language[:12], taken_by=by.account_id,
+    )  # fmt: skip
+    access.log(by, "rights.open", person=person, purpose=f"{kind} {made.pk}")
+    return made
+
+
+def requests_for(by: Account) -> Any:
+    """The open requests an account may see: those of people it may answer for, soonest first."""
+    rules_ = load_rules()
+    if "operation" in rules_.may(by.roles, "rights.erase"):
+        erasing = RightsRequest.objects.filter(kind="deletion", state="prepared")
+    else:
+        erasing = RightsRequest.objects.none()
+    people = access.people_visible_to(by, "rights.handle").values("person")
+    mine = access.people_visible_to(by, "rights.open").values("person")
+    near = RightsRequest.objects.filter(person__in=people) | RightsRequest.objects.filter(
+        person__in=mine
+    )
+    return (near | erasing).exclude(state="closed").order_by("due_on", "id")
+
+
+def late(request: RightsRequest, on: date) -> int:
+    """Days past the due day; 0 while it is not. Nothing closes because of it."""
+    return max((on - (request.extended_on or request.due_on)).days, 0)
+
+
+def _answers(by: Account, request: RightsRequest) -> None:
+    if not access.people_visible_to(by, "rights.handle").filter(person=request.person).exists():
+        access.log(by, "rights.handle", person=request.person, allowed=False)
+        raise access.Hidden
+    if request.state == "closed":
+        raise OnwardError("This request was answered already.")
+
+
+def extend(by: Account, request: RightsRequest, reason: str) -> None:
+    """Take the longer time, once, with a reason the person is told."""
+    _answers(by, request)
+    if request.extended_on is not None:
+        raise OnwardError("The longer time was taken already; answer, if only in part.")
+    if len(reason.strip()) < 10:
+        raise OnwardError("Say why it takes longer; the person is told this reason.")
+    request.extended_on = due_on(request.kind, request.asked_on, longer=True)
+    request.extension_reason = reason.strip()[:200]
+    request.save(update_fields=["extended_on", "extension_reason"])
+    access.log(by, "rights.handle", person=request.person, purpose=f"extended {request.pk}")
+
+
+def answer(by: Account, request: RightsRequest, outcome: str, reason: str = "") -> None:
+    """Close a request; a refusal, and a part, need a reason. Erasures go by `erase`."""
+    _answers(by, request)
+    if outcome not in rules()["outcomes"]:
+        raise OnwardError(f"{outcome}: not an outcome; expected {one_of(rules()['outcomes'])}.")
+    if outcome in ("refused", "partly") and len(reason.strip()) < 10:
+        raise OnwardError(
+            "Give the reason and how the person can complain; they are told both."
+        )
+    if request.kind == "deletion" and outcome == "given":
+        raise OnwardError("An erasure is prepared by one person and approved by another.")
+    _close(by, request, outcome, reason)
+
+
+def _close(by: Account, request: RightsRequest, outcome: str, reason: str) -> None:
+    request.state, request.outcome, request.outcome_reason = (
+        "closed",
+        outcome,
+        reason.strip()[:400],
+    )
+    request.decided_by, request.closed_on = by.account_id, site.operation().today()
+    request.save()
+    access.log(by, "rights.handle", person=request.person, purpose=f"{outcome} {request.pk}")
+
+
+# -- erasure --------------------------------------------------------------------------------------
+
+
+def ids_of(person: str) -> list[str]:
+    """A person's id and every id that was merged into it: their names were kept under each."""
+    found = [person]
+    for name in found:
+        merged = EventRow.objects.filter(kind="merged", subject_kind="person", owner=name)
+        undone = EventRow.objects.filter(supersedes__in=merged.values("event_id"))
+        rows = merged.exclude(event_id__in=undone.values("supersedes"))
+        found += [
+            each for each in rows.values_list("subject_id", flat=True) if each not in found
+        ]
+    return found
+
+
+def _not_held(person: str) -> None:
+    if LegalHold.objects.filter(person__in=ids_of(person), until=None).exists():
+        raise OnwardError(
+            "A legal hold keeps this file. It is erased after whoever set the hold ends it; "
+            "refuse the request until then, with the reason."
+        )
+
+
+def prepare_erasure(by: Account, request: RightsRequest, reason: str) -> None:
+    """The first of two people: the request is real, the person understands, nothing forbids it."""
+    _answers(by, request)
+    if request.kind != "deletion":
+        raise OnwardError("Only a request for deletion can lead to an erasure.")
+    if len(reason.strip()) < 10:
+        raise OnwardError("Say what was checked: who asked, what they were told, legal holds.")
+    _not_held(request.person)
+    request.state, request.prepared_by = "prepared", by.account_id
+    request.outcome_reason = reason.strip()[:400]
+    request.save(update_fields=["state", "prepared_by", "outcome_reason"])
+    access.log(by, "rights.handle", person=request.person, purpose=f"prepared {request.pk}")
+
+
+def erase(by: Account, request: RightsRequest, *, signed_in: datetime | None) -> None:
+    """The second of two people: the key of the person's identity is destroyed.
+
+    Names, documents, contacts and narratives can then be read by nobody, in any copy of the
+    database; events without identity stay, so that the record remains true.
+    """
+    if signed_in is None or timezone.now() - signed_in >= access.FRESH:
+        raise access.SignInAgain("Sign in again to approve an erasure.")
+    access.require(by, "rights.erase", place="rights")
+    if request.state != "prepared":
+        raise OnwardError("This erasure is not prepared yet.")
+    if by.account_id in (request.prepared_by, request.taken_by):
+        raise access.Refused(
+            "Another person than the one who took or prepared it approves this."
+        )
+    _not_held(request.person)
+    vault: Any = site.operation().vault
+    if not hasattr(vault, "erase"):
+        raise OnwardError(
+            "Identities of this operation are not encrypted; there is no key to destroy."
+        )
+    with transaction.atomic():
+        ids = ids_of(request.person)
+        for each in ids:
+            vault.erase(each, by=by.account_id)
+        for row in Assignment.objects.filter(person__in=ids, until=None):
+            row.until = timezone.now()
+            row.save(update_fields=["until"])
+            grants.seal_assignment(row)
+        _close(by, request, "given", request.outcome_reason)
+
+
+# -- the read-out ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ReadOut:
+    """A person's file in their language, to be read aloud and printed.
+
+    sections  (title, lines of (what, value)); texts the rulebook declares, translated where a
+              translation exists
+    draft     the translation has no named approver: the page says so
+    """
+
+    person: str
+    language: str
+    right_to_left: bool
+    draft: bool
+    sections: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+
+
+def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None) -> ReadOut:
+    """Everything kept about a person, for that person: facts, history, who received and who read.
+
+    The answer to an access request is the person's whole file, as far as the account that reads
+    it out may read it; what it may not read is named as a class, so that the person can ask for
+    somebody who may.
+    """
+    _answers(by, request)
+    reader = access.Reader(by)
+    leave = reader.reveal(
+        request.person,
+        purpose=f"read-out for {request.pk}",
+        signed_in=signed_in,
+        place="rights",
+    )
+    seen = reader.open(request.person, place="rights", purpose=f"read-out for {request.pk}")
+    rulebook = seen.rulebook
+    language = request.language or "en"
+    with override(language):
+        identity = leave.of(site.operation().vault.get(request.person))
+        facts = rulebook.kinds["person"].facts
+        sections = [
+            (gettext("Who you are"), [(_field(k), v) for k, v in sorted(identity.items())]),
+            (
+                gettext("What is known about you"),
+                [
+                    _known(rulebook, name, value)
+                    for name, value in sorted(seen.facts.items())
+                    if value not in (None, [], "") and (name in facts or name in rulebook.axes)
+                ],
+            ),
+        ]
+        for kind in rulebook.kinds.values():
+            rows = seen.things(kind.name) if "person" in kind.refs else []
+            lines = [
+                (_label(kind.facts, name), _value(value))
+                for _, row in rows
+                for name, value in row.items()
+                if name in kind.facts and value is not None
+            ]
+            if lines:
+                sections.append((gettext(kind.title), lines))
+        papers = [
+            (_about(rulebook, held.about), f"{SUFFIX[held.media].upper()}, {_value(held.day)}")
+            for held in attachments.of(seen)
+        ]
+        if papers:
+            sections.append((gettext("Papers and pictures kept about you"), papers))
+        sections += [
+            (gettext("Who received data about you"), _received(request.person)),
+            (gettext("Who looked at your file"), _looked(request.person)),
+        ]
+        beyond = [
+            (gettext(each.title), gettext("Ask for somebody who may read this to you."))
+            for name, each in load_rules().classes.items()
+            if name not in seen.classes
+        ]
+        if beyond:
+            sections.append((gettext("Kept, and read out by somebody else"), beyond))
+    return ReadOut(
+        request.person, language, language in ("ar", "fa", "ckb"), language != "en", sections
+    )
+
+
+def _about(rulebook: Any, kind: str) -> str:
+    return gettext(rulebook.kinds[kind].title) if kind in rulebook.kinds else gettext("Person")
+
+
+def _known(rulebook: Any, name: str, value: Any) -> tuple[str, str]:
+    """A fact or a state, by the titles the rulebook gives them."""
+    axis = rulebook.axes.get(name)
+    if axis is None:
+        return _label(rulebook.kinds["person"].facts, name), _value(value)
+    state = axis.states.get(value)
+    return gettext(axis.title), gettext(state.title) if state is not None else _value(value)
+
+
+def _label(facts: Mapping[str, Any], name: str) -> str:
+    fact = facts.get(name)
+    return gettext(fact.label) if fact is not None else gettext(name.replace("_", " "))
+
+
+FIELDS = {
+    "name": gettext_noop("Name"), "full": gettext_noop("Whole name"),
+    "given": gettext_noop("Given name"), "family": gettext_noop("Family name"),
+    "arabic": gettext_noop("Arabic script"), "latin": gettext_noop("Latin script"),
+    "document": gettext_noop("Document"), "passport": gettext_noop("Passport"),
+    "national_id": gettext_noop("National identity card"), "phone": gettext_noop("Phone"),
+    "address": gettext_noop("Address"), "photo": gettext_noop("Photo"),
+}  # fmt: skip
+"""What the parts of a kept identity are called to the person."""
+
+
+def _field(name: str) -> str:
+    parts = [
+        gettext(FIELDS[each]) if each in FIELDS else _word(each) for each in name.split(".")
+    ]
+    return ("، " if get_language_bidi() else ", ").join(parts)
+
+
+def _word(value: object) -> str:
+    """An allowed value by the catalogue's word for it, else as it is kept without its bars."""
+    plain = str(value).replace("_", " ")
+    title = plain[:1].upper() + plain[1:]
+    said = gettext(title)
+    return said if said != title else gettext(plain)
+
+
+def _value(value: Any) -> str:
+    language = get_language() or "en"
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, list):
+        return ("، " if get_language_bidi() else ", ").join(map(_word, value))
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(value)):
+        spoken = site.operation().settings.languages
+        return tongues.day_in_words(date.fromisoformat(str(value)), language, spoken)
+    return tongues.digits(str(value), language) if isinstance(value, int) else _word(value)
+
+
+def _received(person: str) -> list[tuple[str, str]]:
+    rows = (
+        ExportRequest.objects.filter(state="written")
+        .select_related("recipient")
+        .order_by("written_at")
+    )
+    return [
+        (_value(row.written_at.date()) if row.written_at else "", row.recipient.name)
+        for row in rows
+        if person in row.people
+    ] or [("", gettext("Nobody outside."))]
+
+
+def _looked(person: str) -> list[tuple[str, str]]:
+    """Days and roles, never names of staff: they are protected too."""
+    titles = load_rules().roles
+    roles = {
+        str(account.pk): one_of(
+            gettext(titles[r].title) for r in account.role_ids if r in titles
+        )
+        for account in Account.objects.all()
+    }
+    found: dict[tuple[str, str], None] = {}
+    rows = AccessEntry.objects.filter(person=person, decision="allowed").order_by("id")
+    for at, account in rows.values_list("at", "account"):
+        found[_value(at.date()), roles.get(account, "")] = None
+    return list(found)
+
+
+# -- breaches --------------------------------------------------------------------------------------
+
+
+def report_breach(
+    by: Account, *, what: str, danger: str, classes: Sequence[str] = (),
+    people: Sequence[str] = (), people_about: int | None = None, found_at: datetime | None = None,
+) -> Breach:  # fmt: skip
+    """Open a breach and list who must be told by when; anybody who works here may and should."""
+    access.require(by, "breach.report", place="breaches")
+    if danger not in DANGERS:
+        raise OnwardError(f"{danger}: expected {one_of(DANGERS)}.")
+    if len(what.strip()) < 10:
+        raise OnwardError("Say in a sentence what happened. Leave names out of it.")
+    found = found_at or timezone.now()
+    if found > timezone.now():
+        raise OnwardError("The breach cannot have been found later than now.")
+    with transaction.atomic():
+        breach = Breach.objects.create(
+            operation=site.current().operation, found_at=found, what=what.strip()[:400],
+            classes=sorted(classes), people=sorted(people), people_about=people_about,
+            danger=danger, reported_by=by.account_id,
+        )  # fmt: skip
+        _notices(breach)
+        access.log(by, "breach.report", people=list(people), purpose=f"breach {breach.pk}")
+    alarms.raise_alarm("data-breach", account=by.account_id)
+    return breach
+
+
+def _notices(breach: Breach) -> None:
+    for whom, text in rules()["breach"].items():
+        wanted = text.get("when", "unlikely")
+        if DANGERS.index(breach.danger) >= DANGERS.index(wanted):
+            BreachNotice.objects.get_or_create(
+                operation=breach.operation,
+                breach=breach,
+                whom=whom,
+                defaults={"due_at": breach.found_at + timedelta(hours=text["hours"])},
+            )
+
+
+def reassess(by: Account, breach: Breach, danger: str) -> None:
+    """A breach found to be worse has more people to tell; nobody who must be told drops out."""
+    access.require(by, "breach.handle", place="breaches")
+    if danger not in DANGERS:
+        raise OnwardError(f"{danger}: expected {one_of(DANGERS)}.")
+    breach.danger = danger
+    breach.save(update_fields=["danger"])
+    _notices(breach)
+    access.log(by, "breach.handle", purpose=f"breach {breach.pk}: {danger}")
+
+
+def tell(by: Account, notice: BreachNotice, how: str) -> None:
+    """Record that somebody was told, and how."""
+    access.require(by, "breach.handle", place="breaches")
+    if len(how.strip()) < 5:
+        raise OnwardError("Say how and to whom by role, as: by telephone to the duty officer.")
+    notice.told_at, notice.told_by, notice.how = (
+        timezone.now(),
+        by.account_id,
+        how.strip()[:200],
+    )
+    notice.save(update_fields=["told_at", "told_by", "how"])
+    access.log(by, "breach.handle", purpose=f"breach {notice.breach_id}: told {notice.whom}")
+
+
+def do_not_tell(by: Account, notice: BreachNotice, why: str) -> None:
+    """Decide not to tell, where telling would do harm; the controller and the authority always are."""
+    access.require(by, "breach.handle", place="breaches")
+    if notice.whom in ("controller", "authority"):
+        raise OnwardError("These are always told.")
+    if len(why.strip()) < 20:
+        raise OnwardError(
+            "Say what harm telling would do, and what is done for the people instead."
+        )
+    notice.not_told, notice.told_by = why.strip()[:200], by.account_id
+    notice.save(update_fields=["not_told", "told_by"])
+    access.log(
+        by, "breach.handle", purpose=f"breach {notice.breach_id}: not told {notice.whom}"
+    )
+
+
+def still_to_tell(breach: Breach) -> list[BreachNotice]:
+    return list(breach.notices.filter(told_at=None, not_told="").order_by("due_at"))
+
+
+def close_breach(by: Account, breach: Breach, lesson: str) -> None:
+    """Close a breach once everybody was told or it was decided why not."""
+    access.require(by, "breach.handle", place="breaches")
+    if waiting := still_to_tell(breach):
+        titles = [rules()["breach"][notice.whom]["title"].lower() for notice in waiting]
+        raise OnwardError(f"Still to be told: {one_of(titles)}.")
+    if len(lesson.strip()) < 10:
+        raise OnwardError("Say what was learned and changed.")
+    breach.state, breach.closed_at, breach.lesson = (
+        "closed",
+        timezone.now(),
+        lesson.strip()[:400],
+    )
+    breach.save(update_fields=["state", "closed_at", "lesson"])
+    access.log(by, "breach.handle", purpose=f"breach {breach.pk}: closed")

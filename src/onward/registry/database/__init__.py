@@ -1,0 +1,1 @@
+"""The two databases beneath the record: tables, roles, upgrades, backups."""

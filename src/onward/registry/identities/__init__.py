@@ -1,0 +1,1 @@
+"""Names, documents and evidence, encrypted and apart from the events."""

@@ -1,0 +1,1 @@
+"""Lists on their way in, and the one way to take them out again."""

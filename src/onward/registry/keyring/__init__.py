@@ -1,0 +1,1 @@
+"""The operation's keys: made, opened, held for a while, renewed."""

@@ -1,0 +1,1 @@
+"""The caseload as it is now, kept beside the log and searched."""

@@ -1,0 +1,1 @@
+"""Accounts, roles and grants, and the one door to people."""

@@ -1,0 +1,151 @@
+"""Which action of the table of roles each act needs, and whether somebody may do it.
+
+Exists so that no door can forget it: pages ask before they show a form, and every act asks again
+here before it writes. Comes in: who acts and what they would write. Goes out: nothing, or
+`Refused` or `Hidden`, with a line in the log. The doors may ask for more, never for less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from onward.registry.permissions.roles import load_rules
+from onward.registry.recording.actors import Acting
+from onward.rulebook.model import Rulebook
+
+ALWAYS = "person.record_always"
+EDIT, INTERVIEW, MEDICAL = "person.edit", "person.record_interview", "person.record_medical"
+MOVEMENT, DECISION, FOLLOW_UP = (
+    "person.record_movement", "person.record_decision", "person.record_follow_up",
+)  # fmt: skip
+REGISTER, REVIEW, PLAN = "person.register", "incident.review", "plan.edit"
+
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "household": (REGISTER, EDIT),
+    "complaint": (ALWAYS, REVIEW),
+    "claim": (ALWAYS,),
+    "interview": (INTERVIEW,),
+    "not_interpreter": (INTERVIEW,),
+    "interpreter": ("calendar.edit",),
+    "consent": (INTERVIEW,),
+    "release": (INTERVIEW,),
+    "waiver": (INTERVIEW,),
+    "assessment": (DECISION,),
+    "decision": (DECISION,),
+    "document": (MOVEMENT,),
+    "seat": (MOVEMENT,),
+    "convoy": (MOVEMENT,),
+    "incident": (FOLLOW_UP, REVIEW),
+    "follow_up": (FOLLOW_UP,),
+    "appointment": ("calendar.edit",),
+    "headcount": ("headcount.record",),
+    "rumour": (INTERVIEW, "calendar.edit", "plan.read", PLAN, "text.approve"),
+    "sheet": ("text.approve",),
+}
+"""Any one of these is enough to record something of a kind. A kind not named: the plan's editors."""
+
+SEEN_TO: Mapping[str, str] = {"complaint": "triaged", "incident": "reviewed"}
+"""What lets the moves paused by a complaint or an incident be asked again: a reviewer's word."""
+
+PERSON_CLASSES: Mapping[str, tuple[str, ...]] = {
+    "medical": (MEDICAL,),
+    "confidential": (EDIT, INTERVIEW, REGISTER),
+}
+"""Facts of a person by class; every other class: whoever corrects or registers people."""
+
+
+def to_authorise(rulebook: Rulebook, move_key: str) -> tuple[str, ...]:
+    """What authorising a move needs."""
+    move = rulebook.moves()[move_key]
+    step = rulebook.transitions[move.transition]
+    pathway = "chosen" if step.pathway == "chosen" else move.pathway
+    return (f"authorise.{pathway}",)
+
+
+def follows_up(rulebook: Rulebook, move_key: str) -> bool:
+    """Whether a move records contact, which changes nothing of the person: what an officer did."""
+    step = rulebook.transitions[rulebook.moves()[move_key].transition]
+    return step.records and not any(move.targets for move in step.moves.values())
+
+
+def befell(rulebook: Rulebook, move_key: str) -> bool:
+    """Whether a move records what is nobody's choice and part of no pathway: absence, death."""
+    step = rulebook.transitions[rulebook.moves()[move_key].transition]
+    changes = any(move.targets for move in step.moves.values())
+    return step.records and step.pathway == "common" and changes
+
+
+def is_always(rulebook: Rulebook, move_key: str) -> bool:
+    """Whether a move records what a person or life did, which anybody with access may write."""
+    move = rulebook.moves()[move_key]
+    records = move.records or rulebook.transitions[move.transition].records
+    return records and not follows_up(rulebook, move_key)
+
+
+def to_record(
+    rulebook: Rulebook, subject_kind: str, kind: str, facts: Mapping[str, Any]
+) -> list[tuple[str, ...]]:
+    """What recording needs: one action out of each of these groups."""
+    moves = rulebook.moves()
+    if kind in moves:
+        if follows_up(rulebook, kind):
+            return [(FOLLOW_UP, MOVEMENT)]
+        return [(ALWAYS,) if is_always(rulebook, kind) else (MOVEMENT,)]
+    if subject_kind != "person":
+        seen_to = facts.get(SEEN_TO.get(subject_kind, ""))
+        return [KINDS.get(subject_kind, (PLAN,)), *([(REVIEW,)] if seen_to else [])]
+    if kind == "registered":
+        return [(REGISTER,)]
+    if kind in ("merged", "retracted"):
+        return [(EDIT, REGISTER)]
+    classes = load_rules().field_classes(rulebook)["person"]
+    return [
+        PERSON_CLASSES.get(name, (EDIT, REGISTER))
+        for name in sorted({classes.get(fact, "grounds") for fact in facts})
+    ] or [(EDIT, INTERVIEW, MEDICAL)]
+
+
+def require(
+    actor: Acting,
+    person: str,
+    groups: Iterable[tuple[str, ...]],
+    *,
+    rows: Mapping[str, Any] | None = None,
+) -> None:
+    """Refuse an act for which an actor has no role, or whose person is out of reach.
+
+    person  whom it is about; "" for nobody
+    rows    people just read, by id, where they were; one who is not there is not on record
+    raises  Refused: no role includes it; Hidden: not with this person, or there is none
+    """
+    from onward.registry.models import PersonNow
+    from onward.registry.permissions import access
+
+    if rows is not None:
+        row = rows.get(person)
+    else:
+        row = PersonNow.objects.filter(person=person).first() if person else None
+    for actions in groups:
+        if any(_may(actor, action, person, row) for action in actions):
+            continue
+        account = actor if isinstance(actor, access.Account) else None
+        access.log(account, actions[0], person=person, allowed=False, place="act")
+        if person and any(_may(actor, action, "", None) for action in actions):
+            raise access.Hidden
+        raise access.Refused("Your roles do not include this. An administrator manages roles.")
+
+
+def _may(actor: Acting, action: str, person: str, row: Any) -> bool:
+    from onward.registry.permissions import access
+
+    if isinstance(actor, access.Account):
+        if person and row is None:  # nobody known: only for whom that is not "out of reach"
+            reaches = load_rules().may(actor.roles, action)
+            return access.may(actor, action) and bool(reaches & {"operation", "office"})
+        return access.may(actor, action, row)
+    # Not an account: a test, or whoever holds the key. No assignments, so no reach by one.
+    reaches = load_rules().may(actor.roles, action)
+    if row is None or "operation" in reaches:
+        return bool(reaches)
+    return bool(reaches) and actor.office in ("", row.office)

@@ -1,0 +1,1 @@
+"""The site of one operation: settings, processes, jobs, what holds for every page."""
