@@ -19,7 +19,6 @@ import argparse
 import itertools
 import json
 import multiprocessing
-import os
 import resource
 import sys
 import tempfile
@@ -44,6 +43,7 @@ from onward.caseload.table import (
     process_effects,
 )
 from onward.engine import DuckEngine, quoted
+from onward.engine.cores import cores
 from onward.registry.operation import read_tables, write_tables
 from onward.rulebook import Rulebook, load, shipped_path
 
@@ -408,7 +408,7 @@ def by_hand(tables: EventTables, rulebook: Rulebook, slice_people: int) -> dict[
             cursor.register("person_events", events)
             return cursor.sql(query).to_arrow_table()
 
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             found = {"person": pa.concat_tables(pool.map(fold_slice, slices))}
     else:
         con.register("person_events", person)

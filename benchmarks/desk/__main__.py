@@ -43,6 +43,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from onward.engine.cores import cores
+
 TESTS = Path(__file__).resolve().parents[2] / "tests" / "registry"
 MARKS = {"home": 1000, "record": 250, "correct": 250}
 OPENCRVS = {"find": 57, "people": 39, "person": 159, "record": 338}
@@ -327,7 +329,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=50_000)
     parser.add_argument("--users", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--processes", type=int, default=min(os.cpu_count() or 1, 2))
+    parser.add_argument("--processes", type=int, default=min(cores(), 2))
     parser.add_argument(
         "--keep", type=Path, help="make the operation here, or take it from here"
     )
@@ -336,7 +338,7 @@ def main() -> None:
     people = 3_700 if given.quick else given.people
     seconds = min(given.seconds, 30) if given.quick else given.seconds
     results: dict[str, Any] = {
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "processes": given.processes,
         "users": given.users,
     }

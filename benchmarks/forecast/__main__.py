@@ -20,6 +20,7 @@ import time
 import numpy as np
 
 from benchmarks.forecast import job, operation
+from onward.engine.cores import cores
 from onward.forecast.draws import draw
 from onward.forecast.kernel import Futures, Outputs, simulate
 from onward.forecast.model import Effect, Model
@@ -263,7 +264,7 @@ def main() -> None:
         return
     plan = QUICK if options.quick else FULL
     rounds = 2 if options.quick else 3
-    out: dict[str, object] = {"cpus": os.cpu_count(), "scales": {}}
+    out: dict[str, object] = {"cpus": cores(), "scales": {}}
 
     say("compiling or loading ...")
     t = time.perf_counter()

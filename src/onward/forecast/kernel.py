@@ -9,12 +9,12 @@ with the same seed share their chance, so their difference is measured far more 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from onward.engine.cores import cores
 from onward.errors import Fault, Faults
 from onward.forecast.draws import ParameterDraws
 from onward.forecast.model import Model, check
@@ -189,7 +189,7 @@ def simulate(
             refused[a:b],
         )
 
-    count = threads or os.cpu_count() or 1
+    count = threads or cores()
     block = -(-futures // (count * 8 * multiple)) * multiple
     cuts = [(a, min(a + block, futures)) for a in range(0, futures, block)]
     if count == 1 or len(cuts) == 1:

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from onward.engine.cores import cores
+
 PARTS = (
     "people_in", "settle", "welcome", "clear", "combine", "day_factors", "ring_rates", "stirring",
     "work_out", "refill", "serve",
@@ -104,7 +106,7 @@ if __name__ == "__main__":
     gc.disable()
     if LONGEST in sys.argv:
         warm_parts([LONGEST])
-    elif (os.cpu_count() or 1) > 1:
+    elif cores() > 1:
         warm_on_two_cores()
     else:
         warm()

@@ -27,6 +27,7 @@ from onward.caseload.fold import fold
 from onward.caseload.table import events_table
 from onward.dates import day_range
 from onward.engine import DuckEngine
+from onward.engine.cores import cores
 from onward.errors import Fault, Faults, OnwardError
 from onward.intake.events import (
     Batch,
@@ -398,7 +399,7 @@ class Importer:
             return found
 
         days = sorted(asked)
-        workers = max(min(os.cpu_count() or 1, len(days)), 1)
+        workers = max(min(cores(), len(days)), 1)
         with ThreadPoolExecutor(workers) as pool:
             parts = list(pool.map(judged, [days[i::workers] for i in range(workers)]))
         found = sorted(

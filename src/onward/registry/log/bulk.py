@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from onward.caseload.events import NotAnEvent, event_faults, from_json, instant_of, instant_text
 from onward.caseload.sound import Sound, sound_bytes
 from onward.dates import NotADate
+from onward.engine.cores import cores
 from onward.errors import Fault, Faults, OnwardError
 from onward.registry.log.db_store import (
     COLUMNS,
@@ -76,7 +77,7 @@ def load(
 
     as_copy = connection.vendor == "postgresql"
     now = instant_text(datetime.now(UTC))
-    count = workers or os.cpu_count() or 1
+    count = workers or cores()
     context = multiprocessing.get_context("fork")
     # Forked before the transaction, so that no process shares its connection.
     global _SHARED

@@ -8,7 +8,6 @@ come people; out comes a caseload.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ import pyarrow as pa
 from onward.caseload import Caseload, Event, events_table, fold
 from onward.caseload.events import MERGED, OVERRIDE
 from onward.engine import DuckEngine, Engine
+from onward.engine.cores import cores
 from onward.registry.log.db_store import CHUNK, TABLE, DatabaseStore, end_of
 from onward.registry.now.how_far import asked, says, store_of
 from onward.registry.now.kept_rows import FIELDS, HOUSEHOLD, PERSON
@@ -41,7 +41,7 @@ def engine() -> Engine:
     to it, and more questions at once than there are cores would only wait for each other."""
     global _engine
     with _starting:
-        _engine = _engine or DuckEngine(memory_gb=0.5, threads=max(2, os.cpu_count() or 2))
+        _engine = _engine or DuckEngine(memory_gb=0.5, threads=max(2, cores()))
         return _engine
 
 

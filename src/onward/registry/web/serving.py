@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from onward.engine.cores import cores
 from onward.errors import OnwardError
 from onward.registry.keyring import keys
 from onward.registry.operation import open_operation
@@ -105,7 +106,7 @@ def serve(
     if operation.settings.demonstration:
         _demonstration(host if not behind else "0.0.0.0", say)
     listening = listen(host, port)
-    more = (processes or min(os.cpu_count() or 1, MOST_PROCESSES)) - 1
+    more = (processes or min(cores(), MOST_PROCESSES)) - 1
     beside = (Worker(), Judge(), Helpers(more, listening, asdict(setup)))
     for each in beside:
         each.start()
