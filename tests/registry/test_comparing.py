@@ -18,8 +18,9 @@ EXAMPLE = Path(__file__).parents[2] / "examples/meridian"
 RULEBOOK = load(shipped_path("protected-camp"))
 
 
-def found(plan=True):
+def found(plan=True, own=()):
     return SimpleNamespace(
+        operation=SimpleNamespace(scenarios=list(own)),
         plan=load_plan(EXAMPLE / "plan.yaml", RULEBOOK) if plan else None,
         caseload=SimpleNamespace(rulebook=RULEBOOK),
     )
@@ -39,6 +40,22 @@ def test_the_faults_of_all_files_are_named_together_and_an_id_is_used_once(tmp_p
     plan.write_text(good.read_text().replace("scenario: incident", "scenario: plan"))
     with pytest.raises(Faults, match="the plan as it stands"):
         scenarios_of(found(), [plan])
+
+
+def test_a_scenario_of_the_operation_is_called_by_its_name_and_not_by_where_it_lies(tmp_path):
+    bad, gone = tmp_path / "bad.yaml", tmp_path / "gone.yaml"
+    bad.write_text("scenario: x\ntitle: X\nkind: choice\nchanges:\n  - {consent: all}\n")
+    twice = Path(shutil.copy(EXAMPLE / "scenarios/incident.yaml", tmp_path / "incident.yaml"))
+    good = EXAMPLE / "scenarios/incident.yaml"
+    for files in ([bad], [gone], [good, twice]):
+        with pytest.raises(OnwardError, match=files[-1].name) as caught:
+            scenarios_of(found(own=(good, bad, gone, twice)), files)
+        assert "/" not in str(caught.value)
+    with pytest.raises(Faults) as caught:
+        scenarios_of(found(), [bad])
+    assert str(bad) in str(caught.value), (
+        "a file named at the terminal is called as it was named"
+    )
 
 
 def test_without_a_plan_there_is_nothing_to_depart_from():

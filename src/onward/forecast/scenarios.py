@@ -137,12 +137,16 @@ class Levers:
     hash: str = ""
 
 
-def load_scenario(path: str | Path, plan: m.Plan, rulebook: Rulebook) -> Scenario:
+def load_scenario(
+    path: str | Path, plan: m.Plan, rulebook: Rulebook, *, called: str = ""
+) -> Scenario:
     """Read a scenario file.
 
+    called  what messages call the file; left out: the path as it was given
     raises  Faults with every fault of the file at once; OnwardError when it cannot be read
     """
-    return loads_scenario(read_bytes(Path(path), "scenario"), plan, rulebook, file=str(path))
+    data = read_bytes(Path(path), "scenario", called=called)
+    return loads_scenario(data, plan, rulebook, file=called or str(path))
 
 
 def loads_scenario(

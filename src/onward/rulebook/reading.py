@@ -20,18 +20,22 @@ from onward.errors import Fault, Faults, OnwardError, one_of
 MAX_BYTES = 2_000_000
 
 
-def read_bytes(path: Path, what: str) -> bytes:
-    """The bytes of a small file, with a message a person can act on when it is not there."""
+def read_bytes(path: Path, what: str, *, called: str = "") -> bytes:
+    """The bytes of a small file, with a message a person can act on when it is not there.
+
+    called  what the message calls the file; left out: its path
+    """
+    called = called or str(path)
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise OnwardError(f"{path}: larger than {MAX_BYTES:,} bytes; not a {what} file.")
+            raise OnwardError(f"{called}: larger than {MAX_BYTES:,} bytes; not a {what} file.")
         return path.read_bytes()
     except OSError as error:
         reason = (
             "is a folder" if path.is_dir() else (error.strerror or "cannot be read").lower()
         )
         raise OnwardError(
-            f"{path}: {reason}; expected a {what} file. Check the path."
+            f"{called}: {reason}; expected a {what} file. Check the path."
         ) from None
 
 

@@ -162,7 +162,7 @@ def deferrable(tells: Callable[[str], bool]) -> list[tuple[str, str, str]]:
     found, rows = here.plan(), []
     for file in here.operation().scenarios if found is not None else ():
         try:
-            one = load_scenario(file, found, here.rulebook())
+            one = load_scenario(file, found, here.rulebook(), called=file.name)
             decision_day(one)
         except OnwardError:
             continue

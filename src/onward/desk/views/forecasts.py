@@ -225,7 +225,7 @@ def _scenarios(tells: Callable[[str], bool]) -> list[dict[str, str]]:
     rows = []
     for file in here.operation().scenarios:
         try:
-            one = load_scenario(file, found, here.rulebook())
+            one = load_scenario(file, found, here.rulebook(), called=file.name)
         except OnwardError:
             if tells(file.stem):
                 rows.append({"name": file.name, "title": file.stem, "fault": "yes"})

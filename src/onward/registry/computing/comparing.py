@@ -191,16 +191,21 @@ def search_of(
 
 
 def scenarios_of(found: Opened, files: Sequence[Path]) -> list[Scenario]:
-    """Read scenario files; every fault of all of them at once, ids used twice among them."""
+    """Read scenario files; every fault of all of them at once, ids used twice among them.
+
+    A file of the operation's own is called by its name alone, as both doors list it: where the
+    operation lies on its machine is nothing for a page.
+    """
     from onward.errors import Fault, Faults
     from onward.forecast.scenarios import load_scenario
 
-    plan = _plan_of(found)
+    plan, own = _plan_of(found), found.operation.scenarios
     read: list[Scenario] = []
     faults: list[Fault] = []
     for path in files:
+        called = path.name if path in own else str(path)
         try:
-            one = load_scenario(path, plan, found.caseload.rulebook)
+            one = load_scenario(path, plan, found.caseload.rulebook, called=called)
         except Faults as wrong:
             faults += wrong.faults
             continue
@@ -208,7 +213,7 @@ def scenarios_of(found: Opened, files: Sequence[Path]) -> list[Scenario]:
         if one.id == "plan" or earlier is not None:
             taken = earlier.file if earlier else "the plan as it stands"
             faults.append(
-                Fault(str(path), "", "scenario", f'the id "{one.id}", which {taken} has',
+                Fault(called, "", "scenario", f'the id "{one.id}", which {taken} has',
                       "an id of its own")
             )  # fmt: skip
         read.append(one)
