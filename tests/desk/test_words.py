@@ -31,6 +31,15 @@ def test_what_pages_read_is_what_the_catalogue_says(language):
     assert "A draft" in text.splitlines()[0]
 
 
+def test_every_text_of_the_pages_and_the_record_has_its_words_in_every_language():
+    wanted = catalogue.texts()
+    for language in catalogue.LANGUAGES:
+        po, _ = catalogue.paths(language)
+        known = catalogue.read_po(po.read_text("utf-8"))
+        assert set(known) - {""} == set(wanted), "run: python -m onward.desk.catalogue"
+        assert [text for text in wanted if not known[text].done] == [], language
+
+
 @pytest.mark.parametrize("language", catalogue.LANGUAGES)
 def test_a_translation_names_what_the_text_names(language):
     po, _ = catalogue.paths(language)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LOCALE = HERE / "locale"
+REGISTRY = HERE.parent / "registry"
 LANGUAGES = ("fr", "ar", "fa", "ckb")
 PLURALS = {
     "fr": "nplurals=2; plural=(n > 1);",
@@ -54,7 +55,7 @@ def texts() -> dict[str, str]:
 
 
 def _python() -> Iterator[tuple[str, str]]:
-    for path in sorted([*HERE.rglob("*.py"), *(HERE.parent / "registry").glob("*.py")]):
+    for path in sorted([*HERE.rglob("*.py"), *REGISTRY.rglob("*.py")]):
         if path.name == "catalogue.py":
             continue
         tree = ast.parse(path.read_text("utf-8"))
@@ -211,10 +212,20 @@ SAYS_NO = ("acts", "access", "rights", "retention", "placements", "vault_db", "l
 """Modules of the registry whose refusals a page shows as they are."""
 
 
+def _module(name: str) -> Path:
+    """The one module of this name, in whichever part of the registry it lies."""
+    (found,) = (
+        path
+        for path in REGISTRY.rglob(f"{name}.py")
+        if path.parent.name not in ("models", "web")
+    )
+    return found
+
+
 def _refusals() -> Iterator[str]:
     """What the registry answers when something cannot be done, where it is one fixed sentence."""
     for name in SAYS_NO:
-        tree = ast.parse((HERE.parent / "registry" / f"{name}.py").read_text("utf-8"))
+        tree = ast.parse(_module(name).read_text("utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
                 said = node.exc.args[0]
@@ -261,18 +272,17 @@ def _rights_texts() -> Iterator[str]:
     """Requests, outcomes, who must be told of a breach and why, exports, and what alarms say."""
     import yaml
 
-    registry = HERE.parent / "registry"
-    rules = yaml.safe_load((registry / "data" / "rights.yaml").read_text("utf-8"))
+    rules = yaml.safe_load((REGISTRY / "data" / "rights.yaml").read_text("utf-8"))
     yield from (each["title"] for each in rules["requests"].values())
     yield from rules["outcomes"].values()
     for each in rules["breach"].values():
         yield each["title"]
         yield each["why"]
-    exports = yaml.safe_load((registry / "data" / "export_profiles.yaml").read_text("utf-8"))
+    exports = yaml.safe_load((REGISTRY / "data" / "export_profiles.yaml").read_text("utf-8"))
     yield from (each["title"] for each in exports["profiles"].values())
     yield from exports["recipient_kinds"].values()
     yield from exports["refused_kinds"].values()
-    for node in ast.parse((registry / "alarms.py").read_text("utf-8")).body:
+    for node in ast.parse(_module("alarms").read_text("utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "KINDS":
             yield from ast.literal_eval(node.value).values()
 
