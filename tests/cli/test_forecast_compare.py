@@ -149,6 +149,18 @@ def test_a_comparison_of_circumstances_alone_has_no_regret_and_still_a_page():
     assert "What we may regret" not in "\n".join(comparison_text(only))
 
 
+def test_an_assumption_at_another_value_is_said_in_words_at_both_doors():
+    bars = (
+        Bar("teams", "deadline strength at 0", levels(0), levels(8, 4), {}, True),
+        Bar("teams", "hold strength at 0.5", levels(0), levels(6, 4), {}, True),
+    )
+    made = replace(MADE, bars=bars)
+    for said in (page(made), "\n".join(comparison_text(made))):
+        assert "People do not hurry as the deadline nears" in said
+        assert "At 0.5: how far those who have not chosen" in said
+        assert "strength at" not in said
+
+
 WAIT = DecideBy(
     "teams", "Two more teams", "2026-11-15", ("2026-11-15", "2027-03-01"), (40.0, 10.0), (30.0, -0.2),
     (50.0, 20.0), {"0.9": "2026-12-01", "0.5": "2027-01-10", "0.1": None}, False, True,
@@ -171,6 +183,8 @@ def test_the_last_days_of_decision_are_said_and_drawn():
         [],
     )  # fmt: skip
     assert "nine tenths kept: 1 December 2026" in html
+    headline = "Two more teams: to keep nine tenths of its effect, decide by 1 December 2026."
+    assert headline in " ".join(html.split())
 
 
 def test_packages_of_levers_are_said_with_their_owners_and_costs():

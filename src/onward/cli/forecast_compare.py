@@ -38,11 +38,6 @@ MANY = Annotated[
     int, typer.Option("--futures", help="Courses of events, the same for every scenario.")
 ]
 SEED = Annotated[int, typer.Option("--seed", help="The same seed, the same answer.")]
-ASSUMED = {
-    "deadline strength at 0": "People do not hurry as the deadline nears",
-    "news strength at 0": "News of safe arrivals moves nobody",
-}
-"""What an assumption at another value means."""
 
 
 def compare(
@@ -168,6 +163,8 @@ WHAT_COUNTS = (
 # -- words ------------------------------------------------------------------------------------
 def comparison_text(made: Comparison) -> list[str]:
     """A comparison in words."""
+    from onward.forecast.wording import assumed
+
     lines = [
         f"From {_say_day(made.as_of)} to {_say_day(made.deadline)}, {made.start:,} people at the "
         f"start. {made.futures:,} futures,",
@@ -206,7 +203,7 @@ def comparison_text(made: Comparison) -> list[str]:
             "Each change by itself, largest first        options opened, mean and 8 in 10",
         ]
         for bar in alone:
-            title = ASSUMED.get(bar.title, bar.title)
+            title = assumed(bar.title)
             lines.append(f"  {_cut(title, 52):<54}{_change(bar.options_change)}")
     if len(made.regret) > 1:
         lines += ["", regret_heading(made), ""]

@@ -38,6 +38,11 @@ _KNOWN: Mapping[str, str] = {
     "news strength": "how far news of safe arrivals moves others",
     "hold strength": "how far those who have not chosen are held back",
 }
+ASSUMED: Mapping[str, str] = {
+    "deadline strength at 0": "People do not hurry as the deadline nears",
+    "news strength at 0": "News of safe arrivals moves nobody",
+}
+"""What an assumption at another value means."""
 NO_DATE = ("factor", "amount")
 REASONS: Mapping[str, str] = {
     "not chosen": "No way chosen yet",
@@ -101,6 +106,14 @@ def reason_title(name: str, titles: Mapping[str, str]) -> str:
             return titles[one]
     words = gate.replace("_", " ").replace("-", " ")
     return words[:1].upper() + words[1:]
+
+
+def assumed(change: str) -> str:
+    """A change in words, where it puts an assumption of the forecast at another value."""
+    if change in ASSUMED:
+        return ASSUMED[change]
+    name, _, value = change.rpartition(" at ")
+    return f"At {value}: {_KNOWN[name]}" if name in _KNOWN else change
 
 
 _NAMES_ONE = re.compile(r"(^|have left on |went from |went from \S+ to )$")

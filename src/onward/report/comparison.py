@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from onward.forecast.wording import assumed
 from onward.report import scenario_charts as charts
 from onward.report.model import (
     Block,
@@ -182,7 +183,7 @@ def _changes(made: Comparison, on: dt.date) -> list[Section]:
         cost = ", ".join(f"{value:,.0f} {unit}" for unit, value in bar.cost.items())
         at = bar.options_change
         rows.append(
-            (bar.title if bar.alone else of[bar.scenario], at["q10"], at["mean"], at["q90"],
+            (assumed(bar.title) if bar.alone else of[bar.scenario], at["q10"], at["mean"], at["q90"],
              " · ".join(part for part in (remark, f"costs {cost}" if cost else "") if part))
         )  # fmt: skip
 
@@ -325,7 +326,7 @@ def waiting_report(
         operation=title,
         as_of=as_of,
         audience="internal",
-        headline=f"{made.title}: {said[0][0].lower()}{said[0][1:]}" if said else made.title,
+        headline=_waits(made.title, said),
         summary=[*said[1:], what_counts],
         sections=[Section("waits", "How long the decision can wait", [figure])],
         demonstration=demonstration,
@@ -335,6 +336,14 @@ def waiting_report(
         notes=[f"Simulated, {futures:,} futures, seed {seed}."],
         kind="A decision and its last day",
     )
+
+
+def _waits(title: str, said: Sequence[str]) -> str:
+    """The choice and the first of its last days, with one colon."""
+    if not said:
+        return title
+    first = said[0].replace(": ", ", ", 1)
+    return f"{title}: {first[0].lower()}{first[1:]}"
 
 
 # -- cells ------------------------------------------------------------------------------------
