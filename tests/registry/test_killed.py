@@ -66,6 +66,35 @@ def upgraded(small, landed):
     assert verify.verify(again).sound
 
 
+def test_what_an_older_record_kept_without_a_seal_of_its_own_is_still_read(small, monkeypatch):
+    """Plans, forecasts and files of work stood in the encrypted store once without one more seal."""
+    from onward.registry import kept
+    from onward.registry.models import Job, JobFile, KeptFile
+    from onward.registry.web import jobs
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    import upgrading
+
+    monkeypatch.setenv("ONWARD_STORE_OWNER", "onward_owner")
+    kept.kept(small).write("forecasts", "sealed.json", b"{}")
+    upgrading.back_to_the_first()
+    here = {"operation": small.settings.id}
+    KeptFile.objects.create(**here, folder="plans", name="plan.yaml", content=b"# The plan\n")
+    KeptFile.objects.create(**here, folder="forecasts", name="empty.json", content=b"")
+    job = Job.objects.create(**here, kind="forecast", by="amina")
+    file = JobFile.objects.create(
+        **here, job=job, name="a.csv", media_type="text/csv", content=b"a,b\n"
+    )
+    site.bring_up_to_date()
+    assert kept.kept(small).read("plans", "plan.yaml") == b"# The plan\n"
+    assert kept.kept(small).read("forecasts", "empty.json") == b""
+    assert kept.kept(small).read("forecasts", "sealed.json") == b"{}"
+    assert b"The plan" not in bytes(KeptFile.objects.get(name="plan.yaml").content)
+    file.refresh_from_db()
+    assert jobs.content_of(file) == b"a,b\n"
+    assert b"a,b" not in bytes(file.content)
+
+
 def test_a_step_of_an_upgrade_that_was_not_noted_was_not_taken(small, monkeypatch):
     from django.db import connection
     from django.db.migrations.recorder import MigrationRecorder

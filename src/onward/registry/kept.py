@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from onward.errors import OnwardError
-from onward.registry.keyring.keys import unwrap, wrap
+from onward.registry.keyring.keys import is_wrapped, unwrap, wrap
 
 if TYPE_CHECKING:
     from onward.registry.operation import Operation
@@ -123,6 +123,19 @@ def kept(operation: Operation) -> Kept:
         _ = operation.store  # opens the store, asking for the key where it must
         return DatabaseKept()
     return FolderKept(operation.path)
+
+
+def seal_what_is_there(model: Callable[[str, str], Any]) -> None:
+    """Seal what an older record kept in clear inside its store: once, as a step of an upgrade.
+
+    model  gives the class of (application, name), as a migration has it
+    """
+    from onward.registry.web.site import current
+
+    for row in model("registry", "KeptFile").objects.filter(operation=current().operation):
+        if not is_wrapped(bytes(row.content)):
+            row.content = wrap(_key(), bytes(row.content), f"{row.folder}/{row.name}")
+            row.save(update_fields=["content"])
 
 
 def _key() -> bytes:

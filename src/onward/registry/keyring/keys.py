@@ -83,6 +83,11 @@ def unwrap(key: bytes, sealed: bytes, place: str) -> bytes:
     return opened
 
 
+def is_wrapped(content: bytes) -> bool:
+    """Whether this can be what `wrap` made. No text, picture, sheet or archive begins like it."""
+    return content[:1] == bytes([FORM]) and len(content) >= 1 + NONCE_BYTES + 16
+
+
 def derive(secret: bytes, purpose: str) -> bytes:
     """One key for one purpose (HKDF-SHA-256, RFC 5869, no salt: the secret is uniform)."""
     pseudo = hmac.new(b"\0" * 32, secret, hashlib.sha256).digest()

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_noop
 
 from onward.errors import OnwardError
 from onward.registry.importing import drafts
-from onward.registry.keyring.keys import unwrap, wrap
+from onward.registry.keyring.keys import is_wrapped, unwrap, wrap
 from onward.registry.models import Account, Job, JobFile
 from onward.registry.operation import Operation, open_operation
 from onward.registry.permissions import access, grants
@@ -376,6 +376,18 @@ def _made_meanwhile(job: Job) -> Outcome | None:
 def content_of(file: JobFile) -> bytes:
     """What a job made, opened."""
     return unwrap(_key(), bytes(file.content), f"{file.job.pk}/{file.name}")
+
+
+def seal_what_is_there(model: Callable[[str, str], Any]) -> None:
+    """Seal the files of work that an older record kept in clear inside its store: once, as a step
+    of an upgrade.
+
+    model  gives the class of (application, name), as a migration has it
+    """
+    for file in model("registry", "JobFile").objects.filter(operation=current().operation):
+        if not is_wrapped(bytes(file.content)):
+            file.content = wrap(_key(), bytes(file.content), f"{file.job_id}/{file.name}")
+            file.save(update_fields=["content"])
 
 
 def _key() -> bytes:
