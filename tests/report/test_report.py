@@ -685,6 +685,97 @@ def test_drawings_are_drawn_in_the_readers_words_and_run_as_reading_does(made, l
         assert '<text x="0"' in english["blocked-bars"].svg
 
 
+REMARKS = {
+    "assumptions": [
+        "T13.done (relocate) from wants_relocation has not been seen yet; it may be about as fast as other steps here, or much slower.",
+        "T7.done (return home) happens on certain days: about every 28 days, last on 12 October 2026. The next days are drawn from the gaps between past ones.",
+        "People keep arriving as they did after the first registration: about 1.4 a month, one by one.",
+    ],
+    "left_out": [
+        "1 went from absent to interviewed by T3.held, which the rulebook does not lead to from there; nobody does so again in the forecast",
+        "host_assurance: concerns hand-over, which nobody has begun",
+        "resettlement_place: places of one pledge left over when it ends are counted as usable until the last pledge ends",
+        "return_seat: what comes every 28 and every 30 days is taken as even and counted every 30 days",
+    ],
+}
+
+
+def test_a_report_says_titles_and_names_and_no_keys(material):
+    told = build(
+        replace(material, forecast=replace(material.forecast, **REMARKS)), "internal"
+    ).report
+    blocks = {getattr(b, "name", ""): b for s in told.sections for b in s.blocks}
+    assert [row[0].text for row in blocks["pledges"].rows] == ["Norway", "Canada", "Portugal"]
+    (remarks,) = (
+        b.items for s in told.sections if s.name == "forecast" for b in s.blocks
+        if any("Not simulated" in item for item in getattr(b, "items", ()))
+    )  # fmt: skip
+    plan = material.plan
+    assert remarks[0].startswith("“Relocate” from “Chose relocation” has not been seen yet")
+    assert remarks[1].startswith("“Return home” happens on certain days")
+    assert "went from “Absent” to “Interviewed” by “Interview”" in remarks[3]
+    assert plan.assurances["host_assurance"].title in remarks[4]
+    assert plan.capacities["return_seat"].title in remarks[6]
+    for text in (*remarks, *(c.text for t in told.tables() for row in t.rows for c in row)):
+        assert not re.search(r"\b[a-z0-9]+_[a-z0-9_]+\b|\b[GT]\d+[a-z]?\.[a-z]", text), text
+        assert text not in {*plan.country_names, plan.origin, plan.host}
+
+
+def test_a_breach_is_told_by_the_title_of_its_safeguard(worlds):
+    world = worlds()
+    for person in world.people("p", 12, stage="return_cleared"):
+        world.move(person, "T7.done", "2026-09-10")
+        world.add(
+            "breach", ("person", person), "2026-09-10", move="T7.done",
+            safeguards=["G3.consent", "G11.arranged"], severity=1,
+        )  # fmt: skip
+    report = build(world.material(AS_OF), "internal").report
+    (table,) = (t for t in report.tables() if t.name == "breaches")
+    guards = world.rulebook.safeguards
+    assert [row[0].text for row in table.rows] == [
+        f"{name} {guards[name].title}" for name in ("G11", "G3")
+    ]
+
+
+def test_remarks_on_sensitive_work_are_kept_to_the_run(material):
+    """The key of such work would tell of it as its title would."""
+    plan = material.plan
+    hidden = replace(plan.assurances["host_assurance"], confidentiality="sensitive")
+    known = replace(plan, assurances={**plan.assurances, "host_assurance": hidden})
+    forecast = replace(material.forecast, **REMARKS)
+    told = page(build(replace(material, plan=known, forecast=forecast), "internal"))
+    assert "host_assurance:" not in told
+    assert "Seats on return convoys" in told
+
+
+@pytest.mark.parametrize("language", ["fr", "ar", "fa", "ckb"])
+def test_remarks_of_the_forecast_are_said_in_every_language(material, language):
+    from onward.report.spoken import spoken
+    from onward.report.tongues import speech_of
+
+    plain = build(
+        replace(material, forecast=replace(material.forecast, **REMARKS)), "internal"
+    ).report
+    said = spoken(plain, speech_of(language))
+    for before, after in zip(plain.sections, said.sections, strict=True):
+        if before.name == "forecast":
+            items = [
+                x for b in before.blocks for x in getattr(b, "items", ()) if isinstance(x, str)
+            ]
+            own = [
+                x for b in after.blocks for x in getattr(b, "items", ()) if isinstance(x, str)
+            ]
+            assert len(items) == len(own) > 6
+            for text, words_ in zip(items, own, strict=True):
+                english = set(re.findall(r"[A-Za-z]{4,}", text)) - {
+                    "onward",
+                    "forecast",
+                    "list",
+                }
+                left = english & set(re.findall(r"[A-Za-z]{4,}", words_))
+                assert not left - {"Absent", "Borva", "places"}, words_  # French writes them alike
+
+
 @pytest.mark.parametrize("language", ["fr", "ar", "fa", "ckb"])
 def test_no_sentence_of_a_report_stays_english(made, language):
     """Codes and what an office wrote in its own words may; what the product says may not."""

@@ -54,12 +54,21 @@ class Offers:
         everything = list(plan.pledges.values()) if plan else []
         self.known: list[Pledge] = [p for p in everything if p.confidentiality in told]
         self._closed = [p for p in everything if p.confidentiality not in told]
+        self._names = plan.country_names if plan else {}
+        self._ours = (plan.origin, plan.host) if plan else ()
 
     @cached_property
     def secrets(self) -> frozenset[str]:
         """Words that would name a pledge this audience may not know of."""
-        found = {word for p in self._closed for word in (p.id, p.title, p.country)}
-        return frozenset(found - {p.country for p in self.known})
+        found = {word for p in self._closed for word in (p.id, p.title)}
+        countries = {p.country for p in self._closed} - {p.country for p in self.known}
+        named = (
+            name
+            for code in countries
+            if code not in self._ours
+            for name in self._names.get(code, ())
+        )
+        return frozenset({*found, *countries, *named})
 
     @cached_property
     def _closed_capacities(self) -> frozenset[str | None]:

@@ -173,6 +173,13 @@ class Sayer:
                     return _mark(mark, self.speech).join(map(str, said))
         if (found := self._whole(text)) is not None:
             return found
+        if match := re.fullmatch(r"“([^“”]+)”", text):
+            title = self._known(match[1])
+            return (
+                None
+                if title is None
+                else self._filled(self.speech.say("“%(a)s”"), {"a": title})
+            )
         if match := re.fullmatch(r"T\d+[a-z]?\.[a-z_]+ \(([^()]+)\)(?: from \w+)?", text):
             return self._known(match[1])  # a step by its title, not its key
         if match := re.fullmatch(r"(.+) (\d+ ?%)", text):

@@ -6,9 +6,12 @@ number has passed the disclosure rules. A section is a function that takes a wri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
+from onward.forecast.wording import called, titles
 from onward.report.counted import Counted
 from onward.report.disclosure import RULES, TOTAL, Audience, rounded
 from onward.report.indicators import Record
@@ -21,6 +24,9 @@ HIDDEN_NOTE: Mapping[Audience, str] = {
     "internal": "… stands for fewer than 5, or for a count hidden to protect one.",
     "external": "Rounded to 5; … stands for 10 or fewer, or for a count hidden to protect one.",
 }
+
+
+_STEP = re.compile(r"\b(T\d+[a-z]?)(?:\.[a-z_]+)?\b(?: \([^()]*\))?(?: from ([a-z_]+)\b)?")
 
 
 class Writer:
@@ -102,6 +108,40 @@ class Writer:
     def expected(self, value: float) -> str:
         """A forecast figure, rounded to what it can carry."""
         return f"{rounded(value, 5 if value < 100 and self.internal else 10):,}"
+
+    def country(self, code: str) -> str:
+        """What the plan calls a country; the code where it has no name for it."""
+        plan = self.material.plan
+        names = plan.country_names.get(code) if plan is not None else None
+        return names[0] if names else code
+
+    def whose(self, owner: str) -> str:
+        """Whose job something is: a State by its name, everybody else as written."""
+        return self.country(owner) if re.fullmatch("[A-Z]{3}", owner) else owner
+
+    def safeguard(self, finding: str) -> str:
+        """The safeguard behind a finding, as the table of what holds people back names it."""
+        guard = self.rulebook.safeguards.get(finding.partition(".")[0])
+        return f"{guard.name} {guard.title}" if guard is not None else finding
+
+    def remark(self, text: str) -> str:
+        """A remark of the forecast in the titles of the plan and the rulebook, without their keys."""
+
+        def step(found: re.Match[str]) -> str:
+            move = self.rulebook.transitions.get(found[1])
+            if move is None:
+                return found[0]
+            state = self.rulebook.forecast_states.get(found[2] or "")
+            source = (
+                f" from “{state.title}”" if state else f" from {found[2]}" if found[2] else ""
+            )
+            return f"“{move.title}”{source}"
+
+        return called(_STEP.sub(step, text), self._titles)
+
+    @cached_property
+    def _titles(self) -> Mapping[str, str]:
+        return titles(self.rulebook, self.material.plan)
 
     def step(self, name: str) -> str:
         """What a step on the way is called."""

@@ -100,7 +100,7 @@ def lapsing(w: Writer) -> Section | None:
                             w.on, f"Each line includes the one before. {w.note}", (), "basis_lapsing"))  # fmt: skip
     rows = [
         [words(day_text(row["date"])), words(row["title"]), words(sentence_case(row["says"])),
-         w.cell(name, "yes") if name else words("–"), words(row["owner"] or "–")]
+         w.cell(name, "yes") if name else words("–"), words(w.whose(row["owner"]) or "–")]
         for row, name in w.counted.dated
     ]  # fmt: skip
     if rows:
@@ -113,7 +113,7 @@ def lapsing(w: Writer) -> Section | None:
         [
             words(title),
             *(w.cell(f"{name} {days}", "yes") for days in LAPSE_DAYS),
-            words(owner),
+            words(w.whose(owner)),
         ]
         for (title, _, owner), name in w.counted.growing.items()
     ]

@@ -17,7 +17,7 @@ def pledges(w: Writer) -> Section | None:
     if not known:
         return None
     rows = [
-        [words(p.country), words(p.channel.replace("_", " ")), words(p.state),
+        [words(w.country(p.country)), words(p.channel.replace("_", " ")), words(p.state),
          Cell(f"{p.places_people:,}", p.places_people),
          words("conditional" if p.conditional_on else "–"), words(day_text(p.valid_to))]
         for p in known
@@ -61,7 +61,7 @@ def pledges(w: Writer) -> Section | None:
         Table("pledges", "Places offered by third countries",
               ["Country", "Channel", "State", "Places (people)", "Condition", "Valid to"], rows, w.on,
               "Only offers that may be known here are listed. Conditional and verbal offers are never added to places pledged.",
-              ["#country+code+dest", "#activity+code", "#status+code", "#capacity+num", "#description", "#date"], "pledges")
+              ["#country+name+dest", "#activity+code", "#status+code", "#capacity+num", "#description", "#date"], "pledges")
     )  # fmt: skip
     return Section("pledges", "Places", blocks)
 

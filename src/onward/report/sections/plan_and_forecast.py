@@ -256,10 +256,14 @@ def the_forecast(w: Writer) -> Section | None:
             Text(f"What would narrow the range, if it were known, and by how much: {widths}.")
         )
     if w.internal:
-        said = [*made.assumptions, *(f"Not simulated: {text}." for text in made.left_out)]
+        said = [(text, w.remark(text)) for text in made.assumptions]
+        said += [(text, f"Not simulated: {w.remark(text)}.") for text in made.left_out]
         pledged = {p.id for p in w.material.plan.pledges.values()} if w.material.plan else set()
         # A sentence about one pledge may count its users or name it; those stay in the run.
-        open_ones = [t for t in said if w.offers.quiet(t) and not any(p in t for p in pledged)]
+        open_ones = [
+            told for text, told in said
+            if w.offers.quiet(text, told) and not any(p in text for p in pledged)
+        ]  # fmt: skip
         if len(open_ones) < len(said):
             open_ones.append(
                 "Conditions of single offers are in the stored run: onward forecast list."

@@ -133,7 +133,7 @@ def breaches(w: Writer) -> Section:
         f.key: f for guard in w.rulebook.safeguards.values() for f in guard.findings.values()
     }
     rows = [
-        [words(key), words(findings[key].sentence if key in findings else key),
+        [words(w.safeguard(key)), words(findings[key].sentence if key in findings else key),
          w.cell(f"breach {key}", "yes"), words(findings[key].owner_role if key in findings else "–")]
         for key, _ in w.counted.breached
     ]  # fmt: skip
