@@ -14,12 +14,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from onward.placement.choices import Bundles, CoreAnswer, possible, total_value, without
+from onward.placement.choices import (
+    Bundles,
+    CoreAnswer,
+    open_pledges,
+    possible,
+    total_value,
+    without,
+)
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.part import Part, part_around
 from onward.placement.pricing import SOFTNESS, Pricing, descend, leads, lost_by, some_units
 from onward.placement.program import Clock
-from onward.placement.rounding import round_shares
+from onward.placement.rounding import let_in, round_shares
 from onward.placement.whole import solve_whole
 
 # Units that are priced first where there are more than three times as many.
@@ -31,6 +38,8 @@ CORE_SHARE = 0.15
 WHOLE_COLUMNS = 60_000
 # Columns up to which those that no limit has room for are dropped first.
 NARROWED_COLUMNS = 1_000_000
+# Softness of the dual, in turn, where a unit is worth about the same wherever it goes.
+ALIKE = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
 # Persons outside the limits of the exact program that rounding repairs.
 REPAIRED = 10.0
 
@@ -56,6 +65,16 @@ def sample_prices(pricing: Pricing, count: int, seed: int, seconds: float) -> Fl
     return np.zeros(len(model.limit)) if solved is None else solved[1]
 
 
+def _flat_price(pricing: Pricing) -> FloatArray:
+    """The same price for every place, near what a person is worth."""
+    model = pricing.model
+    price = np.zeros(len(model.limit))
+    some = np.flatnonzero(np.diff(model.start) > 0)
+    worth = np.maximum.reduceat(pricing.value, model.start[some]) / model.size[some]
+    price[: model.slots] = 0.8 * max(0.0, float(np.median(worth)))
+    return price
+
+
 def solve_core(
     model: Model,
     value: AnyArray,
@@ -69,12 +88,14 @@ def solve_core(
     start: IntArray | None = None,
     price: FloatArray | None = None,
     whole: int = WHOLE_COLUMNS,
+    alike: bool = False,
 ) -> CoreAnswer:
     """A choice within `gap` of a proven bound, where that can be had in `seconds`.
 
     value (m,) per column; must (n,): the unit has to take a choice (`start` is then a choice
     that does); price: prices to begin with instead of those of a sample; whole: columns up to
-    which the linear program is solved over all of them."""
+    which the linear program is solved over all of them; alike: a unit is worth about the same
+    wherever it goes, so that prices and chains of moves say all that a linear program would."""
     must = np.zeros(model.units, bool) if must is None else must
     if model.columns <= NARROWED_COLUMNS:
         keep = possible(model)
@@ -82,7 +103,7 @@ def solve_core(
             less, fewer, position = without(model, bundles, keep)
             found = solve_core(
                 less, value[keep], bundles=fewer, must=must, gap=gap, seconds=seconds, seed=seed,
-                sample=sample, price=price, whole=whole,
+                sample=sample, price=price, whole=whole, alike=alike,
                 start=None if start is None else np.where(start >= 0, position[start], -1),
             )  # fmt: skip
             back = np.flatnonzero(keep)
@@ -102,6 +123,55 @@ def solve_core(
     def note(text: str) -> None:
         log.append(f"{seconds - clock.left():6.2f} s  {text}")
 
+    best = np.full(model.units, -1) if start is None else start.copy()
+    best_value = total_value(model, value, bundles, best)
+    if start is None and must.any():
+        best_value = -np.inf
+
+    def closing() -> bool:
+        return bound - best_value <= gap * max(1e-9, abs(bound))
+
+    def answer() -> CoreAnswer:
+        note(f"value {best_value:.4f}, gap {(bound - best_value) / max(1e-9, abs(bound)):.6f}")
+        opened, _ = open_pledges(model, best)
+        return CoreAnswer(
+            best, opened, best_value, bound, best_price, np.inf, pricing.passes, log
+        )
+
+    def try_prices(at: FloatArray, softness: float) -> None:
+        nonlocal best, best_value
+        pricing(at)
+        found = let_in(pricing, at, pricing.spread(softness), best_value, pricing.gain(at) > 0)
+        if found is not None:
+            best, best_value = found
+            note(f"whole choices from prices alone: {best_value:.4f}")
+        elif must.any() and best_value > -np.inf:
+            found = let_in(pricing, at, best, best_value)
+            if found is not None:
+                best, best_value = found
+                note(f"moved by chains from the choice in hand: {best_value:.4f}")
+
+    if alike:
+        best_price = _flat_price(pricing) if price is None else price
+        bound, _ = pricing(best_price)
+        many = model.units > 3 * PART_UNITS
+        if many:
+            few = some_units(pricing, PART_UNITS, seed)
+            _, best_price = descend(few, best_price, ALIKE[:4], rounds=60)
+            bound, _ = pricing(best_price)
+            note(f"descent over {few.model.units} units, {few.passes} passes")
+            del few
+        for share in ALIKE[3:] if many else ALIKE:
+            level = float(np.median(best_price[best_price > 0])) if best_price.any() else 1.0
+            bound, best_price = descend(
+                pricing, best_price, (share,), rounds=100, until=lambda: clock.left() <= 0
+            )
+            note(f"descent: bound {bound:.4f}, {pricing.passes} passes")
+            if share <= ALIKE[2] or clock.left() <= 0:
+                try_prices(best_price, share * level)
+            if closing() or clock.left() <= 0:
+                break
+        return answer()
     if price is None:
         price = sample_prices(pricing, min(sample, model.units), seed, clock.left())
         note("sample prices")
@@ -121,6 +191,11 @@ def solve_core(
         # to the end, so that what the smoothed choices bring fits every limit nearly
         bound, best_price = descend(pricing, price, SOFTNESS[3:], rounds=100, until=half_time)
     note(f"descent: bound {bound:.4f}, {pricing.passes} passes")
+    level = float(np.median(best_price[best_price > 0])) if (best_price > 0).any() else 1.0
+    # a good choice first, whatever time leaves for the rest
+    try_prices(best_price, SOFTNESS[-1] * level)
+    if closing():
+        return answer()
 
     # sifting: units whose best choice leads clearly are fixed, the rest is solved exactly
     lp_value, was_clean = np.inf, False
@@ -129,12 +204,11 @@ def solve_core(
     fixed = np.full(model.units, -1)
     # the exact prices are looked for in a box around the best known ones, which is moved and
     # widened until it no longer matters; so a small core can neither overfill nor run away
-    level = float(np.median(best_price[best_price > 0])) if (best_price > 0).any() else 1.0
     want = max(
         CORE_UNITS[0], 16 * model.slots, min(CORE_UNITS[1], int(CORE_SHARE * model.units))
     )
     undecided = np.zeros(model.units, bool)
-    box = 0.02 * level
+    box, wider = 0.02 * level, 1.0
     none = np.zeros(len(model.limit))
     held = fixed
     for round_ in range(12):
@@ -147,7 +221,7 @@ def solve_core(
         cut = max(float(np.partition(lead, nth)[nth]), 1e-9)
         undecided |= lead <= cut
         # where near ties are many, a narrower look is enough
-        wide = min(max(4.0 * cut, 0.002 * level), 0.02 * level)
+        wide = wider * min(max(4.0 * cut, 0.002 * level), 0.02 * level)
         width = np.where(undecided, wide * model.size, -1.0)
         trial, rest = part_around(
             pricing, undecided, width,
@@ -179,6 +253,11 @@ def solve_core(
             break
         if not clean:
             box *= 5
+        if trial.n == model.units and clean:
+            # all are looked at already: only more of their choices can bring the two together
+            if wider > 20:
+                break
+            wider *= 5
         want = int(want * 1.5)
     half: AnyArray = np.zeros(0)
     round_price = best_price
@@ -191,7 +270,16 @@ def solve_core(
             shares, round_price = decided[0], decided[1]
             note(f"conditional pledges decided, bound {bound:.4f}")
     chosen, opened, got = round_shares(
-        pricing, round_price, bound, part, shares, fixed, start, gap, clock, note
+        pricing,
+        round_price,
+        bound,
+        part,
+        shares,
+        fixed,
+        start if best_value == -np.inf else best,
+        gap,
+        clock,
+        note,
     )
     note(f"value {got:.4f}, gap {(bound - got) / max(1e-9, abs(bound)):.6f}")
     return CoreAnswer(chosen, opened, got, bound, best_price, lp_value, pricing.passes, log)

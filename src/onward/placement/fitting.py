@@ -31,7 +31,7 @@ COSTS = 3.0
 STEPS = 4_000_000
 ROUNDS = 6
 WIDER = 3.0  # how much more columns may lose with every round
-MOST_LEFT = 60  # more than so many left out, and other ways are better
+MOST_LEFT = 150  # more than so many left out, and other ways are better
 
 
 @dataclass

@@ -123,14 +123,16 @@ def solve_large(
     if len(model.group_member):
         first = model.group_member[model.group_start[:-1]]
         draw[model.group_member] = np.repeat(ticket[first] + 1.0, np.diff(model.group_start))
-    noise = np.random.default_rng(seed).random(model.columns, dtype=np.float32)
-    value += np.repeat(DRAW * draw * model.size, lengths)
-    value += np.repeat(CHOICE_DRAW * model.size, lengths) * noise
-    del noise
+    value += np.repeat((DRAW * draw * model.size).astype(np.float32), lengths)
+    alike = model.columns > WHO_COLUMNS
+    if not alike:
+        noise = np.random.default_rng(seed).random(model.columns, dtype=np.float32)
+        value += np.repeat(CHOICE_DRAW * model.size, lengths) * noise
+        del noise
     who = solve_core(
         model, value, must=must if must.any() else None,
         gap=gap * 0.6 * _share_of_protection(model, np.asarray(protection), emergencies, heavy),
-        seconds=clock.left() * 0.5, seed=seed, start=start, whole=WHO_COLUMNS,
+        seconds=clock.left() * 0.5, seed=seed, start=start, whole=WHO_COLUMNS, alike=alike,
     )  # fmt: skip
     placed = who.chosen >= 0
     column = who.chosen[placed]

@@ -86,7 +86,7 @@ class Pricing:
         slope = model.limit - self._used(self.cells)
         total += float(price @ model.limit)
         if model.pledges:
-            gain = self._gain(price)
+            gain = self.gain(price)
             total += float(np.maximum(0, gain).sum())
             opened = (gain > 0)[model.pledge_of]
             slope -= np.bincount(
@@ -102,7 +102,7 @@ class Pricing:
         used = np.bincount(model.met, weights=persons, minlength=len(model.limit))
         return np.asarray(used, np.float64)
 
-    def _gain(self, price: FloatArray) -> FloatArray:
+    def gain(self, price: FloatArray) -> FloatArray:
         """What opening each conditional pledge is worth at these prices."""
         model = self.model
         paid = price[model.pledge_row] * model.pledge_coef
@@ -140,7 +140,7 @@ class Pricing:
         slope = model.limit - self._used(cells)
         total += float(price @ model.limit)
         if model.pledges:
-            gain = self._gain(price)
+            gain = self.gain(price)
             room = softness * np.maximum(
                 1.0,
                 np.bincount(

@@ -12,7 +12,9 @@ from collections.abc import Callable
 import numpy as np
 
 from onward.placement import kernels
+from onward.placement.chains import fill
 from onward.placement.choices import open_pledges, total_value
+from onward.placement.fitting import Fitting, fit_everybody
 from onward.placement.model import BoolArray, FloatArray, IntArray
 from onward.placement.part import Part, part_around
 from onward.placement.pricing import SOFTNESS, Pricing, leads, lost_by
@@ -27,6 +29,8 @@ ROUND_COLUMNS = 5_000
 # Nodes one of the small integer programs may look at.
 NODES = 60
 WIDTH = 0.1
+# Columns up to which everybody who has to be placed is fitted in from the linear program.
+FITTED_COLUMNS = 5_000_000
 
 
 def round_shares(
@@ -52,9 +56,11 @@ def round_shares(
         level = float(np.median(price[price > 0])) if (price > 0).any() else 1.0
         chosen = pricing.spread(SOFTNESS[-1] * level)
         found = refill_slots(pricing, price, chosen, best, best_value, clock)
+        if found is None and pricing.must.any():
+            found = let_in(pricing, price, chosen, best_value)
         if found is not None:
             best, best_value = found
-        opened, _ = open_pledges(model, best) or (np.zeros(model.pledges, bool), None)
+        opened, _ = open_pledges(model, best)
         return best, opened, best_value
     chosen = fixed.copy()
     part.write(shares, chosen)
@@ -72,10 +78,16 @@ def round_shares(
     if polished is not None:
         best, best_value = polished
         note(f"refilled slot by slot: {best_value:.4f}")
+    begun = chosen if polished is None else best
+    chained = let_in(pricing, price, begun, best_value, wanted, clock)
+    if chained is not None:
+        best, best_value = chained
+        note(f"let in by chains: {best_value:.4f}")
     if bound - best_value <= gap * max(1e-9, abs(bound)):
         opened, _ = open_pledges(model, best) or (np.zeros(model.pledges, bool), None)
         return best, opened, best_value
-    base = best if polished is not None else chosen
+    nothing = start is None and polished is None and chained is None
+    base = chosen if nothing else best
     pricing(price)
     lead = leads(pricing)
     need = bound * (1 - gap) if bound > 0 else bound * (1 + gap)
@@ -111,7 +123,8 @@ def round_shares(
             got = total_value(model, value, pricing.bundles, trial)
             note(f"integer program over {sub.n} units, {sub.m} columns: {got:.4f}")
             checked = open_pledges(model, trial)
-            if checked is not None and checked[1].all() and got > best_value:
+            whole = not np.any(pricing.must & (trial < 0))
+            if checked[1].all() and whole and got > best_value:
                 best, best_value = trial, got
                 base = best
         if bound - best_value <= gap * max(1e-9, abs(bound)) or count > 2 * model.units:
@@ -199,6 +212,66 @@ def within_limits(
         if slack.min(initial=0.0) < -1e-6:
             return None
     return current, slack
+
+
+def let_in(
+    pricing: Pricing,
+    price: FloatArray,
+    chosen: IntArray,
+    best_value: float,
+    wanted: BoolArray | None = None,
+    clock: Clock | None = None,
+) -> tuple[IntArray, float] | None:
+    """Whole choices from those that prices or a linear program make, empty places filled and
+    better ones taken by chains of moves; None if none is better than `best_value`.
+    clock: time to fit everybody in who has to be placed, which chains alone may not."""
+    model, value, bundles = pricing.model, pricing.value, pricing.bundles
+    kept = within_limits(pricing, price, chosen, wanted)
+    if kept is None:
+        return None
+    current = kept[0]
+    frozen = np.zeros(model.units, bool)
+    if bundles is not None and len(bundles):
+        match = current[bundles.unit] == bundles.column
+        full = np.logical_and.reduceat(match, bundles.start[:-1])
+        frozen[bundles.unit[np.repeat(full, np.diff(bundles.start))]] = True
+    # those for whom a place is worth most per person come first, whoever has to be placed before
+    most = np.full(model.units, -1.0)
+    some = np.flatnonzero(np.diff(model.start) > 0)
+    most[some] = np.maximum.reduceat(value, model.start[some]) / model.size[some]
+    order = np.argsort(-most, kind="stable")
+    waiting = order[current[order] < 0]
+    if pricing.must.any():
+        bound_to = waiting[pricing.must[waiting]]
+        by_size = np.argsort(-model.size[bound_to], kind="stable")
+        current = fill(model, value, current, bound_to[by_size], pricing.must, frozen, passes=8)
+        left = int(np.sum(pricing.must & (current < 0)))
+        if left and clock is not None and model.columns <= FITTED_COLUMNS:
+            fitted = fit_everybody(_fitting(pricing, price), current, clock)
+            left = 1 if fitted is None else 0
+            current = current if fitted is None else fitted
+        if left:
+            return None
+    current = fill(model, value, current, waiting, pricing.must, frozen, deep=False)
+    lost = lost_by(pricing, current) / model.size
+    worse = np.flatnonzero((lost > 1e-9) & ~frozen)
+    worse = worse[np.argsort(-lost[worse], kind="stable")]
+    current = fill(model, value, current, worse, pricing.must, frozen, deep=False)
+    got = total_value(model, value, bundles, current)
+    return (current, got) if got > best_value else None
+
+
+def _fitting(pricing: Pricing, price: FloatArray) -> Fitting:
+    """What everybody is fitted in by, when prices say what a choice loses."""
+    model = pricing.model
+    bound, _ = pricing(price)
+    unit = model.unit_of_column()
+    cell = pricing.cell[model.klass[unit], model.slot]
+    worth = pricing.value - model.size[unit] * cell
+    nb = 0 if pricing.bundles is None else len(pricing.bundles)
+    loss = np.full(model.columns + nb, np.inf)
+    loss[: model.columns] = np.maximum(0.0, pricing.first[unit] - worth)
+    return Fitting(pricing, loss, np.zeros(model.columns + nb), bound)
 
 
 def refill_slots(
