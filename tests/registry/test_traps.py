@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -434,6 +436,22 @@ def test_the_desk_does_not_start_with_unsafe_settings(small, name, value, says):
     refuse_settings()
     with override_settings(**{name: value}), pytest.raises(NotSafe, match=says):
         refuse_settings()
+
+
+def test_the_product_answers_to_no_name_but_its_own():
+    from onward.registry.web import settings
+
+    assert settings.ALLOWED_HOSTS == ["127.0.0.1", "localhost", "[::1]"]
+
+
+def test_a_security_key_must_ask_who_holds_it(small):
+    import registry_cast as cast
+
+    page = cast.signed_in(cast.account("amina", "protection_officer")).get("/account/passkeys/add/")
+    asked = re.search(r'id="js_data"[^>]*>(.*?)</script>', page.content.decode(), re.DOTALL)
+    assert asked is not None
+    key = json.loads(asked[1])["creation_options"]["publicKey"]
+    assert key["authenticatorSelection"]["userVerification"] == "required"
 
 
 def test_a_report_leaves_nothing_in_temporary_files(small, tmp_path, monkeypatch):

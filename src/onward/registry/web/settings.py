@@ -9,7 +9,7 @@ from __future__ import annotations
 from onward.registry.web.settings_access import *  # noqa: F403
 
 DEBUG = False
-ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", "testserver"]
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 ROOT_URLCONF = "onward.desk.root"
 WSGI_APPLICATION = None
 AUTH_USER_MODEL = "registry.Account"
