@@ -563,6 +563,17 @@ def departed(person, key):
     )  # fmt: skip
 
 
+def listed_again(seat, listed, key):
+    """Said in the record itself: the page takes nobody off a convoy that left."""
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+
+    acts.record(
+        Actor("chantal", frozenset({"supervisor"})), ("seat", seat), "recorded",
+        effective="2026-06-10", facts={"listed": listed}, idempotency_key=key,
+    )  # fmt: skip
+
+
 def test_a_mistake_on_a_seat_that_was_imported_leaves_the_person_on_the_manifest(small):
     officer = browser("supervisor")
     brought_in(("s-1", "H1-P1", "bus-1", {"boarded": True, "explained": "unfit"}))
@@ -583,21 +594,15 @@ def test_a_mistake_on_a_seat_that_was_imported_leaves_the_person_on_the_manifest
     officer.post("/convoys/bus-1/", {"do": "boarded", "key": "i-3", "boarded-s-1": "mistake"})
     (facts,) = things("seat")
     assert (facts["listed"], facts.get("boarded")) == (True, None)
-    officer.post("/convoys/bus-1/", {"do": "strike", "key": "i-4", "seat": "s-1"})
+    listed_again("s-1", False, "i-4")
     assert things("seat")[0]["listed"] is False
 
 
 def test_what_was_said_of_a_seat_after_the_import_outlives_a_mistake(small):
     officer = browser("supervisor")
     brought_in(("s-1", "H1-P1", "bus-1", {"boarded": True}))
-    officer.post("/convoys/bus-1/", {"do": "strike", "key": "o-1", "seat": "s-1"})
-    from onward.registry.recording import acts
-    from onward.registry.recording.actors import Actor
-
-    acts.record(
-        Actor("chantal", frozenset({"supervisor"})), ("seat", "s-1"), "recorded",
-        effective="2026-06-10", facts={"listed": True}, idempotency_key="o-2",
-    )  # fmt: skip
+    listed_again("s-1", False, "o-1")
+    listed_again("s-1", True, "o-2")
     officer.post("/convoys/bus-1/", {"do": "boarded", "key": "o-3", "boarded-s-1": "mistake"})
     log = [e for e in small.store.read() if e.subject.id == "s-1"]
     assert "listed" not in log[-1].facts
@@ -659,3 +664,69 @@ def left_by(small):
     gone = {e.supersedes for e in log if e.supersedes}
     return {e.id for e in log if e.kind == "T7.done" and e.effective == "2026-06-10"
             and e.id not in gone}  # fmt: skip
+
+
+def test_whoever_boards_without_being_on_the_manifest_is_counted_until_they_arrive(small):
+    from onward.registry.models import AccessEntry, EventRow, ThingNow
+
+    officer = browser("supervisor")
+    convoy = planned(officer)
+    officer.post(convoy, {"do": "list", "key": "list-8", "people": ["H1-P2", "H1-P1"]})
+    page = text(officer.get(convoy))
+    assert page.index("/people/H1-P1/") < page.index("/people/H1-P2/"), "as the roll is called"
+    seat = {row.person: row.thing for row in ThingNow.objects.filter(kind="seat")}
+    officer.post(convoy, {"do": "boarded", "key": "b-8", f"boarded-{seat['H1-P1']}": "yes",
+                          f"boarded-{seat['H1-P2']}": "no"})  # fmt: skip
+    page = text(officer.get(convoy))
+    sums = re.findall(r'<tr><th scope="row">Manifest against boarded.*?</tr>', page, re.S)
+    assert "Find them" in sums[0], "nobody knows where H1-P2 is: that sum is not done"
+
+    # Somebody whom a safeguard holds back got on all the same.
+    for who in ("H2-P1", "H2…P1", "Shirin Baradar"):
+        sent = officer.post(convoy, {"do": "find", "who": who})
+        assert sent["Location"] == f"{convoy}#unlisted", "what was asked is not in the address"
+        assert 'name="people" value="H2-P1"' in text(officer.get(convoy))
+    assert AccessEntry.objects.filter(action="person.search").latest("id").people == ["H2-P1"]
+    form = {"do": "unlisted", "key": "u-8", "people": "H2-P1"}
+    for _ in range(2):  # sent twice, recorded once
+        officer.post(convoy, form)
+    assert [f["boarded"] for f in things("seat") if f.get("listed") is False] == [True]
+    assert EventRow.objects.filter(kind="breach", subject_id="H2-P1").count() == 1
+    page = text(officer.get(convoy))
+    assert "Boarded without being on the manifest" in page
+    assert "1 boarded, 1 did not, 0 not said" in page, (
+        "the manifest's own sum counts the listed"
+    )
+    assert "0 arrived, 0 elsewhere and known where, 0 missing, 2 not said" in page
+    assert officer.post(convoy, {**form, "key": "u-9"}).status_code == 422
+
+    # Two arrive; the one who stayed is known to have stayed. Then nobody is unaccounted for.
+    stray = ThingNow.objects.get(kind="seat", person="H2-P1").thing
+    officer.post(convoy, {"do": "arrived", "key": "a-8", f"arrived-{seat['H1-P1']}": "yes",
+                          f"explained-{seat['H1-P2']}": "unfit"})  # fmt: skip
+    assert "Find this person" in text(officer.get(convoy)), "the unlisted one did not arrive"
+    officer.post(convoy, {"do": "arrived", "key": "a-9", f"arrived-{stray}": "yes"})
+    assert "Everybody is accounted for" in text(officer.get(convoy))
+    # A boarding put right after the arrival leaves the convoy arrived.
+    officer.post(
+        convoy, {"do": "boarded", "key": "b-9", f"explained-{seat['H1-P2']}": "not_found"}
+    )
+    assert [f["state"] for f in things("convoy")] == ["arrived"]
+    assert "Find this person" in text(officer.get(convoy))
+
+
+def test_somebody_is_taken_off_the_manifest_until_the_convoy_leaves(small):
+    from onward.registry.models import ThingNow
+
+    officer = browser("supervisor")
+    convoy = planned(officer)
+    officer.post(convoy, {"do": "list", "key": "list-9", "people": ["H1-P1", "H1-P2"]})
+    one, two = (row.thing for row in ThingNow.objects.filter(kind="seat").order_by("person"))
+    assert f'name="strike" value="{one}"' in text(officer.get(convoy))
+    assert officer.post(convoy, {"strike": one, "key": "s-9"}).status_code == 303
+    assert f"boarded-{one}" not in text(officer.get(convoy))
+    officer.post(convoy, {"do": "boarded", "key": "b-10", f"boarded-{two}": "yes"})
+    assert 'name="strike"' not in text(officer.get(convoy))
+    refused = officer.post(convoy, {"strike": two, "key": "s-10"})
+    assert refused.status_code == 422
+    assert "Say “No” and where they are." in text(refused)

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -49,6 +50,11 @@ class Seat:
     lost: bool = False
     breach: bool = False
 
+
+WITH_IT = Q(facts__listed=True) | Q(facts__boarded=True)
+"""Who counts with a convoy: whoever is on its manifest, and whoever boarded without being on it."""
+ABOARD = "boarded_unlisted"
+"""In the session: the convoy, and what was asked of somebody who boarded it unlisted."""
 
 NOT_KNOWN = ("not_found", "missing")
 """Words for somebody nobody knows the place of: said, and still not accounted for."""
@@ -127,8 +133,8 @@ def convoys(request: HttpRequest) -> HttpResponse:
         kind="seat", facts__convoy__in=[row.thing for row in found.rows]
     ).values_list("facts", flat=True):
         here_now = seats.setdefault(str(facts["convoy"]), Counter())
-        if facts.get("listed"):
-            here_now["listed"] += 1
+        if facts.get("listed") or facts.get("boarded"):
+            here_now["listed"] += bool(facts.get("listed"))
             here_now["boarded"] += facts.get("boarded") is True
             here_now["arrived"] += facts.get("arrived") is True
     rows = [
@@ -149,7 +155,9 @@ def _seats(request: HttpRequest, convoy: ThingNow) -> list[Seat]:
     rulebook = here.rulebook()
     move = movement_of(rulebook, str(convoy.facts.get("pathway")))
     rows = list(
-        ThingNow.objects.filter(kind="seat", facts__convoy=convoy.thing).order_by("thing")
+        ThingNow.objects.filter(WITH_IT, kind="seat", facts__convoy=convoy.thing).order_by(
+            "thing"
+        )
     )
     people = {
         row.person: row
@@ -168,7 +176,13 @@ def _seats(request: HttpRequest, convoy: ThingNow) -> list[Seat]:
         ).values_list("subject_id", flat=True)
     )  # fmt: skip
     found = []
-    for row in rows:
+
+    def together(row: ThingNow) -> tuple[Any, ...]:
+        """Whoever travels together stands together, as the roll is called; a stranger last."""
+        person = people.get(str(row.person))
+        return person is None, person.unit or "" if person else "", str(row.person)
+
+    for row in sorted(rows, key=together):
         person = people.get(str(row.person))
         step = _step(person, move)
         classes = reader.classes(person) if person is not None else frozenset()
@@ -203,6 +217,12 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
     if row is None:
         raise Http404
     extra: dict[str, Any] = {}
+    if request.method == "POST" and request.POST.get("do") == "find":
+        # As with any search: not in the address, and nothing on the disk of a shared machine.
+        request.session[ABOARD] = [convoy, request.POST.get("who", "").strip()[:120]]
+        return HttpResponseRedirect(
+            reverse("desk:convoy", args=(convoy,)) + "#unlisted", status=303
+        )
     if request.method == "POST":
         try:
             said = _change(request, row)
@@ -214,11 +234,14 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
             return done(request, said, "desk:convoy", convoy)
     reader = request.reader  # type: ignore[attr-defined]
     rulebook = here.rulebook()
-    seats = [seat for seat in _seats(request, row) if seat.listed]
+    seats = _seats(request, row)
     move = movement_of(rulebook, str(row.facts.get("pathway")))
     counts = {
-        "listed": len(seats),
+        "listed": sum(seat.listed for seat in seats),
         "boarded": sum(seat.boarded is True for seat in seats),
+        "came": sum(seat.boarded is True and seat.listed for seat in seats),
+        "unlisted": sum(seat.boarded is True and not seat.listed for seat in seats),
+        "astray": sum(seat.boarded is not True and seat.lost for seat in seats),
         "stayed": sum(seat.boarded is False for seat in seats),
         "arrived": sum(seat.arrived is True for seat in seats),
         "elsewhere": sum(
@@ -251,6 +274,8 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
             "explanations": [(code, words.code(code)) for code in rulebook.kinds["seat"].facts["explained"].allowed],
             "ready": _ready(reader, row, move, {seat.person for seat in seats}),
             "past": str(row.facts.get("day") or "9") <= here.today().isoformat(),
+            "gone": row.facts.get("state") in ("departed", "arrived"),
+            **_found(request, convoy, seats),
             "key": once(), **extra,
         },
         status=422 if extra else 200,
@@ -308,14 +333,25 @@ def _change(request: HttpRequest, convoy: ThingNow) -> str:
         return _list(request, reader, convoy, key)
     if what in ("boarded", "arrived"):
         return _tick(request, reader, convoy, what, key)
-    if what == "strike":
-        wanted = request.POST.get("seat", "")
+    if what == "unlisted":
+        return _unlisted(request, reader, convoy, key)
+    if what == "strike" or "strike" in request.POST:  # the button of one line says which
+        wanted = request.POST.get("strike") or request.POST.get("seat", "")
         seat = ThingNow.objects.filter(
             kind="seat", thing=wanted, facts__convoy=convoy.thing
         ).first()
         mine = reader.people("person.record_movement")
         if seat is None or not mine.filter(person=seat.person).exists():
             raise access.Hidden
+        if seat.facts.get("boarded") is not None or convoy.facts.get("state") in (
+            "departed",
+            "arrived",
+        ):
+            raise OnwardError(
+                _(
+                    "The convoy left, or it was said whether this person boarded. Say “No” and where they are."
+                )
+            )
         acts.record(request.user, Subject("seat", wanted), "recorded", effective=here.today().isoformat(),
                     facts={"listed": False}, evidence=(), idempotency_key=key)  # fmt: skip
         return _("Taken off the manifest.")
@@ -354,7 +390,7 @@ def _list(request: HttpRequest, reader: access.Reader, convoy: ThingNow, key: st
             )
             % {"number": dates.digits(str(len(rows) - len(kept)))}
         )
-    taken = ThingNow.objects.filter(kind="seat", facts__convoy=convoy.thing, facts__listed=True)
+    taken = ThingNow.objects.filter(WITH_IT, kind="seat", facts__convoy=convoy.thing)
     seats = convoy.facts.get("seats")
     there = set(taken.values_list("person", flat=True))
     new = [row for row in kept if row.person not in there]
@@ -389,9 +425,9 @@ def _tick(
     entries: list[dict[str, Any]] = []
     asking: dict[str, Sequence[str]] = {}
     seats = list(
-        ThingNow.objects.filter(
-            kind="seat", facts__convoy=convoy.thing, facts__listed=True
-        ).order_by("thing")
+        ThingNow.objects.filter(WITH_IT, kind="seat", facts__convoy=convoy.thing).order_by(
+            "thing"
+        )
     )
 
     def departures(seat: ThingNow) -> list[str]:
@@ -445,7 +481,9 @@ def _tick(
     if not entries:
         raise OnwardError(_("Nothing was filled in or changed, so nothing was recorded."))
     state = {"boarded": "departed", "arrived": "arrived"}[what]
-    if convoy.facts.get("state") != state and any("subject" in entry for entry in entries):
+    # Who boarded may still be set right after the arrival: the convoy has arrived all the same.
+    before = ("departed", "arrived") if state == "departed" else ("arrived",)
+    if convoy.facts.get("state") not in before and any("subject" in entry for entry in entries):
         entries.append(_entry("convoy", convoy.thing, {"state": state}, day))
     breaches = acts.record_batch(request.user, entries, idempotency_key=key).breaches
     ticked = sum("subject" in entry and entry["subject"].kind == "seat" for entry in entries)
@@ -455,11 +493,74 @@ def _tick(
             said if ticked else "",
             _("Taken back: %(number)s records. They stay in the log, marked.") % {"number": dates.digits(str(back))},
         )))  # fmt: skip
-    if breaches:
-        said += " " + _("Breaches opened because a safeguard was not met: %(number)s.") % {
-            "number": dates.digits(str(len(breaches)))
-        }
-    return said
+    return said + _breached(breaches)
+
+
+def _breached(breaches: Sequence[Any]) -> str:
+    if not breaches:
+        return ""
+    return " " + _("Breaches opened because a safeguard was not met: %(number)s.") % {
+        "number": dates.digits(str(len(breaches)))
+    }
+
+
+def _found(request: HttpRequest, convoy: str, seats: Sequence[Seat]) -> dict[str, Any]:
+    """Who answers to what was asked of somebody who boarded without being on the manifest."""
+    from onward.registry.now.search import find_people
+
+    of, asked = request.session.get(ABOARD) or ("", "")
+    if of != convoy or not asked:
+        return {}
+    reader = request.reader  # type: ignore[attr-defined]
+    first, _dots, last = asked.partition("…")  # a long code as pages show it, or a whole one
+    code = Q(person=asked) if not last else Q(person__startswith=first, person__endswith=last)
+    hits = list(
+        reader.people("person.record_movement")
+        .filter(code)
+        .values_list("person", flat=True)[:10]
+    )
+    hits += [hit.person for hit in find_people(reader, asked, limit=10)]
+    counted = {seat.person for seat in seats}
+    rows = list(
+        reader.people("person.record_movement")
+        .filter(person__in=[person for person in hits if person not in counted])
+        .defer(*sight.NOT_IN_LISTS)
+    )
+    rows.sort(key=lambda row: hits.index(row.person))
+    reader.listed(rows, place=place(request), action="person.search")
+    return {"asked": asked, "found": sight.lines(reader, rows)}
+
+
+def _unlisted(request: HttpRequest, reader: access.Reader, convoy: ThingNow, key: str) -> str:
+    """Somebody boarded who is not on the manifest: recorded as it happened, whatever the safeguards
+    say, and counted with the convoy until they are where they are known to be."""
+    move = movement_of(here.rulebook(), str(convoy.facts.get("pathway")))
+    wanted = list(dict.fromkeys(request.POST.getlist("people")))
+    people = list(
+        reader.people("person.record_movement").filter(person__in=wanted)
+        .order_by("unit", "person").values_list("person", flat=True)
+    )  # fmt: skip
+    if not people:
+        raise OnwardError(_("Choose people first."))
+    counted = ThingNow.objects.filter(WITH_IT, kind="seat", facts__convoy=convoy.thing)
+    if counted.filter(person__in=people).exists():
+        raise OnwardError(_("They are on the manifest, or counted with this convoy, already."))
+    day, to = str(convoy.facts.get("day")), str(convoy.facts.get("destination"))
+    entries: list[dict[str, Any]] = []
+    for person in people:
+        facts = {"person": person, "convoy": convoy.thing, "listed": False, "boarded": True}
+        entries.append(_entry("seat", str(uuid.uuid4()), facts, day))
+        if move is not None:  # right after its seat, see `_departures`
+            entries.append(
+                _entry("person", person, {}, day, kind=move.key) | {"destination": to}
+            )
+    if convoy.facts.get("state") not in ("departed", "arrived"):
+        entries.append(_entry("convoy", convoy.thing, {"state": "departed"}, day))
+    breaches = acts.record_batch(request.user, entries, idempotency_key=key).breaches
+    request.session.pop(ABOARD, None)
+    return _("Recorded for %(number)s people.") % {
+        "number": dates.digits(str(len(people)))
+    } + _breached(breaches)
 
 
 SAID = frozenset({"boarded", "arrived", "explained"})
