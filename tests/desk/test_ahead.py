@@ -232,6 +232,40 @@ def test_scenarios_stand_side_by_side_with_what_matters_and_what_would_have_to_b
     assert "quiet" not in short
 
 
+def test_what_was_sensitive_when_it_was_made_is_not_told_after_the_plan_changed(
+    planned, monkeypatch
+):
+    import json
+    from types import SimpleNamespace
+
+    from onward.registry.computing import analysis, comparing
+    from onward.registry.models import Job
+    from onward.registry.planning import adopt_plan, plan_of
+    from onward.registry.web import jobs
+
+    then = plan_of(planned, planned.rulebook)
+    made = SimpleNamespace(to_json=lambda: json.dumps(_compared()))
+    monkeypatch.setattr(analysis, "opened", lambda operation: SimpleNamespace(plan=then))
+    monkeypatch.setattr(comparing, "comparison_of", lambda *a, **k: made)
+    lead = people.account("lead", "plan_lead")
+    job = jobs.ask(lead, "compare", {"scenarios": [], "futures": 500, "seed": 1})
+    assert jobs.run_next().state == "done"
+    renamed = PLAN.replace("quiet_offer", "loud_offer").replace(SECRET, "An offer all know of")
+    adopt_plan(
+        planned, renamed.replace("sensitive", "public"), effective="2026-06-01", by="chantal"
+    )
+    shown = browser("analyst").get("/forecasts/compared/").content.decode()
+    assert "Two more rooms" in shown
+    assert "quiet" not in shown
+    file = f"/work/{job.pk}/comparison.json"
+    reader = people.signed_in(lead)
+    assert "quiet_offer" in reader.get(file).content.decode()
+    assert browser("analyst", name="third").get(file).status_code == 404
+    assert "quiet_offer" in reader.get("/forecasts/compared/").content.decode()
+    kept = Job.objects.get(pk=job.pk).result[jobs.QUIET]
+    assert "offer" not in kept, "names of offers in confidence are kept sealed"
+
+
 def test_the_files_of_a_comparison_and_scenarios_to_choose_tell_no_offer_in_confidence(planned):
     from django.utils import timezone
 

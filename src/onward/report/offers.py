@@ -42,6 +42,20 @@ def sensitive_work(plan: Plan) -> frozenset[str]:
     )
 
 
+def sensitive_names(plan: Plan | None) -> frozenset[str]:
+    """The ids and titles of everything sensitive in a plan, offers and work."""
+    if plan is None:
+        return frozenset()
+    groups = (plan.pledges, *(getattr(plan, name) for name in WORK))
+    return frozenset(
+        name
+        for group in groups
+        for key, one in group.items()
+        if one.confidentiality == "sensitive"
+        for name in (key, one.title)
+    )
+
+
 class Offers:
     """The pledges of a plan, as one audience may know them."""
 

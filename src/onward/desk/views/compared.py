@@ -23,7 +23,9 @@ from onward.desk.views.shared import page, place
 from onward.errors import OnwardError
 from onward.registry.models import Job
 from onward.registry.permissions import access
+from onward.registry.web import jobs
 from onward.report import charts, scenario_charts
+from onward.report.offers import sensitive_names
 from onward.report.spoken import Sayer
 
 if TYPE_CHECKING:
@@ -40,13 +42,12 @@ UNITS = {"euros": gettext_lazy("euros"), "interpreters": gettext_lazy("interpret
 def compared(request: HttpRequest) -> HttpResponse:
     access.require(request.user, "forecast.read", place=place(request))
     reader = request.reader  # type: ignore[attr-defined]
-    made, tells = _last("compare"), may_tell(reader)
-    shown = {"none": True} if made is None else about(made, tells)
-    waits = _last("wait")
-    if waits is not None and tells(waits["title"]) and tells(waits["id"]):
+    made, waits = _last("compare"), _last("wait")
+    shown = {"none": True} if made is None else about(made, may_tell(reader, made))
+    if waits is not None and all(map(may_tell(reader, waits), (waits["title"], waits["id"]))):
         shown["wait"] = waiting(waits)
     if reader.may("forecast.run"):
-        shown["deferrable"] = deferrable(tells)
+        shown["deferrable"] = deferrable(may_tell(reader))
     return render(request, "desk/compared.html", shown)
 
 
@@ -56,7 +57,7 @@ def in_short(reader: access.Reader) -> dict[str, Any] | None:
     if made is None:
         return None
     as_of = date.fromisoformat(made["as_of"])
-    return {"as_of": as_of, "cases": _cases(made, may_tell(reader))}
+    return {"as_of": as_of, "cases": _cases(made, may_tell(reader, made))}
 
 
 def _last(kind: str) -> dict[str, Any] | None:
@@ -64,17 +65,17 @@ def _last(kind: str) -> dict[str, Any] | None:
     return None if done is None else done.result
 
 
-def may_tell(reader: access.Reader) -> Callable[[str], bool]:
-    """Whether a line of a comparison tells this reader of nothing made in confidence."""
-    found = here.plan()
-    if found is None or reader.may("pledge.sensitive"):
+def may_tell(
+    reader: access.Reader, made: Mapping[str, Any] | None = None
+) -> Callable[[str], bool]:
+    """Whether a line of a comparison tells this reader of nothing made in confidence.
+
+    made  what the line is of: what was sensitive when it was made is not told either, whatever
+          became of it in the plan since
+    """
+    if reader.may("pledge.sensitive"):
         return lambda text: True
-    names = {
-        name
-        for group in (found.pledges, found.actions, found.assurances, found.authorities)
-        for key, one in group.items() if one.confidentiality == "sensitive"
-        for name in (key, one.title)
-    }  # fmt: skip
+    names = sensitive_names(here.plan()) | jobs.kept_quiet(made or {})
     return lambda text: not any(name in text for name in names)
 
 

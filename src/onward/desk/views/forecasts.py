@@ -62,8 +62,8 @@ def forecasts(request: HttpRequest) -> HttpResponse:
     if chosen is not None:
         earlier = _earlier(chosen, [one for _name, one in kept])
         shown |= about(chosen, earlier)
+        tells = compared.may_tell(reader, _as_made(chosen))
         shown["why"] = why_here(reader, chosen)
-        tells = compared.may_tell(reader)
         shown |= {
             "assumptions": list(filter(tells, chosen.assumptions)),
             "left_out": list(filter(tells, chosen.left_out)),
@@ -124,6 +124,14 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _as_made(made: Forecast) -> dict[str, Any]:
+    """What the work that made a kept forecast left; nothing for one made at the terminal."""
+    row = Job.objects.filter(
+        kind="forecast", state="done", result__identity=made.identity
+    ).first()
+    return row.result if row is not None else {}
+
+
 def why_here(reader: access.Reader, made: Forecast) -> list[dict[str, Any]]:
     """Why people will still be here on the date, most people first.
 
@@ -131,7 +139,7 @@ def why_here(reader: access.Reader, made: Forecast) -> list[dict[str, Any]]:
     """
     plan = here.plan()
     named, offers = titles(here.rulebook(), plan), Offers(plan, "internal")
-    sees_all = reader.may("pledge.sensitive")
+    sees_all, tells = reader.may("pledge.sensitive"), compared.may_tell(reader, _as_made(made))
     found = []
     for row in made.why:
         name = str(row["name"])
@@ -140,7 +148,7 @@ def why_here(reader: access.Reader, made: Forecast) -> list[dict[str, Any]]:
         what = reason_title(name, named)
         if row["q90"] < LEAST_TOLD or not offers.tells_nothing(name, what):
             continue
-        if secret and not sees_all:
+        if (secret and not sees_all) or not (tells(name) and tells(what)):
             continue
         levels = _round({level: row[level] for level in LEVELS})
         kind = words.translated(REASONS[str(row["kind"])])

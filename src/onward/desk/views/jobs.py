@@ -84,8 +84,9 @@ def _may_have(request: HttpRequest, row: Job) -> bool:
     what its page leaves out for who may not see an offer made in confidence."""
     if row.kind != "compare":
         return True
-    tells = compared.may_tell(request.reader)  # type: ignore[attr-defined]
-    return compared.all_told([row.result, row.asked], tells)
+    tells = compared.may_tell(request.reader, row.result)  # type: ignore[attr-defined]
+    lines = {name: one for name, one in row.result.items() if name != jobs.QUIET}
+    return compared.all_told([lines, row.asked], tells)
 
 
 def _said(row: Job) -> str:

@@ -10,6 +10,7 @@ and the panic button reach work that waits or runs.
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 import logging
@@ -17,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import close_old_connections, connection
 from django.utils import timezone
@@ -31,6 +32,9 @@ from onward.registry.operation import Operation, open_operation
 from onward.registry.permissions import access, grants
 from onward.registry.recording.actors import Acting
 from onward.registry.web.site import current
+
+if TYPE_CHECKING:
+    from onward.registry.computing.analysis import Opened
 
 LOG = logging.getLogger("onward.jobs")
 
@@ -63,6 +67,8 @@ NO_LONGER = gettext_noop(
     "account was closed or locked. Nothing was made. Whoever may do it asks again."
 )
 KEEPING = gettext_noop("Keeping what came of it")
+QUIET = "kept_quiet"
+"""Where the result of a piece of work has the names that were sensitive when it was made."""
 SECONDS_BETWEEN_LOOKS = 2.0
 SECONDS_BETWEEN_FORGETTING = 600.0
 
@@ -78,6 +84,23 @@ class Outcome:
 
     result: Mapping[str, Any]
     files: Mapping[str, bytes]
+
+
+def _kept_quiet(found: Opened) -> dict[str, str]:
+    """The names of what was sensitive in the plan a piece of work was made from, sealed: a plan
+    changes, and what was made before still speaks of what it holds no more."""
+    from onward.report.offers import sensitive_names
+
+    names = json.dumps(sorted(sensitive_names(found.plan)), ensure_ascii=False).encode()
+    return {QUIET: base64.b64encode(wrap(_key(), names, QUIET)).decode()}
+
+
+def kept_quiet(result: Mapping[str, Any]) -> frozenset[str]:
+    """The names that were sensitive when this was made; none where it does not say."""
+    sealed = result.get(QUIET)
+    if not sealed:
+        return frozenset()
+    return frozenset(json.loads(unwrap(_key(), base64.b64decode(sealed), QUIET)))
 
 
 def _forecast(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
@@ -101,7 +124,8 @@ def _forecast(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outco
     past = [(day.isoformat(), people) for day, people in observed(found, stays)]
     say(KEEPING)
     name = keep_forecast(operation, made)
-    return Outcome({"kept": name, "identity": made.identity, "observed": past}, {})
+    result = {"kept": name, "identity": made.identity, "observed": past, **_kept_quiet(found)}
+    return Outcome(result, {})
 
 
 def _compare(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
@@ -109,16 +133,18 @@ def _compare(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcom
     from onward.registry.computing.comparing import comparison_of
 
     say(gettext_noop("Reading the record"))
+    found = opened(operation)
     files = [path for path in operation.scenarios if path.name in asked["scenarios"]]
     made = comparison_of(
-        opened(operation),
+        found,
         files,
         futures=int(asked["futures"]),
         seed=int(asked["seed"]),
         progress=say,
     )
     text = made.to_json()
-    return Outcome(json.loads(text), {"comparison.json": text.encode()})
+    result = {**json.loads(text), **_kept_quiet(found)}
+    return Outcome(result, {"comparison.json": text.encode()})
 
 
 def _wait(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
@@ -128,10 +154,11 @@ def _wait(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
 
     say(gettext_noop("Reading the record"))
     file = next(path for path in operation.scenarios if path.name == asked["scenario"])
+    found = opened(operation)
     made = decide_by_of(
-        opened(operation), file, futures=int(asked["futures"]), seed=int(asked["seed"]), progress=say
+        found, file, futures=int(asked["futures"]), seed=int(asked["seed"]), progress=say
     )  # fmt: skip
-    return Outcome(json.loads(made.to_json()), {})
+    return Outcome({**json.loads(made.to_json()), **_kept_quiet(found)}, {})
 
 
 def _placement(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
