@@ -47,7 +47,7 @@ def proposed(small, monkeypatch):
         "format": "onward-placement-1", "on": "2026-06-10", "input_sha256": "a" * 64, "state": "optimal", "gap": 0.0, "conflict": [],
         "persons": {"all": 4, "placed": 4, "unplaced": 0}, "cases": {"all": 2, "placed": 2, "unplaced": 0},
         "assignments": [{**row, "case": "household/H1", "programme": "quiet_offer"},
-                        {**row, "case": "household/H2", "programme": "open_offer"}],
+                        {**row, "case": "household/H2", "programme": "open_offer", "country": "NOR"}],
         "unplaced": [], "unused": [], "fairness": [], "links": [], "pledges": [],
         "limits": [{**limit, "programme": "quiet_offer"}, {**limit, "programme": "open_offer"}],
     }  # fmt: skip
@@ -190,6 +190,92 @@ def test_who_may_not_know_of_an_offer_neither_asks_of_it_nor_reads_of_it(propose
     assert SECRET not in page
     assert "quiet_offer" not in page
     assert analyst.get(f"/places/asked/{hidden.pk}/").status_code == 404
+
+
+COUNTRY = r"\bCAN\b"
+
+
+def says_nothing(answer):
+    page = answer.content.decode()
+    assert SECRET not in page
+    assert "quiet_offer" not in page
+    assert not re.search(COUNTRY, page)
+    return page
+
+
+@pytest.mark.parametrize(
+    "line",
+    [{"what-1": what, "which-1": which, "amount-1": "5"}
+     for what in ("places", "delay", "remove", "condition")
+     for which in ("quiet_offer@1", "quiet_offer", "open_offer@1 quiet_offer@1")]
+    + [{"what-1": "unlock", "case-1": "household/H1=quiet_offer@1"},
+       {"what-1": "condition", "which-1": "open_offer@1", "amount-1": "5/quiet_offer"},
+       {"what-1": "places:quiet_offer@1=+5"}],
+)  # fmt: skip
+def test_an_offer_in_confidence_cannot_be_asked_about_by_its_id(proposed, line):
+    from onward.registry.models import Job
+
+    analyst = browser("analyst")
+    answer = analyst.post("/places/what-if/", line)
+    assert answer.status_code == 422
+    # What somebody typed stands in its own field; that a thing of this name is there is never said.
+    typed = set(line.values())
+    page = answer.content.decode()
+    for text in sorted(typed, key=len, reverse=True):
+        page = page.replace(f'value="{text}"', "")
+    assert SECRET not in page
+    assert "quiet_offer" not in page
+    assert not re.search(COUNTRY, page)
+    unknown = {
+        name: text.replace("quiet_offer", "no_such_offer") for name, text in line.items()
+    }
+    other = analyst.post("/places/what-if/", unknown).content.decode()
+    errors = r'class="error"[^>]*>(.*?)</span>'
+    assert re.findall(errors, answer.content.decode()) == re.findall(errors, other)
+    asked = "&".join(f"{name}={text}" for name, text in line.items())
+    says_nothing(analyst.get(f"/places/what-if/?{asked}".replace("quiet_offer", "no_offer")))
+    assert not Job.objects.exists()
+
+
+def test_who_decides_about_places_learns_nothing_of_an_offer_in_confidence(proposed):
+    officer = browser("resettlement_officer")
+    moved = asked(
+        officer, {"proposal": NAME, "case": "household/H2", "decision": "moved",
+                  "where": "quiet_offer|1", "reason": "a sister is going there"},
+    )  # fmt: skip
+    held = asked(officer, {**FORM, "decision": "held", "reason": "waits for a sister"})
+    assert "An offer in confidence" in officer.get(moved).content.decode()
+    assert officer.post(moved, {"reason": "a sister is going there"}).status_code == 303
+    supervisor = browser("supervisor", name="chantal")
+    assert supervisor.get(moved).status_code == 404
+    says_nothing(supervisor.get(held))
+    for case in ("H1", "H2"):
+        says_nothing(supervisor.get(f"/places/case/?proposal={NAME}&case=household/{case}"))
+    says_nothing(supervisor.get("/places/"))
+    says_nothing(supervisor.get("/places/decided/"))
+    tried = supervisor.post(
+        "/places/case/",
+        {**FORM, "decision": "moved", "where": "quiet_offer|1", "reason": "as good a place"},
+    )
+    assert tried.status_code == 422
+    assert standing()["household/H2"].programme == "quiet_offer"
+    assert "household/H1" not in standing()
+
+
+def test_why_work_failed_names_no_offer_in_confidence(proposed, monkeypatch):
+    from onward.errors import OnwardError
+    from onward.registry.computing import what_if
+
+    def fails(found):
+        raise OnwardError("quiet_offer opens after it ends.")
+
+    monkeypatch.setattr(what_if, "tables_of", fails)
+    lead, analyst = browser("plan_lead"), browser("analyst", name="other")
+    lead.post("/places/what-if/", {"what-1": "remove", "which-1": "open_offer@1"})
+    job = worked_out()
+    for address in (f"/work/{job.pk}/", f"/places/asked/{job.pk}/"):
+        assert "quiet_offer opens after it ends" in lead.get(address).content.decode()
+        assert "made in confidence" in says_nothing(analyst.get(address))
 
 
 @pytest.mark.parametrize(

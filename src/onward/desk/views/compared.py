@@ -79,6 +79,12 @@ def may_tell(
     return lambda text: not any(name in text for name in names)
 
 
+def message_for(reader: access.Reader, row: Job) -> str:
+    """Why work could not be done, as far as this reader may be told."""
+    tells = may_tell(reader, row.result)
+    return row.message if tells(row.message) else _("It speaks of an offer made in confidence.")
+
+
 def about(made: Mapping[str, Any], tells: Callable[[str], bool]) -> dict[str, Any]:
     """What the page says of one comparison."""
     cases = _cases(made, tells)

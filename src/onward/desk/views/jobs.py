@@ -66,6 +66,7 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
     row = found(request, job)
     access.require(request.user, *actions_of(row), place=place(request))
     title, _actions, where = KINDS[row.kind]
+    row.message = compared.message_for(request.reader, row)  # type: ignore[attr-defined]
     shown = {
         "job": row,
         "files": row.files.all() if _may_have(request, row) else (),

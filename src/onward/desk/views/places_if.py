@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from onward.desk import dates, forms, here, words
+from onward.desk.views.compared import message_for
 from onward.desk.views.placements import ASKED_FIRST, Offers, _confidential
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
@@ -135,6 +136,7 @@ def answer(request: HttpRequest, job: UUID) -> HttpResponse:
     if row.state not in ENDED:
         return HttpResponseRedirect(reverse("desk:job", args=[row.pk]), status=303)
     reader = request.reader  # type: ignore[attr-defined]
+    row.message = message_for(reader, row)  # shown, not kept
     sensitive = reader.may("pledge.sensitive")
     secret, offers = set() if sensitive else _confidential(), Offers()
     if not sensitive and any(_names(text) & secret for text in row.asked["changes"]):
