@@ -829,7 +829,7 @@ def test_administration_is_closed_to_others(small, role):
 # -- rumours ----------------------------------------------------------------------------------
 
 
-def test_a_rumour_is_heard_checked_and_answered(planned):
+def test_a_rumour_is_heard_and_checked(planned):
     from onward.registry.models import ThingNow
 
     bilal = browser("interviewer", name="bilal")
@@ -844,7 +844,11 @@ def test_a_rumour_is_heard_checked_and_answered(planned):
     found = {"checked": "not_true", "checked_on": "2026-06-10", "answered_on": "2026-06-10"}
     unknown = lead.post(address, {**found, "answer": "no-such-message", "key": "desk:two"})
     assert unknown.status_code == 422
-    assert lead.post(address, {**found, "key": "desk:three"}).status_code == 303
+    with_nothing = lead.post(address, {**found, "key": "desk:three"})
+    assert with_nothing.status_code == 422
+    assert "Say with which message of the plan" in with_nothing.content.decode()
+    del found["answered_on"]
+    assert lead.post(address, {**found, "key": "desk:four"}).status_code == 303
     row.refresh_from_db()
     assert row.facts["checked"] == "not_true"
-    assert "has been answered" in lead.get("/rumours/").content.decode()
+    assert "Not answered yet" in lead.get("/rumours/").content.decode()

@@ -7,6 +7,7 @@ name anybody. What answers it is a message of the plan, approved like every othe
 from __future__ import annotations
 
 import uuid
+from datetime import date
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
 from onward.desk import forms, here, words
+from onward.desk.views import sheets
 from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import OnwardError
 from onward.registry.models import ThingNow
@@ -77,20 +79,46 @@ def rumour(request: HttpRequest, rumour: str) -> HttpResponse:
     if row is None:
         raise access.Hidden
     plan = here.plan()
+    found = plan.messages if plan else {}
+    gone = {message.supersedes for message in found.values()}
+    # What is kept from people, or not yet to be told, answers no rumour.
     answers = {
-        name: words.translated(message.title) for name, message in (plan.messages.items() if plan else ())
-        if message.kind == "answer" or message.kind == "notice"
+        name: words.translated(message.title) for name, message in found.items()
+        if message.kind != "sheet" and name not in gone and sheets.may_be_told(message, here.today())
     }  # fmt: skip
     rulebook = here.rulebook()
     form = forms.form_for(
         rulebook, KIND, columns=("checked", "checked_on", "answer", "answered_on"), required=("checked", "checked_on"),
         values={name: str(value) for name, value in row.facts.items() if value is not None},
     )  # fmt: skip
+    for field in form.inputs:
+        if field.name == "answer":
+            field.options = sorted(answers.items())
     extra: dict[str, Any] = {}
     if request.method == "POST":
         form.read(request.POST)
         if form.valid and form.facts.get("answer") and form.facts["answer"] not in answers:
             form.fail("answer", _("Name a message of the plan, by its id."))
+        if form.valid and form.facts.get("answered_on") and not form.facts.get("answer"):
+            form.fail("answer", _("Say with which message of the plan people were answered."))
+        if form.valid and form.facts.get("answer") and form.facts.get("answered_on"):
+            message = found[form.facts["answer"]]
+            on = date.fromisoformat(form.facts["answered_on"])
+            if not sheets.may_be_told(message, on):
+                form.fail(
+                    "answered_on",
+                    _("This message was not yet to be told to people on that day."),
+                )
+            elif not any(
+                text.approved_on is not None and text.approved and text.approved_on <= on
+                for text in message.texts.values()
+            ):
+                form.fail(
+                    "answer",
+                    _(
+                        "Nobody had approved a text of this message by that day, so nobody was answered with it."
+                    ),
+                )
         if form.valid:
             facts = {name: value for name, value in form.facts.items() if value is not None}
             try:
@@ -105,7 +133,9 @@ def rumour(request: HttpRequest, rumour: str) -> HttpResponse:
                 return done(request, _("Kept."), "desk:rumours")
     return render(
         request, "desk/rumour.html",
-        {"row": row, "form": form, "answers": sorted(answers.items()),
+        {"row": row, "form": form,
+         "answers": [(name, title, found[name].texts.values()) for name, title in sorted(answers.items())],
+         "reads": request.reader.may("person.record_interview") or request.reader.may("text.approve"),  # type: ignore[attr-defined]
          "key": request.POST.get("key") or once(), **extra},
         status=422 if form.problems or extra else 200,
     )  # fmt: skip

@@ -6,6 +6,7 @@ marked across the page and cannot support a consent.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,6 +18,7 @@ from django.utils.translation import gettext as _
 from onward import __version__
 from onward.desk import dates, forms, here, sight, words
 from onward.desk.views.shared import page, place
+from onward.plan.model import Message
 from onward.registry.models import ThingNow
 from onward.registry.permissions import access
 
@@ -30,15 +32,30 @@ WAIVER_HOLDS = (
 WAIVER_NEVER = ("releases_claims", "renounces_convention_rights", "accepts_refoulement")
 
 
-def _texts(pathway: str = "") -> list[dict[str, Any]]:
-    """Every language of every sheet of the plan, the newest version first."""
+TO_PEOPLE = ("everyone", "group", "individual")
+
+
+def may_be_told(message: Message, on: date) -> bool:
+    """Whether people may be told this on a day: it is meant for them, and nothing holds it back."""
+    held = message.embargo_until is not None and on < message.embargo_until.latest
+    early = message.released is not None and on < message.released
+    return message.audience in TO_PEOPLE and not held and not early
+
+
+def _texts(pathway: str = "", *, answers: bool = False) -> list[dict[str, Any]]:
+    """Every language of every sheet of the plan, the newest version first.
+
+    answers  also of the notices and answers that people may be told today
+    """
     found = here.plan()
     if found is None:
         return []
     rows = []
     gone = {message.supersedes for message in found.messages.values() if message.supersedes}
     for message in found.messages.values():
-        if message.kind != "sheet" or (pathway and pathway not in message.pathways):
+        if message.kind != "sheet" and not (answers and may_be_told(message, here.today())):
+            continue
+        if pathway and pathway not in message.pathways:
             continue
         for text in message.texts.values():
             rows.append(
@@ -73,7 +90,7 @@ def sheets(request: HttpRequest) -> HttpResponse:
         ): row.facts
         for row in ThingNow.objects.filter(kind="sheet")
     }
-    rows = _texts()
+    rows = _texts(answers=True)
     for row in rows:
         facts = on_record.get((row["pathway"], row["version"], row["language"]), {})
         row["supports"] = bool(
@@ -85,7 +102,12 @@ def sheets(request: HttpRequest) -> HttpResponse:
 @page("sheets", "person.record_interview", "text.approve")
 def sheet(request: HttpRequest, message: str, language: str) -> HttpResponse:
     row = next(
-        (r for r in _texts() if r["message"] == message and r["language"] == language), None
+        (
+            r
+            for r in _texts(answers=True)
+            if r["message"] == message and r["language"] == language
+        ),
+        None,
     )
     if row is None:
         raise Http404
