@@ -397,3 +397,49 @@ def test_an_erasure_reaches_what_was_seen_in_a_list(small, clerk):
     small.vault.erase(far, by="test")
     with pytest.raises(KeyRefused):
         lists.told_of(small, pair)
+
+
+def test_what_lists_are_read_with_is_said_in_the_readers_language(small, clerk):
+    address = upload(clerk)["Location"]
+    clerk.post("/language/", {"language": "ar", "next": "/"})
+    page = clerk.get(address).content.decode()
+    for english in ("Passport", "National id", ">kobo-household<", ">primero-like<"):
+        assert english not in page
+    assert "بطاقة هوية وطنية" in page
+    clerk.post(address, {"do": "map", **COLUMNS})
+    recorded(clerk, address)
+    page = clerk.get("/imports/").content.decode()
+    assert "أعمدة اختيرت على المكتب" in page
+    assert "<bdi>desk</bdi>" not in page
+
+
+def test_what_stands_beside_each_other_of_two_is_said_in_the_readers_language():
+    from django.utils import translation
+
+    from onward.desk import words
+    from onward.desk.views.imports import _set_beside
+
+    papers = ("documents", "national_id 12, passport QX7", "")
+    with translation.override("ar"):
+        assert _set_beside(papers)[1:] == ("بطاقة هوية وطنية 12, جواز سفر QX7", "")
+        assert _set_beside(("household", "the same", "the same"))[1] == "نفسها"
+        assert _set_beside(("names", "one", "another"))[1:] == ("one", "another")
+        assert words.profile("consents") == "الموافقات"
+        assert words.profile("our-own-list") == "Our own list"
+    with translation.override("en"):
+        assert _set_beside(papers)[1] == "National identity card 12, Passport QX7"
+
+
+@pytest.mark.parametrize("kind", ["access", "correction", "deletion", "objection"])
+def test_the_source_of_a_right_is_said_in_every_language(kind):
+    from django.utils import translation
+
+    from onward.desk import words
+    from onward.registry.data_protection import rights
+
+    source = rights.rules()["requests"][kind]["source"]
+    for language in ("fr", "ar", "fa", "ckb"):
+        with translation.override(language):
+            said = words.translated(source)
+            assert "Protection of Personal Data" not in said
+            assert "as a model" not in said

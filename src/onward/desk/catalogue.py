@@ -141,7 +141,7 @@ def rulebook_texts() -> list[str]:
     found += [action.title for action in rules.actions.values()]
     found += [each.title for each in rules.classes.values()]
     found += [code_text(name) for name in rules.classes]
-    found += ["Name", "Number"]
+    found += ["Name", "Number", "National id", *PAIRS]
     found += ["Totp", "Webauthn", "Recovery codes"]
     found += [code_text(name) for name in FAIRNESS]
     found += [*SIGNING_IN, *list_words.texts()]
@@ -192,9 +192,18 @@ def _example_texts() -> Iterator[str]:
     yield from said(found)
     for file in sorted((folder / "scenarios").glob("*.yaml")):
         yield from said(yaml.safe_load(file.read_text("utf-8")))
+    for file in sorted((folder / "profiles").glob("*.yaml")):
+        name = yaml.safe_load(file.read_text("utf-8"))["profile"]
+        yield code_text(name.replace("-", "_"))
     with (folder / "logs" / "sites.csv").open(encoding="utf-8") as rows:
         yield from (code_text(row["ref"].replace("-", "_")) for row in csv.DictReader(rows))
 
+
+PAIRS = (
+    "where", "names", "father", "birth", "sex", "birthplace", "documents", "household", "the same",
+    "one", "another",
+)  # fmt: skip
+"""What is set side by side of two who may be one person (`intake.review`)."""
 
 FAIRNESS = (
     "all", "priority", "normal", "urgent", "emergency", "category", "nationality", "sex", "age",
@@ -273,7 +282,9 @@ def _rights_texts() -> Iterator[str]:
     import yaml
 
     rules = yaml.safe_load((REGISTRY / "data" / "rights.yaml").read_text("utf-8"))
-    yield from (each["title"] for each in rules["requests"].values())
+    for each in rules["requests"].values():
+        yield each["title"]
+        yield each["source"]
     yield from rules["outcomes"].values()
     for each in rules["breach"].values():
         yield each["title"]

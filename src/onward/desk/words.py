@@ -331,6 +331,7 @@ def event_kind(rulebook: Rulebook, kind: str) -> str:
 
 # Codes that are no English words, for who reads English; the catalogues translate the code.
 SPELT = {
+    "National id": "National identity card",
     "Rsd": "Refugee status determination", "Follow up": "Follow-up",
     "Sc resolution": "Security Council resolution", "Mou": "Memorandum of understanding",
     "Sop": "Standard operating procedure",
@@ -354,6 +355,22 @@ def code(value: str) -> str:
     text = text[:1].upper() + text[1:]
     said = translated(text)
     return SPELT.get(text, said) if said == text else said
+
+
+PROFILES = {
+    "desk": _("Columns chosen at the desk"),
+    "kobo-household": _("KoBo: one form for each household"),
+    "primero-like": _("As Primero exports cases"),
+    "progres-like": _("As proGres exports individuals"),
+}
+"""Profiles of lists that come with the product, and the one a form at the desk writes."""
+
+
+def profile(name: str | None) -> str:
+    """What a list was read with: a profile of ours in words, an office's own by its name."""
+    if not name:
+        return "–"
+    return str(PROFILES[name]) if name in PROFILES else code(name.replace("-", "_"))
 
 
 def sign(mark: str) -> str:

@@ -8,7 +8,8 @@ seen by whoever brings it in; those already on record only by whoever may see th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -76,7 +77,12 @@ def imports(request: HttpRequest) -> HttpResponse:
             else:
                 return _to(draft)
     shown["receipts"] = [
-        {"row": one, "undone": undone, "events": len(one.events)}
+        {
+            "row": one,
+            "undone": undone,
+            "events": len(one.events),
+            "profile": words.profile(one.profile),
+        }
         for one, undone in imports_now(here.operation())[::-1][:50]
     ]
     mine = ImportDraft.objects.filter(by=request.user.account_id, receipt="").order_by("-at")
@@ -269,7 +275,7 @@ def _columns(reading: Reading, facts: Mapping[str, Any]) -> dict[str, Any]:
         "columns": columns,
         "groups": groups,
         "rows": max(len(rows) - 1, 0),
-        "shipped": list(shipped_profiles()),
+        "shipped": [(name, words.profile(name)) for name in shipped_profiles()],
         "calendars": [("gregorian", _("Gregorian")), ("solar_hijri", _("Solar Hijri")),
                       ("lunar_hijri", _("Lunar Hijri")), ("imperial", _("Imperial (1976 to 1978)"))],
     }  # fmt: skip
@@ -379,9 +385,25 @@ def _pair(request: HttpRequest, pair: Mapping[str, Any], signed_in: Any) -> dict
         )
         if hidden
         else told["says"],
-        "rows": [("where", *pair["places"])] if hidden else told["rows"],
+        "rows": [("where", *pair["places"])]
+        if hidden
+        else list(map(_set_beside, told["rows"])),
         "hidden": hidden,
     }
+
+
+def _set_beside(row: Sequence[str]) -> tuple[str, ...]:
+    """A line of two sides, with the words of ours in it in the reader's language."""
+    what, *sides = row
+    if what == "household":
+        sides = [words.translated(side) for side in sides]
+    if what == "documents":
+        kinds = "|".join(name.partition(".")[2] for name in DOCUMENTS)
+        sides = [
+            re.sub(rf"(?:^|(?<=, ))({kinds}) ", lambda at: f"{words.code(at[1])} ", side)
+            for side in sides
+        ]
+    return (what, *sides)
 
 
 def _decide(request: HttpRequest, row: ImportDraft) -> None:
