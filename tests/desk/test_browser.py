@@ -676,3 +676,24 @@ def exported(officer, supervisor, small, release, key):
         "reason": "Winter shelter is arranged there.",
     }  # fmt: skip
     assert amina.post("/exports/", ask).status_code == 303
+
+
+def test_a_form_of_the_plan_prints_with_no_part_over_another(desk, small):
+    """A grid, or a part of one, that goes on on the next sheet is drawn too short: what follows lay
+    over its last answers. On paper the parts stand in ordinary blocks, and no answer is cut in two."""
+    from test_ahead import PLAN
+
+    from onward.registry.planning import adopt_plan
+
+    adopt_plan(small, PLAN, effective="2026-05-01", by="chantal")
+    page = desk.open(cast.account("vera", "plan_lead"))
+    page.goto("/plan/pledges/new/")
+    page.emulate_media(media="print")
+    around = """() => [...document.querySelectorAll('fieldset.group')].flatMap(part => {
+        const found = [];
+        for (let box = part; box && box.tagName !== 'MAIN'; box = box.parentElement)
+            found.push(getComputedStyle(box).display);
+        return found })"""
+    assert set(page.evaluate(around)) == {"block"}
+    cut = "() => [...document.querySelectorAll('.field')].map(e => getComputedStyle(e).breakInside)"
+    assert set(page.evaluate(cut)) == {"avoid"}
