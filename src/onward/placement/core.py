@@ -251,13 +251,13 @@ def solve_core(
         near = max(1e-7, gap / 3) * max(1.0, abs(bound))
         if (bound - lp_value <= near and was_clean) or clock.left() <= 0:
             break
-        if not clean:
-            box *= 5
-        if trial.n == model.units and clean:
+        if trial.n == model.units:
             # all are looked at already: only more of their choices can bring the two together
-            if wider > 20:
+            if wider > 100:
                 break
             wider *= 5
+        elif not clean:
+            box *= 5
         want = int(want * 1.5)
     half: AnyArray = np.zeros(0)
     round_price = best_price

@@ -110,12 +110,13 @@ def solve_large(
     clock = Clock(seconds)
     stages: list[tuple[str, float, float, str]] = []
     lengths = np.diff(model.start)
-    value = np.asarray(protection, np.float64).copy()
+    alike = model.columns > WHO_COLUMNS
+    value: AnyArray = np.array(protection, np.float32 if alike else np.float64)
     heavy = 0.0
     if emergencies is not None and np.any(emergencies):
         per_person = float(np.max(value, initial=1.0))
         heavy = 10.0 * max(1.0, per_person / max(1.0, float(model.size.max())))
-        value += heavy * np.asarray(emergencies)
+        value += value.dtype.type(heavy) * np.asarray(emergencies)
     # Ties: among equal cases the draw decides, linked cases drawing one ticket together and
     # before others; and every choice has a draw of its own, because where a case goes is all
     # the same to this aim and a problem of ties alone has no prices to find.
@@ -124,7 +125,6 @@ def solve_large(
         first = model.group_member[model.group_start[:-1]]
         draw[model.group_member] = np.repeat(ticket[first] + 1.0, np.diff(model.group_start))
     value += np.repeat((DRAW * draw * model.size).astype(np.float32), lengths)
-    alike = model.columns > WHO_COLUMNS
     if not alike:
         noise = np.random.default_rng(seed).random(model.columns, dtype=np.float32)
         value += np.repeat(CHOICE_DRAW * model.size, lengths) * noise
@@ -134,6 +134,7 @@ def solve_large(
         gap=gap * 0.6 * _share_of_protection(model, np.asarray(protection), emergencies, heavy),
         seconds=clock.left() * 0.5, seed=seed, start=start, whole=WHO_COLUMNS, alike=alike,
     )  # fmt: skip
+    del value
     placed = who.chosen >= 0
     column = who.chosen[placed]
     free = np.zeros(model.units, bool)
@@ -142,9 +143,9 @@ def solve_large(
         best = np.zeros(model.units)
         some = np.flatnonzero(lengths > 0)
         best[some] = np.maximum.reduceat(np.asarray(emergencies), model.start[some])
-        stages.append(("emergencies", float(np.asarray(emergencies)[column].sum()),
+        stages.append(("emergencies", float(np.asarray(emergencies)[column].astype(float).sum()),
                        float(best.sum()), "bound: every emergency in its first window"))  # fmt: skip
-    got = float(np.asarray(protection, np.float64)[column].sum())
+    got = float(np.asarray(protection)[column].astype(float).sum())
     plain = np.asarray(protection)
     # the draws are no part of this bound: go down from the prices found, without them
     given = ""
@@ -181,9 +182,7 @@ def solve_large(
         if len(narrowed.group_start) > 1 and same_window + same_country > 0:
             weight = 2.0 * float(local.max(initial=1.0))
             bundles = bundles_of(narrowed, weight)
-        position = np.full(model.columns, -1, np.int64)
-        position[back] = np.arange(len(back))
-        begin = position[chosen[held]]
+        begin = np.searchsorted(back, chosen[held])
         all_must = np.ones(narrowed.units, bool)
         where = solve_core(
             narrowed, local, bundles=bundles, must=all_must, gap=gap * 0.8,

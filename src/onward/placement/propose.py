@@ -17,6 +17,7 @@ from onward.placement.aims import Aims
 from onward.placement.inputs import Tables
 from onward.placement.model import (
     BARRIERS,
+    AnyArray,
     BoolArray,
     Compiled,
     FloatArray,
@@ -146,7 +147,7 @@ def _infeasible(compiled: Compiled, seed: int) -> Proposal:
 
 
 def stage_values(
-    compiled: Compiled, name: str, unit: IntArray, columns: IntArray
+    compiled: Compiled, name: str, unit: AnyArray, columns: AnyArray
 ) -> FloatArray:
     """What a stage counts, per column (togetherness is not a sum over columns)."""
     model = compiled.model
@@ -361,14 +362,17 @@ def _large(
     compiled: Compiled, seed: int, gap: float, seconds: float, start: IntArray | None
 ) -> Proposal:
     """Above a few thousand units: who by prices, then where with who held."""
-    from onward.placement.large import solve_large
+    from onward.placement.large import WHO_COLUMNS, solve_large
 
     model = compiled.model
-    unit = model.unit_of_column()
-    columns = np.arange(model.columns)
+    many = model.columns > WHO_COLUMNS
+    # indices and values of half the width where there are millions of them
+    columns = np.arange(model.columns, dtype=np.int32 if many else np.int64)
+    unit = np.repeat(np.arange(model.units, dtype=columns.dtype), np.diff(model.start))
 
-    def values(name: str) -> FloatArray:
-        return stage_values(compiled, name, unit, columns)
+    def values(name: str) -> AnyArray:
+        found = stage_values(compiled, name, unit, columns)
+        return found.astype(np.float32) if many else found
 
     together = compiled.aims.stage("together")
     outcome = compiled.aims.stage("outcome")

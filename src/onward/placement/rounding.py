@@ -29,6 +29,10 @@ ROUND_COLUMNS = 5_000
 # Nodes one of the small integer programs may look at.
 NODES = 60
 WIDTH = 0.1
+# Cases left out for whom others make way, rounds of that, and places tried for each.
+FEW_LEFT = 60
+WAYS = 4
+TRIED = 40
 # Columns up to which everybody who has to be placed is fitted in from the linear program.
 FITTED_COLUMNS = 5_000_000
 
@@ -57,7 +61,7 @@ def round_shares(
         chosen = pricing.spread(SOFTNESS[-1] * level)
         found = refill_slots(pricing, price, chosen, best, best_value, clock)
         if found is None and pricing.must.any():
-            found = let_in(pricing, price, chosen, best_value)
+            found = let_in(pricing, price, chosen, best_value, clock=clock)
         if found is not None:
             best, best_value = found
         opened, _ = open_pledges(model, best)
@@ -245,6 +249,8 @@ def let_in(
         bound_to = waiting[pricing.must[waiting]]
         by_size = np.argsort(-model.size[bound_to], kind="stable")
         current = fill(model, value, current, bound_to[by_size], pricing.must, frozen, passes=8)
+        if clock is not None:
+            current = _make_way(pricing, price, current, frozen, clock)
         left = int(np.sum(pricing.must & (current < 0)))
         if left and clock is not None and model.columns <= FITTED_COLUMNS:
             fitted = fit_everybody(_fitting(pricing, price), current, clock)
@@ -259,6 +265,62 @@ def let_in(
     current = fill(model, value, current, worse, pricing.must, frozen, deep=False)
     got = total_value(model, value, bundles, current)
     return (current, got) if got > best_value else None
+
+
+def _make_way(
+    pricing: Pricing, price: FloatArray, chosen: IntArray, frozen: BoolArray, clock: Clock
+) -> IntArray:
+    """Let the last ones in who have to be placed: several small cases make way for a large one
+    and find other places by chains, as long as fewer persons are left out each time."""
+    model, must = pricing.model, pricing.must
+    now = chosen
+    left = np.flatnonzero(must & (now < 0))
+    if not len(left) or len(left) > FEW_LEFT:
+        return now
+    pricing(price)
+    rng = np.random.default_rng(1)
+    choices = np.diff(model.start)
+    opened, _ = open_pledges(model, now)
+    extra = np.bincount(
+        model.pledge_row,
+        weights=opened[model.pledge_of] * model.pledge_coef,
+        minlength=len(model.limit),
+    )
+    missing = int(model.size[left].sum())
+    for round_ in range(WAYS):
+        for unit in left[np.argsort(-model.size[left], kind="stable")]:
+            if now[unit] >= 0 or clock.left() <= 0:
+                continue
+            own = np.arange(model.start[unit], model.start[unit + 1])
+            worth = (
+                pricing.value[own]
+                - model.size[unit] * (pricing.cell[model.klass[unit], model.slot[own]])
+            )
+            # the small make way, those with most to choose from first, then whoever comes
+            first = -choices if not round_ else rng.permutation(model.units)
+            order = np.lexsort((first, model.size))
+            order = order[~frozen[order] & (order != unit)]
+            for column in own[np.argsort(-worth, kind="stable")][:TRIED]:
+                trial = now.copy()
+                trial[unit] = column
+                slack = model.limit - extra - model.usage(trial)
+                for row in np.flatnonzero(slack < -1e-6):
+                    kernels.take_out(
+                        order, row, model.slot, model.size, model.klass, model.slots,
+                        model.met_start, model.met, model.met_share, slack, trial,
+                    )  # fmt: skip
+                if slack.min(initial=0.0) < -1e-6:
+                    continue
+                out = np.flatnonzero(must & (trial < 0))
+                trial = fill(model, pricing.value, trial, out, must, frozen, passes=2)
+                still = int(model.size[must & (trial < 0)].sum())
+                if still < missing:
+                    now, missing = trial, still
+                    break
+        left = np.flatnonzero(must & (now < 0))
+        if not len(left):
+            break
+    return now
 
 
 def _fitting(pricing: Pricing, price: FloatArray) -> Fitting:
