@@ -213,7 +213,7 @@ def test_keys_put_away_leave_nothing_in_any_memory(desk, small, asked_in):
         assert {"root", "file", "inner", "name", "password"} <= known(pid, words)
     held = own if asked_in == "a helper" else helper
     assert ask(boss, "/panic/", {"all": "1"}, held, patience=1.0)[0] == 303
-    until(lambda: not alive(helper) and b"registry.locked" in command(own))
+    until(lambda: not alive(helper) and b"registry.web.locked" in command(own))
     assert desk.ask("/sign-in/")[0] == 503
     assert known(own, words) == set()
     for path in small.path.rglob("*"):
