@@ -228,6 +228,22 @@ def test_an_override_needs_two_people_and_never_touches_a_hard_finding(small):
     assert projection.compare(small) == []
 
 
+def test_an_override_is_not_approved_after_its_day(small):
+    """What happened without it is a breach, and stays one."""
+    from onward.safeguards.overrides import findings_of
+
+    soft = next(key for key, f in findings_of(small.rulebook).items() if not f.hard)
+    before = DAY - timedelta(days=1)
+    asked = acts.propose_override(
+        AMINA, "H1-P1", "T7.done", soft, "IRN", reason="Seen by the doctor.", valid_on=before
+    )
+    head = small.store.head()
+    with pytest.raises(OnwardError, match="that day has passed"):
+        acts.approve_override(BILAL, asked)
+    assert small.store.head() == head
+    acts.refuse_override(BILAL, asked)
+
+
 def test_a_household_is_registered_with_names_in_the_vault_only(small):
     done = acts.register_household(
         AMINA,

@@ -473,13 +473,19 @@ def propose_override(
 def approve_override(actor: Acting, proposal: str) -> Done:
     """The second person's word: from now on the finding is set aside, for that day only.
 
-    raises  OnwardError when it is the person who asked, or it was decided already
+    raises  OnwardError when it is the person who asked, it was decided already, or its day has
+            passed: what happened without it stays a breach
     """
     desk = _Desk(actor)
 
     def act() -> Done:
         asked = desk.undecided(proposal)
         duties.require(actor, asked.person, [("override.approve",)])
+        if date.fromisoformat(asked.asked["valid_on"]) < desk.operation.default_date():
+            raise OnwardError(
+                f"It was asked for {asked.asked['valid_on']}, and that day has passed. Decline it; if "
+                "the step is still wanted, ask again for a day to come."
+            )
         if asked.by == actor.account_id:
             raise OnwardError(
                 "Nobody approves what they asked for; a second person must look at it."
