@@ -447,7 +447,9 @@ def test_the_product_answers_to_no_name_but_its_own():
 def test_a_security_key_must_ask_who_holds_it(small):
     import registry_cast as cast
 
-    page = cast.signed_in(cast.account("amina", "protection_officer")).get("/account/passkeys/add/")
+    page = cast.signed_in(cast.account("amina", "protection_officer")).get(
+        "/account/passkeys/add/"
+    )
     asked = re.search(r'id="js_data"[^>]*>(.*?)</script>', page.content.decode(), re.DOTALL)
     assert asked is not None
     key = json.loads(asked[1])["creation_options"]["publicKey"]

@@ -773,7 +773,9 @@ def test_remarks_of_the_forecast_are_said_in_every_language(material, language):
                     "list",
                 }
                 left = english & set(re.findall(r"[A-Za-z]{4,}", words_))
-                assert not left - {"Absent", "Borva", "places"}, words_  # French writes them alike
+                assert not left - {"Absent", "Borva", "places"}, (
+                    words_
+                )  # French writes them alike
 
 
 @pytest.mark.parametrize("language", ["fr", "ar", "fa", "ckb"])

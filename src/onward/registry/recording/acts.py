@@ -483,8 +483,8 @@ def approve_override(actor: Acting, proposal: str) -> Done:
         duties.require(actor, asked.person, [("override.approve",)])
         if date.fromisoformat(asked.asked["valid_on"]) < desk.operation.default_date():
             raise OnwardError(
-                f"It was asked for {asked.asked['valid_on']}, and that day has passed. Decline it; if "
-                "the step is still wanted, ask again for a day to come."
+                "The day it was asked for has passed. Decline it; if the step is still wanted, ask "
+                "again for a day to come."
             )
         if asked.by == actor.account_id:
             raise OnwardError(
