@@ -46,7 +46,12 @@ def with_entry(text: str, section: str, id: str, entry: Mapping[str, Any] | None
     new = _spliced(text, section, id, entry, before, there)
     # What was meant is compared with what was written: an anchor used elsewhere, for instance,
     # would change more than this entry.
-    if _plain(new) != {key: value for key, value in wanted.items() if value or key != section}:
+    meant = {key: value for key, value in wanted.items() if value or key != section}
+    try:
+        written = _plain(new)
+    except yaml.YAMLError:
+        raise OnwardError(ASIDE) from None
+    if written != meant:
         raise OnwardError(ASIDE)
     return new
 

@@ -60,6 +60,9 @@ def become(listening: socket.socket) -> None:
 
 
 def main() -> None:
+    # Begun behind other work a process ignores Ctrl-C unless told otherwise.
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, signal.default_int_handler)
     listening = socket.socket(fileno=int(sys.argv[1]))
     listening.setblocking(True)
     server = ThreadingHTTPServer(("", 0), _Locked, bind_and_activate=False)
