@@ -30,7 +30,7 @@ def compile_beside(say: Callable[[str], None]) -> Callable[[], None]:
         loading = Thread(target=load)
         loading.start()
         return loading.join
-    say("Preparing the simulator, once on this machine: some 20 seconds")
+    say("Preparing the simulator, once on this machine: some 15 seconds")
     process = subprocess.Popen(
         [sys.executable, "-m", "onward.forecast.warm"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
