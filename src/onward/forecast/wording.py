@@ -43,7 +43,6 @@ ASSUMED: Mapping[str, str] = {
     "news strength at 0": "News of safe arrivals moves nobody",
 }
 """What an assumption at another value means."""
-NO_DATE = ("factor", "amount")
 REASONS: Mapping[str, str] = {
     "not chosen": "No way chosen yet",
     "shut": "Every way on is shut",

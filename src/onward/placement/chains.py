@@ -71,12 +71,31 @@ def _direct(u, need, shut, must, prob, state):
 
 
 @njit(cache=True)
+def _lets_in(v, u, j, prob, state):
+    """Let unit v leave and unit u take column j instead; False, and nothing changed, where a
+    limit would not hold."""
+    _start, slot, _value, size, klass, slots, met_start, met, met_share = prob
+    chosen, slack, _first, _member, _place, _count = state
+    old = chosen[v]
+    if slack[slot[j]] + size[v] + 1e-6 < size[u] or not _fits(
+        v, -1, old, slot, size, klass, slots, met_start, met, met_share, slack
+    ):
+        return False
+    _go(v, -1, prob, state)
+    if _fits(u, j, -1, slot, size, klass, slots, met_start, met, met_share, slack):
+        _go(u, j, prob, state)
+        return True
+    _go(v, old, prob, state)
+    return False
+
+
+@njit(cache=True)
 def _second(u, need, shut, turn, columns, occupants, must, frozen, prob, state):
     """The same for unit u, or somebody makes way for it and goes elsewhere."""
     if _direct(u, need, shut, must, prob, state):
         return True
-    start, slot, value, size, klass, slots, met_start, met, met_share = prob
-    chosen, slack, first, member, _place, count = state
+    start, slot, value = prob[0], prob[1], prob[2]
+    chosen, _slack, first, member, _place, count = state
     many = start[u + 1] - start[u]
     for a in range(min(columns, many)):
         j = start[u] + (turn * 7 + a) % many
@@ -85,20 +104,13 @@ def _second(u, need, shut, turn, columns, occupants, must, frozen, prob, state):
             continue
         for b in range(min(occupants, count[s])):
             v = member[first[s] + (turn + b * 13) % count[s]]
-            if frozen[v] or slack[s] + size[v] + 1e-6 < size[u]:
-                continue
             old = chosen[v]
-            if not _fits(
-                v, -1, old, slot, size, klass, slots, met_start, met, met_share, slack
-            ):
+            if frozen[v] or not _lets_in(v, u, j, prob, state):
                 continue
-            _go(v, -1, prob, state)
-            if _fits(u, j, -1, slot, size, klass, slots, met_start, met, met_share, slack):
-                _go(u, j, prob, state)
-                spare = value[old] - (value[j] - need) + 1e-9
-                if _direct(v, spare, s, must, prob, state):
-                    return True
-                _go(u, -1, prob, state)
+            spare = value[old] - (value[j] - need) + 1e-9
+            if _direct(v, spare, s, must, prob, state):
+                return True
+            _go(u, -1, prob, state)
             _go(v, old, prob, state)
     return False
 
@@ -109,8 +121,8 @@ def _third(u, need, turn, tries, must, frozen, prob, state):
     columns, occupants, columns2, occupants2 = tries
     if _second(u, need, -1, turn, columns, occupants, must, frozen, prob, state):
         return True
-    start, slot, value, size, klass, slots, met_start, met, met_share = prob
-    chosen, slack, first, member, _place, count = state
+    start, slot, value = prob[0], prob[1], prob[2]
+    chosen, _slack, first, member, _place, count = state
     many = start[u + 1] - start[u]
     for a in range(min(columns, many)):
         j = start[u] + (turn * 11 + a) % many
@@ -119,22 +131,13 @@ def _third(u, need, turn, tries, must, frozen, prob, state):
             continue
         for b in range(min(occupants, count[s])):
             v = member[first[s] + (turn + b * 17) % count[s]]
-            if frozen[v] or slack[s] + size[v] + 1e-6 < size[u]:
-                continue
             old = chosen[v]
-            if not _fits(
-                v, -1, old, slot, size, klass, slots, met_start, met, met_share, slack
-            ):
+            if frozen[v] or not _lets_in(v, u, j, prob, state):
                 continue
-            _go(v, -1, prob, state)
-            if _fits(u, j, -1, slot, size, klass, slots, met_start, met, met_share, slack):
-                _go(u, j, prob, state)
-                spare = value[old] - (value[j] - need) + 1e-9
-                if _second(
-                    v, spare, s, turn + 3, columns2, occupants2, must, frozen, prob, state
-                ):
-                    return True
-                _go(u, -1, prob, state)
+            spare = value[old] - (value[j] - need) + 1e-9
+            if _second(v, spare, s, turn + 3, columns2, occupants2, must, frozen, prob, state):
+                return True
+            _go(u, -1, prob, state)
             _go(v, old, prob, state)
     return False
 
@@ -201,11 +204,7 @@ def fill(
     if not fits.all() or not len(order):
         return chosen
     now = chosen.copy()
-    extra = np.bincount(
-        model.pledge_row,
-        weights=opened[model.pledge_of] * model.pledge_coef,
-        minlength=len(model.limit),
-    )
+    extra = model.pledged(opened)
     slack: FloatArray = model.limit - extra - model.usage(now)
     # who is in a slot: never more than its places, nor than those who could be
     able = np.bincount(model.slot, minlength=model.slots)

@@ -81,11 +81,7 @@ def open_pledges(model: Model, chosen: IntArray) -> tuple[BoolArray, BoolArray]:
         asks = mine & (model.pledge_coef > 0)
         rows, need = model.pledge_row[asks], model.pledge_coef[asks]
         opened[k] = bool(np.all(use[rows] + need <= model.limit[rows] + 1e-6))
-    add = np.bincount(
-        model.pledge_row,
-        weights=opened[model.pledge_of] * model.pledge_coef,
-        minlength=len(model.limit),
-    )
+    add = model.pledged(opened)
     return opened, use + add <= model.limit + 1e-6
 
 

@@ -178,11 +178,7 @@ def exchange(
     m = moves(model, value, bundles, chosen, columns, must, joint)
     if len(m.size) < 2:
         return chosen
-    add = np.bincount(
-        model.pledge_row,
-        weights=opened[model.pledge_of] * model.pledge_coef,
-        minlength=len(model.limit),
-    )
+    add = model.pledged(opened)
     slack = model.limit - add - model.usage(chosen)
     if steps is None:
         steps = int(np.clip(STEPS_PER_ITEM * len(m.size), *STEPS))

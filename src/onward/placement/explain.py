@@ -28,11 +28,7 @@ Row = dict[str, Any]
 
 def _slack(proposal: Proposal) -> FloatArray:
     model = proposal.compiled.model
-    opened = np.bincount(
-        model.pledge_row,
-        weights=proposal.pledges[model.pledge_of] * model.pledge_coef,
-        minlength=len(model.limit),
-    )
+    opened = model.pledged(proposal.pledges)
     return np.asarray(model.limit - opened - model.usage(proposal.chosen))
 
 

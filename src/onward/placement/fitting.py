@@ -92,11 +92,7 @@ class Fitting:
         own = np.arange(model.start[unit], model.start[unit + 1])
         trial = chosen.copy()
         opened, _ = open_pledges(model, chosen)
-        add = np.bincount(
-            model.pledge_row,
-            weights=opened[model.pledge_of] * model.pledge_coef,
-            minlength=len(model.limit),
-        )
+        add = model.pledged(opened)
         order = self.gives_way[~stays[self.gives_way]]
         for column in own[np.argsort(self.loss[own], kind="stable")]:
             trial[:] = chosen

@@ -119,6 +119,13 @@ class Model:
         _which, row, persons = self.column_rows(chosen[units], units)
         return np.asarray(np.bincount(row, weights=persons, minlength=len(self.limit)), float)
 
+    def pledged(self, opened: BoolArray) -> FloatArray:
+        """What open pledges add to every row: what they ask for, less what they give."""
+        weights = opened[self.pledge_of] * self.pledge_coef
+        return np.asarray(
+            np.bincount(self.pledge_row, weights=weights, minlength=len(self.limit)), float
+        )
+
 
 @dataclass
 class Compiled:

@@ -16,7 +16,6 @@ import numpy as np
 from onward.placement.aims import Aims
 from onward.placement.inputs import Tables
 from onward.placement.model import (
-    BARRIERS,
     AnyArray,
     BoolArray,
     Compiled,
@@ -401,7 +400,3 @@ def _large(
     proposal.price, proposal.outcome_price = found.price, found.outcome_price
     _state(proposal, gap, False)
     return proposal
-
-
-def barrier_words(code: str) -> str:
-    return BARRIERS[code]

@@ -142,11 +142,7 @@ def _meet_conditions(pricing: Pricing, chosen: IntArray, wanted: BoolArray) -> N
     """Let those who lose least by it take choices that a wanted pledge still asks for, while
     there is room; chosen changes in place, at the prices asked last."""
     model = pricing.model
-    extra = np.bincount(
-        model.pledge_row,
-        weights=wanted[model.pledge_of] * model.pledge_coef,
-        minlength=len(model.limit),
-    )
+    extra = model.pledged(wanted)
     slack = model.limit - model.usage(chosen) - extra
     asks = wanted[model.pledge_of] & (model.pledge_coef > 0)
     alone = np.ones(model.units, bool)
@@ -190,12 +186,8 @@ def within_limits(
     current = chosen.copy()
     if wanted is not None and wanted.any():
         _meet_conditions(pricing, current, wanted)
-    opened, _ = open_pledges(model, current) or (np.zeros(model.pledges, bool), None)
-    extra = np.bincount(
-        model.pledge_row,
-        weights=opened[model.pledge_of] * model.pledge_coef,
-        minlength=len(model.limit),
-    )
+    opened, _ = open_pledges(model, current)
+    extra = model.pledged(opened)
     # choices that the linear program split are empty here; drop what still overfills a row
     slack = model.limit - model.usage(current) - extra
     if slack.min(initial=0.0) < -1e-6:
@@ -281,11 +273,7 @@ def _make_way(
     rng = np.random.default_rng(1)
     choices = np.diff(model.start)
     opened, _ = open_pledges(model, now)
-    extra = np.bincount(
-        model.pledge_row,
-        weights=opened[model.pledge_of] * model.pledge_coef,
-        minlength=len(model.limit),
-    )
+    extra = model.pledged(opened)
     missing = int(model.size[left].sum())
     for round_ in range(WAYS):
         for unit in left[np.argsort(-model.size[left], kind="stable")]:

@@ -245,11 +245,7 @@ class Session:
             if self.pricing(price)[0] <= value[keep] @ solved.share * (1 + PROVEN):
                 break
         self.basis = self.program.highs.getBasis()
-        opened = np.bincount(
-            model.pledge_row,
-            weights=proposal.pledges[model.pledge_of] * model.pledge_coef,
-            minlength=len(model.limit),
-        )
+        opened = model.pledged(proposal.pledges)
         self.free = model.limit - opened - model.usage(proposal.chosen)
         self.order = np.lexsort((-compiled.outcome, unit))
         weight = compiled.weight / np.maximum(1, model.size)
