@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -168,3 +169,16 @@ def test_asking_changes_nobody_and_never_says_closed(
         assert row["what"] not in ("refugee", "gc4_protected") or not row["lapses"]
         if row["lapses"] and row["kind"] in ("authority", "status", "place", "assurance"):
             assert "basis review required" in row["says"]
+
+
+def test_what_an_assurance_carries_is_called_by_its_title(example, rulebook, caseload, someone):
+    rows = found(
+        example,
+        caseload([someone("amina")]),
+        dt.date(2099, 1, 1),
+        rulebook,
+        dt.date(2020, 1, 1),
+    )
+    said = [row["says"] for row in rows if row["kind"] == "assurance"]
+    assert any("because it relies on this: Return home" in one for one in said)
+    assert not [one for one in said if re.search(r"\bT\d", one)]

@@ -2,13 +2,16 @@
 
 A plan is a text that people also read and edit by hand, so a form that changes one pledge must
 not reorder the rest or lose its remarks. In come a text, a section, an id and the entry as plain
-data; out comes the new text. Lines that say nothing new stay as they are. Whether the plan then
-holds together is asked of `load.py` and `check.py`, never here.
+data; out comes the new text. Lines that say nothing new stay as they are. What an entry lends to
+others by an anchor is first written out where it is used next, which then lends it on. Whether the
+plan then holds together is asked of `load.py` and `check.py`, never here.
 """
 
 from __future__ import annotations
 
 import io
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +38,25 @@ def with_entry(text: str, section: str, id: str, entry: Mapping[str, Any] | None
 
     raises  OnwardError where that cannot be done without changing anything else
     """
+    try:
+        return _with_entry(text, section, id, entry)
+    except OnwardError:
+        lent = lends(text, section, id)
+        if not lent:
+            raise
+    return _with_entry(_freed(text, section, id), section, id, entry)
+
+
+def lends(text: str, section: str, id: str) -> tuple[str, ...]:
+    """The other entries that repeat, by an alias, something written in this one: "pledges.norway"."""
+    first, last = _lines_of(text, section, id)
+    found = [
+        where for _name, line, where in _aliases(text, first, last) if not first <= line < last
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _with_entry(text: str, section: str, id: str, entry: Mapping[str, Any] | None) -> str:
     wanted = _plain(text)
     before = dict(wanted.get(section) or {})
     there = dict(before)
@@ -54,6 +76,120 @@ def with_entry(text: str, section: str, id: str, entry: Mapping[str, Any] | None
     if written != meant:
         raise OnwardError(ASIDE)
     return new
+
+
+# -- what is written once and used twice -----------------------------------------------------------
+
+
+def _lines_of(text: str, section: str, id: str) -> tuple[int, int]:
+    """First line of an entry and the line after it; (0, 0) where it is not there."""
+    root = yaml.compose(text, Loader=LOADER)
+    if isinstance(root, yaml.MappingNode):
+        for key, value in root.value:
+            if key.value == section and isinstance(value, yaml.MappingNode):
+                for k, v in value.value:
+                    if k.value == id:
+                        return _span(text.splitlines(keepends=True), k, v)
+    return 0, 0
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line)
+
+
+def _aliases(text: str, first: int, last: int) -> list[tuple[str, int, str]]:
+    """Every alias of what is written between two lines: its name, its line, the entry it is in."""
+    events: list[Any] = list(yaml.parse(text, Loader=LOADER))
+    made = {
+        event.anchor for event in events
+        if isinstance(event, yaml.NodeEvent) and not isinstance(event, yaml.AliasEvent)
+        and event.anchor and first <= _line(event) < last
+    }  # fmt: skip
+    root: Any = yaml.compose(text, Loader=LOADER)
+    starts = [
+        (k.start_mark.line, f"{section.value}.{k.value}")
+        for section, held in (root.value if isinstance(root, yaml.MappingNode) else ())
+        if isinstance(held, yaml.MappingNode)
+        for k, _v in held.value
+    ]
+    return [
+        (event.anchor, _line(event),
+         max((one for one in starts if one[0] <= _line(event)), default=(0, ""))[1])
+        for event in events
+        if isinstance(event, yaml.AliasEvent) and event.anchor in made
+    ]  # fmt: skip
+
+
+def _freed(text: str, section: str, id: str) -> str:
+    """The same plan in a text in which this entry lends nothing: whoever used it first afterwards
+    now says it in full, and lends it on to the others."""
+    wanted = _plain(text)
+    while True:
+        first, last = _lines_of(text, section, id)
+        every = _aliases(text, first, last)
+        lent = [name for name, line, _where in every if not first <= line < last]
+        if not lent:
+            break
+        text = _moved(text, lent[0], first, last)
+    if _plain(text) != wanted:
+        raise OnwardError(ASIDE)
+    return text
+
+
+def _moved(text: str, anchor: str, first: int, last: int) -> str:
+    """One anchor taken out of these lines and set where it is first used outside of them."""
+    here: Any = None
+    uses: list[Any] = []
+    events: list[Any] = list(yaml.parse(text, Loader=LOADER))
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor == anchor:
+                uses.append(event)
+        elif isinstance(event, yaml.NodeEvent) and event.anchor == anchor:
+            here = event
+    worth = _anchored(yaml.compose(text, Loader=LOADER), here)
+    # What lies inside may be lent or borrowed itself; it is written out in full, which says the same.
+    said = _in_one_line(worth)
+    inside = [one for one in uses if first <= one.start_mark.line < last]
+    outside = [one for one in uses if one not in inside]
+    edits = [(one.start_mark, one.end_mark, said) for one in inside]
+    edits.append((outside[0].start_mark, outside[0].end_mark, f"&{anchor} {said}"))
+    lines = text.splitlines(keepends=True)
+    for start, end, new in sorted(edits, key=lambda each: (each[0].line, each[0].column), reverse=True):  # fmt: skip
+        line = lines[start.line]
+        lines[start.line] = line[: start.column] + new + line[end.column :]
+    at = here.start_mark
+    line = lines[at.line]
+    lines[at.line] = line[: at.column] + re.sub(rf"&{re.escape(anchor)}[ \t]*", "", line[at.column :], count=1)  # fmt: skip
+    return "".join(lines)
+
+
+def _anchored(node: Any, event: Any) -> Any:
+    """The node that begins where an event does."""
+    if node.start_mark.index == event.start_mark.index and type(node).__name__[0] == type(event).__name__[0]:  # fmt: skip
+        return node
+    inside = [one for pair in node.value for one in pair] if isinstance(node, yaml.MappingNode) else (
+        node.value if isinstance(node, yaml.SequenceNode) else ()
+    )  # fmt: skip
+    for one in inside:
+        found = _anchored(one, event)
+        if found is not None:
+            return found
+    return None
+
+
+def _in_one_line(node: Any) -> str:
+    """A node written in one line, so that it can stand wherever an alias stood."""
+    if isinstance(node, yaml.MappingNode):
+        pairs = (f"{_in_one_line(k)}: {_in_one_line(v)}" for k, v in node.value)
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(node, yaml.SequenceNode):
+        return "[" + ", ".join(map(_in_one_line, node.value)) + "]"
+    if node.tag != "tag:yaml.org,2002:str":
+        return str(node.value)
+    plain: str = yaml.dump(node.value, Dumper=_Writer, allow_unicode=True, width=math.inf,
+                           default_flow_style=True, default_style='"' if "\n" in node.value else None)  # fmt: skip
+    return plain.removesuffix("...\n").strip()
 
 
 def _spliced(

@@ -130,8 +130,14 @@ def lapses(
             ids = who_is(s.covers)
             if s.purpose == "return" and people is not None:
                 ids = _matching(people, _both(s.covers, "intended_destination", s.recipient))
-            add(day, "assurance", id, s.title, str(s.covers), ids,
-                f"{', '.join(s.moves) or 'every step'} that relies on it is blocked at once; {REVIEW}",
+            steps = dict.fromkeys(
+                rulebook.transitions[move.split(".")[0]].title for move in s.moves
+            )
+            says = (
+                f"blocked at once, because it relies on this: {', '.join(steps)}" if steps
+                else "every step that relies on it is blocked at once"
+            )  # fmt: skip
+            add(day, "assurance", id, s.title, str(s.covers), ids, f"{says}; {REVIEW}",
                 owner=s.recipient, rests_on=rests_on, confidentiality=s.confidentiality,
                 remedy="Obtain it again, examined afresh, before any further step.")  # fmt: skip
         else:

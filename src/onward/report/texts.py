@@ -384,7 +384,7 @@ TEXTS: tuple[str, ...] = (
     "Past forecasts over what happened",
     "People counted, and for each past forecast its 8 in 10 and its middle.",
     "This translation is a draft: nobody has approved it. The English report is the one that counts.",
-    "%(a)s that relies on it is blocked at once",
+    "Blocked at once, because it relies on this: %(a)s",
     "Earliest end if %(a)s gave notice of %(b)s days today",
     "How many movements went ahead although a safeguard was not met is not shown.",
     "as in the plan",
