@@ -18,17 +18,10 @@ from onward.cli.place import app
 from onward.errors import Faults
 from onward.placement import overrides, rolling
 from onward.placement.aims import parse_aims, read_aims
+from onward.placement.columns import FILES
 from onward.placement.document import document
-from onward.placement.inputs import (
-    FILES,
-    Case,
-    Lock,
-    Score,
-    Tables,
-    Window,
-    read_folder,
-    read_tables,
-)
+from onward.placement.files import read_folder, read_tables
+from onward.placement.inputs import Case, Lock, Score, Tables, Window
 from onward.placement.model import compile_tables
 from onward.placement.propose import propose
 from onward.placement.summary import summary

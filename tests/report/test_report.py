@@ -255,7 +255,7 @@ def proposal():
     """The shipped example of placement, solved as the terminal solves it."""
     from onward.placement.aims import read_aims
     from onward.placement.document import document
-    from onward.placement.inputs import read_folder
+    from onward.placement.files import read_folder
     from onward.placement.propose import propose
 
     folder = example("meridian").parent / "placement" / "spring"

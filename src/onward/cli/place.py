@@ -214,7 +214,7 @@ def _with_arrivals(
     tables: Tables, aims: Aims, file: Path, until: str | None, seed: int
 ) -> Tables:
     """Tables in which places are kept for the cases still expected, as earlier ones came."""
-    from onward.placement.inputs import read_cases
+    from onward.placement.files import read_cases
     from onward.placement.rolling import expected_arrivals, keep_for_later
 
     past = read_cases(file)
@@ -283,7 +283,7 @@ def _say(text: str, cases: int) -> None:
 def _tables(
     folder: Path | None, *, on: str | None, **files: Path | None
 ) -> tuple[Operation | None, Tables]:
-    from onward.placement.inputs import read_tables
+    from onward.placement.files import read_tables
 
     day = None
     if on is not None:
@@ -321,7 +321,7 @@ def _from_operation(
 ) -> tuple[Operation, Tables]:
     """Cases from the record, places from the plan, what is open from the safeguards; a file
     given beside them (scores, limits, locks, last week's proposal) is added."""
-    from onward.placement.inputs import read_beside
+    from onward.placement.files import read_beside
     from onward.registry import open_operation
     from onward.registry.computing.analysis import opened
     from onward.registry.computing.placing import placement_tables
