@@ -273,8 +273,94 @@ def test_what_others_hang_on_cannot_be_taken_out(planned):
                   "holds_from": sent["holds_from"]}
     )  # fmt: skip
     assert answer.status_code == 422
-    assert "milestones.heard.after" in answer.content.decode()
+    assert "Milestones, Everybody heard, Reached when these are done" in answer.content.decode()
     assert plan_version(planned).sha256 == before.sha256
+
+
+def test_what_work_changes_is_asked_kept_and_said_in_words(planned):
+    client = lead()
+    address, sent = opened(client, "actions", "Interview everyone")
+    shown, answer = kept(
+        client, address, sent, reason="A second room",
+        **{"effects.0.kind": "adds", "effects.0.target": "resettlement_place", "effects.0.amount": "30",
+           "effects.0.per": "month", "effects.0.at": "start",
+           "effects.1.kind": "scales", "effects.1.target": "T3", "effects.1.factor": "150",
+           "effects.1.factor.least": "120", "effects.1.factor.most": "200", "effects.1.until": "2026-12-31"},
+    )  # fmt: skip
+    assert answer.status_code == 303
+    assert "30 more a month" in shown
+    assert "likely 150%, between 120% and 200%" in shown
+    adds, scales = now(planned, "actions")["interviews"]["effects"]
+    assert adds == {"adds": "resettlement_place", "amount": 30, "per": "month", "at": "start"}
+    assert scales == {"scales": "T3", "factor": {"min": 1.2, "likely": 1.5, "max": 2}, "until": date(2026, 12, 31)}  # fmt: skip
+    address, sent = opened(client, "actions", "Interview everyone")
+    assert sent["effects.1.factor.most"] == "200"
+    assert kept(client, address, sent, reason="No room", **{"effects.0.kind": ""})[1].status_code == 303  # fmt: skip
+    assert now(planned, "actions")["interviews"]["effects"] == [scales]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"kind": "adds", "target": "T3", "amount": "3"}, "Choose a capacity."),
+     ({"kind": "adds", "target": "resettlement_place"}, "How much more?"),
+     ({"kind": "scales", "target": "T3"}, "At what pace then?"), ({"kind": "opens"}, "Choose a step or a safeguard."),
+     ({"kind": "brings", "target": "T3"}, "Choose an authority"), ({"target": "T3"}, "Say what it does.")],
+)  # fmt: skip
+def test_an_effect_that_cannot_be_is_said_beside_its_field(planned, change, said):
+    client, before = lead(), plan_version(planned)
+    address, sent = opened(client, "actions", "Interview everyone")
+    more = {f"effects.0.{name}": value for name, value in change.items()}
+    answer = client.post(address, {**sent, **more, "reason": "Trying", "do": "adopt"})
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    assert plan_version(planned).sha256 == before.sha256
+
+
+def test_shares_of_an_offer_are_asked_and_are_never_more_than_its_places(planned):
+    client = lead()
+    address, sent = opened(client, "pledges", "An offer in confidence")
+    places = int(sent["windows.0.places"])
+    share = {"allocations.0.to": "group=main_group", "allocations.0.places": "5"}
+    shown, answer = kept(client, address, sent, reason="Agreed", **share)
+    assert answer.status_code == 303
+    assert "5 places for" in shown
+    assert now(planned, "pledges")["quiet_offer"]["allocations"] == [{"to": {"group": ["main_group"]}, "places": 5}]  # fmt: skip
+    address, sent = opened(client, "pledges", "An offer in confidence")
+    more = {
+        **sent,
+        "allocations.0.places": str(places + 1),
+        "reason": "Too many",
+        "do": "check",
+    }
+    assert client.post(address, more).status_code == 422
+    assert kept(client, address, sent, reason="Not so", **{"allocations.0.to": "", "allocations.0.places": ""})[1].status_code == 303  # fmt: skip
+    assert "allocations" not in now(planned, "pledges")["quiet_offer"]
+
+
+def test_what_others_repeat_is_taken_out_and_they_say_the_same(planned):
+    client = lead()
+    text = MORE.replace("{fa: {text", "{fa: &fa {text") + "".join(
+        f"""  {name}:
+    title: {title}
+    kind: notice
+    audience: everyone
+    version: "1"
+    owner: counselling coordinator
+    channel: in person
+    true_as_of: 2026-06-01
+    texts: {{fa: *fa}}
+""" for name, title in (("again", "Read out again"), ("more", "Read out once more"))
+    )  # fmt: skip
+    text = text.replace("milestones:", "", 1).replace("  heard: {title", "#  heard: {title", 1)
+    adopt_plan(planned, text, effective="2026-05-02", by="chantal")
+    before = now(planned, "messages")
+    address, sent = opened(client, "messages", "What a return means")
+    sent = {"replaces": sent["replaces"], "remove": "yes", "holds_from": sent["holds_from"]}
+    shown, answer = kept(client, address, sent, reason="It was never so")
+    assert "Read out again, Read out once more" in shown
+    assert "In the text of the plan" in shown
+    assert answer.status_code == 303
+    assert now(planned, "messages") == {n: one for n, one in before.items() if n != "sheet"}
 
 
 @pytest.mark.parametrize("role", ["supervisor", "resettlement_officer", "analyst"])

@@ -461,3 +461,62 @@ def test_commas_and_colons_are_those_of_the_readers_language():
         with translation.override(language):
             said[language] = "".join(map(words.sign, ",;:"))
     assert said == {"en": ",;:", "fr": ",\u202f;\u202f:", "fa": "،؛:"}
+
+
+@pytest.mark.parametrize("language", ["fr", "ar", "fa", "ckb"])
+def test_what_is_wrong_with_a_plan_is_read_in_the_readers_language_and_by_titles(
+    small, language
+):
+    from django.utils import translation
+
+    from onward.desk import plan_words
+    from onward.errors import Fault, Faults
+    from onward.plan.check import check_plan
+    from onward.plan.load import loads_plan
+    from onward.rulebook import load, shipped_path
+    from onward.shipped import example
+
+    book = load(shipped_path("protected-camp"))
+    text = (example("meridian") / "plan.yaml").read_text("utf-8")
+    plan = loads_plan(text, book)
+    wrong = text
+    for right, slip in (
+        ("state: confirmed", "state: sure"), ("chance: 0.08", "chance: 1.5"), ("places: 25}", "places: 2500}"),
+        ("expiry: 2027-11-30", "expiry: soon"), ("depends_on: [", "depends_on: [nix, "), ("legal: [", "legal: [here, "),
+        ("- {adds:", "- {opens: T3, adds:"), ("released: ", "released_after: written_guarantees\n    released: "),
+    ):  # fmt: skip
+        wrong = wrong.replace(right, slip, 1)
+    with pytest.raises(Faults) as found:
+        loads_plan(wrong, book)
+    with translation.override(language):
+        said = [plan_words.fault_said(fault, plan, book) for fault in found.value.faults]
+        said += [
+            plan_words.finding_said(one, plan, book)
+            for one in check_plan(plan, book, as_of=date(2027, 3, 1))
+        ]
+        assert len(said) > 20
+        for line in said:
+            # What is left in Latin letters is code, or what somebody wrote.
+            bare = re.sub("`[^`]*`|\u2068[^\u2069]*\u2069|“[^”]*”", "", line)
+            if language != "fr":
+                assert not re.search(r"[A-Za-z]{2}", bare), line
+            assert not re.search(r"expected|expires|lapses|late:", line), line
+        missing = Fault("plan.yaml", "line 3", "milestones.nix.after", "an empty list")
+        assert "milestones" not in plan_words.fault_said(missing, plan, book)
+
+
+def test_what_is_wrong_with_the_text_of_a_plan_keeps_its_line_and_its_keys(small):
+    from django.utils import translation
+
+    from onward.desk import here, plan_words
+    from onward.errors import Fault
+
+    fault = Fault(
+        "plan.yaml", "line 12", "actions.a.depends_on", 'no entry called "nix" among the actions',
+        "interviews or other_work",
+    )  # fmt: skip
+    with translation.override("fa"):
+        said = plan_words.fault_said(fault, here.plan(), here.rulebook(), in_text=True)
+    assert "سطر ۱۲" in said
+    for code in ("actions.a.depends_on", "nix", "interviews", "other_work"):
+        assert f"\u2068{code}\u2069" in said

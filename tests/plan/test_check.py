@@ -9,6 +9,7 @@ import pytest
 
 from onward.plan import check_plan, plan_draws
 from onward.plan.model import SERVICE_METRICS
+from onward.plan.telling import may_be_told
 
 TODAY = dt.date(2026, 10, 31)
 SAYS = ["all_pathways", "who_decides", "right_to_refuse", "right_to_withdraw",
@@ -308,3 +309,39 @@ def test_the_example_shows_what_an_office_would_want_to_know(example, rulebook):
     assert ("lapses_before_move", "winter_convoys") in found
     assert not {c for c, _ in found if c in ("told_too_widely", "names_country", "embargo",
                                              "counts_departures", "status_by_date", "sheet_missing")}  # fmt: skip
+
+
+def test_a_message_that_waits_for_what_is_never_done_is_found(read, rulebook):
+    message = {
+        "title": "M", "kind": "notice", "audience": "partners", "version": "1", "owner": "lead",
+        "channel": "paper", "true_as_of": TODAY, "texts": {"fa": {"text": "x"}}, "released_after": "talk",
+    }  # fmt: skip
+    for chance, wanted in ((0.0, True), (0.5, False)):
+        work = {
+            "talk": {"title": "Talk", "owner": "lead", "duration_days": 30, "chance": chance}
+        }
+        plan = read(actions=work, messages={"m": message})
+        codes = {(one.code, one.what) for one in check_plan(plan, rulebook, as_of=TODAY)}
+        assert (("unreachable", "m") in codes) is wanted
+
+
+@pytest.mark.parametrize(
+    ("work", "day", "told"),
+    [({}, TODAY, False), ({"started": TODAY}, TODAY, False),
+     ({"started": TODAY, "finished": TODAY}, TODAY, True),
+     ({"started": TODAY, "finished": TODAY}, TODAY - dt.timedelta(days=1), False)],
+)  # fmt: skip
+@pytest.mark.parametrize("after", ["talk", "talked"])
+def test_nobody_is_told_before_what_a_message_waits_for_is_done(read, work, day, told, after):
+    message = {
+        "title": "M", "kind": "notice", "audience": "everyone", "version": "1", "owner": "lead",
+        "channel": "paper", "true_as_of": TODAY, "texts": {"fa": {"text": "x"}}, "released_after": after,
+    }  # fmt: skip
+    plan = read(
+        actions={"talk": {"title": "Talk", "owner": "lead", "duration_days": 30, **work},
+                 "other": {"title": "Done", "owner": "lead", "duration_days": 1, "started": TODAY - dt.timedelta(days=9),
+                           "finished": TODAY - dt.timedelta(days=8)}},
+        milestones={"talked": {"title": "Talked", "after": ["talk", "other"]}},
+        messages={"m": message},
+    )  # fmt: skip
+    assert may_be_told(plan, plan.messages["m"], day) is told

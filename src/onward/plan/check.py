@@ -53,7 +53,7 @@ CODES: Mapping[str, str] = {
     "onward_transfer": "an assurance that leaves onward transfer open",
     "pledge_lapsed": "a pledge past its last day",
     "overfilled": "more places filled than pledged",
-    "unreachable": "a condition on another pledge that cannot be met",
+    "unreachable": "a condition on another pledge, or work a message waits for, that is never met",
     "capacity_missing": "a step draws on a capacity the plan does not mention",
     "sheet_missing": "a pathway people may choose has no information sheet",
     "sheet_language": "a sheet lacks a language of the operation",
@@ -437,6 +437,12 @@ def _messages(
             out = np.full(draws.futures, float((t.released - draws.as_of).days))
         elif t.released_after:
             out = draws.finishes[t.released_after]
+            if not np.isfinite(out).any():
+                yield PlanFinding(
+                    "unreachable", "must", t.id, t.line,
+                    f"waits for {t.released_after}, which is never done in this plan",
+                    "Have it wait for something that can be done, or give the day under `released`.",
+                )  # fmt: skip
         yield from _embargo(plan, draws, t, out)
         wide = _WIDTH[t.audience]
         for id in t.mentions:

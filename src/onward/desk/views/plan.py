@@ -20,7 +20,7 @@ from django.urls import path
 from django.utils.translation import get_language, get_language_bidi, ngettext, override
 from django.utils.translation import gettext as _
 
-from onward.desk import dates, here, plan_forms, words
+from onward.desk import dates, here, plan_asks, plan_words, words
 from onward.desk.dates import digits
 from onward.desk.views.shared import done, page, place
 from onward.errors import Faults, OnwardError
@@ -183,7 +183,7 @@ def plan(request: HttpRequest) -> HttpResponse:
             "may_edit": (editing := reader.may("plan.edit") and here.operation().settings.encrypted),
             "keys": _keys(found) if editing else {},
             "others": [
-                (plan_forms.SECTIONS[name], shown(getattr(found, name)))
+                (plan_asks.SECTIONS[name], shown(getattr(found, name)))
                 for name in ("actions", "milestones", "deadlines")
             ] if editing else [],
             "adopted": adoptions(here.operation())[::-1][:5] if editing else [],
@@ -195,8 +195,8 @@ def plan(request: HttpRequest) -> HttpResponse:
 def _keys(found: Plan) -> dict[str, str]:
     """What the address of each entry's form calls it, by its id."""
     return {
-        id: plan_forms.key_of(found, section, id)
-        for section in plan_forms.SECTIONS
+        id: plan_asks.key_of(found, section, id)
+        for section in plan_asks.SECTIONS
         for id in getattr(found, section)
     }
 
@@ -284,7 +284,7 @@ def edit(request: HttpRequest) -> HttpResponse:
         try:
             checked = _checked(text)
         except Faults as wrong:
-            shown["faults"] = [str(fault) for fault in wrong.faults]
+            shown["faults"] = _said(wrong)
             return render(request, "desk/plan_edit.html", shown, status=422)
         shown["findings"] = checked["findings"]
         shown["changes"] = checked["changes"]
@@ -295,11 +295,21 @@ def edit(request: HttpRequest) -> HttpResponse:
                     replaces=shown["replaces"] or None,
                 )  # fmt: skip
             except OnwardError as problem:
-                shown["faults"] = str(problem).splitlines()
+                shown["faults"] = _said(problem)
                 return render(request, "desk/plan_edit.html", shown, status=422)
             return done(request, _("The plan was adopted."), "desk:plan")
         shown["checked"] = True
     return render(request, "desk/plan_edit.html", shown)
+
+
+def _said(problem: OnwardError) -> list[str]:
+    """Everything wrong with a text of the plan, each with its line, in the reader's language."""
+    plan, rulebook = here.plan(), here.rulebook()
+    if isinstance(problem, Faults):
+        return [
+            plan_words.fault_said(one, plan, rulebook, in_text=True) for one in problem.faults
+        ]
+    return [plan_words.Sayer(plan, rulebook)(line) for line in str(problem).splitlines()]
 
 
 def _checked(text: str) -> dict[str, Any]:
@@ -326,7 +336,11 @@ def _checked(text: str) -> dict[str, Any]:
                 changes.append((title, key, "gone", before[key].title))
             elif _without_line(before[key]) != _without_line(after[key]):
                 changes.append((title, key, "changed", after[key].title))
-    return {"findings": findings, "changes": changes}
+    told = [
+        (one.severity, plan_words.finding_said(one, new, rulebook, in_text=True))
+        for one in findings
+    ]
+    return {"findings": told, "changes": changes}
 
 
 def _without_line(thing: Any) -> Any:

@@ -7,6 +7,7 @@ other: what touches other entries goes on top, what touches the same one is show
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 from typing import Any
@@ -18,11 +19,11 @@ from django.utils.translation import gettext as _
 
 from onward.caseload.events import TEXT_LIMIT
 from onward.dates import day_range
-from onward.desk import dates, forms, here, plan_forms
+from onward.desk import dates, forms, here, plan_asks, plan_forms, plan_words, words
 from onward.desk.views.shared import done, page, place
 from onward.errors import Fault, Faults, OnwardError
 from onward.plan.check import check_plan, reads_beside
-from onward.plan.edit import entries, with_entry
+from onward.plan.edit import entries, lends, with_entry
 from onward.plan.load import loads_plan
 from onward.registry.kept import kept
 from onward.registry.permissions import access
@@ -36,7 +37,7 @@ LEAST_REASON = 3
 def entry(request: HttpRequest, section: str, entry: str) -> HttpResponse:
     """Add, change, close or take out one entry."""
     access.require(request.user, "plan.edit", place=place(request))
-    part = plan_forms.SECTIONS.get(section)
+    part = plan_asks.SECTIONS.get(section)
     operation = here.operation()
     now = plan_version(operation) if part is not None else None
     plan = here.plan()
@@ -44,10 +45,10 @@ def entry(request: HttpRequest, section: str, entry: str) -> HttpResponse:
         if part is None:
             raise access.Hidden
         return redirect("desk:plan_edit")
-    about = plan_forms.About(plan, here.rulebook())
+    about = plan_asks.About(plan, here.rulebook())
     held = entries(now.text.decode(), section)
-    id = next((one for one in held if plan_forms.key_of(plan, section, one) == entry), "")
-    if not id and entry != plan_forms.NEW:
+    id = next((one for one in held if plan_asks.key_of(plan, section, one) == entry), "")
+    if not id and entry != plan_asks.NEW:
         raise access.Hidden
     given = request.POST if request.method == "POST" else request.GET
     closing = bool(id) and part.closes and given.get("close") == "yes"
@@ -62,7 +63,7 @@ def entry(request: HttpRequest, section: str, entry: str) -> HttpResponse:
     return render(request, "desk/plan_entry.html", shown)
 
 
-def _is_asked(part: plan_forms.Section, name: str) -> bool:
+def _is_asked(part: plan_asks.Section, name: str) -> bool:
     if part.name == "pledges" and name in ("places", "opens", "windows"):
         return True
     return any(
@@ -100,31 +101,48 @@ def _change(
     shown["form"] = forms.Form([*([] if removing else form.form.inputs), *asked.inputs])
     before = held.get(id)
     if not problems:
-        name = id or plan_forms.new_id(part, after or {}, _taken(shown))
+        name = id or plan_asks.new_id(part, after or {}, _taken(shown))
         try:
             text = with_entry(now.text.decode(), part.name, name, after)
             plan = loads_plan(text, here.rulebook(), file="plan.yaml")
         except Faults as wrong:
             _place_faults(form, part, name, wrong.faults, shown)
         except OnwardError as problem:
-            shown["english"] = [str(problem)]
+            shown["wrong"] = [_said(problem)]
         else:
-            about = plan_forms.About(plan, here.rulebook())
+            about = plan_asks.About(plan, here.rulebook())
             shown["changes"] = plan_forms.differences(part, about, before, after)
             shown["findings"] = _new_findings(plan, form.about.plan)
+            shown["lent"] = _lent(now.text.decode(), text, part.name, name, form.about.plan)
+            shown["lines"] = _lines(now.text.decode(), text)
             shown["digest"] = hashlib.sha256(text.encode()).hexdigest()
             if not asked.problems and request.POST.get("do") == "adopt":
                 answer = _adopt(request, shown, now, text, before == after)
                 if answer is not None:
                     return answer
-    wrong = problems or asked.problems or shown.get("english")
+    wrong = problems or asked.problems or shown.get("wrong")
     return render(request, "desk/plan_entry.html", shown, status=422 if wrong else 200)
+
+
+def _lent(old: str, new: str, section: str, name: str, plan: Any) -> list[str]:
+    """Other entries that repeated something of this one and now say it themselves."""
+    gone = set(lends(old, section, name)) - set(lends(new, section, name))
+    return [words.translated(plan.title_of(one.partition(".")[2])) for one in sorted(gone)]
+
+
+def _lines(old: str, new: str) -> list[tuple[str, str]]:
+    """What the plan's text loses and gains, line by line, for who reads it."""
+    return [
+        (line[0], line[2:].rstrip())
+        for line in difflib.ndiff(old.splitlines(), new.splitlines())
+        if line[0] in "-+" and line[2:].strip()
+    ]
 
 
 def _taken(shown: dict[str, Any]) -> set[str]:
     plan = shown["entry"].about.plan
     return {
-        one for section in (*plan_forms.SECTIONS, "capacities", "targets")
+        one for section in (*plan_asks.SECTIONS, "capacities", "targets")
         for one in getattr(plan, section)
     }  # fmt: skip
 
@@ -175,11 +193,11 @@ def _meanwhile(
 
 
 def _place_faults(
-    form: plan_forms.EntryForm, part: plan_forms.Section, name: str, faults: Any,
+    form: plan_forms.EntryForm, part: plan_asks.Section, name: str, faults: Any,
     shown: dict[str, Any],
 ) -> None:  # fmt: skip
     """A fault of the plan beside the field it is about, and all of them above."""
-    shown["english"] = [_without_file(fault) for fault in faults]
+    shown["wrong"] = [_said(fault) for fault in faults]
     for fault in faults:
         start = f"{part.name}.{name}."
         if fault.field.startswith(start):
@@ -190,12 +208,15 @@ def _place_faults(
                     break
 
 
-def _without_file(fault: Fault) -> str:
-    return str(Fault("", "", fault.field, fault.found, fault.allowed, fault.remedy))
+def _said(problem: Fault | OnwardError) -> str:
+    """What is wrong, in the reader's language and by the plan's titles."""
+    if isinstance(problem, Fault):
+        return plan_words.fault_said(problem, here.plan(), here.rulebook())
+    return plan_words.Sayer(here.plan(), here.rulebook())(str(problem))
 
 
-def _new_findings(plan: Any, old: Any) -> list[Any]:
-    """What a planner should look at that was not there before this change."""
+def _new_findings(plan: Any, old: Any) -> list[tuple[str, str]]:
+    """What a planner should look at that was not there before this change: (severity, sentence)."""
     day, rulebook = here.today(), here.rulebook()
     beside = reads_beside(here.operation().path / "plan.yaml")
     before = {
@@ -203,7 +224,8 @@ def _new_findings(plan: Any, old: Any) -> list[Any]:
         for one in check_plan(old, rulebook, as_of=day, text_of=beside)
     }
     return [
-        one for one in check_plan(plan, rulebook, as_of=day, text_of=beside)
+        (one.severity, plan_words.finding_said(one, plan, rulebook))
+        for one in check_plan(plan, rulebook, as_of=day, text_of=beside)
         if (one.code, one.what, one.found) not in before
     ]  # fmt: skip
 
@@ -225,10 +247,10 @@ def _adopt(
             by=request.user.account_id, replaces=now.sha256, reason=str(facts["reason"]),
         )  # fmt: skip
     except Faults as crossed:
-        shown["english"] = [_without_file(fault) for fault in crossed.faults]
+        shown["wrong"] = [_said(fault) for fault in crossed.faults]
         return None
     except OnwardError as problem:
-        shown["english"] = [str(problem)]
+        shown["wrong"] = [_said(problem)]
         return None
     return done(request, _("The plan was changed."), "desk:plan")
 

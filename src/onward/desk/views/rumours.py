@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
 from onward.desk import forms, here, words
-from onward.desk.views import sheets
 from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import OnwardError
+from onward.plan.telling import may_be_told
 from onward.registry.models import ThingNow
 from onward.registry.permissions import access
 from onward.registry.recording import acts
@@ -84,7 +84,7 @@ def rumour(request: HttpRequest, rumour: str) -> HttpResponse:
     # What is kept from people, or not yet to be told, answers no rumour.
     answers = {
         name: words.translated(message.title) for name, message in found.items()
-        if message.kind != "sheet" and name not in gone and sheets.may_be_told(message, here.today())
+        if message.kind != "sheet" and name not in gone and may_be_told(plan, message, here.today())
     }  # fmt: skip
     rulebook = here.rulebook()
     form = forms.form_for(
@@ -104,7 +104,7 @@ def rumour(request: HttpRequest, rumour: str) -> HttpResponse:
         if form.valid and form.facts.get("answer") and form.facts.get("answered_on"):
             message = found[form.facts["answer"]]
             on = date.fromisoformat(form.facts["answered_on"])
-            if not sheets.may_be_told(message, on):
+            if not may_be_told(plan, message, on):
                 form.fail(
                     "answered_on",
                     _("This message was not yet to be told to people on that day."),

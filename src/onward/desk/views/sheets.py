@@ -6,7 +6,6 @@ marked across the page and cannot support a consent.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,7 +17,7 @@ from django.utils.translation import gettext as _
 from onward import __version__
 from onward.desk import dates, forms, here, sight, words
 from onward.desk.views.shared import page, place
-from onward.plan.model import Message
+from onward.plan.telling import may_be_told
 from onward.registry.models import ThingNow
 from onward.registry.permissions import access
 
@@ -32,16 +31,6 @@ WAIVER_HOLDS = (
 WAIVER_NEVER = ("releases_claims", "renounces_convention_rights", "accepts_refoulement")
 
 
-TO_PEOPLE = ("everyone", "group", "individual")
-
-
-def may_be_told(message: Message, on: date) -> bool:
-    """Whether people may be told this on a day: it is meant for them, and nothing holds it back."""
-    held = message.embargo_until is not None and on < message.embargo_until.latest
-    early = message.released is not None and on < message.released
-    return message.audience in TO_PEOPLE and not held and not early
-
-
 def _texts(pathway: str = "", *, answers: bool = False) -> list[dict[str, Any]]:
     """Every language of every sheet of the plan, the newest version first.
 
@@ -53,7 +42,9 @@ def _texts(pathway: str = "", *, answers: bool = False) -> list[dict[str, Any]]:
     rows = []
     gone = {message.supersedes for message in found.messages.values() if message.supersedes}
     for message in found.messages.values():
-        if message.kind != "sheet" and not (answers and may_be_told(message, here.today())):
+        if message.kind != "sheet" and not (
+            answers and may_be_told(found, message, here.today())
+        ):
             continue
         if pathway and pathway not in message.pathways:
             continue
