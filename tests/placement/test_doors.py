@@ -21,7 +21,7 @@ from onward.placement.aims import parse_aims, read_aims
 from onward.placement.columns import FILES
 from onward.placement.document import document
 from onward.placement.files import read_folder, read_tables
-from onward.placement.inputs import Case, Lock, Score, Tables, Window
+from onward.placement.inputs import Case, Limit, Lock, Score, Selector, Tables, Window
 from onward.placement.model import compile_tables
 from onward.placement.propose import propose
 from onward.placement.summary import summary
@@ -89,6 +89,7 @@ def test_every_fault_of_every_file_is_reported_at_once(tmp_path):
         ("cases.csv", "row 2", "size"),
         ("cases.csv", "row 3", "priority"),
         ("cases.csv", "row 3", "ready_on"),
+        ("cases.csv", "row 4", "case"),
         ("cases.csv", "row 5", "case"),
         ("programmes.csv", "row 2", "persons"),
     }
@@ -209,6 +210,34 @@ def test_a_mended_proposal_never_overfills():
             assert answer["bound"] >= answer["value"] - 1e-6
 
 
+EARMARKED = Tables(
+    tuple(Case(f"C{i}", 1, category="WGR" if i < 1 else "LPN") for i in range(6)),
+    (Window("North", 4),),
+    limits=(Limit("women", "North", 2, kind="earmark", who=Selector(categories=("WGR",))),),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("places:North=+2", 5),
+        ("places:North=-1", 2),
+        ("limit:women=0", 4),
+        ("limit:women=3", 2),
+    ],
+)
+def test_a_question_about_an_earmark_has_the_same_answer_mended_and_solved_again(
+    question, value
+):
+    before = propose(EARMARKED, AIMS)
+    answers = [
+        what_if(before, [parse_change(question)], exact=exact) for exact in (True, False)
+    ]
+    assert [a["method"] for a in answers] == ["solved again", "mended"]
+    assert [a["value"] for a in answers] == [value, value]
+    assert all(a["bound"] >= value - 1e-6 for a in answers)
+
+
 def test_an_unknown_name_in_a_question_is_a_fault():
     with pytest.raises(Faults) as wrong:
         what_if(propose(TOWN, AIMS), [parse_change("places:East=+3")])
@@ -310,6 +339,17 @@ def test_the_terminal_logs_an_override_then_its_outcome_at_the_cost_known_by_the
     assert line["result"] == "accepted"
     assert line["predicted_cost"] == pytest.approx(0.5)
     assert line["realised_cost"] == pytest.approx(0.2)
+    assert (line["predicted_persons"], line["realised_persons"]) == (0, 0)
+
+
+def test_a_case_held_back_costs_persons_then_and_later(tmp_path):
+    log = changed_files(tmp_path)
+    (tmp_path / "locks.csv").write_text("case,programme,by,reason\nC1,,Amina,ill\n", "utf-8")
+    assert run(tmp_path, "--overrides", log, "--on", "2026-03-02").exit_code == 0
+    done = run(tmp_path, "--overrides", log, "--on", "2026-09-01", "--outcome", "C1=withdrawn")
+    assert done.exit_code == 0, done.output
+    [line] = json.loads(run("--replay", log).stdout)["lines"]
+    assert (line["predicted_persons"], line["realised_persons"]) == (1, 1)
 
 
 @pytest.mark.parametrize(("by", "reason"), [("", "brother nearby"), ("Amina", "")])

@@ -3,6 +3,7 @@ over capacity, the aims in order, and a bound that is a proof."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from dataclasses import replace
@@ -221,6 +222,59 @@ def test_an_earmark_is_a_cap_on_everyone_else():
     assert line["stopped_by"] == ["women"] or "North" in line["stopped_by"]
 
 
+def earmarked(size, more=0):
+    return Tables(
+        (Case("C1", size, category="LPN"),), (Window("North", 4 + more),),
+        limits=(Limit("women", "North", 2, kind="earmark", who=Selector(categories=("WGR",))),),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("size", "change"),
+    [(3, "1 fewer place kept by earmark women"), (4, "2 fewer places kept by earmark women")],
+)
+def test_a_place_kept_for_others_is_asked_of_the_earmark(size, change):
+    (line,) = document(propose(earmarked(size), AIMS))["unplaced"]
+    assert line["change"] == change
+    assert line["stopped_by"] == ["women"]
+
+
+def test_more_places_in_the_window_are_enough_where_an_earmark_is_short_too():
+    t = earmarked(3)
+    t = replace(t, cases=(*t.cases, Case("C0", 2, category="WGR", priority="emergency"),
+                          Case("C2", 2, category="LPN", priority="emergency")))  # fmt: skip
+    (line,) = document(propose(t, AIMS))["unplaced"]
+    assert line["change"] == "3 more places in North"
+    wider = replace(t, windows=(Window("North", 7),))
+    assert document(propose(wider, AIMS))["unplaced"] == []
+
+
+def test_a_condition_counts_its_own_programme_and_no_country_of_that_name():
+    t = Tables(
+        (Case("C1", 2, consents=("Other",)), Case("C2", 2, consents=("South",))),
+        (Window("North", 2), Window("Other", 2, country="North"), Window("South", 0)),
+        pledges=(Pledge("follows", "North", 2, "South", 2),),
+    )
+    content = document(propose(t, AIMS))
+    assert content["check"]["passed"]
+    assert [r["case"] for r in content["assignments"]] == ["C1"]
+
+
+def test_a_pledge_is_priced_by_whole_families():
+    # three do not fit into two places; a relaxation would place two thirds of the family
+    t = Tables(
+        (Case("C1", 3, consents=("North",)), Case("C2", 1, consents=("South",))),
+        (Window("North", 2), Window("South", 0)),
+        pledges=(
+            Pledge("follows", "North", 0, "South", 3),
+            Pledge("more", "South", 1, "North", 1),
+        ),
+    )
+    content = document(propose(t, AIMS))
+    assert {p["pledge"]: p["price"] for p in content["pledges"]} == {"follows": 4, "more": 3}
+    assert content["persons"]["placed"] == 4
+
+
 def test_a_conditional_pledge_is_met_when_that_places_more():
     t = Tables(
         (Case("C1", 2), Case("C2", 3, consents=("South",)), Case("C3", 1)),
@@ -260,6 +314,16 @@ def test_emergencies_come_first():
 
 def test_equal_cases_are_drawn_by_the_published_seed():
     t = Tables((Case("C1", 1), Case("C2", 1)), (Window("North", 1),))
+    for seed in range(3):
+        content = document(propose(t, AIMS, seed=seed))
+        drawn = {r["case"]: r["draw"] for r in (*content["assignments"], *content["unplaced"])}
+        for (
+            case,
+            number,
+        ) in drawn.items():  # anybody can repeat it, from the seed and the number of the case
+            digest = hashlib.sha256(f"{seed}|{case}".encode()).hexdigest()
+            assert number == pytest.approx(int(digest[:16], 16) / 16**16, abs=1e-6)
+        assert content["assignments"][0]["case"] == max(drawn, key=drawn.__getitem__)
     winners = {next(iter(propose(t, AIMS, seed=s).places())) for s in range(12)}
     assert winners == {"C1", "C2"}
 

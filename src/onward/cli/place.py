@@ -147,6 +147,8 @@ def place(
         raise Faults([Fault("--gap", "", "", "not a share", "a number from 0 to below 1")])
     if time_limit <= 0:
         raise Faults([Fault("--time-limit", "", "", "not above 0", "seconds")])
+    if locks is not None:
+        _say_left_out(locks, tables)
     if arrivals is not None:
         tables = _with_arrivals(tables, read_aims(aims), arrivals, until, seed)
     if outcome:
@@ -186,8 +188,8 @@ def place(
                  for case in unsigned],
                 "Nothing was added to the log: an override says who made it and why.",
             )  # fmt: skip
-        log.append(overrides, lines)
-        typer.echo(f"{len(lines)} overrides added to {overrides}.", err=True)
+        added = log.append(overrides, lines)
+        typer.echo(f"{added} overrides added to {overrides}.", err=True)
     if out is not None:
         from onward.placement.workbook import write_workbook
 
@@ -237,6 +239,24 @@ def _with_arrivals(
     return keep_for_later(tables, aims, past, expected, seed=seed)
 
 
+def _say_left_out(locks: Path, tables: Tables) -> None:
+    """Cases whose row was taken out of the workbook: that says nothing, so somebody should know."""
+    from onward.placement.files import WORKBOOKS
+
+    if locks.suffix.lower() not in WORKBOOKS:
+        return
+    from onward.placement.workbook import cases_in_workbook
+
+    gone = sorted({case.case for case in tables.cases} - cases_in_workbook(locks))
+    if gone:
+        shown = ", ".join(gone[:10]) + (" ..." if len(gone) > 10 else "")
+        typer.echo(
+            f"{len(gone)} {'case has' if len(gone) == 1 else 'cases have'} no row in {locks.name} "
+            f"and may go anywhere: {shown}. To hold a case back, keep its row and clear its programme.",
+            err=True,
+        )
+
+
 def _needed_day(on: str | None) -> str:
     if on is None:
         raise Faults([Fault("--on", "", "", "missing", "the day of the entry, as 2026-03-02")])
@@ -265,14 +285,15 @@ def _log_outcomes(
                 Fault("--outcome", "", case, "no override in the log", "a case of the log")
             )
         else:
-            cost = None
+            cost: dict[str, float | None] = {}
             if case in known:
-                cost = log.cost_now(tables, aims, override, seed=seed, seconds=seconds)
-            lines.append(log.outcome(case, day, result, cost))
+                cost = log.costs_now(tables, aims, override, seed=seed, seconds=seconds)
+            points, persons = cost.get("outcome_points"), cost.get("weighted_persons")
+            lines.append(log.outcome(case, day, result, points, persons))
     if faults:
         raise Faults(faults, "Nothing was added to the log.")
-    log.append(path, lines)
-    typer.echo(f"{len(lines)} outcomes added to {path}.", err=True)
+    added = log.append(path, lines)
+    typer.echo(f"{added} outcomes added to {path}.", err=True)
 
 
 def _say(text: str, cases: int) -> None:
@@ -373,6 +394,11 @@ def _print(content: dict[str, Any]) -> None:
             f"Provisional: the input holds no {' and no '.join(content['not_in_input'])}. "
             "Ask before anyone is submitted."
         )
+    for row in content["unknown_destinations"]:
+        console.print(
+            f"{row['name']}: {row['column']} in {row['cases']} {'case' if row['cases'] == 1 else 'cases'}, and no "
+            "programme or country of that name is in the input.", markup=False,
+        )  # fmt: skip
     if content["expected_later"]:
         kept = sum(row["code"] == "kept" for row in content["unplaced"])
         console.print(

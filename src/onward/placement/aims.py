@@ -103,9 +103,13 @@ def read_aims(path: Path | None = None) -> Aims:
     """The aims in a file; without a path the shipped ones. Raises `Faults`."""
     source = path or DEFAULT
     try:
-        text = source.read_text("utf-8")
+        text = source.read_text("utf-8-sig")
     except OSError:
         raise Faults([Fault(str(source), "", "", "cannot be read", "a YAML file")]) from None
+    except UnicodeDecodeError:
+        raise Faults(
+            [Fault(source.name, "", "", "not UTF-8 text", "a YAML file", "Save it as UTF-8.")]
+        ) from None
     return parse_aims(text, source.name)
 
 
@@ -148,7 +152,7 @@ def parse_aims(text: str, name: str = "aims.yaml") -> Aims:
     for index, entry in enumerate(listed):
         where = f"stages[{index}]"
         entry = {"name": entry} if isinstance(entry, str) else entry
-        if not isinstance(entry, dict) or entry.get("name") not in STAGE_OPTIONS:
+        if not isinstance(entry, dict) or str(entry.get("name")) not in STAGE_OPTIONS:
             fault(where, "name", "unknown stage", one_of(STAGE_OPTIONS))
             continue
         stage = str(entry["name"])
@@ -169,7 +173,11 @@ def parse_aims(text: str, name: str = "aims.yaml") -> Aims:
                 options[key] = value
         stages.append(Stage(stage, options))
     floors: list[Floor] = []
-    for index, entry in enumerate(document.get("floors") or ()):
+    asked = document.get("floors") or []
+    if not isinstance(asked, list):
+        fault("", "floors", "not a list", "a list of floors")
+        asked = []
+    for index, entry in enumerate(asked):
         where = f"floors[{index}]"
         if not isinstance(entry, dict):
             fault(where, "", "not a floor", "name, group and share")
@@ -181,6 +189,12 @@ def parse_aims(text: str, name: str = "aims.yaml") -> Aims:
             or any(k not in GROUP_FIELDS for k in group)
         ):
             fault(where, "group", "not a group", one_of(GROUP_FIELDS))
+            continue
+        wrong = {key: _wrong_group(key, value) for key, value in group.items()}
+        if any(wrong.values()):
+            for key, allowed in wrong.items():
+                if allowed:
+                    fault(f"{where}.group", key, "not allowed here", allowed)
             continue
         if (
             isinstance(share, bool)
@@ -202,6 +216,20 @@ def parse_aims(text: str, name: str = "aims.yaml") -> Aims:
         gap=float(gap),
         states_that_count=tuple(states),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def _wrong_group(key: str, value: Any) -> str:
+    """What is allowed for a fact of a group, when the value is not; otherwise an empty text."""
+    if key in ("min_size", "max_size"):
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return "" if whole and value >= 1 else "a whole number, 1 or more"
+    if key in ("single_parent", "lone_older", "linked"):
+        return "" if isinstance(value, bool) else "true or false"
+    if key == "priority":
+        return "" if value in PRIORITIES else one_of(PRIORITIES)
+    return (
+        "" if isinstance(value, str) and value else "one code, in quotes where YAML asks for it"
     )
 
 

@@ -6,6 +6,7 @@ the columns in the order of the templates; a test holds templates and documentat
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -14,10 +15,23 @@ from typing import Any
 from onward.errors import one_of
 from onward.placement.inputs import CONFIDENTIALITY, LIMIT_KINDS, PLEDGE_STATES, PRIORITIES
 
+MOST = 10**9
+"""No count of persons, days or years is larger."""
+
+YEARS = (1900, 2200)
+SOLAR_HIJRI = range(1300, 1500)
+
+LONG_TEXT = ("reason",)
+"""Columns whose cells may hold several lines."""
+
 
 class NotAllowed(ValueError):
-    def __init__(self, allowed: str) -> None:
-        self.allowed = allowed
+    """What a cell may hold instead, what is wrong with it, and what to do."""
+
+    def __init__(
+        self, allowed: str, found: str = "not allowed here", remedy: str = "Correct the cell."
+    ) -> None:
+        self.allowed, self.found, self.remedy = allowed, found, remedy
 
 
 def _text(cell: str) -> str:
@@ -30,25 +44,25 @@ def _codes(cell: str) -> tuple[str, ...]:
 
 def _whole(least: int) -> Callable[[str], int]:
     def read(cell: str) -> int:
-        allowed = f"a whole number, {least} or more"
-        try:
-            number = float(cell)
-        except ValueError:
-            raise NotAllowed(allowed) from None
-        if number != number or number != int(number) or number < least:
-            raise NotAllowed(allowed)
+        number = _number(cell, f"a whole number, {least} or more")
+        if number != int(number) or not least <= number <= MOST:
+            raise NotAllowed(f"a whole number, {least} or more" + _too_large(number))
         return int(number)
 
     return read
 
 
-def _number(cell: str) -> float:
+def _too_large(number: float) -> str:
+    return f", {MOST:,} at most" if number > MOST else ""
+
+
+def _number(cell: str, allowed: str = "a number") -> float:
     try:
         number = float(cell)
     except ValueError:
-        raise NotAllowed("a number") from None
-    if number != number or number in (float("inf"), float("-inf")):
-        raise NotAllowed("a number")
+        raise NotAllowed(allowed) from None
+    if "_" in cell or not math.isfinite(number):
+        raise NotAllowed(allowed)
     return number
 
 
@@ -60,8 +74,23 @@ def _share(cell: str) -> float:
 
 
 def _day(cell: str) -> date:
+    """A Gregorian day. A year of the Solar Hijri calendar is refused: read as Gregorian, a case
+    would have been ready, or too late, for six centuries."""
+    match = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)(?:[ T]00:00(?::00)?)?", cell)
     try:
-        return date.fromisoformat(cell[:10] if cell[10:] == " 00:00:00" else cell)
+        if match is None:
+            raise ValueError
+        year, month, day = (int(part) for part in match.groups())
+        if year in SOLAR_HIJRI:
+            raise NotAllowed(
+                "a date as YYYY-MM-DD", "looks like a Solar Hijri date",
+                "Give the same day in the Gregorian calendar.",
+            )  # fmt: skip
+        if not YEARS[0] <= year <= YEARS[1]:
+            raise NotAllowed(f"a date as YYYY-MM-DD, in a year from {YEARS[0]} to {YEARS[1]}")
+        return date(year, month, day)
+    except NotAllowed:
+        raise
     except ValueError:
         raise NotAllowed("a date as YYYY-MM-DD") from None
 

@@ -21,6 +21,7 @@ from onward.placement.check import check
 from onward.placement.fairness import acceptance_effect, fairness
 from onward.placement.inputs import Tables
 from onward.placement.propose import Proposal
+from onward.placement.references import unknown_destinations
 
 
 def number(value: float) -> float | None:
@@ -63,6 +64,7 @@ def document(proposal: Proposal) -> dict[str, Any]:
         "gap": number(proposal.gap),
         "provisional": bool(asked),
         "not_in_input": sorted(asked),
+        "unknown_destinations": unknown_destinations(c.tables),
         "expected_later": c.tables.expected,
         "persons": {"all": persons, "placed": placed_persons, "unplaced": persons - placed_persons},
         "cases": {"all": len(c.tables.cases), "placed": len(by_case), "unplaced": len(left)},

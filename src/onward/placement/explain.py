@@ -18,12 +18,18 @@ from onward.placement.model import (
     BARRIERS,
     FloatArray,
     deadline,
+    draw,
     first_day,
+    name_of,
     outcome_parts,
+    scope_of,
 )
 from onward.placement.propose import Proposal
 
 Row = dict[str, Any]
+
+PLEDGE_NODES = 500
+"""How far is looked for the best with a condition met, and without, before it is relaxed."""
 
 
 def _slack(proposal: Proposal) -> FloatArray:
@@ -43,8 +49,14 @@ def _points(value: float) -> float:
     return round(float(value), 6) + 0.0
 
 
+def _drawn(proposal: Proposal, unit: int) -> float:
+    """The draw that decides among equals: the higher goes first."""
+    c = proposal.compiled
+    return _points(draw(proposal.seed, name_of(c.members[unit], c.tables.cases)))
+
+
 def assignments(proposal: Proposal) -> list[Row]:
-    """One row per placed case: case, size, programme, window, country, departs (earliest day),
+    """One row per placed case: case, size, draw (see `_drawn`), programme, window, country, departs (earliest day),
     why (points of the outcome by part), next_best (programme, window, fewer_points,
     cost_after_prices), kept (None without last week), limits (rows of the place that are full)."""
     c, model = proposal.compiled, proposal.compiled.model
@@ -92,6 +104,7 @@ def assignments(proposal: Proposal) -> list[Row]:
             {
                 "case": case.case,
                 "size": case.size,
+                "draw": _drawn(proposal, unit),
                 "programme": window.programme,
                 "window": window.window,
                 "country": window.country,
@@ -113,7 +126,7 @@ def assignments(proposal: Proposal) -> list[Row]:
 
 
 def unplaced(proposal: Proposal) -> list[Row]:
-    """One row per unplaced case: case, size, priority, code, reason, stopped_by (limits that
+    """One row per unplaced case: case, size, priority, draw, code, reason, stopped_by (limits that
     are full), change (the cheapest change that would place it, in words)."""
     c, model = proposal.compiled, proposal.compiled.model
     slack = _slack(proposal)
@@ -123,7 +136,8 @@ def unplaced(proposal: Proposal) -> list[Row]:
         unit = int(c.unit_of_case[i])
         if proposal.chosen[unit] >= 0:
             continue
-        row: Row = {"case": case.case, "size": case.size, "priority": case.priority}
+        row: Row = {"case": case.case, "size": case.size, "priority": case.priority,
+                    "draw": _drawn(proposal, unit)}  # fmt: skip
         columns = range(model.start[unit], model.start[unit + 1])
         if case.case in held:
             row |= {"code": "held back", "reason": "held back by a lock", "stopped_by": [],
@@ -140,19 +154,16 @@ def unplaced(proposal: Proposal) -> list[Row]:
                 key = int(model.klass[unit]) * model.slots + s
                 e = slice(model.met_start[key], model.met_start[key + 1])
                 need = model.met_share[e] * model.size[unit] - slack[model.met[e]]
-                short = [
-                    (float(n), int(r))
+                short = {
+                    int(r): int(np.ceil(n - 1e-6))
                     for n, r, share in zip(need, model.met[e], model.met_share[e], strict=True)
                     if share > 0 and n > 1e-6
-                ]
-                total = sum(n for n, _ in short)
-                text = " and ".join(
-                    f"{int(np.ceil(n - 1e-9))} more {'place' if round(n) == 1 else 'places'} in "
-                    f"{_row_words(proposal, r)}"
-                    for n, r in short
-                )
+                }
+                asked = _asked(proposal, s, short)
+                total = sum(n for n, _ in asked)
                 if best is None or (total, c.slots[s].name) < (best[0], best[3].name):
-                    best = (total, text, [r for _, r in short], c.slots[s])
+                    text = " and ".join(words for _, words in asked)
+                    best = (total, text, list(short), c.slots[s])
             assert best is not None
             if best[2]:
                 names = [_row_words(proposal, r) for r in best[2]]
@@ -174,10 +185,46 @@ def unplaced(proposal: Proposal) -> list[Row]:
     return rows
 
 
+def _asked(proposal: Proposal, slot: int, short: dict[int, int]) -> list[tuple[int, str]]:
+    """What to ask for when rows (row -> persons) are short in a slot, as number and words.
+
+    More places in the window also leave more for those an earmark is not for."""
+    rows = proposal.compiled.model.rows
+    more = next((n for r, n in short.items() if rows[r].kind == "places"), 0)
+    asked = []
+    for r, n in sorted(short.items()):
+        info = rows[r]
+        if info.kind == "places":
+            words = f"more {'place' if n == 1 else 'places'} in {info.name}"
+        elif info.kind == "earmark":
+            n -= _left_by_earmark(proposal, r, more)
+            words = f"fewer {'place' if n == 1 else 'places'} kept by earmark {info.name}"
+        else:
+            words = f"more {'person' if n == 1 else 'persons'} under {info.kind} {info.name}"
+        if n > 0:
+            asked.append((n, f"{n} {words}"))
+    return asked
+
+
+def _left_by_earmark(proposal: Proposal, r: int, more: int) -> int:
+    """How many places an earmark leaves to others when its window has so many more."""
+    c = proposal.compiled
+    info = c.model.rows[r]
+    kept = next(x.persons for x in c.tables.limits if x.limit == info.name)
+    places = sum(
+        c.slots[s].persons
+        for s in scope_of(info.programme, info.window, c.slots)
+        if c.slots[s].state in c.aims.states_that_count
+    )
+    return max(0, places + more - kept) - max(0, places - kept)
+
+
 def _row_words(proposal: Proposal, r: int) -> str:
     info = proposal.compiled.model.rows[r]
     if info.kind == "places":
         return info.name
+    if info.kind == "earmark":
+        return f"earmark {info.name} keeps the rest for others"
     return f"{info.kind} {info.name}"
 
 
@@ -288,20 +335,29 @@ def _range(values: FloatArray | None, r: int) -> float | None:
 
 def pledges(proposal: Proposal) -> list[Row]:
     """One row per conditional pledge: condition, persons that count, met or not, and its price:
-    protection-weighted persons placed with the condition met less without it (exact sizes
-    only; None where the solver was not asked)."""
+    protection-weighted persons placed with the condition met less without it (whole families
+    up to `EXACT_UNITS`, by the relaxation above; None where it cannot be, or was not asked)."""
     from onward.placement.program import Program
-    from onward.placement.propose import EXACT_WHEN_BOUND, stage_values
+    from onward.placement.propose import EXACT_UNITS, EXACT_WHEN_BOUND, stage_values
 
     c, model = proposal.compiled, proposal.compiled.model
     if proposal.state == "infeasible" or not c.pledges:
         return []
     use = model.usage(proposal.chosen)
-    program = None
-    if model.units <= EXACT_WHEN_BOUND:
+    value = stage_values(c, "protection", model.unit_of_column(), np.arange(model.columns))
+
+    def most(k: int, met: float) -> tuple[float | None, float | None]:
+        """The most protection with the condition met (1) or not (0): relaxed, and of whole families."""
         program = Program(model, grouped=False)
         program.must_place(np.flatnonzero(c.must))
-        value = stage_values(c, "protection", program.unit, np.arange(model.columns))
+        program.set_range(np.array([program.m + k]), met, met)
+        relaxed = program.relax(value)
+        if relaxed is None or model.units > EXACT_UNITS:
+            return (None if relaxed is None else relaxed.value), None
+        whole = program.solve(value, gap=1e-6, seconds=600, nodes=PLEDGE_NODES)
+        proven = whole.feasible and not whole.limit_hit
+        return relaxed.value, whole.value if proven else None
+
     rows: list[Row] = []
     for k, pledge in enumerate(c.pledges):
         row = next(
@@ -310,15 +366,11 @@ def pledges(proposal: Proposal) -> list[Row]:
             if i.kind == "pledge" and i.name == pledge.pledge
         )
         price = None
-        if program is not None:
-            at = np.array([program.m + k])
-            program.set_range(at, 1.0, 1.0)
-            met = program.relax(value)
-            program.set_range(at, 0.0, 0.0)
-            unmet = program.relax(value)
-            program.set_range(at, 0.0, 1.0)
-            if met is not None and unmet is not None:
-                price = _points(met.value - unmet.value)
+        if model.units <= EXACT_WHEN_BOUND:
+            for met, unmet in zip(most(k, 1.0)[::-1], most(k, 0.0)[::-1], strict=True):
+                if met is not None and unmet is not None:
+                    price = _points(met - unmet)
+                    break
         rows.append(
             {
                 "pledge": pledge.pledge,

@@ -159,9 +159,14 @@ class Compiled:
 
 
 def draw(seed: int, *names: str) -> float:
-    """The published draw: the first 52 bits of SHA-256 over "seed|names", as 0 to below 1."""
+    """The published draw: the first 64 bits of SHA-256 over "seed|names", as a share of 1."""
     digest = hashlib.sha256("|".join((str(seed), *names)).encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def name_of(members: Sequence[int], cases: Sequence[Case]) -> str:
+    """The name a unit is drawn by: its cases, joined by +."""
+    return "+".join(cases[i].case for i in members)
 
 
 def first_day(case: Case, window: Window, on: date | None) -> date | None:
@@ -297,7 +302,7 @@ def compile_tables(tables: Tables, aims: Aims, *, seed: int) -> Compiled:
 
     weight, emergency, column_weight = _weights(tables, aims, unit_members, start, slot, score)
     outcome, kept = _values(tables, aims, unit_members, start, slot, score)
-    unit_names = ["+".join(cases[i].case for i in m) for m in unit_members]
+    unit_names = [name_of(m, cases) for m in unit_members]
     before = np.array([any(cases[i].case in tables.previous for i in m) for m in unit_members])
     ticket = np.array([draw(seed, name) for name in unit_names])
     column_ticket = np.array(
@@ -491,9 +496,15 @@ def _rows(
             RowInfo("pledge", pledge.pledge, pledge.if_programme, "", pledge.who.words())
         )
         limits.append(0.0)
-        scopes.append(scope_of(pledge.if_programme, "", slots))
+        scopes.append([s for s, w in enumerate(slots) if w.programme == pledge.if_programme])
         sides.append((-1.0, selector(pledge.who), False))
     return rows, limits, selectors, scopes, sides
+
+
+def row_limits(tables: Tables, aims: Aims) -> list[float]:
+    """The limits of the rows of `Model` that tables alone decide: all but those of floors."""
+    tables = tables.in_order()
+    return _rows(tables, aims, _places_that_may_open(tables.pledges, aims))[1]
 
 
 def _classes(

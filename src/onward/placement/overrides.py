@@ -21,8 +21,13 @@ from onward.placement.document import input_hash
 from onward.placement.explain import _cell_price
 from onward.placement.inputs import Lock, Tables
 from onward.placement.propose import Proposal, propose
+from onward.placement.rows import read_text
 
-KEYS = ("entry", "case")
+KEYS = {
+    "override": ("case", "when", "by", "reason", "proposed", "override", "predicted_cost"),
+    "outcome": ("case", "when", "result"),
+}
+"""What each kind of entry holds at least."""
 RESULTS = ("accepted", "denied", "departed", "withdrawn", "other")
 
 
@@ -89,40 +94,64 @@ def unsigned(lines: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def outcome(
-    case: str, when: str, result: str, realised_cost: float | None = None
+    case: str,
+    when: str,
+    result: str,
+    realised_cost: float | None = None,
+    realised_persons: float | None = None,
 ) -> dict[str, Any]:
-    """What came of a case: result is one of `RESULTS`."""
+    """What came of a case: result is one of `RESULTS`; costs as `costs_now` finds them."""
     return {"entry": "outcome", "case": case, "when": when, "result": result,
-            "realised_cost": realised_cost}  # fmt: skip
+            "realised_cost": realised_cost, "realised_persons": realised_persons}  # fmt: skip
 
 
-def append(path: Path, lines: Sequence[dict[str, Any]]) -> None:
-    """Add entries to the log; nothing already there is touched."""
+def append(path: Path, lines: Sequence[dict[str, Any]]) -> int:
+    """Add entries to the log; nothing already there is touched, and what is there already, word
+    for word, is not said again. Returns how many were added. Raises `Faults` for a broken log."""
+    known = read(path) if path.exists() else []
+    lines = [line for line in lines if line not in known]
     with path.open("a", encoding="utf-8", newline="\n") as file:
         for line in lines:
             file.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
+    return len(lines)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
     """The entries of a log. Raises `Faults` naming every line that is none."""
     faults: list[Fault] = []
     lines = []
-    for number, text in enumerate(path.read_text("utf-8").splitlines(), 1):
-        if not text.strip():
+    for number, written in enumerate(
+        (read_text(path, "a log of overrides", faults) or "").split("\n"), 1
+    ):
+        if not written.strip():
             continue
         try:
-            line = json.loads(text)
-        except json.JSONDecodeError:
+            line = json.loads(written)
+        except (json.JSONDecodeError, RecursionError):
             line = None
-        if not isinstance(line, dict) or any(k not in line for k in KEYS):
+        if not _is_entry(line):
             faults.append(
-                Fault(path.name, f"line {number}", "", "not a log entry", "a JSON object")
-            )
+                Fault(path.name, f"line {number}", "", "not a log entry",
+                      "a line that `onward place` wrote", "Take it from a copy of the log.")
+            )  # fmt: skip
             continue
         lines.append(line)
     if faults:
         raise Faults(faults)
     return lines
+
+
+def _is_entry(line: Any) -> bool:
+    if not isinstance(line, dict) or line.get("entry") not in KEYS:
+        return False
+    if any(key not in line for key in KEYS[line["entry"]]):
+        return False
+    if line["entry"] == "outcome":
+        return True
+    pairs = (line["proposed"], line["override"])
+    return all(isinstance(x, list) and len(x) == 2 for x in pairs) and isinstance(
+        line["predicted_cost"], dict
+    )
 
 
 def latest_override(log: Iterable[Mapping[str, Any]], case: str) -> Mapping[str, Any] | None:
@@ -134,17 +163,27 @@ def latest_override(log: Iterable[Mapping[str, Any]], case: str) -> Mapping[str,
 def cost_now(
     tables: Tables, aims: Aims, override: Mapping[str, Any], *, seed: int, seconds: float
 ) -> float | None:
+    """The points of the outcome of `costs_now`."""
+    return costs_now(tables, aims, override, seed=seed, seconds=seconds)["outcome_points"]
+
+
+def costs_now(
+    tables: Tables, aims: Aims, override: Mapping[str, Any], *, seed: int, seconds: float
+) -> dict[str, float | None]:
     """What an override cost by what is known now: the same tables solved with it and without.
 
     override    an entry of the log; its case may be locked otherwise in `tables`, or not at all
-    returns     points of the outcome; None when it can no longer be carried out
+    returns     as `predicted_cost`; None when it can no longer be carried out
     """
     programme, window = override["override"]
     others = tuple(x for x in tables.locks if x.case != override["case"])
     lock = Lock(override["case"], programme, window)
     free = propose(replace(tables, locks=others), aims, seed=seed, seconds=seconds)
     held = propose(replace(tables, locks=(*others, lock)), aims, seed=seed, seconds=seconds)
-    return realised_cost(free, held)
+    return {
+        "outcome_points": realised_cost(free, held),
+        "weighted_persons": realised_cost(free, held, "protection"),
+    }
 
 
 def replay(log: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -160,12 +199,15 @@ def replay(log: Sequence[dict[str, Any]]) -> dict[str, Any]:
                 "reason": line["reason"], "proposed": line["proposed"],
                 "override": line["override"],
                 "predicted_cost": line["predicted_cost"].get("outcome_points"),
-                "realised_cost": None, "result": None,
+                "realised_cost": None,
+                "predicted_persons": line["predicted_cost"].get("weighted_persons"),
+                "realised_persons": None, "result": None,
             }  # fmt: skip
             latest[line["case"]] = row
             rows.append(row)
         elif line["entry"] == "outcome" and line["case"] in latest:
             latest[line["case"]]["realised_cost"] = line.get("realised_cost")
+            latest[line["case"]]["realised_persons"] = line.get("realised_persons")
             latest[line["case"]]["result"] = line.get("result")
     both = [
         (r["predicted_cost"], r["realised_cost"])
@@ -188,8 +230,8 @@ def replay(log: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def realised_cost(before: Proposal, after: Proposal) -> float | None:
-    """Points of the outcome lost between a proposal and the one made with the lock in place."""
-    first = next((s.value for s in before.stages if s.name == "outcome"), None)
-    second = next((s.value for s in after.stages if s.name == "outcome"), None)
+def realised_cost(before: Proposal, after: Proposal, stage: str = "outcome") -> float | None:
+    """What a stage lost between a proposal and the one made with the lock in place."""
+    first = next((s.value for s in before.stages if s.name == stage), None)
+    second = next((s.value for s in after.stages if s.name == stage), None)
     return None if first is None or second is None else round(first - second, 6)

@@ -20,7 +20,7 @@ from onward.errors import Fault, Faults, one_of
 from onward.placement import kernels
 from onward.placement.aims import Aims, read_aims
 from onward.placement.inputs import Lock, Tables, Window
-from onward.placement.model import FloatArray, IntArray
+from onward.placement.model import FloatArray, IntArray, row_limits
 from onward.placement.overrides import predicted_cost
 from onward.placement.pricing import Pricing
 from onward.placement.program import Program
@@ -331,16 +331,10 @@ def what_if(
     tables = changed(proposal.compiled.tables, changes)
     if not exact and all(c.what in ("places", "limit") for c in changes):
         session = Session(proposal)
-        rows: dict[int, float] = {}
-        index = {(i.kind, i.name): r for r, i in enumerate(proposal.compiled.model.rows)}
-        for window in tables.windows:
-            r = index["places", window.name]
-            if window.persons != proposal.compiled.model.limit[r]:
-                rows[r] = float(window.persons)
-        for limit in tables.limits:
-            if limit.kind == "cap":
-                rows[index["cap", limit.limit]] = float(limit.persons)
         model = proposal.compiled.model
+        # places and an earmark bear on each other: all limits are worked out again
+        now = row_limits(tables, proposal.compiled.aims)
+        rows = {r: new for r, new in enumerate(now) if new != model.limit[r]}
         grown = {r for r, new in rows.items() if new > model.limit[r] and r < model.slots}
         # cases that were too large for a window are not in the warm program
         too_large = {s for (_, s), why in proposal.compiled.barriers.items() if why == "places"}

@@ -18,6 +18,7 @@ SHEET = "Proposal"
 COLUMNS = ("case", "size", "programme", "window", "lock", "by", "reason", "departs", "why",
            "next best", "it would cost", "proposed_programme", "proposed_window")  # fmt: skip
 YES = ("yes", "y", "x", "1", "true", "1.0")
+NO = ("", "no", "n", "0", "false")
 
 
 def write_workbook(content: dict[str, Any], path: Path) -> None:
@@ -119,37 +120,43 @@ def write_workbook(content: dict[str, Any], path: Path) -> None:
     book.close()
 
 
-def locks_from_workbook(path: Path, faults: list[Fault]) -> dict[int, Lock]:
-    """The lines an officer changed or marked, as locks by their row; faults are appended."""
+def _lines(path: Path, faults: list[Fault]) -> list[tuple[int, dict[str, str]]]:
+    """The rows of the first sheet by their number, as text; faults are appended."""
     from python_calamine import CalamineWorkbook
 
     try:
         book = CalamineWorkbook.from_path(str(path))
-        rows = book.get_sheet_by_name(SHEET).to_python()
+        rows = book.get_sheet_by_name(SHEET).to_python(skip_empty_area=False)
     except Exception:
-        faults.append(
-            Fault(
-                path.name,
-                "",
-                "",
-                f'no readable sheet "{SHEET}"',
-                "a workbook of `onward place`",
-            )
-        )
-        return {}
-    header = [str(cell).strip() for cell in rows[0]] if rows else []
+        allowed = "a workbook of `onward place`"
+        faults.append(Fault(path.name, "", "", f'no readable sheet "{SHEET}"', allowed))
+        return []
+    at = next((n for n, row in enumerate(rows) if any(_text(cell) for cell in row)), 0)
+    header = [_text(cell) for cell in rows[at]] if rows else []
     needed = ("case", "programme", "window", "proposed_programme", "proposed_window")
     missing = [name for name in needed if name not in header]
     if missing:
         faults.append(
-            Fault(path.name, "row 1", missing[0], "column missing", "the columns as exported",
+            Fault(path.name, f"row {at + 1}", missing[0], "column missing", "the columns as exported",
                   "Export the workbook again and change only the yellow cells.")
         )  # fmt: skip
-        return {}
+        return []
+    return [
+        (n, {k: _text(v) for k, v in zip(header, cells, strict=False)})
+        for n, cells in enumerate(rows[at + 1 :], at + 2)
+    ]
+
+
+def cases_in_workbook(path: Path) -> frozenset[str]:
+    """The cases that still have a row: whoever took a row out said nothing about its case."""
+    return frozenset(row["case"] for _, row in _lines(path, []))
+
+
+def locks_from_workbook(path: Path, faults: list[Fault]) -> dict[int, Lock]:
+    """The lines an officer changed or marked, as locks by their row; faults are appended."""
     locks: dict[int, Lock] = {}
     seen: dict[str, int] = {}
-    for line, cells in enumerate(rows[1:], 2):
-        row = {k: _text(v) for k, v in zip(header, cells, strict=False)}
+    for line, row in _lines(path, faults):
         if not row["case"]:
             if any(row.values()):
                 faults.append(Fault(path.name, f"row {line}", "case", "empty", "a case number"))
@@ -163,10 +170,21 @@ def locks_from_workbook(path: Path, faults: list[Fault]) -> dict[int, Lock]:
         seen[row["case"]] = line
         before = (row["proposed_programme"], row["proposed_window"])
         now = (row["programme"], row["window"])
+        word = row.get("lock", "").lower()
+        if word not in (*YES, *NO):
+            faults.append(
+                Fault(path.name, f"row {line}", "lock", "not allowed here", "yes, or blank")
+            )
+        if now[1] and not now[0] and now[1] != before[1]:
+            faults.append(
+                Fault(path.name, f"row {line}", "programme", "empty, while a window is given",
+                      "the programme of that window", "Clear both to hold the case back.")
+            )  # fmt: skip
+            continue
         moved = now[0] != before[0]
         if moved and now[1] == before[1]:
             now = (now[0], "")  # a window name of the old programme says nothing about the new
-        if moved or now != before or row.get("lock", "").lower() in YES:
+        if moved or now != before or word in YES:
             locks[line] = Lock(
                 row["case"],
                 now[0],
