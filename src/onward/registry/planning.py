@@ -147,5 +147,41 @@ def adopt_plan(
     return version
 
 
+def sensitive_then(operation: Operation, sha256: str) -> frozenset[str] | None:
+    """The ids and titles of what was sensitive in one version; None where that cannot be told."""
+    from onward.plan.load import loads_plan
+    from onward.report.offers import sensitive_names
+
+    rulebook = operation.rulebook
+    key = (str(operation.path), sha256, rulebook.hash)
+    if key not in _sensitive:
+        try:
+            text = kept(operation).read("plans", f"{sha256}.yaml")
+            _sensitive[key] = sensitive_names(loads_plan(text, rulebook, file=PLAN))
+        except (OnwardError, ValueError):
+            _sensitive[key] = None
+    return _sensitive[key]
+
+
+_sensitive: dict[tuple[str, str, str], frozenset[str] | None] = {}
+
+
+def ever_sensitive(operation: Operation, now: Plan | None) -> frozenset[str] | None:
+    """The ids and titles of what was sensitive in any version adopted, without what the plan in
+    force tells openly; None where one of them cannot be read any more.
+
+    For what was made before and does not say from which plan: it may name what was withdrawn since.
+    """
+    from onward.report.offers import open_names
+
+    found: set[str] = set()
+    for version in dict.fromkeys(event.subject.id for event in adoptions(operation)):
+        names = sensitive_then(operation, version)
+        if names is None:
+            return None
+        found |= names
+    return frozenset(found) - open_names(now)
+
+
 def _version(path: Path, text: bytes) -> PlanVersion:
     return PlanVersion(str(path), text, hashlib.sha256(text).hexdigest())

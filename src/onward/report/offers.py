@@ -44,6 +44,15 @@ def sensitive_work(plan: Plan) -> frozenset[str]:
 
 def sensitive_names(plan: Plan | None) -> frozenset[str]:
     """The ids and titles of everything sensitive in a plan, offers and work."""
+    return _names(plan, sensitive=True)
+
+
+def open_names(plan: Plan | None) -> frozenset[str]:
+    """The ids and titles of everything in a plan that is not sensitive."""
+    return _names(plan, sensitive=False)
+
+
+def _names(plan: Plan | None, *, sensitive: bool) -> frozenset[str]:
     if plan is None:
         return frozenset()
     groups = (plan.pledges, *(getattr(plan, name) for name in WORK))
@@ -51,7 +60,7 @@ def sensitive_names(plan: Plan | None) -> frozenset[str]:
         name
         for group in groups
         for key, one in group.items()
-        if one.confidentiality == "sensitive"
+        if (one.confidentiality == "sensitive") is sensitive
         for name in (key, one.title)
     )
 

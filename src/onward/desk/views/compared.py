@@ -23,6 +23,7 @@ from onward.desk.views.shared import page, place
 from onward.errors import OnwardError
 from onward.registry.models import Job
 from onward.registry.permissions import access
+from onward.registry.planning import ever_sensitive
 from onward.registry.web import jobs
 from onward.report import charts, scenario_charts
 from onward.report.offers import sensitive_names
@@ -71,11 +72,18 @@ def may_tell(
     """Whether a line of a comparison tells this reader of nothing made in confidence.
 
     made  what the line is of: what was sensitive when it was made is not told either, whatever
-          became of it in the plan since
+          became of it in the plan since. Where it does not say what that was, whatever was ever
+          sensitive and is not open now is untold, and where nobody can say, every line is
     """
     if reader.may("pledge.sensitive"):
         return lambda text: True
-    names = sensitive_names(here.plan()) | jobs.kept_quiet(made or {})
+    now = here.plan()
+    then = jobs.kept_quiet(here.operation(), made or {})
+    if then is None:
+        then = ever_sensitive(here.operation(), now)
+    if then is None:
+        return lambda text: False
+    names = sensitive_names(now) | then
     return lambda text: not any(name in text for name in names)
 
 
@@ -217,7 +225,10 @@ def _cases(made: Mapping[str, Any], tells: Callable[[str], bool]) -> list[dict[s
 
 
 def _known(case: Mapping[str, Any], tells: Callable[[str], bool]) -> bool:
-    """Whether a scenario may be told at all: one that is about an offer in confidence may not."""
+    """Whether a scenario may be told at all: one that is about an offer in confidence may not.
+    That there is a plan is no secret; it stands there by no name of its own."""
+    if case["kind"] == "plan":
+        return True
     return all(map(tells, (case["title"], case["why"], *case["changes"])))
 
 

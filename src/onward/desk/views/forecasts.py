@@ -125,11 +125,12 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
 
 
 def _as_made(made: Forecast) -> dict[str, Any]:
-    """What the work that made a kept forecast left; nothing for one made at the terminal."""
+    """What the work that made a kept forecast left, or what it was made from: one made at the
+    terminal left no work."""
     row = Job.objects.filter(
         kind="forecast", state="done", result__identity=made.identity
     ).first()
-    return row.result if row is not None else {}
+    return {"inputs": dict(made.inputs), **(row.result if row is not None else {})}
 
 
 def why_here(reader: access.Reader, made: Forecast) -> list[dict[str, Any]]:

@@ -30,7 +30,9 @@ from onward.registry.computing.placements import (
 from onward.registry.computing.runs import kept_proposals
 from onward.registry.models import Job
 from onward.registry.permissions import access
+from onward.registry.planning import ever_sensitive
 from onward.registry.web import jobs
+from onward.report.offers import open_names
 
 SHOWN = 200
 PRIORITIES = ("emergency", "urgent", "normal")
@@ -303,12 +305,20 @@ def _decided_where(word: Any, offers: Offers, secret: set[str]) -> str:
 
 
 def _confidential() -> set[str]:
-    found = here.plan()
-    if found is None:
-        return set()
-    return {
-        name for name, pledge in found.pledges.items() if pledge.confidentiality == "sensitive"
+    """Offers by their ids that are made in confidence, or were and are not open now: a proposal
+    that was kept still names what the plan holds no more."""
+    found, once = here.plan(), ever_sensitive(here.operation(), here.plan())
+    pledges = found.pledges if found is not None else {}
+    secret = {name for name, pledge in pledges.items() if pledge.confidentiality == "sensitive"}
+    if once is not None:
+        return secret | once
+    # An older plan cannot be read any more: what is not open now is not told.
+    proposed = {
+        row.get("programme")
+        for _name, content in kept_proposals(here.operation())
+        for row in (*content.get("assignments", ()), *content.get("limits", ()))
     }
+    return secret | {name for name in proposed if name and name not in open_names(found)}
 
 
 @page("placements", "placement.run", methods=("POST",))

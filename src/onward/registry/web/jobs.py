@@ -30,6 +30,7 @@ from onward.registry.keyring.keys import is_wrapped, unwrap, wrap
 from onward.registry.models import Account, Job, JobFile
 from onward.registry.operation import Operation, open_operation
 from onward.registry.permissions import access, grants
+from onward.registry.planning import sensitive_then
 from onward.registry.recording.actors import Acting
 from onward.registry.web.site import current
 
@@ -95,12 +96,13 @@ def _kept_quiet(found: Opened) -> dict[str, str]:
     return {QUIET: base64.b64encode(wrap(_key(), names, QUIET)).decode()}
 
 
-def kept_quiet(result: Mapping[str, Any]) -> frozenset[str]:
-    """The names that were sensitive when this was made; none where it does not say."""
-    sealed = result.get(QUIET)
-    if not sealed:
-        return frozenset()
-    return frozenset(json.loads(unwrap(_key(), base64.b64decode(sealed), QUIET)))
+def kept_quiet(operation: Operation, result: Mapping[str, Any]) -> frozenset[str] | None:
+    """The names that were sensitive when this was made: as it kept them, or as the version of the
+    plan had them that it was made from; None where it says neither."""
+    if sealed := result.get(QUIET):
+        return frozenset(json.loads(unwrap(_key(), base64.b64decode(sealed), QUIET)))
+    version = (result.get("inputs") or {}).get("plan")
+    return sensitive_then(operation, version) if version else None
 
 
 def _forecast(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
