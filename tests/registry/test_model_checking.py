@@ -286,6 +286,16 @@ def test_ten_thousand_random_weeks(camp):
     assert min(opened, closed) > 1_000
 
 
+BLOCKS, IN_BLOCK = 100, 5_000
+"""Of a million: each rulebook's families, in blocks that can be run one by one (`million.py`)."""
+
+
+def check_block(camp: Camp, block: int) -> tuple[int, int]:
+    return check(camp, IN_BLOCK, seed=1_000 + block)
+
+
 @pytest.mark.soak
-def test_a_million_random_weeks(camp):
-    check(camp, 500_000, seed=13)
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_a_million_random_weeks(camp, block):
+    opened, closed = check_block(camp, block)
+    assert min(opened, closed) > 1_000
