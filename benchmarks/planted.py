@@ -67,7 +67,8 @@ PACE = {
 DEATH = "T22.deceased"
 UNDECIDED = ("registered", "verified", "counselled", "not_engaging", "interviewed")
 ARRIVED = ("returned", "departed", "arrived", "departed_onward", "settled")
-RECORDED = ("T3.declined", "T9.lodged")
+# Only recorded, as the rulebook has it: word, hold and incidents do not touch what nobody wills.
+RECORDED = ("T3.declined", "T4.none", "T9.lodged")
 DEPARTURES = ("T7.done", "T16.departed", "T17.departed")
 
 
@@ -151,6 +152,7 @@ class Course:
                  and how far their group holds them back while most of it has not
     arrived share of all people safe on each day so far
     stops   days on which nobody who has not chosen engages: from, until
+    recorded  moves of those who have not chosen that none of the three touches
     """
 
     factor: np.ndarray
@@ -158,6 +160,7 @@ class Course:
     news: float = 0.0
     hold: float = 0.0
     stops: Sequence[tuple[int, int]] = ()
+    recorded: Sequence[str] = RECORDED
     arrived: list[float] = field(default_factory=list)
 
 
@@ -188,7 +191,7 @@ def live(
             per_person = np.array([n == death for n in numbers])
             if answers and world.axes[int(combo)]["stage"] in UNDECIDED:
                 willed = ~per_person & np.array(
-                    [world.moves[n] not in RECORDED for n in numbers]
+                    [world.moves[n] not in course.recorded for n in numbers]
                 )
                 own = np.where(willed, own * (word * held[units.group[here]])[:, None], own)
             own = np.where(per_person, units.size[here][:, None], own)
@@ -444,6 +447,8 @@ class Structure:
     drift    sd per year of each move's own slow change
     merged   people differ in ways the forecast states do not tell apart: not yet verified,
              or with a claim lodged before they chose protection
+    none_held  word, hold and incidents also touch the note that somebody chose nothing (T4.none),
+             which the rulebook calls a mere record
     """
 
     name: str = "same structure"
@@ -453,6 +458,7 @@ class Structure:
     rough: float = 0.0
     drift: float = 0.0
     merged: bool = False
+    none_held: bool = False
 
 
 STRUCTURES = (
@@ -463,6 +469,7 @@ STRUCTURES = (
     Structure("convoys when they can", convoys=28, rough=0.4),
     Structure("each step drifts", drift=0.5),
     Structure("states hide differences", merged=True),
+    Structure("choosing nothing is held too", none_held=True),
 )
 # The size of the operation Onward was made for.
 PEOPLE = 3700
@@ -549,6 +556,7 @@ def camp_of(
     path = Course(
         course, structure.ageing, news=rng.gamma(0.7) / 0.7, hold=rng.gamma(0.7) / 0.7,
         stops=stops,
+        recorded=tuple(m for m in RECORDED if m != "T4.none" or not structure.none_held),
     )  # fmt: skip
     first = Units(*(part.copy() for part in vars(units).values()))
     record: list[tuple[int, int, int, int, int]] = []
@@ -847,6 +855,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--truths", choices=("first", "others", "all"), default="all",
         help="the forecast's own structure, the others, or both",
     )  # fmt: skip
+    parser.add_argument(
+        "--truth", default="", choices=[one.name for one in STRUCTURES], metavar="NAME",
+        help="one truth only, by its name, with the first and the last kind of forecast",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--first", type=int, default=0, help="number of the first camp")
     parser.add_argument(
@@ -877,10 +889,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rows += [json.loads(line) for line in lines]
     for number, structure in enumerate(STRUCTURES):
         wanted = "first" if not number else "others"
-        if asked.of or asked.truths not in (wanted, "all") or (asked.quick and number):
+        if asked.of or (asked.truth and structure.name != asked.truth):
             continue
-        several = camps if not number or asked.truths == "others" else max(camps // 8, 20)
-        layers = LAYERS if not number else (LAYERS[0], LAYERS[-1])
+        if not asked.truth and (
+            asked.truths not in (wanted, "all") or (asked.quick and number)
+        ):
+            continue
+        alone = not number or asked.truth or asked.truths == "others"
+        several = camps if alone else max(camps // 8, 20)
+        layers = LAYERS if not number and not asked.truth else (LAYERS[0], LAYERS[-1])
         rows += rows_of(several, structure, asked.futures, layers, asked.first)
     if asked.rows:
         with open(asked.rows, "a", encoding="utf-8") as kept:

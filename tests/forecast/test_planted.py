@@ -67,3 +67,35 @@ def test_nobody_is_lost_in_a_planted_camp():
     assert 0 <= camp.truth <= camp.here
     moves = np.array([row["transitions"] for row in camp.exposures.to_pylist()])
     assert (moves >= 0).all()
+
+
+def test_what_a_planted_camp_only_records_is_what_the_rulebook_only_records():
+    """One list for the deadline, and one for word, hold and incidents: both the rulebook's."""
+    rulebook = planted.load_rulebook()
+    moves = rulebook.moves()
+    flagged = {
+        name
+        for name in planted.PACE
+        if moves[name].records or rulebook.transitions[moves[name].transition].records
+    }
+    assert flagged == {*planted.RECORDED, planted.DEATH}
+
+
+def test_a_move_that_only_records_is_touched_by_no_hold_unless_the_truth_says_so():
+    """The same camp with everybody held as hard as can be: that people chose nothing is noted."""
+
+    def noted(recorded):
+        rng = np.random.default_rng(1)
+        alike = dict.fromkeys(planted.PACE, 1.0)
+        world = planted.World(
+            planted.load_rulebook(), lambda axes, name: planted._pace(axes, name, alike)
+        )
+        units = planted.new_units(world, 1500, rng)
+        course = planted.Course(np.ones((40, len(world.moves))), hold=1000.0, recorded=recorded)
+        record = []
+        planted.live(world, units, course, range(40), rng, record)
+        none = world.moves.index("T4.none")
+        return sum(row[2] == none for row in record)
+
+    assert noted(planted.RECORDED) > 0
+    assert noted(tuple(m for m in planted.RECORDED if m != "T4.none")) == 0
