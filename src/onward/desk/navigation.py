@@ -40,7 +40,8 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Calendar"), "desk:calendar", "calendar", ("calendar.read",), "calendar"),
             Entry(_("Head-count"), "desk:headcount", "count", ("headcount.record",), "headcount"),
             Entry(_("Convoys"), "desk:convoys", "convoy", ("person.record_movement",), "convoys"),
-            Entry(_("Exceptions"), "desk:overrides", "rights", ("override.approve",), "exceptions"),
+            Entry(_("Exceptions"), "desk:overrides", "rights",
+                  ("override.propose", "override.approve"), "exceptions"),
             Entry(_("Texts to read aloud"), "desk:sheets", "speak",
                   ("person.record_interview", "text.approve"), "sheets"),
         ),
@@ -64,8 +65,9 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Exports"), "desk:exports", "export", ("export.request", "export.approve"), "exports"),
             Entry(_("Requests about one's own file"), "desk:rights", "rights",
                   ("rights.open", "rights.handle", "rights.erase"), "rights"),
-            Entry(_("Data breaches"), "desk:breaches", "breach", ("breach.handle",), "breaches"),
-            Entry(_("Audit"), "desk:audit", "audit", ("audit.read", "audit.verify"), "audit"),
+            Entry(_("Data breaches"), "desk:breaches", "breach", ("breach.report", "breach.handle"), "breaches"),
+            Entry(_("Alarms"), "desk:alarms", "warning", ("breach.handle", "account.manage"), "alarms"),
+            Entry(_("Audit"), "desk:audit", "audit", ("audit.read",), "audit"),
             Entry(_("Administration"), "desk:administration", "admin",
                   ("account.manage", "key.manage", "retention.manage"), "administration"),
         ),
@@ -86,7 +88,7 @@ def menu(actions: Collection[str], here: str = "") -> list[dict[str, Any]]:
             except NoReverseMatch:
                 continue
             lines.append(
-                {"title": entry.title, "url": address, "icon": entry.icon,
+                {"title": entry.title, "url": address, "icon": entry.icon, "page": entry.page,
                  "here": entry.area == here}
             )  # fmt: skip
         if lines:

@@ -130,7 +130,7 @@ class Member:
     consent_until: date | None
     bid: str
     adult: bool | None
-    seen: bool
+    opens: bool
     self: bool = False
     split: bool = False
     agreed: bool | None = None
@@ -164,8 +164,12 @@ def household_of(reader: Any, name: str, me: str = "") -> Household:
         if thing.kind in ("consent", "assessment"):
             things.setdefault(str(thing.person), []).append(thing)
     roster = ThingNow.objects.filter(kind="household", thing=name).first()
+    opens = sight.opening(reader, visible)
     members = [
-        _member(reader, rulebook, row, things.get(row.person, []), today, me) for row in shown
+        _member(
+            reader, rulebook, row, things.get(row.person, []), today, me, row.person in opens
+        )
+        for row in shown
     ]
     choices = {
         (row.pathway, row.destination)
@@ -203,6 +207,7 @@ def _member(
     things: Sequence[ThingNow],
     today: date,
     me: str,
+    opens: bool,
 ) -> Member:
     classes = reader.classes(row)
     facts = reader.show(
@@ -245,13 +250,28 @@ def _member(
         consent_until=until,
         bid=bid if row.adult is not True else "",
         adult=facts.get("adult"),
-        seen=True,
+        opens=opens,
         self=row.person == me,
         agreed=facts.get("split_agreed"),
     )  # fmt: skip
 
 
 # -- what is on record ------------------------------------------------------------------------------
+
+
+def correctable(seen: Seen) -> list[str]:
+    """The person's own facts that this account may read and correct."""
+    rulebook = here.rulebook()
+    table = seen.reader.rules.field_classes(rulebook)["person"]
+    allowed = set()
+    if seen.may("person.edit"):
+        allowed |= {"internal", "biodata", "confidential", "needs", "complaints", "grounds"}
+    if seen.may("person.record_interview"):
+        allowed |= {"confidential"}
+    if seen.may("person.record_medical"):
+        allowed |= {"medical"}
+    allowed &= seen.classes
+    return [name for name in rulebook.kinds["person"].facts if table.get(name) in allowed]
 
 
 def details(seen: Seen) -> list[dict[str, Any]]:

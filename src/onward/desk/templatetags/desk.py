@@ -40,6 +40,12 @@ def status(name: str, text: Any = "") -> SafeString:
     )
 
 
+@register.filter
+def first_id(field: Any) -> str:
+    """The id a summary of errors leads to: of the field, or of its first answer."""
+    return str(field.id_for_label or f"{field.auto_id}_0")
+
+
 @register.simple_tag
 def url_or_none(name: str, *args: Any) -> str:
     """The address of a page, or "" where this installation has no such page."""

@@ -121,7 +121,7 @@ def _most(names: dict[str, str]) -> list[tuple[str, int]]:
     return [(names.get(row["account"], row["account"]), row["n"]) for row in rows]
 
 
-@page("audit", "breach.handle", "account.manage", methods=("POST",))
+@page("alarms", "breach.handle", "account.manage", methods=("POST",))
 def alarm(request: HttpRequest, pk: Any) -> HttpResponse:
     """Say what an alarm was."""
     found = alarms.alarms_for(request.user).filter(pk=pk).first()
@@ -131,25 +131,27 @@ def alarm(request: HttpRequest, pk: Any) -> HttpResponse:
         alarms.close_alarm(found, request.user, request.POST.get("finding", ""))
     except OnwardError as error:
         return render(
-            request, "audit/alarms.html", _alarms(request) | {"error": str(error)}, status=422
-        )
+            request, "audit/alarms.html",
+            _alarms(request) | {"wrong": {f"finding-{pk}": str(error)}, "about": pk}, status=422,
+        )  # fmt: skip
     return done(request, _("Recorded."), "desk:alarms")
 
 
-@page("audit", "breach.handle", "account.manage")
+@page("alarms", "breach.handle", "account.manage")
 def open_alarms(request: HttpRequest) -> HttpResponse:
     """Alarms that wait for somebody to look."""
     access.require(request.user, "breach.handle", "account.manage", place=place(request))
     return render(request, "audit/alarms.html", _alarms(request))
 
 
-@page("audit", "breach.handle", methods=("POST",))
+@page("alarms", "breach.handle", methods=("POST",))
 def bait(request: HttpRequest) -> HttpResponse:
     """Add somebody who does not exist; only the one who adds knows."""
     signin.require_fresh(request)
     name = request.POST.get("name", "").strip()[:120]
     if len(name) < 3:
-        wrong = {"error": _("Give an invented name, as one of the place would be written.")}
+        told = _("Give an invented name, as one of the place would be written.")
+        wrong = {"wrong": {"bait-name": told}, "about": "bait"}
         return render(request, "audit/alarms.html", _alarms(request) | wrong, status=422)
     script = "latin" if name.isascii() else "arabic"
     access.add_honeytoken(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -77,10 +78,12 @@ def override(request: HttpRequest, person: str, move: str, finding: str) -> Http
 @page("exceptions", "override.propose", "override.approve", methods=("GET", "POST"))
 def overrides(request: HttpRequest) -> HttpResponse:
     """What waits for a second person, among the people this account may see."""
+    return _decide(request) if request.method == "POST" else _listed(request)
+
+
+def _listed(request: HttpRequest, faults: Sequence[str] = ()) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
-    if request.method == "POST":
-        return _decide(request)
-    rulebook = here.rulebook()
+    rulebook, today = here.rulebook(), here.today().isoformat()
     visible = reader.people().filter(reader.within("confidential")).values("person")
     rows = list(
         Proposal.objects.filter(kind="override", person__in=visible).order_by("state", "-at")[
@@ -102,11 +105,15 @@ def overrides(request: HttpRequest) -> HttpResponse:
                 "reason": row.asked.get("reason") if told else "", "on": row.asked.get("valid_on"),
                 "destination": row.asked.get("destination"), "by": names.get(row.by, row.by),
                 "mine": row.by == request.user.account_id,  # type: ignore[union-attr]
+                "over": str(row.asked.get("valid_on")) < today,
                 "decided_by": names.get(row.decided_by, row.decided_by),
             }
         )  # fmt: skip
     return render(
-        request, "desk/overrides.html", {"lines": lines, "may": reader.may("override.approve")}
+        request,
+        "desk/overrides.html",
+        {"lines": lines, "may": reader.may("override.approve"), "faults": faults},
+        status=422 if faults else 200,
     )
 
 
@@ -135,13 +142,7 @@ def _decide(request: HttpRequest) -> HttpResponse:
             raise access.Hidden
         reader.open(row.person, action="override.approve", place=place(request))
     except access.Hidden:  # one that is hidden and one that is not there look alike
-        faults = [_("There is no such question, or it was decided already.")]
-        return render(
-            request,
-            "desk/overrides.html",
-            {"lines": [], "faults": faults, "may": True},
-            status=422,
-        )
+        return _listed(request, [_("There is no such question, or it was decided already.")])
     signin.require_fresh(request)
     try:
         if request.POST.get("do") == "approve":
@@ -149,12 +150,7 @@ def _decide(request: HttpRequest) -> HttpResponse:
         else:
             acts.refuse_override(request.user, row.proposal)
     except OnwardError as error:
-        return render(
-            request,
-            "desk/overrides.html",
-            {"lines": [], "faults": [str(error)], "may": True},
-            status=422,
-        )
+        return _listed(request, [str(error)])
     return done(request, _("Your decision is recorded."), "desk:overrides")
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from onward.desk import words
 from onward.desk.days import DayField
-from onward.desk.views.shared import done, page, place
+from onward.desk.views.shared import done, fresh_or_kept, page, place, typed_before
 from onward.errors import OnwardError
 from onward.registry.data_protection import exports
 from onward.registry.models import ExportRequest, Recipient
@@ -106,9 +106,10 @@ def listed(request: HttpRequest) -> HttpResponse:
     """Exports asked for and written; the form to ask for one."""
     access.require(request.user, *MAY, place=place(request))
     reader = request.reader  # type: ignore[attr-defined]
-    form = AskForm(request.POST or None) if reader.may("export.request") else None
+    said = typed_before(request)
+    form = AskForm(request.POST or None, initial=said) if reader.may("export.request") else None
     if request.method == "POST" and form is not None:
-        signed_in = signin.require_fresh(request)
+        signed_in = fresh_or_kept(request)
         if form.is_valid() and (made := _asked(request, form, signed_in)) is not None:
             return done(
                 request, _("Asked. Somebody else decides on it now."), "desk:export", made.pk
@@ -123,6 +124,7 @@ def listed(request: HttpRequest) -> HttpResponse:
             "form": form,
             "rows": [(row, exports.profiles()[row.profile]) for row in rows[:SHOWN]],
             "recipients": Recipient.objects.order_by("name"),
+            "again": said is not None,
         },
         status=422 if form is not None and form.errors else 200,
     )
@@ -161,8 +163,10 @@ def one(request: HttpRequest, pk: Any) -> HttpResponse:
 
 
 def _show(
-    request: HttpRequest, export: ExportRequest, *, error: str = "", status: int = 200
+    request: HttpRequest, export: ExportRequest, *, wrong: tuple[str, str] | None = None
 ) -> HttpResponse:
+    """wrong: the field it is about (reason or count), and the sentence."""
+    said = typed_before(request)
     profile = exports.profiles()[export.profile]
     mine = export.asked_by_id == request.user.pk
     decisions = list(export.decisions.select_related("account").order_by("at"))
@@ -187,17 +191,20 @@ def _show(
                 and all(each.account_id != request.user.pk for each in decisions)
             ),
             "may_write": mine and export.state == "approved",
-            "error": error,
+            "wrong": dict([wrong]) if wrong else {},
+            "reason": (said or request.POST).get("reason", ""),
+            "count": (said or request.POST).get("count", ""),
+            "again": said is not None,
         },
-        status=status,
+        status=422 if wrong else 200,
     )
 
 
 @page("exports", "export.approve", methods=("POST",))
 def decide(request: HttpRequest, pk: Any) -> HttpResponse:
     """Yes or no to what somebody else asked for."""
-    signed_in = signin.require_fresh(request)
     export = _one(request, pk)
+    signed_in = fresh_or_kept(request)
     approves = request.POST.get("decision") == "yes"
     try:
         exports.decide(
@@ -207,7 +214,7 @@ def decide(request: HttpRequest, pk: Any) -> HttpResponse:
     except (access.SignInAgain, access.Refused):
         raise
     except OnwardError as error:
-        return _show(request, export, error=str(error), status=422)
+        return _show(request, export, wrong=("reason", str(error)))
     said = _("Your yes is recorded.") if approves else _("Refused; nothing leaves.")
     return done(request, said, "desk:export", export.pk)
 
@@ -215,8 +222,8 @@ def decide(request: HttpRequest, pk: Any) -> HttpResponse:
 @page("exports", "export.request", methods=("POST",))
 def write(request: HttpRequest, pk: Any) -> HttpResponse:
     """The sealed file, once, after the number of people has been typed."""
-    signed_in = signin.require_fresh(request)
     export = _one(request, pk)
+    signed_in = fresh_or_kept(request)
     if export.asked_by_id != request.user.pk:
         raise access.Refused(_("An export is written by the one who asked for it."))
     typed = request.POST.get("count", "").strip()
@@ -229,7 +236,7 @@ def write(request: HttpRequest, pk: Any) -> HttpResponse:
     except (access.SignInAgain, access.Refused):
         raise
     except OnwardError as error:
-        return _show(request, export, error=str(error), status=422)
+        return _show(request, export, wrong=("count", str(error)))
     response = HttpResponse(sealed, content_type="application/octet-stream")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
@@ -240,9 +247,14 @@ def recipients(request: HttpRequest) -> HttpResponse:
     """Recipients and their agreements; entered by one person, confirmed by another."""
     access.require(request.user, *MAY, place=place(request))
     reader = request.reader  # type: ignore[attr-defined]
-    form = RecipientForm(request.POST or None) if reader.may("export.request") else None
+    said = typed_before(request)
+    form = None
+    if reader.may("export.request"):
+        form = RecipientForm(
+            request.POST or None, initial=said and said.several("purposes", "classes")
+        )
     if request.method == "POST" and form is not None:
-        signed_in = signin.require_fresh(request)
+        signed_in = fresh_or_kept(request)
         if form.is_valid():
             try:
                 exports.add_recipient(request.user, signed_in=signed_in, **form.cleaned_data)
@@ -264,6 +276,7 @@ def recipients(request: HttpRequest) -> HttpResponse:
                  and reader.may("export.approve"))
                 for row in rows
             ],
+            "again": said is not None,
         },
         status=422 if form is not None and form.errors else 200,
     )  # fmt: skip

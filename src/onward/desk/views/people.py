@@ -234,9 +234,8 @@ def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
         "masked": sorted(seen.masked),
         "may": {
             "reveal": seen.may("person.reveal"),
-            "always": seen.may("person.record_always"),
-            "record": True,
-            "assign": seen.may("person.assign"),
+            "facts": bool(story.correctable(seen)),
+            "read_aloud": seen.may("person.record_interview"),
             "rights": seen.may("rights.open"),
         },
         "always": story.always(seen),

@@ -535,16 +535,7 @@ def facts(request: HttpRequest, person: str) -> HttpResponse:
     """The person's own facts that this account may read and correct."""
     seen = _opened(request, person)
     rulebook = here.rulebook()
-    table = seen.reader.rules.field_classes(rulebook)["person"]
-    allowed = set()
-    if seen.may("person.edit"):
-        allowed |= {"internal", "biodata", "confidential", "needs", "complaints", "grounds"}
-    if seen.may("person.record_interview"):
-        allowed |= {"confidential"}
-    if seen.may("person.record_medical"):
-        allowed |= {"medical"}
-    allowed &= seen.classes
-    columns = [name for name in rulebook.kinds["person"].facts if table.get(name) in allowed]
+    columns = story.correctable(seen)
     if not columns:
         raise access.Hidden
     known = dict(seen.facts)

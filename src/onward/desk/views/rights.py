@@ -109,8 +109,9 @@ def one(request: HttpRequest, pk: Any) -> HttpResponse:
 
 
 def _show(
-    request: HttpRequest, found: RightsRequest, *, error: str = "", status: int = 200
+    request: HttpRequest, found: RightsRequest, *, wrong: tuple[str, str] | None = None
 ) -> HttpResponse:
+    """wrong: the field it is about (reason, outcome or none), and the sentence."""
     account: Account = request.user
     text = rights.rules()["requests"][found.kind]
     access.log(account, "rights.open", person=found.person, place=place(request))
@@ -140,9 +141,10 @@ def _show(
                 and account.account_id not in (found.prepared_by, found.taken_by)
             ),
             "sees": sees,
-            "error": error,
+            "wrong": dict([wrong]) if wrong else {},
+            "said": request.POST,
         },
-        status=status,
+        status=422 if wrong else 200,
     )
 
 
@@ -151,22 +153,26 @@ def act(request: HttpRequest, pk: Any) -> HttpResponse:
     """Extend, answer, prepare or approve an erasure."""
     found = _one(request, pk)
     account, reason = request.user, request.POST.get("reason", "")
-    what = request.POST.get("do", "")
+    what, about = request.POST.get("do", ""), "reason"
     try:
         if what == "extend":
             rights.extend(account, found, reason)
         elif what == "answer":
+            if request.POST.get("outcome", "") not in rights.rules()["outcomes"]:
+                about = "outcome"
+                raise OnwardError(_("Choose what was done."))
             rights.answer(account, found, request.POST.get("outcome", ""), reason)
         elif what == "prepare":
             rights.prepare_erasure(account, found, reason)
         elif what == "erase":
+            about = "erase"
             rights.erase(account, found, signed_in=signin.require_fresh(request))
         else:
             raise OnwardError(_("Choose what to do."))
     except (access.SignInAgain, access.Refused, access.Hidden):
         raise
     except OnwardError as error:
-        return _show(request, found, error=str(error), status=422)
+        return _show(request, found, wrong=(about, str(error)))
     return done(request, _("Recorded."), "desk:right", found.pk)
 
 
@@ -257,8 +263,9 @@ def breach(request: HttpRequest, pk: Any) -> HttpResponse:
 
 
 def _show_breach(
-    request: HttpRequest, found: Breach, *, error: str = "", status: int = 200
+    request: HttpRequest, found: Breach, *, wrong: tuple[str, str] | None = None
 ) -> HttpResponse:
+    """wrong: the field it is about (text-WHOM, danger or lesson), and the sentence."""
     texts, now = rights.rules()["breach"], timezone.now()
     titles = load_rules().classes
     return render(
@@ -274,9 +281,11 @@ def _show_breach(
                  notice.told_at is None and not notice.not_told and notice.due_at < now)
                 for notice in found.notices.order_by("due_at", "whom")
             ],
-            "error": error,
+            "wrong": dict([wrong]) if wrong else {},
+            "about": wrong[0] if wrong else "",
+            "said": request.POST,
         },
-        status=status,
+        status=422 if wrong else 200,
     )  # fmt: skip
 
 
@@ -285,11 +294,10 @@ def breach_act(request: HttpRequest, pk: Any) -> HttpResponse:
     """Tell, decide not to tell, judge again, close."""
     found = get_object_or_404(Breach, pk=pk)
     what, text = request.POST.get("do", ""), request.POST.get("text", "")
+    whom = request.POST.get("whom", "")
     try:
         if what in ("tell", "not"):
-            notice = get_object_or_404(
-                BreachNotice, breach=found, whom=request.POST.get("whom", "")
-            )
+            notice = get_object_or_404(BreachNotice, breach=found, whom=whom)
             (rights.tell if what == "tell" else rights.do_not_tell)(request.user, notice, text)
         elif what == "judge":
             rights.reassess(request.user, found, request.POST.get("danger", ""))
@@ -300,7 +308,8 @@ def breach_act(request: HttpRequest, pk: Any) -> HttpResponse:
     except (access.SignInAgain, access.Refused):
         raise
     except OnwardError as error:
-        return _show_breach(request, found, error=str(error), status=422)
+        about = {"judge": "danger", "close": "lesson"}.get(what, f"text-{whom}")
+        return _show_breach(request, found, wrong=(about, str(error)))
     return done(request, _("Recorded."), "desk:breach", found.pk)
 
 

@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
@@ -20,6 +21,7 @@ from django.urls import reverse
 
 from onward.desk import totals
 from onward.registry.permissions import access
+from onward.registry.signing_in import signin
 from onward.registry.web.site import current
 
 PAGE = 50
@@ -88,6 +90,47 @@ def done(request: HttpRequest, said: str, name: str, *args: Any, **query: str) -
     messages.success(request, said, extra_tags="good")
     address = reverse(name, args=args)
     return HttpResponseRedirect(address + (f"?{urlencode(query)}" if query else ""), status=303)
+
+
+TYPED = "desk.typed"
+"""Where the sealed session keeps what was typed while somebody signs in again."""
+
+
+def fresh_or_kept(request: HttpRequest) -> datetime:
+    """The instant of a fresh sign-in. Where one is asked for first, what was typed is kept for the
+    page that comes after it (`next`), so that nobody writes it twice."""
+    try:
+        return signin.require_fresh(request)
+    except access.SignInAgain:
+        said = {
+            name: request.POST.getlist(name)
+            for name in request.POST
+            if name not in ("csrfmiddlewaretoken", "next", "key")
+        }
+        request.session[TYPED] = {
+            "page": request.POST.get("next") or request.path,
+            "said": said,
+        }
+        raise
+
+
+def typed_before(request: HttpRequest) -> Typed | None:
+    """What was typed on this page before its reader was asked to sign in again; told once."""
+    if request.method != "GET" or request.session.get(TYPED, {}).get("page") != request.path:
+        return None
+    return Typed(request.session.pop(TYPED)["said"])
+
+
+class Typed(dict[str, Any]):
+    """Answers as a form takes them to begin with: one value, or several for a list of choices."""
+
+    def __init__(self, said: dict[str, list[str]]) -> None:
+        super().__init__({name: one[0] for name, one in said.items() if one})
+        self.every = said
+
+    def several(self, *names: str) -> Typed:
+        self.update({name: self.every.get(name, []) for name in names})
+        return self
 
 
 @dataclass(frozen=True)

@@ -328,6 +328,7 @@ FIELDS = {
     "name": gettext_noop("Name"), "full": gettext_noop("Whole name"),
     "given": gettext_noop("Given name"), "family": gettext_noop("Family name"),
     "arabic": gettext_noop("Arabic script"), "latin": gettext_noop("Latin script"),
+    "Arab": gettext_noop("Arabic script"), "Latn": gettext_noop("Latin script"),
     "document": gettext_noop("Document"), "passport": gettext_noop("Passport"),
     "national_id": gettext_noop("National identity card"), "phone": gettext_noop("Phone"),
     "address": gettext_noop("Address"), "photo": gettext_noop("Photo"),
