@@ -69,3 +69,155 @@ def test_who_works_without_people_sees_what_waits_for_them(small, role, said):
     page = home(role, office="" if role == "custodian" else cast.OFFICE)
     assert said in page
     assert "/people/H" not in page
+
+
+def panel(page, title):
+    found = page[page.index(title) :]
+    return found[: found.index("</section>")]
+
+
+# -- whose work is what stands in a table ------------------------------------------------------------
+
+
+def test_a_counsellor_sees_who_of_their_own_people_is_not_counselled_yet(small):
+    from onward.registry.models import PersonNow
+    from onward.registry.permissions import access
+
+    boss, mine = cast.account("boss", "supervisor"), cast.account("carl", "counsellor")
+    PersonNow.objects.filter(person__in=("H1-P1", "H2-P1")).update(stage="verified")
+    access.assign(boss, "H1-P1", to=mine, reason="counselling")
+    part = panel(
+        cast.signed_in(mine).get("/").content.decode(), "Verified, and not counselled yet"
+    )
+    assert "/people/H1-P1/" in part
+    assert "/people/H2-P1/" not in part
+    assert "Verified, and not counselled yet" not in home("protection_officer")
+
+
+def test_another_rulebooks_facts_are_named_in_the_operations_own_table(small):
+    from onward.registry.models import PersonNow
+
+    everybody = PersonNow.objects.filter(active=True).count()
+    PersonNow.objects.filter(person="H1-P1").update(facts={"language": "fa"})
+    (small.path / "work.yaml").write_text(
+        """work:
+  tongue: {title: Language not asked yet, roles: [data_clerk], lacks: {language: known}}
+  never: {title: Of another rulebook, roles: [data_clerk], lacks: {shoe_size: known}}
+  sealed: {title: A doctor's fact, roles: [data_clerk], lacks: {fitness_checked_on: past}}
+"""
+    )
+    page = home("data_clerk")
+    asked = PersonNow.objects.filter(active=True, facts__language__isnull=False).count()
+    part = panel(page, "Language not asked yet")
+    assert (f"<b>{everybody - asked}</b>" in part) == (everybody > asked)
+    assert "/people/H1-P1/" not in part
+    for gone in ("Of another rulebook", "A doctor&#x27;s fact", "Identity not resolved yet"):
+        assert gone not in page
+
+
+def test_a_table_that_is_wrong_says_where_and_home_still_opens(small):
+    (small.path / "work.yaml").write_text("work:\n  tongue: {title: T, roles: [shoemaker]}\n")
+    page = home("data_clerk")
+    assert "work.yaml, line 2, work.tongue.roles" in page
+    assert "shoemaker" in page
+    assert "neither `of` nor `lacks`" in page
+
+
+# -- who holds keys, who speaks with the host --------------------------------------------------------
+
+
+def test_a_custodian_sees_which_drill_is_due_and_which_custodians_are_missing(small):
+    from django.utils import timezone
+
+    from onward.registry.keyring import keys, rotation
+    from onward.registry.models import AccessEntry
+    from onward.registry.web.site import current
+
+    page = home("custodian", office="")
+    assert "Custodians are missing" in page
+    assert "Nobody else may renew the keys" in page
+    slot, _code = keys.recovery_slot(current().operation, current().root)
+    keys.add_slots(small.path, current().root, [slot])
+    part = panel(cast.signed_in(cast.account("other", "custodian", office="")).get("/").content.decode(), "Keys</h2>")  # fmt: skip
+    assert "never practised" in part
+    assert "Nobody else may renew the keys" not in part
+    AccessEntry.objects.create(
+        operation=current().operation, action=rotation.DRILL, decision="allowed", purpose="recovery",
+        at=timezone.now(), account="terminal", place="terminal",
+    )  # fmt: skip
+    part = panel(cast.signed_in(cast.account("third", "custodian", office="")).get("/").content.decode(), "Keys</h2>")  # fmt: skip
+    assert "never practised" not in part
+    assert "last on" in part
+
+
+def with_host(small):
+    from django.core.cache import cache
+    from test_planning import PLAN
+
+    from onward.registry.planning import adopt_plan
+
+    cache.clear()
+    host = next(line.split()[1] for line in PLAN.splitlines() if line.startswith("host:"))
+    entry = "  {id}: {{title: {title}, recipient: {host}, purpose: handover, state: drafted, factors: {{}}, confidentiality: {who}}}\n"
+    told = """  {id}:
+    title: {title}
+    kind: notice
+    audience: host
+    version: "1"
+    owner: plan lead
+    channel: letter
+    true_as_of: 2026-05-01
+    texts: {{fa: {{text: x}}}}
+{more}"""
+    plan = PLAN + "assurances:\n" + "".join(
+        entry.format(id=id, title=title, host=host, who=who)
+        for id, title, who in (("word", "The word of the host", "partners"), ("quiet_word", "A quiet word", "sensitive"))
+    ) + "messages:\n" + told.format(id="note", title="Dates of the site visit", more="") + told.format(
+        id="later", title="Comes later", more="    released: 2027-01-01\n")  # fmt: skip
+    adopt_plan(small, plan, effective="2026-05-01", by="chantal")
+    return host
+
+
+def test_a_hosts_liaison_sees_what_to_settle_and_nothing_that_points_at_anybody(small):
+    from onward.registry.models import PersonNow, ThingNow
+
+    host = with_host(small)
+    page = home("host_liaison")
+    assert "The word of the host" in page
+    assert "To be confirmed" in page
+    assert "Dates of the site visit" in page
+    assert "Moves to the host are not paused" in page
+    assert "Not counted today yet" in page
+    for kept in ("A quiet word", "Comes later", "H1-P1", f"<b>{PersonNow.objects.count()}</b>"):
+        assert kept not in page
+    ThingNow.objects.create(
+        operation=small.settings.id, kind="incident", thing="i-1", due="2026-06-01",
+        facts={"destination": host, "severity": 1, "reviewed": False},
+    )  # fmt: skip
+    page = cast.signed_in(cast.account("again", "host_liaison")).get("/").content.decode()
+    assert "Moves to the host are paused" in page
+    for told in ("ncident", "omplaint", "H1-P1"):
+        assert told not in page
+
+
+def test_nobody_else_sees_what_is_settled_with_the_host(small):
+    with_host(small)
+    for role in ("custodian", "auditor"):
+        page = home(role, office="") if role == "custodian" else cast.signed_in(
+            cast.account("aud", role)).get("/").content.decode()  # fmt: skip
+        assert "The word of the host" not in page
+
+
+def test_the_desk_is_headed_by_what_the_operation_is_called_in_the_readers_language(
+    small, monkeypatch
+):
+    from dataclasses import replace
+
+    monkeypatch.setattr(
+        small, "settings", replace(small.settings, titles=(("fa", "اردوگاه شمال"),))
+    )
+    monkeypatch.setattr("onward.desk.here.operation", lambda: small)
+    client = cast.signed_in(cast.account("someone", "medical"))
+    assert "اردوگاه شمال" not in client.get("/").content.decode()
+    client.cookies["django_language"] = "fa"
+    assert "<b>اردوگاه شمال</b>" in client.get("/").content.decode()

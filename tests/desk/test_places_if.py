@@ -40,6 +40,12 @@ def proposed(small, monkeypatch):
     cache.clear()
     adopt_plan(small, PLAN + OPEN, effective="2026-05-01", by="chantal")
     monkeypatch.setattr(what_if, "tables_of", lambda found: TOWN)
+    keep_places(small)
+    return small
+
+
+def keep_places(small):
+    """A proposal of places, kept under its name."""
     row = {"size": 2, "window": "1", "country": "CAN", "departs": "2026-09-01", "locked": False,
            "kept": None, "why": {}, "full_limits": [], "next_best": None}  # fmt: skip
     limit = {"kind": "places", "window": "1", "limit": "", "worth_of_one_more": 0}
@@ -53,7 +59,6 @@ def proposed(small, monkeypatch):
     }  # fmt: skip
     assert keep_proposal(small, content) == NAME
     assert keep_proposal(small, content) == NAME, "the same again is not kept twice"
-    return small
 
 
 def standing():
@@ -289,3 +294,15 @@ def test_a_question_that_is_not_whole_is_asked_for_beside_its_field(proposed, li
     assert answer.status_code == 422
     assert said in answer.content.decode()
     assert 'class="error"' in answer.content.decode()
+
+
+def test_a_programme_is_called_by_its_country_and_title_and_never_by_its_id_alone(proposed):
+    from onward.desk.views.placements import Offers
+
+    offers = Offers()
+    assert "open_offer" not in offers.title("open_offer")
+    assert "Norway" in offers.title("open_offer") or "NOR" in offers.title("open_offer")
+    gone = offers.title("gone_offer")
+    assert "no longer holds" in gone
+    assert gone != "gone_offer"
+    assert offers.title(None) == ""

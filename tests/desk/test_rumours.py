@@ -66,3 +66,41 @@ def test_an_answer_is_read_out_in_a_persons_language_and_what_is_kept_is_not(sma
     assert 'lang="fa" dir="rtl"' in bilal.get("/texts/told/fa/").content.decode()
     for kept in ("kept", "embargo", "later"):
         assert bilal.get(f"/texts/{kept}/fa/").status_code == 404
+
+
+def test_an_answer_that_bears_on_somebodys_next_step_is_read_from_their_own_page(small):
+    from django.core.cache import cache
+    from test_ahead import PLAN
+
+    from onward.registry.models import PersonNow
+    from onward.registry.planning import adopt_plan
+
+    cache.clear()
+    person = PersonNow.objects.get(person="H1-P1")
+    person.facts = {**person.facts, "language": "fa", "intended_pathway": "return"}
+    person.pathway = "return"
+    person.save()
+    plan, draft = yaml.safe_load(PLAN), {"text": "پیش‌نویس", "translator": "interpreter 2"}
+    kinds = {
+        "mine": {"title": "Buses to the border", "pathways": ["return"], "texts": {"fa": APPROVED}},
+        "all": {"title": "For everybody", "texts": {"en": {**APPROVED, "text": "Sample"}, "fa": draft}},
+        "theirs": {"title": "Other way", "pathways": ["resettlement"], "texts": {"fa": APPROVED}},
+        "nobody": {"title": "Nobody approved it", "pathways": ["return"], "texts": {"fa": draft}},
+        "one": {"title": "For one person", "audience": "individual", "texts": {"fa": APPROVED}},
+        "later": {"title": "Comes later", "released": "2026-07-01", "texts": {"fa": APPROVED}},
+        "foreign": {"title": "Not in their language", "texts": {"ar": APPROVED}},
+    }  # fmt: skip
+    plan["messages"] = {name: {**BASE, **one} for name, one in kinds.items()}
+    text = yaml.safe_dump(plan, allow_unicode=True, sort_keys=False)
+    adopt_plan(small, text, effective="2026-05-01", by="chantal")
+    officer = cast.signed_in(cast.account("chantal", "protection_officer"))
+    page = officer.get("/people/H1-P1/read-aloud/").content.decode()
+    assert "Buses to the border" in page
+    assert "For everybody" in page
+    for kept in ("Other way", "Nobody approved it", "For one person", "Comes later", "Not in their language"):  # fmt: skip
+        assert kept not in page
+    part = page[page.index("For everybody") :]
+    part = part[: part.index("</section>")]
+    assert 'class="sheet unapproved"' in part, "a translation nobody approved is marked"
+    mine = page[page.index("Buses to the border") :]
+    assert 'class="sheet"' in mine[: mine.index("</section>")]

@@ -175,3 +175,22 @@ def test_opening_an_operation_loads_no_web_framework(operation):
         "assert not {'django', 'flask', 'sqlite3'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_operation_is_called_in_each_language_as_its_settings_say(tmp_path):
+    from onward.registry.operation import Settings, read_settings, settings_text
+
+    made = Settings(
+        id="camp",
+        title="Camp: north",
+        kind="protected-camp",
+        titles=(("fa", "اردوگاه «شمال»"),),
+    )
+    file = tmp_path / "operation.toml"
+    file.write_text(settings_text(made), "utf-8")
+    assert read_settings(file) == made
+    assert made.titled("fa") == made.titled("fa-AF") == "اردوگاه «شمال»"
+    assert made.titled("ar") == "Camp: north"
+    file.write_text(settings_text(made).replace("fa = ", "fa = 3 # "), "utf-8")
+    with pytest.raises(Faults, match="titles"):
+        read_settings(file)

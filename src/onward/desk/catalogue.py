@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import re
 import struct
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,11 +143,19 @@ def rulebook_texts() -> list[str]:
     found += ["Name", "Number", "National id", *PAIRS]
     found += ["Totp", "Webauthn", "Recovery codes"]
     found += [code_text(name) for name in FAIRNESS]
-    found += [*SIGNING_IN, *list_words.texts()]
+    found += [*SIGNING_IN, *list_words.texts(), *_work_titles()]
     found += [title for _, title in words.GROUPS]
     found += [*words.PARTS.values(), *words.SCRIPTS.values()]
     every = [*found, *_plan_texts(), *_rights_texts(), *_refusals(), *_example_texts()]
     return list(dict.fromkeys(every))
+
+
+def _work_titles() -> Iterator[str]:
+    """What the shipped lines of whose work is what are called (`desk.work`)."""
+    import yaml
+
+    lines = yaml.safe_load((HERE / "data" / "work.yaml").read_text("utf-8"))["work"]
+    yield from (line["title"] for line in lines.values())
 
 
 def _example_texts() -> Iterator[str]:
@@ -186,7 +193,6 @@ def _example_texts() -> Iterator[str]:
         ):
             yield str(value)
 
-    yield tomllib.loads((folder / "operation.toml").read_text("utf-8"))["title"]
     found = yaml.safe_load((folder / "plan.yaml").read_text("utf-8"))
     yield from (one["channel"].replace("_", " ") for one in found["pledges"].values())
     yield from said(found)

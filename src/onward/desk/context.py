@@ -7,16 +7,22 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import get_language_info
+from django.utils.translation import get_language, get_language_info
 
 from onward.desk import here, words
 from onward.desk.navigation import menu
+from onward.registry.models import Alarm, PersonNow
 from onward.registry.permissions.roles import load_rules
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:
     """The template variable `desk`, worked out when a page asks for it."""
     return {"desk": SimpleLazyObject(lambda: _desk(request))}
+
+
+def _nobody() -> bool:
+    """Whether the record is still empty; asked by a page that has nobody to show."""
+    return not PersonNow.objects.exists()
 
 
 def _desk(request: HttpRequest) -> dict[str, Any]:
@@ -29,12 +35,14 @@ def _desk(request: HttpRequest) -> dict[str, Any]:
     found = here.operation().settings
     actions = rules.actions_of(roles)
     return {
-        "title": found.title,
+        "title": found.titled(get_language() or "en"),
         "demonstration": found.demonstration,
         "as_of": here.today() if inside else None,
         "inside": inside,
         "menu": menu(actions, area) if inside else [],
+        "alarms": Alarm.objects.filter(seen_at=None).count,
         "actions": actions,
+        "nobody": _nobody,
         "judging": SimpleLazyObject(here.judging),
         "roles": [
             words.translated(rules.roles[name].title)

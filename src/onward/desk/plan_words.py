@@ -55,7 +55,7 @@ FAULTS = (
     _("each value once"), _("a small word: letters a to z, digits and _, beginning with a letter"),
     _("a YAML file in UTF-8"), _("a YAML file"), _("a mapping (key: value)"),
     _("a list in [brackets]"), _("text"), _("true or false"),
-    _("a whole number in ordinary digits"),
+    _("a whole number in ordinary digits"), _("neither `of` nor `lacks`"), _("at least one of them"),
     # what to do
     _("Read it with its own rulebook, or correct the name."),
     _("It already names one of the %(a)s in line %(b)s."), _("It already stands in line %(a)s."),
@@ -139,7 +139,7 @@ FINDINGS = (
 """What the plan's check says."""
 
 KINDS = {
-    "step": _("step"), "value": _("value"), "pathway": _("pathway"), "statement": _("statement"),
+    "role": _("role"), "step": _("step"), "value": _("value"), "pathway": _("pathway"), "statement": _("statement"),
     "legal status": _("legal status"), "place": _("place"), "step or finding": _("step or finding"),
     "step or capacity": _("step or capacity"), "capacity in the rulebook": _("capacity in the rulebook"),
 }  # fmt: skip

@@ -67,7 +67,8 @@ class Settings:
     """What `operation.toml` says.
 
     id             short id written into every event
-    title          what reports are headed
+    title          what pages and reports are headed
+    titles         the same in other languages: (language, title)
     kind           the kind of operation, as the rulebook's name
     time_zone      IANA name; "today" is a day there
     languages      BCP 47 tags of the languages people are informed in
@@ -89,6 +90,11 @@ class Settings:
     data_ends: date | None = None
     store: str = FILES
     key_file: str = ""
+    titles: tuple[tuple[str, str], ...] = ()
+
+    def titled(self, language: str) -> str:
+        """What the operation is called in a language; its one title where it has none in it."""
+        return dict(self.titles).get(language.split("-")[0], self.title)
 
     @property
     def encrypted(self) -> bool:
@@ -427,13 +433,20 @@ deadline = {_toml(settings.deadline)}
 # Where the record is kept: encrypted (onward.db), files (in clear, without identities), or a
 # PostgreSQL address without a password.
 store = {_toml(settings.store)}
-{_key_line(settings)}"""
+{_key_line(settings)}{_titles(settings)}"""
 
 
 def _key_line(settings: Settings) -> str:
     if not settings.key_file:
         return ""
     return f"\n# Opens the record unattended. Keep it on another disk than this folder.\nkey_file = {_toml(settings.key_file)}\n"
+
+
+def _titles(settings: Settings) -> str:
+    if not settings.titles:
+        return ""
+    lines = "".join(f"{language} = {_toml(title)}\n" for language, title in settings.titles)
+    return f"\n# What the operation is called in other languages.\n[titles]\n{lines}"
 
 
 def read_settings(file: Path) -> Settings:
@@ -488,9 +501,21 @@ def read_settings(file: Path) -> Settings:
             fault("data_ends", "not a date", "a date as 2026-06-30")
     elif ends is not None and (not isinstance(ends, date) or isinstance(ends, datetime)):
         fault("data_ends", "not a date", "a date as 2026-06-30")
+    titles = data.get("titles", {})
+    if not isinstance(titles, dict) or not all(
+        isinstance(title, str) and title.strip() for title in titles.values()
+    ):
+        fault("titles", "not titles by language", '[titles] with lines as fa = "…"')
     if faults:
         raise Faults(faults)
-    return Settings(**{**data, "languages": tuple(languages), "data_ends": ends})
+    return Settings(
+        **{
+            **data,
+            "languages": tuple(languages),
+            "data_ends": ends,
+            "titles": tuple(titles.items()),
+        }
+    )
 
 
 def _toml(text: str) -> str:

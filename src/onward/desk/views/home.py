@@ -42,7 +42,8 @@ def home(request: HttpRequest) -> HttpResponse:
         forecast = _kept_for(reader, "forecast", today, lambda: _forecast(reader))
     if not reader.may("person.list"):
         other = {"days_left": _days_left(), "deadline": here.deadline(), "forecast": forecast,
-                 "waits": home_roles.without_people(reader)}  # fmt: skip
+                 "waits": home_roles.without_people(reader), "keys": home_roles.ceremonies(reader),
+                 **home_roles.with_the_host(reader)}  # fmt: skip
         return render(request, "desk/home_other.html", other)
     mine = reader.people("person.read" if reader.may("person.read") else "person.list")
     mine = mine.filter(active__in=(True,))
@@ -67,6 +68,7 @@ def home(request: HttpRequest) -> HttpResponse:
         shown["blocked"] = totals.total(blocked)
         shown["stuck"] = _kept_for(reader, "stuck", today, lambda: _stuck(casework), casework)
         shown["casework"] = True
+        shown["gaps"] = home_roles.gaps(reader, mine, today)
     elif not reader.may("plan.read"):
         shown |= home_roles.with_people(reader, mine, today)
     elif (plan := here.plan()) is not None:
@@ -97,6 +99,7 @@ def home(request: HttpRequest) -> HttpResponse:
     listed += shown.get("listed", [])
     reader.listed([_Shown(person) for person in dict.fromkeys(listed)], place=place(request))
     shown["rulebook"] = rulebook
+    shown["faults"] = home_roles.work_wrong() if "gaps" in shown else []
     return render(request, "desk/home.html", shown)
 
 

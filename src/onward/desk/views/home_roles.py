@@ -2,86 +2,74 @@
 
 Each is told of what their own fields and actions reach and of nothing else: whether somebody's
 next step is blocked is casework, so a doctor is told which health checks are missing, a clerk which
-identities are open, and neither what these hold back.
+identities are open, and neither what these hold back. What is whose work stands in a table beside
+the rulebook (`desk.work`). A host's liaison is told only what may be told to the host.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from onward.desk import here, totals, words
-from onward.registry.models import Account, Alarm, PersonNow, ThingNow
+from onward.desk import dates, here, plan_words, totals, words, work
+from onward.errors import Faults
+from onward.registry.data_protection import retention
+from onward.registry.keyring import rotation
+from onward.registry.models import Account, Alarm, Disposal, PersonNow, RightsRequest, ThingNow
+from onward.registry.permissions import access
 
 SHOWN = 8
+HOST = "host_liaison"
 
 
-@dataclass(frozen=True)
-class Gap:
-    """One fact that somebody's work fills in.
-
-    lacks   those of some people in whom it is still missing
-    """
-
-    fact: str
-    action: str
-    title: Any
-    lacks: Callable[[QuerySet[PersonNow], date], QuerySet[PersonNow]]
-
-
-def _unchecked(people: QuerySet[PersonNow], today: date) -> QuerySet[PersonNow]:
-    checked = people.filter(facts__fitness_checked_on__lte=today.isoformat())
-    return people.exclude(person__in=checked.values("person"))
+def work_wrong() -> list[str]:
+    """What is wrong with the operation's own table of work, for everybody to see and somebody
+    to mend."""
+    try:
+        work.lines(here.operation().path, here.rulebook())
+    except Faults as wrong:
+        plan, rulebook = here.plan(), here.rulebook()
+        return [
+            f"{work.FILE}, {plan_words.fault_said(one, plan, rulebook, in_text=True)}"
+            for one in wrong.faults
+        ]
+    return []
 
 
-def _escort(people: QuerySet[PersonNow], today: date) -> QuerySet[PersonNow]:
-    arranged = people.filter(facts__escort_arranged=True)
-    needed = people.filter(facts__fitness_finding="fit_with_escort")
-    return needed.exclude(person__in=arranged.values("person"))
-
-
-def _unresolved(people: QuerySet[PersonNow], today: date) -> QuerySet[PersonNow]:
-    resolved = people.filter(facts__identity_resolved=True)
-    return people.exclude(person__in=resolved.values("person"))
-
-
-def _double(people: QuerySet[PersonNow], today: date) -> QuerySet[PersonNow]:
-    return people.filter(facts__open_duplicate=True)
-
-
-GAPS = (
-    Gap("escort_arranged", "person.record_medical", gettext_lazy("Fit with an escort, and none arranged"), _escort),
-    Gap("fitness_checked_on", "person.record_medical", gettext_lazy("No health check on record"), _unchecked),
-    Gap("identity_resolved", "person.register", gettext_lazy("Identity not resolved yet"), _unresolved),
-    Gap("open_duplicate", "person.register", gettext_lazy("Possible duplicate still open"), _double),
-)  # fmt: skip
+def gaps(reader: Any, people: QuerySet[PersonNow], today: date) -> list[dict[str, Any]]:
+    """What this reader's own work fills in, and of whom it is missing."""
+    rulebook = here.rulebook()
+    if work_wrong():
+        return []
+    classes = reader.rules.field_classes(rulebook)["person"]
+    found = []
+    for line in work.lines(here.operation().path, rulebook):
+        if not set(line.roles) & set(reader.account.role_ids):
+            continue
+        theirs = people
+        for column in line.columns:
+            theirs = theirs.filter(reader.within(classes.get(column, "")))
+        if not all(reader.reads_somewhere(classes.get(column, "")) for column in line.columns):
+            continue
+        rows = line.missing(theirs, today, rulebook)
+        found.append(
+            {"title": words.translated(line.title), "people": totals.total(rows),
+             "remedy": _remedy(reader, line.columns[-1]),
+             "rows": [row.person for row in rows.order_by("registered_on", "person")[:SHOWN]]}
+        )  # fmt: skip
+    return found
 
 
 def with_people(reader: Any, people: QuerySet[PersonNow], today: date) -> dict[str, Any]:
     """What somebody who lists people without reading casework has to do today."""
-    rulebook = here.rulebook()
-    readable = frozenset(c for c in reader.rules.classes if reader.reads_somewhere(c))
-    declared = rulebook.kinds["person"].facts
-    gaps = []
-    for gap in GAPS:
-        if not reader.may(gap.action) or gap.fact not in declared:
-            continue
-        if gap.fact not in reader.columns(rulebook, "person", readable):
-            continue
-        class_ = reader.rules.field_classes(rulebook)["person"][gap.fact]
-        rows = gap.lacks(people.filter(reader.within(class_)), today)
-        gaps.append(
-            {"title": gap.title, "people": totals.total(rows), "remedy": _remedy(reader, gap.fact),
-             "rows": [row.person for row in rows.order_by("registered_on", "person")[:SHOWN]]}
-        )  # fmt: skip
-    shown: dict[str, Any] = {"gaps": gaps, "own": True}
+    mine = gaps(reader, people, today)
+    shown: dict[str, Any] = {"gaps": mine, "own": True}
     if reader.may("calendar.read"):
         theirs = reader.things("internal").filter(kind="appointment", due=today)
         shown["meetings"] = [
@@ -89,10 +77,8 @@ def with_people(reader: Any, people: QuerySet[PersonNow], today: date) -> dict[s
             for row in sorted(theirs, key=lambda row: str(row.facts.get("starts_at") or ""))
         ][:SHOWN]  # fmt: skip
     if reader.may("headcount.record"):
-        shown["counted"] = ThingNow.objects.filter(
-            kind="headcount", facts__day=today.isoformat()
-        ).exists()
-    if not gaps:
+        shown["counted"] = _counted(today)
+    if not mine:
         shown["listed"] = [
             row.person for row in people.order_by("-registered_on", "person")[:SHOWN]
         ]
@@ -115,12 +101,137 @@ def without_people(reader: Any) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     if reader.may("audit.read"):
         lines.append(
-            {"number": Alarm.objects.filter(seen_at=None).count(), "page": "desk:alarms",
+            {"number": Alarm.objects.filter(seen_at=None).count(), "url": reverse("desk:audit"),
              "what": _("alarms nobody has looked at")}
         )  # fmt: skip
     if reader.may("account.manage"):
         lines.append(
             {"number": Account.objects.filter(is_active=True).exclude(frozen_at=None).count(),
-             "page": "desk:administration", "what": _("accounts that are frozen")}
+             "url": reverse("desk:administration"), "what": _("accounts that are frozen")}
         )  # fmt: skip
+    if reader.may("retention.manage"):
+        lines.append(
+            {"number": len(retention.due(here.today())), "url": reverse("desk:retention"),
+             "what": _("files whose time is over")}
+        )  # fmt: skip
+    if reader.may("rights.erase"):
+        mine = reader.account.account_id
+        disposals = Disposal.objects.filter(done_at=None).exclude(proposed_by=mine)
+        asked = RightsRequest.objects.filter(kind="deletion", state="prepared")
+        lines += [
+            {"number": disposals.count(), "url": reverse("desk:retention"),
+             "what": _("disposals somebody else proposed")},
+            {"number": asked.exclude(prepared_by=mine).count(), "url": reverse("desk:rights"),
+             "what": _("erasures somebody else prepared")},
+        ]  # fmt: skip
     return lines
+
+
+# -- who holds keys ----------------------------------------------------------------------------------
+
+RENEW_AFTER = 365
+"""Days after which keys are said to be old; nothing stops working."""
+ENOUGH = 2
+"""Custodians of whom none opens the record alone, and accounts that can act for each other."""
+
+
+def ceremonies(reader: Any) -> list[dict[str, Any]]:
+    """What whoever holds keys has to do or arrange: (state, what, why). Nothing here opens anything."""
+    if not reader.may("key.manage"):
+        return []
+    today = timezone.now().date()
+    keys = rotation.state(here.operation().path, on=today)
+    lines: list[dict[str, Any]] = []
+
+    def add(state: str, what: str, why: str = "") -> None:
+        lines.append({"state": state, "what": what, "why": why})
+
+    for way in keys.ways:
+        if way.kind in rotation.DRILLED:
+            what = _("Recovery drill: custodians") if way.kind == "custodians" else _("Recovery drill: code on paper")  # fmt: skip
+            last = (
+                _("last on %(day)s") % {"day": dates.shown(way.drilled)}
+                if way.drilled else _("never practised")
+            )  # fmt: skip
+            add("due" if way.drill_due else "done", what, last)
+    together = max((len(way.custodians) for way in keys.ways), default=0)
+    if together < ENOUGH:
+        add("overdue", _("Custodians are missing"),
+            _("No two custodians hold halves of the key. Name two people who never travel together."))  # fmt: skip
+    if not keys.recoverable:
+        add("overdue", _("If the key file or the passphrase is lost, so is every name"),
+            _("Add a recovery code, or custodians."))  # fmt: skip
+    accounts = sum(
+        access.may(one, "key.manage")
+        for one in Account.objects.filter(is_active=True, frozen_at=None)
+    )
+    if accounts < ENOUGH:
+        add("due", _("Nobody else may renew the keys"), _("A second custodian's account is needed when this one is away."))  # fmt: skip
+    unnamed = sum(not way.holder and not way.custodians for way in keys.ways)
+    if unnamed:
+        add("due", _("Ways in without a holder"),
+            _("Write down whose each is: %(n)s") % {"n": dates.digits(str(unnamed))})  # fmt: skip
+    if keys.unfinished:
+        add("overdue", _("A renewal was begun and not finished"), _("Renew again: it goes on where it stopped."))  # fmt: skip
+    elif keys.since is None or (today - keys.since).days > RENEW_AFTER:
+        since = dates.shown(keys.since) if keys.since else ""
+        add("due", _("Renew the keys"), _("last renewed or made %(day)s") % {"day": since} if since else _("When the keys were last renewed is not known."))  # fmt: skip
+    return lines
+
+
+# -- who speaks with the host ----------------------------------------------------------------------
+
+
+def with_the_host(reader: Any) -> dict[str, Any]:
+    """What a host's liaison has to settle with the host; nothing that points at anybody.
+
+    Figures go to the host in external reports alone, which are checked against each other: neither
+    the day's count nor how many wait for anything stands here.
+    """
+    plan = here.plan()
+    if HOST not in reader.account.role_ids or plan is None:
+        return {}
+    today = here.today()
+    given = [
+        {"title": words.translated(one.title), "state": words.code(one.state), "purpose": words.code(one.purpose),
+         "expiry": one.expiry, "waits": one.state in ("sought", "drafted", "signed"),
+         "ended": one.expiry is not None and one.expiry < today}
+        for one in plan.assurances.values()
+        if one.recipient == plan.host and one.confidentiality != "sensitive"
+        and one.purpose in ("handover", "site_responsibility") and one.state != "refused"
+    ]  # fmt: skip
+    tell = [
+        words.translated(one.title) for one in plan.messages.values()
+        if one.audience == "host" and (one.released is None or one.released <= today)
+        and not _replaced(plan, one.id) and not _withheld(plan, one, today)
+    ]  # fmt: skip
+    waiting = ThingNow.objects.filter(kind="incident", due__isnull=False)
+    with_host = waiting.filter(
+        Q(facts__destination=plan.host) | Q(facts__destination__isnull=True)
+    )
+    return {
+        "assurances": given,
+        "host_messages": tell,
+        "paused": with_host.exists(),
+        "counted": _counted(today),
+    }
+
+
+def _replaced(plan: Any, id: str) -> bool:
+    return any(one.supersedes == id for one in plan.messages.values())
+
+
+def _withheld(plan: Any, message: Any, today: date) -> bool:
+    from onward.plan.telling import done_on
+
+    if message.embargo_until is not None and today < message.embargo_until.latest:
+        return True
+    if message.released_after:
+        done = done_on(plan, message.released_after)
+        if done is None or done > today:
+            return True
+    return any(plan.confidentiality(id) == "sensitive" for id in message.mentions)
+
+
+def _counted(today: date) -> bool:
+    return ThingNow.objects.filter(kind="headcount", facts__day=today.isoformat()).exists()

@@ -155,8 +155,19 @@ class Offers:
         self._pledges = found.pledges if found is not None else {}
 
     def title(self, name: str | None) -> str:
-        pledge = self._pledges.get(name or "")
-        return words.translated(pledge.title) if pledge is not None else name or ""
+        """An offer by its country and its title; never by its id alone, which an older proposal
+        may still hold when the plan no longer does."""
+        if not name:
+            return ""
+        pledge = self._pledges.get(name)
+        if pledge is None:
+            return _("an offer the plan no longer holds (%(id)s)") % {
+                "id": f"\u2068{name}\u2069"
+            }
+        title, country = words.translated(pledge.title), here.destination(pledge.country)
+        return (
+            title if country.casefold() in title.casefold() else words.listed((country, title))
+        )
 
     def window(self, name: str | None, window: str | None) -> str:
         """From when its places are there, where it gives them in more than one go."""

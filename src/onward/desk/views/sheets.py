@@ -51,7 +51,9 @@ def _texts(pathway: str = "", *, answers: bool = False) -> list[dict[str, Any]]:
         for text in message.texts.values():
             rows.append(
                 {
-                    "message": message.id, "title": words.translated(message.title), "version": message.version,
+                    "message": message.id, "kind": message.kind, "audience": message.audience,
+                    "ways": message.pathways, "said": any(one.approved for one in message.texts.values()),
+                    "title": words.translated(message.title), "version": message.version,
                     "pathways": [sight.pathway_title(p) for p in message.pathways],
                     "pathway": message.pathways[0] if message.pathways else "",
                     "language": text.language, "language_name": dict(forms.LANGUAGES).get(text.language, text.language),
@@ -114,11 +116,27 @@ def read_aloud(request: HttpRequest, person: str) -> HttpResponse:
     rows = [row for row in _texts() if row["current"]]
     own = [row for row in rows if row["language"] == language]
     others = [row for row in rows if row["language"] != language]
+    answers = [row for row in _answers(seen) if row["language"] == language]
     return render(
         request, "desk/read_aloud.html",
-        {"person": person, "own": own, "others": others,
+        {"person": person, "own": own, "others": others, "answers": answers,
          "language": dict(forms.LANGUAGES).get(language, language)},
     )  # fmt: skip
+
+
+def _answers(seen: access.Seen) -> list[dict[str, Any]]:
+    """What people may be told today that bears on this person's own next steps: an answer or a
+    notice of which somebody approved a text, on a way the person chose or may still choose, or
+    on all of them. What is meant for one person is told to that one."""
+    steps = sight.steps(seen)
+    ways = {step.pathway for step in steps["own"]} - {"common", "chosen", ""}
+    chosen = str(seen.facts.get("intended_pathway") or "")
+    ways |= {chosen} if chosen else {step.pathway for step in steps["choices"]}
+    return [
+        row for row in _texts(answers=True)
+        if row["kind"] != "sheet" and row["current"] and row["said"]
+        and row["audience"] != "individual" and (not row["ways"] or ways & set(row["ways"]))
+    ]  # fmt: skip
 
 
 @page("people", "person.record_interview")

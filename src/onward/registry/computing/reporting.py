@@ -138,7 +138,9 @@ def make_report(
         (anchor, told(title), told(text)) for anchor, (title, text) in DEFINITIONS.items()
     ]
     say(WRITING)
-    in_words = spoken(report, tongue)
+    in_words = replace(
+        spoken(report, tongue), operation=operation.settings.titled(tongue.language)
+    )
     contents = {
         "html": render_html(in_words, definitions, tongue).encode(),
         "pdf": render_pdf(in_words, definitions, tongue),
