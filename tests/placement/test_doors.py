@@ -376,6 +376,33 @@ def test_a_lock_that_agrees_with_the_proposal_is_no_override():
     assert overrides.entries(proposal, [Lock(case, programme, window)], "2026-03-01") == []
 
 
+def test_the_screen_says_what_to_ask_for_and_what_conditions_and_floors_are_worth(tmp_path):
+    aims = tmp_path / "aims.yaml"
+    text = "version: 1\nstages: [protection]\nfloors:\n  - {name: Small, group: {max_size: 1}, share: 1}\n"
+    aims.write_text(text, "utf-8")
+    shown = run(EXAMPLES / "spring", "--aims", aims).stdout
+    assert "one more place in" in shown
+    assert "Westmoor follows Norland: " in shown
+    assert "Small: at least 100% placed, which costs " in shown
+    whole = run(EXAMPLES / "spring", "--json", "--aims", aims)
+    content = json.loads(whole.stdout)
+    best = max(content["limits"], key=lambda row: row["worth_of_one_more"])
+    assert best["limit"] in shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--until", "2026-03-31"), ("--quick",), ("--what-if", "wait:C-001", "--out", "x"), ("--seed", "-1"),
+     ("--what-if", "wait:C-001", "--overrides", "x")],
+)  # fmt: skip
+def test_an_option_that_would_do_nothing_is_a_fault(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = run(EXAMPLES / "smallest", *words)
+    assert answer.exit_code != 0
+    assert isinstance(answer.exception, Faults) or answer.exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- the report, fairness, arrivals ----------------------------------------------------------
 
 

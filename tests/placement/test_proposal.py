@@ -158,6 +158,13 @@ def test_a_destination_the_safeguards_did_not_open_is_never_proposed(openings):
     assert propose(t, AIMS).places() == {}
 
 
+def test_the_reason_that_the_input_gives_for_a_safeguard_is_said():
+    said = (Opening("C1", "North", False, "G6"), Opening("C2", "North", False, "G7"))
+    (line,) = document(propose(replace(one_case(), openings=said), AIMS))["unplaced"]
+    assert line["reason"] == "a safeguard is not open for this destination: G6 (1 programme)"
+    assert line["change"] == "see what would lift G6"
+
+
 def test_what_the_safeguards_opened_is_proposed():
     t = replace(one_case(), openings=(Opening("C1", "North", True),))
     assert propose(t, AIMS).places() == {"C1": ("North", "")}
@@ -198,6 +205,30 @@ def test_linked_cases_go_together_when_there_is_room():
     proposal = propose(t, AIMS)
     assert len(set(proposal.places().values())) == 1
     assert document(proposal)["links"][0]["state"] == "together"
+
+
+@pytest.mark.parametrize(
+    ("consents", "rest"),
+    [(("North", "South"), "; no country is possible for all of them"),
+     (("North", "East"), "; one country for all of them would cost persons or links that come first")],
+)  # fmt: skip
+def test_three_linked_cases_that_are_apart_are_told_why_not_one_country_either(consents, rest):
+    one, other = consents
+    t = Tables(
+        (Case("C1", 2, linked_to=("C2",), consents=(one,)), Case("C2", 2, consents=(one,)),
+         Case("C3", 1, linked_to=("C1",), consents=(other,))),
+        (Window("North", 4, country="N"), Window("East", 4, country="N"), Window("South", 4, country="S")),
+    )  # fmt: skip
+    if (
+        "East" in consents
+    ):  # the third may go to the country of the others, whose places are gone
+        locked = Case("C0", 4, locked="East", consents=("East",))
+        t = replace(
+            t, cases=(*t.cases[:2], replace(t.cases[2], consents=("East", "South")), locked)
+        )
+    (line,) = document(propose(t, AIMS))["links"]
+    assert (line["cases"], line["state"]) == (["C1", "C2", "C3"], "apart")
+    assert line["why"] == "no window is possible for all of them" + rest
 
 
 def test_being_linked_is_no_handicap():

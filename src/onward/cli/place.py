@@ -30,6 +30,9 @@ app = typer.Typer(add_completion=False)
 MOST_LINES = 40
 """Cases shown of each list; all of them are in the data."""
 
+MOST_PRICES = 5
+"""Limits shown of those where one more place is worth most."""
+
 HELP = """Example: onward place --cases cases.csv --programmes programmes.csv --scores scores.csv
 
 Proposes for every case a programme and a window, or says which limit stopped it and what would
@@ -85,7 +88,7 @@ def place(
         Path | None, _path("YAML of the aims, in order. Default: the shipped one.")
     ] = None,
     on: Annotated[str | None, _path("The day the proposal is for, YYYY-MM-DD.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the published draw.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the published draw.")] = 1,
     gap: Annotated[float | None, _path("Relative gap at which a stage may stop.")] = None,
     time_limit: Annotated[float, typer.Option(help="Seconds after which stages stop.")] = 120.0,
     out: Annotated[
@@ -145,6 +148,16 @@ def place(
 
     if gap is not None and not 0 <= gap < 1:
         raise Faults([Fault("--gap", "", "", "not a share", "a number from 0 to below 1")])
+    for given, name, needs in (
+        (until is not None and arrivals is None, "--until", "--arrivals"),
+        (quick and not what_if, "--quick", "--what-if"),
+    ):
+        if given:
+            raise Faults([Fault(name, "", "", f"given without {needs}", f"{needs} beside it")])
+    for given, name in ((out is not None, "--out"), (overrides is not None, "--overrides")):
+        if given and what_if:
+            raise Faults([Fault(name, "", "", "given beside --what-if", "one of the two",
+                                "A question changes nothing and writes nothing.")])  # fmt: skip
     if time_limit <= 0:
         raise Faults([Fault("--time-limit", "", "", "not above 0", "seconds")])
     if locks is not None:
@@ -427,6 +440,7 @@ def _print(content: dict[str, Any]) -> None:
     _more(content["assignments"])
     if content["unplaced"]:
         _print_unplaced(console, content["unplaced"])
+    _print_prices(console, content)
 
 
 def _print_unplaced(console: Console, unplaced: list[dict[str, Any]]) -> None:
@@ -447,6 +461,37 @@ def _print_unplaced(console: Console, unplaced: list[dict[str, Any]]) -> None:
         left.add_row(row["case"], str(row["size"]), row["priority"], number[key])
     console.print(left)
     _more(unplaced)
+
+
+def _print_prices(console: Console, content: dict[str, Any]) -> None:
+    """Which places to ask for, what each condition and floor is worth or costs."""
+    worth = sorted(
+        (r for r in content["limits"] if (r["worth_of_one_more"] or 0) > 0),
+        key=lambda r: (-r["worth_of_one_more"], r["limit"]),
+    )
+    if worth:
+        ask = _cases("one more place in", "is worth", "for up to", "for whom")
+        for row in worth[:MOST_PRICES]:
+            most = row["holds_for_more"]
+            ask.add_row(
+                {"places": "", "earmark": "one fewer kept by earmark "}.get(row["kind"], f"{row['kind']} ")
+                + row["limit"],
+                f"{row['worth_of_one_more']:.3g}", "" if most is None else f"{most:g}", row["counts"],
+            )  # fmt: skip
+        console.print(ask)
+    for row in content["pledges"]:
+        price = "" if row["price"] is None else f"; meeting it is worth {row['price']:.3g}"
+        console.print(
+            f"{row['pledge']}: {row['persons_now']} of {row['takes_persons']} persons, "
+            f"{'met' if row['met'] else 'not met'}, opens {row['opens']}{price}", markup=False,
+        )  # fmt: skip
+    for row in content["floors"]:
+        console.print(
+            f"{row['floor']}: at least {row['share']:.0%} placed, which costs {row['price']:.3g}",
+            markup=False,
+        )
+    if worth or content["pledges"] or content["floors"]:
+        console.print("Worth and cost are in protection-weighted persons.")
 
 
 def _where(row: dict[str, Any]) -> str:

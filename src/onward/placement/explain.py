@@ -8,6 +8,7 @@ linear relaxation; what would place a case is counted exactly, with everybody el
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -251,14 +252,17 @@ def _no_option(proposal: Proposal, i: int, unit: int) -> Row:
     nearest = max(counts, key=order.index)  # the test that is looked at last comes nearest
     slots = counts[nearest]
     where = sorted({c.slots[s].programme for s in slots})
+    said = _said_of_safeguards(proposal, mates)
     reason = "; ".join(
-        f"{BARRIERS[code]} ({len({c.slots[s].programme for s in there})} programme"
+        f"{BARRIERS[code]}{': ' + said if said and code == 'safeguards' else ''} ({len({c.slots[s].programme for s in there})} programme"
         f"{'s' if len({c.slots[s].programme for s in there}) > 1 else ''})"
         for code, there in sorted(counts.items(), key=lambda x: order.index(x[0]))
     )
     change = {
         "consent": "ask the people, in private, about another destination",
-        "safeguards": "see which safeguard is not open, and what would lift it",
+        "safeguards": f"see what would lift {said}"
+        if said
+        else "see which safeguard is not open, and what would lift it",
         "refused": "none: a refusal stands until the people change it",
         "forbidden": "review the ban on " + ", ".join(where),
         "state": "have the pledge confirmed: " + ", ".join(where),
@@ -284,6 +288,18 @@ def _no_option(proposal: Proposal, i: int, unit: int) -> Row:
         )
         change = f"{short} more places in {name}"
     return {"code": nearest, "reason": reason, "stopped_by": [], "change": change}
+
+
+def _said_of_safeguards(proposal: Proposal, members: Sequence[int]) -> str:
+    """The reasons that the input gives for what is not open to these cases."""
+    tables = proposal.compiled.tables
+    names = {tables.cases[i].case for i in members}
+    return ", ".join(
+        sorted(
+            {o.reason for o in tables.openings or () if o.case in names and not o.allowed}
+            - {""}
+        )
+    )
 
 
 def worth(proposal: Proposal) -> list[Row]:
@@ -468,6 +484,22 @@ def links(proposal: Proposal) -> list[Row]:
                 why = f"no common window has {size} places"
             else:
                 why = "places for all of them would cost persons that come first"
+            if state == "apart":
+                shared = set.intersection(
+                    *(
+                        set(
+                            model.slot_country[
+                                model.slot[model.start[u] : model.start[u + 1]]
+                            ].tolist()
+                        )
+                        for u in units
+                    )
+                )
+                why += (
+                    "; one country for all of them would cost persons or links that come first"
+                    if shared
+                    else "; no country is possible for all of them"
+                )
         rows.append(
             {
                 "cases": [c.tables.cases[i].case for u in units for i in c.members[u]],
