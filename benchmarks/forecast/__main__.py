@@ -1,5 +1,10 @@
 """`python -m benchmarks.forecast [--quick] [--json] [--no-peers]`: speed of the simulator.
 
+`--people 3700` (370000, 37000000) does that size alone, so that a run can be cut into pieces; slow
+peers simulate few futures, said beside each figure, and those that would take hours or more than
+the memory at a size are not run there (`FULL`). A peer that is not installed is named, not passed
+over: they come with the dependency group `bench`.
+
 Runs the reference job through the public functions, with a row of drawn parameters per future,
 beside Mesa, Starsim, SimPy, epydemix and NumPy in the same process, rounds taken in turn. CPU
 seconds are those of all threads, best round. A ratio counts only where the draws agree: mean and
@@ -64,8 +69,21 @@ def ours(
     return f
 
 
+def against(
+    cpu: float, own: float, x: np.ndarray, y: np.ndarray
+) -> dict[str, float | bool | None]:
+    """A peer's CPU seconds a future (`cpu`) beside ours; no ratio where the draws do not agree."""
+    found = agreement(x, y)
+    ratio = cpu / own if found["agrees"] else None
+    return {"cpu_ms_per_future": cpu * 1e3, "ratio": ratio, **found}
+
+
 def agreement(x: np.ndarray, y: np.ndarray) -> dict[str, float | bool]:
-    """Whether two samples can come from one law."""
+    """Whether two samples can come from one law.
+
+    x   a peer's people left, sometimes only three: then it tells a gross fault only
+    y   ours, thousands
+    """
     from scipy.stats import chi2, ks_2samp, norm
 
     # y has thousands of draws, x sometimes three: take the spread from y and the exact law of x's
@@ -255,6 +273,12 @@ def main() -> None:
         default="",
         help="time `onward forecast` of this folder from its start, nothing else",
     )
+    parser.add_argument(
+        "--people",
+        type=int,
+        choices=[int(job.PEOPLE.sum()) * scale for scale in FULL],
+        help="this size alone, nothing else",
+    )
     options = parser.parse_args()
     if options.operation:
         print(json.dumps(real(options.operation, 1000 if options.quick else 10_000), indent=1))
@@ -272,15 +296,18 @@ def main() -> None:
     out["first_answer_seconds"] = time.perf_counter() - t
     for scale, sizes in plan.items():
         people = int(job.PEOPLE.sum()) * scale
+        if options.people not in (None, people):
+            continue
         say(f"{people:,} people")
-        modules = {}
+        modules, missing = {}, []
         for name in () if options.no_peers else sizes:
             try:
                 modules[name] = importlib.import_module(
                     f"benchmarks.forecast.peers.{MODULES[name]}"
                 )
-            except ImportError as missing:
-                say(f"  {name}: not installed ({missing.name})")
+            except ImportError as error:
+                missing.append(name)
+                say(f"  {name}: not installed ({error.name})")
         n = OURS[scale] // (4 if options.quick else 1)
         cpu: dict[str, float] = {}
         draws: dict[str, list[np.ndarray]] = {}
@@ -332,21 +359,29 @@ def main() -> None:
             "limit": floor,
             "times_the_limit": cpu["onward"] * 1e3 / floor["ms_per_future"],
             "peers": {
-                name: {
-                    "cpu_ms_per_future": cpu[name] * 1e3,
-                    "ratio": cpu[name] / cpu["onward"],
-                    **agreement(np.concatenate(draws[name]), x),
-                }
+                name: against(cpu[name], cpu["onward"], np.concatenate(draws[name]), x)
                 for name in modules
             },
+            "not_installed": missing,
         }
         out["scales"][str(people)] = entry  # type: ignore[index]
 
+    if options.people is None:
+        alone(out, quick=options.quick)
+    out["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if options.json:
+        print(json.dumps(out, indent=1))
+    else:
+        report(out)
+
+
+def alone(out: dict[str, object], *, quick: bool) -> None:
+    """What has no peer: a scenario's difference, everything switched on, a start from nothing."""
     say("scenario difference")
-    out["keyed"] = keyed_ratio(1000 if options.quick else 4000)
+    out["keyed"] = keyed_ratio(1000 if quick else 4000)
     say("operation with everything on")
     model, laws_all = operation.operation(), operation.parameters()
-    n = 500 if options.quick else 10_000
+    n = 500 if quick else 10_000
     d = draw(laws_all, n, 1)
     simulate(model, d, 8, 1, days=job.DAYS)
     t, c = time.perf_counter(), time.process_time()
@@ -359,14 +394,9 @@ def main() -> None:
         "cpu_ms_per_thousand_cells": spent / n * 1e6 / cells, "path": f.path,
         "residual_5_50_95": np.quantile(f.present["all"][:, -1], [0.05, 0.5, 0.95]).tolist(),
     }  # fmt: skip
-    if not options.quick:
+    if not quick:
         say("the example operation: built, then forecast from a cold start")
         out["start"] = cold_example()
-    out["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    if options.json:
-        print(json.dumps(out, indent=1))
-    else:
-        report(out)
 
 
 def report(out: dict) -> None:
@@ -392,6 +422,11 @@ def report(out: dict) -> None:
                 f"  (n {p['futures']}, mean z {p['mean_z']:+.1f}, sd z {p['sd_z']:+.1f},"
                 f" KS p {p['ks_p']:.2f})"
             )
+        if entry["not_installed"]:
+            print(f"  not installed, so not measured: {', '.join(entry['not_installed'])}")
+    if "keyed" not in out:
+        print(f"\npeak memory {out['peak_memory_mb']:,.0f} MB (peers included)")
+        return
     k, e = out["keyed"], out["everything_on"]
     print(
         f"\nscenario difference {k['difference']:+.1f} people: sd {k['sd_same_seed']:.1f} with the"
