@@ -737,6 +737,25 @@ def test_a_breach_is_told_by_the_title_of_its_safeguard(worlds):
     ]
 
 
+def test_exceptions_that_two_people_made_are_counted_for_staff_alone(worlds):
+    world = worlds()
+    people = world.people("p", 12, stage="return_cleared")
+    said = "Safeguards set aside by two people, each for one step and one day: 6."
+
+    def told(audience):
+        report = build(world.material(AS_OF), audience).report
+        return " ".join(str(b) for s in report.sections for b in s.blocks)
+
+    assert "set aside" not in told("internal")
+    for person in people[:6]:
+        world.add(
+            "override", ("person", person), "2026-09-10", move="T7.done", finding="G1.resolved",
+            destination="IRN", approved_by="somebody", reason="Known.", valid_on="2026-09-10",
+        )  # fmt: skip
+    assert said in told("internal")
+    assert "set aside" not in told("external")
+
+
 def test_remarks_on_sensitive_work_are_kept_to_the_run(material):
     """The key of such work would tell of it as its title would."""
     plan = material.plan

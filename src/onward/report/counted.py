@@ -45,6 +45,7 @@ class Counted:
     capacities  kinds of places offered that may be known of
     remedies    of the authorities and the operation, those that open most first
     breached    (safeguard, movements), most first
+    excepted    whether exceptions were made that may be told of
     dated       what ends on a day, and its table of people, "" where it names nobody
     growing     papers and consents that grow old -> the stem of their tables
     proposed    the latest placement proposal, summed up; None outside
@@ -97,7 +98,8 @@ class Counted:
         self.heard = indicators.complaints(r, LEAST_BEHIND[audience])
         if self.heard is not None:
             tables += [self.heard.received, self.heard.open, self.heard.coercion]
-        tables += self._breach_counts() + self._lapse_counts() + self._proposal_counts()
+        tables += self._breach_counts() + self._exception_counts()
+        tables += self._lapse_counts() + self._proposal_counts()
         self.tables = [table for table in tables if table is not None]
 
     def _remedy_counts(self, x: Remedy) -> list[Counts]:
@@ -125,6 +127,17 @@ class Counted:
             found.append(Counts(f"breach {key}", (f"breach {key}",), (("yes", "no"),),
                                 {("yes",): n, ("no",): len(rows) - n}, universe="breaches"))  # fmt: skip
         return found
+
+    def _exception_counts(self) -> list[Counts]:
+        """Safeguards set aside by two people; told to staff alone."""
+        rows = self.material.caseload.tables["override"].to_pylist()
+        days = [as_date(x["effective"]) for x in rows if as_date(x["effective"]) <= self.on]
+        self.excepted = bool(days) and self.internal
+        if not self.excepted:
+            return []
+        recent = sum((self.on - day).days < PERIOD_DAYS for day in days)
+        return [Counts("exceptions", ("exception",), (("recent", "before"),),
+                       {("recent",): recent, ("before",): len(days) - recent}, universe="exceptions")]  # fmt: skip
 
     def _lapse_counts(self) -> list[Counts]:
         """People behind everything that ends: dated things, growing papers, and their basis."""

@@ -283,6 +283,8 @@ TEXTS: tuple[str, ...] = (
     "No movement is on record with a failed safeguard.",
     "Movements on record that went ahead although a safeguard was not met: %(a)s.",
     "In the last %(a)s days: %(b)s.",
+    "Safeguards set aside by two people, each for one step and one day: %(a)s.",
+    "Two people set safeguards aside; how often is not shown.",
     "Movements recorded although a safeguard was not met",
     "One movement can breach several: never add the rows.",
     "What should have held",

@@ -158,4 +158,17 @@ def breaches(w: Writer) -> Section:
                   ["Safeguard", "What should have held", "Movements", "Whose job"], rows, w.on,
                   f"One movement can breach several: never add the rows. {w.note}", (), "breaches")
         )  # fmt: skip
+    if w.counted.excepted:
+        blocks.append(Text(_exceptions(w)))
     return Section("breaches", "Breaches", blocks)
+
+
+def _exceptions(w: Writer) -> str:
+    """How often two people set a safeguard aside, where the table of rules lets it be told."""
+    every, recent = w.ledger.value("exceptions"), w.ledger.value("exceptions", "recent")
+    if every is None:
+        return "Two people set safeguards aside; how often is not shown."
+    text = f"Safeguards set aside by two people, each for one step and one day: {every:,}."
+    if recent is not None:
+        text += f" In the last {PERIOD_DAYS} days: {recent:,}."
+    return text
