@@ -71,6 +71,16 @@ def total_value(
     return got
 
 
+def together(model: Model, bundles: Bundles | None, chosen: IntArray) -> BoolArray:
+    """Units (n,) of linked groups that share a slot in this choice."""
+    shared = np.zeros(model.units, bool)
+    if bundles is not None and len(bundles):
+        match = chosen[bundles.unit] == bundles.column
+        full = np.logical_and.reduceat(match, bundles.start[:-1])
+        shared[bundles.unit[np.repeat(full, np.diff(bundles.start))]] = True
+    return shared
+
+
 def open_pledges(model: Model, chosen: IntArray) -> tuple[BoolArray, BoolArray]:
     """Which pledges must be open for the choice to fit: (open, fits by row), trying the
     pledges whose condition is met. Opening a met condition only adds room."""

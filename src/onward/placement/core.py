@@ -19,9 +19,11 @@ from onward.placement.choices import (
     CoreAnswer,
     open_pledges,
     possible,
+    together,
     total_value,
     without,
 )
+from onward.placement.making_way import bring_in
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.part import Part, part_around
 from onward.placement.pricing import SOFTNESS, Pricing, descend, leads, lost_by, some_units
@@ -171,6 +173,10 @@ def solve_core(
                 try_prices(best_price, share * level)
             if closing() or clock.left() <= 0:
                 break
+        if best_value > -np.inf and not closing():
+            best = bring_in(pricing, best_price, best, together(model, bundles, best), clock)
+            best_value = total_value(model, value, bundles, best)
+            note(f"others made way: {best_value:.4f}")
         return answer()
     if price is None:
         price = sample_prices(pricing, min(sample, model.units), seed, clock.left())

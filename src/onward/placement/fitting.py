@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onward.placement import kernels
 from onward.placement.choices import open_pledges
 from onward.placement.exchange import exchange
+from onward.placement.making_way import put
 from onward.placement.model import BoolArray, FloatArray, IntArray
 from onward.placement.pricing import Pricing
 from onward.placement.program import Clock
@@ -90,20 +90,13 @@ class Fitting:
         """Put a unit where it loses least and take out who is in its way; both in place."""
         model = self.pricing.model
         own = np.arange(model.start[unit], model.start[unit + 1])
-        trial = chosen.copy()
         opened, _ = open_pledges(model, chosen)
-        add = model.pledged(opened)
+        extra = model.pledged(opened)
         order = self.gives_way[~stays[self.gives_way]]
+        order = order[order != unit]
         for column in own[np.argsort(self.loss[own], kind="stable")]:
-            trial[:] = chosen
-            trial[unit] = column
-            slack = model.limit - add - model.usage(trial)
-            for row in np.flatnonzero(slack < -1e-6):
-                kernels.take_out(
-                    order[order != unit], row, model.slot, model.size, model.klass, model.slots,
-                    model.met_start, model.met, model.met_share, slack, trial,
-                )  # fmt: skip
-            if slack.min(initial=0.0) >= -1e-6:
+            trial = put(model, unit, int(column), chosen, order, extra)
+            if trial is not None:
                 chosen[:] = trial
                 stays[unit] = True
                 return

@@ -15,7 +15,7 @@ import numpy as np
 from onward.placement.choices import bundles_of, total_value
 from onward.placement.core import solve_core
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
-from onward.placement.pricing import Pricing, descend
+from onward.placement.pricing import Pricing, descend, snapped
 from onward.placement.program import Clock
 from onward.placement.whole import sharp_bound
 
@@ -23,9 +23,11 @@ from onward.placement.whole import sharp_bound
 # buy a person anywhere.
 DRAW = 2e-4
 CHOICE_DRAW = 2e-3
-# Columns up to which who is placed is found from the whole linear program: a case is worth nearly
-# the same everywhere, so prices alone say little about where.
-WHO_COLUMNS = 300_000
+# Columns up to which who is placed is found from the whole linear program, and where they go.
+WHO_COLUMNS = 60_000
+WHERE_COLUMNS = 300_000
+# Columns up to which the bound of who is placed is looked for in what whole families can do.
+SHARP_COLUMNS = 60_000
 EMERGENCIES_HELD = (
     "bound: among proposals that place emergencies as well and as soon as this one does"
 )
@@ -137,7 +139,6 @@ def solve_large(
     del value
     placed = who.chosen >= 0
     column = who.chosen[placed]
-    free = np.zeros(model.units, bool)
 
     if emergencies is not None and np.any(emergencies):
         best = np.zeros(model.units)
@@ -146,25 +147,17 @@ def solve_large(
         stages.append(("emergencies", float(np.asarray(emergencies)[column].astype(float).sum()),
                        float(best.sum()), "bound: every emergency in its first window"))  # fmt: skip
     got = float(np.asarray(protection)[column].astype(float).sum())
-    plain = np.asarray(protection)
-    # the draws are no part of this bound: go down from the prices found, without them
-    given = ""
-    bound, price = descend(
-        Pricing(model, plain, None, free),
+    bound, price, given = _protection_at_most(
+        model,
+        np.asarray(protection),
+        emergencies,
+        heavy,
+        column,
         who.price,
-        (0.003, 0.001),
-        until=lambda: clock.left() < 0.35 * seconds,
+        gap,
+        clock,
+        seconds,
     )
-    if model.columns <= WHO_COLUMNS and bound - got > gap * abs(bound):
-        # with emergencies held: whoever keeps them has at most what is left of the bound of both
-        both, urgent = np.asarray(plain, np.float64), 0.0
-        if heavy and emergencies is not None:
-            both = both + heavy * np.asarray(emergencies)
-            urgent = heavy * float(np.asarray(emergencies, np.float64)[column].sum())
-        sharp = sharp_bound(model, both, free, clock.left() * 0.2) - urgent
-        if sharp < bound:
-            bound = sharp
-            given = EMERGENCIES_HELD if urgent else ""
     stages.append(("protection", got, max(got, bound), given))
     stages.append(
         ("who", float((ticket * model.size)[placed].sum()), np.nan, "drawn within protection")
@@ -187,7 +180,7 @@ def solve_large(
         where = solve_core(
             narrowed, local, bundles=bundles, must=all_must, gap=gap * 0.8,
             seconds=clock.left() * (0.6 if kept is not None else 1.0), seed=seed, start=begin,
-            whole=WHO_COLUMNS,
+            whole=WHERE_COLUMNS,
         )  # fmt: skip
         best_local = where.chosen
         outcome_price = where.price
@@ -227,6 +220,48 @@ def solve_large(
         if kept_stage:
             stages.append(kept_stage)
     return LargeAnswer(chosen, stages, price, outcome_price)
+
+
+def _protection_at_most(
+    model: Model,
+    protection: AnyArray,
+    emergencies: AnyArray | None,
+    heavy: float,
+    column: IntArray,
+    price: FloatArray,
+    gap: float,
+    clock: Clock,
+    seconds: float,
+) -> tuple[float, FloatArray, str]:
+    """The bound of protection, looked for until it is near what these columns reach; the prices
+    that prove it, and under which condition it holds ("" for none).
+
+    The draws are no part of this bound: it goes on from the prices found, without them."""
+    got = float(protection[column].astype(float).sum())
+    free = np.zeros(model.units, bool)
+    bound, at = snapped(Pricing(model, protection, None, free), price)
+    if bound - got <= gap * abs(bound):
+        return bound, at, ""
+    # with emergencies held: whoever keeps them has at most what is left of the bound of both
+    both, urgent, held = np.asarray(protection, np.float64), 0.0, ""
+    if heavy and emergencies is not None:
+        both = both + heavy * np.asarray(emergencies)
+        urgent = heavy * float(np.asarray(emergencies, np.float64)[column].sum())
+        held = EMERGENCIES_HELD if urgent else ""
+    given = ""
+    pricing = Pricing(model, both, None, free)
+    sharp, price = snapped(pricing, price)
+    if sharp - urgent - got > gap * abs(bound):
+        sharp, price = descend(
+            pricing, price, (0.003, 0.001), until=lambda: clock.left() < 0.35 * seconds
+        )
+    if sharp - urgent < bound:
+        bound, at, given = sharp - urgent, price, held
+    if bound - got > gap * abs(bound) and model.columns <= SHARP_COLUMNS:
+        sharp = sharp_bound(model, both, free, clock.left() * 0.2)
+        if sharp - urgent < bound:
+            bound, given = sharp - urgent, held
+    return bound, at, given
 
 
 def _share_of_protection(

@@ -20,6 +20,10 @@ from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Mo
 
 # Softness of the smoothed dual, as shares of the median price of a full limit, in turn.
 SOFTNESS = (0.03, 0.01, 0.003, 0.001)
+# Values per person up to which prices are set to them, and how near a price has to be, as a share
+# of the median of these values.
+FEW_VALUES = 60
+NEAR_LEVEL = (0.003, 0.02)
 
 
 class Pricing:
@@ -245,6 +249,35 @@ def some_units(pricing: Pricing, count: int, seed: int) -> Pricing:
             bundles.bonus[mine],
         )
     return Pricing(part, pricing.value[columns], bundles, pricing.must[units])
+
+
+def snapped(pricing: Pricing, price: FloatArray) -> tuple[float, FloatArray]:
+    """The bound and prices after those near a value per person, or the difference of two, were
+    set to it, where that proves more.
+
+    Where cases are worth one of a few values per person, wherever they go, the price of a place is
+    what the last one in or the first one out is worth; a descent only comes near it."""
+    model = pricing.model
+    bound, _ = pricing(price)
+    some = np.flatnonzero(np.diff(model.start) > 0)
+    if not len(some):
+        return bound, price
+    each = np.maximum.reduceat(pricing.value, model.start[some]) / model.size[some]
+    worth = np.unique(np.round(each.astype(float), 5))
+    if len(worth) > FEW_VALUES:
+        return bound, price
+    levels = np.unique(
+        np.concatenate([[0.0], worth, np.abs(np.subtract.outer(worth, worth)).ravel()])
+    )
+    at = np.searchsorted(levels, price)
+    above, below = levels[np.minimum(at, len(levels) - 1)], levels[np.maximum(at - 1, 0)]
+    near = np.where(np.abs(above - price) < np.abs(below - price), above, below)
+    for share in NEAR_LEVEL:
+        trial = np.where(np.abs(near - price) <= share * float(np.median(worth)), near, price)
+        now, _ = pricing(trial)
+        if now < bound:
+            bound, price = now, trial
+    return bound, price
 
 
 class _Stop(Exception):

@@ -13,8 +13,9 @@ import numpy as np
 
 from onward.placement import kernels
 from onward.placement.chains import fill
-from onward.placement.choices import open_pledges, total_value
+from onward.placement.choices import open_pledges, together, total_value
 from onward.placement.fitting import Fitting, fit_everybody
+from onward.placement.making_way import make_way
 from onward.placement.model import BoolArray, FloatArray, IntArray
 from onward.placement.part import Part, part_around
 from onward.placement.pricing import SOFTNESS, Pricing, leads, lost_by
@@ -29,10 +30,6 @@ ROUND_COLUMNS = 5_000
 # Nodes one of the small integer programs may look at.
 NODES = 60
 WIDTH = 0.1
-# Cases left out for whom others make way, rounds of that, and places tried for each.
-FEW_LEFT = 60
-WAYS = 4
-TRIED = 40
 # Columns up to which everybody who has to be placed is fitted in from the linear program.
 FITTED_COLUMNS = 5_000_000
 
@@ -226,11 +223,7 @@ def let_in(
     if kept is None:
         return None
     current = kept[0]
-    frozen = np.zeros(model.units, bool)
-    if bundles is not None and len(bundles):
-        match = current[bundles.unit] == bundles.column
-        full = np.logical_and.reduceat(match, bundles.start[:-1])
-        frozen[bundles.unit[np.repeat(full, np.diff(bundles.start))]] = True
+    frozen = together(model, bundles, current)
     # those for whom a place is worth most per person come first, whoever has to be placed before
     most = np.full(model.units, -1.0)
     some = np.flatnonzero(np.diff(model.start) > 0)
@@ -242,7 +235,7 @@ def let_in(
         by_size = np.argsort(-model.size[bound_to], kind="stable")
         current = fill(model, value, current, bound_to[by_size], pricing.must, frozen, passes=8)
         if clock is not None:
-            current = _make_way(pricing, price, current, frozen, clock)
+            current = make_way(pricing, price, current, frozen, clock)
         left = int(np.sum(pricing.must & (current < 0)))
         if left and clock is not None and model.columns <= FITTED_COLUMNS:
             fitted = fit_everybody(_fitting(pricing, price), current, clock)
@@ -257,58 +250,6 @@ def let_in(
     current = fill(model, value, current, worse, pricing.must, frozen, deep=False)
     got = total_value(model, value, bundles, current)
     return (current, got) if got > best_value else None
-
-
-def _make_way(
-    pricing: Pricing, price: FloatArray, chosen: IntArray, frozen: BoolArray, clock: Clock
-) -> IntArray:
-    """Let the last ones in who have to be placed: several small cases make way for a large one
-    and find other places by chains, as long as fewer persons are left out each time."""
-    model, must = pricing.model, pricing.must
-    now = chosen
-    left = np.flatnonzero(must & (now < 0))
-    if not len(left) or len(left) > FEW_LEFT:
-        return now
-    pricing(price)
-    rng = np.random.default_rng(1)
-    choices = np.diff(model.start)
-    opened, _ = open_pledges(model, now)
-    extra = model.pledged(opened)
-    missing = int(model.size[left].sum())
-    for round_ in range(WAYS):
-        for unit in left[np.argsort(-model.size[left], kind="stable")]:
-            if now[unit] >= 0 or clock.left() <= 0:
-                continue
-            own = np.arange(model.start[unit], model.start[unit + 1])
-            worth = (
-                pricing.value[own]
-                - model.size[unit] * (pricing.cell[model.klass[unit], model.slot[own]])
-            )
-            # the small make way, those with most to choose from first, then whoever comes
-            first = -choices if not round_ else rng.permutation(model.units)
-            order = np.lexsort((first, model.size))
-            order = order[~frozen[order] & (order != unit)]
-            for column in own[np.argsort(-worth, kind="stable")][:TRIED]:
-                trial = now.copy()
-                trial[unit] = column
-                slack = model.limit - extra - model.usage(trial)
-                for row in np.flatnonzero(slack < -1e-6):
-                    kernels.take_out(
-                        order, row, model.slot, model.size, model.klass, model.slots,
-                        model.met_start, model.met, model.met_share, slack, trial,
-                    )  # fmt: skip
-                if slack.min(initial=0.0) < -1e-6:
-                    continue
-                out = np.flatnonzero(must & (trial < 0))
-                trial = fill(model, pricing.value, trial, out, must, frozen, passes=2)
-                still = int(model.size[must & (trial < 0)].sum())
-                if still < missing:
-                    now, missing = trial, still
-                    break
-        left = np.flatnonzero(must & (now < 0))
-        if not len(left):
-            break
-    return now
 
 
 def _fitting(pricing: Pricing, price: FloatArray) -> Fitting:
