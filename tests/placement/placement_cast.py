@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from itertools import product
 
 from hypothesis import strategies as st
 
-from onward.placement.inputs import Case, Limit, Pledge, Score, Selector, Tables, Window
+from onward.placement.inputs import Case, Limit, Lock, Pledge, Score, Selector, Tables, Window
 
 WEIGHT = {"emergency": 4.0, "urgent": 2.0, "normal": 1.0}
 
 
 @st.composite
-def tables(draw: st.DrawFn, most: int = 6, with_locks: bool = False) -> Tables:
+def tables(draw: st.DrawFn, most: int = 6) -> Tables:
     """Invented problems with windows, caps, earmarks, pledges, links, households, consents."""
     n = draw(st.integers(1, most))
     programmes = ["North", "South", "West"][: draw(st.integers(1, 3))]
@@ -63,6 +64,18 @@ def tables(draw: st.DrawFn, most: int = 6, with_locks: bool = False) -> Tables:
         pledges = (Pledge("follows", programmes[0], draw(st.integers(0, 4)), programmes[1],
                           draw(st.integers(1, 3)), "early"),)  # fmt: skip
     return Tables(tuple(cases), tuple(windows), tuple(limits), pledges, tuple(scores))
+
+
+@st.composite
+def locked_tables(draw: st.DrawFn, most: int = 4) -> Tables:
+    """Such problems with some cases locked to a programme, to a window of it, or held back."""
+    t = draw(tables(most))
+    places = [("", ""), *((w.programme, w.window) for w in t.windows)]
+    places += [(w.programme, "") for w in t.windows]
+    locks = tuple(
+        Lock(c.case, *draw(st.sampled_from(places))) for c in t.cases if draw(st.booleans())
+    )
+    return replace(t, locks=locks)
 
 
 def everything(t: Tables) -> list[dict[str, tuple[str, str]]]:

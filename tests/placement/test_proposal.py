@@ -12,6 +12,7 @@ from datetime import date
 import placement_cast as cast
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from onward.placement.aims import parse_aims, read_aims
 from onward.placement.check import check
@@ -81,6 +82,79 @@ def test_eight_cases_are_placed_as_well_as_trying_everything_does(t):
     allowed = cast.everything(t)
     best = max((cast.emergencies(t, p), cast.protection(t, p)) for p in allowed)
     assert (cast.emergencies(t, placed), cast.protection(t, placed)) == pytest.approx(best)
+
+
+# The four that follow count by themselves and ask no other judge of the room.
+
+
+@SLOWLY
+@given(cast.tables())
+def test_no_window_takes_more_persons_than_it_has_places(t):
+    placed = propose(t, AIMS).places()
+    size = {c.case: c.size for c in t.cases}
+    nationality = {c.case: c.nationality for c in t.cases}
+    in_programme = {
+        w.programme: sum(size[c] for c, p in placed.items() if p[0] == w.programme)
+        for w in t.windows
+    }
+    for w in t.windows:
+        opened = sum(
+            p.opens_persons
+            for p in t.pledges
+            if (p.opens_programme, p.opens_window) == (w.programme, w.window)
+            and in_programme[p.if_programme] >= p.if_persons
+        )
+        here = [c for c, p in placed.items() if p == (w.programme, w.window)]
+        assert sum(size[c] for c in here) <= w.persons + opened
+        assert all(w.max_size is None or size[c] <= w.max_size for c in here)
+    for limit in t.limits:
+        if limit.kind == "cap":
+            assert sum(size[c] for c in placed if nationality[c] == "A") <= limit.persons
+
+
+@SLOWLY
+@given(cast.tables())
+def test_no_household_is_split_without_the_word_of_all_its_adults(t):
+    placed = propose(t, AIMS).places()
+    homes = {c.household for c in t.cases if c.household}
+    for home in homes:
+        members = [c for c in t.cases if c.household == home]
+        if not all(c.split_agreed for c in members):
+            assert len({placed.get(c.case) for c in members}) == 1
+
+
+@SLOWLY
+@given(cast.tables(), st.lists(st.booleans(), min_size=18, max_size=18))
+def test_nobody_goes_where_they_did_not_consent_or_a_safeguard_is_not_open(t, answers):
+    pairs = [(c.case, p) for c in t.cases for p in ("North", "South", "West")]
+    said = tuple(Opening(c, p, a) for (c, p), a in zip(pairs, answers, strict=False))
+    t = replace(
+        t, openings=tuple(o for o in said if o.destination in {w.programme for w in t.windows})
+    )
+    country = {w.programme: w.country for w in t.windows}
+    for name, (programme, _) in propose(t, AIMS).places().items():
+        case = next(c for c in t.cases if c.case == name)
+        names = {programme, country[programme]}
+        assert case.consents is None or names & set(case.consents)
+        assert not names & set(case.refused)
+        assert Opening(name, programme, True) in t.openings
+
+
+@SLOWLY
+@given(cast.locked_tables())
+def test_locks_are_kept_or_no_proposal_is_made(t):
+    proposal = propose(t, AIMS)
+    placed = proposal.places()
+    if proposal.state == "infeasible":
+        assert cast.everything(t) == []
+        assert proposal.conflict
+        return
+    for lock in t.locks:
+        got = placed.get(lock.case)
+        assert (
+            got is None if not lock.programme else got is not None and got[0] == lock.programme
+        )
+        assert got is None or lock.window in ("", got[1])
 
 
 @SLOWLY
