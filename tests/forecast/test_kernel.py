@@ -546,3 +546,14 @@ def test_what_two_processes_compiled_is_found_by_a_third(tmp_path):
         [sys.executable, "-c", asked], env=place, check=True, capture_output=True, text=True
     ).stdout
     assert said.split() == ["True", "0"]
+    # What is stored is loaded without what compiling needs, and compiling still works after it.
+    asked = (
+        "import sys; from onward.forecast import warm; warm.warm(); "
+        "print('numba.typed.typeddict' in sys.modules); import numba; "
+        "print(numba.njit(lambda x: x + x.sum())(__import__('numpy').ones(2))[0]); "
+        "print('numba.typed.typeddict' in sys.modules)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", asked], env=place, check=True, capture_output=True, text=True
+    ).stdout
+    assert said.split() == ["False", "3.0", "True"]
