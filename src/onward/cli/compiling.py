@@ -6,6 +6,7 @@ a way to say things; out comes something to wait for before simulating.
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import time
@@ -14,6 +15,12 @@ from contextlib import suppress
 from threading import Thread
 
 SAID_EVERY_SECONDS = 5.0
+LATER = (
+    "onward.plan.effects", "onward.caseload.pace", "onward.safeguards.everybody",
+    "onward.forecast.inputs", "onward.forecast.held", "onward.forecast.run",
+    "onward.forecast.reasons",
+)  # fmt: skip
+"""What a forecast loads once the record is read."""
 
 
 def compile_beside(say: Callable[[str], None]) -> Callable[[], None]:
@@ -22,10 +29,13 @@ def compile_beside(say: Callable[[str], None]) -> Callable[[], None]:
     from onward.forecast.warm import cached, warm
 
     if cached():
-        # Loading what is cached takes a third of a second, while the record is being read.
+        # Loading what is cached takes a third of a second, while the record is being read: the log
+        # is hashed and folded without Python's lock, and what a forecast needs later comes in then.
         def load() -> None:
             with suppress(Exception):  # the simulator itself says what is wrong
                 warm()
+                for name in LATER:
+                    importlib.import_module(name)
 
         loading = Thread(target=load)
         loading.start()

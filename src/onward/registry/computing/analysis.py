@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +55,16 @@ def opened(operation: Operation, as_of: dt.date | None = None) -> Opened:
     engine = operation.engine()
     rulebook = operation.rulebook_at(day)
     events = operation.events_table(rulebook)
-    caseload = operation.caseload(day, engine=engine)
-    plan = plan_of(operation, rulebook, day)
+    with ThreadPoolExecutor(1) as beside:
+        # A plan in a file is read while the engine, which needs no Python for it, folds the log.
+        # An encrypted store answers the thread that opened it.
+        reading = (
+            None
+            if operation.settings.encrypted
+            else beside.submit(plan_of, operation, rulebook, day)
+        )
+        caseload = operation.caseload(day, engine=engine)
+        plan = reading.result() if reading else plan_of(operation, rulebook, day)
     return Opened(operation, day, engine, events, caseload, plan)
 
 
@@ -161,8 +170,6 @@ def forecast_of(
     progress: Callable[[str], None] | None = None,
 ) -> Forecast:
     """Forecast from the operation's own log, rulebook and plan."""
-    from concurrent.futures import Future, ThreadPoolExecutor
-
     from onward.forecast.behaviour import Behaviour
     from onward.forecast.held import held_back
     from onward.forecast.inputs import build

@@ -371,7 +371,9 @@ def _damaged(segment: Path, line: int, found: str) -> StoreDamaged:
 
 
 def _next_head(head: str, lines: bytes) -> str:
-    return hashlib.sha256(bytes.fromhex(head) + lines).hexdigest()
+    hashed = hashlib.sha256(bytes.fromhex(head))
+    hashed.update(lines)
+    return hashed.hexdigest()
 
 
 def _key_bytes(key: str) -> bytes:
