@@ -27,7 +27,7 @@ import pyarrow as pa
 
 from onward.caseload.moves import allowed, forecast_moves, forecast_state
 from onward.caseload.waits import WAITED
-from onward.forecast.building import DEADLINE_SCALE_DAYS
+from onward.forecast.building_pace import DEADLINE_SCALE_DAYS
 from onward.forecast.inputs import Inputs, build
 from onward.forecast.kernel import Outputs, simulate
 from onward.forecast.scores import covered, crps, interval_score

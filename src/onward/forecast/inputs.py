@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from onward.forecast.behaviour import Behaviour, learn
-from onward.forecast.building import STOPPED, ModelBuilder, marginal, occupied_states
+from onward.forecast.building import STOPPED, ModelBuilder, occupied_states
+from onward.forecast.building_pace import marginal
 from onward.forecast.draws import Distribution, ParameterDraws, draw
 from onward.forecast.edges import (
     Edge,
