@@ -221,3 +221,40 @@ def test_the_desk_is_headed_by_what_the_operation_is_called_in_the_readers_langu
     assert "اردوگاه شمال" not in client.get("/").content.decode()
     client.cookies["django_language"] = "fa"
     assert "<b>اردوگاه شمال</b>" in client.get("/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("zone", "first"), [("Asia/Baghdad", "2026-06-06"), ("Asia/Tehran", "2026-06-06"), ("Europe/Tirane", "2026-06-08")]
+)  # fmt: skip
+def test_a_week_begins_on_the_day_it_begins_on_where_the_operation_is(
+    small, monkeypatch, zone, first
+):
+    from dataclasses import replace
+    from datetime import date
+
+    from onward.desk import here
+
+    monkeypatch.setattr(small, "settings", replace(small.settings, time_zone=zone))
+    monkeypatch.setattr("onward.desk.here.operation", lambda: small)
+    assert here.week_of(date(2026, 6, 10)).isoformat() == first
+    assert here.week_of(date.fromisoformat(first)).isoformat() == first
+    client = cast.signed_in(cast.account("chantal", "supervisor"))
+    page = client.get("/calendar/?week=2026-06-10").content.decode()
+    assert page.index(f'aria-label="{first}"') == page.index('aria-label="2026-')
+
+
+def test_the_hour_of_an_appointment_stands_in_the_readers_digits(small):
+    from datetime import date
+
+    from onward.registry.models import PersonNow, ThingNow
+
+    person = PersonNow.objects.get(person="H1-P1")
+    ThingNow.objects.create(
+        operation=person.operation, kind="appointment", thing="a-1", person="H1-P1", office=person.office,
+        due=date(2026, 6, 10), facts={"day": "2026-06-10", "starts_at": "09:30", "purpose": "interview", "state": "planned"},
+    )  # fmt: skip
+    client = cast.signed_in(cast.account("chantal", "supervisor"))
+    for language, said in (("en", "09:30"), ("fa", "۰۹:۳۰"), ("ar", "٠٩:٣٠")):
+        client.cookies["django_language"] = language
+        for address in ("/", "/calendar/?week=2026-06-10"):
+            assert f"<bdi>{said}</bdi>" in client.get(address).content.decode(), address

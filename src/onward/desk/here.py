@@ -6,7 +6,7 @@ The plan is read again when its text changes; the rulebook in force is asked of 
 from __future__ import annotations
 
 import time
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from onward.desk import words
@@ -30,6 +30,19 @@ def rulebook() -> Rulebook:
 def today() -> date:
     """The day pages are as of: where an example's data ends, else today in the operation."""
     return operation().default_date()
+
+
+SATURDAY = frozenset(
+    f"Asia/{city}" for city in ("Baghdad", "Tehran", "Kabul", "Amman", "Damascus", "Kuwait", "Qatar", "Bahrain", "Muscat")
+) | frozenset(f"Africa/{city}" for city in ("Cairo", "Tripoli", "Khartoum", "Algiers", "Djibouti"))  # fmt: skip
+"""Where a week begins on a Saturday (Unicode CLDR, week data); elsewhere on a Monday."""
+
+
+def week_of(day: date) -> date:
+    """The first day of the week that a day is in, as people where the operation is count it:
+    the same for everybody, whatever language they read."""
+    first = 5 if operation().settings.time_zone in SATURDAY else 0
+    return day - timedelta(days=(day.weekday() - first) % 7)
 
 
 def judging() -> bool:

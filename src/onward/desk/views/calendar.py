@@ -29,18 +29,18 @@ MOST = 60
 """People scheduled with one form."""
 
 
-def _monday(request: HttpRequest) -> date:
+def _first_day(request: HttpRequest) -> date:
     try:
         asked = date.fromisoformat(request.GET.get("week", ""))
     except ValueError:
         asked = here.today()
-    return asked - timedelta(days=asked.weekday())
+    return here.week_of(asked)
 
 
 @page("calendar", "calendar.read")
 def calendar(request: HttpRequest) -> HttpResponse:
     """One week: appointments with people this account may see; the rest is counted as taken."""
-    return _week(request, _monday(request))
+    return _week(request, _first_day(request))
 
 
 @page("calendar", "calendar.edit", methods=("POST",))
@@ -52,7 +52,7 @@ def assign_room(request: HttpRequest) -> HttpResponse:
     if row is None or not reader.people().filter(person=row.person).exists():
         raise access.Hidden
     day = date.fromisoformat(str(row.facts["day"]))
-    first = day - timedelta(days=day.weekday())
+    first = here.week_of(day)
     room = request.POST.get("room_other", "").strip() or request.POST.get("room", "").strip()
     sent = {"room": room, "interpreter_code": request.POST.get("interpreter_code", "")}
     facts = {
@@ -406,12 +406,12 @@ def interpreters(request: HttpRequest) -> HttpResponse:
                 extra["faults"] = [str(error)]
             else:
                 return done(request, _("The roster is changed."), "desk:interpreters")
-    monday = here.today() - timedelta(days=here.today().weekday())
+    first = here.week_of(here.today())
     taken = Counter(
         str(row.facts.get("interpreter_code"))
         for row in ThingNow.objects.filter(
-            kind=KIND, facts__day__gte=monday.isoformat(),
-            facts__day__lt=(monday + timedelta(days=7)).isoformat(),
+            kind=KIND, facts__day__gte=first.isoformat(),
+            facts__day__lt=(first + timedelta(days=7)).isoformat(),
         ).exclude(facts__state="cancelled")
     )  # fmt: skip
     rows = [

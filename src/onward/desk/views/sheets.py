@@ -114,6 +114,8 @@ def read_aloud(request: HttpRequest, person: str) -> HttpResponse:
     seen = reader.open(person, action="person.record_interview", place=place(request))
     language = str(seen.facts.get("language") or "")
     rows = [row for row in _texts() if row["current"]]
+    chosen = str(seen.facts.get("intended_pathway") or "")
+    rows.sort(key=lambda row: chosen not in row["ways"])  # the way somebody chose comes first
     own = [row for row in rows if row["language"] == language]
     others = [row for row in rows if row["language"] != language]
     answers = [row for row in _answers(seen) if row["language"] == language]
