@@ -30,14 +30,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, TypeAlias
-
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from onward.errors import Fault, Faults, one_of
 from onward.rulebook.model import Relation, Rulebook
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 Operator = Literal["=", "<>", "<", "<=", ">", ">="]
 Role = Literal["fact", "ref", "axis", "derived", "id"]
@@ -439,6 +438,7 @@ class _Reader:
     def read(self) -> Condition:
         words = self.words()
         text = self.sql(words)
+        sqlglot = _with_sqlglot()
         try:
             tree = sqlglot.parse_one(text, read="duckdb", into=exp.Condition)
             node = self.node(tree, (self.kind,))
@@ -446,7 +446,7 @@ class _Reader:
         except RecursionError:
             self.fault("a condition nested too deeply", remedy="Split it into derived facts.")
             raise self.stop() from None
-        except SqlglotError:
+        except sqlglot.errors.SqlglotError:
             self.fault(
                 f"{_shown(self.text)} cannot be read as a condition",
                 "comparisons joined by AND, OR and NOT, with brackets in pairs",
@@ -488,8 +488,8 @@ class _Reader:
         if isinstance(tree, exp.Not):
             inner = self.node(tree.this, rows)
             return None if inner is None else Not(inner)
-        if type(tree) in _OPERATORS:
-            return self.comparison(_OPERATORS[type(tree)], tree, rows)
+        if (operator := _OPERATORS.get(type(tree).__name__)) is not None:
+            return self.comparison(operator, tree, rows)
         if isinstance(tree, exp.In):
             return self.one_of(tree, rows)
         if isinstance(tree, exp.Between):
@@ -899,9 +899,19 @@ class _Reader:
 
 # ------------------------------------------------------------------ small helpers
 
-_OPERATORS: Mapping[type[exp.Expression], Operator] = {
-    exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=",
+_OPERATORS: Mapping[str, Operator] = {
+    "EQ": "=", "NEQ": "<>", "LT": "<", "LTE": "<=", "GT": ">", "GTE": ">=",
 }  # fmt: skip
+
+
+def _with_sqlglot() -> Any:
+    """Loaded with the first condition that is read: whoever only opens a rulebook that was
+    accepted before has no use for it, and it takes a tenth of a second."""
+    import sqlglot
+    import sqlglot.errors
+
+    globals()["exp"] = sqlglot.exp
+    return sqlglot
 
 
 def _chain(tree: exp.Expression) -> list[exp.Expression]:
