@@ -18,7 +18,7 @@ SAID_EVERY_SECONDS = 5.0
 LATER = (
     "onward.plan.effects", "onward.caseload.pace", "onward.safeguards.everybody",
     "onward.forecast.inputs", "onward.forecast.held", "onward.forecast.run",
-    "onward.forecast.reasons",
+    "onward.forecast.reasons", "sqlglot",
 )  # fmt: skip
 """What a forecast loads once the record is read."""
 

@@ -149,11 +149,10 @@ def run(
     compiled = compile_beside(_say)
     _say("Reading the record")
     found = opened(operation, asked)
-    compiled()
     made = forecast_of(
         found, by=target, futures=futures, seed=seed, use_plan=plan,
         behaviour=Behaviour.of(behaviour).without(*(without or [])), steps_per_day=steps,
-        progress=_say,
+        progress=_say, ready=compiled,
     )  # fmt: skip
     kept = keep_forecast(operation, made)
     if as_json:

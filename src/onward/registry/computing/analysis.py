@@ -168,8 +168,12 @@ def forecast_of(
     split: bool = True,
     steps_per_day: int = 1,
     progress: Callable[[str], None] | None = None,
+    ready: Callable[[], None] = lambda: None,
 ) -> Forecast:
-    """Forecast from the operation's own log, rulebook and plan."""
+    """Forecast from the operation's own log, rulebook and plan.
+
+    ready   waits for the simulator where it is being prepared; asked before simulating
+    """
     from onward.forecast.behaviour import Behaviour
     from onward.forecast.held import held_back
     from onward.forecast.inputs import build
@@ -206,6 +210,7 @@ def forecast_of(
             assert judged is not None
             return held_back(judged.result(), inputs.edges, inputs.forward)
 
+        ready()
         return forecast(
             inputs,
             operation=found.operation.settings.id,
