@@ -363,6 +363,23 @@ def test_what_others_repeat_is_taken_out_and_they_say_the_same(planned):
     assert now(planned, "messages") == {n: one for n, one in before.items() if n != "sheet"}
 
 
+def test_saying_that_an_entry_is_to_go_asks_when_and_why_and_blames_nobody(planned):
+    client, before = lead(), plan_version(planned)
+    address, sent = opened(client, "messages", "What a return means")
+    answer = client.post(
+        address, {"replaces": sent["replaces"], "remove": "yes", "do": "check"}
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "The whole entry would be taken out" in page
+    assert "There is a problem" not in page
+    assert fields(page)["holds_from"]
+    client.post(address, {**fields(page), "holds_from": "", "do": "adopt"})
+    client.post(address, {"replaces": sent["replaces"], "remove": "yes", "do": "adopt",
+                          "digest": fields(page)["digest"]})  # fmt: skip
+    assert plan_version(planned).sha256 == before.sha256, "nothing goes without a reason"
+
+
 @pytest.mark.parametrize("role", ["supervisor", "resettlement_officer", "analyst"])
 def test_nobody_else_changes_the_plan(planned, role):
     client = people.signed_in(people.account("someone", role))

@@ -155,7 +155,7 @@ RANGE = _("Only the likely day when it is sure. Otherwise the earliest and the l
 SECTIONS: dict[str, Section] = {
     "authorities": Section("authorities", _("Authorities"), _("Authority"), (
         Group(_("What it is"), (
-            Ask("title", _("Title"), required=True),
+            Ask("title", _("What it is called"), required=True),
             Ask("type", _("Type"), "pick", _coded(model.AUTHORITY_TYPES), required=True),
             Ask("grantor", _("Given by"), required=True),
             Ask("beneficiaries", _("Whom it covers"), "whom", hint=_("Nothing chosen: everybody.")),
@@ -183,7 +183,7 @@ SECTIONS: dict[str, Section] = {
     ), closes=True),
     "assurances": Section("assurances", _("Assurances"), _("Assurance"), (
         Group(_("What it is"), (
-            Ask("title", _("Title"), required=True),
+            Ask("title", _("What it is called"), required=True),
             Ask("recipient", _("Given by the State"), "country", required=True),
             Ask("purpose", _("Purpose"), "one", _coded(("handover", "site_responsibility", "return")), required=True),
             Ask("state", _("State"), "one", _coded(("sought", "drafted", "signed", "in_force", "refused", "breached")), required=True, closing=True),
@@ -207,7 +207,7 @@ SECTIONS: dict[str, Section] = {
     ), closes=True),
     "pledges": Section("pledges", _("Offers of places"), _("Offer of places"), (
         Group(_("What is offered"), (
-            Ask("title", _("Title"), required=True),
+            Ask("title", _("What it is called"), required=True),
             Ask("country", _("Country"), "country", required=True),
             Ask("channel", _("Channel"), "pick", _coded(model.CHANNELS), required=True),
             Ask("state", _("State"), "one", _coded(model.PLEDGE_STATES), required=True, closing=True,
@@ -233,7 +233,7 @@ SECTIONS: dict[str, Section] = {
     ), closes=True),
     "actions": Section("actions", _("Work"), _("Piece of work"), (
         Group(_("What is done"), (
-            Ask("title", _("Title"), required=True),
+            Ask("title", _("What it is called"), required=True),
             Ask("owner", _("Owner"), hint=_("The role, never a name."), required=True),
             Ask("duration_days", _("Days it takes"), "span", hint=_("Only the likely number when it is sure. Otherwise the least and the most too."), required=True),
             Ask("chance", _("Chance that it is ever finished, in percent"), "chance"),
@@ -254,7 +254,7 @@ SECTIONS: dict[str, Section] = {
     ), closes=True),
     "milestones": Section("milestones", _("Milestones"), _("Milestone"), (
         Group(_("What is reached"), (
-            Ask("title", _("Title"), required=True),
+            Ask("title", _("What it is called"), required=True),
             Ask("after", _("Reached when these are done"), "several", _of("actions", "milestones"), required=True),
             Ask("by", _("Wanted by"), "by", _of("deadlines")),
             _hidden(),
@@ -262,7 +262,7 @@ SECTIONS: dict[str, Section] = {
     )),
     "deadlines": Section("deadlines", _("Deadlines"), _("Deadline"), (
         Group(_("What ends"), (
-            Ask("title", _("Title"), required=True),
+            Ask("title", _("What it is called"), required=True),
             Ask("date", _("Day"), "day", required=True),
             Ask("authority", _("Authority whose clock it follows"), "pick", _of("authorities")),
             Ask("clock", _("Which clock"), "one", _coded(("expiry", "review_by"))),
@@ -271,7 +271,7 @@ SECTIONS: dict[str, Section] = {
     )),
     "messages": Section("messages", _("Messages"), _("Message"), (
         Group(_("What is told"), (
-            Ask("title", _("Title"), required=True),
+            Ask("title", _("What it is called"), required=True),
             Ask("kind", _("Kind"), "one", _coded(("sheet", "notice", "answer")), required=True,
                 hint=_("An answer is for a rumour.")),
             Ask("audience", _("For"), "one", _coded(("internal", "partners", "everyone", "group", "individual", "host")), required=True),

@@ -17,7 +17,7 @@ from typing import Any
 from django.utils.translation import get_language_bidi, gettext
 from django.utils.translation import gettext_noop as _
 
-from onward.desk import dates, forms, plan_asks, words
+from onward.desk import dates, forms, plan_asks, sight, words
 from onward.errors import Fault
 from onward.plan.model import FACTORS, SAYS, SERVICE_METRICS, Plan
 from onward.rulebook.model import Rulebook
@@ -294,6 +294,8 @@ class Sayer:
             return words.translated(steps[text].title)
         if text.partition(".")[0] in guards:
             return words.translated(guards[text.partition(".")[0]].title)
+        if any(move.pathway == text for move in self.rulebook.moves().values()):
+            return sight.pathway_title(text)
         for axis in self.rulebook.axes.values():
             for state in axis.states.values():
                 if state.title == text:

@@ -94,8 +94,10 @@ def _change(
         return render(request, "desk/plan_entry.html", shown, status=409)
     form = shown["entry"] = meanwhile
     shown["form"] = form.form
-    asked = shown["asked"].read(request.POST)
-    _asked_well(asked)
+    asked = shown["asked"]
+    if "holds_from" in request.POST:  # else somebody only just said that it is to go
+        asked.read(request.POST)
+        _asked_well(asked)
     after = None if removing else form.read(request.POST)
     problems = [] if removing else form.form.problems
     shown["form"] = forms.Form([*([] if removing else form.form.inputs), *asked.inputs])
@@ -116,7 +118,7 @@ def _change(
             shown["lent"] = _lent(now.text.decode(), text, part.name, name, form.about.plan)
             shown["lines"] = _lines(now.text.decode(), text)
             shown["digest"] = hashlib.sha256(text.encode()).hexdigest()
-            if not asked.problems and request.POST.get("do") == "adopt":
+            if asked.facts and not asked.problems and request.POST.get("do") == "adopt":
                 answer = _adopt(request, shown, now, text, before == after)
                 if answer is not None:
                     return answer
