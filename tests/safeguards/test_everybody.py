@@ -43,6 +43,27 @@ def test_all_at_once_gives_the_same_answers_as_one_at_a_time(bench, name):
                 assert listed["open"] == answer.is_open(person)
 
 
+def test_relations_bring_along_only_what_is_read_and_what_closes_them_is_joined_once(
+    bench, camp
+):
+    caseload = world_of(camp, random.Random(4), 0.1)
+    stages = {
+        stage.name: stage.sql
+        for stage in evaluate_all(caseload, on=ON, engine=bench.engine).stages
+    }
+    everything = stages["asked_1"]
+    assert everything.count("_rows = d_") > 1
+    assert everything.count('LEFT JOIN "kind_household"') == 1
+    # A claim is judged by what one assessment says, and by nothing else that was gathered.
+    (claims,) = (
+        sql
+        for name, sql in stages.items()
+        if name.startswith("asked_claims") and "asked_read" in sql
+    )
+    (read,) = (sql for name, sql in stages.items() if f"FROM {name} AS o" in claims)
+    assert read.count("LEFT JOIN") == 1 < everything.count("LEFT JOIN")
+
+
 def test_only_steps_that_follow_are_listed_and_never_what_only_records(bench, camp, going_home):
     caseload = bench.caseload(going_home, camp)
     steps = evaluate_all(caseload, on=ON, engine=bench.engine)

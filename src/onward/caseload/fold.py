@@ -222,6 +222,7 @@ class FoldPlan:
                 "SELECT e.* FROM person_events AS e "
                 "INNER JOIN merged AS m ON m.subject = e.subject",
                 "The events of merged records, which count for the person merged into.",
+                keep=True,
             ),
         ]
         for name in chosen:
@@ -343,8 +344,15 @@ def _latest_stages(kind: Kind, rulebook: Rulebook, moment: Moment) -> list[Stage
         ]
     latest.insert(2, "min(registered_on) AS registered_on")
     axes = list(rulebook.axes)
+    before = ", ".join(
+        f"lag({quoted(axis)} IGNORE NULLS) OVER (PARTITION BY subject ORDER BY position) "
+        f"AS {quoted(axis + '_before')}"
+        for axis in axes
+    )
     since = ", ".join(
-        f"max(CASE WHEN axis = {literal(axis)} THEN on_day END) AS {quoted(axis + '_since')}"
+        f"max(CASE WHEN {quoted(axis)} IS NOT NULL AND ({quoted(axis + '_before')} IS NULL "
+        f"OR {quoted(axis + '_before')} <> {quoted(axis)}) THEN on_day END) "
+        f"AS {quoted(axis + '_since')}"
         for axis in axes
     )
     return [
@@ -355,10 +363,22 @@ def _latest_stages(kind: Kind, rulebook: Rulebook, moment: Moment) -> list[Stage
             f"SELECT {', '.join(latest)} FROM person_said GROUP BY subject",
             "The latest word on every column.",
         ),
-        *axis_stages(rulebook, f"SELECT * FROM person_heard AS h WHERE {moment.settled('h')}"),
+        Stage(
+            "person_axis_word",
+            f"SELECT subject, position, effective_last AS on_day, "
+            f"{', '.join(quoted(axis) for axis in axes)} FROM person_heard AS h "
+            f"WHERE {moment.settled('h')} AND "
+            f"({' OR '.join(f'{quoted(axis)} IS NOT NULL' for axis in axes)})",
+            "Every event that has taken effect and says a word on an axis.",
+        ),
+        Stage(
+            "person_axis_before",
+            f"SELECT *, {before} FROM person_axis_word",
+            "Beside the word on each axis the one before.",
+        ),
         Stage(
             "person_since",
-            f"SELECT subject, {since} FROM axis_change GROUP BY subject",
+            f"SELECT subject, {since} FROM person_axis_before GROUP BY subject",
             "The day each axis last changed.",
         ),
         Stage(
@@ -681,17 +701,19 @@ def _readable_stages(kind: Kind, rulebook: Rulebook, moment: Moment) -> list[Sta
         f"SELECT {', '.join(select)}"
         + (", s.registered_on, u.unit" if person else "")
         + f" FROM {name}_batch AS i LEFT JOIN {name}_latest AS s ON s.subject = i.no "
-        + (
-            "LEFT JOIN unit_of_person AS o ON o.subject = i.no "
-            "LEFT JOIN unit AS u ON u.unit_no = o.unit_no "
-            if person
-            else ""
-        )
+        + ("LEFT JOIN unit_named_of_person AS u ON u.subject = i.no " if person else "")
         + " ".join(joins)
     )
     if not person:
         return [Stage(name, f"{listed} ORDER BY i.id", f"The table of kind {name}.")]
     return [
+        # First by themselves: otherwise a cluster would sort everybody's columns by unit.
+        Stage(
+            "unit_named_of_person",
+            "SELECT o.subject, u.unit FROM unit_of_person AS o "
+            "INNER JOIN unit AS u ON u.unit_no = o.unit_no",
+            "The name of everybody's unit.",
+        ),
         Stage("person_named", listed, "Numbers back into words and ids."),
         Stage(
             "person",

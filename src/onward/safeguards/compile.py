@@ -294,6 +294,7 @@ class Frame:
         self._names: dict[str, str] = {}
         self._groups: dict[tuple[int, str], list[_Gathered]] = {}
         self._relations: dict[tuple[int, str], Relation] = {}
+        self._made: list[tuple[str, list[_Gathered]]] = []  # stages of gathered columns
         self.used: set[str] = set()  # columns of the frame that were read, for pairs
 
     # -- reading
@@ -423,21 +424,53 @@ class Frame:
             self._add_layer(rank, sources)
 
     def _add_layer(self, rank: int, sources: list[tuple[str, list[_Gathered]]]) -> None:
+        self._made += sources
+        self.plan.stage(
+            self.layer(rank + 1),
+            self._with(self.layer(rank), sources),
+            f"Every {self.kinds[0]} with what its relations say.",
+        )
+
+    def _reading(self, rank: int, columns: list[_Gathered]) -> str:
+        """The stage that a relation's rows are gathered from: of what other relations say it
+        brings along only what is read, since each is a join."""
+        read = {name for gathered in columns for name in gathered.outer}
+        sources = [
+            (stage, [one for one in made if one.name in read]) for stage, made in self._made
+        ]
+        needed = [(stage, made) for stage, made in sources if made]
+        if needed == self._made:
+            return self.layer(rank)
+        name = self.plan.fresh(f"{self.name}_read")
+        self.plan.stage(
+            name,
+            self._with(self.name, needed),
+            f"Every {self.kinds[0]} with what the next relation reads of others.",
+        )
+        return name
+
+    def _with(self, stage: str, sources: list[tuple[str, list[_Gathered]]]) -> str:
+        """SQL of a stage of this frame and, beside it, quantifier columns from where they were
+        gathered."""
         select, joins = ["f.*"], []
-        for index, (stage, columns) in enumerate(sources):
+        houses: dict[tuple[str, str], str] = {}  # what closes relations, each joined once
+        for index, (gathering, columns) in enumerate(sources):
             joins.append(
-                f"LEFT JOIN {stage} AS g{index} ON g{index}.gathered_key = f.{quoted(self.key)}"
+                f"LEFT JOIN {gathering} AS g{index}"
+                f" ON g{index}.gathered_key = f.{quoted(self.key)}"
             )
             for gathered in columns:
                 cell = f"g{index}.{gathered.name}"
                 closed = gathered.quantifier.relation.closed_by
                 if gathered.quantifier.every and closed is not None:
-                    house = f"d_{gathered.name}"
                     via = quoted(self.column(gathered.quantifier.level, closed.via))
-                    joins.append(
-                        f"LEFT JOIN {quoted(KIND + closed.kind)} AS {house}"
-                        f" ON {house}.id = f.{via}"
-                    )
+                    house = houses.get((closed.kind, via), "")
+                    if not house:
+                        house = houses[closed.kind, via] = f"d_{gathered.name}"
+                        joins.append(
+                            f"LEFT JOIN {quoted(KIND + closed.kind)} AS {house}"
+                            f" ON {house}.id = f.{via}"
+                        )
                     declared = f"{house}.{quoted(closed.fact)}"
                     value = (
                         f"CASE WHEN {cell} = 0 THEN FALSE"
@@ -455,18 +488,14 @@ class Frame:
                         " ELSE FALSE END"
                     )
                 select.append(f"{value} AS {gathered.name}")
-        self.plan.stage(
-            self.layer(rank + 1),
-            f"SELECT {', '.join(select)} FROM {self.layer(rank)} AS f {' '.join(joins)}",
-            f"Every {self.kinds[0]} with what its relations say.",
-        )
+        return f"SELECT {', '.join(select)} FROM {stage} AS f {' '.join(joins)}"
 
     def _gather(self, group: tuple[int, str], columns: list[_Gathered]) -> str:
         rank = group[0]
         relation = self._relations[group]
         inner = self.plan.rows(relation.kind, self.depth + 1)
         inner_stage = inner.layer(inner.top())
-        outer_stage = self.layer(rank)
+        outer_stage = self._reading(rank, columns)
         pairs = [(theirs, self._ours(ours)) for theirs, ours in relation.join.items()]
         branches = [
             self._branch(branch, pairs, columns, outer_stage, inner_stage)
