@@ -24,6 +24,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -79,6 +80,7 @@ def main() -> None:
         "--minutes", type=float, default=float("inf"), help="begin nothing more after so long"
     )
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, _stopped)
     people = [2_000] if given.quick else sorted(given.people)
     workers = [1] if given.quick else given.workers
     pieces = Pieces(given.results, given.minutes)
@@ -445,13 +447,22 @@ def apart(work: Any, *given: Any) -> dict[str, Any]:
         answer: dict[str, Any] = ours.recv()
     except EOFError:
         answer = {"error": "the process ended without an answer"}
-    process.join()
+    except SystemExit:  # nothing is left behind: not the process, and not what it wrote
+        process.terminate()
+        raise
+    finally:
+        process.join()
     if "error" in answer:
         raise RuntimeError(answer["error"])
     return answer
 
 
+def _stopped(*_: object) -> None:
+    raise SystemExit(143)
+
+
 def _sent(pipe: Any, work: Any, given: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGTERM, _stopped)
     try:
         pipe.send(work(*given))
     except Exception as error:
