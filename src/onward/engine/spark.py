@@ -100,8 +100,7 @@ CIPHERS = (
     "-XX:CompileCommand=quiet "
     "-XX:CompileCommand=CompileThresholdScaling,com/sun/crypto/provider/*.*,0.005"
 )
-"""But what encrypts is compiled well at once: only then does Java use the processor's own AES. A core
-encrypts some 100 MB of a shuffle a second otherwise, and 20 MB of a wire."""
+"""But what encrypts is compiled well at once: only then does Java use the processor's own AES."""
 
 LARGE_JAVA = f"{ROOM} {HOT} {CIPHERS} -XX:+UseParallelGC"
 """Where rows are many: memory tidied by all threads, while nothing else runs. To tidy beside the
