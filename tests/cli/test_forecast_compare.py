@@ -19,6 +19,7 @@ from onward.cli.forecast_compare import (
     cost_words,
     decide_by_text,
     levers_text,
+    regret_heading,
     waiting_words,
 )
 from onward.errors import Faults
@@ -102,6 +103,26 @@ def test_the_terminal_says_everything_in_words():
         assert part in " ".join(text.split()) or part in text, part
     assert "nan" not in text
     assert "T7 closed" not in text.partition("Each change by itself")[2]
+
+
+@pytest.mark.parametrize(
+    ("average", "said"),
+    [
+        (17_734.2, "18,000 euros"),
+        (4_500.0, "4,500 euros"),
+        (0.5934, "0.59 euros"),
+        (9.96, "10 euros"),
+    ],
+)
+def test_what_an_option_costs_is_not_said_more_exactly_than_it_is_known(average, said):
+    case = replace(MADE.cases[1], cost_per_option={"euros": {"average": average}})
+    assert f"one more option costs {said}." in cost_words(case)
+
+
+def test_one_circumstance_is_one():
+    one = replace(MADE, circumstances=["The border closed"])
+    assert "under 1 circumstance:" in regret_heading(one)
+    assert "under 2 circumstances:" in regret_heading(replace(one, circumstances=["a", "b"]))
 
 
 def page(made=MADE):

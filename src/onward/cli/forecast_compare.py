@@ -250,13 +250,9 @@ def cost_words(case: Case) -> str:
     text = f"Costs {', '.join(parts)}"
     each = []
     for unit, value in case.cost_per_option.items():
-        said = (
-            f"{value['average']:,.3g}"
-            if value["average"] < 1000
-            else f"{value['average']:,.0f}"
-        )
+        said = _amount(value["average"])
         if "low" in value:
-            said += f" (8 in 10: {value['low']:,.4g} to {value['high']:,.4g})"
+            said += f" (8 in 10: {_amount(value['low'])} to {_amount(value['high'])})"
         each.append(f"{said} {unit}")
     if not each:
         return text + "; what one more option costs cannot be told."
@@ -267,7 +263,8 @@ def regret_heading(made: Comparison) -> str:
     """What regret is, in one sentence."""
     worlds = "as things are"
     if made.circumstances:
-        worlds += f" and under {len(made.circumstances)} circumstances"
+        number = len(made.circumstances)
+        worlds += f" and under {number} circumstance{'s' if number > 1 else ''}"
     return (
         f"What we may regret, {worlds}: options fewer than the best of these choices would have\n"
         "opened in the very same future"
@@ -520,8 +517,9 @@ def _whole(value: float) -> str:
 
 
 def _amount(value: float) -> str:
-    """A cost in figures a person says: three of them below a thousand."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:,.3g}"
+    """A cost as surely as it is known: simulated, it has no more than two figures."""
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:g}"
 
 
 def _wrapped(text: str, width: int = 96) -> list[str]:
