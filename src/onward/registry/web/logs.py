@@ -21,7 +21,10 @@ SILENT = (
 )
 """Their debugging lines hold values."""
 
-REQUESTS = ("django.request", "django.security", "django.security.csrf", "django.server")
+REQUESTS = ("django.request", "django.server")
+
+SECURITY = "django.security"
+"""Beneath it each kind of refusal has a logger of its own, which filters set here would not reach."""
 
 
 class WithoutContents(logging.Filter):
@@ -45,8 +48,20 @@ class WithoutContents(logging.Filter):
         return True
 
 
+class Retold(logging.Handler):
+    """What any logger beneath one says, said again without its contents."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        WithoutContents().filter(record)
+        logging.getLogger("onward.refused").log(record.levelno, record.msg)
+
+
 def quiet() -> None:
     """Make it so; may be called again."""
+    security = logging.getLogger(SECURITY)
+    security.propagate = False
+    if not any(isinstance(each, Retold) for each in security.handlers):
+        security.addHandler(Retold())
     for name in SILENT:
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in REQUESTS:

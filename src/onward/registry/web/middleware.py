@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from django.contrib.auth import logout
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -32,6 +33,8 @@ Next: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
 IDLE_SECONDS = 10 * 60
 TOUCH_SECONDS = 30
 LONGEST_SECONDS = 10 * 3600
+
+NOT_TEXT = "\x00"
 
 PUBLIC = frozenset(
     {
@@ -118,6 +121,8 @@ class Inside:
     def process_view(
         self, request: HttpRequest, view: object, args: object, kwargs: object
     ) -> HttpResponseBase | None:
+        if _unwritable(request):
+            raise BadRequest("a sign that no text may hold")
         match = request.resolver_match
         name = match.view_name if match is not None else ""
         if getattr(view, "open_to_all", False) or request.path.startswith("/static/"):
@@ -162,6 +167,17 @@ class Inside:
         if isinstance(error, OnwardError):
             return render(request, "account/cannot.html", {"why": str(error)}, status=422)
         return None
+
+
+def _unwritable(request: HttpRequest) -> bool:
+    """Whether what was sent holds the sign that no form gives and a server's database takes nowhere."""
+    sent = (request.GET, request.POST) if request.method == "POST" else (request.GET,)
+    return NOT_TEXT in request.path or any(
+        NOT_TEXT in text
+        for form in sent
+        for name, every in form.lists()
+        for text in (name, *every)
+    )
 
 
 def go(request: HttpRequest, name: str, *, back: bool = False) -> HttpResponse:
