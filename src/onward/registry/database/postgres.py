@@ -54,6 +54,20 @@ claim or a complaint exists is one. No salts either: with one, a leaf of the tre
 VERIFIED = ("verify-full", "verify-ca")
 """What `sslmode` may say of a server on another machine."""
 
+QUIET = {
+    "log_statement": ("none", "ddl"),
+    "log_min_duration_statement": ("-1",),
+    "log_min_duration_sample": ("-1",),
+    "log_transaction_sample_rate": ("0",),
+    "log_parameter_max_length_on_error": ("0",),
+    "auto_explain.log_min_duration": ("-1",),
+    "debug_print_parse": ("off",),
+    "debug_print_rewritten": ("off",),
+    "debug_print_plan": ("off",),
+}
+"""Settings by which a server writes down what it is sent, and what they may be: events are not sealed
+on their way to it, and a log is kept, copied and read by others than the database is."""
+
 ONLY_ADDED = ("onward_event", "onward_tree_head", "onward_access_log", "onward_grant")
 OLDEST = 130000
 MISSING = (
@@ -327,6 +341,12 @@ def check_server(connection: Any) -> None:
             cursor.execute("SELECT current_setting(%s)", [setting])
             if (value := cursor.fetchone()[0]) in ("off", "local"):
                 wrong.append(f"{setting} is {value}: a commit would not survive a power cut")
+        for setting, quiet in QUIET.items():
+            cursor.execute("SELECT current_setting(%s, true)", [setting])
+            if (value := cursor.fetchone()[0]) not in (None, "", *quiet):
+                wrong.append(
+                    f"{setting} is {value}: the server's log would hold events in clear"
+                )
         cursor.execute(
             "SELECT count(*) FROM pg_class WHERE relname = 'onward_event' "
             "AND relrowsecurity AND relforcerowsecurity"
