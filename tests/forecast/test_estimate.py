@@ -182,6 +182,68 @@ def test_an_unseen_step_is_guessed_from_the_logarithms_of_the_others():
     assert polygamma(1, law.shape) == pytest.approx(varied, rel=0.2)
 
 
+def test_one_stratum_of_a_step_is_the_guess_and_its_own_log_each_counted_once():
+    """Gamma prior from the other steps, Poisson moves: the conjugate posterior."""
+    rng = np.random.default_rng(2)
+    people = np.stack([*(rng.poisson(p * 3000, 6) for p in (0.03, 0.02, 0.015)), np.zeros(6)])
+    days = np.full(people.shape, 3000.0)
+    days[3] = 1e-6
+    moves = [(f"s{i}", f"e{i}") for i in range(4)]
+    seen = Observed(
+        moves,
+        ("all",),
+        np.full(6, 30.0),
+        people[:, None, :],
+        days[:, None, :],
+        steps=[True] * 4,
+    )
+    guess = fit(seen, shocks=False).posteriors[3][0]
+    # two moves in 200 days: a rarely seen step changes what is usual, so it is guessed from three
+    few = replace(seen, people=seen.people.copy(), at_risk=seen.at_risk.copy())
+    few.people[3, 0, 0], few.at_risk[3, 0] = 2, 200 / 6
+    law = fit(few, shocks=False).posteriors[3][0]
+    assert law.shape == pytest.approx(guess.shape + 2, rel=0.25)
+    assert 2 / 200 < law.shape / law.exposure < guess.shape / guess.exposure
+
+
+def test_what_one_group_shows_is_not_counted_again_as_what_is_common_to_all():
+    """Two groups alike, one of them with nearly all the moves: the pace of the large one is known
+    as well as its own log and the little of the other say, not twice as well."""
+    people, risk = np.zeros((1, 2, 12)), np.zeros((1, 2, 12))
+    people[0, 0], risk[0, 0] = 4, 400
+    people[0, 1, 0], risk[0, 1] = 2, 10
+    law = fit(Observed((("w", "g"),), ("large", "small"), np.full(12, 30.0), people, risk),
+              shocks=False).posteriors[0][0]  # fmt: skip
+    assert 48.5 < law.shape <= 48 + 2 + 0.5 + 1e-6
+
+
+def test_a_group_in_which_nobody_moved_slows_the_others_only_as_far_as_groups_are_alike():
+    people, risk = np.zeros((1, 2, 12)), np.full((1, 2, 12), 100.0)
+    people[0, 0] = 10
+    risk[0, 1] = 400
+    found = fit(Observed((("w", "g"),), ("a", "b"), np.full(12, 30.0), people, risk),
+                shocks=False)  # fmt: skip
+    assert found.mean(0, 0) == pytest.approx(0.1, rel=0.1)
+    assert found.mean(0, 1) < 0.01
+
+
+def test_groups_alike_are_covered_as_often_as_they_should():
+    """Five groups of one pace with few moves each: the stated uncertainty is the real one."""
+    rng = np.random.default_rng(8)
+    inside = []
+    for _ in range(200):
+        risk = np.repeat(rng.uniform(20, 200, (1, 5, 1)), 6, axis=2)
+        people = rng.poisson(0.01 * risk).astype(float)
+        if not people.sum():
+            continue
+        strata = tuple("abcde")
+        found = fit(
+            Observed((("w", "g"),), strata, np.full(6, 30.0), people, risk), shocks=False
+        )
+        inside += [covered(law, 0.01, seed=len(inside)) for law in found.posteriors[0]]
+    assert 0.85 <= np.mean(inside) <= 0.97
+
+
 def test_cumulative_hazards_are_those_of_nelson_and_aalen():
     """The same waits to lifelines and to our exposures: the same cumulative hazard."""
     from lifelines import NelsonAalenFitter

@@ -198,7 +198,8 @@ def fit(seen: Observed, *, shocks: bool = True) -> Rates:
         known &= np.array(seen.steps)
     pace = events[known].sum(axis=1) / np.maximum(exposure[known].sum(axis=1), 1e-9)
     typical = Gamma(LEAST_SHAPE, LEAST_SHAPE * UNSEEN_DAYS)
-    if len(pace) > 2:
+    comparable = len(pace) > 2
+    if comparable:
         logs = np.log(pace)
         # Steps differ e-fold as a rule; that counts as much as FEW_STEPS of them.
         around = float(((logs - logs.mean()) ** 2).sum())
@@ -207,7 +208,8 @@ def fit(seen: Observed, *, shocks: bool = True) -> Rates:
     rows = []
     for move in range(shape[0]):
         step = bool(seen.steps[move]) if len(seen.steps) else False
-        rows.append(_pooled(events[move], exposure[move], floor_variance, typical, step))
+        likened = step and comparable
+        rows.append(_pooled(events[move], exposure[move], floor_variance, typical, likened))
     return Rates(
         tuple(rows), luck.sd, luck.memory, (luck.now, luck.now_sd), floor_variance,
         shock_log_sd=luck.log_sd,
@@ -381,7 +383,7 @@ def _pooled(
     exposure: FloatArray,
     floor_variance: float,
     typical: Gamma,
-    step: bool,
+    likened: bool,
 ) -> tuple[Gamma, ...]:
     """Gamma posteriors of one move over its strata, drawn towards their common rate.
 
@@ -394,24 +396,26 @@ def _pooled(
         kept = 1 / (1 / typical.shape + floor_variance)
         time = (typical.exposure + days) * kept / typical.shape
         return tuple(Gamma(kept, time) for _ in events)
-    # A step seen a few times is drawn a little towards the pace of the others; what is no step
-    # has no others, so there the log alone speaks.
-    shape, time_ = (typical.shape, typical.exposure) if step else (LEAST_SHAPE, 0.0)
+    # A step seen a few times is drawn towards the pace of the others, which is worth as many events
+    # as it is sure. What is no step, or has too few others, is likened to none: there the log alone
+    # speaks.
+    shape, time_ = (typical.shape, typical.exposure) if likened else (LEAST_SHAPE, 0.0)
     common = (total + shape) / max(days + time_, 1.0)
+    belief = 0.0
     if len(events) > 1:
         expected = common * exposure
         spread = float(((events - expected) ** 2 - expected).sum())
         between = max(spread / max(float((expected**2).sum()), 1e-12), 0.0)
         belief = float(np.clip(1 / max(between, 1e-3), LEAST_SHAPE, 50.0))
-    else:
-        belief = LEAST_SHAPE
     found = []
     for count, time in zip(events, exposure, strict=True):
-        # No stratum is known better than everybody together are.
-        lent = min(belief, max(total - count, 0.0) + LEAST_SHAPE)
-        shape = float(count + lent)
-        rate_days = float(time + lent / common)
+        # A stratum's own moves and days, those of the others as far as strata are alike, and the
+        # guess: each counted once, so that no stratum is known better than all together are.
+        others = float(total - count)
+        lent = min(1.0, belief / max(others, common * float(days - time), LEAST_SHAPE))
+        own = float(count) + lent * others + shape
+        rate_days = max(float(time) + lent * float(days - time) + time_, 1.0)
         # Deflated so that the relative variance never falls below the shared shocks' own.
-        kept = 1 / (1 / shape + floor_variance)
-        found.append(Gamma(kept, rate_days * kept / shape))
+        kept = 1 / (1 / own + floor_variance)
+        found.append(Gamma(kept, rate_days * kept / own))
     return tuple(found)
