@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,24 @@ def chromium():
 @pytest.fixture
 def desk(small, chromium):
     """The small operation served on loopback, and a way to open it as somebody."""
+    from onward.registry.web.jobs import Worker
+
+    worker = Worker()
+    worker.start()
+    try:
+        with serving(chromium) as desk:
+            yield desk
+    finally:
+        worker.stop()
+        worker.join(30)
+
+
+@contextmanager
+def serving(chromium):
+    """The operation that is open in this process, served on loopback."""
     from django.core.handlers.wsgi import WSGIHandler
     from django.db import connections
     from waitress.server import create_server
-
-    from onward.registry.web.jobs import Worker
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -64,15 +78,11 @@ def desk(small, chromium):
     server = create_server(WSGIHandler(), host="127.0.0.1", port=port, threads=2)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    worker = Worker()
-    worker.start()
     desk = Desk(chromium, f"http://127.0.0.1:{port}")
     try:
         yield desk
     finally:
         desk.close()
-        worker.stop()
-        worker.join(30)
         server.close()
         server.task_dispatcher.shutdown()
         thread.join(5)
@@ -89,14 +99,22 @@ class Desk:
     def open(self, account, language="en", **how):
         from django.conf import settings
 
-        client = cast.signed_in(account)
+        from onward.registry.signing_in.signin import has_factor
+
+        client = cast.signed_in(account, factor=has_factor(account))
+        cookie = {"url": self.address, "name": settings.SESSION_COOKIE_NAME,
+                  "value": client.cookies[settings.SESSION_COOKIE_NAME].value}  # fmt: skip
+        return self.stranger(language, cookie, **how)
+
+    def stranger(self, language="en", *cookies, **how):
+        """A browser in which nobody is signed in, or whoever the cookies say."""
+        from django.conf import settings
+
         context = self.chromium.new_context(
             base_url=self.address, viewport={"width": 1366, "height": 768}, **how
         )
-        cookie = {"url": self.address, "name": settings.SESSION_COOKIE_NAME,
-                  "value": client.cookies[settings.SESSION_COOKIE_NAME].value}  # fmt: skip
         chosen = {"url": self.address, "name": settings.LANGUAGE_COOKIE_NAME, "value": language}
-        context.add_cookies([cookie, chosen])
+        context.add_cookies([*cookies, chosen])
         context.on("request", lambda request: self.asked.append(request.url))
         page = context.new_page()
         page.set_default_timeout(30_000)
