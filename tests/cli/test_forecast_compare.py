@@ -193,6 +193,9 @@ def test_the_last_days_of_decision_are_said_and_drawn():
     assert "To keep nine tenths of its effect: decide by 1 December 2026." in text
     assert "0 to 20" in text
     assert "-0" not in text
+    effect = waiting_words(WAIT)[1]
+    assert "lawful options more than under the plan, on average." in effect
+    assert f"its effect is {round(WAIT.more[0])} lawful" in effect
     nothing = replace(WAIT, by=dict.fromkeys(WAIT.by))
     assert "no day to name" in waiting_words(nothing)[0]
     assert any("begins" in line for line in waiting_words(replace(WAIT, lead=False)))

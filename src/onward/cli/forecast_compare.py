@@ -319,6 +319,13 @@ def waiting_words(made: DecideBy) -> list[str]:
             lines.append(f"More than {name} of its effect is still had on {_say_day(day)}.")
         else:
             lines.append(f"To keep {name} of its effect: decide by {_say_day(day)}.")
+    if made.by["0.9"] is not None:
+        # After the answer, before the other days: what its effect is.
+        lines.insert(
+            1,
+            f"Decided on {_say_day(made.days[0])}, its effect is {_whole(made.more[0])} lawful "
+            "options more than under the plan, on average.",
+        )
     if not made.lead:
         lines.append(
             "The file gives no lead_days: these are days on which it begins, not on which it is "

@@ -318,7 +318,7 @@ def waiting_report(
         as_of,
     )  # fmt: skip
     figure = Figure(
-        "waits", "What is left of it, the later it is decided", draw, table, as_of,
+        "waits", "Lawful options it opens, the later it is decided", draw, table, as_of,
         "The line is the average number of lawful options opened, more than under the plan, if the "
         "choice is made on that day; the band holds 8 in 10 futures.",
     )  # fmt: skip
