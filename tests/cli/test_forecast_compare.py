@@ -223,7 +223,9 @@ def test_packages_of_levers_are_said_with_their_owners_and_costs():
     )  # fmt: skip
     text = "\n".join(levers_text(made))
     assert "48 packages within 100,000 euros." in text
-    assert "+12 options in the poorer half" in text
+    assert "+12 lawful options against the plan, in the poorer half of the futures" in text
+    unsure = replace(made, found=(replace(best, options_change=levels(20, 20)), none))
+    assert "8 in 10 between 0 and +40" in "\n".join(levers_text(unsure))
     assert "each option 4,500 euros" in text
     assert "to be decided by: interview team" in text
     assert "Nothing but the plan" in text

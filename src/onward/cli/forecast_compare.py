@@ -351,13 +351,14 @@ def levers_text(made: Search) -> list[str]:
         lines += ["", f"{number}. " + ("Nothing but the plan" if not row.taken else "")]
         if row.taken:
             lines[-1] = (
-                f"{number}. {row.robust:+,.0f} options in the poorer half of the futures"
+                f"{number}. {_signed(row.robust)} lawful options against the plan, in the poorer "
+                "half of the futures"
             )
             lines += [f"     {lever}: {what}" for lever, what in row.taken.items()]
             change = row.options_change
             lines.append(
-                f"     over all futures {change['mean']:+,.0f} options, 8 in 10 between "
-                f"{change['q10']:+,.0f} and {change['q90']:+,.0f}"
+                f"     over all futures {_signed(change['mean'])} options, 8 in 10 between "
+                f"{_signed(change['q10'])} and {_signed(change['q90'])}"
             )
             if row.cost:
                 said = ", ".join(f"{v:,.0f} {unit}" for unit, v in row.cost.items())
