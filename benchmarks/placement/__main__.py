@@ -7,7 +7,7 @@ the same data. Then: questions (what if), stability under noise in the scores, a
 time against deciding greedily and against hindsight. Every solve runs in a process of its own, so
 that memory is its own; several seeds, the worst is the figure.
 
-    python -m benchmarks.placement [--quick] [--json] [--results FILE [--minutes N]]
+    python -m benchmarks.placement [--quick] [--json] [--only N ...] [--results FILE [--minutes N]]
 
 With --results every run is written to FILE as it ends and is not repeated, so that the whole can
 be had in pieces: each call goes on where the last one stopped, for at most N minutes.
@@ -337,7 +337,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", nargs=6)
-    parser.add_argument("--only", type=int, help="only this number of households")
+    parser.add_argument(
+        "--only", type=int, nargs="+", metavar="N", help="only these numbers of households"
+    )
     parser.add_argument(
         "--questions", action="store_true", help="only what-if, stability and arrivals"
     )
@@ -375,7 +377,7 @@ def main() -> None:
             print(
                 f"{size} seed {line['seed']} {line['what']:<7} {line['seconds']:>8.2f} s (cpu {line['cpu_seconds']:.2f}) {line['peak_mib']:>6} MiB  gap {gap} {wanted}"
                 + (
-                    f" {line['times_our_seconds']} times our seconds"
+                    f" {line['times_our_seconds']} times our seconds, {line['times_our_mib']} times our memory"
                     if "times_our_seconds" in line
                     else ""
                 ),
@@ -384,7 +386,7 @@ def main() -> None:
 
     sizes = () if arguments.questions else QUICK if arguments.quick else SIZES
     for n, d, seeds, limit, gap, seconds in sizes:
-        if arguments.only and n != arguments.only:
+        if arguments.only and n not in arguments.only:
             continue
         ours = []
         for seed in seeds:
@@ -402,6 +404,9 @@ def main() -> None:
                     if "seconds" in theirs and "seconds" in ours[0]:
                         ratio = theirs["seconds"] / ours[0]["seconds"]
                         theirs["times_our_seconds"] = round(ratio, 1)
+                        theirs["times_our_mib"] = round(
+                            theirs["peak_mib"] / ours[0]["peak_mib"], 1
+                        )
                     say(theirs)
         real = [run("stages", n, d, seed, 2 * limit, max(gap, GAP)) for seed in seeds]
         for line in real:
