@@ -70,8 +70,10 @@ def tables(draw: st.DrawFn, most: int = 6) -> Tables:
 def locked_tables(draw: st.DrawFn, most: int = 4) -> Tables:
     """Such problems with some cases locked to a programme, to a window of it, or held back."""
     t = draw(tables(most))
-    places = [("", ""), *((w.programme, w.window) for w in t.windows)]
-    places += [(w.programme, "") for w in t.windows]
+    places = [(w.programme, w.window) for w in t.windows] + [
+        (w.programme, "") for w in t.windows
+    ]
+    places += [("", "")] * len(places)  # as many are held back as are sent somewhere
     locks = tuple(
         Lock(c.case, *draw(st.sampled_from(places))) for c in t.cases if draw(st.booleans())
     )
