@@ -1,0 +1,104 @@
+"""Field by field: what of a person each role is shown, on every page, against the separate table.
+
+A word of its own stands in each class of a person's sealed fields, for one person of the account's own,
+one near and one far. No page shows any of them unasked; asked for, those the table lists, and no other.
+"""
+
+from __future__ import annotations
+
+import pytest
+import registry_cast as people
+from test_every_address import (  # noqa: F401
+    ASSIGNED,
+    EVERYBODY,
+    LEAVING,
+    SUBJECTS,
+    address,
+    roles,
+    rows,
+    world,
+)
+from test_roles import written
+
+FIELDS = {
+    "names": "name.full.latin", "documents": "document.passport", "contacts": "contact.phone",
+    "narrative": "notes",
+}  # fmt: skip
+
+
+def reaches(role: str, subject: str) -> set[str]:
+    """The letters of the table by which a role reaches somebody in `world`."""
+    if subject == "far":
+        return set("O")
+    own = "A" if role in ASSIGNED else "R" if role == "partner" else ""
+    return set("OF" + (own if subject == "mine" else ""))
+
+
+def word(kind: str, subject: str) -> str:
+    return f"Qanary{kind.capitalize()}{subject.capitalize()}"
+
+
+WORDS = {(kind, subject): word(kind, subject) for kind in FIELDS for subject in SUBJECTS}
+
+
+@pytest.fixture(scope="module")
+def told(world):  # noqa: F811
+    from onward.registry.web import site
+
+    site.operation().vault.put(
+        {
+            person: {field: WORDS[kind, subject] for kind, field in FIELDS.items()}
+            for subject, person in SUBJECTS.items()
+        }
+    )
+    return world
+
+
+def shown(text: str) -> set[tuple[str, str]]:
+    return {which for which, one in WORDS.items() if one in text}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", EVERYBODY)
+def test_a_role_is_shown_the_fields_of_the_table_when_it_asks_and_none_before(told, role):
+    accounts, values = told
+    client = people.signed_in(accounts[role])
+    wrong, opened = [], 0
+    for row in rows():
+        if "GET" not in row["methods"] or row["page"] in LEAVING:
+            continue
+        for subject in (
+            SUBJECTS
+            if {"person", "household", "right"} & set(row["args"].split())
+            else ["mine"]
+        ):
+            answer = client.get(address(row, subject, values))
+            opened += answer.status_code == 200
+            found = shown(b"".join(answer).decode("utf-8", "replace"))
+            if found:
+                wrong.append((row["page"], subject, sorted(found)))
+    assert not wrong, "\n".join(map(str, wrong))
+    assert opened > 10
+    table = written()
+    for subject, person in SUBJECTS.items():
+        mine = reaches(role, subject)
+        # Without the right to ask at all, a field's own right opens nothing.
+        may = set(table["do person.reveal", role]) & mine
+        allowed = {
+            (kind, subject)
+            for kind in FIELDS
+            if may and set(table[f"read {kind}", role]) & mine
+        }
+        answer = client.post(
+            f"/people/{person}/identity/", {"purpose": "interview"}, follow=True
+        )
+        assert shown(answer.content.decode()) == allowed, (subject, answer.status_code)
+
+
+def test_every_class_of_sealed_fields_has_a_word():
+    from onward.registry.permissions.roles import load_rules
+
+    rules = load_rules()
+    assert set(FIELDS) == {name for name, one in rules.classes.items() if one.vault}
+    for kind, field in FIELDS.items():
+        assert field.partition(".")[0] in rules.classes[kind].vault
