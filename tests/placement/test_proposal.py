@@ -241,6 +241,8 @@ def test_the_reason_that_the_input_gives_for_a_safeguard_is_said():
     (line,) = document(propose(replace(one_case(), openings=said), AIMS))["unplaced"]
     assert line["reason"] == "a safeguard is not open for this destination: G6 (1 programme)"
     assert line["change"] == "see what would lift G6"
+    untold = tuple(replace(o, told=False) for o in said)
+    assert "G6" not in to_json(document(propose(replace(one_case(), openings=untold), AIMS)))
 
 
 def test_what_the_safeguards_opened_is_proposed():

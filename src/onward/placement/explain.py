@@ -296,7 +296,11 @@ def _said_of_safeguards(proposal: Proposal, members: Sequence[int]) -> str:
     names = {tables.cases[i].case for i in members}
     return ", ".join(
         sorted(
-            {o.reason for o in tables.openings or () if o.case in names and not o.allowed}
+            {
+                o.reason
+                for o in tables.openings or ()
+                if o.case in names and not o.allowed and o.told
+            }
             - {""}
         )
     )

@@ -184,12 +184,13 @@ class Opening:
     """What the safeguards answered for one case and one destination (a country or programme).
 
     The operation adapter fills this table by asking the safeguards room; placement never
-    decides it. A pair that is missing is not open."""
+    decides it. A pair that is missing is not open. told: a proposal may say the reason."""
 
     case: str
     destination: str
     allowed: bool
     reason: str = ""
+    told: bool = True
 
 
 @dataclass(frozen=True)

@@ -177,14 +177,25 @@ def _consents(
 
 
 def _openings(units: set[str], answers: dict[str, Evaluation]) -> list[Opening]:
-    """What the safeguards answered for each case and country. Which of them failed is said with
-    the person, to those who may know it, and not in a proposal that many read."""
-    return [
-        Opening(unit, country, unit in open_units)
-        for country, answer in sorted(answers.items())
-        for open_units in [set(answer.open_units)]
-        for unit in sorted(units)
-    ]
+    """What the safeguards answered for each case and country, with the findings that failed."""
+    made = []
+    for country, answer in sorted(answers.items()):
+        open_units = set(answer.open_units)
+        failed: dict[str, set[str]] = {}
+        for finding in answer.findings:
+            marks = answer.failed(finding.key)
+            for unit, bad in zip(answer.answers["unit"].to_pylist(), marks, strict=True):
+                if bad and unit in units:
+                    failed.setdefault(unit, set()).add(finding.key)
+        for unit in sorted(units):
+            allowed = unit in open_units
+            reason = (
+                "" if allowed else ", ".join(sorted(failed.get(unit, {"not its next step"})))
+            )
+            # Which of them failed is for those who may know it, with the person, and not in a
+            # proposal that many read.
+            made.append(Opening(unit, country, allowed, reason, told=False))
+    return made
 
 
 def _windows(plan: Plan, pledges: Sequence[PlanPledge], found: Opened) -> list[Window]:
