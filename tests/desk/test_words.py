@@ -242,6 +242,9 @@ BY_ROLE = {
     "medical": ("/",),
     "data_clerk": ("/",),
     "partner": ("/",),
+    "custodian": ("/",),
+    "host_liaison": ("/",),
+    "counsellor": ("/",),
     "auditor": ("/", "/audit/"),
     "administrator": ("/administration/", "/administration/accounts/new/"),
 }  # fmt: skip

@@ -116,7 +116,7 @@ def rulebook_texts() -> list[str]:
         for counted in book.forecast_states.values():
             found += [counted.title, code_text(counted.gone)]
         for step in book.transitions.values():
-            found += [step.title, step.decides, *step.evidence]
+            found += [step.title, step.decides, *step.evidence, code_text(step.consumes)]
         for safeguard in book.safeguards.values():
             found.append(safeguard.title)
             for finding in safeguard.findings.values():
@@ -143,6 +143,7 @@ def rulebook_texts() -> list[str]:
     found += ["Name", "Number", "National id", *PAIRS]
     found += ["Totp", "Webauthn", "Recovery codes"]
     found += [code_text(name) for name in FAIRNESS]
+    found += ["Day", "Week", "Month", "Once"]
     found += [*SIGNING_IN, *list_words.texts(), *_work_titles()]
     found += [title for _, title in words.GROUPS]
     found += [*words.PARTS.values(), *words.SCRIPTS.values()]
