@@ -50,11 +50,11 @@ class Served:
     def raw(self, data: bytes) -> bytes:
         """What comes back for some bytes, until the desk closes the connection."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=60) as wire:
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(OSError):
                 wire.sendall(data)
                 wire.shutdown(socket.SHUT_WR)
             found = b""
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(OSError):
                 while part := wire.recv(65536):
                     found += part
             return found
@@ -278,7 +278,7 @@ def test_a_form_of_another_site_is_refused(desk, headers):
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(desk, size):
     head = (f"POST /sign-in/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=x\r\n"
             f"Content-Length: {size}\r\n\r\n")  # fmt: skip
-    answer = desk.raw(head.encode() + b"x" * 70_000)
+    answer = desk.raw(head.encode() + b"x")
     assert answer.split(b" ")[1] == b"413"
     chunks = b"POST /sign-in/ HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
     assert desk.raw(chunks).split(b" ")[1] in (b"400", b"411")
