@@ -557,3 +557,28 @@ def test_what_two_processes_compiled_is_found_by_a_third(tmp_path):
         [sys.executable, "-c", asked], env=place, check=True, capture_output=True, text=True
     ).stdout
     assert said.split() == ["False", "3.0", "True"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["lanes", "general", "people"])
+def test_stored_machine_code_gives_what_compiling_it_gave(path, tmp_path):
+    """A process that only loads: what makes arrays needs numba's memory set up all the same."""
+    place = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    asked = (
+        "from onward.forecast.draws import no_parameters\n"
+        "from onward.forecast.kernel import Outputs, simulate\n"
+        "from onward.forecast.model import Model, State, Transition\n"
+        "model = Model(\n"
+        "    states=[State('here'), State('gone', present=False)], strata=['all'],\n"
+        "    start={('here', 'all', 1): 300},\n"
+        "    transitions=[Transition('leave', 'here', 'gone', 0.1)])\n"
+        f"print(simulate(model, no_parameters(1), 64, 1, days=9, outputs=Outputs(), path='{path}')"
+        ".present['all'].sum())\n"
+    )
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", asked], env=place, check=True, capture_output=True, text=True
+        ).stdout
+        for _ in range(2)
+    )
+    assert first == second != ""

@@ -79,15 +79,19 @@ def compiled(
         }
         if not keep:
             return numba.njit(**settings)(function)
+
+        def kept(function: Any) -> Any:
+            return _loaded_alone(_noticing_change(function), makes_arrays)
+
         try:
-            return _noticing_change(numba.njit(cache=True, **settings)(function))
+            return kept(numba.njit(cache=True, **settings)(function))
         except RuntimeError:
             own = own_folder(Path(tempfile.gettempdir()))
             if own is None:
                 return numba.njit(**settings)(function)
             numba.config.CACHE_DIR = str(own)
             try:
-                return _noticing_change(numba.njit(cache=True, **settings)(function))
+                return kept(numba.njit(cache=True, **settings)(function))
             except RuntimeError:
                 return numba.njit(**settings)(function)
 
@@ -99,20 +103,21 @@ def _noticing_change(function: Any) -> Any:
     files = sorted(Path(__file__).parent.glob("kernel_*.py"))
     found = [(file.name, file.stat().st_mtime, file.stat().st_size) for file in files]
     function._cache._cache_file._source_stamp = tuple(found)
-    return _loaded_alone(function)
+    return function
 
 
-def _loaded_alone(function: Any) -> Any:
+def _loaded_alone(function: Any, makes_arrays: bool) -> Any:
     """Stored code is loaded without what only compiling needs.
 
     Before it looks into its store, numba tells its compiler of everything it could compile: two
-    fifths of all that loading takes. Where nothing is stored it is told then, as ever.
+    fifths of all that loading takes. Where nothing is stored it is told then, as ever. Not for what
+    makes arrays: telling the compiler is also what sets up the memory they are made in.
     """
     cache = function._cache
     told_first = cache.load_overload
 
     def load(signature: Any, context: Any) -> Any:
-        found = cache._load_overload(signature, context)
+        found = None if makes_arrays else cache._load_overload(signature, context)
         if found is None:
             _load_quickly()
             found = told_first(signature, context)
