@@ -13,7 +13,7 @@ from onward.errors import Faults
 from onward.safeguards import Override, override_faults
 from onward.safeguards.evaluate import Evaluation, evaluate
 from onward.safeguards.everybody import evaluate_all
-from onward.safeguards.overrides import findings_of
+from onward.safeguards.overrides import NOWHERE, findings_of, leads_to
 
 DAY = date(2026, 6, 10)
 LATE_CHECK = Override(
@@ -159,6 +159,45 @@ def test_everybodys_next_steps_honour_the_same_overrides(bench, camp, late_check
     steps = evaluate_all(caseload, on=DAY, engine=bench.engine)
     row = {r["move"]: r for r in steps.table.to_pylist() if r["person"] == "P1"}["T7.done"]
     assert row["open"]
+
+
+UNNAMED = replace(LATE_CHECK, move="T1.done", finding="G1.resolved", destination=NOWHERE)
+"""Somebody's identity is verified, which leads nowhere, although a question is open."""
+
+
+@pytest.fixture
+def arrived(going_home):
+    going_home["person"]["P1"].update(
+        stage="registered", identity_resolved=False, intended_destination=None,
+        intended_pathway=None,
+    )  # fmt: skip
+    return going_home
+
+
+@pytest.mark.parametrize(
+    ("chosen", "named", "counts"),
+    [(None, NOWHERE, True), (None, "origin", False), ("origin", NOWHERE, False), ("origin", "origin", True)],
+)  # fmt: skip
+def test_a_step_that_leads_nowhere_is_named_so_and_so_only(
+    bench, camp, evaluate_world, arrived, chosen, named, counts
+):
+    arrived["person"]["P1"]["intended_destination"] = chosen
+    aside = as_recorded(replace(UNNAMED, destination=named))
+    answer = evaluate_world(
+        arrived, "T1.done", people=["P1"], destination=None, recorded=[aside]
+    )
+    assert answer.failed_findings("P1") == (() if counts else ("G1.resolved",))
+    caseload = bench.caseload(arrived, camp, overrides=[aside])
+    steps = evaluate_all(caseload, on=DAY, engine=bench.engine)
+    row = {r["move"]: r for r in steps.table.to_pylist() if r["person"] == "P1"}["T1.done"]
+    assert row["open"] is counts
+
+
+def test_a_hand_over_always_has_a_recipient(camp):
+    moves = camp.moves()
+    handover = next(move for move in moves.values() if move.pathway == "handover")
+    assert leads_to(handover, None) is None
+    assert leads_to(moves["T1.done"], None) == NOWHERE
 
 
 # ------------------------------------------------------------------ no other way in

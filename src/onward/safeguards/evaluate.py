@@ -25,7 +25,7 @@ from onward.errors import Fault, Faults, one_of
 from onward.rulebook.model import Finding, Move, Rulebook, When
 from onward.safeguards.compile import KIND, Asking, Compiler
 from onward.safeguards.explain import Reason, reasons_for
-from onward.safeguards.overrides import Override, counting, findings_of
+from onward.safeguards.overrides import Override, counting, findings_of, leads_to
 
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 PATHWAY_OWN = ("", "common", "chosen")  # a step of every pathway: the person's own choice
@@ -219,7 +219,9 @@ def evaluate(
         findings=findings,
         answers=table,
         set_aside=frozenset(
-            (who, finding) for who, finding, to in aside if places.get(who) == to
+            (who, finding)
+            for who, finding, to in aside
+            if leads_to(move, places.get(who)) == to
         ),
         rulebook_hash=rulebook.hash,
         floor_hash=rulebook.floor_hash,

@@ -30,7 +30,7 @@ from onward.safeguards.evaluate import (
     next_step,
     nulls_of,
 )
-from onward.safeguards.overrides import counting, findings_of
+from onward.safeguards.overrides import counting, findings_of, leads_to
 
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 Whole: TypeAlias = npt.NDArray[np.int64]
@@ -281,7 +281,7 @@ def _set_aside(
     places = caseload.people["intended_destination"]
     for who, finding, to in counting((), recorded, caseload.rulebook, move=move.key, on=on):
         at = pc.index(ids, pa.scalar(who)).as_py()
-        if at < 0 or places[at].as_py() != to or move.pathway == "handover":
+        if at < 0 or leads_to(move, places[at].as_py()) != to or move.pathway == "handover":
             continue
         bit = keys.index(finding)
         masks[bit // WORD][rows == at] &= ~(np.int64(1) << np.int64(bit % WORD))

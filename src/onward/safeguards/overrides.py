@@ -13,13 +13,18 @@ from datetime import date
 from typing import Any
 
 from onward.errors import Fault, Faults, one_of
-from onward.rulebook.model import Finding, Rulebook
+from onward.rulebook.model import Finding, Move, Rulebook
+
+NOWHERE = "-"
+"""The destination an override names for a step that leads nowhere while nothing is chosen, as
+verifying an identity. A hand-over always has a recipient."""
 
 
 @dataclass(frozen=True)
 class Override:
     """Somebody's finding set aside for one move, destination and day.
 
+    destination  where the step leads to, or `NOWHERE`
     approved_by  user ids of two different people, never names
     valid_on     the only day it counts
     """
@@ -84,6 +89,11 @@ def from_record(row: Mapping[str, Any]) -> Override:
         reason=str(row["reason"] or ""),
         valid_on=date.fromisoformat(day) if isinstance(day, str) else (day or date.min),
     )
+
+
+def leads_to(move: Move, place: str | None) -> str | None:
+    """How an override names where a move would lead somebody; None: it cannot be named."""
+    return place or (None if move.pathway == "handover" else NOWHERE)
 
 
 def counting(
