@@ -21,7 +21,8 @@ from onward.safeguards.evaluate import Evaluation, evaluate
 
 @dataclass(frozen=True)
 class Asked:
-    """One safeguard's sentence and its answer. status: open (met), blocked or unknown."""
+    """One safeguard's sentence and its answer. status: open (met), aside (by two people),
+    blocked or unknown."""
 
     key: str
     title: str
@@ -57,7 +58,12 @@ class Question:
 
     @property
     def failed(self) -> tuple[Asked, ...]:
-        return tuple(each for each in self.findings if each.status != "open")
+        return tuple(each for each in self.findings if each.status not in ("open", "aside"))
+
+    @property
+    def aside(self) -> tuple[Asked, ...]:
+        """What is not met and was set aside by two people for this step, destination and day."""
+        return tuple(each for each in self.findings if each.status == "aside")
 
     @property
     def only_soft(self) -> bool:
@@ -94,9 +100,10 @@ def ask(seen: Seen, move_key: str, destination: str | None, on: date) -> Questio
             if finding.key in raw:
                 asked_of.append(words.translated(finding.owner_role))
         elif reason is None:
+            holds = row[finding.key] is True or (me, finding.key) not in answer.set_aside
             findings.append(
                 Asked(finding.key, words.translated(safeguard.title),
-                      words.translated(finding.sentence), "open")
+                      words.translated(finding.sentence), "open" if holds else "aside")
             )  # fmt: skip
         else:
             findings.append(

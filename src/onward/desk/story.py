@@ -477,6 +477,8 @@ def timeline(seen: Seen, *, limit: int) -> list[Happened]:
             said = tuple((why.title or _("Not shown"), why.sentence) for why in names)
             title = _("Breach: %(move)s") % {"move": words.move(rulebook, str(raw.get("move")))}
             tell = tuple(dict.fromkeys(why.owner for why in names if why.owner))
+        if row.kind == "override":
+            said = _set_aside(seen, row, raw, rows, replaced)
         found.append(
             Happened(row.effective, title, said, row.by, row.recorded, row.event_id in replaced,
                      row.kind == "breach", tell, row.seq,
@@ -485,6 +487,32 @@ def timeline(seen: Seen, *, limit: int) -> list[Happened]:
         if len(found) >= limit:
             break
     return found
+
+
+def _set_aside(
+    seen: Seen, row: Any, raw: Mapping[str, Any], rows: Sequence[Any], replaced: set[str]
+) -> tuple[tuple[str, str], ...]:
+    """What two people set aside, for which step, and whether the step was taken afterwards."""
+    rulebook, day = here.rulebook(), str(raw.get("valid_on"))
+    taken = any(
+        each.kind == raw.get("move") and each.effective == day and each.seq > row.seq
+        and each.subject_kind == "person" and each.event_id not in replaced
+        for each in rows
+    )  # fmt: skip
+    over = day < here.today().isoformat()
+    decided = (
+        _("Approved; the step was taken") if taken
+        else _("Approved; its day is over") if over
+        else _("Approved")
+    )  # fmt: skip
+    return (
+        (_("Step"), words.move(rulebook, str(raw.get("move")))),
+        *(
+            (why.title or _("Not shown"), why.sentence)
+            for why in sight.whys(seen, rulebook, [str(raw.get("finding"))])
+        ),
+        (_("Decision"), decided),
+    )
 
 
 def _tells(seen: Seen, move: Move) -> bool:

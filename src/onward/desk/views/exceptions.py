@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 from onward.desk import forms, here, words
 from onward.desk.views.shared import done, once, page, place
 from onward.errors import Faults, OnwardError
-from onward.registry.models import Account, Proposal
+from onward.registry.models import Account, EventRow, Proposal
 from onward.registry.permissions import access
 from onward.registry.recording import acts
 from onward.registry.signing_in import signin
+from onward.safeguards.overrides import NOWHERE, leads_to
 
 
 def _finding(move: str, key: str) -> tuple[Any, Any]:
@@ -40,13 +41,17 @@ def override(request: HttpRequest, person: str, move: str, finding: str) -> Http
     safeguard, found = _finding(move, finding)
     if not reader.tells(rulebook, finding, seen.classes):
         raise access.Hidden
+    step = rulebook.moves()[move]
+    own = str(seen.facts.get("intended_destination") or "")
+    nowhere = leads_to(step, own or None) == NOWHERE
     form = forms.Form(
         [
             forms.Input("valid_on", _("Day it is for"), "date", required=True,
                         value=here.today().isoformat()),
-            forms.Input("destination", _("Destination or recipient"), "text", required=True,
-                        value=str(seen.facts.get("intended_destination") or ""),
-                        options=here.destinations()),
+            forms.Input("destination", _("Destination or recipient"), "text",
+                        required=not nowhere, value=own, options=here.destinations(),
+                        hint=_("Empty where the step leads nowhere, as verifying an identity.")
+                        if nowhere else ""),
             forms.Input("reason", _("Why it may be set aside for this person"), "text",
                         required=True, hint=_("A sentence, without names. It is kept for good.")),
         ]
@@ -57,7 +62,7 @@ def override(request: HttpRequest, person: str, move: str, finding: str) -> Http
         if form.valid:
             try:
                 acts.propose_override(
-                    request.user, person, move, finding, form.facts["destination"],
+                    request.user, person, move, finding, form.facts.get("destination") or NOWHERE,
                     reason=form.facts["reason"], valid_on=date.fromisoformat(form.facts["valid_on"]),
                 )  # fmt: skip
             except Faults as error:
@@ -92,6 +97,7 @@ def _listed(request: HttpRequest, faults: Sequence[str] = ()) -> HttpResponse:
     )
     names = {row.account_id: str(row) for row in Account.objects.filter(id__in=_accounts(rows))}
     reader.listed(rows, place=place(request))
+    taken = _taken(rows)
     lines = []
     for row in rows:
         safeguard, _dot, name = str(row.asked.get("finding", "")).partition(".")
@@ -103,7 +109,8 @@ def _listed(request: HttpRequest, faults: Sequence[str] = ()) -> HttpResponse:
                 "row": row, "title": words.move(rulebook, str(row.asked.get("move"))),
                 "sentence": words.translated(finding.sentence) if finding and told else _("Not shown to your role"),
                 "reason": row.asked.get("reason") if told else "", "on": row.asked.get("valid_on"),
-                "destination": row.asked.get("destination"), "by": names.get(row.by, row.by),
+                "destination": "" if row.asked.get("destination") == NOWHERE else row.asked.get("destination"),
+                "taken": row.proposal in taken, "by": names.get(row.by, row.by),
                 "mine": row.by == request.user.account_id,  # type: ignore[union-attr]
                 "over": str(row.asked.get("valid_on")) < today,
                 "decided_by": names.get(row.decided_by, row.decided_by),
@@ -115,6 +122,30 @@ def _listed(request: HttpRequest, faults: Sequence[str] = ()) -> HttpResponse:
         {"lines": lines, "may": reader.may("override.approve"), "faults": faults},
         status=422 if faults else 200,
     )
+
+
+def _taken(rows: list[Proposal]) -> set[str]:
+    """Those after whose approval the step was recorded for their day, and stands: two queries."""
+    agreed = [row for row in rows if row.state == "approved"]
+    steps = EventRow.objects.filter(
+        subject_kind="person", subject_id__in=[row.person for row in agreed],
+        kind__in=[str(row.asked.get("move")) for row in agreed],
+        effective__in=[str(row.asked.get("valid_on")) for row in agreed],
+    ).values_list("subject_id", "kind", "effective", "recorded", "event_id")  # fmt: skip
+    made = list(steps)
+    gone = set(
+        EventRow.objects.filter(
+            kind="retracted", supersedes__in=[event for *_rest, event in made]
+        ).values_list("supersedes", flat=True)
+    )
+    return {
+        str(row.proposal)
+        for row in agreed
+        for person, kind, day, recorded, event in made
+        if (person, kind, day) == (row.person, row.asked.get("move"), row.asked.get("valid_on"))
+        and recorded >= row.decided_at
+        and event not in gone
+    }
 
 
 def _accounts(rows: list[Proposal]) -> set[str]:
