@@ -63,6 +63,51 @@ def test_what_is_late_shows_how_late_and_stays_open(small, cast):
     assert not rights.requests_for(cast["dawit"]).exists()
 
 
+def test_nobody_asks_tomorrow_or_the_answer_would_be_due_when_it_suits(small, cast):
+    from onward.registry.data_protection import rights
+
+    today = small.default_date()
+    with pytest.raises(OnwardError, match="cannot be later than today"):
+        rights.take(
+            cast["amina"], "H1-P1", "access", language="fa", asked_on=today + timedelta(days=1)
+        )
+    assert not rights.requests_for(cast["amina"]).exists()
+
+
+def test_an_answer_that_came_late_stays_late_on_record_and_in_the_list(small, cast):
+    from onward.registry.data_protection import rights
+
+    late = rights.take(
+        cast["amina"], "H1-P1", "objection", language="fa",
+        asked_on=small.default_date() - timedelta(days=10),
+    )  # fmt: skip
+    rights.answer(cast["chantal"], late, "given")
+    assert rights.late(late, small.default_date() + timedelta(days=300)) == 3
+    assert list(rights.answered_for(cast["amina"])) == [late]
+    assert not rights.answered_for(cast["dawit"]).exists()
+    page = people.signed_in(cast["amina"]).get("/rights/").content.decode()
+    assert "Answered requests" in page
+    assert "3 days late" in page
+    assert f"/rights/{late.pk}/" in page
+
+
+def test_a_refusal_is_read_to_the_person_in_their_language_with_the_way_to_complain(
+    small, cast
+):
+    from onward.registry.data_protection import rights
+
+    asked = asks(cast, "correction", language="fa")
+    reason = "The paper shown says another day; complain to the complaints desk."
+    rights.answer(cast["chantal"], asked, "refused", reason)
+    page = people.signed_in(cast["amina"]).get(f"/rights/{asked.pk}/").content.decode()
+    sheet = page.partition('<article class="sheet" lang="fa" dir="rtl">')[2]
+    sheet = sheet.partition("</article>")[0]
+    assert reason in sheet
+    assert "شکایت" in sheet
+    assert "پیش‌نویس" in sheet, "a translation nobody approved says so"
+    assert "Refused" not in sheet
+
+
 def test_the_longer_time_is_taken_once_with_a_reason(small, cast):
     from onward.registry.data_protection import rights
 
@@ -219,6 +264,44 @@ def test_a_breach_closes_only_when_everybody_was_told(small, cast):
             rights.tell(cast["chantal"], notice, "by telephone, duty officer")
     rights.close_breach(cast["chantal"], made, "Laptops stay in the safe now.")
     assert made.state == "closed"
+
+
+def test_what_is_on_record_of_a_breach_is_never_written_over(small, cast):
+    from onward.registry.data_protection import rights
+
+    made = breach(cast, danger="unlikely")
+    (controller,) = rights.still_to_tell(made)
+    rights.tell(cast["chantal"], controller, "by telephone to the head")
+    with pytest.raises(OnwardError, match="when and how they were told"):
+        rights.tell(cast["chantal"], controller, "by a letter that came later")
+    controller.refresh_from_db()
+    assert controller.how == "by telephone to the head"
+    rights.close_breach(cast["chantal"], made, "Lists travel in a sealed bag.")
+    for again in (
+        lambda: rights.close_breach(cast["chantal"], made, "Another lesson altogether."),
+        lambda: rights.reassess(cast["chantal"], made, "high"),
+    ):
+        with pytest.raises(OnwardError, match="is closed"):
+            again()
+    made.refresh_from_db()
+    assert (made.lesson, made.danger) == ("Lists travel in a sealed bag.", "unlikely")
+
+
+def test_whoever_was_told_late_is_shown_as_told_late(small, cast):
+    from onward.registry.data_protection import rights
+
+    made = breach(cast, danger="likely")
+    late, *others = rights.still_to_tell(made)
+    for each in (late, *others):
+        rights.tell(cast["chantal"], each, "by telephone to the head")
+        each.due_at = each.told_at + timedelta(hours=1)
+        each.save()
+    client = people.signed_in(cast["chantal"])
+    assert "Told late" not in client.get(f"/breaches/{made.pk}/").content.decode()
+    late.due_at = late.told_at - timedelta(hours=1)
+    late.save()
+    page = client.get(f"/breaches/{made.pk}/").content.decode()
+    assert page.count("Told late") == 1
 
 
 def test_the_authority_is_always_told(small, cast):

@@ -224,7 +224,16 @@ SIGNING_IN = (
 )  # fmt: skip
 """Texts of the package for accounts that it has not in every language."""
 
-SAYS_NO = ("acts", "access", "rights", "retention", "placements", "vault_db", "lists")
+SAYS_NO = (
+    "acts",
+    "access",
+    "rights",
+    "retention",
+    "placements",
+    "vault_db",
+    "lists",
+    "exports",
+)
 """Modules of the registry whose refusals a page shows as they are."""
 
 
@@ -255,6 +264,10 @@ UNSEEN = (
     "Identities of this operation are not encrypted; there is no key to destroy.",
     "An identity has no key: the record is damaged.",
     "The file is not kept here.",
+    "The written file has more than one sheet, or a hidden one.",
+    "The written file does not hold what was approved; nothing was sent.",
+    "The written file holds a formula, a link or something hidden.",
+    "The file was not sealed; nothing was sent.",
     "The key that opens this office's identities is not in keys.json. Put back the keys.json that "
     "belongs to this record (onward restore).",
     "The file has no key: it was erased, or the record is damaged.",

@@ -62,6 +62,8 @@ def listed(request: HttpRequest) -> HttpResponse:
             )  # fmt: skip
         except access.Hidden as error:
             form.add_error("person", str(error))
+        except OnwardError as error:
+            form.add_error("asked_on", _(str(error)))
         else:
             return done(
                 request,
@@ -70,22 +72,26 @@ def listed(request: HttpRequest) -> HttpResponse:
                 made.pk,
             )
     today = here.today()
-    rows = [
-        (
-            row,
-            rights.rules()["requests"][row.kind]["title"],
-            row.extended_on or row.due_on,
-            rights.late(row, today),
-        )
-        for row in rights.requests_for(request.user)[:100]
+    rows, answered = [
+        [
+            (
+                row,
+                rights.rules()["requests"][row.kind]["title"],
+                row.extended_on or row.due_on,
+                rights.late(row, today),
+                rights.rules()["outcomes"].get(row.outcome, ""),
+            )
+            for row in found[:100]
+        ]
+        for found in (rights.requests_for(request.user), rights.answered_for(request.user))
     ]
-    if rows:
-        people = [row.person for row, *_rest in rows]
+    if rows or answered:
+        people = [row.person for row, *_rest in (*rows, *answered)]
         access.log(request.user, "rights.open", people=people, place=place(request))
     return render(
         request,
         "rights/list.html",
-        {"rows": rows, "form": form},
+        {"rows": rows, "answered": answered, "form": form},
         status=422 if form is not None and form.errors else 200,
     )
 
@@ -127,7 +133,9 @@ def _show(
             "title": text["title"],
             "source": text["source"],
             "due": found.extended_on or found.due_on,
-            "late": rights.late(found, here.today()) if found.state != "closed" else 0,
+            "late": rights.late(found, here.today()),
+            "told": found.language or "en",
+            "right_to_left": found.language in ("ar", "fa", "ckb"),
             "outcomes": [
                 (name, _(words))
                 for name, words in rights.rules()["outcomes"].items()
@@ -278,7 +286,7 @@ def _show_breach(
             "classes": [_(titles[name].title) for name in found.classes if name in titles],
             "notices": [
                 (notice, texts[notice.whom]["title"], texts[notice.whom]["why"],
-                 notice.told_at is None and not notice.not_told and notice.due_at < now)
+                 not notice.not_told and notice.due_at < (notice.told_at or now))
                 for notice in found.notices.order_by("due_at", "whom")
             ],
             "wrong": dict([wrong]) if wrong else {},

@@ -184,26 +184,31 @@ def _usable(recipient: Recipient, profile: Profile, purpose: str) -> None:
     grants.check_recipient(recipient)
     wrong = []
     if not (recipient.active and recipient.confirmed_by):
-        wrong.append("a second person has not confirmed the recipient")
+        wrong.append(_("a second person has not confirmed the recipient"))
     if recipient.agreement_ends < site.operation().today():
-        wrong.append(f"the agreement ended on {recipient.agreement_ends}")
+        day = recipient.agreement_ends.isoformat()
+        wrong.append(_("the agreement ended on %(day)s") % {"day": day})
     if recipient.impact_on is None:
-        wrong.append("there is no impact assessment")
+        wrong.append(_("there is no impact assessment"))
     if recipient.kind not in profile.kinds:
         wrong.append(
-            f"“{profile.title}” does not go to {recipient_kinds()[recipient.kind].lower()}"
+            _("“%(title)s” does not go to recipients of this kind: %(kind)s")
+            % {"title": _(profile.title), "kind": _(recipient_kinds()[recipient.kind])}
         )
     if _countries(recipient) & _origins() and not profile.own_return:
         wrong.append(
-            "the country people fled receives nothing but a manifest of their own return"
+            _("the country people fled receives nothing but a manifest of their own return")
         )
     if purpose not in profile.purposes or purpose not in recipient.purposes:
-        wrong.append(f"the purpose {purpose} is not in the agreement and the profile")
+        wrong.append(
+            _("the agreement and this export do not both name the purpose: %(purpose)s")
+            % {"purpose": _(purpose)}
+        )
     if beyond := sorted(profile.classes() - set(recipient.classes)):
-        titles = [load_rules().classes[name].title.lower() for name in beyond]
-        wrong.append(f"the agreement does not cover {one_of(titles)}")
+        titles = " · ".join(_(load_rules().classes[name].title) for name in beyond)
+        wrong.append(_("the agreement does not cover: %(classes)s") % {"classes": titles})
     if wrong:
-        raise OnwardError("This cannot be exported: " + "; ".join(wrong) + ".")
+        raise OnwardError(_("This cannot be exported: %(why)s.") % {"why": "; ".join(wrong)})
 
 
 def _countries(recipient: Recipient) -> frozenset[str]:
@@ -383,9 +388,10 @@ def _stays_closed(rows: Sequence[PersonNow], profile: Profile) -> list[Any]:
     outcomes = LEAST_OUTCOMES if profile.outcome else 0
     if apart := set_apart(every, least=profile.least, outcomes=outcomes):
         raise OnwardError(
-            f"Subtracted from what was sent before, this table would tell of {apart} people in "
-            f"groups of fewer than {profile.least}. Nothing was sent. Send the same table again, "
-            "or wait until more people have changed."
+            _(
+                "Subtracted from what was sent before, this table would tell of %(people)s people in groups of fewer than %(least)s. Nothing was sent. Send the same table again, or wait until more people have changed."
+            )
+            % {"people": apart, "least": profile.least}
         )
     return every
 
@@ -420,8 +426,11 @@ def ask(
         raise OnwardError("Say in a sentence what the recipient needs this for.")
     found, out = eligible(by, chosen, recipient, purpose, people)
     if not found:
-        why = "; ".join(f"{number} {LEFT_OUT[name]}" for name, number in out.items())
-        raise OnwardError(f"Nobody could be in this export: {why or 'nobody was chosen'}.")
+        why = "; ".join(f"{_(LEFT_OUT[name])}: {number}" for name, number in out.items())
+        raise OnwardError(
+            _("Nobody could be in this export: %(why)s.")
+            % {"why": why or _("nobody was chosen")}
+        )
     _stays_closed(found, chosen)
     made = ExportRequest.objects.create(
         operation=site.current().operation, profile=chosen.name, recipient=recipient,

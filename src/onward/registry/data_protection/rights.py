@@ -78,7 +78,10 @@ def take(
     if row is None:
         access.log(by, "rights.open", person=person, allowed=False)
         raise access.Hidden
-    day = asked_on or site.operation().today()
+    today = site.operation().default_date()
+    day = asked_on or today
+    if day > today:  # or the answer would be due later than the person may expect it
+        raise OnwardError("The day they asked cannot be later than today.")
     made = RightsRequest.objects.create(
         operation=site.current().operation, kind=kind, person=person, asked_on=day,
         due_on=due_on(kind, day), language=language[:12], taken_by=by.account_id,
@@ -102,8 +105,18 @@ def requests_for(by: Account) -> Any:
     return (near | erasing).exclude(state="closed").order_by("due_on", "id")
 
 
+def answered_for(by: Account) -> Any:
+    """The requests that were answered, of people an account may see, the latest first."""
+    people = access.people_visible_to(by, "rights.open").values("person")
+    found = RightsRequest.objects.filter(person__in=people, state="closed")
+    return found.order_by("-closed_on", "-id")
+
+
 def late(request: RightsRequest, on: date) -> int:
-    """Days past the due day; 0 while it is not. Nothing closes because of it."""
+    """Days past the due day, or by which the answer came too late; 0 in time. Nothing closes
+    because of it."""
+    if request.closed_on is not None:
+        on = request.closed_on
     return max((on - (request.extended_on or request.due_on)).days, 0)
 
 
@@ -148,7 +161,7 @@ def _close(by: Account, request: RightsRequest, outcome: str, reason: str) -> No
         outcome,
         reason.strip()[:400],
     )
-    request.decided_by, request.closed_on = by.account_id, site.operation().today()
+    request.decided_by, request.closed_on = by.account_id, site.operation().default_date()
     request.save()
     access.log(by, "rights.handle", person=request.person, purpose=f"{outcome} {request.pk}")
 
@@ -435,6 +448,7 @@ def _notices(breach: Breach) -> None:
 def reassess(by: Account, breach: Breach, danger: str) -> None:
     """A breach found to be worse has more people to tell; nobody who must be told drops out."""
     access.require(by, "breach.handle", place="breaches")
+    _still_open(breach)
     if danger not in DANGERS:
         raise OnwardError(f"{danger}: expected {one_of(DANGERS)}.")
     breach.danger = danger
@@ -443,9 +457,21 @@ def reassess(by: Account, breach: Breach, danger: str) -> None:
     access.log(by, "breach.handle", purpose=f"breach {breach.pk}: {danger}")
 
 
+def _still_open(breach: Breach) -> None:
+    if breach.state != "open":
+        raise OnwardError("This breach is closed and stays as it is. Report what is new.")
+
+
+def _not_told_yet(notice: BreachNotice) -> None:
+    _still_open(notice.breach)
+    if notice.told_at is not None:
+        raise OnwardError("It is on record when and how they were told; that stays.")
+
+
 def tell(by: Account, notice: BreachNotice, how: str) -> None:
     """Record that somebody was told, and how."""
     access.require(by, "breach.handle", place="breaches")
+    _not_told_yet(notice)
     if len(how.strip()) < 5:
         raise OnwardError("Say how and to whom by role, as: by telephone to the duty officer.")
     notice.told_at, notice.told_by, notice.how = (
@@ -460,6 +486,7 @@ def tell(by: Account, notice: BreachNotice, how: str) -> None:
 def do_not_tell(by: Account, notice: BreachNotice, why: str) -> None:
     """Decide not to tell, where telling would do harm; the controller and the authority always are."""
     access.require(by, "breach.handle", place="breaches")
+    _not_told_yet(notice)
     if notice.whom in ("controller", "authority"):
         raise OnwardError("These are always told.")
     if len(why.strip()) < 20:
@@ -480,9 +507,10 @@ def still_to_tell(breach: Breach) -> list[BreachNotice]:
 def close_breach(by: Account, breach: Breach, lesson: str) -> None:
     """Close a breach once everybody was told or it was decided why not."""
     access.require(by, "breach.handle", place="breaches")
+    _still_open(breach)
     if waiting := still_to_tell(breach):
-        titles = [rules()["breach"][notice.whom]["title"].lower() for notice in waiting]
-        raise OnwardError(f"Still to be told: {one_of(titles)}.")
+        titles = [gettext(rules()["breach"][notice.whom]["title"]) for notice in waiting]
+        raise OnwardError(gettext("Still to be told: %(whom)s.") % {"whom": "; ".join(titles)})
     if len(lesson.strip()) < 10:
         raise OnwardError("Say what was learned and changed.")
     breach.state, breach.closed_at, breach.lesson = (
