@@ -93,6 +93,27 @@ def test_a_choice_to_stay_is_recorded_by_keyboard_without_script(desk, small):
     assert page.locator("main .field.wrong").count() >= 1
 
 
+def test_a_consent_is_recorded_by_keyboard_without_script(desk, small):
+    page = desk.open(cast.account("amina", "supervisor"), java_script_enabled=False)
+    page.goto("/people/H1-P1/")
+    follow(page, 'a[href$="/add/consent/"]')
+    choose(page, "#f-pathway-2")
+    typed(page, "#f-destination", "NOR")
+    choose(page, "#f-given_by-0")
+    for fact, no in (("in_private", 0), ("pressure", 1), ("informed", 0)):
+        choose(page, f"#f-{fact}-{no}")
+    send(page)
+    (held,) = [
+        e.facts
+        for e in small.store.read()
+        if e.subject.kind == "consent" and e.facts.get("destination") == "NOR"
+    ]
+    assert held["person"] == "H1-P1"
+    assert held["pathway"] == "resettlement"
+    assert held["given_by"] == "self"
+    assert (held["in_private"], held["pressure"], held["informed"]) == (True, False, True)
+
+
 def test_a_form_of_the_plan_by_keyboard_without_script(desk, small):
     from test_ahead import PLAN
 

@@ -261,6 +261,24 @@ def test_the_country_people_fled_gets_nothing_but_a_manifest_of_their_own_return
         asked(cast, origin, who=[far], profile="manifest", purpose="return", by="dawit")
 
 
+def test_what_cannot_be_exported_is_said_in_the_language_of_the_page(small, cast, identity):
+    from django.utils.translation import override
+
+    from onward.errors import OnwardError
+
+    origin = recipient(cast, identity, code="IRN", kind="origin", country="IRN")
+    release(small, "H2-P1", "IRN", "return", origin_consent=True)
+    for language in ("fr", "ar", "fa", "ckb"):
+        with override(language):
+            for profile in ("referral", "manifest"):
+                with pytest.raises(OnwardError) as refused:
+                    asked(cast, origin, who=["H2-P1"], profile=profile, purpose="return")
+                said = str(refused.value)
+                assert not set(said.lower().split()) & {"the", "this", "not", "could", "of"}, (
+                    said
+                )
+
+
 def test_a_state_that_is_the_country_somebody_fled_is_treated_as_such(small, cast, identity):
     from onward.errors import OnwardError
 

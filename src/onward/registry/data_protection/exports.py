@@ -27,6 +27,7 @@ import yaml
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from onward.errors import OnwardError, one_of
 from onward.registry.computing.reporting import checkpoint_of
@@ -225,12 +226,12 @@ def _origins() -> frozenset[str]:
 # -- who may be in it -------------------------------------------------------------------------
 
 LEFT_OUT = {
-    "hidden": "not among the people you may see, or fields you may not read",
-    "release": "no release to this recipient for this purpose, or withdrawn",
-    "origin": "from the country that would receive it",
-    "origin_consent": "no consent of their own to inform the country they fled",
-    "step": "not cleared for return to it today",
-    "small": "too few people share the same values",
+    "hidden": gettext_noop("not among the people you may see, or fields you may not read"),
+    "release": gettext_noop("no release to this recipient for this purpose, or withdrawn"),
+    "origin": gettext_noop("from the country that would receive it"),
+    "origin_consent": gettext_noop("no consent of their own to inform the country they fled"),
+    "step": gettext_noop("not cleared for return to it today"),
+    "small": gettext_noop("too few people share the same values"),
 }
 """Why somebody asked for is not in an export."""
 
