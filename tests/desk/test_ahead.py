@@ -111,6 +111,19 @@ def test_faults_of_a_plan_are_named_and_nothing_is_adopted(planned):
     assert plan_version(planned).sha256 == before
 
 
+def test_a_day_that_is_none_is_said_beside_its_field_and_a_solar_day_is_understood(planned):
+    lead, sent = browser("plan_lead"), {"text": PLAN + "# again\n", "do": "adopt"}
+    said = lead.post("/plan/edit/", {**sent, "effective": "soon"})
+    assert said.status_code == 422
+    page = said.content.decode()
+    assert '<a href="#effective">' in page
+    assert 'aria-describedby="effective-hint effective-error"' in page
+    assert lead.post("/plan/edit/", {**sent, "effective": "1405-03-20"}).status_code == 303
+    from onward.registry.planning import adoptions
+
+    assert adoptions(planned)[-1].effective == "2026-06-10"
+
+
 def test_a_target_that_counts_departures_cannot_be_adopted(planned):
     text = (
         PLAN

@@ -18,7 +18,16 @@ from django.utils.translation import ngettext
 
 from onward.caseload.events import RETRACTED, Subject
 from onward.desk import dates, forms, here, sight, words
-from onward.desk.views.shared import PAGE, done, once, page, paged, place, sent_key
+from onward.desk.views.shared import (
+    PAGE,
+    done,
+    nothing_changed,
+    once,
+    page,
+    paged,
+    place,
+    sent_key,
+)
 from onward.errors import OnwardError
 from onward.registry.models import EventRow, PersonNow, ThingNow
 from onward.registry.now import judging
@@ -479,7 +488,7 @@ def _tick(
     if asking:
         raise Which(asking)
     if not entries:
-        raise OnwardError(_("Nothing was filled in or changed, so nothing was recorded."))
+        raise OnwardError(nothing_changed())
     state = {"boarded": "departed", "arrived": "arrived"}[what]
     # Who boarded may still be set right after the arrival: the convoy has arrived all the same.
     before = ("departed", "arrived") if state == "departed" else ("arrived",)

@@ -268,10 +268,9 @@ def reveal(request: HttpRequest, person: str) -> HttpResponse:
             identity = leave.of(here.operation().vault.get(person))
             shown["identity"] = story.identity(identity)
             shown["revealed"] = True
-    template = (
-        "desk/parts/identity.html" if getattr(request, "htmx", False) else "desk/reveal.html"
-    )
-    return render(request, template, shown)
+    if getattr(request, "htmx", False):
+        return render(request, "desk/parts/identity.html", shown)
+    return render(request, "desk/reveal.html", shown, status=422 if "error" in shown else 200)
 
 
 def purpose_of(request: HttpRequest) -> str:

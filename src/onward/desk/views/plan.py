@@ -20,6 +20,7 @@ from django.urls import path
 from django.utils.translation import get_language, get_language_bidi, ngettext, override
 from django.utils.translation import gettext as _
 
+from onward.dates import NotADate, full_date
 from onward.desk import dates, here, plan_asks, plan_words, words
 from onward.desk.dates import digits
 from onward.desk.views.shared import done, page, place
@@ -279,23 +280,29 @@ def edit(request: HttpRequest) -> HttpResponse:
         shown |= {"text": text, "effective": request.POST.get("effective", "")}
         shown["replaces"] = request.POST.get("replaces", "")
         if len(text) > MOST_CHARACTERS:
-            shown["faults"] = [_("The text is too long for a plan.")]
+            shown |= {"about": "text", "faults": [_("The text is too long for a plan.")]}
             return render(request, "desk/plan_edit.html", shown, status=422)
         try:
             checked = _checked(text)
         except Faults as wrong:
-            shown["faults"] = _said(wrong)
+            shown |= {"about": "text", "faults": _said(wrong)}
             return render(request, "desk/plan_edit.html", shown, status=422)
         shown["findings"] = checked["findings"]
         shown["changes"] = checked["changes"]
         if request.POST.get("do") == "adopt":
             try:
+                effective = full_date(dates.meant(shown["effective"])).isoformat()
+            except NotADate:
+                said = _("Not a date. Write it as 2026-10-31, or 1405-08-09 (Solar Hijri).")
+                shown |= {"about": "effective", "faults": [said]}
+                return render(request, "desk/plan_edit.html", shown, status=422)
+            try:
                 adopt_plan(
-                    operation, text, effective=shown["effective"], by=request.user.account_id,
+                    operation, text, effective=effective, by=request.user.account_id,
                     replaces=shown["replaces"] or None,
                 )  # fmt: skip
             except OnwardError as problem:
-                shown["faults"] = _said(problem)
+                shown |= {"about": "text", "faults": _said(problem)}
                 return render(request, "desk/plan_edit.html", shown, status=422)
             return done(request, _("The plan was adopted."), "desk:plan")
         shown["checked"] = True

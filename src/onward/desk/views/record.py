@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
 from onward.desk import asking, booking, forms, here, sight, story, words
-from onward.desk.views.shared import done, once, page, place, sent_key
+from onward.desk.views.shared import done, nothing_changed, once, page, place, sent_key
 from onward.errors import Faults, OnwardError
 from onward.registry.identities import attachments
 from onward.registry.models import ThingNow
@@ -458,9 +458,7 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
         }  # fmt: skip
         added = bool(row is not None and (form.files or form.value("evidence")))
         if form.valid and not facts and not added:
-            extra = {
-                "faults": [_("Nothing was filled in or changed, so nothing was recorded.")]
-            }
+            extra = {"faults": [nothing_changed()]}
         elif form.valid:
             subject = Subject(kind, thing or str(uuid.uuid4()))
             if row is None:
@@ -554,9 +552,7 @@ def facts(request: HttpRequest, person: str) -> HttpResponse:
             if name in columns and str(known.get(name)) != str(value)
         }  # fmt: skip
         if form.valid and not changed:
-            extra = {
-                "faults": [_("Nothing was filled in or changed, so nothing was recorded.")]
-            }
+            extra = {"faults": [nothing_changed()]}
         elif form.valid:
             result, extra = sent(request, form, with_files(
                 request, person, form, lambda evidence: acts.record(
@@ -640,9 +636,7 @@ def review(request: HttpRequest, kind: str, thing: str) -> HttpResponse:
             if result is not None:
                 return done(request, _("The review is recorded."), "desk:reviews")
         elif form.valid:
-            extra = {
-                "faults": [_("Nothing was filled in or changed, so nothing was recorded.")]
-            }
+            extra = {"faults": [nothing_changed()]}
     lines = [
         (words.translated(declared[n].label), words.fact_value(declared[n], told[n]))
         for n in declared if told.get(n) is not None

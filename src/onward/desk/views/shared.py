@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from onward.desk import totals
 from onward.registry.permissions import access
@@ -26,6 +27,13 @@ from onward.registry.web.site import current
 
 PAGE = 50
 """Rows on one page of a list."""
+
+
+def nothing_changed() -> str:
+    """What is said of a form none of whose fields must be filled in, when none was."""
+    return _(
+        "Nothing was filled in or changed, so nothing was recorded. Fill in or change something first."
+    )
 
 
 def page(area: str, *actions: str, methods: Sequence[str] = ("GET",)) -> Callable[..., Any]:
