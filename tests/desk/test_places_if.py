@@ -176,10 +176,17 @@ def test_what_if_says_line_by_line_what_would_be_different(proposed):
     assert "An open offer: falls away." in re.sub(r"<[^>]+>", "", page)
     assert "no place" in page
     assert "Keep my word" not in page
+    again = lead.get("/places/what-if/").content.decode()
+    assert f"/places/asked/{job.pk}/" in again, "found again by who asked"
+    assert (
+        f"/places/asked/{job.pk}/"
+        not in browser("plan_lead", name="other").get("/places/what-if/").content.decode()
+    )
 
 
 def test_who_may_not_know_of_an_offer_neither_asks_of_it_nor_reads_of_it(proposed):
-    analyst = browser("analyst")
+    someone = people.account("someone", "analyst")
+    analyst = people.signed_in(someone)
     page = analyst.get("/places/what-if/").content.decode()
     assert "An open offer" in page
     assert SECRET not in page
@@ -195,6 +202,13 @@ def test_who_may_not_know_of_an_offer_neither_asks_of_it_nor_reads_of_it(propose
     assert SECRET not in page
     assert "quiet_offer" not in page
     assert analyst.get(f"/places/asked/{hidden.pk}/").status_code == 404
+    for job in (shown, hidden):  # as if asked before a role was taken away
+        job.by = someone.account_id
+        job.save()
+    page = analyst.get("/places/what-if/").content.decode()
+    assert f"/places/asked/{shown.pk}/" in page
+    assert f"/places/asked/{hidden.pk}/" not in page
+    assert SECRET not in page
 
 
 COUNTRY = r"\bCAN\b"

@@ -30,6 +30,7 @@ from onward.registry.web import jobs
 
 LINES = 3
 SHOWN = 100
+EARLIER = 5
 ENDED = (jobs.DONE, jobs.FAILED, jobs.INTERRUPTED)
 WHATS = (
     ("places", gettext_lazy("More or fewer places")),
@@ -93,7 +94,21 @@ def places_if(request: HttpRequest) -> HttpResponse:
                 {"changes": changes, "seed": 1, "as_of": here.today().isoformat()},
             )  # fmt: skip
             return HttpResponseRedirect(reverse("desk:job", args=[job.pk]), status=303)
+    shown["earlier"] = _earlier(
+        request.user.account_id, sensitive=reader.may("pledge.sensitive")
+    )
     return render(request, "desk/places_if.html", shown, status=422 if form.problems else 200)
+
+
+def _earlier(account: str, *, sensitive: bool) -> list[dict[str, Any]]:
+    """What this account asked of late, for who left before the answer came."""
+    secret, offers = set() if sensitive else _confidential(), Offers()
+    asked = Job.objects.filter(kind=jobs.PLACES_IF, by=account).order_by("-asked_at")[:EARLIER]
+    return [
+        {"job": row, "asked": [_asked(text, offers) for text in row.asked["changes"]]}
+        for row in asked
+        if not any(_names(text) & secret for text in row.asked["changes"])
+    ]
 
 
 def _question(form: forms.Form, row: Mapping[str, forms.Input]) -> str:
