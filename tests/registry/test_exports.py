@@ -113,6 +113,7 @@ def test_from_asking_to_a_sealed_file_that_only_the_recipient_opens(small, cast,
     assert logged.people == ["H1-P1"]
     export.refresh_from_db()
     assert (export.state, export.rows_written) == ("written", 1)
+    assert export.left_out == {"release": 1}, "who was left out when it was asked for is kept"
 
 
 def test_without_a_release_of_their_own_nobody_is_in_it(small, cast, identity):
@@ -150,6 +151,32 @@ def test_a_release_withdrawn_after_approval_takes_the_person_out(small, cast, id
     with pytest.raises(OnwardError, match="You typed 2; the number in it is 1"):
         exports.write(cast["amina"], export, typed_count=2, signed_in=now())
     exports.write(cast["amina"], export, typed_count=1, signed_in=now())
+    export.refresh_from_db()
+    assert export.left_out == {"release": 1}
+
+
+def test_a_recipient_can_tell_a_family_name_from_a_fathers_and_a_passport_from_a_telephone(
+    small, cast, identity
+):
+    from onward.registry.data_protection import exports
+    from onward.registry.models import PersonNow
+    from onward.registry.web import site
+
+    site.operation().vault.put(
+        {
+            "H1-P1": {
+                "name.family.Arab": "پاییزی", "name.father.Arab": "آرام",
+                "name.full.latin": "Aram Invented", "contact.phone": "0770 1234",
+            }
+        }
+    )  # fmt: skip
+    row = PersonNow.objects.get(person="H1-P1")
+    profile = exports.profiles()["referral"]
+    (line,) = exports.table_of([row], profile, recipient(cast, identity))
+    told = dict(zip(profile.fields, line, strict=True))
+    assert "family: پاییزی; father: آرام" in told["name"]
+    assert "Aram Invented" in told["name"]
+    assert "phone: 0770 1234" in told["contact"]
 
 
 def test_a_list_of_many_is_judged_as_one_of_few(small, cast, identity, monkeypatch):

@@ -553,8 +553,9 @@ def write(
         if now.state != "approved":
             raise OnwardError("This export was written already; ask for a new one.")
         now.state, now.written_at, now.written_by = "written", timezone.now(), by.account_id
+        gone = Counter(now.left_out) + out  # when it was asked for, and since
         now.rows_written, now.sha256 = len(rows), hashlib.sha256(sealed).hexdigest()
-        now.checkpoint, now.left_out = " ".join(checkpoint[1:3])[:120], dict(out)
+        now.checkpoint, now.left_out = " ".join(checkpoint[1:3])[:120], dict(gone)
         now.save()
         if releases:
             DatabaseKept().write(RELEASES, _kept_name(profile), json.dumps(releases).encode())
@@ -616,15 +617,22 @@ def _line(
         elif source == "age band":
             found.append(_age_band(row))
         elif where == "vault":
-            found.append(
-                "; ".join(v for k, v in sorted(identity.items()) if k.split(".")[0] == name)
-            )
+            held = [(k, v) for k, v in sorted(identity.items()) if k.split(".")[0] == name]
+            found.append("; ".join(_part(k, v) for k, v in held))
         elif name == "birth":
             found.append(_birth(row))
         else:
             value = getattr(row, name, None) if hasattr(row, name) else row.facts.get(name)
             found.append(_text(value))
     return found
+
+
+def _part(key: str, value: str) -> str:
+    """A part of an identity by what it is: whoever receives it must know a family's name from a
+    father's, and a passport from a telephone."""
+    _, _, rest = key.partition(".")
+    what = rest.partition(".")[0].replace("_", " ")
+    return value if what in ("", "full") else f"{what}: {value}"
 
 
 def _text(value: Any) -> str:
