@@ -2,9 +2,13 @@
 
 A word of its own stands in each class of a person's sealed fields, for one person of the account's own,
 one near and one far. No page shows any of them unasked; asked for, those the table lists, and no other.
+What is held as facts (grounds of claims, health, complaints) has a day of its own for each person: pages
+and what they give to keep show it to the roles the table lists, and to no other.
 """
 
 from __future__ import annotations
+
+from datetime import date
 
 import pytest
 import registry_cast as people
@@ -41,9 +45,46 @@ def word(kind: str, subject: str) -> str:
 WORDS = {(kind, subject): word(kind, subject) for kind in FIELDS for subject in SUBJECTS}
 
 
+FACTS = {
+    "grounds": ("claim", "expressed_on", {}),
+    "medical": ("person", "fitness_checked_on", {}),
+    "complaints": ("complaint", "received_on", {"category": "other", "triaged": False}),
+}
+"""Class -> kind of record, the fact with the day, and what else is recorded with it."""
+
+DAYS = {
+    (kind, subject): f"2025-{month:02}-{day:02}"
+    for month, kind in enumerate(FACTS, 3)
+    for day, subject in enumerate(SUBJECTS, 17)
+}
+
+
+def recorded(small, kind: str, subject: str):
+    """The event that holds the day of a class for a person; it took place on another day."""
+    import random
+    from datetime import UTC, datetime
+
+    from onward.caseload.events import Subject, new_event
+
+    person = SUBJECTS[subject]
+    about, fact, also = FACTS[kind]
+    mine = {} if about == "person" else {"person": person}
+    return new_event(
+        small.rulebook, operation="meridian", kind="recorded", effective="2026-06-09",
+        subject=Subject(about, person if about == "person" else f"{about}-{subject}"), by="amina",
+        instant=datetime.now(UTC), random=random.Random(f"{kind} {subject}"), opens=about != "person",
+        facts={fact: DAYS[kind, subject], **mine, **also},
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def told(world):  # noqa: F811
+    from onward.registry.now import projection
     from onward.registry.web import site
+
+    small = site.operation()
+    small.record([recorded(small, kind, subject) for kind, subject in DAYS])
+    projection.ensure(small)
 
     site.operation().vault.put(
         {
@@ -56,6 +97,43 @@ def told(world):  # noqa: F811
 
 def shown(text: str) -> set[tuple[str, str]]:
     return {which for which, one in WORDS.items() if one in text}
+
+
+def days(text: str) -> set[tuple[str, str]]:
+    """The days that stand in a text, as the record keeps them or as a page says them."""
+    return {
+        which
+        for which, one in DAYS.items()
+        if one in text or f"{date.fromisoformat(one):%-d %B %Y}" in text
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", EVERYBODY)
+def test_claims_health_and_complaints_are_shown_to_the_roles_of_the_table_only(told, role):
+    accounts, values = told
+    client = people.signed_in(accounts[role])
+    table, found = written(), {}
+    for row in rows():
+        if "GET" not in row["methods"] or row["page"] in LEAVING:
+            continue
+        for subject in (
+            SUBJECTS
+            if {"person", "household", "right"} & set(row["args"].split())
+            else ["mine"]
+        ):
+            answer = client.get(address(row, subject, values))
+            for which in days(b"".join(answer).decode("utf-8", "replace")):
+                found.setdefault(which, []).append((row["page"], row["args"]))
+    allowed = {
+        (kind, subject)
+        for kind, subject in DAYS
+        if set(table[f"read {kind}", role]) & reaches(role, subject)
+        and set(table["do person.read", role]) & reaches(role, subject)
+    }
+    beyond = {which: pages for which, pages in found.items() if which not in allowed}
+    assert not beyond, beyond
+    assert allowed <= set(found), "what a role may read it finds on a page"
 
 
 @pytest.mark.slow
