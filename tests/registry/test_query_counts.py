@@ -68,9 +68,13 @@ def counted(accounts, values) -> dict[tuple[str, str, str], int]:
         for role in dict.fromkeys((opens[0], opens[-1])):
             if clients[role].get(where).status_code != 200:
                 continue
-            with CaptureQueriesContext(connection) as asked:
-                assert clients[role].get(where).status_code == 200
-            found[role, row["page"], row["args"]] = len(asked)
+            times = []
+            # Twice: what a session notes now and then is not asked by two requests in a row.
+            for _ in range(2):
+                with CaptureQueriesContext(connection) as asked:
+                    assert clients[role].get(where).status_code == 200
+                times.append(len(asked))
+            found[role, row["page"], row["args"]] = min(times)
     return found
 
 
