@@ -89,6 +89,12 @@ def test_an_answer_that_came_late_stays_late_on_record_and_in_the_list(small, ca
     assert "Answered requests" in page
     assert "3 days late" in page
     assert f"/rights/{late.pk}/" in page
+    client = people.signed_in(cast["amina"])
+    client.cookies["django_language"] = "fa"
+    for address in ("/rights/", f"/rights/{late.pk}/"):
+        page = client.get(address).content.decode()
+        assert "۳ روز" in page
+        assert "3 روز" not in page
 
 
 def test_a_refusal_is_read_to_the_person_in_their_language_with_the_way_to_complain(
