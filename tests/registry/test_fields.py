@@ -173,6 +173,47 @@ def test_a_role_is_shown_the_fields_of_the_table_when_it_asks_and_none_before(to
         assert shown(answer.content.decode()) == allowed, (subject, answer.status_code)
 
 
+def inside(content: bytes) -> str:
+    """All text of a file that was given out, also of what is packed in it."""
+    import io
+    import zipfile
+
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return content.decode("utf-8", "replace")
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        return "".join(
+            packed.read(name).decode("utf-8", "replace") for name in packed.namelist()
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("audience", ["internal", "external"])
+def test_no_file_of_a_report_tells_of_anybody(told, audience):
+    from django.urls import reverse
+
+    from onward.registry.web import jobs
+
+    accounts, _values = told
+    lead = accounts["supervisor" if audience == "internal" else "plan_lead"]
+    asked = {"audience": audience, "futures": 200, "as_of": "", "language": "en"}
+    job = jobs.ask(lead, "report", asked)
+    made = jobs.run_next()
+    assert made.pk == job.pk
+    assert made.state == "done", made.message
+    client = people.signed_in(lead)
+    names = [file.name for file in made.files.all()]
+    assert {"report.html", "report.xlsx"} <= set(names)
+    for name in names:
+        if name == "report.pdf":  # drawn glyphs of what the page says
+            continue
+        answer = client.get(reverse("desk:job_file", args=[job.pk, name]))
+        assert answer.status_code == 200
+        text = inside(b"".join(answer))
+        assert not days(text), name
+        assert not shown(text), name
+        assert not [one for one in SUBJECTS.values() if one in text], name
+
+
 def test_every_class_of_sealed_fields_has_a_word():
     from onward.registry.permissions.roles import load_rules
 
