@@ -26,8 +26,8 @@ from typing import Any
 import yaml
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import get_language_bidi, gettext_noop
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from onward.errors import OnwardError, one_of
 from onward.registry.computing.reporting import checkpoint_of
@@ -209,7 +209,14 @@ def _usable(recipient: Recipient, profile: Profile, purpose: str) -> None:
         titles = " · ".join(_(load_rules().classes[name].title) for name in beyond)
         wrong.append(_("the agreement does not cover: %(classes)s") % {"classes": titles})
     if wrong:
-        raise OnwardError(_("This cannot be exported: %(why)s.") % {"why": "; ".join(wrong)})
+        raise OnwardError(
+            _("This cannot be exported: %(why)s.") % {"why": _between().join(wrong)}
+        )
+
+
+def _between() -> str:
+    """What stands between the parts of a sentence, in the language of the page."""
+    return "؛ " if get_language_bidi() else "; "
 
 
 def _countries(recipient: Recipient) -> frozenset[str]:
@@ -427,7 +434,7 @@ def ask(
         raise OnwardError("Say in a sentence what the recipient needs this for.")
     found, out = eligible(by, chosen, recipient, purpose, people)
     if not found:
-        why = "; ".join(f"{_(LEFT_OUT[name])}: {number}" for name, number in out.items())
+        why = _between().join(f"{_(LEFT_OUT[name])}: {number}" for name, number in out.items())
         raise OnwardError(
             _("Nobody could be in this export: %(why)s.")
             % {"why": why or _("nobody was chosen")}

@@ -510,7 +510,10 @@ def close_breach(by: Account, breach: Breach, lesson: str) -> None:
     _still_open(breach)
     if waiting := still_to_tell(breach):
         titles = [gettext(rules()["breach"][notice.whom]["title"]) for notice in waiting]
-        raise OnwardError(gettext("Still to be told: %(whom)s.") % {"whom": "; ".join(titles)})
+        raise OnwardError(
+            gettext("Still to be told: %(whom)s.")
+            % {"whom": ("؛ " if get_language_bidi() else "; ").join(titles)}
+        )
     if len(lesson.strip()) < 10:
         raise OnwardError("Say what was learned and changed.")
     breach.state, breach.closed_at, breach.lesson = (
