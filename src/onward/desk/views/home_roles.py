@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from onward.desk import dates, here, plan_words, totals, words, work
 from onward.errors import Faults
+from onward.plan.telling import may_be_told, replaced
 from onward.registry.data_protection import retention
 from onward.registry.keyring import rotation
 from onward.registry.models import Account, Alarm, Disposal, PersonNow, RightsRequest, ThingNow
@@ -200,10 +201,11 @@ def with_the_host(reader: Any) -> dict[str, Any]:
         if one.recipient == plan.host and one.confidentiality != "sensitive"
         and one.purpose in ("handover", "site_responsibility") and one.state != "refused"
     ]  # fmt: skip
+    gone = replaced(plan)
     tell = [
         words.translated(one.title) for one in plan.messages.values()
-        if one.audience == "host" and (one.released is None or one.released <= today)
-        and not _replaced(plan, one.id) and not _withheld(plan, one, today)
+        if may_be_told(plan, one, today, to=("host",)) and one.id not in gone
+        and not any(plan.confidentiality(id) == "sensitive" for id in one.mentions)
     ]  # fmt: skip
     waiting = ThingNow.objects.filter(kind="incident", due__isnull=False)
     with_host = waiting.filter(
@@ -215,22 +217,6 @@ def with_the_host(reader: Any) -> dict[str, Any]:
         "paused": with_host.exists(),
         "counted": _counted(today),
     }
-
-
-def _replaced(plan: Any, id: str) -> bool:
-    return any(one.supersedes == id for one in plan.messages.values())
-
-
-def _withheld(plan: Any, message: Any, today: date) -> bool:
-    from onward.plan.telling import done_on
-
-    if message.embargo_until is not None and today < message.embargo_until.latest:
-        return True
-    if message.released_after:
-        done = done_on(plan, message.released_after)
-        if done is None or done > today:
-            return True
-    return any(plan.confidentiality(id) == "sensitive" for id in message.mentions)
 
 
 def _counted(today: date) -> bool:

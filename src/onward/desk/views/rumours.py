@@ -19,7 +19,7 @@ from onward.caseload.events import Subject
 from onward.desk import forms, here, words
 from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import OnwardError
-from onward.plan.telling import may_be_told
+from onward.plan.telling import may_be_told, replaced
 from onward.registry.models import ThingNow
 from onward.registry.permissions import access
 from onward.registry.recording import acts
@@ -80,7 +80,7 @@ def rumour(request: HttpRequest, rumour: str) -> HttpResponse:
         raise access.Hidden
     plan = here.plan()
     found = plan.messages if plan else {}
-    gone = {message.supersedes for message in found.values()}
+    gone = replaced(plan) if plan else set()
     # What is kept from people, or not yet to be told, answers no rumour.
     answers = {
         name: words.translated(message.title) for name, message in found.items()

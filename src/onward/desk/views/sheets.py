@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from onward import __version__
 from onward.desk import dates, forms, here, sight, words
 from onward.desk.views.shared import page, place
-from onward.plan.telling import may_be_told
+from onward.plan.telling import may_be_told, replaced
 from onward.registry.models import ThingNow
 from onward.registry.permissions import access
 
@@ -40,7 +40,7 @@ def _texts(pathway: str = "", *, answers: bool = False) -> list[dict[str, Any]]:
     if found is None:
         return []
     rows = []
-    gone = {message.supersedes for message in found.messages.values() if message.supersedes}
+    gone = replaced(found)
     for message in found.messages.values():
         if message.kind != "sheet" and not (
             answers and may_be_told(found, message, here.today())
