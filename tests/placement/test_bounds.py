@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onward.placement import kernels
+from onward.placement.covers import lifted_cover
 from onward.placement.cuts import size_functions
 
 SIZES = st.lists(st.integers(1, 7), min_size=2, max_size=8)
@@ -26,7 +26,7 @@ def test_a_lifted_cover_holds_for_every_whole_filling(sizes, places, data):
     )  # fmt: skip
     size = np.array(sizes, np.int64)
     coefficient = np.zeros(len(size))
-    most = kernels.lifted_cover(places, size, np.array(shares), coefficient)
+    most = lifted_cover(places, size, np.array(shares), coefficient)
     for choice in product((0, 1), repeat=len(sizes)):
         if size @ choice <= places and most >= 0:
             assert coefficient @ choice <= most + 1e-9
@@ -44,6 +44,6 @@ def test_a_function_of_sizes_holds_for_every_whole_filling(places, sizes):
 
 def test_a_window_of_four_does_not_hold_two_families_of_three():
     coefficient = np.zeros(2)
-    most = kernels.lifted_cover(4, np.array([3, 3]), np.array([1.0, 1 / 3]), coefficient)
+    most = lifted_cover(4, np.array([3, 3]), np.array([1.0, 1 / 3]), coefficient)
     assert most == 1
     assert coefficient == pytest.approx([1, 1])

@@ -24,8 +24,9 @@ from onward.placement.files import read_folder, read_tables
 from onward.placement.inputs import Case, Limit, Lock, Score, Selector, Tables, Window
 from onward.placement.model import compile_tables
 from onward.placement.propose import propose
+from onward.placement.questions import parse_change
 from onward.placement.summary import summary
-from onward.placement.whatif import Session, ask, parse_change, what_if
+from onward.placement.whatif import Session, ask, what_if
 from onward.placement.workbook import locks_from_workbook, write_workbook
 
 ROOT = Path(__file__).parents[2]

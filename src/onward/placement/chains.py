@@ -14,8 +14,8 @@ import numpy as np
 from numba import njit
 
 from onward.placement.choices import open_pledges
-from onward.placement.kernels import _fits, _move
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
+from onward.placement.moving import has_room, move
 
 # Choices and occupants tried at the first and the second step of a chain.
 TRIES = ((14, 5), (10, 4))
@@ -45,7 +45,7 @@ def _go(u, new, prob, state):
     chosen, slack, first, member, place, count = state
     if chosen[u] >= 0:
         _leave(u, slot[chosen[u]], first, member, place, count)
-    _move(u, new, chosen, slot, size, klass, slots, met_start, met, met_share, slack)
+    move(u, new, chosen, slot, size, klass, slots, met_start, met, met_share, slack)
     if new >= 0:
         _enter(u, slot[new], first, member, place, count)
 
@@ -63,7 +63,7 @@ def _direct(u, need, shut, must, prob, state):
         s = slot[j]
         if s == shut or value[j] <= most or slack[s] + 1e-6 < size[u]:
             continue
-        if _fits(u, j, -1, slot, size, klass, slots, met_start, met, met_share, slack):
+        if has_room(u, j, -1, slot, size, klass, slots, met_start, met, met_share, slack):
             at, most, found = j, value[j], True
     if at >= 0:
         _go(u, at, prob, state)
@@ -77,12 +77,12 @@ def _lets_in(v, u, j, prob, state):
     _start, slot, _value, size, klass, slots, met_start, met, met_share = prob
     chosen, slack, _first, _member, _place, _count = state
     old = chosen[v]
-    if slack[slot[j]] + size[v] + 1e-6 < size[u] or not _fits(
+    if slack[slot[j]] + size[v] + 1e-6 < size[u] or not has_room(
         v, -1, old, slot, size, klass, slots, met_start, met, met_share, slack
     ):
         return False
     _go(v, -1, prob, state)
-    if _fits(u, j, -1, slot, size, klass, slots, met_start, met, met_share, slack):
+    if has_room(u, j, -1, slot, size, klass, slots, met_start, met, met_share, slack):
         _go(u, j, prob, state)
         return True
     _go(v, old, prob, state)
@@ -159,7 +159,7 @@ def _pass(order, deep, turn, patience, tries, must, frozen, prob, state):
         need = 1e-9
         if old >= 0:
             need = value[old] + 1e-9
-            if not _fits(
+            if not has_room(
                 u, -1, old, slot, size, klass, slots, met_start, met, met_share, state[1]
             ):
                 continue

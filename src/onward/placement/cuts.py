@@ -18,7 +18,7 @@ from math import gcd
 import highspy
 import numpy as np
 
-from onward.placement import kernels
+from onward.placement.covers import lifted_cover
 from onward.placement.model import AnyArray, FloatArray, IntArray
 
 INF = highspy.kHighsInf
@@ -88,7 +88,7 @@ class Cuts:
                 continue
             coefficient = np.zeros(len(least))
             taken = np.bincount(item, weights=mine, minlength=len(least))
-            most = kernels.lifted_cover(room, least, taken, coefficient)
+            most = lifted_cover(room, least, taken, coefficient)
             if most > 0 and coefficient @ taken > most * (1 + BROKEN):
                 self._add(columns, coefficient[item] / most)
             functions = size_functions(room, int(size.max()))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onward.placement import kernels
+from onward.placement.annealing import change_places
 from onward.placement.choices import Bundles, open_pledges, total_value
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 
@@ -183,7 +183,7 @@ def exchange(
     if steps is None:
         steps = int(np.clip(STEPS_PER_ITEM * len(m.size), *STEPS))
     warmth = max(warmth, 1e-9)
-    now = kernels.change_places(
+    now = change_places(
         m.size, m.start, m.slot, m.value, m.entry_start, m.row, m.persons, slack,
         m.now.copy(), model.slots, steps, warmth, COOLING * warmth, seed,
     )  # fmt: skip

@@ -147,6 +147,17 @@ def read_cases(path: Path) -> tuple[Case, ...]:
     return tuple(Case(**values) for _, values in sheet.rows)
 
 
+def read_windows(path: Path) -> tuple[Window, ...]:
+    """A file of places alone, as programmes.csv. Raises `Faults` with every fault."""
+    faults: list[Fault] = []
+    sheet = _sheet(path, "programmes", faults)
+    if not sheet.known and not faults:
+        faults.append(Fault(path.name, "", "", "no places", "at least one row"))
+    if faults:
+        raise Faults(faults, _count(faults))
+    return tuple(Window(**values) for _, values in sheet.rows)
+
+
 def read_beside(tables: Tables, files: Mapping[str, Path]) -> dict[str, Any]:
     """What may stand in files beside tables made elsewhere: scores, limits, locks, previous.
 

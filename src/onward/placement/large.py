@@ -14,6 +14,7 @@ import numpy as np
 
 from onward.placement.choices import bundles_of, total_value
 from onward.placement.core import solve_core
+from onward.placement.draw import follow_draw
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.pricing import Pricing, descend, snapped
 from onward.placement.program import Clock
@@ -97,6 +98,7 @@ def solve_large(
     emergencies: AnyArray | None,
     protection: AnyArray,
     ticket: FloatArray,
+    equal: IntArray,
     outcome: AnyArray | None,
     kept: AnyArray | None,
     same_window: float,
@@ -108,7 +110,8 @@ def solve_large(
     seed: int,
     start: IntArray | None = None,
 ) -> LargeAnswer:
-    """See the module. protection, emergencies, outcome, kept: (m,); ticket: (n,) 0 to below 2."""
+    """See the module. protection, emergencies, outcome, kept: (m,); ticket: (n,) 0 to below 2;
+    equal (n,): the same for units among which the draw alone decides."""
     clock = Clock(seconds)
     stages: list[tuple[str, float, float, str]] = []
     lengths = np.diff(model.start)
@@ -137,6 +140,9 @@ def solve_large(
         seconds=clock.left() * 0.5, seed=seed, start=start, whole=WHO_COLUMNS, alike=alike,
     )  # fmt: skip
     del value
+    who.chosen = follow_draw(
+        model, who.chosen, np.where(must, np.inf, draw), equal, np.zeros(model.units, bool)
+    )
     placed = who.chosen >= 0
     column = who.chosen[placed]
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from onward.placement import kernels
 from onward.placement.chains import fill
 from onward.placement.choices import open_pledges, total_value
 from onward.placement.model import BoolArray, FloatArray, IntArray, Model
+from onward.placement.moving import take_out
 from onward.placement.pricing import Pricing, lost_by
 from onward.placement.program import Clock
 
@@ -37,7 +37,7 @@ def put(
     trial[unit] = column
     slack = model.limit - extra - model.usage(trial)
     for row in np.flatnonzero(slack < -1e-6):
-        kernels.take_out(
+        take_out(
             order, row, model.slot, model.size, model.klass, model.slots,
             model.met_start, model.met, model.met_share, slack, trial,
         )  # fmt: skip

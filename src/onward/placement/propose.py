@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from onward.placement.aims import Aims
+from onward.placement.draw import equals, follow_draw
 from onward.placement.inputs import Tables
 from onward.placement.model import (
     AnyArray,
@@ -170,6 +171,18 @@ def stage_values(
     return np.zeros(len(columns))
 
 
+def _equal(compiled: Compiled, above: list[str]) -> IntArray:
+    """Which units are equal in every aim above the draw; see `draw.equals`."""
+    weight = compiled.column_weight
+    counts: dict[str, AnyArray] = {
+        "emergencies": compiled.emergency,
+        "protection": compiled.weight if weight is None else weight,
+        "outcome": compiled.outcome,
+        "keep": compiled.kept,
+    }
+    return equals(compiled.model, *(counts[name] for name in above if name in counts))
+
+
 def _held(value: float, lose: float = 0.0) -> float:
     """The least a held stage may fall to: its value less rounding, less what it may lose."""
     return value - abs(value) * lose - 1e-6 * max(1.0, abs(value))
@@ -260,6 +273,8 @@ def _exact(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposa
                         return _infeasible(compiled, seed)
                 continue
             answer = answer_now
+            if name == "who":
+                _draw_among_equals(compiled, answer, names[:at])
             result = StageResult(name, answer.value, answer.bound)
             results.append(result)
             limit_hit |= proven and result.gap > gap
@@ -282,6 +297,17 @@ def _exact(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposa
     if aims.floors:
         _price_floors(proposal, clock)
     return proposal
+
+
+def _draw_among_equals(compiled: Compiled, answer: Answer, above: list[str]) -> None:
+    """Let the draw decide to the last case; linked cases stay as togetherness has them."""
+    model, must = compiled.model, compiled.must
+    ticket = np.where(must, np.inf, compiled.ticket)
+    answer.chosen = follow_draw(
+        model, answer.chosen, ticket, _equal(compiled, above), compiled.linked
+    )
+    answer.value = float((compiled.ticket * model.size)[answer.chosen >= 0].sum())
+    answer.bound = max(answer.bound, answer.value)
 
 
 def _whole_place(program: Program, value: FloatArray, prices: Prices, clock: Clock) -> None:
@@ -380,6 +406,7 @@ def _large(
         emergencies=values("emergencies") if compiled.aims.stage("emergencies") else None,
         protection=values("protection"),
         ticket=compiled.ticket,
+        equal=_equal(compiled, ["emergencies", "protection"]),
         outcome=values("outcome") if outcome else None,
         kept=values("keep") if compiled.aims.stage("keep") and compiled.kept.any() else None,
         same_window=float(together.options["same_window"]) if together else 0.0,

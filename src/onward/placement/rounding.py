@@ -17,9 +17,11 @@ from onward.placement.choices import open_pledges, together, total_value
 from onward.placement.fitting import Fitting, fit_everybody
 from onward.placement.making_way import make_way
 from onward.placement.model import BoolArray, FloatArray, IntArray
+from onward.placement.moving import settle
 from onward.placement.part import Part, part_around
 from onward.placement.pricing import SOFTNESS, Pricing, leads, lost_by
 from onward.placement.program import Clock
+from onward.placement.refill import refill
 
 # Shares of its price that an empty place counts while slots are refilled, in turn.
 ALPHAS = (0.99, 0.97, 0.95, 0.9, 0.85, 0.8, 0.7, 0.5, 0.25, 0.0)
@@ -167,7 +169,7 @@ def _meet_conditions(pricing: Pricing, chosen: IntArray, wanted: BoolArray) -> N
         for i in np.argsort(loss, kind="stable")[:400]:
             if slack[row] >= -1e-6:
                 break
-            kernels.settle(
+            settle(
                 unit[i : i + 1], column[i : i + 1], model.slot, model.size, model.klass,
                 model.slots, model.met_start, model.met, model.met_share, slack, chosen,
             )  # fmt: skip
@@ -198,7 +200,7 @@ def within_limits(
         asked = np.zeros(len(model.met_start) - 1, bool)
         asked[pricing.met_cell[(model.met_share < 0) & (slack[model.met] < 0)]] = True
         sequence = np.concatenate([taken[asked[cell]][::-1], taken[~asked[cell]][::-1]])
-        kernels.settle(
+        settle(
             sequence, again[sequence], model.slot, model.size, model.klass, model.slots,
             model.met_start, model.met, model.met_share, slack, current,
         )  # fmt: skip
@@ -305,7 +307,7 @@ def refill_slots(
     found = None
     for alpha in ALPHAS:
         for _ in range(6):
-            moved = kernels.refill(
+            moved = refill(
                 model.start, model.slot, value, model.size, model.klass, pricing.cell,
                 pricing.must, frozen, model.met_start, model.met, model.met_share, slack,
                 near_start, columns, near_unit, current, alpha,

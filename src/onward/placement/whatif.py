@@ -8,30 +8,21 @@ question asked for exactly, is solved again in full with today's proposal as las
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from onward.errors import Fault, Faults, one_of
-from onward.placement import kernels
 from onward.placement.aims import Aims, read_aims
-from onward.placement.inputs import Lock, Tables, Window
+from onward.placement.inputs import Tables
 from onward.placement.model import FloatArray, IntArray, row_limits
+from onward.placement.moving import put_in, take_out
 from onward.placement.overrides import predicted_cost
 from onward.placement.pricing import Pricing
 from onward.placement.program import Program
 from onward.placement.propose import Proposal, propose, stage_values
-
-GRAMMAR = (
-    "places:PROGRAMME[@WINDOW]=+5 (or -5, or 40), delay:PROGRAMME[@WINDOW]=30 (days), "
-    "limit:LIMIT=+5 (or 12), condition:PLEDGE=20 (persons), remove:PROGRAMME[@WINDOW], "
-    "unlock:CASE, place:CASE=PROGRAMME[@WINDOW], wait:CASE"
-)
-OF_CASES = ("unlock", "place", "wait")
+from onward.placement.questions import Change, changed
 
 # What a draw adds per person, so small that it buys nobody; how far from the margin, as a share
 # of the median price per person, a choice stays in the warm program; and how many per case.
@@ -40,145 +31,6 @@ NEAR = 0.1
 CHOICES = 4
 ROUNDS = 12
 PROVEN = 1e-3  # what the draws cost in proof, at most about
-
-
-@dataclass(frozen=True)
-class Change:
-    """One question. what: places, delay, limit, condition, remove, unlock, place or wait;
-    relative: the amount is added to what is there rather than put in its place.
-
-    place puts the case `name` into a programme (window None: any of its windows); wait holds it
-    back. Both are an override in question."""
-
-    what: str
-    name: str
-    window: str | None = None
-    amount: int = 0
-    relative: bool = False
-    programme: str = ""
-
-    @property
-    def lock(self) -> Lock | None:
-        """The lock that an override in question is."""
-        if self.what not in ("place", "wait"):
-            return None
-        return Lock(self.name, self.programme, self.window or "")
-
-
-def parse_change(text: str) -> Change:
-    """A change from its short form, for example "places:Norland@Spring=+5"."""
-    put = re.fullmatch(r"place:([^=]+)=([^@]+)(?:@(.+))?", text)
-    if put is not None:
-        window = put[3].strip() if put[3] else None
-        return Change("place", put[1].strip(), window, programme=put[2].strip())
-    match = re.fullmatch(
-        r"(places|delay|limit|condition|remove|unlock|wait):([^@=]+)(?:@([^=]+))?(?:=([+-]?)(\d+))?",
-        text,
-    )
-    if match is None or ((match[5] is None) != (match[1] in ("remove", "unlock", "wait"))):
-        raise Faults([Fault("--what-if", "", "", "not understood", GRAMMAR)])
-    sign = -1 if match[4] == "-" else 1
-    return Change(
-        match[1], match[2].strip(), match[3], sign * int(match[5] or 0), bool(match[4])
-    )
-
-
-def changed(tables: Tables, changes: Sequence[Change]) -> Tables:
-    """The tables after the changes. Raises `Faults` for a name that is not there."""
-    faults: list[Fault] = []
-    for change in changes:
-        hit = False
-
-        def here(w: Window, c: Change = change) -> bool:
-            return w.programme == c.name and c.window in (None, w.window)
-
-        def amount(now: int, c: Change = change) -> int:
-            return max(0, now + c.amount if c.relative else c.amount)
-
-        if change.what in ("places", "delay", "remove"):
-            hit = any(here(w) for w in tables.windows)
-            windows = []
-            for w in tables.windows:
-                if not here(w):
-                    windows.append(w)
-                elif change.what == "places":
-                    windows.append(replace(w, persons=amount(w.persons)))
-                elif change.what == "remove":
-                    windows.append(replace(w, persons=0, state="withdrawn"))
-                else:
-                    later = timedelta(days=change.amount)
-                    windows.append(
-                        replace(
-                            w,
-                            opens=w.opens + later if w.opens else None,
-                            closes=w.closes + later if w.closes else None,
-                        )
-                    )
-            tables = replace(tables, windows=tuple(windows))
-        elif change.what == "limit":
-            hit = any(x.limit == change.name for x in tables.limits)
-            tables = replace(tables, limits=tuple(
-                replace(x, persons=amount(x.persons)) if x.limit == change.name else x
-                for x in tables.limits))  # fmt: skip
-        elif change.what == "condition":
-            hit = any(x.pledge == change.name for x in tables.pledges)
-            tables = replace(tables, pledges=tuple(
-                replace(x, if_persons=amount(x.if_persons)) if x.pledge == change.name else x
-                for x in tables.pledges))  # fmt: skip
-        else:
-            lock = change.lock
-            if lock is None:
-                hit = any(c.case == change.name and c.locked for c in tables.cases) or any(
-                    x.case == change.name for x in tables.locks
-                )
-            else:
-                hit = any(c.case == change.name for c in tables.cases)
-                there = change.what == "wait" or any(
-                    w.programme == lock.programme and lock.window in ("", w.window)
-                    for w in tables.windows
-                )
-                if hit and not there:
-                    known = [w.name.replace(", ", "@") for w in tables.windows]
-                    known += [w.programme for w in tables.windows]
-                    faults.append(
-                        Fault("--what-if", "", "place", "a place that the input does not have",
-                              one_of(sorted(set(known))))
-                    )  # fmt: skip
-            tables = replace(
-                tables,
-                cases=tuple(
-                    replace(c, locked="", locked_window="") if c.case == change.name else c
-                    for c in tables.cases
-                ),
-                locks=(
-                    *(x for x in tables.locks if x.case != change.name),
-                    *(() if lock is None else (lock,)),
-                ),
-            )
-        if not hit:
-            places = change.what in ("places", "delay", "remove")
-            known = {
-                "limit": [x.limit for x in tables.limits],
-                "condition": [x.pledge for x in tables.pledges],
-                **{key: [] for key in OF_CASES},
-            }.get(change.what, [w.name.replace(", ", "@") for w in tables.windows])
-            known = sorted(
-                set(known) | ({w.programme for w in tables.windows} if places else set())
-            )
-            remedy = "" if known else (
-                "Only a case that is locked can be let go."
-                if change.what == "unlock"
-                else "The input holds no such case."
-                if change.what in OF_CASES
-                else f"The input holds no such {change.what}."
-            )  # fmt: skip
-            faults.append(
-                Fault("--what-if", "", change.what, "a name that the input does not have",
-                      one_of(known), remedy)
-            )  # fmt: skip
-    if faults:
-        raise Faults(faults)
-    return tables
 
 
 def difference(
@@ -287,8 +139,8 @@ class Session:
         args = (model.slot, model.size, model.klass, model.slots, model.met_start, model.met,
                 model.met_share, slack, chosen)  # fmt: skip
         for r in changes:
-            kernels.take_out(self.first_out, r, *args)
-        kernels.put_in(self.first_in, model.start, self.order, *args)
+            take_out(self.first_out, r, *args)
+        put_in(self.first_in, model.start, self.order, *args)
         value = float(compiled.weight[chosen >= 0].sum())
         return {
             **difference(*self._places(chosen)),
@@ -326,7 +178,8 @@ def what_if(
 
     returns   moved, dropped and gained cases; value, value_before and bound of protection; stages
               (name, before, after and bound of every aim; none when mended); for an override in
-              question `predicted`: per case what it costs by prices, as `overrides.predicted_cost`
+              question `predicted`: per case what it costs by prices, as `overrides.predicted_cost`;
+              `assumes`: what a new programme takes for granted, in words
     raises    Faults for a name the tables do not hold"""
     tables = changed(proposal.compiled.tables, changes)
     if not exact and all(c.what in ("places", "limit") for c in changes):
@@ -370,6 +223,7 @@ def what_if(
         "state": again.state,
         "conflict": again.conflict,
         "stages": stages,
+        "assumes": [x.assumes for x in changes if x.assumes],
         "predicted": {lock.case: predicted_cost(proposal, lock) for lock in locks},
     }
 
