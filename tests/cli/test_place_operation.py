@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from onward.caseload import Subject, new_event
 from onward.cli.place import app
+from onward.errors import Faults
 from onward.registry import Settings, create_operation
 from onward.registry.computing.analysis import opened
 from onward.registry.computing.placing import placement_tables
@@ -83,6 +84,30 @@ def camp(tmp_path_factory):
     person("withdrew", withdrawn=True)
     person("keeps-the-file", released=False)
     person("doubted", doubted=True)
+    add("recorded", ("sheet", "sheet-sites"), "2025-01-01", pathway="relocation", version="1",
+        language="fa", approved=True, current=True)  # fmt: skip
+    for site, monitored in (("north", True), ("south", False)):
+        add("recorded", ("site", site), "2026-01-01", voluntary=True, safe_distance=True,
+            liberty_no_worse=True, monitored=monitored)  # fmt: skip
+
+    def would_move(name, *, to, consented=True):
+        home = f"H-{name}"
+        add("recorded", ("household", home), "2025-06-01", roster_size=1)
+        add("registered", ("person", name), "2025-06-01", household=home, birth="1985-03-04",
+            sex="male", legal="refugee", stage="intent_relocation", place="in_camp",
+            capacity_doubted=False, country_of_origin="XAA", intended_pathway="relocation",
+            intended_destination=to, fitness_finding="fit", fitness_checked_on="2026-02-27",
+            treatment_continuity=True)  # fmt: skip
+        if consented:
+            add("recorded", ("consent", f"C-{name}"), "2026-02-01", person=name,
+                pathway="relocation", destination=to, signed_on="2026-02-01", given_by="self",
+                in_private=True, pressure=False, informed=True, sheet_version="1",
+                sheet_language="fa", withdrawn=False)  # fmt: skip
+
+    would_move("bahram", to="north")
+    would_move("cyrus", to="north")
+    would_move("dara", to="north", consented=False)
+    would_move("elham", to="south")
     operation.record(events)
     return operation
 
@@ -139,3 +164,25 @@ def test_a_question_keeps_nothing(camp):
     assert asked.exit_code == 0, asked.output
     assert "dropped: 1" in asked.stdout
     assert kept_proposals(camp) == before
+
+
+def test_beds_of_a_site_go_to_those_who_chose_it_where_its_safeguards_are_open(camp, tmp_path):
+    sites = tmp_path / "sites.csv"
+    sites.write_text("programme,persons\nnorth,1\nsouth,5\n")
+    before = kept_proposals(camp)
+    result = run(camp.path, "--sites", sites, "--on", "2026-03-01", "--json")
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    (placed,) = content["assignments"]
+    assert placed["programme"] == "north"
+    codes = {x["case"].removeprefix("household/H-"): x["code"] for x in content["unplaced"]}
+    left = {"bahram", "cyrus"} - {placed["case"].removeprefix("household/H-")}
+    assert codes == {"dara": "consent", "elham": "safeguards", left.pop(): "full"}
+    assert kept_proposals(camp) == before
+
+
+def test_sites_are_asked_of_an_operation(tmp_path):
+    sites = tmp_path / "sites.csv"
+    sites.write_text("programme,persons\nnorth,1\n")
+    with pytest.raises(Faults, match="without an operation"):
+        app(["--sites", str(sites)], standalone_mode=False)

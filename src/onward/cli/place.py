@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.cli.commands import command_app
 from onward.errors import Fault, Faults, OnwardError, one_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from onward.placement.inputs import Tables
     from onward.registry import Operation
 
-app = typer.Typer(add_completion=False)
+app = command_app()
 
 MOST_LINES = 40
 """Cases shown of each list; all of them are in the data."""
@@ -44,7 +45,8 @@ each with a proven bound. The smallest useful input:
 Also: onward place FOLDER (cases.csv, programmes.csv and the rest, or its folder `placement`),
 and onward place ... --what-if "places:Norland@Spring=+5". With an operation folder the cases come
 from its record, the places from its plan, and who is open from its safeguards; the proposal is
-kept in its placements/ for the report and for next week.
+kept in its placements/ for the report and for next week. With --sites they are proposed for
+relocation sites instead, and nothing is kept: write it with --out, and give it as --previous.
 
 Exit code 0: every stage within the wanted gap; 1: infeasible, or a stage stopped by time;
 2: the input has faults.
@@ -66,6 +68,12 @@ def place(
     ] = None,
     cases: Annotated[Path | None, _path("CSV of cases: case, size and what is known.")] = None,
     programmes: Annotated[Path | None, _path("CSV of programmes, one row per window.")] = None,
+    sites: Annotated[
+        Path | None,
+        _path(
+            "With an operation: relocation sites with beds instead of countries, as programmes."
+        ),
+    ] = None,
     scores: Annotated[Path | None, _path("CSV: case, programme, score.")] = None,
     limits: Annotated[Path | None, _path("CSV of caps and earmarks.")] = None,
     pledges: Annotated[Path | None, _path("CSV of conditional pledges.")] = None,
@@ -97,7 +105,7 @@ def place(
     what_if: Annotated[
         list[str] | None,
         _path(
-            "Ask instead: places:NAME@WINDOW=+5, delay:..., limit:..., condition:..., remove:..., unlock:CASE, place:CASE=NAME@WINDOW, wait:CASE."
+            "Ask instead: places:NAME@WINDOW=+5, delay:..., limit:..., condition:..., remove:..., add:NEW@WINDOW=20 like NAME, unlock:CASE, place:CASE=NAME@WINDOW, wait:CASE."
         ),
     ] = None,
     quick: Annotated[
@@ -140,7 +148,7 @@ def place(
         return
     operation, tables = _tables(
         folder, cases=cases, programmes=programmes, scores=scores, limits=limits,
-        pledges=pledges, openings=openings, locks=locks, previous=previous, on=on,
+        pledges=pledges, openings=openings, locks=locks, previous=previous, on=on, sites=sites,
     )  # fmt: skip
     from onward.placement.aims import read_aims
     from onward.placement.document import document, to_json, write_csv
@@ -173,7 +181,7 @@ def place(
     )
     proposal = propose(tables, read_aims(aims), seed=seed, seconds=time_limit, gap=gap)
     if what_if:
-        from onward.placement.whatif import parse_change
+        from onward.placement.questions import parse_change
         from onward.placement.whatif import what_if as ask
 
         answer = ask(
@@ -210,7 +218,7 @@ def place(
         (out / "proposal.json").write_text(to_json(content), "utf-8")
         write_workbook(content, out / "proposal.xlsx")
         typer.echo(f"Written: {out}/proposal.json, proposal.xlsx and CSV tables.", err=True)
-    if operation is not None and content["check"]["passed"]:
+    if operation is not None and sites is None and content["check"]["passed"]:
         from onward.registry.computing.runs import keep_proposal
 
         typer.echo(f"Kept as placements/{keep_proposal(operation, content)}.", err=True)
@@ -315,7 +323,7 @@ def _say(text: str, cases: int) -> None:
 
 
 def _tables(
-    folder: Path | None, *, on: str | None, **files: Path | None
+    folder: Path | None, *, on: str | None, sites: Path | None, **files: Path | None
 ) -> tuple[Operation | None, Tables]:
     from onward.placement.files import read_tables
 
@@ -326,7 +334,12 @@ def _tables(
         except ValueError:
             raise Faults([Fault("--on", "", "", "not a date", "YYYY-MM-DD")]) from None
     if folder is not None and (folder / "operation.toml").is_file():
-        return _from_operation(folder, day, files)
+        return _from_operation(folder, day, files, sites)
+    if sites is not None:
+        raise Faults(
+            [Fault("--sites", "", "", "given without an operation", "an operation folder",
+                   "From files, a site is a row of programmes.csv.")]
+        )  # fmt: skip
     if folder is not None:
         if not folder.is_dir():
             raise Faults(
@@ -351,14 +364,14 @@ def _tables(
 
 
 def _from_operation(
-    folder: Path, day: date | None, files: dict[str, Path | None]
+    folder: Path, day: date | None, files: dict[str, Path | None], sites: Path | None
 ) -> tuple[Operation, Tables]:
-    """Cases from the record, places from the plan, what is open from the safeguards; a file
-    given beside them (scores, limits, locks, last week's proposal) is added."""
-    from onward.placement.files import read_beside
+    """Cases from the record, places from the plan or the beds of sites, what is open from the
+    safeguards; a file given beside them (scores, limits, locks, last week's proposal) is added."""
+    from onward.placement.files import read_beside, read_windows
     from onward.registry import open_operation
     from onward.registry.computing.analysis import opened
-    from onward.registry.computing.placing import placement_tables
+    from onward.registry.computing.placing import placement_tables, site_tables
     from onward.registry.computing.runs import kept_proposals
 
     for key in ("cases", "programmes", "openings", "pledges"):
@@ -368,11 +381,14 @@ def _from_operation(
                 "leave the operation folder out."
             )
     operation = open_operation(folder)
-    tables = placement_tables(opened(operation, day))
+    found = opened(operation, day)
+    tables = (
+        placement_tables(found) if sites is None else site_tables(found, read_windows(sites))
+    )
     given = {key: path for key, path in files.items() if path is not None}
     if given:
         tables = replace(tables, **read_beside(tables, given))
-    if "previous" not in given and tables.on is not None:
+    if "previous" not in given and sites is None and tables.on is not None:
         # Only a proposal of an earlier day: the same question on one day has one answer.
         earlier = [
             old for _, old in kept_proposals(operation)
@@ -530,6 +546,8 @@ def _print_difference(answer: dict[str, Any]) -> None:
         f"Protection-weighted persons: {answer['value_before']:.6g} before, {answer['value']:.6g} "
         f"after{most} ({answer['method']})."
     )
+    for words in answer.get("assumes", []):
+        typer.echo(words)
     outcome = next((x for x in answer.get("stages", []) if x["name"] == "outcome"), None)
     if outcome is not None and outcome["before"] is not None:
         typer.echo(

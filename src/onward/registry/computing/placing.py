@@ -1,4 +1,6 @@
-"""From an operation to placement's tables: its cases, its plan's places, what safeguards allow.
+"""From an operation to placement's tables: its cases, its places, what safeguards allow.
+
+Places are those of the plan's pledges, or the beds of relocation sites that are handed in.
 
 Comes in: an opened operation as of a date. Goes out: `placement.Tables` in which a case and a
 country form a pair only where `safeguards.evaluate` found the step open for every member, for
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +26,8 @@ from onward.rulebook.grammar import parse_condition
 from onward.rulebook.model import Move, Rulebook
 from onward.safeguards.evaluate import Evaluation, evaluate
 
+SITE_BEDS = "relocation_bed"
+"""The capacity of the rulebook that the beds of relocation sites are."""
 PRIORITY_ORDER = ("emergency", "urgent", "normal")
 
 
@@ -33,7 +38,6 @@ def placement_tables(found: Opened) -> Tables:
     """
     if found.plan is None:
         raise OnwardError("There is no plan.yaml, so no places are known.")
-    rulebook = found.caseload.rulebook
     pledges = [
         pledge
         for pledge in found.plan.pledges.values()
@@ -44,13 +48,32 @@ def placement_tables(found: Opened) -> Tables:
             "The plan holds no confirmed or open pledge with places and a capacity; "
             "see docs/reference/plan.md."
         )
-    step = submission(rulebook, {pledge.capacity for pledge in pledges})
+    return _tables(
+        found, {pledge.capacity for pledge in pledges}, _windows(found.plan, pledges, found),
+        _conditions(found.plan, pledges),
+    )  # fmt: skip
+
+
+def site_tables(found: Opened, sites: Sequence[Window]) -> Tables:
+    """The tables of a proposal for relocation sites with so many beds each; a site's name is its
+    id in the record, to which people consent and whose safeguards are asked."""
+    return _tables(found, {SITE_BEDS}, [replace(site, country="") for site in sites], ())
+
+
+def _tables(
+    found: Opened,
+    capacities: set[str],
+    windows: Sequence[Window],
+    conditions: Sequence[Condition],
+) -> Tables:
+    rulebook = found.caseload.rulebook
+    step = submission(rulebook, capacities)
     answers = {
-        country: evaluate(
-            found.caseload, step.key, destination=country, on=found.as_of, at="decision",
+        destination: evaluate(
+            found.caseload, step.key, destination=destination, on=found.as_of, at="decision",
             engine=found.engine,
         )
-        for country in sorted({pledge.country for pledge in pledges})
+        for destination in sorted({window.destination for window in windows})
     }  # fmt: skip
     units = _ready(next(iter(answers.values())))
     members = _members(found.caseload.people, units)
@@ -59,8 +82,8 @@ def placement_tables(found: Opened) -> Tables:
         cases=tuple(
             _case(unit, members[unit], consents[unit], found.as_of) for unit in sorted(units)
         ),
-        windows=tuple(_windows(found.plan, pledges, found)),
-        pledges=tuple(_conditions(found.plan, pledges)),
+        windows=tuple(windows),
+        pledges=tuple(conditions),
         openings=tuple(_openings(units, answers)),
         on=found.as_of,
     )
@@ -68,19 +91,18 @@ def placement_tables(found: Opened) -> Tables:
 
 def submission(rulebook: Rulebook, capacities: set[str]) -> Move:
     """The step that puts a case forward for a place: the first step of the pathway whose
-    movement consumes these places.
+    movement consumes these places, or the movement itself where that is the first.
 
     raises  OnwardError when the rulebook has no such pathway
     """
     for transition in rulebook.transitions.values():
         if not (transition.movement and transition.consumes in capacities):
             continue
-        for name in transition.path:
-            earlier = rulebook.transitions[name]
+        for earlier in (*(rulebook.transitions[n] for n in transition.path), transition):
             if earlier.pathway == transition.pathway:
                 return next(iter(earlier.moves.values()))
     raise OnwardError(
-        f"No movement of the rulebook {rulebook.name} consumes the plan's places "
+        f"No movement of the rulebook {rulebook.name} consumes these places "
         f"({', '.join(sorted(capacities))}), so nobody can be proposed for them."
     )
 

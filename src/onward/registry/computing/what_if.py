@@ -32,7 +32,8 @@ def places_if(found: Opened, questions: Sequence[str], *, seed: int) -> dict[str
 
     raises  Faults for a question that names what is not there; OnwardError without places
     """
-    from onward.placement.whatif import ask, parse_change
+    from onward.placement.questions import parse_change
+    from onward.placement.whatif import ask
 
     changes = [parse_change(text) for text in questions]
     try:
