@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(rich_markup_mode=None)
-restore_app = typer.Typer(rich_markup_mode=None)
+from onward.cli.commands import command_app
+
+app = command_app()
+restore_app = command_app()
 
 
 @app.command()

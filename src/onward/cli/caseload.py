@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.cli.commands import command_app
 from onward.cli.engine import ENGINE, MASTER, OPERATION, opened_operation
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from onward.registry import Operation
     from onward.rulebook import Rulebook
 
-app = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
+app = command_app()
 
 
 @app.command()

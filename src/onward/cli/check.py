@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.cli.commands import command_app
 from onward.cli.engine import ENGINE, MASTER, OPERATION, opened_operation
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from onward.rulebook.model import Move, Rulebook
     from onward.safeguards import Evaluation, NextSteps, Reason
 
-app = typer.Typer(no_args_is_help=True)
+app = command_app(no_args_is_help=True)
 
 MOST = 10  # remedies listed in text
 PLACES = ("destination", "site", "recipient", "intended_destination")

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import typer
 
-app = typer.Typer(rich_markup_mode=None)
+from onward.cli.commands import command_app
+
+app = command_app()
 
 
 @app.command()

@@ -14,7 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+from onward.cli.commands import command_app
+
+app = command_app()
 
 
 @app.command()

@@ -12,11 +12,12 @@ from typing import Any
 
 import typer
 
+from onward.cli.commands import command_app
 from onward.cli.intake import ANSWER, ASK_OPEN, BECAUSE, BY, DECIDE, DECISIONS, FAULTY, PARTLY
 from onward.cli.intake_shown import receipt_data, say_receipt, say_stop, stopped_data
 from onward.cli.intake_steps import checked_list, decided_now, progress, write_faulty
 
-app = typer.Typer(rich_markup_mode=None)
+app = command_app()
 
 
 @app.command()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.cli.commands import command_app
 from onward.cli.intake_shown import (
     SHOWN_ROWS,
     check_data,
@@ -51,7 +52,7 @@ from onward.cli.intake_steps import (
 if TYPE_CHECKING:
     from onward.registry.importing.commit import Importer
 
-app = typer.Typer(
+app = command_app(
     no_args_is_help=True,
     help="Import step by step: see a list, map it, check it, decide about doubles, commit, undo."
     "\n\nExample: onward intake check camp people.xlsx --profile people.yaml",

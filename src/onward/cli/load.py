@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
+from onward.cli.commands import command_app
 from onward.errors import OnwardError
 
-app = typer.Typer(rich_markup_mode=None)
+app = command_app()
 
 
 @app.command()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.cli.commands import command_app
 from onward.errors import OnwardError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from onward.plan import Plan
     from onward.rulebook.model import Rulebook
 
-app = typer.Typer(
+app = command_app(
     no_args_is_help=True,
     help="Check the plan, its clocks and its milestones.\n\nExample: onward plan check camp",
 )

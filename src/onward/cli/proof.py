@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from onward.cli.commands import command_app
 from onward.errors import OnwardError
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+app = command_app(no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="The operation folder.")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="The proof's file.")]

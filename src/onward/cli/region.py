@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.cli.commands import command_app
 from onward.cli.engine import ENGINE, MASTER
 
 if TYPE_CHECKING:
     from onward.engine import Engine
     from onward.registry.computing.snapshot import SnapshotOperation
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = command_app(no_args_is_help=True)
 
 DIRECTORY = Annotated[Path, typer.Argument(metavar="DIR", help="A snapshot: onward export.")]
 OUT = Annotated[

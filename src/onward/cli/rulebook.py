@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.cli.commands import command_app
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from onward.rulebook.model import Rulebook
 
-app = typer.Typer(
+app = command_app(
     no_args_is_help=True,
     help="Check, show or draw a rulebook.\n\nExample: onward rulebook check camp/rulebook.yaml",
 )

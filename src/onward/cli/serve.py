@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(rich_markup_mode=None)
+from onward.cli.commands import command_app
+
+app = command_app()
 
 
 @app.command()

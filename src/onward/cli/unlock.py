@@ -6,10 +6,11 @@ from pathlib import Path
 
 import typer
 
+from onward.cli.commands import command_app
 from onward.errors import OnwardError
 
-app = typer.Typer(rich_markup_mode=None)
-lock_app = typer.Typer(rich_markup_mode=None)
+app = command_app()
+lock_app = command_app()
 
 
 @app.command()
