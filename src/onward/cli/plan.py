@@ -117,7 +117,7 @@ def check(
     raise typer.Exit(1 if must else 0)
 
 
-@app.command()
+@app.command(short_help="Put a plan in force in an encrypted operation.")
 def adopt(
     where: Annotated[Path, typer.Argument(metavar="DIR", help="An encrypted operation.")],
     file: Annotated[Path, typer.Argument(help="The plan, as a file.")],
