@@ -19,7 +19,7 @@ import typer
 from onward.cli.main import COMMANDS
 
 REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
-HIDDEN = {"--help", "-h", "--install-completion", "--show-completion"}
+HIDDEN = {"--help", "-h"}
 HEAD = """# Commands
 
 <!-- Written by tools/reference_pages.py from the commands themselves. Change their help, not this page. -->

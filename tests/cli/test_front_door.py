@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from jsonschema import Draft202012Validator, FormatChecker
 
 from onward import __version__
@@ -93,6 +94,14 @@ def camp(tmp_path_factory) -> Path:
 
 
 # -- what it lists ----------------------------------------------------------------------------
+
+
+def test_a_list_of_commands_says_what_each_does_in_a_whole_sentence():
+    for module, attribute, _ in COMMANDS.values():
+        group = typer.main.get_command(getattr(importlib.import_module(module), attribute))
+        for name, command in getattr(group, "commands", {}).items():
+            told = command.get_short_help_str()
+            assert told.endswith(".") and "Example:" not in told, (module, name, told)
 
 
 def test_help_lists_every_command_with_its_line():
