@@ -101,7 +101,8 @@ def test_a_list_of_commands_says_what_each_does_in_a_whole_sentence():
         group = typer.main.get_command(getattr(importlib.import_module(module), attribute))
         for name, command in getattr(group, "commands", {}).items():
             told = command.get_short_help_str()
-            assert told.endswith(".") and "Example:" not in told, (module, name, told)
+            assert told.endswith("."), (module, name, told)
+            assert "Example:" not in told, (module, name, told)
 
 
 def test_help_lists_every_command_with_its_line():
