@@ -219,4 +219,4 @@ def test_an_answer_cannot_be_changed_after_the_fact(evaluate_world, going_home):
     answer = evaluate_world(going_home, people=["P1"])
     assert isinstance(answer, Evaluation)
     with pytest.raises(AttributeError):
-        answer.set_aside = frozenset({("P1", "G3.consent")})
+        answer.set_aside = {("P1", "G3.consent"): 0}

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -40,7 +41,8 @@ class Evaluation:
     answers           one row per person: person, unit, destination, pathway, next_step
                       (whether the move starts from the states the person is in), and one
                       boolean per finding key; null: unknown
-    set_aside         (person, finding) overridden, by two people and with a reason
+    set_aside         (person, finding) overridden, by two people and with a reason -> the seq of
+                      the exception on record, 0 for one that is only proposed
     rulebook_hash, floor_hash   what it was judged by
     """
 
@@ -51,7 +53,7 @@ class Evaluation:
     at: When
     findings: tuple[Finding, ...]
     answers: pa.Table = field(repr=False)
-    set_aside: frozenset[tuple[str, str]]
+    set_aside: Mapping[tuple[str, str], int]
     rulebook_hash: str
     floor_hash: str
     engine: Engine = field(repr=False)
@@ -132,6 +134,16 @@ class Evaluation:
         """Keys of the findings that fail for one person, in the rulebook's order."""
         row = self._row(person)
         return tuple(f.key for f in self.findings if self.failed(f.key)[row])
+
+    def excepted(self, person: str) -> tuple[int, ...]:
+        """The exceptions on record, by seq, without which the step would fail for this person."""
+        row = self._row(person)
+        cited = {
+            self.set_aside.get((person, finding.key), 0)
+            for finding in self.findings
+            if not _truth(self.answers[finding.key])[row]
+        }
+        return tuple(sorted(cited - {0}))
 
     def reasons(self, person: str) -> list[Reason]:
         """Why the step is not open to this person; empty when it is, as far as they go."""
@@ -218,10 +230,12 @@ def evaluate(
         at=when,
         findings=findings,
         answers=table,
-        set_aside=frozenset(
-            (who, finding)
-            for who, finding, to in aside
-            if leads_to(move, places.get(who)) == to
+        set_aside=MappingProxyType(
+            {
+                (who, finding): seq
+                for (who, finding, to), seq in aside.items()
+                if leads_to(move, places.get(who)) == to
+            }
         ),
         rulebook_hash=rulebook.hash,
         floor_hash=rulebook.floor_hash,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from onward.caseload.events import OVERRIDE, Event
 from onward.errors import Fault, Faults, one_of
 from onward.rulebook.model import Finding, Move, Rulebook
 
@@ -103,8 +104,9 @@ def counting(
     *,
     move: str,
     on: date,
-) -> frozenset[tuple[str, str, str]]:
-    """(person, finding, destination) set aside for this move on this day.
+) -> dict[tuple[str, str, str], int]:
+    """(person, finding, destination) set aside for this move on this day, with the seq of the
+    exception on record; 0 for one that is only proposed.
 
     given     proposed now: anything wrong with one raises Faults
     recorded  from the record: one that the rulebook in force does not allow counts for nothing
@@ -112,10 +114,34 @@ def counting(
     faults = [fault for override in given for fault in override_faults(override, rulebook)]
     if faults:
         raise Faults(faults)
-    kept = [from_record(row) for row in recorded]
-    sound = [*given, *(each for each in kept if not override_faults(each, rulebook))]
-    return frozenset(
-        (each.person, each.finding, each.destination)
-        for each in sound
+    kept = [(from_record(row), int(row["seq"])) for row in recorded]
+    sound = [(each, 0) for each in given]
+    sound += [(each, seq) for each, seq in kept if not override_faults(each, rulebook)]
+    return {
+        (each.person, each.finding, each.destination): seq
+        for each, seq in sound
         if each.move == move and each.valid_on == on
-    )
+    }
+
+
+def steps_under(events: Iterable[Event]) -> dict[str, str]:
+    """Exceptions that were used: id of the exception -> id of the step taken under it.
+
+    A step cites in its evidence the exceptions without which it would not have been open, so a
+    step to another destination, on another day or that needed none is none of theirs.
+
+    events  the exceptions, the steps they are for, and whatever corrects or takes back either
+    """
+    events = list(events)
+    gone = {event.supersedes for event in events}
+    standing = [event for event in events if event.id not in gone]
+    made = {event.id: event for event in standing if event.kind == OVERRIDE}
+    return {
+        reference: step.id
+        for step in standing
+        for reference in step.evidence
+        if reference in made
+        and step.subject == made[reference].subject
+        and step.kind == made[reference].facts["move"]
+        and step.effective == made[reference].facts["valid_on"]
+    }
