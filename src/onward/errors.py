@@ -10,11 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from onward.said import Listed
+
 
 class OnwardError(Exception):
-    """A mistake the user can mend. The message is complete and needs no stack trace."""
+    """A mistake the user can mend. The message is complete and needs no stack trace.
+
+    field  of the form that was sent, where one is at fault; "" otherwise
+    """
 
     exit_code = 2
+
+    def __init__(self, said: str = "", *, field: str = "") -> None:
+        super().__init__(said)
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -56,9 +65,6 @@ class Faults(OnwardError):
         super().__init__("\n".join(lines))
 
 
-def one_of(values: Iterable[object]) -> str:
+def one_of(values: Iterable[object]) -> Listed:
     """The allowed values as a person reads them: "a, b or c"."""
-    words = [str(value) for value in values]
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+    return Listed(values, ", ", " or ")

@@ -17,6 +17,7 @@ from typing import Literal
 
 import numpy as np
 
+from onward.errors import one_of
 from onward.plan.clocks import NEVER_BY_DATE
 from onward.plan.draws import (
     FUTURES,
@@ -30,6 +31,7 @@ from onward.plan.draws import (
 )
 from onward.plan.model import FACTORS, SERVICE_METRICS, Action, Message, Plan
 from onward.rulebook.model import Rulebook
+from onward.said import Listed, Said, Share, form, titled
 
 LIKELY = 0.5
 POSSIBLE = 0.1
@@ -141,15 +143,31 @@ def check_plan(
 
 
 # -- dates ------------------------------------------------------------------------------------
-def _judge(late: FloatArray, certain: bool) -> tuple[Severity, str, float] | None:
+Danger = Literal["certain", "likely", "may"]
+_HOW: Mapping[Danger, str] = {
+    "certain": form("certain"), "likely": form("likely (%(a)s)"), "may": form("possible (%(a)s)"),
+}  # fmt: skip
+_LATE: Mapping[Danger, tuple[str, str]] = {
+    "certain": (form("certain to be late: %(b)s"), form("certain to be late or never done: %(b)s")),
+    "likely": (form("likely to be late (%(a)s): %(b)s"), form("likely to be late or never done (%(a)s): %(b)s")),
+    "may": (form("may be late (%(a)s): %(b)s"), form("may be late or never done (%(a)s): %(b)s")),
+}  # fmt: skip
+"""What is late in every future that has it done, and what some futures never have done."""
+
+
+def _judge(late: FloatArray, certain: bool) -> tuple[Severity, Danger, float] | None:
     chance = float(np.mean(late))
     if certain or chance == 1.0:
-        return "must", "certain to", 1.0
+        return "must", "certain", 1.0
     if chance >= LIKELY:
-        return "must", f"likely to ({chance:.0%})", chance
+        return "must", "likely", chance
     if chance >= POSSIBLE:
-        return "look", f"may ({chance:.0%})", chance
+        return "look", "may", chance
     return None
+
+
+def _how(danger: Danger, chance: float) -> Said:
+    return Said(_HOW[danger], a=Share(chance))
 
 
 def _late(plan: Plan, draws: PlanDraws) -> Iterable[PlanFinding]:
@@ -164,14 +182,16 @@ def _late(plan: Plan, draws: PlanDraws) -> Iterable[PlanFinding]:
         judged = _judge(np.asarray(done > by, dtype=np.float64), bool(np.all(done > by)))
         if judged is None:
             continue
-        severity, word, chance = judged
+        severity, danger, chance = judged
         wanted = date_wanted(plan, target)
-        what = f"reached after {wanted}"
+        what = Said("reached after %(a)s", a=wanted)
         if id != target:
-            what = f"finishes after {plan.title_of(target)} ({wanted})"
+            title = plan.title_of(target)
+            what = Said("finishes after %(a)s (%(b)s)", a=title, b=wanted)
+        some_never = not np.isfinite(done).all()
         yield PlanFinding(
             "late", severity, id, plan.line_of(id),
-            f"{word} be late{'' if np.isfinite(done).all() else ' or never done'}: {what}",
+            Said(_LATE[danger][some_never], a=Share(chance), b=what),
             "Start earlier, shorten what it waits for (see `onward plan milestones`), or move the date.",
             chance,
         )  # fmt: skip
@@ -181,13 +201,13 @@ def _started(plan: Plan, as_of: dt.date) -> Iterable[PlanFinding]:
     for a in plan.actions.values():
         if a.finished and a.finished > as_of:
             yield PlanFinding("date", "must", a.id, a.line,
-                              f"said to be finished on {a.finished}, after {as_of}",
+                              Said("said to be finished on %(a)s, after %(b)s", a=a.finished, b=as_of),
                               "Give what happened; leave the future to `duration_days`.")  # fmt: skip
         elif a.started and not a.finished:
             longest = a.started + dt.timedelta(days=int(a.duration.most))
             if longest <= as_of:
                 yield PlanFinding("overdue", "must", a.id, a.line,
-                                  f"should have been finished by {longest} at the latest",
+                                  Said("should have been finished by %(a)s at the latest", a=longest),
                                   "Record `finished`, or give a longer duration.")  # fmt: skip
         if a.finished is None:
             for before in a.depends_on:
@@ -198,7 +218,7 @@ def _started(plan: Plan, as_of: dt.date) -> Iterable[PlanFinding]:
                     and (other.finished is None or other.finished > a.started)
                 ):
                     yield PlanFinding("order", "look", a.id, a.line,
-                                      f"started before {before} was finished",
+                                      Said("started before %(a)s was finished", a=before),
                                       "Correct the dates, or take the dependency out.")  # fmt: skip
 
 
@@ -218,19 +238,18 @@ def _relied_on(plan: Plan, draws: PlanDraws) -> Iterable[PlanFinding]:
                 for base in group:
                     joins = draws.begins[base] <= held + 1
                     held = np.where(joins, np.maximum(held, draws.ends[base]), held)
-            names = " or ".join(f"{plan.title_of(base)} ({base})" for base in group)
+            names = one_of(titled(plan.title_of(base), base) for base in group)
             missing = happens & (held < start)
             lapsed = happens & (held < done) & ~missing
-            for bad, code, word in (
-                (lapsed, "lapses_before_move", "lapses before the work or movement it covers is done"),
-                (missing, "not_in_force", "is not in force when the work or movement begins"),
+            for bad, code, said in (
+                (lapsed, "lapses_before_move", form("%(a)s lapses before the work or movement it covers is done: %(b)s")),
+                (missing, "not_in_force", form("%(a)s is not in force when the work or movement begins: %(b)s")),
             ):  # fmt: skip
                 judged = _judge(np.asarray(bad[happens], dtype=np.float64), False)
                 if judged:
-                    severity, how, chance = judged
+                    severity, danger, chance = judged
                     yield PlanFinding(
-                        code, severity, a.id, a.line,
-                        f"{names} {word}: {how.removesuffix(' to')}",
+                        code, severity, a.id, a.line, Said(said, a=names, b=_how(danger, chance)),
                         "Renew it first, move the work, or make it wait for what brings it.",
                         chance,
                     )  # fmt: skip
@@ -272,7 +291,7 @@ def _authorities(
             if legal[state].code in NEVER_BY_DATE and a.expiry:
                 yield PlanFinding(
                     "status_by_date", "must", a.id, a.line,
-                    f"says the status {legal[state].title} ends with it; that status never lapses by date",
+                    Said("says the status %(a)s ends with it; that status never lapses by date", a=legal[state].title),
                     "Take it out of `rests`; it ends only by individual decision.",
                 )  # fmt: skip
         if a.expiry and a.renewal:
@@ -283,13 +302,13 @@ def _authorities(
             if last < as_of:
                 yield PlanFinding(
                     "renewal_missed", "must", a.id, a.line,
-                    f"renewal had to be asked for by {last}, {a.renewal.lead_days} days before expiry",
+                    Said("renewal had to be asked for by %(a)s, %(b)s days before expiry", a=last, b=a.renewal.lead_days),
                     "Ask now and plan for the authority ending on its day.",
                 )  # fmt: skip
             elif not asking:
                 yield PlanFinding(
                     "renewal_unplanned", "look", a.id, a.line,
-                    f"nobody is to ask for renewal by {last}",
+                    Said("nobody is to ask for renewal by %(a)s", a=last),
                     "Add an action with `renews`, or reassign what rests on it.",
                 )  # fmt: skip
             else:
@@ -300,12 +319,12 @@ def _authorities(
                 if judged:
                     yield PlanFinding(
                         "renewal_missed", judged[0], a.id, a.line,
-                        f"renewal is asked for after {last}: {judged[1].removesuffix(' to')}",
+                        Said("renewal is asked for after %(a)s: %(b)s", a=last, b=_how(*judged[1:])),
                         "Start asking earlier.", judged[2],
                     )  # fmt: skip
         if a.review_by and a.expiry and a.review_by > a.expiry:
             yield PlanFinding("date", "must", a.id, a.line,
-                              f"reviewed by {a.review_by}, after it expires",
+                              Said("reviewed by %(a)s, after it expires", a=a.review_by),
                               "Correct one of the dates.")  # fmt: skip
 
 
@@ -316,7 +335,7 @@ def _assurances(plan: Plan, rulebook: Rulebook) -> Iterable[PlanFinding]:
             sure = s.conclusion is not None and s.conclusion.finding == "can_rely"
             yield PlanFinding(
                 "factor_missing", "must" if sure or s.state == "in_force" else "look", s.id,
-                s.line, f"no finding on: {', '.join(missing)}",
+                s.line, Said("no finding on: %(a)s", a=Listed(missing)),
                 "Have the named lawyer record a finding for each; uncertain is a finding.",
             )  # fmt: skip
         if s.state == "in_force" and s.conclusion is None:
@@ -344,11 +363,11 @@ def _pledges(plan: Plan, as_of: dt.date) -> Iterable[PlanFinding]:
     for p in plan.pledges.values():
         if p.valid_to and p.valid_to < as_of and p.state not in ("exhausted", "withdrawn"):
             yield PlanFinding("pledge_lapsed", "must", p.id, p.line,
-                              f"{p.state}, but it lapsed on {p.valid_to}",
+                              Said("%(a)s, but it lapsed on %(b)s", a=p.state, b=p.valid_to),
                               "Ask for an extension or record it as withdrawn.")  # fmt: skip
         if p.filled_people > p.places_people:
             yield PlanFinding("overfilled", "must", p.id, p.line,
-                              f"{p.filled_people} places filled of {p.places_people}",
+                              Said("%(a)s places filled of %(b)s", a=p.filled_people, b=p.places_people),
                               "Correct the number or record the larger pledge.")  # fmt: skip
         other = plan.pledges.get(p.conditional_on.pledge) if p.conditional_on else None
         if (
@@ -358,7 +377,7 @@ def _pledges(plan: Plan, as_of: dt.date) -> Iterable[PlanFinding]:
         ):
             yield PlanFinding(
                 "unreachable", "must", p.id, p.line,
-                f"waits for {p.conditional_on.departed_people} departures on {other.id}, which has {other.places_people} places",
+                Said("waits for %(a)s departures on %(b)s, which has %(c)s places", a=p.conditional_on.departed_people, b=other.id, c=other.places_people),
                 "Correct the number; as it stands it can never open.",
             )  # fmt: skip
 
@@ -370,7 +389,7 @@ def _capacities(plan: Plan, rulebook: Rulebook) -> Iterable[PlanFinding]:
         if name and name not in plan.capacities and name not in pledged:
             yield PlanFinding(
                 "capacity_missing", "look", name, 0,
-                f"{step.name} ({step.title}) draws on {name}, and the plan does not say how much there is",
+                Said("%(a)s (%(b)s) draws on %(c)s, and the plan does not say how much there is", a=step.name, b=step.title, c=name),
                 "Give it under `capacities`; without it the forecast takes the recent pace.",
             )  # fmt: skip
 
@@ -391,7 +410,7 @@ def _sheets(plan: Plan, rulebook: Rulebook) -> Iterable[PlanFinding]:
         if not any(pathway in t.pathways for t in sheets):
             yield PlanFinding(
                 "sheet_missing", "must", pathway, 0,
-                f"no information sheet on {pathway}, which people may choose",
+                Said("no information sheet on %(a)s, which people may choose", a=pathway),
                 "Write one, have it translated and approved; nobody can consent without it.",
             )  # fmt: skip
     for t in plan.messages.values():
@@ -403,23 +422,23 @@ def _sheets(plan: Plan, rulebook: Rulebook) -> Iterable[PlanFinding]:
         if lacking:
             yield PlanFinding(
                 "sheet_language", "must", t.id, t.line,
-                f"version {t.version} has no text in {', '.join(lacking)}",
+                Said("version %(a)s has no text in %(b)s", a=t.version, b=Listed(lacking)),
                 "Translate and approve it; it cannot support a consent in these languages.",
             )  # fmt: skip
         if unapproved:
             yield PlanFinding(
                 "unapproved", "must", t.id, t.line,
-                f"version {t.version} is not approved in {', '.join(unapproved)}",
+                Said("version %(a)s is not approved in %(b)s", a=t.version, b=Listed(unapproved)),
                 "A named approver must sign before it is used; print it with a watermark until then.",
             )  # fmt: skip
         for one, text in t.texts.items():
             if t.released and text.approved_on and text.approved_on > t.released:
                 yield PlanFinding("unapproved", "must", t.id, t.line,
-                                  f"told on {t.released}, approved in {one} on {text.approved_on}",
+                                  Said("told on %(a)s, approved in %(b)s on %(c)s", a=t.released, b=one, c=text.approved_on),
                                   "Approve first.")  # fmt: skip
         if t.released and t.true_as_of > t.released:
             yield PlanFinding("date", "must", t.id, t.line,
-                              f"true as of {t.true_as_of}, but told on {t.released}",
+                              Said("true as of %(a)s, but told on %(b)s", a=t.true_as_of, b=t.released),
                               "Correct one of the dates.")  # fmt: skip
 
 
@@ -440,7 +459,7 @@ def _messages(
             if not np.isfinite(out).any():
                 yield PlanFinding(
                     "unreachable", "must", t.id, t.line,
-                    f"waits for {t.released_after}, which is never done in this plan",
+                    Said("waits for %(a)s, which is never done in this plan", a=t.released_after),
                     "Have it wait for something that can be done, or give the day under `released`.",
                 )  # fmt: skip
         yield from _embargo(plan, draws, t, out)
@@ -450,7 +469,7 @@ def _messages(
             if wide > _ALLOWED[secret]:
                 yield PlanFinding(
                     "told_too_widely", "must", t.id, t.line,
-                    f"tells {t.audience} of {id}, which is {secret}",
+                    Said("tells %(a)s of %(b)s, which is %(c)s", a=t.audience, b=id, c=secret),
                     "Take it out, narrow the audience, or wait until it is public.",
                 )  # fmt: skip
         if wide < 2:
@@ -460,7 +479,7 @@ def _messages(
             words = text.text or (text_of(text.path) if text_of and text.path else "")
             if words is None:
                 yield PlanFinding("text_missing", "must", t.id, t.line,
-                                  f"no file {text.path}", "Put the text there.")  # fmt: skip
+                                  Said("no file %(a)s", a=text.path), "Put the text there.")  # fmt: skip
             texts[language] = words or ""
         named = set(t.countries)
         for country, spoken in names.items():
@@ -471,33 +490,33 @@ def _messages(
             if country not in public:
                 yield PlanFinding(
                     "names_country", "must", t.id, t.line,
-                    f"names {country}, from which no public pledge has come",
+                    Said("names %(a)s, from which no public pledge has come", a=country),
                     "Take the country out; never promise a place a State has not announced.",
                 )  # fmt: skip
             elif "no_place_is_promised" not in t.says and t.audience != "individual":
                 yield PlanFinding(
                     "promises_country", "must", t.id, t.line,
-                    f"names {country} without saying that no place is promised",
+                    Said("names %(a)s without saying that no place is promised", a=country),
                     "Say so in the text, then list `no_place_is_promised` under `says`.",
                 )  # fmt: skip
         deadlines = [id for id in t.mentions if id in plan.deadlines]
         if deadlines and "what_the_deadline_does_not_do" not in t.says:
             yield PlanFinding(
                 "deadline_as_threat", "must", t.id, t.line,
-                f"speaks of {', '.join(deadlines)} without saying what the deadline does not do",
+                Said("speaks of %(a)s without saying what the deadline does not do", a=Listed(deadlines)),
                 "Say that no status and no right ends by that date, then list "
                 "`what_the_deadline_does_not_do` under `says`.",
             )  # fmt: skip
         if deadlines and "right_to_refuse" not in t.says:
             yield PlanFinding(
                 "deadline_as_threat", "must", t.id, t.line,
-                f"speaks of {', '.join(deadlines)} without the right to refuse",
+                Said("speaks of %(a)s without the right to refuse", a=Listed(deadlines)),
                 "Say that people may refuse and stay in the process, then list `right_to_refuse`.",
             )  # fmt: skip
         if t.kind == "notice" and len(t.pathways) == 1 and "all_pathways" not in t.says:
             yield PlanFinding(
                 "only_option", "must", t.id, t.line,
-                f"presents {t.pathways[0]} as the only option",
+                Said("presents %(a)s as the only option", a=t.pathways[0]),
                 "Name the other pathways, claiming protection included, and list `all_pathways`.",
             )  # fmt: skip
         if t.kind == "sheet":
@@ -508,7 +527,7 @@ def _messages(
             ]  # fmt: skip
             if missing:
                 yield PlanFinding("sheet_incomplete", "look", t.id, t.line,
-                                  f"does not list: {', '.join(missing)}",
+                                  Said("does not list: %(a)s", a=Listed(missing)),
                                   "Say it in the text, then list it under `says`.")  # fmt: skip
 
 
@@ -523,10 +542,10 @@ def _embargo(
         return
     judged = _judge(np.asarray(out < until, dtype=np.float64), False)
     if judged:
-        severity, how, chance = judged
+        severity, danger, chance = judged
         yield PlanFinding(
             "embargo", severity, t.id, t.line,
-            f"told before its embargo ends on {t.embargo_until.latest}: {how.removesuffix(' to')}",
+            Said("told before its embargo ends on %(a)s: %(b)s", a=t.embargo_until.latest, b=_how(danger, chance)),
             "Tell it later, or make it wait for an action that ends after the embargo.",
             chance,
         )  # fmt: skip
@@ -546,10 +565,10 @@ def _targets(plan: Plan) -> Iterable[PlanFinding]:
         leaving = _LEAVING.search(g.metric.lower())
         yield PlanFinding(
             "counts_departures" if leaving else "not_a_service", "must", g.id, g.line,
-            f"{g.metric} counts people leaving, not a service given"
+            Said("%(a)s counts people leaving, not a service given", a=g.metric)
             if leaving
-            else f"{g.metric} is not one of the services that may be counted",
-            f"Count a service instead: {', '.join(SERVICE_METRICS)}.",
+            else Said("%(a)s is not one of the services that may be counted", a=g.metric),
+            Said("Count a service instead: %(a)s.", a=Listed(SERVICE_METRICS)),
         )  # fmt: skip
 
 
@@ -561,11 +580,11 @@ def _deadlines(plan: Plan) -> Iterable[PlanFinding]:
         written = a.expiry if d.clock == "expiry" else a.review_by
         if written is None:
             yield PlanFinding("date", "must", d.id, d.line,
-                              f"follows the {d.clock} of {a.id}, which has none",
+                              Said("follows the %(a)s of %(b)s, which has none", a=d.clock, b=a.id),
                               "Give the authority that date, or take `authority` out.")  # fmt: skip
         elif written != d.date:
             yield PlanFinding("date", "must", d.id, d.line,
-                              f"{d.date}, but the {d.clock} of {a.id} is {written}",
+                              Said("%(a)s, but the %(b)s of %(c)s is %(d)s", a=d.date, b=d.clock, c=a.id, d=written),
                               "Make them agree.")  # fmt: skip
 
 

@@ -18,10 +18,11 @@ from typing import Any
 import yaml
 
 from onward.errors import OnwardError
+from onward.said import form
 
 WIDTH, FEW = 110, 4
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-ASIDE = (
+ASIDE = form(
     "This entry is written in a way that a form cannot change without touching others. Change it "
     "in the text of the plan."
 )

@@ -23,9 +23,10 @@ from onward.errors import one_of
 from onward.plan import model as m
 from onward.rulebook.model import Rulebook
 from onward.rulebook.reading import Reader, describe, join_path, line_of, read_bytes
+from onward.said import Listed, Said, form, typed
 
 _WORD = re.compile(r"[a-z][a-z0-9_]*\Z")
-_WORDS = "a small word: letters a to z, digits and _, beginning with a letter"
+_WORDS = form("a small word: letters a to z, digits and _, beginning with a letter")
 _COUNTRY = re.compile(r"[A-Z]{3}\Z")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
@@ -152,8 +153,10 @@ class PlanReader(Reader):
             self.fault(node, path, describe(node), "a number")
             return least
         if not least <= value <= most:
-            upto = f" to {most:g}" if math.isfinite(most) else " or more"
-            self.fault(node, path, f"{value:g}", f"{least:g}{upto}")
+            allowed = Said("%(a)s or more", a=f"{least:g}")
+            if math.isfinite(most):
+                allowed = Said("%(a)s to %(b)s", a=f"{least:g}", b=f"{most:g}")
+            self.fault(node, path, f"{value:g}", allowed)
             return least
         return value
 
@@ -199,21 +202,21 @@ class PlanReader(Reader):
     def _country(self, node: yaml.Node | None, path: str) -> str:
         value = self.string(node, path)
         if node is not None and value and not _COUNTRY.match(value):
-            self.fault(node, path, f'"{value}"', "an ISO 3166-1 alpha-3 code such as NOR")
+            self.fault(node, path, typed(value), "an ISO 3166-1 alpha-3 code such as NOR")
         return value
 
     def _languages(self, node: yaml.Node | None, path: str) -> tuple[str, ...]:
         values = self.strings(node, path)
         for value in values:
             if not _LANGUAGE.match(value):
-                self.fault(node, path, f'"{value}"', "a language code such as fa or ckb")
+                self.fault(node, path, typed(value), "a language code such as fa or ckb")
         return values
 
     def _rulebook_name(self, node: yaml.Node | None) -> str:
         value = self.string(node, "rulebook")
         if value and value != self.rulebook.name:
             self.fault(
-                node, "rulebook", f'a plan for the rulebook "{value}"',
+                node, "rulebook", Said("a plan for the rulebook %(a)s", a=typed(value)),
                 self.rulebook.name, "Read it with its own rulebook, or correct the name.",
             )  # fmt: skip
         return value
@@ -270,8 +273,8 @@ class PlanReader(Reader):
             line = line_of(entry)
             if key in self.ids and name != "capacities":
                 other, at = self.ids[key]
-                self.fault(entry, path, f'the id "{key}" again', "each id once in the plan",
-                           f"It already names one of the {other} in line {at}.")  # fmt: skip
+                self.fault(entry, path, Said("the id %(a)s again", a=typed(key)), "each id once in the plan",
+                           Said("It already names one of the %(a)s in line %(b)s.", a=other, b=at))  # fmt: skip
             self.ids.setdefault(key, (name, line))
             found[key] = read(key, entry, path)
         return found
@@ -474,7 +477,7 @@ class PlanReader(Reader):
         )
         named = [kind for kind in kinds if kind in p]
         if len(named) != 1:
-            self.fault(node, path, f"{len(named)} effects in one entry", f"one of {one_of(kinds)}")  # fmt: skip
+            self.fault(node, path, Said("%(a)s effects in one entry", a=len(named)), Said("one of %(a)s", a=one_of(kinds)))  # fmt: skip
             return m.ActionEffect("opens", "", line=line_of(node))
         kind = named[0]
         here = f"{path}.{kind}"
@@ -556,7 +559,7 @@ class PlanReader(Reader):
         places = sum(window.places_people for window in windows)
         if sum(count for _, count in allocations) > places:
             self.fault(p["allocations"], f"{path}.allocations", "more places than pledged",
-                       f"{places} or fewer together")  # fmt: skip
+                       Said("%(a)s or fewer together", a=places))  # fmt: skip
         conditional = None
         if "conditional_on" in p:
             c_path = f"{path}.conditional_on"
@@ -571,7 +574,7 @@ class PlanReader(Reader):
         state = self.choice(p.get("state"), f"{path}.state", m.PLEDGE_STATES)
         sure = state in m.SURE_PLEDGES
         if state in ("verbal", "offered") and "chance" not in p:
-            self.fault(node, f"{path}.chance", f"missing for a pledge that is only {state}",
+            self.fault(node, f"{path}.chance", Said("missing for a pledge that is only %(a)s", a=state),
                        "your chance from 0 to 1 that it ever opens")  # fmt: skip
         if "capacity" in p:
             capacity = self.string(p["capacity"], f"{path}.capacity")
@@ -644,7 +647,7 @@ class PlanReader(Reader):
         for language, value in self.mapping(p.get("texts"), f"{path}.texts", free=True).items():
             here = f"{path}.texts.{language}"
             if not _LANGUAGE.match(language):
-                self.fault(value, here, f'"{language}"', "a language code such as fa or ckb")
+                self.fault(value, here, typed(language), "a language code such as fa or ckb")
             t = self.mapping(value, here, optional=("text", "path", "translator", "approved_by", "approved_on"))  # fmt: skip
             if ("text" in t) == ("path" in t):
                 self.fault(value, here, "both text and path" if "text" in t else "no text",
@@ -670,7 +673,7 @@ class PlanReader(Reader):
         countries = self.strings(p.get("countries"), f"{path}.countries")
         for country in countries:
             if not _COUNTRY.match(country):
-                self.fault(p["countries"], f"{path}.countries", f'"{country}"', "codes such as NOR")  # fmt: skip
+                self.fault(p["countries"], f"{path}.countries", typed(country), "codes such as NOR")  # fmt: skip
         pathways = dict.fromkeys(
             move.pathway for move in self.rulebook.moves().values() if move.pathway
         )
@@ -753,7 +756,7 @@ class PlanReader(Reader):
         names = {}
         for code, value in self.mapping(node, "country_names", free=True).items():
             if not _COUNTRY.match(code):
-                self.fault(value, f"country_names.{code}", f'"{code}"', "a code such as NOR")
+                self.fault(value, f"country_names.{code}", typed(code), "a code such as NOR")
             names[code] = self.strings(value, f"country_names.{code}")
         return names
 
@@ -766,8 +769,9 @@ class PlanReader(Reader):
             known = [key for key, (section, _) in self.ids.items() if section in sections]
             if id not in known:
                 what = one_of(section.replace("_", " ") for section in sections)
-                self.fault(node, path, f'no entry called "{id}" among the {what}',
-                           one_of(sorted(known)) or f"an entry under {what}")  # fmt: skip
+                found = Said("no entry called %(a)s among the %(b)s", a=typed(id), b=what)
+                under = Said("an entry under %(a)s", a=what)
+                self.fault(node, path, found, one_of(sorted(known)) if known else under)
 
     def _circles(self, plan: m.Plan) -> None:
         """Every separate circle: of work, of authorities, of pledges, of texts replaced."""
@@ -798,7 +802,7 @@ class PlanReader(Reader):
             while circle := find_cycle(left):
                 at = plan.line_of(circle[0])
                 where = f"{section}.{circle[0]}.{field}"
-                self.fault(at, where, "a circle: " + " waits for ".join(circle),
+                self.fault(at, where, Said("a circle: %(a)s", a=Listed(circle, " waits for ")),
                            "an order that ends somewhere", "Remove one of these links.")  # fmt: skip
                 left.pop(circle[0])
 

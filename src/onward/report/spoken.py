@@ -281,9 +281,13 @@ PLAIN = Sayer(ENGLISH)
 """Says every text as it stands."""
 
 
+MIRRORED = str.maketrans({",": "،", ";": "؛"})
+"""Signs that languages written from right to left write their own way."""
+
+
 def _mark(mark: str, speech: Speech) -> str:
     """The sign between parts, as this language writes it."""
-    return {"; ": "؛ ", ", ": "، "}.get(mark, mark) if speech.right_to_left else mark
+    return mark.translate(MIRRORED) if speech.right_to_left else mark
 
 
 @lru_cache(maxsize=1)

@@ -17,7 +17,7 @@ from pathlib import Path
 import jdatetime
 
 from onward.errors import OnwardError, one_of
-from onward.report.spoken import ENGLISH, Speech
+from onward.report.spoken import ENGLISH, MIRRORED, Speech
 
 LANGUAGES = ("en", "fr", "ar", "fa", "ckb")
 RIGHT_TO_LEFT = ("ar", "fa", "ckb")
@@ -86,6 +86,19 @@ def digits(text: str, language: str) -> str:
     """Digits of the language's own script."""
     own = DIGITS.get(language.split("-")[0])
     return text.translate(str.maketrans("0123456789", own)) if own else text
+
+
+def sign(mark: str, language: str) -> str:
+    """A comma, a semicolon or a colon as a language writes it; French sets a space before two."""
+    plain = language.split("-")[0]
+    if plain in RIGHT_TO_LEFT:
+        return mark.translate(MIRRORED)
+    return f"\u202f{mark}" if plain == "fr" and mark in ";:" else mark
+
+
+def listed(parts: Iterable[str], language: str, mark: str = ",") -> str:
+    """Words or parts of a sentence one after another, with the sign a language sets between."""
+    return f"{sign(mark, language)} ".join(filter(None, parts))
 
 
 def solar(language: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from onward.errors import Fault, Faults, OnwardError, one_of
+from onward.said import Said, form, typed
 
 MAX_BYTES = 2_000_000
 
@@ -61,10 +62,10 @@ class Reader:
             ) from None
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            where = f"line {mark.line + 1}" if mark else ""
+            where = Said("line %(line)s", line=mark.line + 1) if mark else ""
             said = getattr(error, "problem", None) or "not YAML"
             raise Faults(
-                [Fault(file, where, "", f"not readable as YAML ({said})", "YAML",
+                [Fault(file, where, "", Said("not readable as YAML (%(a)s)", a=said), "a YAML file",
                        "Check the indentation, colons and quotes around this line.")]
             ) from None  # fmt: skip
         if self.root is None:
@@ -79,9 +80,8 @@ class Reader:
         do: str = "",
     ) -> None:
         line = at if isinstance(at, int) else line_of(at)
-        self.faults.append(
-            Fault(self.file, f"line {line}" if line else "", field, found, allowed, do)
-        )
+        where = Said("line %(line)s", line=line) if line else ""
+        self.faults.append(Fault(self.file, where, field, found, allowed, do))
 
     def in_order(self) -> list[Fault]:
         """Every fault once, in the order of the file."""
@@ -112,11 +112,11 @@ class Reader:
         entries: dict[str, yaml.Node] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or not key.tag.endswith((":str", ":value")):
-                self.fault(key, path, f"the key {describe(key)}", "a word as key",
+                self.fault(key, path, Said("the key %(a)s", a=describe(key)), "a word as key",
                            "Put it in quotes if it is meant as text.")  # fmt: skip
             elif key.value in entries:
                 self.fault(key, join_path(path, key.value), "written twice", "each key once",
-                           f"It already stands in line {line_of(entries[key.value])}.")  # fmt: skip
+                           Said("It already stands in line %(a)s.", a=line_of(entries[key.value])))  # fmt: skip
             elif not free and key.value not in known:
                 self.fault(key, join_path(path, key.value), "an unknown key", one_of(known))
             else:
@@ -138,7 +138,7 @@ class Reader:
         """The text of a scalar of the wanted kind (str, int, bool), or None after a fault."""
         if node is None:
             return None
-        wanted = {"str": "text", "int": "a whole number", "bool": "true or false"}[kind]
+        wanted = _KINDS[kind]
         if not isinstance(node, yaml.ScalarNode) or not node.tag.endswith(f":{kind}"):
             hint = ""
             if kind == "str" and isinstance(node, yaml.ScalarNode):
@@ -159,9 +159,9 @@ class Reader:
             number = least if value is None else int(value.replace("_", ""), 10)
         except ValueError:
             number = least
-            self.fault(node, path, f'"{value}"', "a whole number in ordinary digits")
+            self.fault(node, path, typed(value), "a whole number in ordinary digits")
         if number < least:
-            self.fault(node, path, str(number), f"{least} or more")
+            self.fault(node, path, str(number), Said("%(a)s or more", a=least))
         return number
 
     def boolean(self, node: yaml.Node | None, path: str) -> bool:
@@ -174,20 +174,20 @@ class Reader:
         value = self.scalar(node, path, "str")
         allowed = tuple(allowed)
         if value is not None and value not in allowed:
-            self.fault(node, path, f'"{value}"', one_of(allowed))
+            self.fault(node, path, typed(value), one_of(allowed))
         return value or ""
 
     def strings(self, node: yaml.Node | None, path: str) -> tuple[str, ...]:
         found = [self.string(item, path) for item in self.items(node, path)]
         for value in sorted({value for value in found if value and found.count(value) > 1}):
-            self.fault(node, path, f'"{value}" twice', "each value once")
+            self.fault(node, path, Said("%(a)s twice", a=typed(value)), "each value once")
         return tuple(dict.fromkeys(value for value in found if value))
 
     def name(
         self, key: str, node: yaml.Node, path: str, pattern: re.Pattern[str], say: str
     ) -> None:
         if not pattern.match(key):
-            self.fault(node, path, f'the name "{key}"', say)
+            self.fault(node, path, Said("the name %(a)s", a=typed(key)), say)
 
     def refers(
         self, node: yaml.Node | None, path: str, value: str, known: Iterable[str], what: str
@@ -195,11 +195,15 @@ class Reader:
         """Note a fault unless `value` is a known name; an empty value was noted before."""
         known = tuple(known)
         if value and value not in known:
-            self.fault(node, path, f'no {what} called "{value}"', one_of(known))
+            found = Said("no %(a)s called %(b)s", a=what, b=typed(value))
+            self.fault(node, path, found, one_of(known))
             return False
         return bool(value)
 
 
+_KINDS = {
+    "str": form("text"), "int": form("a whole number"), "bool": form("true or false"),
+}  # fmt: skip
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -214,17 +218,17 @@ def join_path(path: str, key: str) -> str:
 def describe(node: yaml.Node) -> str:
     """What stands there, as a person would say it."""
     if isinstance(node, yaml.MappingNode):
-        return "a mapping"
+        return form("a mapping")
     if isinstance(node, yaml.SequenceNode):
-        return "a list"
+        return form("a list")
     value = str(node.value)
     if node.tag.endswith(":null"):
-        return "nothing"
+        return form("nothing")
     if node.tag.endswith(":str"):
-        return f'"{value if len(value) <= 60 else value[:57] + "..."}"'
+        return typed(value if len(value) <= 60 else value[:57] + "...")
     if node.tag.startswith("tag:yaml.org,2002:"):
-        return f"{value} (read as {node.tag.rsplit(':', 1)[1]})"
-    return f"the tag {node.tag}"
+        return Said("%(a)s (read as %(b)s)", a=value, b=node.tag.rsplit(":", 1)[1])
+    return Said("the tag %(a)s", a=node.tag)
 
 
 def _line_number(where: str) -> int:
