@@ -10,7 +10,7 @@ from registry_cast import EVERYBODYS
 from onward.caseload.events import Subject
 from onward.errors import Faults, OnwardError
 from onward.registry.now import projection
-from onward.registry.recording import acts
+from onward.registry.recording import acts, writing
 from onward.registry.recording.actors import Actor
 
 DAY = date(2026, 6, 10)
@@ -93,8 +93,8 @@ def convoy(*people, key="convoy"):
 def test_a_convoy_is_one_question_and_one_transaction(small, monkeypatch):
     """However many sit in it: fifty families are recorded in the time of a few."""
     asked = []
-    real = acts.evaluate
-    monkeypatch.setattr(acts, "evaluate", lambda *a, **k: asked.append(1) or real(*a, **k))
+    real = writing.evaluate
+    monkeypatch.setattr(writing, "evaluate", lambda *a, **k: asked.append(1) or real(*a, **k))
     done = convoy("H1-P1", "H1-P2", "H2-P1", "H2-P2", "H4-P1")
     assert len(asked) == 1
     assert sorted(breach.person for breach in done.breaches) == ["H2-P1", "H4-P1"]

@@ -14,7 +14,8 @@ from types import SimpleNamespace
 import pytest
 import registry_cast as people
 
-from onward.registry.recording import acts
+from onward.registry.recording import acts, exceptions
+from onward.registry.recording.writing import Writing
 
 NEAR, MINE, FAR, NOBODY = "H3-P1", "H1-P1", "far-1", ""
 REACHED = {"O": {NEAR, MINE, FAR, NOBODY}, "F": {NEAR, MINE, NOBODY}, "A": {MINE, NOBODY},
@@ -96,7 +97,7 @@ def stopped(small, monkeypatch):
         raise Reached
 
     for name in ("event", "once", "append"):
-        monkeypatch.setattr(acts._Desk, name, stop)
+        monkeypatch.setattr(Writing, name, stop)
     return stop
 
 
@@ -196,10 +197,10 @@ def test_authorising_and_registering_are_refused_to_whom_the_table_does_not_name
 
 def test_overrides_corrections_and_retractions_too(small, stopped, staff, monkeypatch):
     rows, wrong = table(), []
-    monkeypatch.setattr(acts, "override_faults", stopped)
-    monkeypatch.setattr(acts._Desk, "decide", stopped)
-    monkeypatch.setattr(acts._Desk, "event", stopped)
-    monkeypatch.setattr(acts._Desk, "once", lambda self, key, act, **_: act())
+    monkeypatch.setattr(exceptions, "override_faults", stopped)
+    monkeypatch.setattr(exceptions, "_decide", stopped)
+    monkeypatch.setattr(Writing, "event", stopped)
+    monkeypatch.setattr(Writing, "once", lambda self, key, act, **_: act())
     events = {
         who: next(
             e for e in small.store.read() if e.subject.id == who and e.kind == "registered"
@@ -209,8 +210,8 @@ def test_overrides_corrections_and_retractions_too(small, stopped, staff, monkey
     for role, account in staff.items():
         for who, event in events.items():
             monkeypatch.setattr(
-                acts._Desk, "undecided",
-                lambda self, proposal, who=who: SimpleNamespace(person=who, by="x", asked={}),
+                exceptions, "_undecided",
+                lambda proposal, who=who: SimpleNamespace(person=who, by="x", asked={}),
             )  # fmt: skip
             ask = {"reason": "none", "valid_on": date(2026, 6, 10)}
             said = {
@@ -222,7 +223,6 @@ def test_overrides_corrections_and_retractions_too(small, stopped, staff, monkey
             for action, act in said.items():
                 if goes(act) is not (who in reach(rows, role, [action])):
                     wrong.append((role, action, who))
-            monkeypatch.setattr(acts._Desk, "decide", stopped)
             right = lambda: acts.correct(  # noqa: E731
                 account, event.id, facts={"language": "ku"}, idempotency_key="x"  # noqa: B023
             )  # fmt: skip

@@ -60,12 +60,17 @@ class Week:
         person = self.chance.choice(self.people)
         unit = self.state(person).unit
         together = [p for p in self.people if unit and self.state(p).unit == unit] or [person]
-        truths = self.plainly(together, move)
-        actor = self.actor()
+        truths = self.plainly(together, move)  # as it is known today, whatever day is written
+        actor, on = self.actor(), DAY - timedelta(days=self.chance.choice((0, 0, 0, 1)))
 
         def act():
-            return acts.authorise(actor, together, move.key, None, on=DAY, idempotency_key=key)
+            return acts.authorise(actor, together, move.key, None, on=on, idempotency_key=key)
 
+        if on < DAY and self.rulebook.is_movement(move):
+            with pytest.raises(OnwardError, match="a day that is over"):
+                act()
+            self.refused += 1
+            return
         try:
             act()
         except acts.NotOpen:

@@ -16,14 +16,16 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from onward.caseload.events import OVERRIDE, RECORDED
 from onward.desk import dates, here, sight, words
 from onward.plan.clocks import STATUS_BY_LAW
 from onward.registry.identities import attachments
 from onward.registry.identities.scans import SUFFIX
 from onward.registry.models import EventRow, PersonNow, ThingNow
 from onward.registry.permissions.access import Seen
-from onward.registry.recording import duties
+from onward.registry.recording import duties, exceptions
 from onward.rulebook.model import Move, Rulebook
+from onward.safeguards.overrides import NOWHERE
 
 # -- the three axes -----------------------------------------------------------------------------
 
@@ -406,30 +408,21 @@ class Happened:
     event: str = ""
 
 
-SAID = ("claim", "complaint", "incident")
-"""Kinds that hold what somebody said or suffered: never taken back, only added to."""
-
-
 def may_take_back(seen: Seen, row: Any, rulebook: Rulebook) -> bool:
     """Whether this account may take an event back: who corrects people, or who recorded it.
 
-    What a person refused, withdrew, claimed or complained of is never taken back: the person may
-    say something else, and that is recorded.
+    What is a person's own word (`duties.is_their_word`) never is.
     """
-    if row.kind in ("registered", "merged", "retracted", "adopted", "breach", "override"):
+    if row.kind != RECORDED and row.kind not in rulebook.moves():
         return False
-    if row.subject_kind in SAID:
-        return False
-    if row.kind in rulebook.moves():
-        if duties.is_always(rulebook, row.kind) and not duties.befell(rulebook, row.kind):
-            return False
-    elif row.kind != "recorded":
+    facts = json.loads(row.canonical)["facts"]
+    if duties.is_their_word(rulebook, row.subject_kind, row.kind, facts):
         return False
     return seen.may("person.edit") or row.by == seen.reader.account.account_id
 
 
 def timeline(seen: Seen, *, limit: int) -> list[Happened]:
-    """The events about a person, newest first: two queries, however many there are."""
+    """The events about a person, newest first: few queries, however many there are."""
     rulebook = here.rulebook()
     me = seen.person.person
     # Asked one by one: together, the database would read the whole log.
@@ -443,6 +436,8 @@ def timeline(seen: Seen, *, limit: int) -> list[Happened]:
     replaced = {row.supersedes for row in rows if row.supersedes}
     telling = seen.reader.rules.kind_classes(rulebook)
     moves = rulebook.moves()
+    excepted = any(row.kind == OVERRIDE for row in rows)
+    used = exceptions.used([me]) if excepted else frozenset()
     found = []
     for row in rows:
         kind = row.subject_kind
@@ -478,7 +473,7 @@ def timeline(seen: Seen, *, limit: int) -> list[Happened]:
             title = _("Breach: %(move)s") % {"move": words.move(rulebook, str(raw.get("move")))}
             tell = tuple(dict.fromkeys(why.owner for why in names if why.owner))
         if row.kind == "override":
-            said = _set_aside(seen, row, raw, rows, replaced)
+            said = _set_aside(seen, row, raw, used)
         found.append(
             Happened(row.effective, title, said, row.by, row.recorded, row.event_id in replaced,
                      row.kind == "breach", tell, row.seq,
@@ -490,18 +485,13 @@ def timeline(seen: Seen, *, limit: int) -> list[Happened]:
 
 
 def _set_aside(
-    seen: Seen, row: Any, raw: Mapping[str, Any], rows: Sequence[Any], replaced: set[str]
+    seen: Seen, row: Any, raw: Mapping[str, Any], used: frozenset[str]
 ) -> tuple[tuple[str, str], ...]:
-    """What two people set aside, for which step, and whether the step was taken afterwards."""
-    rulebook, day = here.rulebook(), str(raw.get("valid_on"))
-    taken = any(
-        each.kind == raw.get("move") and each.effective == day and each.seq > row.seq
-        and each.subject_kind == "person" and each.event_id not in replaced
-        for each in rows
-    )  # fmt: skip
+    """What two people set aside, for which step and where, and whether it was taken under it."""
+    rulebook, day, to = here.rulebook(), str(raw.get("valid_on")), str(raw.get("destination"))
     over = day < here.today().isoformat()
     decided = (
-        _("Approved; the step was taken") if taken
+        _("Approved; the step was taken") if row.key in used
         else _("Approved; its day is over") if over
         else _("Approved")
     )  # fmt: skip
@@ -511,6 +501,7 @@ def _set_aside(
             (why.title or _("Not shown"), why.sentence)
             for why in sight.whys(seen, rulebook, [str(raw.get("finding"))])
         ),
+        *([] if to == NOWHERE else [(_("Destination or recipient"), to)]),
         (_("Decision"), decided),
     )
 
@@ -534,9 +525,9 @@ def warnings(seen: Seen) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     facts = seen.facts
     if seen.reads("confidential"):
-        breaches = EventRow.objects.filter(
-            subject_kind="person", subject_id=seen.person.person, kind="breach"
-        ).count()
+        own = EventRow.objects.filter(subject_kind="person", subject_id=seen.person.person)
+        gone = own.filter(supersedes__isnull=False).values("supersedes")
+        breaches = own.filter(kind="breach").exclude(event_id__in=gone).count()
         if breaches:
             found.append(
                 ("breach", ngettext(
@@ -568,8 +559,6 @@ def warnings(seen: Seen) -> list[tuple[str, str]]:
 
 # -- what can be recorded --------------------------------------------------------------------------------
 
-ALWAYS_FIRST = ("T4.none", "T4.withdrawn", "T3.declined")
-
 
 def always(seen: Seen) -> list[dict[str, Any]]:
     """Refusing, staying, withdrawing, claiming, being absent, dying: what is never refused.
@@ -590,10 +579,16 @@ def always(seen: Seen) -> list[dict[str, Any]]:
         if not befell and not _tells(seen, move):
             continue
         found.append({"move": key, "title": words.happening(rulebook, key), "befell": befell})
-    found.sort(
-        key=lambda line: ALWAYS_FIRST.index(line["move"]) if line["move"] in ALWAYS_FIRST else 9
-    )
+    found.sort(key=lambda line: _order_of(rulebook, line["move"]))
     return found
+
+
+def _order_of(rulebook: Rulebook, key: str) -> int:
+    """First what somebody chooses or no longer does, then what they decline, then all else."""
+    if duties.befell(rulebook, key):
+        return 2
+    pathway = rulebook.transitions[rulebook.moves()[key].transition].pathway
+    return {"chosen": 0, "common": 1}.get(pathway, 2)
 
 
 # kind -> the actions of which any one opens its form.

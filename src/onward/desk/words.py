@@ -298,29 +298,34 @@ def steps_named(rulebook: Rulebook, text: str) -> str:
 
 
 HAPPENINGS = {
-    "T4.none": _("Does not choose now"),
-    "T4.withdrawn": _("Withdraws the choice"),
-    "T3.declined": _("Declines the interview"),
-    "T9.lodged": _("Lodges a claim"),
-    "T9.withdrawn": _("Withdraws the claim"),
-    "T17.left_unassisted": _("Left without help"),
-    "T22.absent": _("Is absent"),
-    "T22.deceased": _("Has died"),
-    "T22.reappeared": _("Came back"),
-    "T13.back": _("Came back from the site"),
-    "T8.lapsed": _("Renunciation lapsed"),
-    "T15.deferred": _("The State deferred"),
-    "T15.denied": _("The State denied"),
-    "T16.arrived": _("Arrived"),
-    "T12b.expired": _("The stay expired"),
-    "T18.dropped": _("Hand-over dropped"),
-    "T19.stopped": _("Hand-over stopped"),
+    "none": _("Does not choose now"),
+    "withdrawn": _("Withdraws the choice"),
+    "declined": _("Declines the interview"),
+    "lodged": _("Lodges a claim"),
+    "legal.withdrawn": _("Withdraws the claim"),
+    "left_unassisted": _("Left without help"),
+    "absent": _("Is absent"),
+    "deceased": _("Has died"),
+    "reappeared": _("Came back"),
+    "back": _("Came back from the site"),
+    "lapsed": _("Renunciation lapsed"),
+    "deferred": _("The State deferred"),
+    "denied": _("The State denied"),
+    "arrived": _("Arrived"),
+    "expired": _("The stay expired"),
+    "dropped": _("Hand-over dropped"),
+    "stopped": _("Hand-over stopped"),
 }
 
+"""By the rulebook's word for an outcome, with the axis it changes where one word means two things."""
 
 def happening(rulebook: Rulebook, key: str) -> str:
     """What somebody did or suffered, as a button says it."""
-    return str(HAPPENINGS[key]) if key in HAPPENINGS else move(rulebook, key)
+    found = rulebook.moves()[key]
+    for word in (*(f"{axis}.{found.name}" for axis in found.targets), found.name):
+        if found.records and word in HAPPENINGS:
+            return str(HAPPENINGS[word])
+    return move(rulebook, key)
 
 
 def event_kind(rulebook: Rulebook, kind: str) -> str:

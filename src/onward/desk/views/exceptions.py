@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 from onward.desk import forms, here, words
 from onward.desk.views.shared import done, once, page, place
 from onward.errors import Faults, OnwardError
-from onward.registry.models import Account, EventRow, Proposal
+from onward.registry.models import Account, Proposal
 from onward.registry.permissions import access
-from onward.registry.recording import acts
+from onward.registry.recording import acts, exceptions
 from onward.registry.signing_in import signin
 from onward.safeguards.overrides import NOWHERE, leads_to
 
@@ -97,7 +97,7 @@ def _listed(request: HttpRequest, faults: Sequence[str] = ()) -> HttpResponse:
     )
     names = {row.account_id: str(row) for row in Account.objects.filter(id__in=_accounts(rows))}
     reader.listed(rows, place=place(request))
-    taken = _taken(rows)
+    used = exceptions.used({row.person for row in rows if row.state == "approved"})
     lines = []
     for row in rows:
         safeguard, _dot, name = str(row.asked.get("finding", "")).partition(".")
@@ -110,7 +110,7 @@ def _listed(request: HttpRequest, faults: Sequence[str] = ()) -> HttpResponse:
                 "sentence": words.translated(finding.sentence) if finding and told else _("Not shown to your role"),
                 "reason": row.asked.get("reason") if told else "", "on": row.asked.get("valid_on"),
                 "destination": "" if row.asked.get("destination") == NOWHERE else row.asked.get("destination"),
-                "taken": row.proposal in taken, "by": names.get(row.by, row.by),
+                "taken": exceptions.key_of(row.proposal) in used, "by": names.get(row.by, row.by),
                 "mine": row.by == request.user.account_id,  # type: ignore[union-attr]
                 "over": str(row.asked.get("valid_on")) < today,
                 "decided_by": names.get(row.decided_by, row.decided_by),
@@ -122,30 +122,6 @@ def _listed(request: HttpRequest, faults: Sequence[str] = ()) -> HttpResponse:
         {"lines": lines, "may": reader.may("override.approve"), "faults": faults},
         status=422 if faults else 200,
     )
-
-
-def _taken(rows: list[Proposal]) -> set[str]:
-    """Those after whose approval the step was recorded for their day, and stands: two queries."""
-    agreed = [row for row in rows if row.state == "approved"]
-    steps = EventRow.objects.filter(
-        subject_kind="person", subject_id__in=[row.person for row in agreed],
-        kind__in=[str(row.asked.get("move")) for row in agreed],
-        effective__in=[str(row.asked.get("valid_on")) for row in agreed],
-    ).values_list("subject_id", "kind", "effective", "recorded", "event_id")  # fmt: skip
-    made = list(steps)
-    gone = set(
-        EventRow.objects.filter(
-            kind="retracted", supersedes__in=[event for *_rest, event in made]
-        ).values_list("supersedes", flat=True)
-    )
-    return {
-        str(row.proposal)
-        for row in agreed
-        for person, kind, day, recorded, event in made
-        if (person, kind, day) == (row.person, row.asked.get("move"), row.asked.get("valid_on"))
-        and recorded >= row.decided_at
-        and event not in gone
-    }
 
 
 def _accounts(rows: list[Proposal]) -> set[str]:

@@ -185,7 +185,7 @@ def step(request: HttpRequest, person: str, move: str) -> HttpResponse:
                 request, form,
                 with_files(request, person, form, lambda evidence: acts.authorise(
                     request.user, person, move, form.value("destination") or destination, on=on,
-                    at=None, facts={}, evidence=evidence,
+                    evidence=evidence,
                     revision=_revision(request, seen), idempotency_key=sent_key(request),
                 )),
             )  # fmt: skip
@@ -434,8 +434,8 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
     columns = set(rulebook.kinds[kind].facts)
     if row is not None:
         columns &= seen.reader.columns(rulebook, kind, seen.classes)
-        if not seen.may("incident.review"):
-            columns.discard(duties.SEEN_TO.get(kind, ""))
+        if not any(seen.may(action) for action in duties.SETTLES.get(kind, ())):
+            columns -= duties.settled(rulebook, kind, row.facts)
     else:  # what can only come later is not asked at the beginning
         columns -= {"closed_on", *LATER}
     form = forms.form_for(

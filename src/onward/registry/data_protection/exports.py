@@ -317,10 +317,15 @@ def _refused(
 
 
 def _cleared(row: PersonNow, recipient: Recipient) -> bool:
-    """Whether going home is open for a person today: G5 and G6 are among what it asks."""
+    """Whether going home is open for a person today: fear and risk are among what it asks."""
+    rulebook = site.operation().rulebook
+    home = {
+        key for key, move in rulebook.moves().items()
+        if move.pathway == "return" and rulebook.is_movement(move)
+    }  # fmt: skip
     return any(
         step.get("open") is True
-        and str(step.get("move", "")).startswith("T7.")
+        and step.get("move") in home
         and (recipient.kind != "origin" or step.get("destination") == recipient.country)
         for step in row.steps
     )

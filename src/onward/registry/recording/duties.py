@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from onward.caseload.events import ADOPTED, BREACH, OVERRIDE, RETRACTED
 from onward.registry.permissions.roles import load_rules
 from onward.registry.recording.actors import Acting
 from onward.rulebook.model import Rulebook
@@ -48,6 +49,28 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 SEEN_TO: Mapping[str, str] = {"complaint": "triaged", "incident": "reviewed"}
 """What lets the moves paused by a complaint or an incident be asked again: a reviewer's word."""
 
+SETTLES: Mapping[str, tuple[str, ...]] = {
+    "complaint": (REVIEW,), "incident": (REVIEW,), "claim": (DECISION,),
+}  # fmt: skip
+"""Who may say otherwise what is on record of a complaint, an incident or a claim: to call coercion
+something else, an incident less grave or a fear withdrawn lifts what it holds up."""
+
+LODGING = ("lodged",)
+"""What a person does with a claim by themselves, at any time: anybody with access records it."""
+
+OF_THEIR_OWN = (ADOPTED, BREACH, OVERRIDE, RETRACTED)
+"""What no hand writes: an exception is two people's word, a breach follows from a movement."""
+
+SAID = ("claim", "complaint", "incident")
+"""Kinds that hold what somebody said or suffered: never taken back, only added to."""
+
+WITHDRAWS: Mapping[str, str] = {
+    "consent": "withdrawn",
+    "release": "withdrawn",
+    "waiver": "cancelled",
+}
+"""What a person takes back by their own word: whoever agrees again signs anew."""
+
 PERSON_CLASSES: Mapping[str, tuple[str, ...]] = {
     "medical": (MEDICAL,),
     "confidential": (EDIT, INTERVIEW, REGISTER),
@@ -83,15 +106,44 @@ def is_always(rulebook: Rulebook, move_key: str) -> bool:
     return records and not follows_up(rulebook, move_key)
 
 
+def is_their_word(
+    rulebook: Rulebook, subject_kind: str, kind: str, facts: Mapping[str, Any]
+) -> bool:
+    """Whether an event is what a person refused, withdrew, claimed or complained of, or suffered.
+
+    It is never taken back: the person may say something else, and that is recorded.
+    """
+    if kind in rulebook.moves():
+        return is_always(rulebook, kind) and not befell(rulebook, kind)
+    return subject_kind in SAID or facts.get(WITHDRAWS.get(subject_kind, "")) is True
+
+
+def settled(rulebook: Rulebook, kind: str, on_record: Mapping[str, Any]) -> frozenset[str]:
+    """What is said already of a complaint, an incident or a claim, and whom or what it touches:
+    only those of `SETTLES` say it otherwise. What is not known yet is added as before."""
+    if kind not in SETTLES:
+        return frozenset()
+    touches = {
+        column
+        for relations in rulebook.relations.values()
+        for relation in relations.values()
+        if relation.kind == kind
+        for column in relation.join
+    }
+    said = {name for name, value in on_record.items() if value is not None}
+    return frozenset((said | touches) - set(LODGING))
+
+
 def to_record(
     rulebook: Rulebook, subject_kind: str, kind: str, facts: Mapping[str, Any]
 ) -> list[tuple[str, ...]]:
     """What recording needs: one action out of each of these groups."""
-    moves = rulebook.moves()
-    if kind in moves:
+    if kind in rulebook.moves():
         if follows_up(rulebook, kind):
-            return [(FOLLOW_UP, MOVEMENT)]
-        return [(ALWAYS,) if is_always(rulebook, kind) else (MOVEMENT,)]
+            step: tuple[str, ...] = (FOLLOW_UP, MOVEMENT)
+        else:
+            step = (ALWAYS,) if is_always(rulebook, kind) else (MOVEMENT,)
+        return [step, *_of_facts(rulebook, facts)]
     if subject_kind != "person":
         seen_to = facts.get(SEEN_TO.get(subject_kind, ""))
         return [KINDS.get(subject_kind, (PLAN,)), *([(REVIEW,)] if seen_to else [])]
@@ -99,11 +151,16 @@ def to_record(
         return [(REGISTER,)]
     if kind in ("merged", "retracted"):
         return [(EDIT, REGISTER)]
+    return _of_facts(rulebook, facts) or [(EDIT, INTERVIEW, MEDICAL)]
+
+
+def _of_facts(rulebook: Rulebook, facts: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """What saying these facts of a person needs, by the class of each."""
     classes = load_rules().field_classes(rulebook)["person"]
     return [
         PERSON_CLASSES.get(name, (EDIT, REGISTER))
         for name in sorted({classes.get(fact, "grounds") for fact in facts})
-    ] or [(EDIT, INTERVIEW, MEDICAL)]
+    ]
 
 
 def require(
