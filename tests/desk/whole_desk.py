@@ -68,6 +68,7 @@ def make(template: Path, folder: Path) -> Whole:
     from test_waiting import _waited
 
     from onward.caseload.events import Subject
+    from onward.registry import breaches
     from onward.registry.data_protection import exports, rights
     from onward.registry.models import (
         EventRow,
@@ -120,7 +121,7 @@ def make(template: Path, folder: Path) -> Whole:
         for kind in ("access", "correction", "deletion", "objection")
     ]
     rights.prepare_erasure(boss, requests[2], "The person asked twice.")
-    breach = rights.report_breach(boss, what="A list was left in the bus.", danger="high")
+    breach = breaches.report(boss, what="A list was left in the bus.", danger="high")
     alarm = alarms.raise_alarm("panic", account=officer.account_id)
     # Long work in each state.
     work = {

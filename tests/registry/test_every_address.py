@@ -115,7 +115,9 @@ def world(small_template, tmp_path_factory):
         people.account("far.officer", "protection_officer", office=people.ELSEWHERE),
         "far-1", "access", language="fa",
     )  # fmt: skip
-    breach = rights.report_breach(boss, what="A list was left in the bus.", danger="high")
+    from onward.registry import breaches
+
+    breach = breaches.report(boss, what="A list was left in the bus.", danger="high")
     alarm = alarms.raise_alarm("panic", account=asker.account_id)
 
     from onward.caseload.events import Subject

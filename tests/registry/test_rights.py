@@ -1,4 +1,4 @@
-"""People's requests about their file, breaches, retention: days that pass show, and close nothing."""
+"""People's requests about their file, retention: days that pass show, and close nothing."""
 
 from __future__ import annotations
 
@@ -216,112 +216,6 @@ def test_an_erasure_reaches_every_id_of_the_person_and_waits_for_a_legal_hold(sm
     assert small.vault.get("H2-P1")
 
 
-def breach(cast, danger="high", **facts):
-    from onward.registry.data_protection import rights
-
-    return rights.report_breach(
-        cast["bilal"], what="A laptop was taken from the car.", danger=danger, **facts
-    )
-
-
-def test_a_breach_lists_who_must_be_told_by_when(small, cast):
-    from onward.registry.data_protection import rights
-    from onward.registry.models import Alarm
-
-    found = now() - timedelta(hours=5)
-    made = breach(cast, found_at=found)
-    due = {notice.whom: notice.due_at - found for notice in rights.still_to_tell(made)}
-    assert due == {
-        "controller": timedelta(0), "partners": timedelta(hours=24),
-        "protection": timedelta(hours=24), "authority": timedelta(hours=72),
-        "people": timedelta(hours=72),
-    }  # fmt: skip
-    assert Alarm.objects.filter(kind="data-breach").exists()
-
-
-def test_a_breach_found_to_be_worse_has_more_people_to_tell(small, cast):
-    from onward.registry.data_protection import rights
-
-    made = breach(cast, danger="unlikely")
-    assert [n.whom for n in rights.still_to_tell(made)] == ["controller"]
-    rights.reassess(cast["chantal"], made, "high")
-    assert len(rights.still_to_tell(made)) == 5
-    rights.reassess(cast["chantal"], made, "unlikely")
-    assert len(rights.still_to_tell(made)) == 5
-
-
-def test_a_breach_closes_only_when_everybody_was_told(small, cast):
-    from onward.registry.data_protection import rights
-    from onward.registry.permissions import access
-
-    made = breach(cast)
-    with pytest.raises(OnwardError, match="Still to be told"):
-        rights.close_breach(cast["chantal"], made, "Laptops stay in the safe now.")
-    with pytest.raises(access.Refused):
-        rights.tell(cast["amina"], rights.still_to_tell(made)[0], "by telephone")
-    for notice in rights.still_to_tell(made):
-        if notice.whom == "people":
-            with pytest.raises(OnwardError):
-                rights.do_not_tell(cast["chantal"], notice, "no time")
-            rights.do_not_tell(
-                cast["chantal"], notice, "Guards read letters; they are told in interviews."
-            )
-        else:
-            rights.tell(cast["chantal"], notice, "by telephone, duty officer")
-    rights.close_breach(cast["chantal"], made, "Laptops stay in the safe now.")
-    assert made.state == "closed"
-
-
-def test_what_is_on_record_of_a_breach_is_never_written_over(small, cast):
-    from onward.registry.data_protection import rights
-
-    made = breach(cast, danger="unlikely")
-    (controller,) = rights.still_to_tell(made)
-    rights.tell(cast["chantal"], controller, "by telephone to the head")
-    with pytest.raises(OnwardError, match="when and how they were told"):
-        rights.tell(cast["chantal"], controller, "by a letter that came later")
-    controller.refresh_from_db()
-    assert controller.how == "by telephone to the head"
-    rights.close_breach(cast["chantal"], made, "Lists travel in a sealed bag.")
-    for again in (
-        lambda: rights.close_breach(cast["chantal"], made, "Another lesson altogether."),
-        lambda: rights.reassess(cast["chantal"], made, "high"),
-    ):
-        with pytest.raises(OnwardError, match="is closed"):
-            again()
-    made.refresh_from_db()
-    assert (made.lesson, made.danger) == ("Lists travel in a sealed bag.", "unlikely")
-
-
-def test_whoever_was_told_late_is_shown_as_told_late(small, cast):
-    from onward.registry.data_protection import rights
-
-    made = breach(cast, danger="likely")
-    late, *others = rights.still_to_tell(made)
-    for each in (late, *others):
-        rights.tell(cast["chantal"], each, "by telephone to the head")
-        each.due_at = each.told_at + timedelta(hours=1)
-        each.save()
-    client = people.signed_in(cast["chantal"])
-    assert "Told late" not in client.get(f"/breaches/{made.pk}/").content.decode()
-    late.due_at = late.told_at - timedelta(hours=1)
-    late.save()
-    page = client.get(f"/breaches/{made.pk}/").content.decode()
-    assert page.count("Told late") == 1
-
-
-def test_the_authority_is_always_told(small, cast):
-    from onward.registry.data_protection import rights
-
-    made = breach(cast)
-    for notice in rights.still_to_tell(made):
-        if notice.whom in ("controller", "authority"):
-            with pytest.raises(OnwardError):
-                rights.do_not_tell(
-                    cast["chantal"], notice, "It would look bad in the press today."
-                )
-
-
 def test_files_are_due_long_after_the_outcome_and_never_before(small, cast):
     from onward.registry.data_protection import retention
     from onward.registry.models import PersonNow
@@ -369,6 +263,7 @@ def test_the_leap_day_has_a_day_ten_years_before():
 def test_the_page_on_requests_gives_the_days_of_the_data(small):
     from pathlib import Path
 
+    from onward.registry import breaches
     from onward.registry.data_protection import rights
 
     page = (Path(__file__).parents[2] / "docs/how-to/answer-a-rights-request.md").read_text(
@@ -381,6 +276,7 @@ def test_the_page_on_requests_gives_the_days_of_the_data(small):
         (int(a), int(b)) for _, a, b in (row for row in rows if len(row) == 3) if a.isdigit()
     ]
     assert days == [(t["days"], t["longer"]) for t in rights.rules()["requests"].values()]
-    hours = sorted(0 if "once" in b else int(b.split()[0]) for _, b, _ in
-                   (row for row in rows if len(row) == 3) if "hour" in b or "once" in b)  # fmt: skip
-    assert hours == sorted(text["hours"] for text in rights.rules()["breach"].values())
+    hours = [0 if "once" in b else int(b.split()[0]) for _, b, _ in
+             (row for row in rows if len(row) == 3) if "hour" in b or "once" in b]  # fmt: skip
+    told = [text["hours"] for kind in breaches.rules().values() for text in kind.values()]
+    assert sorted(hours) == sorted(told)

@@ -20,6 +20,7 @@ import typer
 from typer.core import TyperGroup
 
 from onward import __version__
+from onward.cli.commands import command_app
 from onward.errors import OnwardError
 
 DEBUG = "ONWARD_DEBUG"
@@ -52,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "keys": ("onward.cli.keys", "app", "Ways in, custodians, renewal, erasing an identity."),
     "verify": ("onward.cli.verify", "app", "Whether the record is what was once written."),
     "proof": ("onward.cli.proof", "app", "Show that an event is in the record, or check it."),
+    "breaches": ("onward.cli.breaches", "app", "Who must still be told of a breach, by when."),
     "backup": ("onward.cli.backup", "app", "Back an encrypted operation up while it is used."),
     "load": ("onward.cli.load", "app", "Bring a whole log in, as when a record moves."),
     "restore": ("onward.cli.backup", "restore_app", "Bring an operation back from a backup."),
@@ -81,14 +83,7 @@ class LazyGroup(TyperGroup):
         return name, command, rest
 
 
-app = typer.Typer(
-    cls=LazyGroup,
-    name="onward",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = command_app(cls=LazyGroup, name="onward", no_args_is_help=True)
 
 
 def _version(shown: bool) -> None:

@@ -225,7 +225,8 @@ SIGNING_IN = (
 """Texts of the package for accounts that it has not in every language."""
 
 SAYS_NO = (
-    "acts",
+    "recording",
+    "breaches",
     "access",
     "rights",
     "retention",
@@ -234,7 +235,7 @@ SAYS_NO = (
     "lists",
     "exports",
 )
-"""Modules of the registry whose refusals a page shows as they are."""
+"""Rooms and modules of the registry whose refusals a page shows as they are."""
 
 
 def _module(name: str) -> Path:
@@ -250,13 +251,18 @@ def _module(name: str) -> Path:
 def _refusals() -> Iterator[str]:
     """What the registry answers when something cannot be done, where it is one fixed sentence."""
     for name in SAYS_NO:
-        tree = ast.parse(_module(name).read_text("utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-                said = node.exc.args[0]
-                text = said.value if isinstance(said, ast.Constant) else None
-                if isinstance(text, str) and " " in text and text not in UNSEEN:
-                    yield text
+        room = sorted((REGISTRY / name).glob("*.py"))
+        for path in room or [_module(name)]:
+            yield from _raised(path)
+
+
+def _raised(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+            said = node.exc.args[0]
+            text = said.value if isinstance(said, ast.Constant) else None
+            if isinstance(text, str) and " " in text and text not in UNSEEN:
+                yield text
 
 
 UNSEEN = (
@@ -306,7 +312,8 @@ def _rights_texts() -> Iterator[str]:
         yield each["title"]
         yield each["source"]
     yield from rules["outcomes"].values()
-    for each in rules["breach"].values():
+    breaches = yaml.safe_load((REGISTRY / "data" / "breaches.yaml").read_text("utf-8"))
+    for each in (text for kind in breaches.values() for text in kind.values()):
         yield each["title"]
         yield each["why"]
     exports = yaml.safe_load((REGISTRY / "data" / "export_profiles.yaml").read_text("utf-8"))

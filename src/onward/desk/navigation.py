@@ -65,7 +65,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Exports"), "desk:exports", "export", ("export.request", "export.approve"), "exports"),
             Entry(_("Requests about one's own file"), "desk:rights", "rights",
                   ("rights.open", "rights.handle", "rights.erase"), "rights"),
-            Entry(_("Data breaches"), "desk:breaches", "breach", ("breach.report", "breach.handle"), "breaches"),
+            Entry(_("Breaches"), "desk:breaches", "breach", ("breach.report", "breach.handle"), "breaches"),
             Entry(_("Alarms"), "desk:alarms", "warning", ("breach.handle", "account.manage"), "alarms"),
             Entry(_("Audit"), "desk:audit", "audit", ("audit.read",), "audit"),
             Entry(_("Administration"), "desk:administration", "admin",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from onward.desk.views import (
     administration,
     audit,
+    breaches,
     calendar,
     compared,
     convoys,
@@ -59,5 +60,6 @@ urlpatterns = [
     *administration.urls,
     *exports.urls,
     *rights.urls,
+    *breaches.urls,
     *audit.urls,
 ]

@@ -1,10 +1,9 @@
-"""What people may ask about their own file, and what must happen when data was exposed.
+"""What people may ask about their own file.
 
 Exists so that a right is a request with a day on it, not a favour. Comes in: a request taken by
-anybody with access to the person, a breach reported by anybody. Goes out: due days, the read-out
-of the file in the person's language, an erasure by two people, and a list of who must be told of
-a breach by when. No clock closes anything: what is late is shown as late. The days are data
-(`data/rights.yaml`).
+anybody with access to the person. Goes out: due days, the read-out of the file in the person's
+language, and an erasure by two people. No clock closes anything: what is late is shown as late. The
+days are data (`data/rights.yaml`).
 """
 
 from __future__ import annotations
@@ -35,20 +34,17 @@ from onward.registry.models import (
     AccessEntry,
     Account,
     Assignment,
-    Breach,
-    BreachNotice,
     EventRow,
     ExportRequest,
     LegalHold,
     RightsRequest,
 )
-from onward.registry.permissions import access, alarms, grants
+from onward.registry.permissions import access, grants
 from onward.registry.permissions.roles import load_rules
 from onward.registry.web import site
 from onward.report import tongues
 
 FILE = Path(__file__).parents[1] / "data" / "rights.yaml"
-DANGERS = ("unlikely", "likely", "high")
 
 
 @lru_cache(maxsize=1)
@@ -403,123 +399,3 @@ def _looked(person: str) -> list[tuple[str, str]]:
     for at, account in rows.values_list("at", "account"):
         found[_value(at.date()), roles.get(account, "")] = None
     return list(found)
-
-
-# -- breaches --------------------------------------------------------------------------------------
-
-
-def report_breach(
-    by: Account, *, what: str, danger: str, classes: Sequence[str] = (),
-    people: Sequence[str] = (), people_about: int | None = None, found_at: datetime | None = None,
-) -> Breach:  # fmt: skip
-    """Open a breach and list who must be told by when; anybody who works here may and should."""
-    access.require(by, "breach.report", place="breaches")
-    if danger not in DANGERS:
-        raise OnwardError(f"{danger}: expected {one_of(DANGERS)}.")
-    if len(what.strip()) < 10:
-        raise OnwardError("Say in a sentence what happened. Leave names out of it.")
-    found = found_at or timezone.now()
-    if found > timezone.now():
-        raise OnwardError("The breach cannot have been found later than now.")
-    with transaction.atomic():
-        breach = Breach.objects.create(
-            operation=site.current().operation, found_at=found, what=what.strip()[:400],
-            classes=sorted(classes), people=sorted(people), people_about=people_about,
-            danger=danger, reported_by=by.account_id,
-        )  # fmt: skip
-        _notices(breach)
-        access.log(by, "breach.report", people=list(people), purpose=f"breach {breach.pk}")
-    alarms.raise_alarm("data-breach", account=by.account_id)
-    return breach
-
-
-def _notices(breach: Breach) -> None:
-    for whom, text in rules()["breach"].items():
-        wanted = text.get("when", "unlikely")
-        if DANGERS.index(breach.danger) >= DANGERS.index(wanted):
-            BreachNotice.objects.get_or_create(
-                operation=breach.operation,
-                breach=breach,
-                whom=whom,
-                defaults={"due_at": breach.found_at + timedelta(hours=text["hours"])},
-            )
-
-
-def reassess(by: Account, breach: Breach, danger: str) -> None:
-    """A breach found to be worse has more people to tell; nobody who must be told drops out."""
-    access.require(by, "breach.handle", place="breaches")
-    _still_open(breach)
-    if danger not in DANGERS:
-        raise OnwardError(f"{danger}: expected {one_of(DANGERS)}.")
-    breach.danger = danger
-    breach.save(update_fields=["danger"])
-    _notices(breach)
-    access.log(by, "breach.handle", purpose=f"breach {breach.pk}: {danger}")
-
-
-def _still_open(breach: Breach) -> None:
-    if breach.state != "open":
-        raise OnwardError("This breach is closed and stays as it is. Report what is new.")
-
-
-def _not_told_yet(notice: BreachNotice) -> None:
-    _still_open(notice.breach)
-    if notice.told_at is not None:
-        raise OnwardError("It is on record when and how they were told; that stays.")
-
-
-def tell(by: Account, notice: BreachNotice, how: str) -> None:
-    """Record that somebody was told, and how."""
-    access.require(by, "breach.handle", place="breaches")
-    _not_told_yet(notice)
-    if len(how.strip()) < 5:
-        raise OnwardError("Say how and to whom by role, as: by telephone to the duty officer.")
-    notice.told_at, notice.told_by, notice.how = (
-        timezone.now(),
-        by.account_id,
-        how.strip()[:200],
-    )
-    notice.save(update_fields=["told_at", "told_by", "how"])
-    access.log(by, "breach.handle", purpose=f"breach {notice.breach_id}: told {notice.whom}")
-
-
-def do_not_tell(by: Account, notice: BreachNotice, why: str) -> None:
-    """Decide not to tell, where telling would do harm; the controller and the authority always are."""
-    access.require(by, "breach.handle", place="breaches")
-    _not_told_yet(notice)
-    if notice.whom in ("controller", "authority"):
-        raise OnwardError("These are always told.")
-    if len(why.strip()) < 20:
-        raise OnwardError(
-            "Say what harm telling would do, and what is done for the people instead."
-        )
-    notice.not_told, notice.told_by = why.strip()[:200], by.account_id
-    notice.save(update_fields=["not_told", "told_by"])
-    access.log(
-        by, "breach.handle", purpose=f"breach {notice.breach_id}: not told {notice.whom}"
-    )
-
-
-def still_to_tell(breach: Breach) -> list[BreachNotice]:
-    return list(breach.notices.filter(told_at=None, not_told="").order_by("due_at"))
-
-
-def close_breach(by: Account, breach: Breach, lesson: str) -> None:
-    """Close a breach once everybody was told or it was decided why not."""
-    access.require(by, "breach.handle", place="breaches")
-    _still_open(breach)
-    if waiting := still_to_tell(breach):
-        titles = [gettext(rules()["breach"][notice.whom]["title"]) for notice in waiting]
-        raise OnwardError(
-            gettext("Still to be told: %(whom)s.")
-            % {"whom": ("؛ " if get_language_bidi() else "; ").join(titles)}
-        )
-    if len(lesson.strip()) < 10:
-        raise OnwardError("Say what was learned and changed.")
-    breach.state, breach.closed_at, breach.lesson = (
-        "closed",
-        timezone.now(),
-        lesson.strip()[:400],
-    )
-    breach.save(update_fields=["state", "closed_at", "lesson"])
-    access.log(by, "breach.handle", purpose=f"breach {breach.pk}: closed")

@@ -1,4 +1,4 @@
-"""What people ask about their own data, and what went wrong with it."""
+"""What people ask about their own data, and what went wrong."""
 
 from __future__ import annotations
 
@@ -40,11 +40,17 @@ class RightsRequest(Here):
 
 
 class Breach(Here):
-    """A breach of data: what is known, without a name in it, and who must be told by when."""
+    """A breach: what is known, without a name in it, and who must be told by when.
+
+    event   of a movement against a safeguard: the log's own event, which says what happened;
+            "" for a breach of data, which says it in `what`
+    lesson  what was learned and changed, by whoever closed it
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    event = models.CharField(max_length=36, blank=True, default="")
     found_at = models.DateTimeField()
-    what = models.CharField(max_length=400)
+    what = models.CharField(max_length=400, blank=True, default="")
     classes = models.JSONField(default=list)
     people = models.JSONField(default=list)
     people_about = models.IntegerField(null=True)
@@ -53,6 +59,7 @@ class Breach(Here):
     reported_at = models.DateTimeField(default=timezone.now)
     state = models.CharField(max_length=12, default="open")
     closed_at = models.DateTimeField(null=True)
+    closed_by = models.CharField(max_length=80, blank=True, default="")
     lesson = models.CharField(max_length=400, blank=True, default="")
 
     class Meta:
@@ -66,17 +73,18 @@ class BreachNotice(Here):
     """Somebody who must be told of a breach, and by when.
 
     told_at null and not_told "" means it is still to be done; `not_told` says why telling
-    would have done harm, or was not needed, and who decided so.
+    would have done harm, or was not needed, `decided_at` when, and `told_by` who decided so.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     breach = models.ForeignKey(Breach, on_delete=models.PROTECT, related_name="notices")
-    whom = models.CharField(max_length=40)
+    whom = models.CharField(max_length=120)
     due_at = models.DateTimeField()
     told_at = models.DateTimeField(null=True)
     told_by = models.CharField(max_length=80, blank=True, default="")
     how = models.CharField(max_length=200, blank=True, default="")
     not_told = models.CharField(max_length=200, blank=True, default="")
+    decided_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "onward_breach_notice"
