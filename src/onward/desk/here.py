@@ -9,7 +9,7 @@ import time
 from datetime import date, timedelta
 from typing import Any
 
-from onward.desk import words
+from onward.desk import weeks, words
 from onward.errors import OnwardError
 from onward.registry.operation import Operation
 from onward.registry.planning import plan_version
@@ -32,16 +32,10 @@ def today() -> date:
     return operation().default_date()
 
 
-SATURDAY = frozenset(
-    f"Asia/{city}" for city in ("Baghdad", "Tehran", "Kabul", "Amman", "Damascus", "Kuwait", "Qatar", "Bahrain", "Muscat")
-) | frozenset(f"Africa/{city}" for city in ("Cairo", "Tripoli", "Khartoum", "Algiers", "Djibouti"))  # fmt: skip
-"""Where a week begins on a Saturday (Unicode CLDR, week data); elsewhere on a Monday."""
-
-
 def week_of(day: date) -> date:
     """The first day of the week that a day is in, as people where the operation is count it:
     the same for everybody, whatever language they read."""
-    first = 5 if operation().settings.time_zone in SATURDAY else 0
+    first = weeks.first_day(operation().settings.time_zone)
     return day - timedelta(days=(day.weekday() - first) % 7)
 
 
