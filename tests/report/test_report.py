@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import re
+import subprocess
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -158,8 +159,11 @@ def test_no_pair_of_tables_of_the_report_gives_a_hidden_count_away(made, audienc
 def test_two_records_that_differ_only_in_hidden_counts_give_the_same_report(
     worlds, forecast_of_plain_numbers, tmp_path, made, audience, change
 ):
-    other = meridian(worlds, forecast_of_plain_numbers, tmp_path, **change)
-    assert page(build(other, audience)) == page(made[audience])
+    """Page, paper with its drawings, and workbook, to the byte."""
+    other = build(meridian(worlds, forecast_of_plain_numbers, tmp_path, **change), audience)
+    assert page(other) == page(made[audience])
+    assert render_pdf(other.report, DEFINED) == render_pdf(made[audience].report, DEFINED)
+    assert workbook(other) == workbook(made[audience])
 
 
 def test_a_hidden_step_stays_hidden_in_every_table_figure_and_sentence(made):
@@ -187,13 +191,40 @@ def test_every_external_count_is_rounded_and_none_is_small(made):
                     assert cell.number % 5 == 0, (table.name, cell)
 
 
+def workbook(done):
+    return render_xlsx(done.report, exchange_table(done.report))
+
+
+def paper(done):
+    """What can be read or copied from the paper, what its drawings say included."""
+    file = render_pdf(done.report, DEFINED)
+    read = ["pdftotext", "-layout", "-", "-"]
+    return subprocess.run(read, input=file, capture_output=True, check=True).stdout.decode()
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_the_paper_says_no_number_that_the_page_does_not(made, audience):
+    """The page is held to the rules above, cell by cell; so the paper is."""
+    done, text = made[audience], paper(made[audience])
+    pages = text.count("\f")
+    number = r"(?<![\w.,-])\d+(?:,\d{3})*(?:\.\d+)?"
+    said = set(re.findall(number, readable(page(done))))
+    own = {str(n) for n in range(1, pages + 1)}
+    assert set(re.findall(number, text)) - said - own == set()
+    assert len(set(re.findall(number, text)) & said) > 50
+    for block in (b for s in done.report.sections for b in s.blocks if isinstance(b, Figure)):
+        drawn = re.findall(r"<text[^>]*>([^<]*[A-Za-z]{4}[^<]*)<", block.svg)
+        assert all(word in text for label in drawn for word in html.unescape(label).split()), (
+            block.name
+        )
+
+
 def all_text(done):
-    workbook = io.BytesIO(render_xlsx(done.report, exchange_table(done.report)))
     from python_calamine import CalamineWorkbook
 
-    book = CalamineWorkbook.from_filelike(workbook)
+    book = CalamineWorkbook.from_filelike(io.BytesIO(workbook(done)))
     cells = [str(c) for n in book.sheet_names for row in book.get_sheet_by_name(n).to_python() for c in row]  # fmt: skip
-    return page(done) + " ".join(cells)
+    return page(done) + " ".join(cells) + paper(done)
 
 
 @pytest.mark.parametrize(
@@ -754,6 +785,45 @@ def test_exceptions_that_two_people_made_are_counted_for_staff_alone(worlds):
         )  # fmt: skip
     assert said in told("internal")
     assert "set aside" not in told("external")
+
+
+def test_what_became_of_exceptions_and_breaches_is_counted_for_staff_alone(worlds):
+    world = worlds()
+    people = world.people("p", 60, stage="return_cleared")
+    for number, person in enumerate(people):
+        day = "2026-09-10" if number < 30 else AS_OF.isoformat()
+        world.add(
+            "override", ("person", person), day, move="T7.done", finding="G1.resolved",
+            destination="IRN", approved_by="somebody", reason="Known.", valid_on=day,
+        )  # fmt: skip
+        world.add(
+            "breach", ("person", person), "2026-09-10", move="T7.done", severity=1,
+            safeguards=["G3.consent"],
+        )  # fmt: skip
+    plain = world.material(AS_OF)
+    seqs = {
+        name: plain.caseload.tables[name]["seq"].to_pylist() for name in ("override", "breach")
+    }
+    states = ["late"] * 20 + ["waiting"] * 10 + ["told"] * 16 + ["closed"] * 14
+    known = replace(
+        plain,
+        exceptions_used=frozenset(seqs["override"][:18]),
+        answered=dict(zip(seqs["breach"], states, strict=True)),
+    )
+
+    def told(material, audience):
+        report = build(material, audience).report
+        text = " ".join(str(b) for s in report.sections for b in s.blocks)
+        return text, [t for t in report.tables() if t.name == "breaches answered"]
+
+    text, (table,) = told(known, "internal")
+    assert "A step was taken under them: 18. Their day passed without it: 12." in text
+    assert [row[1].number for row in table.rows] == [20, 10, 16, 14]
+    text, tables = told(known, "external")
+    assert ("under them" in text, tables) == (False, [])
+    text, tables = told(plain, "internal")
+    assert "A step was taken under them: 0." in text
+    assert tables == [], "without a register nothing is said of it"
 
 
 def test_remarks_on_sensitive_work_are_kept_to_the_run(material):

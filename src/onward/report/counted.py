@@ -29,6 +29,8 @@ BASIS_DAYS = (30, 60, 90)
 LAPSE_DAYS = (30, 60, 90, 180)
 HELPERS = ("authority", "operation")
 """Whose remedies count as help; a person's own consent or claim is never asked for."""
+ANSWERED = ("late", "waiting", "told", "closed")
+"""What became of a breach: somebody was not told in time, is still to be told, all were, closed."""
 PARTITIONS = ("all", "priority", "nationality", "sex", "age", "size", "lone older person",
               "single parent", "linked")  # fmt: skip
 """Groupings in which everybody stands once; of categories and needs a person may have several."""
@@ -126,18 +128,34 @@ class Counted:
             self.breached.append((key, n))
             found.append(Counts(f"breach {key}", (f"breach {key}",), (("yes", "no"),),
                                 {("yes",): n, ("no",): len(rows) - n}, universe="breaches"))  # fmt: skip
+        answered = self.material.answered
+        if rows and self.internal and answered is not None:
+            stood = [answered.get(int(row["seq"]), "waiting") for row in rows]
+            found.append(Counts("breaches answered", ("answered",), (ANSWERED,),
+                                {(each,): stood.count(each) for each in ANSWERED}, universe="breaches"))  # fmt: skip
         return found
 
     def _exception_counts(self) -> list[Counts]:
         """Safeguards set aside by two people; told to staff alone."""
         rows = self.material.caseload.tables["override"].to_pylist()
-        days = [as_date(x["effective"]) for x in rows if as_date(x["effective"]) <= self.on]
+        days = {int(x["seq"]): as_date(x["effective"]) for x in rows}
+        days = {seq: day for seq, day in days.items() if day <= self.on}
         self.excepted = bool(days) and self.internal
         if not self.excepted:
             return []
-        recent = sum((self.on - day).days < PERIOD_DAYS for day in days)
-        return [Counts("exceptions", ("exception",), (("recent", "before"),),
-                       {("recent",): recent, ("before",): len(days) - recent}, universe="exceptions")]  # fmt: skip
+        recent = sum((self.on - day).days < PERIOD_DAYS for day in days.values())
+        used = len(days.keys() & self.material.exceptions_used)
+        open_ = sum(
+            day == self.on and seq not in self.material.exceptions_used
+            for seq, day in days.items()
+        )
+        return [
+            Counts("exceptions", ("exception",), (("recent", "before"),),
+                   {("recent",): recent, ("before",): len(days) - recent}, universe="exceptions"),
+            Counts("exceptions used", ("use",), (("used", "unused", "open"),),
+                   {("used",): used, ("unused",): len(days) - used - open_, ("open",): open_},
+                   universe="exceptions"),
+        ]  # fmt: skip
 
     def _lapse_counts(self) -> list[Counts]:
         """People behind everything that ends: dated things, growing papers, and their basis."""

@@ -34,6 +34,9 @@ class Material:
     frozen     what earlier external releases said of past months (`release.freeze`)
     record_ends  the last day the record can tell of; None: not known
     demonstration  whether everybody is invented
+    exceptions_used  the exceptions under which a step was taken, by the seq of their events
+    answered   of each breach, by the seq of its event: whether everybody was told in time, as
+               "late", "waiting", "told" or "closed"; None: the record keeps no register of it
     """
 
     title: str
@@ -56,3 +59,5 @@ class Material:
     track: Track | None = None
     frozen: Mapping[str, Mapping[Key, int | None]] = field(default_factory=dict)
     record_ends: dt.date | None = None
+    exceptions_used: frozenset[int] = frozenset()
+    answered: Mapping[int, str] | None = None

@@ -12,7 +12,11 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from onward.caseload.events import OVERRIDE, RETRACTED
+from onward.caseload.model import Caseload
+from onward.dates import day_range
 from onward.errors import OnwardError, one_of
 from onward.registry.computing.analysis import forecast_of, material_of, opened, public_plan
 from onward.registry.computing.comparing import track_of
@@ -59,6 +63,31 @@ def checkpoint_of(operation: Operation) -> str:
     from onward.registry.log import checkpoints
 
     return checkpoints.now(operation)
+
+
+def exceptions_used(operation: Operation, caseload: Caseload) -> frozenset[int]:
+    """The exceptions under which a step was taken up to the day of a caseload, by their seq."""
+    from onward.safeguards.overrides import steps_under
+
+    made = caseload.tables["override"]
+    if not made.num_rows:
+        return frozenset()
+    kinds = {OVERRIDE, RETRACTED, *made["move"].to_pylist()}
+    events = operation.store.read_marked([f'"kind":"{kind}"' for kind in sorted(kinds)])
+    events = [e for e in events if day_range(e.effective)[1] <= caseload.as_of]
+    under = steps_under(events)
+    return frozenset(event.seq for event in events if event.id in under)
+
+
+def answered_breaches(operation: Operation, as_of: dt.date) -> Mapping[int, str] | None:
+    """What had become of each breach at the end of a day; None: plain files keep no register."""
+    if not operation.settings.encrypted:
+        return None
+    from onward.registry import breaches
+
+    zone = ZoneInfo(operation.settings.time_zone)
+    after = dt.datetime.combine(as_of + dt.timedelta(days=1), dt.time(), zone)
+    return breaches.standing(after)
 
 
 def make_report(
@@ -131,6 +160,11 @@ def make_report(
         found, forecast=made, earlier=earlier, no_forecast=why, frozen=release.freeze(others),
         track=track_of(operation, found.as_of) if kind == "internal" else None,
     )  # fmt: skip
+    material = replace(
+        material,
+        exceptions_used=exceptions_used(operation, found.caseload),
+        answered=answered_breaches(operation, found.as_of),
+    )
     done = build(material, kind)
     report = replace(done.report, checkpoint=checkpoint_of(operation))
     told = Sayer(tongue)

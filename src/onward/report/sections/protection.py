@@ -158,6 +158,18 @@ def breaches(w: Writer) -> Section:
                   ["Safeguard", "What should have held", "Movements", "Whose job"], rows, w.on,
                   f"One movement can breach several: never add the rows. {w.note}", (), "breaches")
         )  # fmt: skip
+    if "breaches answered" in w.ledger:
+        lines = [
+            ("Somebody was not told in time", w.cell("breaches answered", "late")),
+            ("Somebody is still to be told", w.cell("breaches answered", "waiting")),
+            ("Everybody was told; not closed", w.cell("breaches answered", "told")),
+            ("Closed, with what was learned", w.cell("breaches answered", "closed")),
+        ]
+        blocks.append(
+            w.measures(
+                "breaches answered", "Who must be told of them, and was", lines, "breaches"
+            )
+        )
     if w.counted.excepted:
         blocks.append(Text(_exceptions(w)))
     return Section("breaches", "Breaches", blocks)
@@ -171,4 +183,9 @@ def _exceptions(w: Writer) -> str:
     text = f"Safeguards set aside by two people, each for one step and one day: {every:,}."
     if recent is not None:
         text += f" In the last {PERIOD_DAYS} days: {recent:,}."
+    used, unused = (w.ledger.value("exceptions used", kind) for kind in ("used", "unused"))
+    if used is not None:
+        text += f" A step was taken under them: {used:,}."
+    if unused is not None:
+        text += f" Their day passed without it: {unused:,}."
     return text
