@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import html
+import pickle
 import re
 from datetime import date
 from pathlib import Path
@@ -508,15 +510,50 @@ def test_what_is_wrong_with_a_plan_is_read_in_the_readers_language_and_by_titles
         assert "milestones" not in plan_words.fault_said(missing, plan, book)
 
 
+def test_the_rooms_that_read_and_check_a_plan_say_nothing_that_no_catalogue_can_hold():
+    """A sentence put together on the spot (an f-string, an addition) has no translation."""
+    import ast
+
+    room = Path(catalogue.__file__).parents[1]
+    together = []
+    for path in (room / "rulebook/reading.py", *(room / "plan").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func).rpartition(".")[2]
+                said = node.args[catalogue.SAYING.get(name, len(node.args)) :]
+                together += [
+                    f"{path.name}:{one.lineno}"
+                    for one in said
+                    if isinstance(one, (ast.JoinedStr, ast.BinOp))
+                    and not re.fullmatch(r"f'\{value:g\}'", ast.unparse(one))
+                ]
+    assert together == []
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda said: pickle.loads(pickle.dumps(said))]
+)
+def test_a_sentence_keeps_what_it_was_made_of_when_it_is_copied(copied):
+    from onward.errors import one_of
+    from onward.said import Said, Share
+
+    said = Said("likely to be late (%(a)s): %(b)s", a=Share(0.6), b=one_of(["x", "y", "z"]))
+    assert said == "likely to be late (60%): x, y or z"
+    again = copied(said)
+    assert (again, again.form, again.values["b"].items) == (said, said.form, ("x", "y", "z"))
+
+
 def test_what_is_wrong_with_the_text_of_a_plan_keeps_its_line_and_its_keys(small):
     from django.utils import translation
 
     from onward.desk import here, plan_words
-    from onward.errors import Fault
+    from onward.errors import Fault, one_of
+    from onward.said import Said, typed
 
     fault = Fault(
-        "plan.yaml", "line 12", "actions.a.depends_on", 'no entry called "nix" among the actions',
-        "interviews or other_work",
+        "plan.yaml", Said("line %(line)s", line=12), "actions.a.depends_on",
+        Said("no entry called %(a)s among the %(b)s", a=typed("nix"), b=one_of(["actions"])),
+        one_of(["interviews", "other_work"]),
     )  # fmt: skip
     with translation.override("fa"):
         said = plan_words.fault_said(fault, here.plan(), here.rulebook(), in_text=True)

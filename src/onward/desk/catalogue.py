@@ -141,7 +141,6 @@ def rulebook_texts() -> list[str]:
     found += [each.title for each in rules.classes.values()]
     found += [code_text(name) for name in rules.classes]
     found += ["Name", "Number", "National id", *PAIRS]
-    found += ["Totp", "Webauthn", "Recovery codes"]
     found += [code_text(name) for name in FAIRNESS]
     found += ["Day", "Week", "Month", "Once"]
     found += [*SIGNING_IN, *list_words.texts(), *_work_titles()]
@@ -234,6 +233,7 @@ SAYS_NO = (
     "vault_db",
     "lists",
     "exports",
+    "planning",
 )
 """Rooms and modules of the registry whose refusals a page shows as they are."""
 
@@ -291,6 +291,7 @@ def _plan_texts() -> Iterator[str]:
 
     yield from WORDS.values()
     yield from KINDS.values()
+    yield from _said()
     yield from (text[:1].upper() + text[1:] for text in model.FACTORS.values())
     for values in (
         get_type_hints(model.Assurance)["state"], get_type_hints(model.Message)["audience"],
@@ -301,6 +302,38 @@ def _plan_texts() -> Iterator[str]:
         yield from (code_text(value) for value in get_args(values) if value)
     yield from map(code_text, model.CHANNELS)
     yield from (text[:1].upper() + text[1:] for text in model.SAYS.values())
+
+
+SAYING = {
+    "PlanFinding": 4, "fault": 2, "name": 4, "Fault": 3, "Said": 0, "form": 0, "refers": 4,
+    "_word_list": 3, "Refused": 0,
+}  # fmt: skip
+"""Calls by which rooms that read files, and the plan's check, say something, and the place from which
+their arguments are words."""
+
+
+def _said() -> Iterator[str]:
+    """What those who read a plan, a table of work or a list and the plan's check say, each text
+    where it is written."""
+    room = HERE.parent
+    files = [room / "rulebook" / "reading.py", *(room / "plan").glob("*.py"), HERE / "work.py"]
+    for path in sorted(
+        [*files, room / "intake/read.py", *(room / "intake/parse").glob("*.py")]
+    ):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = (
+                node.func.attr
+                if isinstance(node.func, ast.Attribute)
+                else ast.unparse(node.func)
+            )
+            for argument in node.args[SAYING.get(name, len(node.args)) :]:
+                either = isinstance(argument, ast.IfExp)
+                parts = (argument.body, argument.orelse) if either else (argument,)
+                for part in parts:
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                        yield part.value
 
 
 def _rights_texts() -> Iterator[str]:

@@ -39,7 +39,8 @@ FIXED = (
     "This looks like the wrong profile, sheet or calendar: check those first.",
     "Some dates in this column read differently with the day first and with the month first. In which order are they written?",
     "day, month, year", "month, day, year", "year, month, day",
-    "Yes, they are right as they stand",
+    "Yes, they are right as they stand", "no row below the header", "at least one row",
+    "Put the people below the header, save the list, and load that.",
 )  # fmt: skip
 
 PATTERNS = (
@@ -47,9 +48,19 @@ PATTERNS = (
     (r"(\d+) columns are not imported\.", _("Columns that are not imported: %(one)s.")),
     (r"(\d+) of (\d+) rows are at fault.*", _("Rows at fault: %(one)s of %(two)s.")),
     (r"at most (\d+)%", _("at most %(one)s in a hundred")),
+    (r"at most ([\d,]+) MB", _("at most %(one)s MB")),
+    (r"the file is larger than ([\d,]+) MB", _("larger than %(one)s MB")),
+    (r"at most ([\d,]+) rows", _("at most %(one)s rows")),
+    (r"more than ([\d,]+) rows", _("more than %(one)s rows")),
+    (r"at most ([\d,]+) columns", _("at most %(one)s columns")),
+    (r"(?:a sheet has )?more than ([\d,]+) columns", _("more than %(one)s columns")),
+    (r"a complete (\.\w+) file", _("a complete %(one)s file")),
+    (r"named (\.\w+), but it is not a workbook .*", _("named %(one)s, but damaged, cut short or renamed")),
+    (r"a (\.\w+) file, which can hold macros .*", _("a %(one)s file, which can hold macros or is not an open format")),
+    (r"(\d+) formula errors .*", _("formula errors: %(one)s")),
     (r"the same number as row (\d+)", _("the same number as row %(one)s")),
     (r'column "(.+)", rows? ([\d, ]+).*', _("column “%(one)s”, rows %(two)s")),
-)
+)  # fmt: skip
 
 
 def texts() -> tuple[str, ...]:

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from django.utils.translation import get_language, get_language_bidi, gettext, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from onward.report import tongues
 from onward.rulebook.model import Fact, Move, Rulebook
 
 STATUS = {
@@ -137,7 +138,7 @@ def plan_says(text: str) -> str:
                 part = str(said) % {"one": one} if one else str(said)
                 break
         parts.append(part)
-    return ("؛ " if get_language_bidi() else "; ").join(parts)
+    return listed(parts, ";")
 
 
 HEADLINE = re.compile(
@@ -248,7 +249,7 @@ def placement_says(text: str) -> str:
             head, names = part.split(": ", 1)
             part = f"{gettext(head)}: {names}" if head in PLACEMENT else part
         parts.append(part)
-    return ("؛ " if get_language_bidi() else "; ").join(parts)
+    return listed(parts, ";")
 
 
 def status(name: str) -> Any:
@@ -316,8 +317,8 @@ HAPPENINGS = {
     "dropped": _("Hand-over dropped"),
     "stopped": _("Hand-over stopped"),
 }
-
 """By the rulebook's word for an outcome, with the axis it changes where one word means two things."""
+
 
 def happening(rulebook: Rulebook, key: str) -> str:
     """What somebody did or suffered, as a button says it."""
@@ -380,15 +381,12 @@ def profile(name: str | None) -> str:
 
 def sign(mark: str) -> str:
     """A comma, a semicolon or a colon as the reader's language writes it."""
-    if get_language_bidi():
-        return {",": "،", ";": "؛"}.get(mark, mark)
-    french = (get_language() or "").startswith("fr")
-    return f"\u202f{mark}" if french and mark in ";:" else mark
+    return tongues.sign(mark, get_language() or "en")
 
 
-def listed(parts: Iterable[str]) -> str:
-    """Words one after another, with the comma of the reader's script."""
-    return ("، " if get_language_bidi() else ", ").join(filter(None, parts))
+def listed(parts: Iterable[str], mark: str = ",") -> str:
+    """Words or parts of a sentence one after another, as the reader's language parts them."""
+    return tongues.listed(parts, get_language() or "en", mark)
 
 
 def in_rows(text: str) -> str:

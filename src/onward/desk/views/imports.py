@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy
 
 from onward.desk import here, words
 from onward.desk.views.shared import done, page, place
-from onward.errors import Faults, OnwardError
+from onward.errors import Fault, Faults, OnwardError
 from onward.intake.events import declared
 from onward.intake.mapping import suggest_columns
 from onward.intake.profile import IDENTITY, STRUCTURE, parse_profile, shipped_profiles
@@ -204,6 +204,12 @@ def _cannot(request: HttpRequest, row: ImportDraft, wrong: Faults) -> HttpRespon
     return render(request, "desk/import.html", shown, status=422)
 
 
+NO_ROWS = Faults(
+    [Fault("", "", "", "no row below the header", "at least one row",
+           "Put the people below the header, save the list, and load that.")]
+)  # fmt: skip
+
+
 def _first(request: HttpRequest, row: ImportDraft, files: drafts.InMemory) -> HttpResponse:
     """Before its columns are mapped: what nobody can know but who has the file, then the columns."""
     reading = _read(row, files)
@@ -211,7 +217,10 @@ def _first(request: HttpRequest, row: ImportDraft, files: drafts.InMemory) -> Ht
     if reading.questions or not reading.sheets:
         shown |= {"step": "read", "questions": lists.asked_questions(reading.questions)}
     else:
-        shown |= {"step": "map", **_columns(reading, declared(here.rulebook(), "person"))}
+        columns = _columns(reading, declared(here.rulebook(), "person"))
+        if not columns["rows"]:
+            return _cannot(request, row, NO_ROWS)
+        shown |= {"step": "map", **columns}
     return render(request, "desk/import.html", shown)
 
 
