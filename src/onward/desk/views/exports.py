@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -124,10 +124,20 @@ def listed(request: HttpRequest) -> HttpResponse:
             "form": form,
             "rows": [(row, exports.profiles()[row.profile]) for row in rows[:SHOWN]],
             "recipients": Recipient.objects.order_by("name"),
+            "holds": _holds(),
             "again": said is not None,
         },
         status=422 if form is not None and form.errors else 200,
     )
+
+
+def _holds() -> list[tuple[str, list[str]]]:
+    """What each export holds, by the classes an agreement has to cover."""
+    titles = load_rules().classes
+    return [
+        (profile.title, sorted(_(titles[name].title) for name in profile.classes()))
+        for profile in exports.profiles().values()
+    ]
 
 
 def _asked(request: HttpRequest, form: AskForm, signed_in: Any) -> ExportRequest | None:
@@ -143,7 +153,7 @@ def _asked(request: HttpRequest, form: AskForm, signed_in: Any) -> ExportRequest
     except (access.SignInAgain, access.Refused):
         raise
     except OnwardError as error:
-        form.add_error(None, str(error))
+        form.add_error(error.field or "recipient", str(error))
         return None
 
 
@@ -169,8 +179,12 @@ def _show(
     said = typed_before(request)
     profile = exports.profiles()[export.profile]
     mine = export.asked_by_id == request.user.pk
+    reader = request.reader  # type: ignore[attr-defined]
+    rows = list(reader.people().filter(person__in=export.people).order_by("person"))
+    reader.listed(rows, place=place(request))
+    who = [row.person for row in rows]
     decisions = list(export.decisions.select_related("account").order_by("at"))
-    yes = sum(each.approves for each in decisions)
+    week = exports.people_in_a_week(export)
     titles = load_rules().classes
     return render(
         request,
@@ -181,8 +195,12 @@ def _show(
             "classes": sorted(_(titles[name].title) for name in profile.classes()),
             "left_out": [(_(exports.LEFT_OUT[why]), n) for why, n in export.left_out.items()],
             "decisions": decisions,
-            "missing": max(exports.approvers_needed(export) - yes, 0),
             "needed": exports.approvers_needed(export),
+            "who": who,
+            "unseen": len(export.people) - len(who),
+            "agreed": all(each.approves for each in decisions),
+            "many": exports.MANY,
+            "week": week if week > exports.MANY else 0,
             "mine": mine,
             "may_decide": (
                 export.state == "asked"
@@ -261,9 +279,11 @@ def recipients(request: HttpRequest) -> HttpResponse:
             except (access.SignInAgain, access.Refused):
                 raise
             except OnwardError as error:
-                form.add_error(None, str(error))
+                form.add_error(error.field or "kind", str(error))
             else:
-                return HttpResponseRedirect(reverse("desk:recipients"), status=303)
+                return done(
+                    request, _("Entered. Somebody else confirms it."), "desk:recipients"
+                )
     rows = Recipient.objects.order_by("name")
     return render(
         request,
@@ -272,10 +292,12 @@ def recipients(request: HttpRequest) -> HttpResponse:
             "form": form,
             "rows": [
                 (row, exports.recipient_kinds().get(row.kind, row.kind),
-                 not row.confirmed_by and row.made_by != request.user.account_id
+                 row.active and not row.confirmed_by and row.made_by != request.user.account_id
                  and reader.may("export.approve"))
                 for row in rows
             ],
+            "may_end": reader.may("export.approve"),
+            "holds": _holds(),
             "again": said is not None,
         },
         status=422 if form is not None and form.errors else 200,
@@ -284,9 +306,12 @@ def recipients(request: HttpRequest) -> HttpResponse:
 
 @page("exports", "export.approve", methods=("POST",))
 def confirm(request: HttpRequest, pk: Any) -> HttpResponse:
-    """Somebody else has read the agreement too."""
+    """Somebody else has read the agreement too; or nothing goes to this recipient any more."""
     signed_in = signin.require_fresh(request)
     recipient = get_object_or_404(Recipient, pk=pk)
+    if request.POST.get("do") == "end":
+        exports.end_recipient(request.user, recipient, signed_in=signed_in)
+        return done(request, _("Ended. Nothing goes to this recipient."), "desk:recipients")
     exports.confirm_recipient(request.user, recipient, signed_in=signed_in)
     return done(request, _("Confirmed."), "desk:recipients")
 

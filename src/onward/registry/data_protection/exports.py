@@ -26,7 +26,7 @@ from typing import Any
 import yaml
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import get_language_bidi, gettext_noop
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 
 from onward.errors import OnwardError, one_of
@@ -45,6 +45,7 @@ from onward.registry.models import (
 from onward.registry.permissions import access, grants
 from onward.registry.permissions.roles import load_rules
 from onward.registry.web import site
+from onward.report import tongues
 
 FILE = Path(__file__).parents[1] / "data" / "export_profiles.yaml"
 MANY = 50
@@ -124,7 +125,10 @@ def add_recipient(
     purposes: Iterable[str], classes: Iterable[str], agreement: str, agreement_ends: date,
     impact_on: date | None, signed_in: datetime | None,
 ) -> Recipient:  # fmt: skip
-    """A recipient as its agreement describes it; usable once somebody else has confirmed it."""
+    """A recipient as its agreement describes it; usable once somebody else has confirmed it.
+
+    Entered again under its code, it is what the new agreement says, and is confirmed anew.
+    """
     _fresh(signed_in)
     access.require(by, "export.request", place="exports")
     if kind in _raw()["refused_kinds"]:
@@ -137,11 +141,13 @@ def add_recipient(
     if (country or kind in STATES) and not COUNTRY.fullmatch(country):
         raise OnwardError(
             "Give the country by its three letters, as people's country of origin is recorded: "
-            "without it nobody can tell that a State is the one people fled."
+            "without it nobody can tell that a State is the one people fled.",
+            field="country",
         )
     if not AGE.fullmatch(age_key.strip()):
         raise OnwardError(
-            "Give the recipient's public key of age (age1…); nothing leaves unsealed."
+            "Give the recipient's public key of age (age1…); nothing leaves unsealed.",
+            field="age_key",
         )
     if impact_on is None:
         raise OnwardError("Give the day of the impact assessment; without one nothing is sent.")
@@ -152,15 +158,35 @@ def add_recipient(
         )
     if not agreement.strip():
         raise OnwardError("Give the reference of the agreement under which data may be sent.")
-    made = Recipient.objects.create(
-        operation=site.current().operation, name=name.strip()[:120], code=code.strip()[:80],
-        kind=kind, country=country, age_key=age_key.strip(),
-        classes=sorted(classes), purposes=sorted(purposes), agreement=agreement.strip()[:200],
-        agreement_ends=agreement_ends, impact_on=impact_on, made_by=by.account_id,
-    )  # fmt: skip
-    grants.seal_recipient(made)
-    access.log(by, "export.recipient", purpose=f"added {made.pk}")
+    said = {
+        "name": name.strip()[:120], "kind": kind, "country": country, "age_key": age_key.strip(),
+        "classes": sorted(classes), "purposes": sorted(purposes), "agreement": agreement.strip()[:200],
+        "agreement_ends": agreement_ends, "impact_on": impact_on, "made_by": by.account_id,
+        "confirmed_by": "", "active": True,
+    }  # fmt: skip
+    with transaction.atomic():
+        made, new = Recipient.objects.update_or_create(
+            operation=site.current().operation, code=code.strip()[:80], defaults=said
+        )
+        # What was asked for under one agreement is never sent under another.
+        waiting = ExportRequest.objects.filter(recipient=made, state__in=("asked", "approved"))
+        waiting.update(state="refused")
+        grants.seal_recipient(made)
+    access.log(by, "export.recipient", purpose=f"{'added' if new else 'changed'} {made.pk}")
     return made
+
+
+def end_recipient(by: Account, recipient: Recipient, *, signed_in: datetime | None) -> None:
+    """Nothing goes to a recipient any more, until it is entered and confirmed again."""
+    _fresh(signed_in)
+    access.require(by, "export.approve", place="exports")
+    recipient.refresh_from_db()
+    grants.check_recipient(recipient)
+    recipient.active = False
+    with transaction.atomic():
+        recipient.save(update_fields=["active"])
+        grants.seal_recipient(recipient)
+    access.log(by, "export.recipient", purpose=f"ended {recipient.pk}")
 
 
 def confirm_recipient(by: Account, recipient: Recipient, *, signed_in: datetime | None) -> None:
@@ -209,14 +235,12 @@ def _usable(recipient: Recipient, profile: Profile, purpose: str) -> None:
         titles = " · ".join(_(load_rules().classes[name].title) for name in beyond)
         wrong.append(_("the agreement does not cover: %(classes)s") % {"classes": titles})
     if wrong:
-        raise OnwardError(
-            _("This cannot be exported: %(why)s.") % {"why": _between().join(wrong)}
-        )
+        raise OnwardError(_("This cannot be exported: %(why)s.") % {"why": _parted(wrong)})
 
 
-def _between() -> str:
-    """What stands between the parts of a sentence, in the language of the page."""
-    return "؛ " if get_language_bidi() else "; "
+def _parted(parts: Iterable[str]) -> str:
+    """The parts of a sentence, in the language of the page."""
+    return tongues.listed(parts, get_language() or "en", ";")
 
 
 def _countries(recipient: Recipient) -> frozenset[str]:
@@ -436,20 +460,24 @@ def ask(
         raise OnwardError(f"{profile}: not an export; expected {one_of(profiles())}.")
     _usable(recipient, chosen, purpose)
     if len(reason.strip()) < 10:
-        raise OnwardError("Say in a sentence what the recipient needs this for.")
+        raise OnwardError(
+            "Say in a sentence what the recipient needs this for.", field="reason"
+        )
     found, out = eligible(by, chosen, recipient, purpose, people)
     if not found:
-        why = _between().join(f"{_(LEFT_OUT[name])}: {number}" for name, number in out.items())
+        why = _parted(f"{_(LEFT_OUT[name])}: {number}" for name, number in out.items())
         raise OnwardError(
             _("Nobody could be in this export: %(why)s.")
             % {"why": why or _("nobody was chosen")}
         )
     _stays_closed(found, chosen)
-    made = ExportRequest.objects.create(
-        operation=site.current().operation, profile=chosen.name, recipient=recipient,
-        purpose=purpose, reason=reason.strip()[:400], asked_by=by,
-        people=[row.person for row in found], left_out=dict(out),
-    )  # fmt: skip
+    with transaction.atomic():
+        made = ExportRequest.objects.create(
+            operation=site.current().operation, profile=chosen.name, recipient=recipient,
+            purpose=purpose, reason=reason.strip()[:400], asked_by=by,
+            people=[row.person for row in found], left_out=dict(out),
+        )  # fmt: skip
+        _ask_again(recipient)
     access.log(
         by, "export.request", people=made.people, classes=chosen.classes(),
         purpose=f"export {made.pk}: {reason}", place="exports",
@@ -458,14 +486,17 @@ def ask(
 
 
 def approvers_needed(export: ExportRequest) -> int:
-    """Two beyond fifty identifiable people, else one; never the one who asked.
+    """Two beyond fifty identifiable people, else one; never the one who asked."""
+    return 2 if people_in_a_week(export) > MANY else 1
 
-    Everybody asked for in exports to the same recipient within a week counts together: a long
-    list cut into short ones is still a long list.
+
+def people_in_a_week(export: ExportRequest) -> int:
+    """The identifiable people of whom this recipient would be told within a week, this export
+    among them: a long list cut into short ones is still a long list. 0 for a table without names.
     """
     known = profiles()
     if not known[export.profile].identifiable:
-        return 1
+        return 0
     people = set(export.people)
     since = timezone.now() - timedelta(days=APPROVAL_DAYS)
     others = ExportRequest.objects.filter(recipient=export.recipient, asked_at__gt=since)
@@ -473,7 +504,23 @@ def approvers_needed(export: ExportRequest) -> int:
     for name, asked_for in others.values_list("profile", "people"):
         if known[name].identifiable:
             people.update(asked_for)
-    return 2 if len(people) > MANY else 1
+    return len(people)
+
+
+def still_needed(export: ExportRequest) -> int:
+    """How many more must say yes."""
+    yes = {d.account_id for d in export.decisions.all() if d.approves} - {export.asked_by_id}
+    return max(approvers_needed(export) - len(yes), 0)
+
+
+def _ask_again(recipient: Recipient) -> None:
+    """Approved exports that need another yes, because more people were asked for since."""
+    for one in ExportRequest.objects.select_for_update().filter(
+        recipient=recipient, state="approved"
+    ):
+        if still_needed(one):
+            one.state = "asked"
+            one.save(update_fields=["state"])
 
 
 def decide(
@@ -507,10 +554,9 @@ def decide(
                 reason=reason.strip()[:400],
             )
         )  # fmt: skip
-        yes = ExportDecision.objects.filter(export=now, approves=True).count()
         if not approves:
             now.state = "refused"
-        elif yes >= approvers_needed(now):
+        elif not still_needed(now):
             now.state = "approved"
         now.save(update_fields=["state"])
     export.refresh_from_db()
@@ -536,8 +582,7 @@ def write(
         raise OnwardError("This export is not approved.")
     decisions = list(export.decisions.select_related("export"))
     grants.check_decisions(decisions)
-    yes = {d.account_id for d in decisions if d.approves} - {by.pk}
-    if len(yes) < approvers_needed(export) or not all(d.approves for d in decisions):
+    if still_needed(export) or not all(d.approves for d in decisions):
         raise OnwardError("This export is not approved.")
     newest = max(d.at for d in decisions)
     if timezone.now() - newest > timedelta(days=APPROVAL_DAYS):
