@@ -295,6 +295,29 @@ def test_a_count_that_differs_is_shown_with_its_difference(small):
     assert "Searching" in page
 
 
+def test_a_count_that_does_not_add_up_asks_for_more_until_somebody_says_why(small):
+    clerk = browser("data_clerk")
+
+    def count(number, **more):
+        sent = {"key": f"desk:{number}{more}", "site": "camp-1", "day": "2026-06-10"}
+        return clerk.post("/head-count/", {**sent, "counted": number, **more}, follow=True)
+
+    assert "16" in text(clerk.get("/head-count/"))
+    page = text(count("14"))
+    assert "notice held" in page
+    assert "2 fewer than the record says" in page
+    assert "it does not add up" in text(clerk.get("/"))
+    assert "1 more than the record says" in text(count("17"))
+    assert "notice good" in text(count("16"))
+    home = text(clerk.get("/"))
+    assert "it does not add up" not in home
+    count("14", explained="searching")
+    assert "it does not add up" not in text(clerk.get("/"))
+    later = count("16", day="2026-06-11")
+    assert later.status_code == 422
+    assert "later than today" in text(later)
+
+
 # -- a convoy -----------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
 from onward.dates import NotADate, day_range
-from onward.desk import forms, here
+from onward.desk import dates, forms, here
 from onward.desk.views.shared import done, once, page, sent_key
 from onward.errors import OnwardError
 from onward.registry.models import EventRow, PersonNow, ThingNow
@@ -140,6 +140,21 @@ def _flows(
     return flows
 
 
+def _said(site: str, day: date) -> tuple[str, str]:
+    """What is said of a count that was recorded, and whether it asks for more."""
+    difference = days_of(site, day, 1)[0].difference
+    if not difference:
+        return _("The count is recorded."), "good"
+    n = {"n": dates.counted(abs(difference))}
+    if difference < 0:
+        return _(
+            "The count is recorded: %(n)s fewer than the record says. Count again. If it stays so, look for who is missing, and record absences, departures and deaths that were not entered."
+        ) % n, "held"
+    return _(
+        "The count is recorded: %(n)s more than the record says. Count again. If it stays so, look for births and arrivals that were not registered."
+    ) % n, "held"
+
+
 @page("headcount", "headcount.record", methods=("GET", "POST"))
 def headcount(request: HttpRequest) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
@@ -169,6 +184,8 @@ def headcount(request: HttpRequest) -> HttpResponse:
     ) if "headcount" in rulebook.kinds else forms.Form([])  # fmt: skip
     if request.method == "POST" and site:
         form.read(request.POST)
+        if form.valid and form.facts["day"] > here.today().isoformat():
+            form.fail("day", _("A count cannot be of a day later than today."))
         if form.valid:
             try:
                 acts.record(
@@ -179,7 +196,8 @@ def headcount(request: HttpRequest) -> HttpResponse:
             except OnwardError as error:
                 extra["faults"] = [str(error)]
             else:
-                return done(request, _("The count is recorded."), "desk:headcount", site=site)
+                said, look = _said(site, date.fromisoformat(form.facts["day"]))
+                return done(request, said, "desk:headcount", site=site, look=look)
     return render(
         request, "desk/headcount.html",
         {"sites": sites, "site": site, "days": days_of(site, here.today()) if site else [],

@@ -25,6 +25,7 @@ from onward.desk.views.plan import running_out
 from onward.desk.views.shared import page, place
 from onward.desk.views.sheets import unapproved
 from onward.registry.computing.runs import latest_forecast
+from onward.registry.data_protection import rights
 from onward.registry.models import ExportRequest, ThingNow
 from onward.registry.now import kept_rows
 
@@ -81,6 +82,8 @@ def home(request: HttpRequest) -> HttpResponse:
     if reader.may("export.approve"):
         asked = ExportRequest.objects.filter(state="asked").exclude(asked_by=request.user)
         shown["to_decide"] = asked.exclude(decisions__account=request.user).count()
+    if reader.may("rights.handle"):
+        shown |= _requests(reader, today)
     shown["may_forecast"] = reader.may("forecast.run")
     if reader.may("incident.review"):
         for name, kind in (("untriaged", "complaint"), ("unreviewed", "incident")):
@@ -93,6 +96,7 @@ def home(request: HttpRequest) -> HttpResponse:
             *shown.get("due", []),
             *shown.get("ending", []),
             *shown.get("meetings", []),
+            *shown.get("requests", []),
         ]
     ]
     listed += [person for gap in shown.get("gaps", []) for person in gap["rows"]]
@@ -161,6 +165,18 @@ def _due(about: Any, today: date) -> dict[str, Any]:
         "follow_ups_due": totals.total(waiting),
         "overdue": overdue,
     }
+
+
+def _requests(reader: Any, today: date) -> dict[str, Any]:
+    """What people asked about their own files and waits for this reader, the soonest due first."""
+    asked = rights.to_answer(reader.account)
+    titles = rights.rules()["requests"]
+    lines = [
+        {"pk": row.pk, "person": row.person, "what": _(titles[row.kind]["title"]),
+         "on": row.extended_on or row.due_on, "late": rights.late(row, today)}
+        for row in asked[:SHOWN]
+    ]  # fmt: skip
+    return {"requests": lines, "requests_open": asked.count()}
 
 
 def _ending(about: Any, today: date) -> list[dict[str, Any]]:

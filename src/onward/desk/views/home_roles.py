@@ -18,11 +18,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from onward.desk import dates, here, plan_words, totals, words, work
+from onward.desk.views import headcount
 from onward.errors import Faults
 from onward.plan.telling import may_be_told, replaced
-from onward.registry.data_protection import retention
+from onward.registry.data_protection import retention, rights
 from onward.registry.keyring import rotation
-from onward.registry.models import Account, Alarm, Disposal, PersonNow, RightsRequest, ThingNow
+from onward.registry.models import Account, Alarm, Disposal, PersonNow, ThingNow
 from onward.registry.permissions import access
 
 SHOWN = 8
@@ -79,6 +80,7 @@ def with_people(reader: Any, people: QuerySet[PersonNow], today: date) -> dict[s
         ][:SHOWN]  # fmt: skip
     if reader.may("headcount.record"):
         shown["counted"] = _counted(today)
+        shown["differs"] = shown["counted"] and _differs(reader.account.office, today)
     if not mine:
         shown["listed"] = [
             row.person for row in people.order_by("-registered_on", "person")[:SHOWN]
@@ -118,11 +120,10 @@ def without_people(reader: Any) -> list[dict[str, Any]]:
     if reader.may("rights.erase"):
         mine = reader.account.account_id
         disposals = Disposal.objects.filter(done_at=None).exclude(proposed_by=mine)
-        asked = RightsRequest.objects.filter(kind="deletion", state="prepared")
         lines += [
             {"number": disposals.count(), "url": reverse("desk:retention"),
              "what": _("disposals somebody else proposed")},
-            {"number": asked.exclude(prepared_by=mine).count(), "url": reverse("desk:rights"),
+            {"number": rights.to_answer(reader.account).count(), "url": reverse("desk:rights"),
              "what": _("erasures somebody else prepared")},
         ]  # fmt: skip
     return lines
@@ -217,6 +218,12 @@ def with_the_host(reader: Any) -> dict[str, Any]:
         "paused": with_host.exists(),
         "counted": _counted(today),
     }
+
+
+def _differs(site: str, today: date) -> bool:
+    """Whether the day's count of a site is not what the record says, and nobody has said why."""
+    (day,) = headcount.days_of(site, today, 1)
+    return bool(day.difference) and not day.explained
 
 
 def _counted(today: date) -> bool:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from onward.desk import here, sight, story, totals, words
 from onward.desk.views.shared import PAGE, page, paged, place
+from onward.registry.data_protection import rights
 from onward.registry.models import PersonNow, ThingNow
 from onward.registry.now import judging
 from onward.registry.permissions import access
@@ -241,6 +242,7 @@ def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
         "always": story.always(seen),
         "befell": any(line["befell"] for line in story.always(seen)),
         "dead": story.is_dead(seen),
+        "erased": rights.erased_on(seen.person.person),
         "recordable": story.recordable(seen),
     }  # fmt: skip
 
@@ -254,7 +256,11 @@ def reveal(request: HttpRequest, person: str) -> HttpResponse:
     row = reader.people("person.reveal").filter(person=person).first()
     if row is None:
         raise access.Hidden
-    shown: dict[str, Any] = {"person": person, "purposes": purposes()}
+    shown: dict[str, Any] = {
+        "person": person,
+        "purposes": purposes(),
+        "erased": rights.erased_on(person),
+    }
     signed_in = signin.require_fresh(request)
     reader.listed([row], place=place(request))
     if request.method == "POST":
@@ -300,7 +306,7 @@ def timeline(request: HttpRequest, person: str) -> HttpResponse:
     )
 
 
-def _pauses(row: ThingNow) -> bool:
+def pauses(row: ThingNow) -> bool:
     """Whether moves wait until somebody has seen to this: these come first."""
     return row.kind == "incident" or row.facts.get("category") == "coercion"
 
@@ -318,7 +324,7 @@ def reviews(request: HttpRequest) -> HttpResponse:
         for rows in (reader.things("complaints"), ThingNow.objects.filter(person=None)):
             rows = rows.filter(kind=kind, due__isnull=False)
             found += rows.order_by("due", "person", "thing")[:200]
-    found = sorted(found, key=lambda row: (not _pauses(row), row.due, row.thing))[:200]
+    found = sorted(found, key=lambda row: (not pauses(row), row.due, row.thing))[:200]
     reader.listed([row for row in found if row.person], place=place(request))
     fields = {
         kind: rulebook.kinds[kind].facts
@@ -332,7 +338,7 @@ def reviews(request: HttpRequest) -> HttpResponse:
             "what": words.code(str(row.facts.get("category") or "")) if row.kind == "complaint"
             else here.destination(str(row.facts.get("destination") or "")),
             "on": row.facts.get("received_on") or row.facts.get("happened_on") or row.first_on,
-            "pauses": _pauses(row),
+            "pauses": pauses(row),
         }
         for row in found
     ]  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -11,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, override
 
 from onward.desk import here
 from onward.desk.days import DayField
@@ -177,12 +180,23 @@ def act(request: HttpRequest, pk: Any) -> HttpResponse:
     return done(request, _("Recorded."), "desk:right", found.pk)
 
 
+def _with_countries(lines: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Countries by the names the plan gives them, not by their letters."""
+    return [
+        (what, here.destination(value) if re.fullmatch("[A-Z]{3}", value) else value)
+        for what, value in lines
+    ]
+
+
 @page("rights", "rights.handle", methods=("POST",))
 def read_out(request: HttpRequest, pk: Any) -> HttpResponse:
     """The person's file in their language, to read aloud and print."""
     signed_in = signin.require_fresh(request)
     found = _one(request, pk)
     told = rights.read_out(request.user, found, signed_in=signed_in)
+    with override(told.language):
+        sections = [(title, _with_countries(lines)) for title, lines in told.sections]
+    told = replace(told, sections=sections)
     return render(request, "rights/read_out.html", {"told": told, "asked": found})
 
 

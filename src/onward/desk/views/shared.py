@@ -93,9 +93,14 @@ def sent_key(request: HttpRequest) -> str:
     return "desk:" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
-def done(request: HttpRequest, said: str, name: str, *args: Any, **query: str) -> HttpResponse:
-    """After something was recorded: say so on the page where one goes on."""
-    messages.success(request, said, extra_tags="good")
+def done(
+    request: HttpRequest, said: str, name: str, *args: Any, look: str = "good", **query: str
+) -> HttpResponse:
+    """After something was recorded: say so on the page where one goes on.
+
+    look  "held" for what is recorded and asks for more
+    """
+    messages.success(request, said, extra_tags=look)
     address = reverse(name, args=args)
     return HttpResponseRedirect(address + (f"?{urlencode(query)}" if query else ""), status=303)
 

@@ -18,10 +18,11 @@ from typing import Any
 
 import yaml
 from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import (
     get_language,
-    get_language_bidi,
     gettext,
     gettext_noop,
     override,
@@ -36,6 +37,7 @@ from onward.registry.models import (
     Assignment,
     EventRow,
     ExportRequest,
+    Grave,
     LegalHold,
     RightsRequest,
 )
@@ -86,19 +88,31 @@ def take(
     return made
 
 
+def _answered_by(by: Account) -> Q:
+    """Requests of people an account may answer for, and erasures it may approve."""
+    handled = Q(person__in=access.people_visible_to(by, "rights.handle").values("person"))
+    if "operation" in load_rules().may(by.roles, "rights.erase"):
+        handled |= Q(kind="deletion", state="prepared")
+    return handled
+
+
+def _open(found: Q) -> Any:
+    rows = RightsRequest.objects.filter(found).exclude(state="closed")
+    return rows.order_by(Coalesce("extended_on", "due_on"), "id")
+
+
 def requests_for(by: Account) -> Any:
-    """The open requests an account may see: those of people it may answer for, soonest first."""
-    rules_ = load_rules()
-    if "operation" in rules_.may(by.roles, "rights.erase"):
-        erasing = RightsRequest.objects.filter(kind="deletion", state="prepared")
-    else:
-        erasing = RightsRequest.objects.none()
-    people = access.people_visible_to(by, "rights.handle").values("person")
-    mine = access.people_visible_to(by, "rights.open").values("person")
-    near = RightsRequest.objects.filter(person__in=people) | RightsRequest.objects.filter(
-        person__in=mine
-    )
-    return (near | erasing).exclude(state="closed").order_by("due_on", "id")
+    """The open requests an account may see, the soonest due first."""
+    seen = Q(person__in=access.people_visible_to(by, "rights.open").values("person"))
+    return _open(seen | _answered_by(by))
+
+
+def to_answer(by: Account) -> Any:
+    """The open requests that wait for an account, the soonest due first; an erasure it took or
+    prepared waits for somebody else."""
+    others = Q(state="prepared", prepared_by=by.account_id)
+    others |= Q(state="prepared", taken_by=by.account_id)
+    return _open(_answered_by(by)).exclude(others)
 
 
 def answered_for(by: Account) -> Any:
@@ -163,6 +177,12 @@ def _close(by: Account, request: RightsRequest, outcome: str, reason: str) -> No
 
 
 # -- erasure --------------------------------------------------------------------------------------
+
+
+def erased_on(person: str) -> date | None:
+    """The day on which a person's identity was destroyed; None while it can be read."""
+    found = Grave.objects.filter(person=person).values_list("destroyed", flat=True).first()
+    return date.fromisoformat(found[:10]) if found else None
 
 
 def ids_of(person: str) -> list[str]:
@@ -273,7 +293,7 @@ def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None)
         identity = leave.of(site.operation().vault.get(request.person))
         facts = rulebook.kinds["person"].facts
         sections = [
-            (gettext("Who you are"), [(_field(k), v) for k, v in sorted(identity.items())]),
+            (gettext("Who you are"), _who(request.person, identity)),
             (
                 gettext("What is known about you"),
                 [
@@ -315,6 +335,12 @@ def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None)
     )
 
 
+def _who(person: str, identity: Mapping[str, str]) -> list[tuple[str, str]]:
+    if identity or (day := erased_on(person)) is None:
+        return [(_field(name), value) for name, value in sorted(identity.items())]
+    return [(gettext("Erased, and can be read by nobody"), _value(day))]
+
+
 def _about(rulebook: Any, kind: str) -> str:
     return gettext(rulebook.kinds[kind].title) if kind in rulebook.kinds else gettext("Person")
 
@@ -346,10 +372,9 @@ FIELDS = {
 
 
 def _field(name: str) -> str:
-    parts = [
-        gettext(FIELDS[each]) if each in FIELDS else _word(each) for each in name.split(".")
-    ]
-    return ("، " if get_language_bidi() else ", ").join(parts)
+    said = name.removeprefix("name.").split(".")
+    parts = [gettext(FIELDS[each]) if each in FIELDS else _word(each) for each in said]
+    return tongues.listed(parts, get_language() or "en")
 
 
 def _word(value: object) -> str:
@@ -365,11 +390,13 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
-        return ("، " if get_language_bidi() else ", ").join(map(_word, value))
+        return tongues.listed(map(_word, value), language)
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(value)):
         spoken = site.operation().settings.languages
         return tongues.day_in_words(date.fromisoformat(str(value)), language, spoken)
-    return tongues.digits(str(value), language) if isinstance(value, int) else _word(value)
+    if str(value).isdecimal():
+        return tongues.digits(str(value), language)
+    return _word(value)
 
 
 def _received(person: str) -> list[tuple[str, str]]:
@@ -389,8 +416,9 @@ def _looked(person: str) -> list[tuple[str, str]]:
     """Days and roles, never names of staff: they are protected too."""
     titles = load_rules().roles
     roles = {
-        str(account.pk): one_of(
-            gettext(titles[r].title) for r in account.role_ids if r in titles
+        str(account.pk): tongues.listed(
+            (gettext(titles[r].title) for r in account.role_ids if r in titles),
+            get_language() or "en",
         )
         for account in Account.objects.all()
     }
