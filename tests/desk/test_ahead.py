@@ -8,8 +8,6 @@ import pytest
 import registry_cast as people
 from test_planning import PLAN
 
-from onward.errors import OnwardError
-
 SECRET = "An offer in confidence"
 
 
@@ -775,68 +773,6 @@ def test_why_a_case_has_no_place_names_no_offer_made_in_confidence(planned):
         assert "made in confidence" in page
         assert "quiet_offer" not in page
         assert SECRET not in page
-
-
-# -- administration ---------------------------------------------------------------------------
-
-
-def test_an_administrator_makes_an_account_and_sees_its_code_once(small):
-    from onward.registry.models import Account
-
-    admin = browser("administrator", name="root")
-    made = admin.post(
-        "/administration/accounts/new/",
-        {"username": "noor", "role": ["interviewer"], "office": "camp-1"},
-    )
-    code = re.search(r'<bdi class="code" dir="ltr">([A-Z2-7-]+)</bdi>', made.content.decode())[
-        1
-    ]
-    assert Account.objects.get(username="noor").roles == {"interviewer"}
-    assert code not in admin.get("/administration/").content.decode()
-
-
-def test_whoever_handles_breaches_hears_of_accounts_that_read_cases(small):
-    from onward.registry.models import Account
-    from onward.registry.permissions import alarms
-
-    admin = browser("administrator", name="root")
-    chantal = people.account("chantal", "supervisor")
-    bilal = people.account("bilal", "interviewer")
-    people.account("auditor", "auditor")
-    other = Account.objects.get(username="auditor")
-    admin.post(f"/administration/accounts/{other.pk}/", {"do": "reset"})
-    assert not alarms.alarms_for(chantal).exists()
-    for _ in range(2):
-        admin.post(f"/administration/accounts/{bilal.pk}/", {"do": "reset"})
-    (alarm,) = alarms.alarms_for(chantal)
-    assert alarm.kind == "accounts"
-    root = Account.objects.get(username="root")
-    with pytest.raises(OnwardError):
-        alarms.close_alarm(alarm, root, "That was I, at work.")
-
-
-def test_nobody_changes_their_own_account(small):
-    from onward.registry.models import Account
-
-    admin = browser("administrator", name="root")
-    mine = Account.objects.get(username="root")
-    address = f"/administration/accounts/{mine.pk}/"
-    assert admin.post(address, {"do": "change", "role": ["supervisor"]}).status_code == 403
-    mine.refresh_from_db()
-    assert mine.roles == {"administrator"}
-
-
-@pytest.mark.parametrize("does", ["release", "carry_out"])
-def test_what_is_no_id_in_a_form_is_nobodys(small, does):
-    keeper = browser("custodian")
-    form = {"do": does, "hold": "x", "disposal": ""}
-    assert keeper.post("/administration/retention/", form).status_code == 303
-
-
-@pytest.mark.parametrize("role", ["protection_officer", "plan_lead", "auditor", "data_clerk"])
-def test_administration_is_closed_to_others(small, role):
-    assert browser(role).get("/administration/").status_code == 403
-    assert browser(role, name="again").get("/administration/accounts/new/").status_code == 403
 
 
 # -- rumours ----------------------------------------------------------------------------------

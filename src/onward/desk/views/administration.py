@@ -6,6 +6,7 @@ gets a code shown once, with which its owner chooses a password; there is never 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from onward.desk import here
+from onward.desk import dates, here, words
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
 from onward.registry.data_protection import retention
@@ -38,15 +39,22 @@ def administration(request: HttpRequest) -> HttpResponse:
     access.require(request.user, MANAGE, KEYS, RETENTION, place=place(request))
     reader = request.reader  # type: ignore[attr-defined]
     shown: dict[str, Any] = {"retention": reader.may(RETENTION) or reader.may(ERASE)}
+    titles = {name: role.title for name, role in load_rules().roles.items()}
     if reader.may(MANAGE):
-        shown["accounts"] = accounts.credentials()
+        shown["accounts"] = [
+            {**one, "factors": [FACTORS.get(name, name) for name in one["second_factors"]],
+             "titles": [words.translated(titles.get(name, name)) for name in one["roles"]]}
+            for one in accounts.credentials()
+        ]  # fmt: skip
     if reader.may(KEYS):
         shown["keys"] = _keys()
-    return render(request, "desk/administration.html", shown | {"titles": _titles()})
+    return render(request, "desk/administration.html", shown)
 
 
-def _titles() -> dict[str, str]:
-    return {name: role.title for name, role in load_rules().roles.items()}
+FACTORS = {
+    "totp": gettext_lazy("Authenticator app"), "webauthn": gettext_lazy("Security key or passkey"),
+    "recovery_codes": gettext_lazy("Recovery codes"),
+}  # fmt: skip
 
 
 # -- keys -----------------------------------------------------------------------------------------
@@ -113,7 +121,7 @@ def new_account(request: HttpRequest) -> HttpResponse:
                 display_name=request.POST.get("display_name", "").strip(), by=request.user,
             )  # fmt: skip
         except OnwardError as problem:
-            shown |= {"error": str(problem), "roles": _choices(chosen)}
+            shown |= {"wrong": _wrong(problem), "roles": _choices(chosen)}
             return render(request, "desk/account_new.html", shown, status=422)
         return render(request, "desk/account_code.html", {"account": made, "code": code})
     return render(request, "desk/account_new.html", shown)
@@ -145,15 +153,20 @@ def account(request: HttpRequest, account: UUID) -> HttpResponse:
                     organisation=request.POST.get("organisation", "").strip(),
                 )  # fmt: skip
         except access.Refused as problem:
-            shown["error"] = str(problem)
+            shown["refused"] = str(problem)
             return render(request, "desk/account.html", shown, status=403)
         except OnwardError as problem:
-            shown["error"] = str(problem)
+            shown["wrong"] = _wrong(problem)
             return render(request, "desk/account.html", shown, status=422)
         return done(
             request, _("The account was changed; its sessions ended."), "desk:administration"
         )
     return render(request, "desk/account.html", shown)
+
+
+def _wrong(problem: OnwardError) -> dict[str, str]:
+    """The field that something is wrong with, and what; roles where it does not say."""
+    return {problem.field or "role": str(problem)}
 
 
 def _choices(chosen: list[str]) -> list[dict[str, Any]]:
@@ -188,39 +201,57 @@ def retained(request: HttpRequest) -> HttpResponse:
     access.require(request.user, RETENTION, ERASE, place=place(request))
     reader = request.reader  # type: ignore[attr-defined]
     signed_in = signin.require_fresh(request)
-    day = here.today()
     shown: dict[str, Any] = {
-        "due": len(retention.due(day)),
+        "due": len(retention.due(here.today())),
         "holds": LegalHold.objects.filter(until=None).order_by("person"),
         "may_propose": reader.may(RETENTION),
         "may_carry_out": reader.may(ERASE),
+        "said": request.POST if request.POST.get("do") == "hold" else {},
     }
     if request.method == "POST":
         does = request.POST.get("do", "")
         try:
-            if does == "propose":
-                retention.propose(request.user, day, signed_in=signed_in)
-            elif does == "hold":
-                person = request.POST.get("person", "").strip()
-                if not PersonNow.objects.filter(person=person).exists():
-                    raise OnwardError(_("There is nobody of that id on record."))
-                retention.hold(request.user, person, request.POST.get("reason", ""))
-            elif does == "release":
-                held = _named(LegalHold, request.POST.get("hold", ""))
-                if held is not None:
-                    retention.release(request.user, held)
-            elif does == "carry_out":
-                found = _named(Disposal, request.POST.get("disposal", ""))
-                if found is not None:
-                    retention.carry_out(request.user, found, signed_in=signed_in)
+            said = _retain(request, does, signed_in)
         except OnwardError as problem:
-            shown["error"] = str(problem)
+            field = problem.field or "reason" if does == "hold" else "due"
+            shown["wrong"] = {field: str(problem)}
         else:
-            return done(request, _("Kept."), "desk:retention")
-    shown["disposals"] = Disposal.objects.order_by("-as_of")[:20]
+            return done(request, said, "desk:retention")
+    rows = Disposal.objects.order_by("-as_of")[:20]
+    waiting = [person for row in rows if row.done_at is None for person in row.people]
+    if waiting:
+        access.log(request.user, RETENTION, people=waiting, place=place(request))
+    mine = request.user.account_id  # type: ignore[union-attr]
+    shown["disposals"] = [(row, row.proposed_by == mine) for row in rows]
     return render(
-        request, "desk/retention.html", shown, status=422 if "error" in shown else 200
+        request, "desk/retention.html", shown, status=422 if "wrong" in shown else 200
     )
+
+
+def _retain(request: HttpRequest, does: str, signed_in: datetime) -> str:
+    """Do what was asked for; returns what is said of it."""
+    by: Any = request.user
+    if does == "propose":
+        retention.propose(by, here.today(), signed_in=signed_in)
+        return _("Proposed. Another person carries it out; until then nothing is destroyed.")
+    if does == "hold":
+        person = request.POST.get("person", "").strip()
+        if not PersonNow.objects.filter(person=person).exists():
+            raise OnwardError(_("There is nobody of that id on record."), field="person")
+        retention.hold(by, person, request.POST.get("reason", ""))
+        return _("This file is kept until somebody ends the hold.")
+    if does == "release":
+        if (held := _named(LegalHold, request.POST.get("hold", ""))) is not None:
+            retention.release(by, held)
+        return _("The hold is ended: the file goes when its time is over.")
+    if does == "carry_out":
+        found = _named(Disposal, request.POST.get("disposal", ""))
+        if found is not None:
+            number = retention.carry_out(by, found, signed_in=signed_in)
+            return _("Carried out. Files whose identity nobody can read again: %(n)s.") % {
+                "n": dates.counted(number)
+            }
+    return _("Nothing was changed.")
 
 
 urls = [

@@ -19,6 +19,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from onward.errors import OnwardError
 from onward.registry.keyring import keys
@@ -45,15 +46,23 @@ def create_account(
     wanted = _allowed(by, roles)
     if not USERNAME.fullmatch(username):
         raise OnwardError(
-            f"{username}: not a user name; expected 3 to 40 small letters, digits, dots or "
-            "dashes, beginning with a letter."
+            _(
+                "%(name)s: not a user name; expected 3 to 40 small letters, digits, dots or dashes, beginning with a letter."
+            )
+            % {"name": username or "–"},
+            field="username",
         )
     if "partner" in wanted and not organisation:
         raise OnwardError(
-            "A partner's account needs its organisation: it sees that one's referrals."
+            _("A partner's account needs its organisation: it sees that one's referrals."),
+            field="organisation",
         )
     if Account.objects.filter(username=username).exists():
-        raise OnwardError(f"{username}: there is an account of that name; choose another.")
+        raise OnwardError(
+            _("%(name)s: there is an account of that name; choose another.")
+            % {"name": username},
+            field="username",
+        )
     with transaction.atomic():
         account = Account(
             operation=current().operation, username=username, display_name=display_name[:80],
@@ -73,7 +82,7 @@ def create_account(
 def _allowed(by: Account | None, roles: Iterable[str]) -> frozenset[str]:
     wanted = check_roles(roles)
     if not wanted:
-        raise OnwardError("An account needs at least one role.")
+        raise OnwardError(_("An account needs at least one role."), field="role")
     if by is not None:
         access.require(by, "account.manage")
     return wanted
