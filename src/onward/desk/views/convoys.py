@@ -119,11 +119,10 @@ def convoys(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         form.read(request.POST)
         if form.valid:
-            name = str(uuid.uuid4())
             try:
-                acts.record(
-                    request.user, Subject("convoy", name), "recorded", effective=here.today().isoformat(),
-                    facts=form.facts, evidence=(), idempotency_key=sent_key(request),
+                planned = acts.record(
+                    request.user, Subject("convoy", str(uuid.uuid4())), "recorded",
+                    effective=here.today().isoformat(), facts=form.facts, evidence=(), idempotency_key=sent_key(request),
                 )  # fmt: skip
             except OnwardError as error:
                 extra["faults"] = [str(error)]
@@ -132,7 +131,7 @@ def convoys(request: HttpRequest) -> HttpResponse:
                     request,
                     _("The convoy is planned. Put people on its manifest."),
                     "desk:convoy",
-                    name,
+                    planned.events[0].subject.id,
                 )
     found = paged(
         request, ThingNow.objects.filter(kind="convoy").order_by("-facts__day", "thing")

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
 from onward.desk import asking, booking, forms, here, sight, story, words
+from onward.desk.views.people import pauses
 from onward.desk.views.shared import done, nothing_changed, once, page, place, sent_key
 from onward.errors import Faults, OnwardError
 from onward.registry.identities import attachments
@@ -622,7 +623,11 @@ def review(request: HttpRequest, kind: str, thing: str) -> HttpResponse:
         places=here.destinations(),
         required=(fact,),
     )
-    form.inputs += [forms.when(here.today().isoformat()), forms.evidence()]
+    form.inputs += [
+        forms.when(here.today().isoformat(), _("Day of the review")),
+        forms.evidence(),
+    ]
+    paused = row.due is not None and pauses(row)
     extra: dict[str, Any] = {}
     if request.method == "POST":
         form.read(request.POST)
@@ -634,7 +639,10 @@ def review(request: HttpRequest, kind: str, thing: str) -> HttpResponse:
                 idempotency_key=sent_key(request),
             ))  # fmt: skip
             if result is not None:
-                return done(request, _("The review is recorded."), "desk:reviews")
+                said = _("The review is recorded.")
+                if paused and changed.get(fact) is True:
+                    said += " " + _("The moves it paused are judged anew.")
+                return done(request, said, "desk:reviews")
         elif form.valid:
             extra = {"faults": [nothing_changed()]}
     lines = [
@@ -644,6 +652,8 @@ def review(request: HttpRequest, kind: str, thing: str) -> HttpResponse:
     return render(
         request, "desk/review.html",
         {"form": form, "row": row, "lines": lines, "title": words.translated(rulebook.kinds[kind].title),
+         "paused": paused, "asked": words.translated(declared[fact].label),
+         "where": here.destination(str(told.get("destination") or "")),
          "key": request.POST.get("key") or once(), **extra},
         status=422 if form.problems or extra.get("faults") else 200,
     )  # fmt: skip
