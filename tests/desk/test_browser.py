@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import registry_cast as cast
+from machine_eyes import Look
 
 CHROMIUM = "/usr/bin/chromium"
-AXE = Path(__file__).parent / "axe/node_modules/axe-core/axe.min.js"
 CANARIES = ("Zarifeh", "Nowruzian", "ظریفه", "QX7788123", "blue heron")
 
 PAPER = {
@@ -435,59 +435,6 @@ def manifest_of(operation):
     return "/convoys/bus-1/"
 
 
-def mistake_on(page):
-    """The page that takes back what was recorded by mistake, reached from the person's timeline."""
-    page.goto("/people/H1-P1/timeline/")
-    return page.locator('a[href*="/taken-back/"]').first.get_attribute("href")
-
-
-PAGES = (
-    "/calendar/interpreters/", "/imports/", "/", "/people/", "/people/search/", "/people/reviews/", "/people/H1-P1/", "/people/H2-P1/",
-    "/people/H1-P1/timeline/", "/people/H1-P1/identity/", "/people/H2-P1/steps/T7.done/",
-    "/people/H1-P1/steps/T7.done/", "/people/H1-P1/choice/T4.stay/",
-    "/people/H1-P1/happened/T4.none/", "/people/H1-P1/took-place/", "/people/H1-P1/facts/",
-    "/people/H1-P1/add/interview/", "/people/H1-P1/add/waiver/", "/people/H1-P1/read-aloud/",
-    "/people/H1-P1/waiver/", "/households/", "/households/H7/", "/calendar/",
-    "/calendar/follow-ups/", "/head-count/", "/convoys/", "/texts/", "/rulebook/",
-    "/people/nobody/", "/plan/", "/reports/", "/forecasts/", "/forecasts/compared/", "/people/H1-P1/add/incident/", "/places/", "/rumours/", "/rights/", "/exports/",
-)  # fmt: skip
-
-
-@pytest.mark.slow
-@pytest.mark.proof
-@pytest.mark.parametrize("language", ["en", "fr", "ar", "fa", "ckb"])
-def test_no_page_has_an_accessibility_fault_that_a_machine_can_find(desk, small, language):
-    assert AXE.exists(), "axe-core is missing: npm ci --prefix tests/desk/axe"
-    page = desk.open(cast.account("amina", "protection_officer"), language)
-    axe = AXE.read_text("utf-8")
-    rules = (
-        "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
-    )
-    page.goto("/")
-    page.evaluate(
-        "document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=x>')"
-    )
-    page.evaluate(axe)
-    planted = page.evaluate(f"axe.run({rules})")["violations"]
-    assert [fault["id"] for fault in planted] == ["image-alt"], "a planted fault is found"
-    found = []
-    for address in (*PAGES, paper_on(small), manifest_of(small), mistake_on(page)):
-        page.goto(address)
-        page.evaluate(
-            "document.querySelectorAll('main details').forEach(d => { d.open = true; })"
-        )
-        page.evaluate(axe)
-        result = page.evaluate(f"axe.run({rules})")
-        found += [
-            (address, fault["id"], fault["nodes"][0]["html"][:160], fault["nodes"][0]["failureSummary"][:200])
-            for fault in result["violations"]
-        ]  # fmt: skip
-        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if wide > 0:
-            found.append((address, "wider than the screen", wide, ""))
-    assert found == []
-
-
 @pytest.mark.proof
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_pages_that_appear_only_after_work_have_no_fault_either(desk, small, language):
@@ -501,94 +448,47 @@ def test_pages_that_appear_only_after_work_have_no_fault_either(desk, small, lan
     adopt_plan(small, PLAN, effective="2026-05-01", by="chantal")
     paper, _code = keys.recovery_slot("meridian", site.current().root)
     keys.add_slots(small.path, site.current().root, [{**paper, "holder": "Safe"}])
-    say, axe = words(language), AXE.read_text("utf-8")
-    rules = (
-        "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
-    )
-    found = []
-
-    def look(page):
-        page.evaluate(axe)
-        for fault in page.evaluate(f"axe.run({rules})")["violations"]:
-            found.append((page.url, fault["id"], fault["nodes"][0]["html"][:160]))
-        if (wide := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
-            found.append((page.url, "wider than the screen", wide))
-
-    custodian = desk.open(cast.account("kay", "custodian", office=""), language)
-    custodian.goto("/administration/")
-    look(custodian)
+    say, look = words(language), Look(desk, language)
+    custodian = look.as_(cast.account("kay", "custodian", office=""))
     custodian.goto("/administration/keys/")
-    look(custodian)
+    look.at(custodian)
     custodian.get_by_role("button", name=say("Renew the keys")).click()
     custodian.get_by_role("link", name=say("Go on")).wait_for()
-    look(custodian)
-    lead = desk.open(cast.account("vera", "plan_lead"), language)
+    look.at(custodian)
+    lead = look.as_(cast.account("vera", "plan_lead"))
     lead.goto("/plan/")
-    look(lead)
-    lead.goto("/plan/")
+    look.at(lead)
     lead.goto(lead.locator('a[href^="/plan/pledges/"]').first.get_attribute("href"))
-    look(lead)
+    look.at(lead)
     lead.fill("#f-filled", "7")
     lead.get_by_role("button", name=say("Show what would change")).click()
     lead.locator('a[href="#f-reason"]').wait_for()  # why is asked for, beside what would change
-    look(lead)
+    look.at(lead)
     lead.fill("#f-reason", "Counted")
     lead.get_by_role("button", name=say("Show what would change")).click()
     lead.get_by_role("button", name=say("Keep this change")).wait_for()
-    look(lead)
-    for address in (
-        *(f"/plan/{section}/new/" for section in ("authorities", "assurances", "messages")),
-        "/places/what-if/", "/places/decided/",
-    ):  # fmt: skip
-        lead.goto(address)
-        look(lead)
+    look.at(lead)
     for role in ("medical", "data_clerk", "partner", "auditor"):
         who = cast.account(f"home_{role}", role, organisation="x" * (role == "partner"))
-        other = desk.open(who, language)
+        other = look.as_(who)
         other.goto("/")
-        look(other)
-    assert found == []
-
-
-def test_every_page_fits_a_telephone(desk, small):
-    page = desk.open(cast.account("amina", "protection_officer"), "fa")
-    page.set_viewport_size({"width": 360, "height": 740})
-    wide = []
-    for address in (*PAGES, paper_on(small), manifest_of(small), mistake_on(page)):
-        page.goto(address)
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            wide.append(address)
-    assert wide == []
+        look.at(other, f"home of {role}")
+    assert look.found == []
 
 
 @pytest.mark.slow
 @pytest.mark.proof
 @pytest.mark.parametrize("language", ["en", "fr", "ar", "fa", "ckb"])
 def test_pages_in_the_middle_of_work_have_no_fault_either(desk, small, language):
-    """A convoy that asks which departure is meant, an export that waits for a second person,
-    scenarios compared, a list brought in, a rumour, an exception and a person's own request."""
+    """A convoy that asks which departure is meant, an export from the form to the sealed file,
+    scenarios compared, and a list as it is brought in."""
     from pyrage import x25519
     from test_ahead import _compared
     from test_exports import release
     from test_fieldwork import brought_in, departed
     from test_waiting import _done, _waited
 
-    say, axe = words(language), AXE.read_text("utf-8")
-    rules = (
-        "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
-    )
-    found = []
-
-    def look(page):
-        page.evaluate(
-            "document.querySelectorAll('main details').forEach(d => { d.open = true; })"
-        )
-        page.evaluate(axe)
-        for fault in page.evaluate(f"axe.run({rules})")["violations"]:
-            found.append((page.url, fault["id"], fault["nodes"][0]["html"][:160]))
-        if (wide := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
-            found.append((page.url, "wider than the screen", wide))
-
+    say, look = words(language), Look(desk, language)
     # A convoy: of two departures that day, which did not take place?
     brought_in(
         ("s-1", "H1-P1", "bus-1", {"boarded": True}),
@@ -598,81 +498,58 @@ def test_pages_in_the_middle_of_work_have_no_fault_either(desk, small, language)
     departed("H1-P1", "left-2")
     officer = cast.account("amina", "protection_officer")
     supervisor = cast.account("chantal", "supervisor")
-    chantal = desk.open(supervisor, language)
+    chantal = look.as_(supervisor)
     chantal.goto("/convoys/bus-2/")
     chantal.locator("input[name=boarded-s-2][value=no]").check()
     chantal.get_by_role("button", name=say("Record who boarded")).click()
     chantal.locator("input[name=departure-s-2]").first.wait_for()
     told = chantal.locator("main label.choice").all_inner_texts()
     assert len(set(told)) == 3, "two departures of one minute can be told apart"
-    look(chantal)
+    look.at(chantal)
     # An export, from the form to the sealed file.
-    amina = desk.open(officer, language)
-    amina.goto("/exports/recipients/")
-    look(amina)
+    amina = look.as_(officer)
     key = str(x25519.Identity.generate().to_public())
     exported(officer, supervisor, small, release, key)
     amina.goto("/exports/")
-    look(amina)
     amina.locator("main a[href^='/exports/']:not([href*=recipients])").first.click()
-    look(amina)
+    look.at(amina)
     address = amina.url
     chantal.goto(address)
-    look(chantal)
+    look.at(chantal)
     chantal.locator("#reason").fill("Checked with the agreement.")
     chantal.get_by_role("button", name=say("Yes, it may leave")).click()
     amina.goto(address)
-    look(amina)
+    look.at(amina)
     amina.locator("#count").fill("99")
     amina.get_by_role("button", name=say("Write it")).click()
     amina.locator(".problems").wait_for()
     assert ("You typed 99" in amina.content()) is (language == "en")
-    look(amina)
+    look.at(amina)
     # Scenarios compared, and how long a choice can wait.
-    lead = desk.open(cast.account("vera", "plan_lead"), language)
+    lead = look.as_(cast.account("vera", "plan_lead"))
     _done("compare", _compared())
     _done("wait", _waited())
     lead.goto("/forecasts/compared/")
     lead.locator(".drawn-wide svg").first.wait_for()
     assert (">as in the plan<" in lead.content()) is (language == "en")
-    look(lead)
-    # A rumour that was heard, and where it is answered.
-    lead.goto("/rumours/")
-    lead.locator("main form button.main").first.wait_for()
-    heard = {"heard_on": "2026-06-09", "topic": "deadline", "risk": "high", "key": "desk:one"}
-    assert (
-        cast.signed_in(cast.account("bilal", "interviewer"))
-        .post("/rumours/", heard)
-        .status_code
-        == 303
-    )
-    lead.goto("/rumours/")
-    lead.locator("main table").wait_for()
-    look(lead)
-    # An exception asked for, and waiting for another's word.
-    amina.goto("/people/H3-P1/steps/T7.done/exception/G1.resolved/")
-    look(amina)
-    chantal.goto("/exceptions/")
-    look(chantal)
+    look.at(lead)
     # A list brought in: what was recorded, and the receipt.
-    clerk = desk.open(cast.account("farid", "data_clerk"), language)
+    clerk = look.as_(cast.account("farid", "data_clerk"))
     clerk.goto("/imports/")
     clerk.locator("main input[type=file]").first.set_input_files([LIST])
     clerk.locator("main button.main").first.click()
     clerk.locator("main select[name^='to:']").first.wait_for()
-    look(clerk)
+    look.at(clerk)
     for number, column in enumerate(("person", "household", "name.full", "sex", "birth")):
         clerk.locator(f"select[name='to:{number}']").select_option(column)
     clerk.locator("#calendar").select_option("gregorian")
     clerk.get_by_role("button", name=say("Check every row")).click()
     clerk.get_by_text(say("This would be recorded")).wait_for()
-    look(clerk)
+    look.at(clerk)
     clerk.get_by_role("button", name=say("Record the list")).click()
     clerk.get_by_text(say("The list is recorded")).wait_for()
-    look(clerk)
-    clerk.goto("/imports/")
-    look(clerk)
-    assert found == []
+    look.at(clerk)
+    assert look.found == []
 
 
 def exported(officer, supervisor, small, release, key):
