@@ -117,7 +117,7 @@ def _pair(
         middle = sum(heights) / 2
         heights = [middle - 7.5, middle + 7.5]
     for (name, value, colour, weight), at in zip(ends, heights, strict=True):
-        word = "plan" if name == "plan" else "then"
+        word = "plan" if name == "plan" else "with it"
         parts.append(
             f'<text x="{right + 6:.1f}" y="{at:.1f}" font-size="11.5" font-weight="{weight}" '
             f'fill="{colour}">{say.lettering(safe(say(f"{value:,.0f} {word}")))}</text>'

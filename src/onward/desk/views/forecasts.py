@@ -178,10 +178,10 @@ def _fan(
 
     made = from_json(text)
     days = [date.fromisoformat(day) for day in made.days]
+    say, last = dates.sayer(), date.fromisoformat(made.deadline)
     drawn = charts.fan(
-        days, made.fan[EVERYONE], counted, date.fromisoformat(made.deadline),
-        deadline_label=made.deadline, title=title, width=width,
-        say=dates.sayer(),
+        days, made.fan[EVERYONE], counted, last,
+        deadline_label=say.lettering(dates.shown(last, language)), title=title, width=width, say=say,
         description=_("%(n)s simulated futures; the table beneath says the same.") % {"n": dates.counted(made.futures)},
     )  # fmt: skip
     return drawn

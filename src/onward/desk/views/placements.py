@@ -14,8 +14,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
-from django.utils.translation import get_language_bidi, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from onward.desk import dates, here, words
 from onward.desk.views.shared import done, page, place
@@ -228,7 +228,7 @@ def why_words(row: Mapping[str, Any]) -> str:
         said.append(
             _("they agreed to this country, and there is a place; nothing else sets it apart")
         )
-    text = ("؛ " if get_language_bidi() else "; ").join(said)
+    text = words.listed(said, ";")
     return text[:1].upper() + text[1:]
 
 
