@@ -44,7 +44,7 @@ from onward.caseload.table import (
 )
 from onward.engine import DuckEngine, quoted
 from onward.engine.cores import cores
-from onward.registry.operation import read_tables, write_tables
+from onward.registry.log.cache import Place, read_events, write_events
 from onward.rulebook import Rulebook, load, shipped_path
 
 AS_OF = date(2026, 3, 1)
@@ -582,13 +582,13 @@ def measure(
     people: int, folder: Path, rulebook: Rulebook, *, peers: bool, safeguards: bool
 ) -> dict[str, Any]:
     """Everything measured for one size of operation."""
-    kept = folder / str(people)
-    made = _measured(lambda: write_tables(kept, invent(people, rulebook)))
+    kept = Place(folder / str(people))
+    made = _measured(lambda: write_events(kept, invent(people, rulebook)))
     if "error" in made:
         raise RuntimeError(made["error"])
 
     def tables() -> EventTables:
-        found = read_tables(kept)
+        found = read_events(kept)
         assert found is not None
         return found
 

@@ -45,11 +45,11 @@ def future_days(
     if drawn is not None and found.plan is not None:
         from onward.plan.effects import plan_effects
 
-        effects = plan_effects(found.plan, drawn, found.caseload.rulebook)
+        effects = plan_effects(found.plan, drawn, found.rulebook)
     given = ground.for_build(found)
     if not dated:
         given["departures"] = None
-    inputs = build(found.caseload.rulebook, effects=effects, **given)
+    inputs = build(found.rulebook, effects=effects, **given)
     here = [state.id for state in inputs.model.states if state.present]
     made = simulate(
         inputs.model, inputs.draws(futures, seed), futures, seed, days=days,
@@ -63,10 +63,10 @@ def truths(operation: Any) -> dict[str, int]:
     found = opened(operation, None)
     first = min(d for d in found.caseload.people.column("registered_on").to_pylist() if d)
     daily = exposures(
-        found.events, found.caseload.rulebook, since=first,
+        found.events, found.rulebook, since=first,
         until=found.as_of + dt.timedelta(days=1), period_days=1, engine=found.engine,
     )  # fmt: skip
-    return present_by_day(daily, found.caseload.rulebook)
+    return present_by_day(daily, found.rulebook)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

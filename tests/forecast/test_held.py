@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from onward.forecast.edges import Edge
-from onward.forecast.held import held_back
+from onward.forecast.held import held_back, judged
 
 EDGES = [Edge("cleared", "T7.done", "returned", 5), Edge("cleared", "T17.departed", "gone", 2),
          Edge("cleared", "T4.stay", "wants_stay", 1), Edge("submitted", "T15.accepted", "accepted", 3)]  # fmt: skip
@@ -14,13 +14,13 @@ FORWARD = [edge.name for edge in EDGES if edge.move != "T4.stay"]
 FINDINGS = ("G6.fear", "G11.fit", "G11.checked")
 
 
-def steps(*rows):
-    """(person, state, move, findings that failed)."""
+def judged_rows(*rows):
+    """(person, state, move, findings that failed), as kept."""
     people = sorted({(person, state) for person, state, *_ in rows})
     at = {person: i for i, (person, _) in enumerate(people)}
     moves = sorted({move for *_, move, _ in rows})
     bits = np.array([[key in failed for key in FINDINGS] for *_, failed in rows])
-    return SimpleNamespace(
+    steps = SimpleNamespace(
         caseload=SimpleNamespace(people=pa.table({"forecast_state": [s for _, s in people]})),
         table={"clear": np.array([not failed for *_, failed in rows])},
         findings=tuple(SimpleNamespace(key=key) for key in FINDINGS),
@@ -29,11 +29,12 @@ def steps(*rows):
         step=np.array([moves.index(move) for *_, move, _ in rows]),
         failed=lambda key: bits[:, FINDINGS.index(key)],
     )
+    return judged(steps)
 
 
 def test_a_person_is_held_only_when_no_step_that_leads_on_is_clear():
     found = held_back(
-        steps(
+        judged_rows(
             ("Amina", "cleared", "T7.done", ["G6.fear"]), ("Amina", "cleared", "T17.departed", []),
             ("Bilal", "cleared", "T7.done", ["G6.fear"]),
             ("Bilal", "cleared", "T17.departed", ["G11.fit"]),
@@ -46,7 +47,7 @@ def test_a_person_is_held_only_when_no_step_that_leads_on_is_clear():
 
 def test_two_findings_of_one_safeguard_are_one_and_two_safeguards_are_two():
     found = held_back(
-        steps(
+        judged_rows(
             ("Amina", "submitted", "T15.accepted", ["G11.fit", "G11.checked"]),
             ("Bilal", "submitted", "T15.accepted", ["G11.fit", "G6.fear"]),
             ("Chantal", "submitted", "T15.accepted", []),

@@ -22,7 +22,7 @@ def found(plan=True, own=()):
     return SimpleNamespace(
         operation=SimpleNamespace(scenarios=list(own)),
         plan=load_plan(EXAMPLE / "plan.yaml", RULEBOOK) if plan else None,
-        caseload=SimpleNamespace(rulebook=RULEBOOK),
+        rulebook=RULEBOOK,
     )
 
 

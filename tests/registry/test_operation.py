@@ -9,6 +9,7 @@ import pytest
 
 from onward.errors import Faults, OnwardError
 from onward.registry import Settings, VaultRefused, create_operation, open_operation
+from onward.registry.computing.analysis import forecast_of, groundwork, opened
 from onward.registry.operation import read_settings, settings_text
 
 
@@ -154,6 +155,50 @@ def test_a_damaged_cache_is_made_again(operation, office):
     (cache / "log.arrow").write_bytes(b"not arrow")
     (cache / "facts.person.arrow").unlink()
     assert operation.caseload(date(2025, 2, 1)).people.num_rows == 1
+
+
+class Resting:
+    """An engine that is asked nothing."""
+
+    def run(self, stages, inputs, outputs):
+        raise AssertionError(f"asked for {outputs}")
+
+
+def test_what_a_forecast_reads_is_kept_until_the_log_grows(operation, office):
+    operation.record([office.register(f"P{n}") for n in range(20)])
+    day, by = date(2025, 6, 1), date(2025, 9, 1)
+    read = groundwork(opened(operation, day), by)
+    again = open_operation(operation.path)
+    again.compute_on(Resting())
+    kept = groundwork(opened(again, day), by)
+    for name in ("counts", "exposures", "waits", "departures"):
+        assert getattr(kept, name).equals(getattr(read, name)), name
+    assert kept.births == read.births
+    with pytest.raises(AssertionError, match="asked for"):
+        groundwork(opened(again, date(2025, 7, 1)), by)
+    operation.record([office.register("P99")])
+    with pytest.raises(AssertionError, match="asked for"):
+        groundwork(opened(again, day), by)
+    assert sum(groundwork(opened(operation, day), by).counts["people"].to_pylist()) == 21
+
+
+def test_a_forecast_is_the_same_from_what_was_kept(operation, office):
+    operation.record([office.register(f"P{n}") for n in range(20)])
+    asked = {"by": date(2025, 9, 1), "futures": 200}
+    made = forecast_of(opened(operation, date(2025, 6, 1)), **asked)
+    again = open_operation(operation.path)
+    again.compute_on(Resting())
+    assert forecast_of(opened(again, date(2025, 6, 1)), **asked).to_json() == made.to_json()
+
+
+def test_what_was_read_while_the_log_grew_is_not_kept(operation, office):
+    operation.record([office.register(f"P{n}") for n in range(20)])
+    found = opened(operation, date(2025, 6, 1))
+    assert found.events.log.num_rows
+    operation.record([office.register("P99")])
+    groundwork(found, date(2025, 9, 1))
+    kept = groundwork(opened(operation, date(2025, 6, 1)), date(2025, 9, 1))
+    assert sum(kept.counts["people"].to_pylist()) == 21
 
 
 def test_no_identity_reaches_events_or_cache(operation, office):

@@ -19,6 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from onward.cli import forecast_compare
+from onward.cli.commands import command_app
 from onward.cli.engine import ENGINE, MASTER, OPERATION, opened_operation
 from onward.cli.forecast_reasons import doubt, why
 
@@ -37,12 +38,7 @@ class _RunUnlessNamed(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
-    cls=_RunUnlessNamed,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = command_app(cls=_RunUnlessNamed)
 
 DIRECTORY = Annotated[Path, typer.Argument(metavar="DIR", help="The operation folder.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
@@ -123,7 +119,9 @@ def run(
     Who will still be here on the date, how sure that is, by which ways people leave, and what
     the answer rests on. The run is kept in camp/forecasts.
 
-    Kept runs: onward forecast list camp. How they did: onward forecast score camp.
+    Kept runs: onward forecast list camp. How they did: onward forecast score camp. What would
+    change it: onward forecast compare camp, onward forecast levers and, until when to decide,
+    onward forecast decide-by.
 
     Published counts only, no register: onward forecast --counts camp.csv
     --series camp_population --origin 2012-07-19 --by 2012-09-16
@@ -159,7 +157,7 @@ def run(
         typer.echo(made.to_json(), nl=False)
         sys.stderr.write(f"Kept as forecasts/{kept}\n")
         return
-    for line in page(made, titles(found.caseload.rulebook, found.plan)):
+    for line in page(made, titles(found.rulebook, found.plan)):
         typer.echo(line)
     typer.echo(f"\nKept as forecasts/{kept}")
 

@@ -385,7 +385,7 @@ def _page(found: Opened, made: Comparison, out: Path) -> list[Path]:
     from onward.report.comparison import comparison_report
     from onward.report.html import render_html
 
-    rulebook = found.caseload.rulebook
+    rulebook = found.rulebook
     names = titles(rulebook, found.plan)
     report = comparison_report(
         replace(
@@ -412,7 +412,7 @@ def _waiting_page(found: Opened, made: DecideBy, out: Path, futures: int, seed: 
     from onward.report.comparison import waiting_report
     from onward.report.html import render_html
 
-    rulebook = found.caseload.rulebook
+    rulebook = found.rulebook
     report = waiting_report(
         made,
         title=found.operation.settings.title,

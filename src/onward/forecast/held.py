@@ -1,9 +1,10 @@
 """Whom a safeguard holds back today, counted by the state they stand in.
 
 Exists because the simulator knows counts and gates, and a safeguard is judged person by person.
-Comes in: everybody's next steps as the safeguards room judged them. Goes out: forecast state ->
-safeguard -> people, counts only. A person is held back when no step that leads on from where they
-stand is clear; they are counted under every safeguard that fails on the first of those steps.
+Comes in: everybody's next steps as the safeguards room judged them, as a table that can be kept.
+Goes out: forecast state -> safeguard -> people, counts only. A person is held back when no step
+that leads on from where they stand is clear; they are counted under every safeguard that fails on
+the first of those steps.
 """
 
 from __future__ import annotations
@@ -12,47 +13,70 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from onward.forecast.edges import Edge
     from onward.safeguards.everybody import NextSteps
 
+PLAIN = ("person", "state", "move", "clear")
+
+
+def judged(steps: NextSteps) -> pa.Table:
+    """One row per person and next step.
+
+    person  a number, in no order that means anything outside this table
+    state   the forecast state they stand in;  move: the step;  clear: nothing holds it back
+    then one boolean per safeguard, in the rulebook's order: whether anything of it failed
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    states = steps.caseload.people["forecast_state"].combine_chunks().dictionary_encode()
+    failed: dict[str, np.ndarray] = {}
+    for finding in steps.findings:
+        guard = finding.key.split(".")[0]
+        failed[guard] = failed.get(guard, False) | steps.failed(finding.key)
+    moves = pa.array([move.key for move in steps.moves], pa.string())
+    return pa.table(
+        {
+            "person": steps.person_row,
+            "state": states.take(pa.array(steps.person_row)),
+            "move": pa.DictionaryArray.from_arrays(pa.array(steps.step), moves),
+            "clear": np.asarray(steps.table["clear"]).astype(bool),
+            **failed,
+        }
+    )
+
 
 def held_back(
-    steps: NextSteps, edges: Collection[Edge], forward: Collection[str]
+    steps: pa.Table, edges: Collection[Edge], forward: Collection[str]
 ) -> Mapping[str, Mapping[str, int]]:
     """Forecast state -> safeguard -> people it holds back from the next step.
 
+    steps    from `judged`
     edges    the moves the model simulates;  forward  names of those that lead on
     """
     import numpy as np
 
-    people = steps.caseload.people
-    state_of = np.array(people["forecast_state"].to_pylist(), dtype=object)[steps.person_row]
+    person = np.asarray(steps["person"])
+    clear = np.asarray(steps["clear"])
+    state_of, move_of = (
+        np.array(steps[name].to_pylist(), dtype=object) for name in ("state", "move")
+    )
     onward: dict[str, list[str]] = {}
     for edge in edges:
         if edge.name in forward:
             onward.setdefault(edge.source, []).append(edge.move)
-    move_of = np.array([move.key for move in steps.moves], dtype=object)[steps.step]
-    clear = np.asarray(steps.table["clear"]).astype(bool)
-    free = np.zeros(people.num_rows, dtype=bool)
-    asked: dict[str, tuple[list[str], object]] = {}
+    free = np.zeros(int(person.max(initial=-1)) + 1, dtype=bool)
     for state, moves in onward.items():
-        here = state_of == state
-        mine = here & np.isin(move_of, moves)
-        free[steps.person_row[mine & clear]] = True
-        asked[state] = (moves, here)
-    guards: dict[str, list[str]] = {}
-    for finding in steps.findings:
-        guards.setdefault(finding.key.split(".")[0], []).append(finding.key)
+        free[person[(state_of == state) & np.isin(move_of, moves) & clear]] = True
     found: dict[str, dict[str, int]] = {}
-    for state, (moves, here) in asked.items():
-        held = here & (move_of == moves[0]) & ~free[steps.person_row]
+    for state, moves in onward.items():
+        held = (state_of == state) & (move_of == moves[0]) & ~free[person]
         if not held.any():
             continue
-        for guard, keys in guards.items():
-            failed = np.zeros(len(held), dtype=bool)
-            for key in keys:
-                failed |= steps.failed(key)
-            count = len(np.unique(steps.person_row[held & failed]))
+        for guard in steps.column_names[len(PLAIN) :]:
+            count = len(np.unique(person[held & np.asarray(steps[guard])]))
             if count:
                 found.setdefault(state, {})[guard] = count
     return found

@@ -9,18 +9,14 @@ from __future__ import annotations
 import os
 import random
 import re
-import shutil
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import pyarrow as pa
 
 from onward.caseload.events import (
     ADOPTED,
@@ -38,6 +34,7 @@ from onward.dates import NotADate, day_range, full_date
 from onward.engine import DuckEngine, Engine
 from onward.errors import Fault, Faults, OnwardError
 from onward.registry.identities.vault import ClosedVault, DemoVault, Vault
+from onward.registry.log.cache import Place, Seal, read_events, write_events
 from onward.registry.log.folder_store import FolderStore
 from onward.registry.log.store import EventStore
 from onward.rulebook.check import accept
@@ -316,13 +313,20 @@ class Operation:
         """
         rulebook = rulebook or self.rulebook
         head = self.store.head()
-        kept = self.path / ".cache" / f"{CACHE_FORM}-{head[:24]}-{rulebook.hash[:24]}"
-        seal = self._seal()
-        if (cached := read_tables(kept, seal)) is not None:
+        place = self.cached(head, rulebook)
+        if (cached := read_events(place)) is not None:
             return cached
         tables = events_table(self.store.read(), rulebook, head=head)
-        write_tables(kept, tables, seal)
+        write_events(place, tables)
         return tables
+
+    def cached(self, head: str, rulebook: Rulebook, about: str = "") -> Place:
+        """Where tables made from the log up to a head, under a rulebook, are kept.
+
+        about  what they are and all else they depend on, as part of a file's name; "": the log
+        """
+        parts = [str(CACHE_FORM), head[:24], rulebook.hash[:24], about]
+        return Place(self.path / ".cache" / "-".join(filter(None, parts)), self._seal())
 
     def _seal(self) -> Seal | None:
         """What the cache of an encrypted operation is sealed with; None: kept as it is."""
@@ -533,85 +537,3 @@ def _write_text(path: Path, text: str) -> None:
         os.fsync(file.fileno())
     os.chmod(name, 0o644)
     os.replace(name, path)
-
-
-# ---------------------------------------------------------------------------------------------
-# The cache of the log in columns
-# ---------------------------------------------------------------------------------------------
-
-
-def _tables_of(tables: EventTables) -> dict[str, pa.Table]:
-    flat: dict[str, pa.Table] = {}
-    for field in fields(EventTables):
-        value = getattr(tables, field.name)
-        if isinstance(value, pa.Table):
-            flat[field.name] = value
-        elif isinstance(value, Mapping):
-            flat.update({f"{field.name}.{kind}": table for kind, table in value.items()})
-    return flat
-
-
-class Seal(Protocol):
-    """Seals what is kept on disk for an encrypted operation."""
-
-    def seal(self, data: bytes, place: str) -> bytes: ...
-
-    def open(self, data: bytes, place: str) -> bytes: ...
-
-
-def write_tables(kept: Path, tables: EventTables, seal: Seal | None = None) -> None:
-    """Keep the tables; an operation that cannot be written to simply has no cache.
-
-    seal  encrypts every file before it is written; nothing is ever on disk in clear
-    """
-    root = kept.parent
-    try:
-        root.mkdir(mode=0o700, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=root, prefix=".making-"))
-        for name, table in _tables_of(tables).items():
-            if seal is not None:
-                memory = pa.BufferOutputStream()
-                with pa.ipc.new_file(memory, table.schema) as writer:
-                    writer.write_table(table)
-                data = seal.seal(memory.getvalue().to_pybytes(), f"{kept.name}/{name}")
-                (work / f"{name}.sealed").write_bytes(data)
-                continue
-            with (
-                pa.OSFile(str(work / f"{name}.arrow"), "wb") as sink,
-                pa.ipc.new_file(sink, table.schema) as writer,
-            ):
-                writer.write_table(table)
-        head = f"{tables.head}\n{tables.rulebook_hash}\n"
-        (work / "made-from").write_text(head, encoding="ascii")
-        try:
-            os.rename(work, kept)
-        except OSError:
-            shutil.rmtree(work, ignore_errors=True)
-        for old in root.iterdir():
-            same_log = old.name.split("-")[:2] == kept.name.split("-")[:2]
-            if not same_log and not old.name.startswith(".making-"):
-                shutil.rmtree(old, ignore_errors=True)
-    except OSError:
-        return
-
-
-def read_tables(kept: Path, seal: Seal | None = None) -> EventTables | None:
-    """The tables kept, or None when there are none that can be read."""
-    try:
-        head, rulebook_hash = (kept / "made-from").read_text(encoding="ascii").split()
-        parts: dict[str, Any] = {"head": head, "rulebook_hash": rulebook_hash}
-        for file in sorted(kept.glob("*.arrow" if seal is None else "*.sealed")):
-            if seal is None:
-                with pa.memory_map(str(file)) as source:
-                    table = pa.ipc.open_file(source).read_all()
-            else:
-                data = seal.open(file.read_bytes(), f"{kept.name}/{file.stem}")
-                table = pa.ipc.open_file(pa.BufferReader(data)).read_all()
-            name, _, kind = file.stem.partition(".")
-            if kind:
-                parts.setdefault(name, {})[kind] = table
-            else:
-                parts[name] = table
-        return EventTables(**parts)
-    except (OSError, ValueError, TypeError, OnwardError, pa.ArrowInvalid):
-        return None

@@ -11,12 +11,14 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from onward.caseload.model import Caseload, EventTables
 from onward.engine import Engine
 from onward.errors import OnwardError
 from onward.registry.computing.runs import last_proposal
+from onward.registry.log.cache import Place
 from onward.registry.operation import Operation
 from onward.registry.planning import plan_of
 
@@ -29,43 +31,62 @@ if TYPE_CHECKING:
     from onward.plan.draws import PlanDraws
     from onward.plan.model import Plan
     from onward.report.material import Material
-    from onward.safeguards.everybody import NextSteps
+    from onward.rulebook.model import Rulebook
 
 FUTURES = 2000
 SEED = 1
 PERIOD_DAYS = 28
+READ_FORM = 1
+"""Raised whenever what a forecast reads from the log, or how it is judged, changes."""
 PLAN_FUTURES = 4000
 
 
 @dataclass(frozen=True)
 class Opened:
-    """An operation as of one date, with what nearly every question needs."""
+    """An operation as of one date. The log is read and folded when first asked for.
+
+    head     the log's end when it was opened
+    reading  gives the plan of the day, which is being read
+    """
 
     operation: Operation
     as_of: dt.date
+    head: str
     engine: Engine
-    events: EventTables
-    caseload: Caseload
-    plan: Plan | None
+    rulebook: Rulebook
+    reading: Callable[[], Plan | None]
+
+    @cached_property
+    def events(self) -> EventTables:
+        """The log in columns."""
+        return self.operation.events_table(self.rulebook)
+
+    @cached_property
+    def caseload(self) -> Caseload:
+        """Everybody, as of the date."""
+        return self.operation.caseload(self.as_of, engine=self.engine)
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """The plan of the date."""
+        return self.reading()
 
 
 def opened(operation: Operation, as_of: dt.date | None = None) -> Opened:
-    """Fold the log as of a date (the operation's own when left out) and read the plan."""
+    """An operation as of a date (its own when left out)."""
     day = as_of or operation.default_date()
-    engine = operation.engine()
-    rulebook = operation.rulebook_at(day)
-    events = operation.events_table(rulebook)
-    with ThreadPoolExecutor(1) as beside:
-        # A plan in a file is read while the engine, which needs no Python for it, folds the log.
+    head, rulebook = operation.store.head(), operation.rulebook_at(day)
+
+    def read() -> Plan | None:
+        return plan_of(operation, rulebook, day)
+
+    if not operation.settings.encrypted:
+        # A plan in a file is read beside what comes next, mostly a fold that needs no Python.
         # An encrypted store answers the thread that opened it.
-        reading = (
-            None
-            if operation.settings.encrypted
-            else beside.submit(plan_of, operation, rulebook, day)
-        )
-        caseload = operation.caseload(day, engine=engine)
-        plan = reading.result() if reading else plan_of(operation, rulebook, day)
-    return Opened(operation, day, engine, events, caseload, plan)
+        with_others = ThreadPoolExecutor(1)
+        read = with_others.submit(read).result
+        with_others.shutdown(wait=False)
+    return Opened(operation, day, head, operation.engine(), rulebook, read)
 
 
 def deadline_of(found: Opened, by: dt.date | None = None) -> dt.date:
@@ -116,21 +137,37 @@ class Groundwork:
 
 
 def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
-    """Counts, exposures, waits and steps of an operation.
+    """Counts, exposures, waits and steps of an operation, read once while its log stays the same.
 
     raises  OnwardError when the deadline is not ahead or the log is too short to read a pace from
     """
-    from onward.caseload.counting import counts
     from onward.caseload.moves import forecast_moves
-    from onward.caseload.pace import births, pace
-    from onward.forecast.edges import departing
 
     deadline = deadline_of(found, by)
     if deadline <= found.as_of:
         raise OnwardError(
             f"The deadline {deadline} is not after {found.as_of}; name a later one with --by."
         )
-    rulebook = found.caseload.rulebook
+    steps = [(m.from_state, m.move, m.to_state) for m in forecast_moves(found.rulebook)]
+    place = found.operation.cached(found.head, found.rulebook, f"pace{READ_FORM}-{found.as_of}")
+    kept = place.read()
+    read = kept[0] if kept else _read_past(found, steps)
+    if not kept:
+        _keep(found, place, read)
+    return Groundwork(
+        deadline, read["counts"], read["exposures"], read["waits"], steps, read["departures"],
+        read["births"]["children"][0].as_py(),
+    )  # fmt: skip
+
+
+def _read_past(found: Opened, steps: Sequence[tuple[str, str, str]]) -> Mapping[str, pa.Table]:
+    """What a forecast reads from the log, as tables that can be kept."""
+    import pyarrow as pa
+
+    from onward.caseload.counting import counts
+    from onward.caseload.pace import births, pace
+    from onward.forecast.edges import departing
+
     first = _first_day(found)
     if (found.as_of - first).days < PERIOD_DAYS:
         raise OnwardError(
@@ -138,23 +175,27 @@ def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
             "needed to read any pace from it. With published counts only, use "
             "onward forecast --counts."
         )
-    steps = [(m.from_state, m.move, m.to_state) for m in forecast_moves(rulebook)]
     # Stays begun while people were first being registered are left out of the waits: how long
     # those had lasted is not on record.
+    settled = first + dt.timedelta(days=PERIOD_DAYS)
     seen = pace(
-        found.events, rulebook, since=first, waits_since=first + dt.timedelta(days=PERIOD_DAYS),
+        found.events, found.rulebook, since=first, waits_since=settled,
         until=found.as_of + dt.timedelta(days=1), period_days=PERIOD_DAYS,
-        moves=departing(rulebook, steps), engine=found.engine,
+        moves=departing(found.rulebook, steps), engine=found.engine,
     )  # fmt: skip
-    return Groundwork(
-        deadline,
-        counts(found.caseload, engine=found.engine),
-        seen.exposures,
-        seen.waits,
-        steps,
-        seen.departures,
-        births(found.caseload, first + dt.timedelta(days=PERIOD_DAYS)),
-    )
+    return {
+        "counts": counts(found.caseload, engine=found.engine),
+        "exposures": seen.exposures,
+        "waits": seen.waits,
+        "departures": seen.departures,
+        "births": pa.table({"children": [births(found.caseload, settled)]}),
+    }
+
+
+def _keep(found: Opened, place: Place, tables: Mapping[str, pa.Table]) -> None:
+    """Keep what was read, unless the log has grown since: then it may be of a longer one."""
+    if found.operation.store.head() == found.head:
+        place.write(tables)
 
 
 def forecast_of(
@@ -179,15 +220,24 @@ def forecast_of(
     from onward.forecast.inputs import build
     from onward.forecast.run import forecast
 
-    judged: Future[NextSteps] | None = None
+    rulebook = found.rulebook
+    about = f"judged{READ_FORM}-{rulebook.floor_hash[:24]}-{found.as_of}"
+    place = found.operation.cached(found.head, rulebook, about)
+    kept = place.read() if split else None
+    judging: Future[pa.Table] | None = None
     with ThreadPoolExecutor(1) as beside:
         # Judging safeguards takes as long as a third of the simulation, and needs none of what is
         # read and simulated meanwhile. An engine that answers one at a time is asked afterwards.
         at_once = getattr(found.engine, "at_once", 1) > 1
-        if split and at_once:
-            judged = beside.submit(_judged, found)
+
+        def judge() -> None:
+            nonlocal judging
+            if split and not kept and judging is None:
+                judging = beside.submit(_judged, found, found.caseload)
+
+        if at_once:
+            judge()
         ground = groundwork(found, by)
-        deadline, rulebook = ground.deadline, found.caseload.rulebook
         effects = None
         if use_plan and found.plan is not None:
             from onward.plan.effects import plan_effects
@@ -203,26 +253,30 @@ def forecast_of(
         if effects is None:
             hashes.pop("plan", None)
         hashes["behaviour"] = " ".join(terms) or "none"
-        if split and not at_once:
-            judged = beside.submit(_judged, found)
+        judge()
 
         def held() -> Mapping[str, Mapping[str, int]]:
-            assert judged is not None
-            return held_back(judged.result(), inputs.edges, inputs.forward)
+            if kept:
+                steps = kept[0]["steps"]
+            else:
+                assert judging is not None
+                steps = judging.result()
+                _keep(found, place, {"steps": steps})
+            return held_back(steps, inputs.edges, inputs.forward)
 
         ready()
         return forecast(
             inputs,
             operation=found.operation.settings.id,
             as_of=found.as_of,
-            deadline=deadline,
+            deadline=ground.deadline,
             futures=futures,
             seed=seed,
             hashes=hashes,
             split=split,
             progress=progress,
             steps_per_day=steps_per_day,
-            held=held if judged is not None else None,
+            held=held if split else None,
             afterwards=found.as_of < found.operation.default_date(),
         )
 
@@ -230,19 +284,20 @@ def forecast_of(
 def hashes_of(found: Opened) -> dict[str, str]:
     """SHA-256 of what a run is made from: log, rulebook and plan."""
     hashes = {
-        "log": found.operation.store.head(),
-        "rulebook": found.caseload.rulebook.hash,
+        "log": found.head,
+        "rulebook": found.rulebook.hash,
     }
     if found.plan is not None:
         hashes["plan"] = found.plan.hash
     return hashes
 
 
-def _judged(found: Opened) -> NextSteps:
+def _judged(found: Opened, caseload: Caseload) -> pa.Table:
     """Every next step of everybody, judged by the safeguards on the day."""
+    from onward.forecast.held import judged
     from onward.safeguards.everybody import evaluate_all
 
-    return evaluate_all(found.caseload, on=found.as_of, engine=found.engine)
+    return judged(evaluate_all(caseload, on=found.as_of, engine=found.engine))
 
 
 def _first_day(found: Opened) -> dt.date:
@@ -263,7 +318,7 @@ def observed(found: Opened, stays: pa.Table, *, months: int = 24) -> list[tuple[
 
     if not _anybody(found):
         return []
-    rulebook = found.caseload.rulebook
+    rulebook = found.rulebook
     ended = {name for name, state in rulebook.axes["stage"].states.items() if state.ends}
     rows = [
         (row["from_date"], row["to_date"] or dt.date.max)
@@ -323,7 +378,7 @@ def material_of(
     from onward.safeguards.everybody import evaluate_all
 
     settings = found.operation.settings
-    rulebook = found.caseload.rulebook
+    rulebook = found.rulebook
     deadline = None
     if found.plan is not None and settings.deadline:
         deadline = deadline_of(found)

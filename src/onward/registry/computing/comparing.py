@@ -52,7 +52,7 @@ def maker_of(
     from onward.plan.draws import plan_draws
     from onward.plan.effects import plan_effects
 
-    plan, rulebook = _plan_of(found), found.caseload.rulebook
+    plan, rulebook = _plan_of(found), found.rulebook
 
     def effects(which: Sequence[Scenario]) -> PlanEffects:
         then = applied(plan, which)
@@ -99,7 +99,7 @@ def comparison_of(
 
     scenarios = scenarios_of(found, files)
     ground = groundwork(found, by)
-    rulebook = found.caseload.rulebook
+    rulebook = found.rulebook
     return compare(
         maker_of(found, ground, scenarios, futures=futures, seed=seed, behaviour=behaviour),
         scenarios,
@@ -137,7 +137,7 @@ def decide_by_of(
     return decide_by(
         maker_of(found, ground, [scenario], futures=futures, seed=seed),
         scenario,
-        ways(found.caseload.rulebook, ground.steps),
+        ways(found.rulebook, ground.steps),
         as_of=found.as_of,
         deadline=ground.deadline,
         futures=futures,
@@ -167,7 +167,7 @@ def search_of(
     from onward.forecast.scenarios import load_levers
     from onward.forecast.search import budgets_of, check_levers, search
 
-    rulebook = found.caseload.rulebook
+    rulebook = found.rulebook
     levers = load_levers(file, _plan_of(found), rulebook)
     limits = budgets_of(budgets, levers)
     happen = scenarios_of(found, against)
@@ -205,7 +205,7 @@ def scenarios_of(found: Opened, files: Sequence[Path]) -> list[Scenario]:
     for path in files:
         called = path.name if path in own else str(path)
         try:
-            one = load_scenario(path, plan, found.caseload.rulebook, called=called)
+            one = load_scenario(path, plan, found.rulebook, called=called)
         except Faults as wrong:
             faults += wrong.faults
             continue

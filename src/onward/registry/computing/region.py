@@ -263,7 +263,7 @@ def _jobs(
         if found.plan is None:
             from onward.forecast.inputs import build
 
-            rulebook = found.caseload.rulebook
+            rulebook = found.rulebook
             built = build(rulebook, effects=None, behaviour=True, **ground.for_build(found))
             made[name] = {AS_PLANNED: built}
             continue

@@ -34,6 +34,7 @@ from onward.engine import DuckEngine, Engine, ParquetTable
 from onward.engine.private import refuse_identity
 from onward.engine.spark import SMALL_ROWS
 from onward.errors import OnwardError, one_of
+from onward.registry.log.cache import Place
 from onward.registry.operation import (
     FILES,
     PLAN,
@@ -161,6 +162,10 @@ class SnapshotOperation(Operation):
             rulebook_hash=str(self.note["rulebook"]),
             head=str(self.note["head"]),
         )
+
+    def cached(self, head: str, rulebook: Rulebook, about: str = "") -> Place:
+        """Nowhere: what a region holds is read and never written."""
+        return Place(None)
 
     def caseload(
         self,
