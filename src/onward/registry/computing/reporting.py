@@ -132,7 +132,8 @@ def make_report(
     say(READING)
     found = opened(operation, as_of)
     if kind == "external" and found.plan is not None:
-        found = replace(found, plan=public_plan(found.plan))
+        public = public_plan(found.plan)
+        found = replace(found, reading=lambda: public)
     made, why, ends = None, "", operation.default_date()
     if not with_forecast:
         why = "It was left out when the report was asked for."
