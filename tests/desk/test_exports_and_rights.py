@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 import registry_cast as people
-from test_exports import approved, asked, cast, identity, recipient, release
+from test_exports import approved, asked, cast, identity, now, recipient, release
 
 __all__ = ["cast", "identity"]
 
@@ -104,3 +104,87 @@ def test_home_tells_who_answers_of_every_request_the_soonest_due_first(small, ca
     rights.prepare_erasure(boss, deletion, "The person asked twice.")
     assert str(deletion.pk) not in dict(map(reversed, listed(client)))
     assert str(deletion.pk) in dict(map(reversed, listed(people.signed_in(cast["second"]))))
+
+
+def test_who_decides_sees_whom_an_export_tells_of_and_that_is_logged(small, cast, identity):
+    from onward.registry.models import AccessEntry
+
+    release(small, "H1-P1", "harbour-aid", "protection")
+    export = asked(cast, recipient(cast, identity))
+    page = people.signed_in(cast["chantal"]).get(f"/exports/{export.pk}/").content.decode()
+    assert "/people/H1-P1/" in page
+    shown = AccessEntry.objects.filter(place="desk:export", people__contains="H1-P1").last()
+    assert shown.account == cast["chantal"].account_id
+
+
+RENEWED = {
+    "name": "Harbour Aid", "code": "harbour-aid", "kind": "partner", "purposes": ["protection"],
+    "agreement": "MoU 5", "agreement_ends": "2031-01-01", "impact_on": "2026-01-01",
+    "classes": ["biodata", "needs", "names", "contacts"],
+}  # fmt: skip
+
+
+def test_a_recipient_entered_again_is_confirmed_anew_and_nothing_leaves_under_the_old_key(
+    small, cast, identity
+):
+    from pyrage import x25519
+
+    from onward.registry.models import Recipient
+
+    release(small, "H1-P1", "harbour-aid", "protection")
+    export = approved(cast, asked(cast, recipient(cast, identity)))
+    amina, chantal = (people.signed_in(cast[name]) for name in ("amina", "chantal"))
+    key = str(x25519.Identity.generate().to_public())
+    answer = amina.post("/exports/recipients/", {**RENEWED, "age_key": key})
+    assert answer.status_code == 303
+    row = Recipient.objects.get()
+    assert (row.agreement, row.age_key, row.confirmed_by) == ("MoU 5", key, "")
+    export.refresh_from_db()
+    assert export.state == "refused"
+    said = text(amina.get(f"/exports/{export.pk}/"))
+    assert "under another agreement or key" in said
+    assert chantal.post(f"/exports/recipients/{row.pk}/confirm/").status_code == 303
+    assert asked(cast, Recipient.objects.get()).state == "asked"
+
+
+def test_a_recipient_that_was_ended_receives_nothing(small, cast, identity):
+    from onward.errors import OnwardError
+    from onward.registry.data_protection import exports
+
+    release(small, "H1-P1", "harbour-aid", "protection")
+    to = recipient(cast, identity)
+    export = approved(cast, asked(cast, to))
+    address = f"/exports/recipients/{to.pk}/confirm/"
+    assert people.signed_in(cast["amina"]).post(address, {"do": "end"}).status_code == 403
+    boss = people.signed_in(cast["chantal"])
+    assert "Ended" in text(boss.post(address, {"do": "end"}, follow=True))
+    to.refresh_from_db()
+    with pytest.raises(OnwardError, match="not confirmed the recipient"):
+        asked(cast, to)
+    export.refresh_from_db()
+    with pytest.raises(OnwardError, match="not confirmed the recipient"):
+        exports.write(cast["amina"], export, typed_count=1, signed_in=now())
+
+
+def test_what_was_erased_is_said_to_be_erased_wherever_one_looks(small, cast):
+    from onward.registry.data_protection import rights
+
+    officer, boss = cast["amina"], cast["chantal"]
+    asked_for = rights.take(officer, "H1-P1", "deletion", language="fa")
+    page = people.signed_in(officer)
+    assert "sees it on their first page" in text(page.get(f"/rights/{asked_for.pk}/"))
+    rights.prepare_erasure(boss, asked_for, "The person asked twice.")
+    assert "until then nothing is erased" in text(
+        people.signed_in(boss).get(f"/rights/{asked_for.pk}/")
+    )
+    assert "were erased on" not in text(page.get("/people/H1-P1/"))
+    rights.erase(cast["second"], asked_for, signed_in=now())
+    for address in ("/people/H1-P1/", "/people/H1-P1/identity/"):
+        said = text(page.get(address))
+        assert "Nobody can read them, in no copy." in said
+        assert "Show who this is" not in said
+    # Asked for again, the file says so in the person's language; countries by their names.
+    again = rights.take(officer, "H1-P1", "access", language="fa")
+    said = text(people.signed_in(boss).post(f"/rights/{again.pk}/read-out/"))
+    assert "پاک شده و هیچ‌کس نمی‌تواند بخواند" in said
+    assert not re.search(r"[0-9]", said), "digits are the person's own"

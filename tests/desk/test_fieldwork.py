@@ -336,6 +336,16 @@ def planned(officer, seats="4"):
     return answer["Location"]
 
 
+def test_a_convoy_planned_with_two_presses_is_one_convoy_and_opens(small):
+    officer = browser("supervisor")
+    form = {"key": key(text(officer.get("/convoys/"))), "pathway": "return", "destination": "IRN",
+            "day": "2026-06-10", "seats": "4"}  # fmt: skip
+    first, second = (officer.post("/convoys/", form)["Location"] for _ in range(2))
+    assert first == second
+    assert officer.get(second).status_code == 200
+    assert len(things("convoy")) == 1
+
+
 def test_a_convoy_accounts_for_everybody_on_its_manifest(small):
     officer = browser("supervisor")
     convoy = planned(officer)

@@ -443,3 +443,23 @@ def test_the_source_of_a_right_is_said_in_every_language(kind):
             said = words.translated(source)
             assert "Protection of Personal Data" not in said
             assert "as a model" not in said
+
+
+@pytest.mark.parametrize("language", ["ar", "fa", "ckb", "fr"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "\x89PNG\r\n", 'Number,Name\n301,"Kamran\n', "Number,Name\n", "\x00\x00,\x00"],
+)
+def test_a_file_that_is_no_list_says_so_in_the_readers_language(
+    small, clerk, content, language
+):
+    clerk.cookies["django_language"] = language
+    address = upload(clerk, content)["Location"]
+    answer = clerk.get(address)
+    assert answer.status_code == 422
+    table = answer.content.decode().partition('id="faults"')[2].partition("</table>")[0]
+    said = re.findall(r'<td dir="auto">(.*?)</td>', table)
+    assert any(said)
+    for cell in said:
+        assert 'lang="en"' not in cell, cell
+    assert not re.search(r"\bline \d", table)

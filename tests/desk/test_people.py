@@ -459,6 +459,9 @@ def test_a_grave_incident_pauses_moves_there_until_somebody_has_reviewed_it(smal
     assert unmet in text(officer.get(step))
     waiting = text(officer.get("/people/reviews/"))
     address = re.search(r'href="(/reviews/incident/[^"]+)"', waiting)[1]
+    page = text(officer.get(address))
+    assert "Until this is reviewed, no move" in page
+    assert "Day of the review" in page
     assert waiting.index("Incident") < waiting.index("</tbody>")
     answer = officer.post(
         address, {"key": "seen-1", "reviewed": "yes", "effective": "2026-06-10"}

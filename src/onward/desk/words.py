@@ -390,11 +390,14 @@ def listed(parts: Iterable[str], mark: str = ",") -> str:
 
 
 def in_rows(text: str) -> str:
-    """Where something stands in a list: "row 214" with the reader's word and digits."""
+    """Where something stands in a list: "row 214", "line 3" with the reader's word and digits."""
     from onward.desk.dates import digits
 
-    return re.sub(
+    said = re.sub(
         r"\brow (\d+)\b", lambda at: gettext("row %(n)s") % {"n": digits(at[1])}, text
+    )
+    return re.sub(
+        r"\bline (\d+)\b", lambda at: gettext("line %(line)s") % {"line": digits(at[1])}, said
     )
 
 
