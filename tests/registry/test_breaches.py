@@ -38,7 +38,7 @@ def test_a_breach_lists_who_must_be_told_by_when(small, cast):
     made = breach(cast, found_at=found)
     due = {notice.whom: notice.due_at - found for notice in breaches.still_to_tell(made)}
     assert due == {
-        "controller": timedelta(0), "partners": timedelta(hours=24),
+        "controller": timedelta(hours=1), "partners": timedelta(hours=24),
         "protection": timedelta(hours=24), "authority": timedelta(hours=72),
         "people": timedelta(hours=72),
     }  # fmt: skip
@@ -168,7 +168,7 @@ def test_a_movement_against_a_safeguard_lists_who_must_be_told_by_when(small, ca
         for n in breaches.still_to_tell(moved)
     }
     assert hours == {
-        "lead": 0, "protection": 24, "family": 72, **dict.fromkeys(owners(small, moved), 24),
+        "lead": 1, "protection": 24, "family": 72, **dict.fromkeys(owners(small, moved), 24),
     }  # fmt: skip
     assert any(whom == "owner:lawyer" for whom in hours)
 

@@ -40,7 +40,9 @@ def test_no_step_is_named_in_code():
 
 
 def test_the_search_finds_a_step_that_is_named():
-    planted = ast.parse('"""T7."""\nsay("a step, as T4.return")\nHOME = "T7."\nkeys = ("T12b.expired", "T4")\n')
+    planted = ast.parse(
+        '"""T7."""\nsay("a step, as T4.return")\nHOME = "T7."\nkeys = ("T12b.expired", "T4")\n'
+    )
     assert [text for _line, text in texts(planted) if STEP.fullmatch(text)] == [
         "T7.", "T12b.expired", "T4",
     ]  # fmt: skip
