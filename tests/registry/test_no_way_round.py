@@ -112,6 +112,17 @@ def test_a_decision_of_yesterday_that_is_still_open_is_authorised(small):
     assert {event.effective for event in done.events} == {YESTERDAY}
 
 
+def test_nobody_reviews_the_pause_that_their_own_movement_opened(small):
+    done = record(person("H4-P1"), "T7.done", key="left")
+    pause = done.events[-1].subject
+    with pytest.raises(OnwardError, match="somebody else reviews it"):
+        record(pause, "recorded", key="mine", reviewed=True)
+    with pytest.raises(acts.NotOpen):
+        go()
+    record(pause, "recorded", key="theirs", by=BILAL, reviewed=True)
+    assert go().events
+
+
 def test_what_is_not_a_choice_is_not_taken_as_one(small):
     with pytest.raises(OnwardError, match="not a person's choice"):
         acts.choose(AMINA, "H1-P1", "T7.done", consent={}, idempotency_key="k")

@@ -15,6 +15,7 @@ from datetime import date
 from onward.caseload.events import BREACH, RECORDED, Event, Subject
 from onward.dates import day_range
 from onward.errors import Faults
+from onward.registry.recording import duties
 from onward.registry.recording.writing import Done, Writing
 from onward.rulebook.model import Move, When
 from onward.safeguards.evaluate import asked_findings
@@ -74,7 +75,7 @@ def write(writing: Writing, moved: Sequence[Moved]) -> Done:
                     Subject("incident", str(uuid.uuid4())), RECORDED, day,
                     facts={"person": event.subject.id, "severity": SEVERITY,
                            "happened_on": day, **known},
-                    opens=True, key=f"{base}/pause",
+                    opens=True, key=base + duties.PAUSE,
                 )
             )  # fmt: skip
             pauses.append(found.destination or "")

@@ -49,6 +49,9 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 SEEN_TO: Mapping[str, str] = {"complaint": "triaged", "incident": "reviewed"}
 """What lets the moves paused by a complaint or an incident be asked again: a reviewer's word."""
 
+PAUSE = "/pause"
+"""What the key of an incident ends in that a movement against a safeguard opened."""
+
 SETTLES: Mapping[str, tuple[str, ...]] = {
     "complaint": (REVIEW,), "incident": (REVIEW,), "claim": (DECISION,),
 }  # fmt: skip

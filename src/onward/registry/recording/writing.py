@@ -192,6 +192,10 @@ class Writing:
                 "What a person took back stays taken back. If they agree again, record that as "
                 "new, as they sign it."
             )
+        if facts.get(duties.SEEN_TO.get(about.kind, "")) and self._paused_by_own(about):
+            raise OnwardError(
+                "You recorded the movement that holds these moves up; somebody else reviews it."
+            )
         needed = duties.to_record(self.rulebook, about.kind, kind, facts)
         if thing is not None:
             said = {**thing.facts, "person": thing.person}
@@ -207,6 +211,13 @@ class Writing:
         for person in whom:
             looked = {person: people[person]} if person in people else None
             duties.require(self.actor, person, needed, rows=looked if person else None)
+
+    def _paused_by_own(self, about: Subject) -> bool:
+        """Whether it is the pause of like moves that a movement recorded by this actor opened."""
+        from onward.registry.models import EventRow
+
+        opened = EventRow.objects.filter(subject_kind=about.kind, subject_id=about.id)
+        return opened.filter(by=self.actor.account_id, key__endswith=duties.PAUSE).exists()
 
     def move(self, key: str) -> Move:
         moves = self.rulebook.moves()
