@@ -147,8 +147,14 @@ def test_what_a_person_took_back_or_said_stays_so(small):
             acts.retract(AMINA, event.id, idempotency_key=f"r{event.seq}")
         with pytest.raises(OnwardError, match="never taken back"):
             acts.correct(AMINA, event.id, facts={}, idempotency_key=f"c{event.seq}")
-    with pytest.raises(OnwardError, match="stays taken back"):
-        record(consent, "recorded", key="again", withdrawn=False)
+    for number, said in enumerate((False, None)):
+        with pytest.raises(OnwardError, match="stays taken back"):
+            record(consent, "recorded", key=f"again{number}", withdrawn=said)
+    (signed, *_rest) = small.store.read_where("subject_id = %s", [consent.id])
+    with pytest.raises(
+        OnwardError, match="stays taken back"
+    ):  # it says not withdrawn, and later
+        acts.correct(AMINA, signed.id, facts={"informed": True}, idempotency_key="signed")
     assert ThingNow.objects.get(kind="consent", thing=consent.id).facts["withdrawn"] is True
 
 

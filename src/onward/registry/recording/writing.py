@@ -187,7 +187,8 @@ class Writing:
                 f'"{kind}" is written by the act that makes it, and by nobody\'s hand.'
             )
         withdrawal = duties.WITHDRAWS.get(about.kind, "")
-        if thing is not None and thing.facts.get(withdrawal) and facts.get(withdrawal) is False:
+        taken_back = thing is not None and thing.facts.get(withdrawal) is True
+        if taken_back and facts.get(withdrawal, True) is not True:
             raise OnwardError(
                 "What a person took back stays taken back. If they agree again, record that as "
                 "new, as they sign it."
