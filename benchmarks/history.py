@@ -47,12 +47,7 @@ SEED = 7
 YEARS = range(2005, 2025)
 # Years before those: what may be looked at when a choice is made.
 EARLIER = range(1988, 2003)
-# Of the futures of a stock: those that carry the recent pace, those that doubt everything, and
-# those of pairs that looked alike. The first four chose the first two shares.
-SHARES = (
-    (0.0, 0.0, 0.0), (0.25, 0.05, 0.0), (0.5, 0.1, 0.0), (0.75, 0.1, 0.0),
-    (0.25, 0.05, 0.25), (0.25, 0.05, 0.5), (0.25, 0.05, 0.75),
-)  # fmt: skip
+SHARES = ((0.0, 0.0), (0.25, 0.05), (0.5, 0.1), (0.75, 0.1))
 LEAST_PEOPLE = 500
 LEAST_HISTORY = 8
 # Ten people added before logarithms are taken, for the rivals as for ours.
@@ -192,12 +187,10 @@ def run_panel(panel: Panel, size: int, seed: int) -> dict[str, Any]:
 
 
 def run_shares(panel: Panel, size: int, seeds: Sequence[int]) -> dict[str, Any]:
-    """The stock model on yearly counts up to 2003, by the shares of its futures that carry the
-    recent pace forward, doubt everything, and follow pairs of other countries that looked alike:
-    CRPS over the last count, at most 3, and what lay in 90% and 50%. The last count is known at
-    once, as that of an operation is, the panel half a year later. None of the past operations is
-    looked at."""
-    reference = ReferenceClass(shipped_operations(), panel=panel)
+    """The stock model on yearly counts up to 2003, by its share of futures that carry the recent
+    pace forward (rows) and that doubt everything (columns): CRPS over the last count, at most 3,
+    and what lay in 90% and 50%. None of the past operations is looked at."""
+    reference = ReferenceClass(shipped_operations())
     truths = known_on(panel, date(int(panel.years[-1]) + 1, 7, 1)).stock
     draws = 2000
     scores: dict[int, list[list[tuple[float, bool, bool]]]] = {1: [], 2: []}
@@ -210,15 +203,14 @@ def run_shares(panel: Panel, size: int, seeds: Sequence[int]) -> dict[str, Any]:
             if np.isfinite(people) and people > 0
         )[-12:]
         series, last = Series("pair", "panel", "pair", counts), counts[-1].value
-        reference.homes = {"pair": frozenset({panel.pairs[row][0]})}
         for h, rows in scores.items():
             column = year - int(panel.years[0]) + h
             if column >= truths.shape[1] or not np.isfinite(truths[row, column]):
                 continue
             truth = float(truths[row, column])
             found = []
-            for pace, doubt, alike in SHARES:
-                reference.doubt, reference.plain_pace, reference.alike = doubt, pace, alike
+            for pace, doubt in SHARES:
+                reference.doubt, reference.plain_pace = doubt, pace
                 made = reference.forecast(
                     series, "stock", (), "pair", counts[-1].day, date(year + h, 12, 31),
                     draws=draws,
@@ -230,9 +222,7 @@ def run_shares(panel: Panel, size: int, seeds: Sequence[int]) -> dict[str, Any]:
             rows.append(found)
     return {
         "sample": len(asked),
-        "shares": [
-            {"pace": pace, "doubt": doubt, "alike": alike} for pace, doubt, alike in SHARES
-        ],
+        "shares": [{"pace": pace, "doubt": doubt} for pace, doubt in SHARES],
         "years_ahead": {
             str(h): [
                 dict(zip(("crps_over_last", "covered90", "covered50"), one, strict=True))
@@ -380,13 +370,11 @@ def page(data: dict[str, Any]) -> str:
             "",
             f"The stock model on yearly counts up to 2003, {shares['sample']} pairs: share of "
             "futures that",
-            "carry the recent pace forward, doubt, follow pairs that looked alike; CRPS over the",
-            "last count (at most 3)",
+            "carry the recent pace forward, share of doubt; CRPS over the last count (at most 3)",
         ]
         for i, share in enumerate(shares["shares"]):
             lines.append(
-                f"  pace {share['pace']:.0%}, doubt {share['doubt']:.0%}, alike "
-                f"{share['alike']:.0%}: "
+                f"  pace {share['pace']:.0%}, doubt {share['doubt']:.0%}: "
                 + "; ".join(
                     f"{h} ahead {rows[i]['crps_over_last']:.3f}, in 90% "
                     f"{rows[i]['covered90']:.0%}, in 50% {rows[i]['covered50']:.0%}"

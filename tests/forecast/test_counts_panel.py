@@ -13,9 +13,8 @@ import pytest
 
 from onward.errors import Faults, OnwardError
 from onward.forecast.backtest_scores import crps
-from onward.forecast.history import HOMES as HOMES_FILE
-from onward.forecast.history import Count, Series, read_homes, read_inputs
-from onward.forecast.reference_class import ReferenceClass, shipped_folder
+from onward.forecast.history import Count, Series
+from onward.forecast.reference_class import ReferenceClass
 from onward.forecast.reference_class_panel import (
     Panel,
     PanelForecaster,
@@ -162,64 +161,3 @@ def test_a_stock_may_be_carried_by_the_regimes_alone():
     whole = ReferenceClass((), seed=1).forecast(*asked, draws=400)
     alone = ReferenceClass((), seed=1, doubt=0.0, plain_pace=0.0).forecast(*asked, draws=400)
     assert whole.quantile(0.02) < 500 < alone.quantile(0.02)
-
-
-# -- the panel beside the regimes of a published stock ------------------------------------------
-
-HOMES = {"camp": frozenset({"ACE"})}
-EMPTYING = tuple(Count(date(2014, month, 1), 900.0 + month) for month in range(1, 9))
-CAMP = Series("camp", "camp.csv", "camp", EMPTYING)
-
-
-def camp_with(panel: Panel | None, *, homes=HOMES, target=date(2016, 8, 1)) -> np.ndarray:
-    reference = ReferenceClass((), seed=1, panel=panel, homes=homes)
-    made = reference.forecast(
-        CAMP, "stock", (), "camp", date(2014, 8, 1), target, draws=400
-    )  # fmt: skip
-    return made.draws
-
-
-def test_a_stock_follows_pairs_that_looked_alike(panel: Panel):
-    """Where every pair that stood still halved within the year, most futures of a stock that
-    stands still are far below: three quarters of them halve, some of them twice."""
-    stock = np.tile([1000.0, 1000.0, 500.0, 250.0, 125.0], (len(panel.pairs), 5))
-    halving = replace(panel, stock=stock)
-    assert np.quantile(camp_with(halving), 0.5) < 0.6 * np.quantile(camp_with(None), 0.5)
-
-
-def test_within_the_year_the_panel_says_less_the_nearer_the_day(panel: Panel):
-    doubled = replace(panel, stock=1000.0 * 2.0 ** np.tile(np.arange(25), (60, 1)))
-    near = camp_with(doubled, target=date(2014, 8, 29))
-    # 28 days of a doubling year: 1.05 times; three quarters of 28 days' share of a year
-    assert 0.03 < np.mean(near > 1.04 * 908) < 0.12
-
-
-def test_a_stock_is_forecast_without_the_pairs_of_its_own_people_and_without_later_years(
-    panel: Panel,
-):
-    own = np.array([home == "ACE" for home, _ in panel.pairs])
-    stock = panel.stock.copy()
-    stock[own] *= np.linspace(1, 90, stock.shape[1])
-    stock[:, panel.years > 2013] = 9e9
-    assert camp_with(replace(panel, stock=stock)).tobytes() == camp_with(panel).tobytes()
-    assert camp_with(panel).tobytes() != camp_with(None).tobytes()
-
-
-def test_a_stock_whose_people_are_of_no_known_country_is_forecast_without_the_panel(
-    panel: Panel,
-):
-    assert camp_with(panel, homes={}).tobytes() == camp_with(None).tobytes()
-
-
-def test_every_shipped_operation_says_which_pairs_are_its_own():
-    shipped = read_inputs(shipped_folder())
-    assert set(shipped.homes) == {series.case for series in shipped.series}
-
-
-def test_a_wrong_country_is_named_with_its_row(tmp_path: Path):
-    (tmp_path / HOMES_FILE).write_text("case,origin\ncamp,IRN\ncamp,Iran\n")
-    with pytest.raises(Faults) as caught:
-        read_homes(tmp_path)
-    assert [(fault.where, fault.field) for fault in caught.value.faults] == [
-        ("row 3", "origin")
-    ]

@@ -33,12 +33,6 @@ _SHORT = {
 def backtest(
     folder: Annotated[Path, typer.Argument(help="A folder laid out like examples/history.")],
     case: Annotated[str | None, typer.Option("--case", help="Only this case's tests.")] = None,
-    panel: Annotated[
-        Path | None,
-        typer.Option(
-            "--panel", help="The annual panel of country pairs. Left out: the folder's, if any."
-        ),
-    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed: the same seed, same answer.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON (backtest.schema.json).")
@@ -55,7 +49,6 @@ def backtest(
     from onward.forecast.counts import SEED
     from onward.forecast.history import read_answers, read_inputs
     from onward.forecast.reference_class import DRAWS
-    from onward.forecast.reference_class_panel import PANEL_FILE, read_panel
 
     inputs = read_inputs(folder)
     cases = sorted({test.case for test in inputs.tests})
@@ -63,11 +56,8 @@ def backtest(
         raise OnwardError(
             f'{folder}/tests.csv has no case "{case}"; expected {one_of(cases) or "a test"}.'
         )
-    if panel is None and (folder / PANEL_FILE).is_file():
-        panel = folder / PANEL_FILE
-    pairs = read_panel(panel) if panel is not None else None
     used = SEED if seed is None else seed
-    made = room.forecast_tests(inputs, case=case, seed=used, panel=pairs, progress=_progress)
+    made = room.forecast_tests(inputs, case=case, seed=used, progress=_progress)
     _progress("")
     # Every forecast is made: only now are the answers opened.
     answers = read_answers(folder, [test.test for test in inputs.tests])

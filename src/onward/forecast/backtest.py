@@ -20,7 +20,6 @@ from onward.forecast.backtest_scores import covers, crps_against, pit_bars, plac
 from onward.forecast.counts import SEED, FloatArray
 from onward.forecast.history import Answers, Count, Inputs, Test, Truth
 from onward.forecast.reference_class import (
-    ALIKE,
     DOUBT,
     DRAWS,
     PLAIN_PACE,
@@ -28,9 +27,7 @@ from onward.forecast.reference_class import (
     ReferenceClass,
     operations,
     with_shipped,
-    with_shipped_homes,
 )
-from onward.forecast.reference_class_panel import Panel
 
 POINT_RIVALS = ("no_change", "last_rate", "linear", "exponential", "official")
 RIVALS = (*POINT_RIVALS, "mixture", "flat", "fixed_prior")
@@ -122,22 +119,18 @@ def forecast_tests(
     draws: int = DRAWS,
     doubt: float = DOUBT,
     plain_pace: float = PLAIN_PACE,
-    alike: float = ALIKE,
-    panel: Panel | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[TestForecast]:
     """Every forecast a folder asks for, from what was known at each origin.
 
     case      only the tests of this case; the others still serve as the reference class
-    doubt, plain_pace, alike  shares of the futures of a stock, to measure what they are worth
-    panel     the annual panel; each case is forecast without the pairs of its own countries
+    doubt, plain_pace  shares of the futures of a stock, to measure what they are worth
     progress  called with a line before each slow step
     """
     progress("Learning from past operations")
     reference = ReferenceClass(
-        with_shipped(operations(inputs)), seed=seed, doubt=doubt, plain_pace=plain_pace,
-        alike=alike, panel=panel, homes=with_shipped_homes(inputs.homes),
-    )  # fmt: skip
+        with_shipped(operations(inputs)), seed=seed, doubt=doubt, plain_pace=plain_pace
+    )
     out: list[TestForecast] = []
     for test in inputs.tests:
         if case is not None and test.case != case:

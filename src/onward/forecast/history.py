@@ -11,7 +11,7 @@ from __future__ import annotations
 import calendar
 import csv
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -22,8 +22,7 @@ from onward.errors import Fault, Faults, OnwardError, one_of
 Kind = Literal["stock", "cumulative", "flow"]
 KINDS: tuple[Kind, ...] = ("stock", "cumulative", "flow")
 EVENT_KINDS = ("legal", "plan", "operational", "offer", "shock", "deadline")
-HOMES = "origins.csv"
-RESERVED = ("events.csv", "tests.csv", "truths.csv", "baselines.csv", "pairs.csv", HOMES)
+RESERVED = ("events.csv", "tests.csv", "truths.csv", "baselines.csv", "pairs.csv")
 
 CONFIDENCES = ("high", "medium", "low")
 
@@ -78,16 +77,12 @@ class Test:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a forecaster may be given, still to be cut at each test's origin.
-
-    homes  case -> countries of origin of its people, ISO3: which pairs of a panel are its own
-    """
+    """What a forecaster may be given, still to be cut at each test's origin."""
 
     series: tuple[Series, ...]
     events: tuple[Event, ...]
     tests: tuple[Test, ...]
     notes: tuple[str, ...] = field(default=())
-    homes: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def find(self, test: Test) -> Series:
         """The series a test names. Read errors have already ruled out a missing one."""
@@ -306,31 +301,6 @@ def _read_events(reader: _Reader, path: Path, until: date | None = None) -> list
     return sorted(events, key=lambda e: (e.case, e.known_from, e.effective, e.kind))
 
 
-def _read_homes(reader: _Reader, path: Path) -> dict[str, frozenset[str]]:
-    homes: dict[str, set[str]] = {}
-    if path.exists():
-        for row in reader.rows(path, ("case", "origin")):
-            case, origin = reader.text(row, "case"), row.cells["origin"]
-            if not (len(origin) == 3 and origin.isascii() and origin.isupper()):
-                found = f'found "{origin}"' if origin else "blank"
-                reader.fault(row, "origin", found, "a country in three letters, such as IRN")
-            elif case:
-                homes.setdefault(case, set()).add(origin)
-    return {case: frozenset(found) for case, found in homes.items()}
-
-
-def read_homes(folder: Path) -> dict[str, frozenset[str]]:
-    """Case -> countries of origin of its people, from a folder's `origins.csv`.
-
-    raises  Faults with file, row and field of everything that cannot be read
-    """
-    reader = _Reader()
-    homes = _read_homes(reader, folder / HOMES)
-    if reader.faults:
-        raise Faults(reader.faults, f"{folder}: the countries of origin cannot be read.")
-    return homes
-
-
 def _read_tests(
     reader: _Reader, path: Path, names: dict[str, list[str]]
 ) -> tuple[list[Test], list[_Row]]:
@@ -412,7 +382,6 @@ def read_inputs(folder: Path) -> Inputs:
         events = _read_events(reader, folder / "events.csv")
     else:
         notes.append("No events.csv: forecasts use the counts alone.")
-    homes = _read_homes(reader, folder / HOMES)
     names: dict[str, list[str]] = {}
     for file, series in raw.items():
         for name in series:
@@ -435,7 +404,7 @@ def read_inputs(folder: Path) -> Inputs:
         case = by_test.get(file) or _case_of(Path(file).stem, cases)
         for name, counts in series.items():
             everything.append(Series(name, file, case, _merge(counts)))
-    inputs = Inputs(tuple(everything), tuple(events), tuple(tests), tuple(notes), homes)
+    inputs = Inputs(tuple(everything), tuple(events), tuple(tests), tuple(notes))
     for test, row in zip(tests, rows, strict=True):
         holders = [s for s in everything if s.name == test.series]
         own = [s for s in holders if s.case == test.case]

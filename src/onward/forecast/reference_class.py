@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import math
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib import resources
@@ -25,7 +25,6 @@ from onward.errors import OnwardError
 from onward.forecast.counts import (
     FASTEST_GROWTH,
     SEED,
-    YEAR,
     FloatArray,
     forecast_stock,
     prior_settings,
@@ -38,10 +37,8 @@ from onward.forecast.history import (
     Kind,
     Series,
     kind_from_name,
-    read_homes,
     read_inputs,
 )
-from onward.forecast.reference_class_panel import Panel, PanelForecaster, drawn, published_year
 
 CANDIDATES = 300
 COPIES = 40
@@ -53,10 +50,6 @@ DOUBT = 0.05
 # rest follow the regimes: two ways of looking that fail at different times are safer than either.
 # Both shares are those that did best on yearly counts of 160 country pairs up to 2003.
 PLAIN_PACE = 0.25
-# Where the annual panel is at hand, this share of the futures is what came after pair-years that
-# looked alike: of a quarter, a half and three quarters the one that did best on the same pairs.
-# Below a year less in proportion, since the panel knows nothing finer than years.
-ALIKE = 0.75
 # Other operations are like this one, not the same: their evidence counts only as far as this
 # share of the candidates stays in play.
 _IN_PLAY = 0.25
@@ -145,11 +138,6 @@ def shipped_operations() -> tuple[Operation, ...]:
     return operations(read_inputs(shipped_folder()))
 
 
-def with_shipped_homes(own: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-    """Case -> countries of origin of a folder, and of the shipped operations it does not name."""
-    return {**read_homes(shipped_folder()), **own}
-
-
 def with_shipped(own: Iterable[Operation]) -> tuple[Operation, ...]:
     """The operations of a folder, and the shipped ones whose case or series it does not hold."""
     held = tuple(own)
@@ -224,18 +212,8 @@ class ReferenceClass:
         seed: int = SEED,
         doubt: float = DOUBT,
         plain_pace: float = PLAIN_PACE,
-        alike: float = ALIKE,
-        panel: Panel | None = None,
-        homes: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
-        """
-        panel   the annual panel, where it is at hand
-        homes   case -> countries of origin whose pairs in the panel are its own; a case that is
-                not named is forecast without the panel, since its own pairs might be in it
-        """
-        self.seed, self.doubt, self.plain_pace, self.alike = seed, doubt, plain_pace, alike
-        self.panel, self.homes = panel, homes or {}
-        self._panels: dict[int, PanelForecaster] = {}
+        self.seed, self.doubt, self.plain_pace = seed, doubt, plain_pace
         self.settings = prior_settings(CANDIDATES, np.random.default_rng(seed))
         self._lessons = [self._learn(operation) for operation in known]
 
@@ -339,9 +317,7 @@ class ReferenceClass:
     ) -> CountForecast:
         weights, used = self.weights(case, series.name, origin)
         doubted = round(self.doubt * draws)
-        alike = self._alike(counts, case, origin, target, draws - doubted)
-        rest = draws - doubted - len(alike)
-        plain = round(rest * self.plain_pace) if len(counts) > 1 else 0
+        plain = round((draws - doubted) * self.plain_pace) if len(counts) > 1 else 0
         people, regimes = forecast_stock(
             self.settings,
             weights,
@@ -350,7 +326,7 @@ class ReferenceClass:
             origin,
             target,
             official=official,
-            draws=rest - plain,
+            draws=draws - doubted - plain,
             seed=seed,
         )
         carried = self._carried(series, counts, case, origin, target, plain, seed)
@@ -364,26 +340,11 @@ class ReferenceClass:
             origin,
             target,
             counts[-1],
-            np.sort(np.concatenate([people, np.round(carried), np.round(unfit), alike])),
+            np.sort(np.concatenate([people, np.round(carried), np.round(unfit)])),
             regimes,
             used,
             tuple(notes),
         )
-
-    def _alike(
-        self, counts: Sequence[Count], case: str, origin: date, target: date, draws: int
-    ) -> FloatArray:
-        """What came after pair-years of the panel that looked like this stock: its share of
-        `draws` futures, none without a panel."""
-        homes = self.homes.get(case)
-        if self.panel is None or not homes:
-            return np.zeros(0)
-        years = (target - counts[-1].day).days / YEAR
-        year = published_year(origin)
-        if year not in self._panels:
-            self._panels[year] = PanelForecaster(self.panel, origin)
-        found = self._panels[year].forecast_series(counts, homes, target)
-        return drawn(*found, round(draws * self.alike * min(years, 1.0)))
 
     def _pace(
         self,

@@ -1,17 +1,14 @@
 """Year-end stocks one to three years ahead, from what followed in country pairs like this one.
 
-In come the annual panel of country pairs and a question: a pair or a published series, a day,
-how far ahead. Out come weighted draws of the stock. The method is the plain reference class: find
-the pair-years whose recent course looked most alike and take what came after. Only rows published
-by the day of the forecast are used, and no pair of the same country of origin, which belongs to
-the same crisis.
+In come the annual panel of country pairs and a question (pair, day, years ahead); out come
+weighted draws of the stock. The method is the plain reference class: find the pair-years whose
+recent course looked most alike and take what came after. Only rows published by the day of the
+forecast are used, and no pair of the same country of origin, which belongs to the same crisis.
 """
 
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,16 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onward.errors import Fault, Faults, OnwardError
-from onward.forecast.counts import YEAR, FloatArray, IntArray
-from onward.forecast.history import Count
+from onward.forecast.counts import FloatArray
 
-PANEL_FILE = "unhcr_country_pair_year.csv"
 NEIGHBOURS = 300
 # Ten people added to every stock before a ratio is taken: two people becoming six is no tripling.
 _FEW = 10.0
-# Smaller stocks jump by chance alone and say nothing of what a place does.
-_LEAST = 100
-_WENT_HOME = 3  # which of the looks is the share who went home
 _COLUMNS = ("origin", "asylum", "year", "refugees", "returned")
 
 
@@ -116,12 +108,13 @@ def known_on(panel: Panel, day: date) -> Panel:
     return Panel(panel.pairs, panel.years[keep], stock, panel.returned[:, keep])
 
 
-def _looks(stock: FloatArray, home: FloatArray) -> FloatArray:
+def _looks(panel: Panel) -> FloatArray:
     """(pairs, years, 5) what makes two pair-years alike, each scaled to matter about as much.
 
     Growth last year and the year before (fine near zero, coarse for collapses), size, the share
     who went home, and the share of the highest stock so far that is still there.
     """
+    stock, home = panel.stock, panel.returned
     grown = np.full_like(stock, np.nan)
     grown[:, 1:] = np.log((stock[:, 1:] + _FEW) / (stock[:, :-1] + _FEW))
     earlier = np.full_like(stock, np.nan)
@@ -141,23 +134,12 @@ def _looks(stock: FloatArray, home: FloatArray) -> FloatArray:
     )
 
 
-def _looks_of_series(counts: Sequence[Count]) -> FloatArray:
-    """(5,) the looks of a published stock on the day of its last count; nan where unknown."""
-    days = np.array([count.day.toordinal() for count in counts], float)
-    people = np.array([count.value for count in counts])
-    years = int((days[-1] - days[0]) / YEAR)
-    yearly = np.interp(days[-1] - YEAR * np.arange(years, -1, -1), days, people)[None, :]
-    own: FloatArray = _looks(yearly, np.zeros_like(yearly))[0, -1]
-    own[_WENT_HOME] = np.nan  # a count of people does not say where those who left went
-    return own
-
-
 class PanelForecaster:
     """Answers questions from one day's panel; the looks of all pair-years are computed once."""
 
     def __init__(self, panel: Panel, day: date) -> None:
         self.panel = known_on(panel, day)
-        self.looks = _looks(self.panel.stock, self.panel.returned)
+        self.looks = _looks(self.panel)
         self.country = np.array([origin for origin, _ in self.panel.pairs])
 
     def forecast(
@@ -174,72 +156,28 @@ class PanelForecaster:
         last = stock[row, -1]
         if not np.isfinite(last):
             raise OnwardError(f"{pair[0]} in {pair[1]}: the last published stock is unknown.")
-        near, year, weights = self._likest(
-            self.looks[row, -1], {pair[0]}, years_ahead, neighbours
-        )
-        factor = (stock[near, year + years_ahead] + _FEW) / (stock[near, year] + _FEW)
-        return _carried(last, factor, weights)
-
-    def forecast_series(
-        self, counts: Sequence[Count], homes: Collection[str], target: date
-    ) -> tuple[FloatArray, FloatArray]:
-        """(values, weights) on `target` of a published stock, from pairs of other countries.
-
-        counts  those known on the day, oldest first
-        homes   countries of origin of the people counted, whose pairs are left out
-        Within a year a pair is taken to grow or shrink evenly: the panel has nothing finer.
-        """
-        last = counts[-1]
-        years = (target - last.day).days / YEAR
-        ahead = max(math.ceil(years), 1)
-        near, year, weights = self._likest(_looks_of_series(counts), homes, ahead, NEIGHBOURS)
-        log = np.log(self.panel.stock + _FEW)
-        came = log[near, year + ahead] - log[near, year]
-        before = log[near, year + ahead - 1] - log[near, year]
-        # A year between that is a gap: evenly over all of them.
-        before = np.where(np.isfinite(before), before, came * (ahead - 1) / ahead)
-        growth = before + (came - before) * (years - (ahead - 1))
-        return _carried(last.value, np.exp(growth), weights)
-
-    def _likest(
-        self, own: FloatArray, homes: Collection[str], ahead: int, neighbours: int
-    ) -> tuple[IntArray, IntArray, FloatArray]:
-        """(pairs, years, weights) that looked most like `own` and are known `ahead` years on."""
-        stock = self.panel.stock
-        ends = max(stock.shape[1] - ahead, 0)
-        others = np.flatnonzero(~np.isin(self.country, list(homes)))
-        began, ended = stock[others, :ends], stock[others, ahead:]
-        pair, year = np.nonzero((began >= _LEAST) & np.isfinite(ended))
-        pair = others[pair]
-        if not len(pair):
-            return pair, year, np.zeros(0)
-        # A feature this one lacks says nothing; one a neighbour lacks puts it far away.
+        own = self.looks[row, -1]
+        ends = stock.shape[1] - years_ahead
+        if ends < 1:
+            return np.array([last]), np.array([1.0])
+        others = np.flatnonzero(self.country != pair[0])
+        looks = self.looks[others, :ends]
+        began, ended = stock[others, :ends], stock[others, years_ahead:]
+        usable = (began >= 100) & np.isfinite(ended)
+        looks, began, ended = looks[usable], began[usable], ended[usable]
+        if not len(looks):
+            return np.array([last]), np.array([1.0])
+        # A feature this pair lacks says nothing; one a neighbour lacks puts it far away.
         has = np.isfinite(own)
-        looks = self.looks[pair, year][:, has]
-        gaps = np.where(np.isfinite(looks), looks - own[has], 4.0)
+        gaps = np.where(np.isfinite(looks[:, has]), looks[:, has] - own[has], 4.0)
         far = (gaps**2).sum(axis=1)
         k = min(neighbours, len(far))
         near = np.argpartition(far, k - 1)[:k]
         weights = 1.0 - 0.9 * far[near] / (far[near].max() + 1e-12)
-        return pair[near], year[near], weights / weights.sum()
-
-
-def _carried(
-    last: float, factor: FloatArray, weights: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """(values, weights), ascending, of `last` people after what happened elsewhere; `last`
-    itself where nothing did."""
-    if not len(factor):
-        return np.array([last]), np.array([1.0])
-    values: FloatArray = np.maximum((last + _FEW) * factor - _FEW, 0.0).round()
-    order = np.argsort(values)
-    return values[order], weights[order]
-
-
-def drawn(values: FloatArray, weights: FloatArray, n: int) -> FloatArray:
-    """`n` equally likely draws, ascending, of sorted `values` with `weights`."""
-    at = np.searchsorted(np.cumsum(weights), (np.arange(n) + 0.5) / max(n, 1))
-    return np.asarray(values[np.minimum(at, len(values) - 1)])
+        factor = (ended[near] + _FEW) / (began[near] + _FEW)
+        values = np.maximum((last + _FEW) * factor - _FEW, 0.0)
+        order = np.argsort(values)
+        return np.round(values[order]), weights[order] / weights.sum()
 
 
 def weighted_crps(values: FloatArray, weights: FloatArray, truth: float) -> float:
