@@ -186,7 +186,7 @@ def real(folder: str, n: int) -> dict[str, object]:
 
     found = opened(open_operation(Path(folder)))
     ground = groundwork(found)
-    rulebook = found.caseload.rulebook
+    rulebook = found.rulebook
     drawn = draws_of(found, n, 1)
     effects = plan_effects(found.plan, drawn, rulebook) if found.plan and drawn else None
     inputs = build(rulebook, effects=effects, **ground.for_build(found))

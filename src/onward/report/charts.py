@@ -59,6 +59,9 @@ def fan(
     past: list[dict[str, Any]] = [
         {"day": day.isoformat(), "people": float(value)} for day, value in observed
     ]
+    if observed and observed[-1][0] < dates[0]:
+        # The fan opens from what was counted last: a gap would look like days nobody knows of.
+        rows.insert(0, {"day": past[-1]["day"], **dict.fromkeys(bands, past[-1]["people"])})
     top = max([r["q975"] for r in rows] + [r["people"] for r in past]) * 1.18
     scale = alt.Scale(domain=[0, top])
     span = (dates[-1] - (observed[0][0] if observed else dates[0])).days
@@ -115,6 +118,15 @@ def fan(
                 "side": "m",
             }
         )
+        now = observed[-1][0]
+        labels.append(
+            {
+                "day": now.isoformat(),
+                "y": top * 0.03,
+                "label": said(f"{now.day} {now:%b %Y}"),
+                "side": "l",
+            }
+        )
     labels.append(
         {"day": deadline.isoformat(), "y": top * 0.99, "label": deadline_label, "side": "l"}
     )
@@ -127,8 +139,9 @@ def fan(
     for (name, what), at_y in zip(ends, heights, strict=True):
         text = said(f"{last[name]:,.0f}: {what}")
         labels.append({"day": last["day"], "y": at_y, "label": text, "side": "r"})
+    ruled = [deadline, *([observed[-1][0]] if len(past) > 1 else [])]
     layers.append(
-        alt.Chart(data(values=[{"day": deadline.isoformat(), "y": top}]))
+        alt.Chart(data(values=[{"day": day.isoformat()} for day in ruled]))
         .mark_rule(color=INK, strokeDash=[2, 2], strokeWidth=1.2)
         .encode(x="day:T")
     )
