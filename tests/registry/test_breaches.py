@@ -288,3 +288,25 @@ def test_only_who_sees_the_person_sees_the_breach_and_only_casework_says_which(
     assert answer.status_code == 422
     assert 'href="#text-ownerlawyer"' in page
     assert page.count('id="text-ownerlawyer"') == 1
+
+
+def test_whoever_handles_breaches_finds_on_their_first_page_who_must_still_be_told(
+    small, cast, moved
+):
+    from onward.registry import breaches
+
+    far = people.account("far", "supervisor", office=people.ELSEWHERE)
+    first = breaches.still_to_tell(moved)[0]
+    assert list(breaches.to_tell(cast["chantal"])) == breaches.still_to_tell(moved)
+    assert list(breaches.to_tell(far)) == []
+    client = people.signed_in(cast["chantal"])
+    page = client.get("/").content.decode()
+    assert (
+        f'href="/breaches/{moved.pk}/">The plan lead and the supervisor of the office' in page
+    )
+    assert "H4-P1" not in page.split('id="to-tell"')[1].split("</section>")[0]
+    assert 'id="to-tell"' not in people.signed_in(cast["amina"]).get("/").content.decode()
+    breaches.tell(cast["chantal"], first, "by telephone to both")
+    assert first not in breaches.to_tell(cast["chantal"])
+    page = client.get("/").content.decode()
+    assert "The plan lead and the supervisor of the office" not in page

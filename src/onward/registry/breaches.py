@@ -165,6 +165,15 @@ def still_to_tell(breach: Breach) -> list[BreachNotice]:
     return sorted(waiting(breach), key=lambda notice: (notice.due_at, notice.whom))
 
 
+def to_tell(account: Account) -> Any:
+    """The notices of everybody who must still be told of what this account sees, soonest first."""
+    follow()
+    gone = EventRow.objects.filter(kind=RETRACTED).values("supersedes")
+    theirs = seen_by(account).filter(state="open").exclude(event__in=gone)
+    untold = BreachNotice.objects.filter(breach__in=theirs, told_at=None, not_told="")
+    return untold.select_related("breach").order_by("due_at", "whom")
+
+
 def standing(at: datetime) -> dict[int, str]:
     """Of each breach by a movement, by the seq of its event: late, waiting, told or closed, as it
     was at that instant. One that was taken back is left out."""

@@ -15,6 +15,7 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
+from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -24,6 +25,7 @@ from onward.desk.views.forecasts import why_here
 from onward.desk.views.plan import running_out
 from onward.desk.views.shared import page, place
 from onward.desk.views.sheets import unapproved
+from onward.registry import breaches
 from onward.registry.computing.runs import latest_forecast
 from onward.registry.data_protection import rights
 from onward.registry.models import ExportRequest, ThingNow
@@ -84,6 +86,8 @@ def home(request: HttpRequest) -> HttpResponse:
         shown["to_decide"] = asked.exclude(decisions__account=request.user).count()
     if reader.may("rights.handle"):
         shown |= _requests(reader, today)
+    if reader.may("breach.handle"):
+        shown |= _to_tell(reader)
     shown["may_forecast"] = reader.may("forecast.run")
     if reader.may("incident.review"):
         for name, kind in (("untriaged", "complaint"), ("unreviewed", "incident")):
@@ -177,6 +181,17 @@ def _requests(reader: Any, today: date) -> dict[str, Any]:
         for row in asked[:SHOWN]
     ]  # fmt: skip
     return {"requests": lines, "requests_open": asked.count()}
+
+
+def _to_tell(reader: Any) -> dict[str, Any]:
+    """Who must still be told of a breach, the soonest due first."""
+    untold, now = breaches.to_tell(reader.account), timezone.now()
+    lines = [
+        {"pk": notice.breach_id, "whom": breaches.title_of(notice), "due": notice.due_at,
+         "late": notice.due_at < now}
+        for notice in untold[:SHOWN]
+    ]  # fmt: skip
+    return {"to_tell": lines, "to_tell_all": untold.count()}
 
 
 def _ending(about: Any, today: date) -> list[dict[str, Any]]:
