@@ -679,6 +679,22 @@ def _figures(page):
     )) for cell in cells]  # fmt: skip
 
 
+def test_a_release_too_close_to_the_last_one_is_not_begun(planned, monkeypatch):
+    lead = browser("plan_lead")
+
+    def page(last):
+        releases = [{"as_of": "2026-03-01"}, {"as_of": last}]
+        monkeypatch.setattr("onward.desk.views.reports.external_releases", lambda _: releases)
+        return lead.get("/reports/").content.decode()
+
+    begin = 'name="audience" value="external"'
+    for last in ("2026-06-10", "2026-05-13"):
+        assert begin in page(last)
+    close = page("2026-05-14")
+    assert begin not in close
+    assert "11 June 2026" in close
+
+
 def test_a_language_the_desk_does_not_have_is_english_and_a_release_is_one_in_every_language(
     planned,
 ):

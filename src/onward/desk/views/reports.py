@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +19,7 @@ from onward.registry.computing.runs import external_releases
 from onward.registry.models import Job
 from onward.registry.permissions import access
 from onward.registry.web import jobs
+from onward.report.release import LEAST_DAYS_APART
 
 FUTURES = 2000
 
@@ -63,7 +64,19 @@ def _made(internal: bool) -> dict[str, Any]:
     if not internal:
         rows = rows.filter(asked__audience="external")
     releases = [date.fromisoformat(one["as_of"]) for one in external_releases(here.operation())]
-    return {"made": rows[:20], "releases": releases[::-1][:12]}
+    return {
+        "made": rows[:20],
+        "releases": releases[::-1][:12],
+        "next_release": _next_release(releases),
+    }
+
+
+def _next_release(releases: list[date]) -> date | None:
+    """The day from which another release can be written; None where one can be today."""
+    if not releases or here.today() <= max(releases):
+        return None
+    first = max(releases) + timedelta(days=LEAST_DAYS_APART)
+    return first if here.today() < first else None
 
 
 urls = [path("reports/", reports, name="reports")]

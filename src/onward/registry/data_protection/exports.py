@@ -210,7 +210,9 @@ def _usable(recipient: Recipient, profile: Profile, purpose: str) -> None:
     """Whether the agreement covers this; raises OnwardError with everything that is missing."""
     grants.check_recipient(recipient)
     wrong = []
-    if not (recipient.active and recipient.confirmed_by):
+    if not recipient.active:
+        wrong.append(_("the recipient was ended: nothing goes to it any more"))
+    elif not recipient.confirmed_by:
         wrong.append(_("a second person has not confirmed the recipient"))
     if recipient.agreement_ends < site.operation().today():
         day = recipient.agreement_ends.isoformat()
