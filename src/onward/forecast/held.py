@@ -13,12 +13,15 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from onward.forecast.edges import Edge
     from onward.safeguards.everybody import NextSteps
 
 PLAIN = ("person", "state", "move", "clear")
+NOWHERE = -1
+"""The number of a state or a move that nobody stands before."""
 
 
 def judged(steps: NextSteps) -> pa.Table:
@@ -58,21 +61,21 @@ def held_back(
     """
     import numpy as np
 
-    person = np.asarray(steps["person"])
-    clear = np.asarray(steps["clear"])
-    state_of, move_of = (
-        np.array(steps[name].to_pylist(), dtype=object) for name in ("state", "move")
-    )
+    person, clear = np.asarray(steps["person"]), np.asarray(steps["clear"])
+    state_of, states = _coded(steps["state"])
+    move_of, named = _coded(steps["move"])
     onward: dict[str, list[str]] = {}
     for edge in edges:
         if edge.name in forward:
             onward.setdefault(edge.source, []).append(edge.move)
     free = np.zeros(int(person.max(initial=-1)) + 1, dtype=bool)
     for state, moves in onward.items():
-        free[person[(state_of == state) & np.isin(move_of, moves) & clear]] = True
+        leads = np.isin(move_of, [named.get(move, NOWHERE) for move in moves])
+        free[person[(state_of == states.get(state, NOWHERE)) & leads & clear]] = True
     found: dict[str, dict[str, int]] = {}
     for state, moves in onward.items():
-        held = (state_of == state) & (move_of == moves[0]) & ~free[person]
+        first = move_of == named.get(moves[0], NOWHERE)
+        held = (state_of == states.get(state, NOWHERE)) & first & ~free[person]
         if not held.any():
             continue
         for guard in steps.column_names[len(PLAIN) :]:
@@ -80,3 +83,13 @@ def held_back(
             if count:
                 found.setdefault(state, {})[guard] = count
     return found
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[np.ndarray, dict[str, int]]:
+    """A column of words as numbers, and which number each word is; no word is NOWHERE - 1."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    words = column.combine_chunks()
+    codes = np.asarray(pc.fill_null(words.indices.cast("int64"), NOWHERE - 1))
+    return codes, {word: code for code, word in enumerate(words.dictionary.to_pylist())}

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FUTURES = 2000
 SEED = 1
 PERIOD_DAYS = 28
-READ_FORM = 1
+READ_FORM = 3
 """Raised whenever what a forecast reads from the log, or how it is judged, changes."""
 PLAN_FUTURES = 4000
 
@@ -141,30 +141,29 @@ def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
 
     raises  OnwardError when the deadline is not ahead or the log is too short to read a pace from
     """
-    from onward.caseload.moves import forecast_moves
-
     deadline = deadline_of(found, by)
     if deadline <= found.as_of:
         raise OnwardError(
             f"The deadline {deadline} is not after {found.as_of}; name a later one with --by."
         )
-    steps = [(m.from_state, m.move, m.to_state) for m in forecast_moves(found.rulebook)]
     place = found.operation.cached(found.head, found.rulebook, f"pace{READ_FORM}-{found.as_of}")
     kept = place.read()
-    read = kept[0] if kept else _read_past(found, steps)
+    read = kept[0] if kept else _read_past(found)
     if not kept:
         _keep(found, place, read)
+    steps = list(zip(*(column.to_pylist() for column in read["steps"].columns), strict=True))
     return Groundwork(
         deadline, read["counts"], read["exposures"], read["waits"], steps, read["departures"],
         read["births"]["children"][0].as_py(),
     )  # fmt: skip
 
 
-def _read_past(found: Opened, steps: Sequence[tuple[str, str, str]]) -> Mapping[str, pa.Table]:
-    """What a forecast reads from the log, as tables that can be kept."""
+def _read_past(found: Opened) -> Mapping[str, pa.Table]:
+    """What a forecast reads from rulebook and log, as tables that can be kept."""
     import pyarrow as pa
 
     from onward.caseload.counting import counts
+    from onward.caseload.moves import forecast_moves
     from onward.caseload.pace import births, pace
     from onward.forecast.edges import departing
 
@@ -175,6 +174,7 @@ def _read_past(found: Opened, steps: Sequence[tuple[str, str, str]]) -> Mapping[
             "needed to read any pace from it. With published counts only, use "
             "onward forecast --counts."
         )
+    steps = [(m.from_state, m.move, m.to_state) for m in forecast_moves(found.rulebook)]
     # Stays begun while people were first being registered are left out of the waits: how long
     # those had lasted is not on record.
     settled = first + dt.timedelta(days=PERIOD_DAYS)
@@ -188,6 +188,9 @@ def _read_past(found: Opened, steps: Sequence[tuple[str, str, str]]) -> Mapping[
         "exposures": seen.exposures,
         "waits": seen.waits,
         "departures": seen.departures,
+        "steps": pa.table(
+            [pa.array(one) for one in zip(*steps, strict=True)], ["from", "move", "to"]
+        ),
         "births": pa.table({"children": [births(found.caseload, settled)]}),
     }
 
