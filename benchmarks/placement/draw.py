@@ -70,7 +70,10 @@ def measure(count: int, seeds: int, exact: bool) -> dict[str, Any]:
     by_size = {int(s): float(rate[size == s].mean()) for s in sorted(set(SIZES))}
     thirds = [float(part.mean()) for part in np.array_split(rate, 3)]
     spread = np.concatenate(
-        [(rate[size == s] - p) ** 2 / (p * (1 - p) / seeds) for s, p in by_size.items()]
+        [
+            (rate[size == s] - p) ** 2 / max(1e-9, p * (1 - p) / seeds)
+            for s, p in by_size.items()
+        ]
     )
     return {
         "cases": count, "seeds": seeds, "way": "whole programs" if exact else "prices",

@@ -511,3 +511,29 @@ def test_keeping_places_for_later_beats_taking_the_best_as_it_comes():
     _, kept = rolling.run(c.model, c.outcome, week, (c.model, c.outcome))
     assert greedy == pytest.approx(6.0)
     assert kept > 12
+
+
+# --- a programme that is not there yet -------------------------------------------------------
+
+
+def test_a_new_programme_is_for_those_who_said_yes_to_the_one_it_is_like():
+    t = Tables(
+        (Case("C1", 2, consents=("North",)), Case("C2", 2, consents=("N",)), Case("C3", 1, consents=())),
+        (Window("North", 2, country="N"),),
+        scores=tuple(Score(c, "North", 0.5) for c in ("C1", "C2", "C3")),
+    )  # fmt: skip
+    answer = ask(t, [parse_change("add:East@Autumn=9 like North")])
+    assert [row["to"] for row in answer["gained"]] == ["East, Autumn"]
+    assert (answer["value_before"], answer["value"]) == (2, 4)
+    (words,) = answer["assumes"]
+    assert "East" in words
+    assert "North" in words
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [("add:North=4 like South", "already"), ("add:East=4 like West", "does not have")],
+)
+def test_a_new_programme_needs_a_new_name_and_one_to_be_like(question, says):
+    with pytest.raises(Faults, match=says):
+        ask(TOWN, [parse_change(question)])

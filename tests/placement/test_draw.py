@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from benchmarks.placement.draw import measure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,3 +124,19 @@ def test_the_number_of_a_case_counts_only_in_its_draw(way, monkeypatch):
     turned = replace(compiled, ticket=compiled.ticket[swap])
     first, second = (room.solve(c, seed=1).chosen >= 0 for c in (compiled, turned))
     assert np.array_equal(first[swap], second)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_person_in_a_large_family_is_placed_as_often_as_one_alone(exact):
+    """With many seeds; prices once placed no family of four at all."""
+    found = measure(60, 25, exact)
+    assert found["proposals_against_the_draw"] == 0
+    assert found["draws_beside_the_best"] > 0.99
+    rates = list(found["placed_by_size"].values())
+    assert max(rates) - min(rates) < 0.2
+    assert (
+        max(found["placed_by_third_of_the_file"]) - min(found["placed_by_third_of_the_file"])
+        < 0.15
+    )
+    assert found["spread_beside_chance"] < 1.6

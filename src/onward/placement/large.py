@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from onward.placement.chains import fill
 from onward.placement.choices import bundles_of, total_value
 from onward.placement.core import solve_core
 from onward.placement.draw import follow_draw
@@ -23,9 +24,8 @@ from onward.placement.whole import sharp_bound
 # What a draw is worth per person, where the smallest weight of a person is 1: too little to
 # buy a person anywhere.
 DRAW = 2e-4
-CHOICE_DRAW = 2e-3
-# Columns up to which who is placed is found from the whole linear program, and where they go.
-WHO_COLUMNS = 60_000
+WEIGHED = 2e-2  # the same while chains of moves follow the draw, where nothing else may be lost
+# Columns up to which where they go is found from the whole linear program.
 WHERE_COLUMNS = 300_000
 # Columns up to which the bound of who is placed is looked for in what whole families can do.
 SHARP_COLUMNS = 60_000
@@ -115,34 +115,26 @@ def solve_large(
     clock = Clock(seconds)
     stages: list[tuple[str, float, float, str]] = []
     lengths = np.diff(model.start)
-    alike = model.columns > WHO_COLUMNS
-    value: AnyArray = np.array(protection, np.float32 if alike else np.float64)
+    value = np.array(protection)
     heavy = 0.0
     if emergencies is not None and np.any(emergencies):
         per_person = float(np.max(value, initial=1.0))
         heavy = 10.0 * max(1.0, per_person / max(1.0, float(model.size.max())))
         value += value.dtype.type(heavy) * np.asarray(emergencies)
     # Ties: among equal cases the draw decides, linked cases drawing one ticket together and
-    # before others; and every choice has a draw of its own, because where a case goes is all
-    # the same to this aim and a problem of ties alone has no prices to find.
+    # before others.
     draw = ticket.copy()
     if len(model.group_member):
         first = model.group_member[model.group_start[:-1]]
         draw[model.group_member] = np.repeat(ticket[first] + 1.0, np.diff(model.group_start))
-    value += np.repeat((DRAW * draw * model.size).astype(np.float32), lengths)
-    if not alike:
-        noise = np.random.default_rng(seed).random(model.columns, dtype=np.float32)
-        value += np.repeat(CHOICE_DRAW * model.size, lengths) * noise
-        del noise
+    value += np.repeat((DRAW * draw * model.size).astype(value.dtype), lengths)
     who = solve_core(
         model, value, must=must if must.any() else None,
         gap=gap * 0.6 * _share_of_protection(model, np.asarray(protection), emergencies, heavy),
-        seconds=clock.left() * 0.5, seed=seed, start=start, whole=WHO_COLUMNS, alike=alike,
+        seconds=clock.left() * 0.5, seed=seed, start=start, whole=0, alike=True,
     )  # fmt: skip
+    who.chosen = _by_the_draw(model, value, draw, equal, must, who.chosen)
     del value
-    who.chosen = follow_draw(
-        model, who.chosen, np.where(must, np.inf, draw), equal, np.zeros(model.units, bool)
-    )
     placed = who.chosen >= 0
     column = who.chosen[placed]
 
@@ -226,6 +218,37 @@ def solve_large(
         if kept_stage:
             stages.append(kept_stage)
     return LargeAnswer(chosen, stages, price, outcome_price)
+
+
+def _by_the_draw(
+    model: Model,
+    value: AnyArray,
+    draw: FloatArray,
+    equal: IntArray,
+    must: BoolArray,
+    chosen: IntArray,
+) -> IntArray:
+    """The choice as the draw has it: chains of moves let in who drew higher where as much is
+    placed, also among cases of other sizes and limits; among equals it decides to the last case.
+    value: what who is placed counts, draws included, lightly."""
+    none = np.zeros(model.units, bool)
+    per_person = draw * model.size
+    more = ((WEIGHED - DRAW) * per_person).astype(value.dtype)
+    weighed = value + np.repeat(more, np.diff(model.start))
+    waiting = np.flatnonzero(chosen < 0)
+    waiting = waiting[np.argsort(-draw[waiting], kind="stable")]
+    tried = fill(model, weighed, chosen, waiting, must, none, deep=False)
+
+    def counted(choice: IntArray) -> float:
+        """What the aims above the draw count."""
+        placed = choice >= 0
+        return float(value[choice[placed]].astype(float).sum()) - DRAW * float(
+            per_person[placed].sum()
+        )
+
+    if counted(tried) >= counted(chosen) - 1e-3:
+        chosen = tried
+    return follow_draw(model, chosen, np.where(must, np.inf, draw), equal, none)
 
 
 def _protection_at_most(

@@ -30,6 +30,7 @@ from onward.placement.program import Answer, Clock, Prices, Program
 # locks, floors or an outcome that may decide whether, the integer program is kept for longer.
 EXACT_UNITS = 400
 EXACT_WHEN_BOUND = 2_000
+HALF_WIDTH = 60_000  # columns above which indices and values take half the memory
 PROVEN = ("emergencies", "protection", "together", "outcome", "keep")
 
 
@@ -387,10 +388,10 @@ def _large(
     compiled: Compiled, seed: int, gap: float, seconds: float, start: IntArray | None
 ) -> Proposal:
     """Above a few thousand units: who by prices, then where with who held."""
-    from onward.placement.large import WHO_COLUMNS, solve_large
+    from onward.placement.large import solve_large
 
     model = compiled.model
-    many = model.columns > WHO_COLUMNS
+    many = model.columns > HALF_WIDTH
     # indices and values of half the width where there are millions of them
     columns = np.arange(model.columns, dtype=np.int32 if many else np.int64)
     unit = np.repeat(np.arange(model.units, dtype=columns.dtype), np.diff(model.start))

@@ -169,10 +169,12 @@ def solve_whole(
                 break
         note(f"changed places: {best_value:.4f}")
 
-    def look(at_most: float | FloatArray, wanted: float, nodes: int | None) -> Part:
-        """The integer program over the choices that lose at most so much."""
+    def look(
+        at_most: float | FloatArray, wanted: float, nodes: int | None, begin: IntArray
+    ) -> Part:
+        """The integer program over the choices that lose at most so much, and those begun with."""
         some = (loss <= at_most) | (share[: part.m + part.nb] > 1e-9)
-        some[: part.m][best[part.column_unit] == part.column] = True
+        some[: part.m][begin[part.column_unit] == part.column] = True
         columns, kept = np.flatnonzero(some[: part.m]), np.flatnonzero(some[part.m :])
         sub = Part(
             pricing, columns, kept, model.limit, slack_cost=None, units=np.arange(model.units)
@@ -185,7 +187,7 @@ def solve_whole(
         if nodes is None:  # a proof gains by preparation, a short look does not
             sub.highs.setOptionValue("presolve", "on")
         need = bound * (1 - gap) if bound > 0 else bound * (1 + gap)
-        x = sub.whole(clock.left(), need, wanted, best, nodes=nodes)
+        x = sub.whole(clock.left(), need, wanted, begin, nodes=nodes)
         if x is not None:
             trial = none.copy()
             sub.write(np.round(x), trial)
@@ -207,7 +209,13 @@ def solve_whole(
     if start is None and not done() and model.columns > LAST_COLUMNS:
         swap((), 2)
     all_in = False
+    each = abs(bound) / max(1, model.units)
     if start is not None and not done() and model.columns > LAST_COLUMNS:
+        # a choice in hand that is far from its bound would only lead the program astray
+        before = best_value
+        look(CLOSE * each, gap / 10, FROM_HAND_NODES, none)
+        all_in = best_value > before
+    if start is not None and not done() and not all_in and model.columns > LAST_COLUMNS:
         wanted = share[part.m + part.nb :][: part.p] > 0.5
         inside = within_limits(pricing, price, rounded, wanted)
         if inside is not None:
@@ -218,6 +226,7 @@ def solve_whole(
             if found is not None:
                 better(found)
                 note(f"everybody fitted in: {best_value:.4f}")
+                look(CLOSE * each, gap / 10, FROM_HAND_NODES, best)
         if not all_in and not done():
             swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
     if start is not None and not done() and not all_in:
@@ -230,10 +239,9 @@ def solve_whole(
                 decide(free, 5)
         note(f"cases of one size changed places: {best_value:.4f}")
         if not done():
-            look(MAY_LOSE * abs(bound) / max(1, model.units), gap / 10, FROM_HAND_NODES)
+            look(MAY_LOSE * each, gap / 10, FROM_HAND_NODES, best)
         swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
     if all_in and not done():
-        look(CLOSE * abs(bound) / max(1, model.units), gap / 10, FROM_HAND_NODES)
         swap((), 1)
     if start is not None and not done():
         rng = np.random.default_rng(1)
@@ -261,15 +269,15 @@ def solve_whole(
         note(f"exchanged among a few windows at a time: {best_value:.4f}")
     if model.columns > SMALL and start is None:
         if not done():
-            look(in_hand(), gap / 10, NODES)
+            look(in_hand(), gap / 10, NODES, best)
         for narrow in NARROW:
             if not done():
-                look(narrow * abs(bound), gap / 10, NODES)
+                look(narrow * abs(bound), gap / 10, NODES, best)
     # nothing that loses more than this can be part of a better choice
     rest_of_it = bound - best_value + 1e-7
     few = model.columns <= LAST_COLUMNS
     if few and not done() and (start is None or np.count_nonzero(loss <= rest_of_it) <= SMALL):
-        last = look(rest_of_it, gap, None)
+        last = look(rest_of_it, gap, None, best)
         proven = float(last.highs.getInfo().mip_dual_bound)
         if abs(proven) < 1e29:
             bound = min(bound, max(proven, best_value))
