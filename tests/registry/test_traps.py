@@ -507,3 +507,16 @@ def test_a_wire_that_leaves_the_machine_in_clear_is_noticed_however_it_came_abou
         (b"::1", False, False), (b"", False, False), (b"/var/run/postgresql", False, False),
     ):  # fmt: skip
         assert _in_clear(SimpleNamespace(hostaddr=address, ssl_in_use=tls)) is noticed
+
+
+def test_what_a_forecast_keeps_of_an_encrypted_operation_is_sealed(small):
+    from datetime import timedelta
+
+    from onward.registry.computing.analysis import forecast_of, opened
+
+    by = small.default_date() + timedelta(days=90)
+    made = forecast_of(opened(small), by=by, futures=200)
+    kept = sorted(path.name for path in (small.path / ".cache").rglob("*.sealed"))
+    assert {"exposures.sealed", "steps.sealed"} <= set(kept)
+    assert not list((small.path / ".cache").rglob("*.arrow"))
+    assert forecast_of(opened(small), by=by, futures=200).to_json() == made.to_json()
