@@ -182,6 +182,20 @@ def test_what_a_forecast_reads_is_kept_until_the_log_grows(operation, office):
     assert sum(groundwork(opened(operation, day), by).counts["people"].to_pylist()) == 21
 
 
+def test_what_other_code_has_made_is_made_again_and_removed(operation, office, monkeypatch):
+    operation.record([office.register(f"P{n}") for n in range(20)])
+    day, by = date(2025, 6, 1), date(2025, 9, 1)
+    groundwork(opened(operation, day), by)
+    before = {path.name for path in (operation.path / ".cache").iterdir()}
+    monkeypatch.setattr("onward.registry.operation.form", lambda: "mended")
+    resting = open_operation(operation.path)
+    resting.compute_on(Resting())
+    with pytest.raises(AssertionError, match="asked for"):
+        groundwork(opened(resting, day), by)
+    groundwork(opened(operation, day), by)
+    assert before.isdisjoint(path.name for path in (operation.path / ".cache").iterdir())
+
+
 def test_a_forecast_is_the_same_from_what_was_kept(operation, office):
     operation.record([office.register(f"P{n}") for n in range(20)])
     asked = {"by": date(2025, 9, 1), "futures": 200}

@@ -34,7 +34,7 @@ from onward.dates import NotADate, day_range, full_date
 from onward.engine import DuckEngine, Engine
 from onward.errors import Fault, Faults, OnwardError
 from onward.registry.identities.vault import ClosedVault, DemoVault, Vault
-from onward.registry.log.cache import Place, Seal, read_events, write_events
+from onward.registry.log.cache import Place, Seal, form, read_events, write_events
 from onward.registry.log.folder_store import FolderStore
 from onward.registry.log.store import EventStore
 from onward.rulebook.check import accept
@@ -48,9 +48,6 @@ PLAN = "plan.yaml"
 FOLDERS = (
     "events", "vault", "rulebooks", "scenarios", "forecasts", "placements", "reports", "imports",
 )  # fmt: skip
-
-CACHE_FORM = 2
-"""Raised whenever the columns of `EventTables` change."""
 
 FILES, ENCRYPTED = "files", "encrypted"
 """What `store` says besides a PostgreSQL address."""
@@ -325,7 +322,7 @@ class Operation:
 
         about  what they are and all else they depend on, as part of a file's name; "": the log
         """
-        parts = [str(CACHE_FORM), head[:24], rulebook.hash[:24], about]
+        parts = [form(), head[:24], rulebook.hash[:24], about]
         return Place(self.path / ".cache" / "-".join(filter(None, parts)), self._seal())
 
     def _seal(self) -> Seal | None:

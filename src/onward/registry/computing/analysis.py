@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 FUTURES = 2000
 SEED = 1
 PERIOD_DAYS = 28
-READ_FORM = 3
-"""Raised whenever what a forecast reads from the log, or how it is judged, changes."""
 PLAN_FUTURES = 4000
 
 
@@ -146,7 +144,7 @@ def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
         raise OnwardError(
             f"The deadline {deadline} is not after {found.as_of}; name a later one with --by."
         )
-    place = found.operation.cached(found.head, found.rulebook, f"pace{READ_FORM}-{found.as_of}")
+    place = found.operation.cached(found.head, found.rulebook, f"pace-{found.as_of}")
     kept = place.read()
     read = kept[0] if kept else _read_past(found)
     if not kept:
@@ -224,7 +222,7 @@ def forecast_of(
     from onward.forecast.run import forecast
 
     rulebook = found.rulebook
-    about = f"judged{READ_FORM}-{rulebook.floor_hash[:24]}-{found.as_of}"
+    about = f"judged-{rulebook.floor_hash[:24]}-{found.as_of}"
     place = found.operation.cached(found.head, rulebook, about)
     kept = place.read() if split else None
     judging: Future[pa.Table] | None = None

@@ -8,11 +8,13 @@ operation are sealed before they are written. Anybody may delete them at any tim
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +24,20 @@ from onward.caseload.model import EventTables
 from onward.errors import OnwardError
 
 NOTE = "made-from"
+
+MAKERS = ("rulebook", "engine", "caseload", "safeguards", "forecast", "registry/computing")
+"""Rooms whose code makes what is kept."""
+
+
+@cache
+def form() -> str:
+    """Digest of the code that makes what is kept: what other code made is never read."""
+    onward, found = Path(__file__).parents[2], hashlib.sha256()
+    for room in MAKERS:
+        for file in sorted((onward / room).rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                found.update(f"{file.relative_to(onward)}\0".encode() + file.read_bytes())
+    return found.hexdigest()[:12]
 
 
 class Seal(Protocol):
@@ -36,7 +52,7 @@ class Seal(Protocol):
 class Place:
     """A folder of tables.
 
-    folder  its name begins with the form of the cache and the log's head; None: nothing is kept
+    folder  its name begins with `form()` and the log's head; None: nothing is kept
     seal    encrypts every file before it is written; None: kept as it is
     """
 
@@ -44,8 +60,8 @@ class Place:
     seal: Seal | None = None
 
     def write(self, tables: Mapping[str, pa.Table], note: Sequence[str] = ()) -> None:
-        """Keep tables, with words that say what of; those of an older log are removed. An operation
-        that cannot be written to simply has no cache."""
+        """Keep tables, with words that say what of; those of an older log or other code are removed.
+        An operation that cannot be written to simply has no cache."""
         if self.folder is None:
             return
         root, name = self.folder.parent, self.folder.name
