@@ -53,6 +53,16 @@ def test_the_same_request_sent_twice_does_once(small):
     assert [event.id for event in again.events] == [event.id for event in first.events]
 
 
+@pytest.mark.parametrize("move", ["T12b.expired", "T16.departed"])
+def test_a_fact_is_recorded_about_somebody_whose_state_has_changed(small, move):
+    person = ("person", "H1-P1")
+    acts.record(AMINA, person, move, effective="2026-06-10", idempotency_key="k1")
+    acts.record(AMINA, person, "recorded", effective="2026-06-10",
+                facts={"language": "ku"}, idempotency_key="k2")  # fmt: skip
+    assert state("H1-P1").facts["language"] == "ku"
+    assert projection.compare(small) == []
+
+
 def test_nobody_keeps_a_breach_out_by_using_its_key_first(small):
     acts.record(AMINA, ("person", "H1-P1"), "recorded", effective="2026-06-10",
                 facts={"language": "ku"}, idempotency_key="moved/breach")  # fmt: skip

@@ -390,6 +390,8 @@ class _Reader:
         elif "." in event.kind:
             left_out.append(event.kind)
         for axis, state in targets.items():
+            if axis not in self._rulebook.axes:  # it was reduced to some facts of people
+                continue
             code = self._code[PERSON, axis].get(cast(str, state))
             if code is None:
                 left_out.append(axis)
