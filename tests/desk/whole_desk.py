@@ -71,6 +71,7 @@ def make(template: Path, folder: Path) -> Whole:
     from onward.registry import breaches
     from onward.registry.data_protection import exports, rights
     from onward.registry.models import (
+        Breach,
         EventRow,
         ExportRequest,
         ImportDraft,
@@ -184,6 +185,13 @@ def make(template: Path, folder: Path) -> Whole:
             facts={"person": "H1-P1", **({"category": "coercion"} if kind == "complaint" else {"severity": 1})},
             idempotency_key=f"{kind}-1",
         )  # fmt: skip
+    # Somebody went although safeguards were not met.
+    acts.record(
+        boss, Subject("person", "H5-P1"), "T16.departed", effective="2026-06-10",
+        idempotency_key="went",
+    )  # fmt: skip
+    breaches.follow()
+    went = Breach.objects.exclude(event="").get()
     from allauth.mfa.models import Authenticator
 
     key = Authenticator.objects.create(
@@ -221,7 +229,7 @@ def make(template: Path, folder: Path) -> Whole:
         "desk:right-act": [[requests[0].pk]],
         "desk:right-read-out": [[requests[0].pk]],
         "desk:right": [[one.pk] for one in requests],
-        "desk:breach": [[breach.pk]],
+        "desk:breach": [[breach.pk], [went.pk]],
         "desk:breach-act": [[breach.pk]],
         "desk:alarm": [[alarm.pk]],
         "mfa_remove_webauthn": [[key.pk]],

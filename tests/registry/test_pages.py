@@ -145,6 +145,21 @@ def test_a_breach_is_reported_by_anybody_and_handled_by_few(small, cast):
     assert chantal.post(f"{address}act/", tell).status_code == 303
 
 
+def test_the_register_of_breaches_goes_on_where_a_page_ends(small, cast):
+    from onward.registry import breaches
+
+    for number in range(51):
+        breaches.report(
+            cast["chantal"], what=f"List {number:02} was left there.", danger="high"
+        )
+    chantal = people.signed_in(cast["chantal"])
+    first, second = (text(chantal.get(f"/breaches/?page={n}")) for n in (1, 2))
+    assert "51 to 51 of 51" in second
+    shown = [{n for n in range(51) if f"List {n:02}" in page} for page in (first, second)]
+    assert shown[0] | shown[1] == set(range(51))
+    assert not shown[0] & shown[1]
+
+
 def test_the_auditor_sees_the_log_and_no_story(small, cast):
     amina = people.signed_in(cast["amina"])
     from onward.registry.permissions import access

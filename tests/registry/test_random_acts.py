@@ -62,6 +62,8 @@ class Week:
         together = [p for p in self.people if unit and self.state(p).unit == unit] or [person]
         truths = self.plainly(together, move)  # as it is known today, whatever day is written
         actor, on = self.actor(), DAY - timedelta(days=self.chance.choice((0, 0, 0, 1)))
+        if not {*together} <= {*PEOPLE}:  # somebody of them was not here the day before
+            on = DAY
 
         def act():
             return acts.authorise(actor, together, move.key, None, on=on, idempotency_key=key)

@@ -16,8 +16,8 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from onward.desk import here, words
-from onward.desk.views.shared import done, page, place
+from onward.desk import here, sight, words
+from onward.desk.views.shared import Page, done, page, paged, place
 from onward.errors import OnwardError
 from onward.registry import breaches as register
 from onward.registry.models import Account, Breach, BreachNotice, EventRow
@@ -84,11 +84,11 @@ def breaches(request: HttpRequest) -> HttpResponse:
                 _("Thank you. Those who handle breaches have been alerted."),
                 "desk:breaches",
             )
-    rows = _listed(request) if reader.may("breach.handle") else []
+    found = _found(request) if reader.may("breach.handle") else None
     return render(
         request,
         "rights/breaches.html",
-        {"form": form, "rows": rows, "handles": reader.may("breach.handle")},
+        {"form": form, "page": found, "rows": _listed(request, found.rows if found else [])},
         status=422 if form.errors else 200,
     )
 
@@ -98,15 +98,17 @@ class Movement:
     """What a movement's breach says to one reader.
 
     person  "" for who may not read casework of the person
+    opens   whether this reader may open the person's page
     """
 
     step: str = ""
     person: str = ""
+    opens: bool = False
     safeguards: tuple[str, ...] = ()
 
 
 def _movements(request: HttpRequest, rows: Sequence[Breach]) -> Mapping[str, Movement]:
-    """What happened, by event, as far as this reader may be told: three queries, however many."""
+    """What happened, by event, as far as this reader may be told: four queries, however many."""
     reader, rulebook = request.reader, here.rulebook()  # type: ignore[attr-defined]
     events = list(
         EventRow.objects.filter(event_id__in=[row.event for row in rows if row.event])
@@ -117,6 +119,7 @@ def _movements(request: HttpRequest, rows: Sequence[Breach]) -> Mapping[str, Mov
     )
     reader.listed(list(theirs), place=place(request))
     told = {row.person for row in theirs}
+    opens = sight.opening(reader, told)
     sentences = {key: finding.sentence for key, finding in findings_of(rulebook).items()}
     found = {}
     for event in events:
@@ -126,6 +129,7 @@ def _movements(request: HttpRequest, rows: Sequence[Breach]) -> Mapping[str, Mov
         facts = json.loads(event.canonical)["facts"]
         found[event.event_id] = Movement(
             words.move(rulebook, str(facts.get("move"))), event.subject_id,
+            event.subject_id in opens,
             tuple(
                 words.translated(sentences[key]) if reader.told_of(rulebook, key)
                 else _("Not shown to your role")
@@ -135,13 +139,17 @@ def _movements(request: HttpRequest, rows: Sequence[Breach]) -> Mapping[str, Mov
     return found
 
 
-def _listed(request: HttpRequest) -> list[dict[str, Any]]:
+def _found(request: HttpRequest) -> Page:
+    """The open ones first, each kind the latest first."""
     register.follow()
+    rows = register.seen_by(request.user)  # type: ignore[arg-type]
+    return paged(
+        request, rows.order_by("-state", "-found_at", "pk").prefetch_related("notices")
+    )
+
+
+def _listed(request: HttpRequest, rows: Sequence[Breach]) -> list[dict[str, Any]]:
     now = timezone.now()
-    rows = list(
-        register.seen_by(request.user)  # type: ignore[arg-type]
-        .order_by("-state", "-found_at").prefetch_related("notices")[:100]
-    )  # fmt: skip
     movements, gone = _movements(request, rows), register.taken_back(rows)
     lines = []
     for row in rows:

@@ -12,7 +12,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from onward.desk import words
+from onward.desk import sight, words
 from onward.desk.days import DayField
 from onward.desk.views.shared import done, fresh_or_kept, page, place, typed_before
 from onward.errors import OnwardError
@@ -182,7 +182,8 @@ def _show(
     reader = request.reader  # type: ignore[attr-defined]
     rows = list(reader.people().filter(person__in=export.people).order_by("person"))
     reader.listed(rows, place=place(request))
-    who = [row.person for row in rows]
+    opens = sight.opening(reader, [row.person for row in rows])
+    who = [(row.person, row.person in opens) for row in rows]
     decisions = list(export.decisions.select_related("account").order_by("at"))
     week = exports.people_in_a_week(export)
     titles = load_rules().classes
