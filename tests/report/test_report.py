@@ -889,6 +889,31 @@ def test_no_sentence_of_a_report_stays_english(made, language):
     assert not left, "\n".join(sorted(set(left)))
 
 
+@pytest.mark.parametrize("language", ["fr", "ar", "fa", "ckb"])
+def test_the_proposed_places_are_said_in_every_language(worlds, proposal, language):
+    from onward.report.spoken import spoken
+    from onward.report.tongues import speech_of
+
+    world = worlds()
+    world.people("p", 60, stage="interviewed")
+    report = build(world.material(AS_OF, proposal=proposal), "internal").report
+    speech = speech_of(language)
+    plain, said = (
+        next(s for s in one.sections if s.name == "placement")
+        for one in (report, spoken(report, speech))
+    )
+    fair, own = (
+        next(b for b in s.blocks if getattr(b, "name", "") == "fairness") for s in (plain, said)
+    )
+    assert "Officers decide" in plain.blocks[0].text
+    assert "Officers decide" not in said.blocks[0].text
+    assert "random order" in fair.note
+    assert "random order" not in own.note
+    ages = [n for n, row in enumerate(fair.rows) if "18-59" in row[0].text]
+    assert ages
+    assert all(speech.figures("18–59") in own.rows[n][0].text for n in ages)
+
+
 def sentences(page):
     """Texts of a page of four words or more, without the marks of direction."""
     page = re.sub(r"<style>.*?</style>|<pre.*?</pre>|<bdi>.*?</bdi>", "", page, flags=re.S)

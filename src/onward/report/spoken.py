@@ -61,6 +61,7 @@ _VALUE = re.compile(
     r"(?P<year>\d{4})\b"
     r"|\b(?P<iso>\d{4}-\d{2}-\d{2})\b"
     r"|(?<![\w-])(?P<of>\d{4}-\d{2})(?![\w-])"
+    r"|(?<![\w.,-])(?P<range>\d{1,3}-\d{1,3})(?![\w-])"
     r"|(?<![\w.,-])(?P<number>\d{1,3}(?:,\d{3})+|\d+)(?P<decimals>\.\d+)?(?P<percent> ?%)?(?![\w-])"
 )
 DRAFT = "This translation is a draft: nobody has approved it. The English report is the one that counts."
@@ -108,6 +109,8 @@ def _value(found: re.Match[str], speech: Speech) -> str:
         return speech.day(dt.date(int(found["year"]), month, int(found["day"])))
     if speech.language == "en":
         return found[0]
+    if found["range"]:  # it runs the way its line runs
+        return speech.figures(found["range"]).replace("-", "–")
     number = found["number"].replace(",", "\u202f") + (found["decimals"] or "")
     if found["percent"]:
         return speech.figures(number) + ("٪" if speech.right_to_left else "\u202f%")
