@@ -74,7 +74,7 @@ def _found(every: bool) -> list[dict[str, Any]]:
                     "due": notice.due_at.isoformat(),
                     "late": notice.due_at < now,
                 }
-                for notice in ([] if row.event in gone else register.still_to_tell(row))
+                for notice in ([] if row.event in gone else register.in_turn(row))
             ],
         }
         for row in rows

@@ -158,11 +158,14 @@ def waiting(breach: Breach) -> list[BreachNotice]:
     return [n for n in breach.notices.all() if n.told_at is None and not n.not_told]
 
 
+def in_turn(breach: Breach) -> list[BreachNotice]:
+    """Those that wait, the soonest due first."""
+    return sorted(waiting(breach), key=lambda notice: (notice.due_at, notice.whom))
+
+
 def still_to_tell(breach: Breach) -> list[BreachNotice]:
     """Who must still be told, soonest first; nobody once the movement was taken back."""
-    if taken_back([breach]):
-        return []
-    return sorted(waiting(breach), key=lambda notice: (notice.due_at, notice.whom))
+    return [] if taken_back([breach]) else in_turn(breach)
 
 
 def to_tell(account: Account) -> Any:
