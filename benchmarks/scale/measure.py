@@ -352,6 +352,7 @@ class cluster:
         self.env = {
             **os.environ, "ONWARD_SPARK_HOME": str(home), "SPARK_PORT": str(self.port),
             "SPARK_WORKERS": str(workers), "SPARK_WORKER_MEMORY": "3g",
+            "PYTHON": os.environ.get("PYTHON", sys.executable),
         }  # fmt: skip
 
     def __enter__(self) -> tuple[str, Path]:
