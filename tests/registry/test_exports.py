@@ -288,6 +288,24 @@ def test_the_country_people_fled_gets_nothing_but_a_manifest_of_their_own_return
         asked(cast, origin, who=[far], profile="manifest", purpose="return", by="dawit")
 
 
+def test_whoever_watches_the_border_gets_those_alone_for_whom_going_home_is_open(
+    small, cast, identity
+):
+    from onward.registry.models import PersonNow
+
+    watch = recipient(cast, identity, code="watch", kind="monitor")
+    for person in ("H1-P1", "H1-P2", "H2-P1"):
+        release(small, person, "watch", "return")
+    # The same step open to another country than the one they fled is no way home.
+    row = PersonNow.objects.get(person="H1-P2")
+    row.steps = [step | {"destination": "DEU"} for step in row.steps]
+    row.save()
+    who = ["H1-P1", "H1-P2", "H2-P1"]
+    export = asked(cast, watch, who=who, profile="manifest", purpose="return")
+    assert export.people == ["H1-P1"]
+    assert export.left_out == {"step": 2}
+
+
 def test_what_cannot_be_exported_is_said_in_the_language_of_the_page(small, cast, identity):
     from django.utils.translation import override
 

@@ -287,15 +287,15 @@ def _told(seen: access.Seen, reasons: Any) -> list[tuple[str, str]]:
 
 
 def _where(seen: access.Seen, pathway: str) -> str:
-    """The destination to start from: the person's own, or the host for staying there."""
+    """The destination to start from: the person's own, or the host where nobody leaves."""
     if seen.facts.get("intended_pathway") == pathway:
         return str(seen.facts.get("intended_destination") or "")
-    plan = here.plan()
-    if plan is not None and pathway in ("stay", "protection"):
-        return str(plan.host)
-    if plan is not None and pathway == "return":
-        return str(plan.origin)
-    return ""
+    plan, rulebook = here.plan(), here.rulebook()
+    leaves = any(
+        rulebook.is_movement(move)
+        for move in rulebook.moves().values() if move.pathway == pathway
+    )  # fmt: skip
+    return "" if plan is None or leaves else str(plan.host)
 
 
 def _sheet_for(seen: access.Seen, pathway: str) -> dict[str, Any]:

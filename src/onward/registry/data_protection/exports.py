@@ -46,6 +46,7 @@ from onward.registry.permissions import access, grants
 from onward.registry.permissions.roles import load_rules
 from onward.registry.web import site
 from onward.report import tongues
+from onward.safeguards.help import is_option
 
 FILE = Path(__file__).parents[1] / "data" / "export_profiles.yaml"
 MANY = 50
@@ -63,7 +64,7 @@ AGE = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 
 @dataclass(frozen=True)
 class Profile:
-    """One declared export; `own_return` only for people cleared for return to the recipient."""
+    """One declared export; `own_return`: only for people cleared to go home."""
 
     name: str
     title: str
@@ -343,16 +344,22 @@ def _refused(
 
 
 def _cleared(row: PersonNow, recipient: Recipient) -> bool:
-    """Whether going home is open for a person today: fear and risk are among what it asks."""
-    rulebook = site.operation().rulebook
-    home = {
+    """Whether going home is open for a person today: fear and risk are among what it asks.
+
+    Home is where a rulebook's own step leads: out of the place, by the person's choice, to the
+    country they fled.
+    """
+    rulebook, home = site.operation().rulebook, row.facts.get("country_of_origin")
+    if not home or (recipient.kind == "origin" and home != recipient.country):
+        return False
+    leaves = {
         key for key, move in rulebook.moves().items()
-        if move.pathway == "return" and rulebook.is_movement(move)
+        if rulebook.is_movement(move) and is_option(rulebook, move)
     }  # fmt: skip
     return any(
         step.get("open") is True
-        and step.get("move") in home
-        and (recipient.kind != "origin" or step.get("destination") == recipient.country)
+        and step.get("move") in leaves
+        and step.get("destination") == home
         for step in row.steps
     )
 
