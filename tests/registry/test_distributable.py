@@ -6,14 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-
-BY_OPERATION = {
-    "onward_attachment", "onward_event", "onward_grant", "onward_grave", "onward_identity",
-    "onward_person_now", "onward_projection_state", "onward_proposal", "onward_secret",
-    "onward_thing_now", "onward_tree_head", "onward_wrapped_key",
-}  # fmt: skip
-"""The record and what is read off it. Accounts, assignments and other work of the desk have keys
-of their own and stay on the first server."""
+from registry_cast import BY_OPERATION
 
 UNIQUE = """
     SELECT c.relname, i.relname, a.attname

@@ -156,7 +156,9 @@ def world(small_template, tmp_path_factory):
             "message": "no-message", "language": "en", "review": ("complaint", "nothing"),
         }.get(word, word)  # fmt: skip
 
-    yield accounts, values
+    with people.naming_the_operation() as told:
+        yield accounts, values
+        assert told
     site.close_site()
 
 

@@ -46,6 +46,13 @@ def client_address(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
+def counted_as(request: HttpRequest, credentials: Any = None) -> str:
+    """Under what name wrong passwords are counted: the same name in two operations is two people, and
+    the table of those counted is one on a server that holds both."""
+    named = (credentials or request.POST).get("username", "")
+    return f"{current().operation}/{named}"
+
+
 def as_given(account: Account) -> bool:
     """Whether an account is what was given; one that is not raises an alarm."""
     if grants.account_is_as_given(account):
@@ -260,7 +267,8 @@ def on_factor_failed(sender: Any, request: HttpRequest, user: Account, **kwargs:
 
 
 def on_locked_out(sender: Any, request: HttpRequest, username: str, **kwargs: Any) -> None:
-    account = Account.objects.filter(username=username or "").first()
+    named = (username or "").removeprefix(f"{current().operation}/")  # see `counted_as`
+    account = Account.objects.filter(username=named).first()
     alarms.raise_alarm(
         "sign-in", account=account.account_id if account else "", once_in=timedelta(minutes=15)
     )

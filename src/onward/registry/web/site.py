@@ -232,7 +232,9 @@ def bring_up_to_date() -> None:
     if connection.vendor == "postgresql":
         from onward.registry.database import postgres
 
-        if not waiting and not os.environ.get(postgres.OWNER_VARIABLE):
+        with connection.cursor() as cursor:
+            open_to_all = postgres.without_operation(cursor)
+        if not (waiting or open_to_all or os.environ.get(postgres.OWNER_VARIABLE)):
             return
         desk = connection.settings_dict["USER"]
         with postgres.as_owner(connection):
@@ -243,6 +245,7 @@ def bring_up_to_date() -> None:
             # At once: in between, the desk's role would have lost a right or a table its guard.
             with transaction.atomic(), connection.cursor() as cursor:
                 postgres.add_partition(cursor, current().operation)
+                postgres.give_operation(cursor)
                 postgres.guard(cursor, desk)
     elif waiting:
         upgrade.migrate()
