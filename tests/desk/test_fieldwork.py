@@ -402,7 +402,8 @@ def test_a_roll_that_was_called_is_one_tick_and_passes_nobody_marked_otherwise(s
     convoy = planned(officer)
     officer.post(convoy, {"do": "list", "key": "list-6", "people": ["H1-P1", "H1-P2"]})
     _one, two = re.findall(r'name="boarded-([^"]+)" value="yes"', text(officer.get(convoy)))
-    sent = {"do": "boarded", "key": "roll", "called": "yes", f"boarded-{two}": "no"}
+    shown = dict(re.findall(r'name="(shown-[^"]+)" value="([^"]*)"', text(officer.get(convoy))))
+    sent = {"do": "boarded", "key": "roll", "called": "yes", **shown, f"boarded-{two}": "no"}
     assert officer.post(convoy, sent).status_code == 303
     assert officer.post(convoy, sent).status_code in (303, 422)
     told = {facts["person"]: facts.get("boarded") for facts in things("seat")}
@@ -446,7 +447,8 @@ def test_a_mistaken_boarded_is_taken_back_and_stays_in_the_log(small):
     convoy = planned(officer)
     officer.post(convoy, {"do": "list", "key": "list-7", "people": ["H1-P1", "H1-P2"]})
     one, two = re.findall(r'name="boarded-([^"]+)" value="yes"', text(officer.get(convoy)))
-    officer.post(convoy, {"do": "boarded", "key": "m-1", "called": "yes"})
+    shown = {f"shown-{one}": "//", f"shown-{two}": "//"}
+    officer.post(convoy, {"do": "boarded", "key": "m-1", "called": "yes", **shown})
     assert left(small) == ["H1-P1", "H1-P2"]
     before = len(list(small.store.read()))
     page = text(officer.get(convoy))
@@ -496,7 +498,7 @@ def test_a_convoy_takes_no_more_people_than_seats(small):
     officer = browser("supervisor")
     convoy = planned(officer, seats="1")
     answer = officer.post(convoy, {"do": "list", "key": "list-3", "people": ["H1-P1", "H1-P2"]})
-    assert "There are not enough seats." in text(answer)
+    assert "There are not enough seats: chosen 2, free 1." in text(answer)
     assert things("seat") == []
 
 

@@ -54,6 +54,11 @@ def opening(reader: Reader, people: Collection[str]) -> set[str]:
     return set(theirs.values_list("person", flat=True))
 
 
+def short(code: str) -> str:
+    """A long random id as people can read it out: its first and last characters."""
+    return code if len(code) <= 14 else f"{code[:8]}…{code[-4:]}"
+
+
 NOT_IN_LISTS = ("facts", "steps", "processes", "held")
 """Columns that no line of a list is made of: not read for one."""
 

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, override
 
-from onward.desk import dates, forecast_words, here, list_words, words
+from onward.desk import dates, forecast_words, here, list_words, sight, words
 
 register = template.Library()
 
@@ -143,8 +143,7 @@ def short(value: str | None) -> SafeString | str:
     """A long random id as people can read it out: its first and last characters."""
     if not value:
         return "–"
-    said = value if len(value) <= 14 else f"{value[:8]}…{value[-4:]}"
-    return format_html('<bdi class="code" title="{}">{}</bdi>', value, said)
+    return format_html('<bdi class="code" title="{}">{}</bdi>', value, sight.short(value))
 
 
 @register.filter

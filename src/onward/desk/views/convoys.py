@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from onward.caseload.events import RETRACTED, Subject
-from onward.desk import dates, forms, here, sight, words
+from onward.desk import boarding, booking, dates, forms, here, sight, words
 from onward.desk.views.shared import (
     PAGE,
     done,
@@ -44,6 +44,9 @@ class Seat:
     lost    not accounted for: not said to have boarded, or where they are, once the convoy left;
             not said to have arrived, or where they are, once it arrived
     breach  whether leaving opened a breach, as far as it may be told
+    said    what the form shows: what is on record, or what was marked and could not be recorded
+    shown   what is on record, as the form sends it back
+    meanwhile  whether somebody else said otherwise while the form was open
     """
 
     thing: str
@@ -54,10 +57,12 @@ class Seat:
     explained: str
     open: bool | None
     why: tuple[str, ...]
-    revision: int
+    said: Mapping[str, str]
+    shown: str
     visible: bool = True
     lost: bool = False
     breach: bool = False
+    meanwhile: bool = False
 
 
 WITH_IT = Q(facts__listed=True) | Q(facts__boarded=True)
@@ -158,7 +163,12 @@ def convoys(request: HttpRequest) -> HttpResponse:
     )  # fmt: skip
 
 
-def _seats(request: HttpRequest, convoy: ThingNow) -> list[Seat]:
+def _seats(
+    request: HttpRequest, convoy: ThingNow, *, marked: bool, meanwhile: Collection[str]
+) -> list[Seat]:
+    """marked     whether what the form marked is shown, and not only what is on record
+    meanwhile  of whom somebody else said otherwise: what is on record is shown of them"""
+    judged = not here.judging()
     reader = request.reader  # type: ignore[attr-defined]
     rulebook = here.rulebook()
     move = movement_of(rulebook, str(convoy.facts.get("pathway")))
@@ -192,7 +202,8 @@ def _seats(request: HttpRequest, convoy: ThingNow) -> list[Seat]:
 
     for row in sorted(rows, key=together):
         person = people.get(str(row.person))
-        step = _step(person, move)
+        step = _step(person, move) if judged else None
+        mine = marked and row.thing not in meanwhile
         classes = reader.classes(person) if person is not None else frozenset()
         found.append(
             Seat(
@@ -203,7 +214,9 @@ def _seats(request: HttpRequest, convoy: ThingNow) -> list[Seat]:
                     titles.get(key, key) if reader.tells(rulebook, key, classes) else _("Not shown to your role")
                     for key in (step or {}).get("failed", ())
                 )),
-                row.revision, visible=person is not None,
+                said=boarding.marked(row, request.POST) if mine else boarding.words_of(row.facts),
+                shown=boarding.as_shown(row.facts), visible=person is not None,
+                meanwhile=row.thing in meanwhile,
                 lost=is_lost(row.facts, str(convoy.facts.get("state") or "")),
                 breach=str(row.person) in breaches and "confidential" in classes,
             )
@@ -225,6 +238,7 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
     if row is None:
         raise Http404
     extra: dict[str, Any] = {}
+    meanwhile: Collection[str] = ()
     if request.method == "POST" and request.POST.get("do") == "find":
         # As with any search: not in the address, and nothing on the disk of a shared machine.
         request.session[ABOARD] = [convoy, request.POST.get("who", "").strip()[:120]]
@@ -238,11 +252,14 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
             return _ask_which(request, row, which.asked)
         except OnwardError as error:
             extra["faults"] = [str(error)]
+            if isinstance(error, boarding.Meanwhile):
+                meanwhile = error.seats
         else:
             return done(request, said, "desk:convoy", convoy)
+        row.refresh_from_db()
     reader = request.reader  # type: ignore[attr-defined]
     rulebook = here.rulebook()
-    seats = _seats(request, row)
+    seats = _seats(request, row, marked=bool(extra), meanwhile=meanwhile)
     move = movement_of(rulebook, str(row.facts.get("pathway")))
     counts = {
         "listed": sum(seat.listed for seat in seats),
@@ -282,6 +299,7 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
             "explanations": [(code, words.code(code)) for code in rulebook.kinds["seat"].facts["explained"].allowed],
             "ready": _ready(reader, row, move, {seat.person for seat in seats}),
             "past": str(row.facts.get("day") or "9") <= here.today().isoformat(),
+            "chosen": request.POST.getlist("people"),
             "gone": row.facts.get("state") in ("departed", "arrived"),
             **_found(request, convoy, seats),
             "key": once(), **extra,
@@ -317,8 +335,9 @@ def _ask_which(
 def _ready(
     reader: access.Reader, convoy: ThingNow, move: Move | None, there: set[str]
 ) -> list[sight.Line]:
-    """People whose next step this convoy is, to the same destination, whole movement units together."""
-    if move is None:
+    """People whose next step this convoy is, to the same destination, whole movement units together;
+    nobody while next steps are being judged again."""
+    if move is None or here.judging():
         return []
     rows = (
         reader.people("person.record_movement").filter(
@@ -340,7 +359,8 @@ def _change(request: HttpRequest, convoy: ThingNow) -> str:
     if what == "list":
         return _list(request, reader, convoy, key)
     if what in ("boarded", "arrived"):
-        return _tick(request, reader, convoy, what, key)
+        with booking.alone():
+            return _tick(request, reader, convoy, what, key)
     if what == "unlisted":
         return _unlisted(request, reader, convoy, key)
     if what == "strike" or "strike" in request.POST:  # the button of one line says which
@@ -392,18 +412,27 @@ def _list(request: HttpRequest, reader: access.Reader, convoy: ThingNow, key: st
         and set(step["failed"]) <= day
     ]
     if len(kept) < len(rows):
+        held = [f"\u2068{sight.short(row.person)}\u2069" for row in rows if row not in kept]
         raise OnwardError(
             _(
-                "For %(number)s people the step is held back by a safeguard that waiting for the day does not mend. Nobody was put on the manifest."
+                "The step is held back by a safeguard that waiting for the day does not mend, or leads elsewhere, for: %(people)s. Nobody was put on the manifest."
             )
-            % {"number": dates.digits(str(len(rows) - len(kept)))}
+            % {"people": words.listed(held)}
         )
     taken = ThingNow.objects.filter(WITH_IT, kind="seat", facts__convoy=convoy.thing)
     seats = convoy.facts.get("seats")
     there = set(taken.values_list("person", flat=True))
     new = [row for row in kept if row.person not in there]
     if isinstance(seats, int) and len(there) + len(new) > seats:
-        raise OnwardError(_("There are not enough seats. Nobody was put on the manifest."))
+        raise OnwardError(
+            _(
+                "There are not enough seats: chosen %(chosen)s, free %(free)s. Nobody was put on the manifest."
+            )
+            % {
+                "chosen": dates.digits(str(len(new))),
+                "free": dates.digits(str(max(seats - len(there), 0))),
+            }
+        )
     entries = [
         _entry(
             "seat",
@@ -426,12 +455,19 @@ def _list(request: HttpRequest, reader: access.Reader, convoy: ThingNow, key: st
 def _tick(
     request: HttpRequest, reader: access.Reader, convoy: ThingNow, what: str, key: str
 ) -> str:
-    """Who boarded, or who arrived, as seen: the movement is recorded whatever the safeguards say."""
+    """Who boarded, or who arrived, as seen: the movement is recorded whatever the safeguards say.
+
+    Only what the form changed is recorded, in both columns whichever button was pressed: two who
+    tick one convoy at once undo nothing of each other's. The button says which roll was called.
+    """
     rulebook = here.rulebook()
     move = movement_of(rulebook, str(convoy.facts.get("pathway")))
     day = str(convoy.facts.get("day"))
     entries: list[dict[str, Any]] = []
     asking: dict[str, Sequence[str]] = {}
+    meanwhile: list[str] = []
+    allowed = rulebook.kinds["seat"].facts["explained"].allowed
+    called = what if request.POST.get("called") == "yes" else ""
     seats = list(
         ThingNow.objects.filter(WITH_IT, kind="seat", facts__convoy=convoy.thing).order_by(
             "thing"
@@ -453,24 +489,20 @@ def _tick(
     for seat in seats:
         if seat.person not in mine:
             continue
-        said = request.POST.get(f"{what}-{seat.thing}", "")
-        reason = request.POST.get(f"explained-{seat.thing}", "")
-        if said == "mistake" and what == "boarded":
+        said = boarding.changed(seat, request.POST, called)
+        if said is None:
+            meanwhile.append(seat.thing)
+            continue
+        if said.get("boarded") == "mistake":
             entries += [{"takes_back": one} for one in departures(seat)] + _unsaid(seat)
             continue
-        if (
-            not said and not reason and request.POST.get("called") == "yes"
-            and (what == "boarded" or seat.facts.get("boarded") is True)
-        ):  # fmt: skip
-            said = "yes"  # the roll was called, and nobody said otherwise of this person
-        facts: dict[str, Any] = {}
-        if said in ("yes", "no") and seat.facts.get(what) is not (said == "yes"):
-            facts[what] = said == "yes"
-        if (
-            reason in rulebook.kinds["seat"].facts["explained"].allowed
-            and seat.facts.get("explained") != reason
-        ):
-            facts["explained"] = reason
+        facts: dict[str, Any] = {
+            column: said[column] == "yes"
+            for column in ("boarded", "arrived")
+            if said.get(column) in ("yes", "no")
+        }
+        if said.get("explained", "") in ("", *allowed) and "explained" in said:
+            facts["explained"] = said["explained"] or None
         if not facts:
             continue
         if facts.get("boarded") is False and seat.facts.get("boarded") is True:
@@ -484,24 +516,34 @@ def _tick(
                 _entry("person", str(seat.person), {}, day, kind=move.key)
                 | {"destination": str(convoy.facts.get("destination"))}
             )
+    if meanwhile:
+        raise boarding.Meanwhile(meanwhile)
     if asking:
         raise Which(asking)
     if not entries:
         raise OnwardError(nothing_changed())
-    state = {"boarded": "departed", "arrived": "arrived"}[what]
+    came = what == "arrived" or any(entry.get("facts", {}).get("arrived") for entry in entries)
+    state = "arrived" if came else "departed"
     # Who boarded may still be set right after the arrival: the convoy has arrived all the same.
     before = ("departed", "arrived") if state == "departed" else ("arrived",)
     if convoy.facts.get("state") not in before and any("subject" in entry for entry in entries):
         entries.append(_entry("convoy", convoy.thing, {"state": state}, day))
     breaches = acts.record_batch(request.user, entries, idempotency_key=key).breaches
     ticked = sum("subject" in entry and entry["subject"].kind == "seat" for entry in entries)
-    said = _("Recorded for %(number)s people.") % {"number": dates.digits(str(ticked))}
+    told = _recorded(ticked)
     if back := sum("subject" not in entry for entry in entries):
-        said = " ".join(filter(None, (
-            said if ticked else "",
+        told = " ".join(filter(None, (
+            told if ticked else "",
             _("Taken back: %(number)s records. They stay in the log, marked.") % {"number": dates.digits(str(back))},
         )))  # fmt: skip
-    return said + _breached(breaches)
+    return told + _breached(breaches)
+
+
+def _recorded(number: int) -> str:
+    said = ngettext(
+        "Recorded for %(number)s person.", "Recorded for %(number)s people.", number
+    )
+    return said % {"number": dates.digits(str(number))}
 
 
 def _breached(breaches: Sequence[Any]) -> str:
@@ -566,9 +608,7 @@ def _unlisted(request: HttpRequest, reader: access.Reader, convoy: ThingNow, key
         entries.append(_entry("convoy", convoy.thing, {"state": "departed"}, day))
     breaches = acts.record_batch(request.user, entries, idempotency_key=key).breaches
     request.session.pop(ABOARD, None)
-    return _("Recorded for %(number)s people.") % {
-        "number": dates.digits(str(len(people)))
-    } + _breached(breaches)
+    return _recorded(len(people)) + _breached(breaches)
 
 
 SAID = frozenset({"boarded", "arrived", "explained"})

@@ -1,0 +1,115 @@
+"""A convoy's manifest on the day: two officers at one bus, and nothing marked is lost."""
+
+from __future__ import annotations
+
+import re
+
+from test_fieldwork import browser, left, planned, text, things
+
+
+def form_of(page):
+    """What a browser sends of the form of a convoy when nothing is touched."""
+    sent = dict(re.findall(r'name="(shown-[^"]+)" value="([^"]*)"', page))
+    marked = r'type="radio" name="([^"]+)" value="([^"]+)" checked'
+    chosen = r'<select id="[^"]+" name="(explained-[^"]+)">.*?</select>'
+    for select in re.finditer(chosen, page, re.S):
+        found = re.search(r'value="([^"]*)" selected', select[0])
+        sent[select[1]] = found[1] if found else ""
+    return sent | dict(re.findall(marked, page))
+
+
+def boarding(people=("H1-P1", "H1-P2")):
+    """A planned convoy with these people on its manifest; who sees it, and each one's seat."""
+    from onward.registry.models import ThingNow
+
+    officer = browser("supervisor")
+    convoy = planned(officer)
+    officer.post(convoy, {"do": "list", "key": "on-it", "people": list(people)})
+    seats = ThingNow.objects.filter(kind="seat").order_by("person")
+    return officer, convoy, {row.person: row.thing for row in seats}
+
+
+def said_of(person):
+    found = next(facts for facts in things("seat") if facts["person"] == person)
+    return found.get("boarded"), found.get("arrived"), found.get("explained")
+
+
+def test_two_who_tick_one_convoy_at_once_undo_nothing_of_each_others(small):
+    officer, convoy, seat = boarding()
+    one, two = seat["H1-P1"], seat["H1-P2"]
+    early = form_of(text(officer.get(convoy)))
+    officer.post(convoy, {"do": "boarded", "key": "t-1", **early, f"boarded-{one}": "no",
+                          f"explained-{one}": "unfit"})  # fmt: skip
+
+    # The roll, called from a page opened earlier: the other one boarded; of the first it asks.
+    late = {"do": "boarded", "key": "t-2", **early, "called": "yes", f"boarded-{two}": "yes"}
+    asked = officer.post(convoy, late)
+    assert asked.status_code == 422
+    assert "Nothing of yours was recorded yet" in text(asked)
+    assert said_of("H1-P2") == (None, None, None)
+    again = form_of(text(asked))
+    assert again[f"boarded-{two}"] == "yes", "what was marked stays marked"
+    assert again[f"boarded-{one}"] == "no", "and what stands now is shown of the other"
+    row = re.search(rf'<tr>(?:(?!</tr>).)*name="boarded-{one}"', text(asked), re.S)[0]
+    assert "Changed meanwhile" in row
+    answer = officer.post(convoy, {"do": "boarded", "key": "t-3", **again, "called": "yes"})
+    assert answer.status_code == 303
+    assert (said_of("H1-P1"), said_of("H1-P2")) == ((False, None, "unfit"), (True, None, None))
+
+    # A page that shows "No" of somebody, left alone, does not say it again.
+    before = form_of(text(officer.get(convoy)))
+    officer.post(convoy, {"do": "boarded", "key": "t-4", **before, f"boarded-{one}": "yes"})
+    officer.post(convoy, {"do": "arrived", "key": "t-5", **before, f"arrived-{two}": "yes"})
+    assert said_of("H1-P1")[0] is True
+    assert said_of("H1-P2")[:2] == (True, True)
+    assert left(small) == ["H1-P1", "H1-P2"]
+
+
+def test_who_came_onto_the_manifest_after_the_roll_was_opened_was_not_on_that_roll(small):
+    officer, convoy, _seat = boarding(["H1-P1"])
+    early = form_of(text(officer.get(convoy)))
+    officer.post(convoy, {"do": "list", "key": "later", "people": ["H1-P2"]})
+    officer.post(convoy, {"do": "boarded", "key": "roll", **early, "called": "yes"})
+    assert (said_of("H1-P1")[0], said_of("H1-P2")[0]) == (True, None)
+
+
+def test_what_is_marked_in_either_column_is_recorded_whichever_button_is_pressed(small):
+    officer, convoy, seat = boarding()
+    one, two = seat["H1-P1"], seat["H1-P2"]
+    officer.post(convoy, {"do": "boarded", "key": "c-1", f"boarded-{one}": "yes"})
+    form = form_of(text(officer.get(convoy)))
+    officer.post(convoy, {"do": "boarded", "key": "c-2", **form, f"boarded-{two}": "yes",
+                          f"arrived-{one}": "no", f"explained-{one}": "left_on_the_way"})  # fmt: skip
+    assert said_of("H1-P1") == (True, False, "left_on_the_way")
+    assert said_of("H1-P2") == (True, None, None)
+    assert [facts["state"] for facts in things("convoy")] == ["departed"]
+    # A place that was said by mistake is taken away again.
+    form = form_of(text(officer.get(convoy))) | {f"explained-{one}": ""}
+    said = text(officer.post(convoy, {"do": "boarded", "key": "c-3", **form}, follow=True))
+    assert said_of("H1-P1") == (True, False, None)
+    assert "Recorded for 1 person." in said
+
+
+def test_a_manifest_that_is_refused_says_of_whom_and_keeps_what_was_chosen(small):
+    officer = browser("supervisor")
+    convoy = planned(officer, seats="1")
+    held = officer.post(convoy, {"do": "list", "key": "m-1", "people": ["H1-P1", "H4-P1"]})
+    said = re.search(r'class="problems".*?</div>', text(held), re.S)[0]
+    assert "H4-P1" in said
+    assert "H1-P1" not in said
+    assert 'value="H1-P1" checked' in text(held)
+    full = officer.post(convoy, {"do": "list", "key": "m-2", "people": ["H1-P1", "H1-P2"]})
+    assert "chosen 2, free 1" in text(full)
+    assert text(full).count(" checked>") == 2
+
+
+def test_a_convoy_shows_no_step_as_open_while_steps_are_judged_again(small, monkeypatch):
+    from onward.desk import here
+
+    officer, convoy, _seat = boarding(["H1-P1"])
+    assert 'name="people" value="H1-P2"' in text(officer.get(convoy))
+    monkeypatch.setattr(here, "judging", lambda: True)
+    page = text(officer.get(convoy))
+    assert 'name="people" value="H1-P2"' not in page
+    assert "being judged again" in page
+    assert 'class="status open"' not in page
