@@ -4,6 +4,7 @@ forecasts, older work, older proposals. Nothing of an offer made in confidence i
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import registry_cast as people
@@ -48,7 +49,12 @@ def kept_from_the_terminal(operation, inputs):
                  assumptions=("quiet_offer opens its places", "Interviews go on as before"),
                  left_out=("An offer in confidence has no date",), inputs=inputs, **empty,
                  why=[{"kind": "shut", "name": "quiet_offer", **LEVELS},
-                      {"kind": "not chosen", "name": "not_engaging", **LEVELS}]),
+                      {"kind": "not chosen", "name": "not_engaging", **LEVELS}],
+                 narrow=[{"kind": "plan dates", "name": "quiet_offer", "share": 0.64},
+                         {"kind": "behaviour", "name": "news", "share": 0.36}],
+                 unknown=["This log cannot tell how people answer a date that draws near.",
+                          "What would narrow it most, if it were known: when quiet_offer begins and ends."],
+                 split={"plan dates": 0.7, "behaviour": 0.296, "chance": 0.004}),
     )  # fmt: skip
 
 
@@ -74,6 +80,27 @@ def test_a_forecast_started_at_the_terminal_names_no_offer_withdrawn_since(chang
     told = analyst.get("/forecasts/").content.decode()
     assert "Interviews go on as before" in told
     assert "No way chosen yet: Not engaging" in told
+    assert "how far news of safe arrivals moves others to choose: 20" in told
+
+
+def test_a_forecast_says_what_it_cannot_tell_and_what_would_narrow_it(changed):
+    operation, version = changed
+    kept_from_the_terminal(operation, {"plan": version})
+    page = browser("plan_lead").get("/forecasts/").content.decode()
+    assert "The record cannot tell: how people answer a date that draws near." in page
+    narrows = page.split("What would narrow the range")[1].split("</ul>")[0]
+    # 64% of the spread: the range is 40% narrower without it
+    assert re.findall(r"<li>(.+?): (\d+)", narrows) == [
+        ("Quiet offer: when it begins and ends", "40"),
+        ("how far news of safe arrivals moves others to choose", "20"),
+    ]
+    # Chance is where some of the width comes from; nobody can come to know it.
+    assert "chance" not in narrows
+    comes_from = page.split("What the width of the range comes from")[1].split("</ul>")[0]
+    assert comes_from.count("<li>") == 2
+    persian = browser("analyst", name="third")
+    persian.cookies["django_language"] = "fa"
+    assert "This log cannot tell" not in persian.get("/forecasts/").content.decode()
 
 
 def test_where_an_older_plan_cannot_be_read_any_more_no_line_is_told(changed):

@@ -8,6 +8,8 @@ import pytest
 
 from onward.forecast.draws import draw
 from onward.forecast.estimate import SHOCK_DOUBT, USUAL_SHOCK, Observed, fit, stopped
+from onward.forecast.kernel import Outputs, simulate
+from onward.forecast.model import Model, State, Transition
 
 
 def camp(
@@ -264,6 +266,40 @@ def test_cumulative_hazards_are_those_of_nelson_and_aalen():
     law = fit(seen, shocks=False).posteriors[0][0]
     ours = law.shape / law.exposure * days
     assert ours == pytest.approx(float(na.predict(days)), rel=0.02)
+
+
+def test_shares_still_here_are_those_of_aalen_and_johansen():
+    """Two ways out, and a third of the people lost from sight: rates read from our exposures and
+    played forward take as many out by each way as the product integral does."""
+    from lifelines import AalenJohansenFitter
+
+    rng = np.random.default_rng(6)
+    people, days = 4000, 120
+    waits = np.minimum(rng.exponential(200, people), rng.exponential(350, people))
+    way = 1 + (rng.random(people) < 200 / 550)
+    unseen = rng.uniform(0, 3 * days, people)
+    until = np.minimum(np.minimum(waits, unseen), days)
+    ended = (waits < unseen) & (waits < days)
+    seen = Observed(
+        (("here", "home"), ("here", "abroad")), ("all",), np.array([float(days)]),
+        np.array([[[float((ended & (way == k)).sum())]] for k in (1, 2)]),
+        np.full((2, 1, 1), until.sum()),
+    )  # fmt: skip
+    laws = [one[0] for one in fit(seen, shocks=False).posteriors]
+    pace = {"home": laws[0], "abroad": laws[1]}
+    model = Model(
+        [State("here"), State("home", present=False), State("abroad", present=False)], ["all"],
+        {("here", "all", 1): 100_000},
+        [Transition(f"go {k}", "here", k, law.shape / law.exposure) for k, law in pace.items()],
+    )  # fmt: skip
+    none = draw({}, 4, 1)
+    made = simulate(model, none, 4, 1, days=days, outputs=Outputs(units_on=[days - 1]))
+    for k, name in ((1, "home"), (2, "abroad")):
+        truth = AalenJohansenFitter(calculate_variance=False, seed=1).fit(
+            until, np.where(ended, way, 0), event_of_interest=k
+        )
+        ours = made.units[:, 0, made.states.index(name)].sum(axis=(1, 2)).mean() / 100_000
+        assert ours == pytest.approx(float(truth.predict(days)), rel=0.04)
 
 
 @pytest.mark.slow

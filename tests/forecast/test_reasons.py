@@ -1,5 +1,6 @@
 """Why people are still here, what the width comes from, and what cannot be told."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -84,6 +85,23 @@ def test_short_seats_turn_away_most_of_those_who_ask():
     people = {(one.kind, one.name): one.people for one in reasons(made, rows, futures, DAYS)}
     # 60 of 80 have gone, one a day; of those left about nine in ten asked in vain
     assert people["no place", "seats"].mean() > 4 * people["under way", "booked"].mean()
+
+
+def test_a_reason_is_told_by_group_and_the_groups_add_up():
+    one = inputs()
+    start = {("asked", "a", 1): 100, ("cleared", "a", 1): 50, ("cleared", "b", 1): 150,
+             ("booked", "b", 1): 80}  # fmt: skip
+    one.model = replace(one.model, strata=["a", "b"], start=start)
+    rows, futures = played(one)
+    found = {(r.kind, r.name): r for r in reasons(one, rows, futures, DAYS)}
+    assert (found["not chosen", "asked"].groups[:, 1] == 0).all()
+    assert (found["no place", "seats"].groups[:, 0] == 0).all()
+    shut = found["shut", "border"]
+    assert shut.people == pytest.approx(shut.groups[:, 0] + shut.groups[:, 1])
+    assert 0 < shut.groups[:, 0].mean() < shut.groups[:, 1].mean()
+    everybody = sum(r.groups for r in found.values())
+    units = futures.units[:, -1, :3].sum(axis=(1, 3))
+    assert everybody == pytest.approx(units)
 
 
 def test_the_width_is_split_into_parts_that_add_up():

@@ -21,6 +21,7 @@ from onward.errors import OnwardError
 from onward.forecast.inputs import build
 from onward.forecast.run import forecast, from_json, present_by_day, scored
 from onward.forecast.scores import crps
+from onward.forecast.wording import MOST_GROUPS, groups_told, in_groups
 from onward.rulebook import load, shipped_path
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +118,9 @@ def test_reasons_add_up_to_those_still_here(one):
         one.deadline_levels()["median"], abs=8
     )
     assert sum(one.split.values()) == pytest.approx(1, abs=0.01)
+    for group in ("main_group", "recognised_group"):
+        of = sum(in_groups(row, [group])[0] for row in one.why)
+        assert of == pytest.approx(one.deadline_levels(group)["median"], abs=8)
 
 
 def test_finer_steps_are_reported_with_what_the_daily_one_costs():
@@ -124,6 +128,17 @@ def test_finer_steps_are_reported_with_what_the_daily_one_costs():
     assert fine.step["per_day"] == 4
     assert abs(fine.step["bias"]) < 10
     assert fine.identity != made(split=False).identity
+
+
+def test_reasons_have_a_column_for_each_of_a_few_groups_and_none_for_many():
+    few = [{"groups": {"a": {"median": 3.0}}}, {"groups": {"b": {"median": 2.0}}}]
+    assert groups_told(few) == ("a", "b")
+    assert in_groups(few[0], ("a", "b")) == [3.0, 0.0]
+    assert groups_told([{"groups": {"a": {"median": 3.0}}}]) == ()
+    many = [{"groups": {str(n): {"median": 1.0}}} for n in range(MOST_GROUPS + 1)]
+    assert groups_told(many) == ()
+    # a run kept before groups were
+    assert groups_told([{"kind": "shut", "median": 1.0}]) == ()
 
 
 def test_people_held_back_by_a_safeguard_are_carried_to_the_deadline():

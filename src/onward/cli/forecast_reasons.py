@@ -6,7 +6,7 @@ Comes in: a forecast and the titles of states and safeguards. Goes out: lines of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onward.forecast.run import Forecast
@@ -18,18 +18,22 @@ def why(made: Forecast, titles: Mapping[str, str]) -> list[str]:
     """Who is left and why, and whom safeguards hold back today."""
     lines: list[str] = []
     if made.why:
-        from onward.forecast.wording import REASONS, reason_title
+        from onward.forecast.wording import REASONS, groups_told, in_groups, reason_title
 
-        lines += ["", "Why they will still be here   middle, 8 in 10"]
-        groups: dict[str, list[Mapping[str, float]]] = {}
+        told = groups_told(made.why)
+        names = [name.replace("_", " ") for name in told]
+        beside = f"; of these, middle of {', '.join(names)}" if told else ""
+        lines += ["", f"Why they will still be here   middle, 8 in 10{beside}"]
+        kinds: dict[str, list[Mapping[str, Any]]] = {}
         for row in made.why:
-            groups.setdefault(str(row["kind"]), []).append(row)
-        for kind, rows in groups.items():
+            kinds.setdefault(str(row["kind"]), []).append(row)
+        for kind, rows in kinds.items():
             for row in [row for row in rows if row["q90"] >= 0.5][:MOST]:
                 what = f"{REASONS[kind]}: {reason_title(str(row['name']), titles)}"
-                lines.append(
-                    f"  {what:<58}{row['median']:>6,.0f}   {row['q10']:,.0f} to {row['q90']:,.0f}"
-                )
+                between = f"{row['q10']:,.0f} to {row['q90']:,.0f}"
+                line = f"  {what:<58}{row['median']:>6,.0f}   {between:<14}"
+                of = "".join(f"{people:>8,.0f}" for people in in_groups(row, told))
+                lines.append((line + of).rstrip())
     if made.held:
         lines += ["", "Held back by a safeguard   today, and on the day if nothing is remedied"]
         for guard, at in list(made.held.items())[:MOST]:
@@ -56,16 +60,19 @@ def doubt(made: Forecast) -> list[str]:
             for name, share in sorted(made.split.items(), key=lambda item: -item[1])
         ]
     if made.narrow:
-        from onward.forecast.reasons import said_names
+        from onward.forecast.reasons import NARROWEST, narrower, said_names
 
-        lines += ["", "What would narrow it most, if it were known"]
+        lines += ["", f"{NARROWEST}, and by about how much"]
         lines += [
-            f"  {said_names([(row['kind'], row['name'], row['share'])]):<64}{row['share']:>5.0%}"
+            f"  {said_names([(row['kind'], row['name'], row['share'])]):<64}"
+            f"{narrower(row['share']):>5.0%}"
             for row in made.narrow
         ]
     if made.unknown:
+        from onward.forecast.reasons import NARROWEST
+
         lines += ["", "Not yet known"]
-        lines += [f"  - {text}" for text in made.unknown if not text.startswith("What would")]
+        lines += [f"  - {text}" for text in made.unknown if not text.startswith(NARROWEST)]
     if made.step:
         lines += [
             "",

@@ -8,12 +8,15 @@ the sentence itself, with the plan's and the rulebook's titles where it names th
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
 from django.utils.translation import gettext_lazy as _
 
-from onward.desk import dates, here, words
+from onward.desk import dates, here, sight, words
+from onward.forecast.movements import NAMED
+from onward.forecast.wording import reason_title
 
 DAY = r"(?P<day>\d{1,2} [A-Z][a-z]+ \d{4})"
 WHAT = r"“?(?P<what>[^“”]+?)”?"
@@ -37,6 +40,11 @@ PATTERNS = tuple((re.compile(pattern), said) for pattern, said in (
     (rf"{STEPS} closed from {DAY}", _("Closed from %(day)s: %(steps)s")),
     (rf"An incident that slows {STEPS} from {DAY}", _("An incident on %(day)s that slows: %(steps)s")),
     (rf"(?P<what>.+?) \(T\d+[a-z]?\) at (?P<x>[\d.]+) times its pace from {DAY}", _("%(what)s: %(x)s times the pace from %(day)s")),
+    (r"How many will still be here is not known yet: the range holds (?P<n>\d+)% of the people here today\.",
+     _("How many will still be here is not known yet: the range holds %(n)s in a hundred of the people here today.")),
+    (r"How many will leave by (?P<way>\w+) is not known yet: (?P<n>[\d,]+) to (?P<m>[\d,]+) in 8 of 10 futures\.",
+     _("%(way)s: how many will leave by it is not known yet, %(n)s to %(m)s in 8 of 10 futures.")),
+    (r"This log cannot tell (?P<answers>.+)\.", _("The record cannot tell: %(answers)s.")),
     (r"deadline strength at 0", _("People do not hurry as the deadline nears")),
     (r"news strength at 0", _("News of safe arrivals moves nobody")),
     (r"Interview slots are not what people wait for under the plan: (?P<n>\d+)% of them are used in the middle future\. More of them alone opens little\.",
@@ -44,6 +52,19 @@ PATTERNS = tuple((re.compile(pattern), said) for pattern, said in (
     (r"Resettlement places are not what people wait for under the plan: (?P<n>\d+)% of them are used in the middle future\. More of them alone opens little\.",
      _("Resettlement places are not what people wait for under the plan: %(n)s in a hundred are used in the middle future. More of them alone opens little.")),
 ))  # fmt: skip
+ANSWERS = {
+    "deadline": _("how people answer a date that draws near"),
+    "news": _("how far news of safe arrivals moves others to choose"),
+    "leadership": _("how far a group that has not chosen holds back those who would"),
+    "incident": _("rumours and incidents that stop engagement"),
+}
+"""The terms of behaviour, as `onward.forecast.behaviour.TERMS` has them."""
+NARROWS = {
+    "rates": _("%(what)s: how fast it really goes"),
+    "plan dates": _("%(what)s: when it begins and ends"),
+    "effects": _("%(what)s: how much it gives"),
+    "days": _("%(what)s: on which days people leave"),
+}
 UNITS = {
     "interview slots": _("interview slots"), "resettlement places": _("resettlement places"),
 }  # fmt: skip
@@ -58,13 +79,43 @@ def said(text: str) -> str:
     return ""
 
 
+def narrowing(kind: str, name: str, titled: Mapping[str, str]) -> str:
+    """A single thing that would narrow a forecast if it were known.
+
+    titled   what states, capacities and things of the plan are called, by name
+    """
+    if kind == "behaviour":
+        return str(ANSWERS.get(name, name))
+    if kind == "shocks":
+        return str(_("the good and bad months ahead"))
+    what, state = name.removeprefix(NAMED), ""
+    if kind == "rates":
+        what, _from, path = what.partition(" from ")
+        state = path.partition(" to ")[0]
+    step = words.move(here.rulebook(), what) if what in here.rulebook().moves() else ""
+    called = step or words.reason(reason_title(what, titled))
+    if state in titled:
+        called = f"{called} ({words.translated(titled[state])})"
+    return str(NARROWS["days" if name.startswith(NAMED) else kind]) % {"what": called}
+
+
+def way(name: str) -> str:
+    """A way out by the name of its pathway, else by what befell people."""
+    known = sight.pathway_title(name)
+    return known if known != name.replace("_", " ") else words.code(name)
+
+
 def _part(name: str, text: str) -> str:
     if name == "day":
         return dates.shown(datetime.strptime(text, "%d %B %Y").date())  # noqa: DTZ007
-    if name == "n":
+    if name in ("n", "m"):
         return dates.counted(int(text.replace(",", "")))
     if name == "x":
         return dates.digits(text)
+    if name == "way":
+        return way(text)
+    if name == "answers":
+        return words.listed(map(words.translated, text.split("; nor ")), ";")
     if name == "unit":
         return str(UNITS.get(text, text))
     if name == "steps":

@@ -30,6 +30,7 @@ LAST_DAYS = 28
 SOURCES = ("rates", "effects", "plan dates", "behaviour", "shocks", "chance")
 LEAST_SHARE = 0.03
 MOST_NAMED = 6
+NARROWEST = "What would narrow it most, if it were known"
 Kind = Literal["not chosen", "shut", "no place", "under way"]
 
 
@@ -40,12 +41,18 @@ class Reason:
     kind     not chosen: people have not chosen a way yet; shut: every way on is shut on the day;
              no place: ready, and turned away for lack of places; under way: none of these
     name     the gate, the capacity, or the state
-    people   (futures,) how many on the last day
+    groups   (futures, groups of the model) how many on the last day
     """
 
     kind: Kind
     name: str
-    people: FloatArray
+    groups: FloatArray
+
+    @property
+    def people(self) -> FloatArray:
+        """(futures,) how many on the last day."""
+        total: FloatArray = self.groups.sum(axis=1)
+        return total
 
 
 def reasons(inputs: Inputs, rows: ParameterDraws, made: Futures, days: int) -> list[Reason]:
@@ -53,13 +60,13 @@ def reasons(inputs: Inputs, rows: ParameterDraws, made: Futures, days: int) -> l
 
     made   with units on the last day, and flows on the last day and LAST_DAYS before it
     A capacity turns away a share of those who ask; that share of the people who wait for it is
-    counted as finding no place.
+    counted as finding no place, the same in every group.
     """
     import numpy as np
 
     model = inputs.model
     sizes = np.array(made.sizes)
-    people = (made.units[:, -1] * sizes).sum(axis=(2, 3)).astype(float)
+    people = (made.units[:, -1] * sizes).sum(axis=3).astype(float)
     turned = _turned_away(made)
     shut = {
         factor.id: ~_open(factor, rows, days - 1)
@@ -75,7 +82,7 @@ def reasons(inputs: Inputs, rows: ParameterDraws, made: Futures, days: int) -> l
 
     def add(kind: Kind, name: str, who: FloatArray) -> None:
         if who.any():
-            found[kind, name] = found.get((kind, name), np.zeros(len(people))) + who
+            found[kind, name] = found.get((kind, name), np.zeros_like(who)) + who
 
     for index, state in enumerate(model.states):
         if not state.present:
@@ -94,12 +101,12 @@ def reasons(inputs: Inputs, rows: ParameterDraws, made: Futures, days: int) -> l
             for name in ways[0].factors:
                 if name in shut:
                     held = closed & shut[name]
-                    add(*_gate(name), np.where(held, rest, 0.0))
-                    rest = np.where(held, 0.0, rest)
+                    add(*_gate(name), np.where(held[:, None], rest, 0.0))
+                    rest = np.where(held[:, None], 0.0, rest)
                     closed &= ~held
             pools = {pool for way in ways for pool in way.capacities}
             for pool in sorted(pools):
-                none = rest * turned[pool]
+                none = rest * turned[pool][:, None]
                 add("no place", pool, none)
                 rest = rest - none
         if state.id in inputs.undecided:
@@ -196,14 +203,15 @@ def split(
 def narrowing(shares: Mapping[str, float]) -> dict[str, float]:
     """How much narrower the range would be if one kind of doubt were gone; "chance" is what
     would be left if everything but chance were."""
-    found = {
-        source: round(1 - (1 - share) ** 0.5, 3)
-        for source, share in shares.items()
-        if source != "chance"
-    }
+    found = {source: narrower(share) for source, share in shares.items() if source != "chance"}
     if "chance" in shares:
         found["chance"] = round(shares["chance"] ** 0.5, 3)
     return found
+
+
+def narrower(share: float) -> float:
+    """How much narrower a range is without what this share of the spread comes from."""
+    return float(round(1 - (1 - share) ** 0.5, 3))
 
 
 def narrow(
@@ -301,9 +309,7 @@ def unknown(
         if dark:
             said.append(f"This log cannot tell {'; nor '.join(dark)}.")
     if said and named:
-        said.append(
-            "What would narrow it most, if it were known: " + said_names(named[:3]) + "."
-        )
+        said.append(f"{NARROWEST}: {said_names(named[:3])}.")
     return said
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from onward.forecast.model import Model
+    from onward.forecast.reasons import Reason
     from onward.rulebook.model import Rulebook
 
     FloatArray = npt.NDArray[np.float64]
@@ -35,6 +37,8 @@ EVERYONE = "everyone"
 SPREAD = 40
 SPLIT_FUTURES = 120
 LEAST_FUTURES = 200
+LEAST_SHOWN = 0.5
+"""People whom a reason must concern, in one of forty futures, to be kept."""
 KIND = "onward-forecast-1"
 DRAWS = 2
 """Goes up whenever the same inputs and seed come to give other futures; part of the version kept."""
@@ -58,7 +62,8 @@ class Forecast:
     width             what narrows the 80% range if it were known: source -> share of the range;
                       "chance": the share that stays
     why               why people are still here: kind ("not chosen", "shut", "no place", "under
-                      way"), name of state, gate or capacity, and levels. Each person once
+                      way"), name of state, gate or capacity, levels, and where there are several
+                      groups their levels under "groups". Each person once
     held              safeguard -> people it holds back today in the state where they stand, and
                       levels of those still in that state on the deadline if nothing is remedied
     narrow            the single things that would narrow the answer most: kind, name, share
@@ -225,12 +230,12 @@ def forecast(
     ways = {name: _levels(values) for name, values in sorted(left.items())}
     named = reasons.narrow(inputs, draws, final.astype(float))
     why = [
-        {"kind": one.kind, "name": one.name, **_levels(one.people)}
+        {"kind": one.kind, "name": one.name, **_levels(one.people), **_by_group(one, model)}
         for one in sorted(
             reasons.reasons(inputs, draws, made, days),
             key=lambda one: (-float(one.people.mean()), one.kind, one.name),
         )
-        if float(np.quantile(one.people, LEVELS["q975"])) >= 0.5
+        if float(np.quantile(one.people, LEVELS["q975"])) >= LEAST_SHOWN
     ]
     spread = _spread(everyone[:, shown])
     shares = splitting.result() if splitting is not None else {}
@@ -348,6 +353,14 @@ def _levels(values: Any) -> dict[str, float]:
 
     at = np.quantile(values, list(LEVELS.values()))
     return {name: round(float(value), 1) for name, value in zip(LEVELS, at, strict=True)}
+
+
+def _by_group(one: Reason, model: Model) -> dict[str, dict[str, dict[str, float]]]:
+    """Levels of a reason in each group whom it concerns, where there are several groups."""
+    if len(model.strata) == 1:
+        return {}
+    found = {name: _levels(one.groups[:, i]) for i, name in enumerate(model.strata)}
+    return {"groups": {name: at for name, at in found.items() if at["q975"] >= LEAST_SHOWN}}
 
 
 def _levels_over(values: Any) -> dict[str, list[float]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onward.forecast.conditions import Box, Limit, boxes
@@ -67,6 +67,8 @@ REMEDIES_OF_DOUBT: Mapping[str, str] = {
     "plan dates": "firm dates for the plan's actions and places",
 }
 """What would narrow the range; chance has no remedy."""
+MOST_GROUPS = 4
+"""As many groups have a column of their own beside a reason; more would be a table of figures."""
 PURPOSES: Mapping[str, str] = {
     "return": "return",
     "handover": "hand-over",
@@ -105,6 +107,18 @@ def reason_title(name: str, titles: Mapping[str, str]) -> str:
             return titles[one]
     words = gate.replace("_", " ").replace("-", " ")
     return words[:1].upper() + words[1:]
+
+
+def groups_told(why: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The groups that get a column beside the reasons: none where there are one or very many."""
+    named = sorted({group for row in why for group in row.get("groups", ())})
+    return tuple(named) if 1 < len(named) <= MOST_GROUPS else ()
+
+
+def in_groups(row: Mapping[str, Any], groups: Sequence[str]) -> list[float]:
+    """The middle of a reason in each of some groups; none where it concerns nobody of them."""
+    of = row.get("groups", {})
+    return [of[group]["median"] if group in of else 0.0 for group in groups]
 
 
 def assumed(change: str) -> str:

@@ -188,6 +188,7 @@ TEXTS: tuple[str, ...] = (
     "Where those still here will stand on the deadline",
     "Simulated and rounded; small figures are left out.",
     "Simulated and rounded; each person counts once.",
+    "A group's own column is its middle.",
     "Small figures are left out.",
     "Simulated and rounded.",
     "How people leave until the deadline",

@@ -17,12 +17,13 @@ from django.urls import path, reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from onward.desk import dates, here, sight, words
+from onward.desk import dates, forecast_words, here, words
 from onward.desk.views import compared
 from onward.desk.views.shared import page, place
 from onward.errors import OnwardError
+from onward.forecast.reasons import NARROWEST, narrower
 from onward.forecast.run import EVERYONE, LEAST_FUTURES, Forecast
-from onward.forecast.wording import REASONS, reason_title, titles
+from onward.forecast.wording import REASONS, groups_told, in_groups, reason_title, titles
 from onward.registry.computing.runs import kept_forecasts
 from onward.registry.models import Job
 from onward.registry.permissions import access
@@ -37,6 +38,8 @@ SOURCES = {
     "behaviour": gettext_lazy("how people choose as the date nears"), "plan dates": gettext_lazy("when the plan's work is done"),
     "effects": gettext_lazy("how much the plan's work gives"), "chance": gettext_lazy("chance"),
 }  # fmt: skip
+LEAST_SHARE = 0.005
+"""A smaller part of the range's width is said to be nothing."""
 LEAST_TOLD = 20
 """People whom a reason must concern, in one of ten futures, to be told."""
 INPUTS = {
@@ -63,11 +66,17 @@ def forecasts(request: HttpRequest) -> HttpResponse:
         earlier = _earlier(chosen, [one for _name, one in kept])
         shown |= about(chosen, earlier)
         tells = compared.may_tell(reader, _as_made(chosen))
-        shown["why"] = why_here(reader, chosen)
+        told = groups_told(chosen.why)
+        why = why_here(reader, chosen, told)
         shown |= {
+            "why": why,
+            "some_only": any(not row["median"] for row in why),
+            "why_groups": [words.code(group) for group in told],
+            "narrows": _narrows(reader, chosen),
+            "unknown": [line for line in filter(tells, chosen.unknown) if not line.startswith(NARROWEST)],
             "assumptions": list(filter(tells, chosen.assumptions)),
             "left_out": list(filter(tells, chosen.left_out)),
-        }
+        }  # fmt: skip
     return render(request, "desk/forecasts.html", shown)
 
 
@@ -90,6 +99,7 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
     return {
         "made": made,
         "headline": headline,
+        "past": len(counted) > 1,
         "deadline": deadline,
         "wide": _fan(made.to_json(), tuple(counted), charts.WIDE, headline, language),
         "narrow": _fan(made.to_json(), tuple(counted), charts.NARROW, headline, language),
@@ -103,7 +113,7 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
             if v["q90"] >= 5
         ],
         "left": [
-            {"title": _way(way), **_round(v)}
+            {"title": forecast_words.way(way), **_round(v)}
             for way, v in sorted(made.left.items(), key=lambda item: -item[1]["median"])
             if v["q90"] >= 5
         ],
@@ -116,9 +126,10 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
             key=lambda one: one[0],
         )[:4],
         "gone": {n: made.gone_95.get(n) for n in LEVELS},
-        "width": [
+        "split": [
             {"source": str(SOURCES.get(name, name)), "share": share}
-            for name, share in sorted(made.width.items(), key=lambda item: -item[1])
+            for name, share in sorted(made.split.items(), key=lambda item: -item[1])
+            if share >= LEAST_SHARE
         ],
         "changed": _changed(made, earlier) if earlier is not None else None,
     }  # fmt: skip
@@ -133,28 +144,58 @@ def _as_made(made: Forecast) -> dict[str, Any]:
     return {"inputs": dict(made.inputs), **(row.result if row is not None else {})}
 
 
-def why_here(reader: access.Reader, made: Forecast) -> list[dict[str, Any]]:
+def why_here(
+    reader: access.Reader, made: Forecast, groups: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Why people will still be here on the date, most people first.
 
-    No line tells of an offer made in confidence, or of sensitive work to who may not see it.
+    groups  those whose middle stands beside each reason, under "of"
     """
-    plan = here.plan()
-    named, offers = titles(here.rulebook(), plan), Offers(plan, "internal")
-    sees_all, tells = reader.may("pledge.sensitive"), compared.may_tell(reader, _as_made(made))
+    named, may_name = titles(here.rulebook(), here.plan()), _may_name(reader, made)
     found = []
     for row in made.why:
         name = str(row["name"])
-        gate = name.partition(" open for ")[0].partition("/")[0]
-        secret = plan is not None and plan.confidentiality(gate) == "sensitive"
         what = reason_title(name, named)
-        if row["q90"] < LEAST_TOLD or not offers.tells_nothing(name, what):
-            continue
-        if (secret and not sees_all) or not (tells(name) and tells(what)):
+        if row["q90"] < LEAST_TOLD or not may_name(name, what):
             continue
         levels = _round({level: row[level] for level in LEVELS})
         kind = words.translated(REASONS[str(row["kind"])])
-        found.append({"kind": kind, "what": words.reason(what), **levels})
-    return sorted(found, key=lambda line: -line["median"])
+        of = [round(people) for people in in_groups(row, groups)]
+        found.append({"kind": kind, "what": words.reason(what), "of": of, **levels})
+    return sorted(found, key=lambda line: (-line["median"], -line["q90"]))
+
+
+def _narrows(reader: access.Reader, made: Forecast) -> list[dict[str, Any]]:
+    """The single things that would narrow the forecast most, and by how much."""
+    named, may_name = titles(here.rulebook(), here.plan()), _may_name(reader, made)
+    return [
+        {
+            "said": forecast_words.narrowing(row["kind"], row["name"], named),
+            "by": narrower(row["share"]),
+        }
+        for row in made.narrow
+        if may_name(row["name"], reason_title(row["name"], named))
+    ]
+
+
+def _may_name(reader: access.Reader, made: Forecast) -> Callable[[str, str], bool]:
+    """Whether a line about a thing, by its name in a forecast and its title, tells of no offer made
+    in confidence, or of sensitive work to who may not see it."""
+    plan = here.plan()
+    offers = Offers(plan, "internal")
+    sees_all, tells = reader.may("pledge.sensitive"), compared.may_tell(reader, _as_made(made))
+
+    def may(name: str, what: str) -> bool:
+        gate = name.partition(" open for ")[0].partition("/")[0]
+        secret = plan is not None and plan.confidentiality(gate) == "sensitive"
+        return (
+            offers.tells_nothing(name, what)
+            and (sees_all or not secret)
+            and tells(name)
+            and tells(what)
+        )
+
+    return may
 
 
 def _round(levels: Mapping[str, float]) -> dict[str, int]:
@@ -185,12 +226,6 @@ def _fan(
         description=_("%(n)s simulated futures; the table beneath says the same.") % {"n": dates.counted(made.futures)},
     )  # fmt: skip
     return drawn
-
-
-def _way(name: str) -> str:
-    """A way out by the name of its pathway, else by what befell people."""
-    known = sight.pathway_title(name)
-    return known if known != name.replace("_", " ") else words.code(name)
 
 
 def _line(name: str, one: Forecast) -> dict[str, Any]:

@@ -8,7 +8,15 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from onward.forecast.run import EVERYONE, Forecast
-from onward.forecast.wording import DOUBTS, REASONS, REMEDIES_OF_DOUBT, reason_title, titles
+from onward.forecast.wording import (
+    DOUBTS,
+    REASONS,
+    REMEDIES_OF_DOUBT,
+    groups_told,
+    in_groups,
+    reason_title,
+    titles,
+)
 from onward.plan.draws import milestone_chances
 from onward.plan.gantt import WORDS, gantt_list, gantt_svg
 from onward.plan.model import Plan
@@ -280,17 +288,21 @@ def the_forecast(w: Writer) -> Section | None:
 def _why_here(w: Writer, made: Forecast, heads: Sequence[str], least: int) -> Table:
     """Why people will still be here; no row may tell of an offer made in confidence."""
     titled = titles(w.rulebook, w.material.plan)
+    told = groups_told(made.why)
     rows = []
     for row in made.why:
         name = str(row["name"])
         what = reason_title(name, titled)
         if row["q90"] >= least and w.offers.tells_nothing(name, what):
             rows.append(
-                [words(REASONS[str(row["kind"])]), words(what), *(_guess(w, row[n]) for n in ("q10", "median", "q90"))]
+                [words(REASONS[str(row["kind"])]), words(what), *(_guess(w, row[n]) for n in ("q10", "median", "q90")),
+                 *(_guess(w, people) for people in in_groups(row, told))]
             )  # fmt: skip
+    note = "Simulated and rounded; each person counts once. Small figures are left out."
     return Table(
-        "why-here", "Why people will still be here on the deadline", ["Why", "Which", *heads], rows,
-        w.on, "Simulated and rounded; each person counts once. Small figures are left out.", (), "residual",
+        "why-here", "Why people will still be here on the deadline",
+        ["Why", "Which", *heads, *map(plain_name, told)], rows, w.on,
+        f"{note} A group's own column is its middle." if told else note, (), "residual",
     )  # fmt: skip
 
 
