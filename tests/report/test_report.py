@@ -912,6 +912,12 @@ def test_the_proposed_places_are_said_in_every_language(worlds, proposal, langua
     ages = [n for n, row in enumerate(fair.rows) if "18-59" in row[0].text]
     assert ages
     assert all(speech.figures("18–59") in own.rows[n][0].text for n in ages)
+    coded = [n for n, row in enumerate(fair.rows) if row[0].text.startswith("Category: ")]
+    assert coded
+    for n in coded:
+        title, code = re.fullmatch(r"Category: (.+) (\(\w+\))", fair.rows[n][0].text).groups()
+        assert code in own.rows[n][0].text
+        assert title not in own.rows[n][0].text
 
 
 def sentences(page):

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from onward.rulebook.codes import code_title
+
 HERE = Path(__file__).parent
 LOCALE = HERE / "locale"
 REGISTRY = HERE.parent / "registry"
@@ -360,7 +362,7 @@ def _rights_texts() -> Iterator[str]:
 
 def code_text(value: str) -> str:
     text = value.replace("_", " ")
-    return text[:1].upper() + text[1:]
+    return code_title(text[:1].upper() + text[1:])
 
 
 # -- .po ------------------------------------------------------------------------------------------

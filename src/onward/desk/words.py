@@ -15,6 +15,7 @@ from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from onward.report import tongues
+from onward.rulebook.codes import code_title
 from onward.rulebook.model import Fact, Move, Rulebook
 
 STATUS = {
@@ -341,24 +342,13 @@ SPELT = {
     "Rsd": "Refugee status determination", "Follow up": "Follow-up",
     "Sc resolution": "Security Council resolution", "Mou": "Memorandum of understanding",
     "Sop": "Standard operating procedure",
-    # Specific needs and categories of submission, by the codes that offices write.
-    "CR": "Child at risk (CR)", "SC": "Unaccompanied or separated child (SC)",
-    "WR": "Woman at risk (WR)", "ER": "Older person at risk (ER)",
-    "SP": "Single parent or caregiver (SP)", "DS": "Disability (DS)",
-    "SM": "Serious medical condition (SM)", "FU": "Family unity (FU)",
-    "LP": "Legal or physical protection need (LP)", "TR": "Torture (TR)",
-    "SV": "Sexual or gender-based violence (SV)", "PG": "Pregnant or breastfeeding (PG)",
-    "LPN": "Legal and physical protection (LPN)", "SVT": "Survivors of violence or torture (SVT)",
-    "MED": "Medical needs (MED)", "WGR": "Women and girls at risk (WGR)",
-    "FAM": "Family reunification (FAM)", "CAR": "Children and adolescents at risk (CAR)",
-    "LAK": "No other durable solution in sight (LAK)",
 }  # fmt: skip
 
 
 def code(value: str) -> str:
     """An allowed value of a fact: the catalogue's word for it, else the value without bars."""
     text = value.replace("_", " ")
-    text = text[:1].upper() + text[1:]
+    text = code_title(text[:1].upper() + text[1:])
     said = translated(text)
     return SPELT.get(text, said) if said == text else said
 

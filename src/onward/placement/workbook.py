@@ -13,6 +13,7 @@ from typing import Any
 from onward.errors import Fault
 from onward.placement.document import CSV_TABLES, columns_of, flat
 from onward.placement.inputs import Lock
+from onward.rulebook.codes import code_title
 
 SHEET = "Proposal"
 COLUMNS = ("case", "size", "programme", "window", "lock", "by", "reason", "departs", "why",
@@ -87,6 +88,8 @@ def write_workbook(content: dict[str, Any], path: Path) -> None:
     )  # fmt: skip
     for name in CSV_TABLES[1:]:
         rows = [flat(row) for row in content[name]]
+        if name == "fairness":
+            rows = [{**row, "group": code_title(row["group"])} for row in rows]
         if not rows:
             continue
         page = book.add_worksheet(name.capitalize())

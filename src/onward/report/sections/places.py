@@ -10,6 +10,7 @@ from onward.report.ledger import LEAST_BEHIND
 from onward.report.model import Block, Cell, Section, Table, Text, count, share, words
 from onward.report.phrases import day_text, decimal, plain_name, sentence_case
 from onward.report.writer import Writer
+from onward.rulebook.codes import code_title
 
 
 def pledges(w: Writer) -> Section | None:
@@ -136,7 +137,7 @@ def _fairness(w: Writer) -> Table | None:
             waited = x["mean_wait_days"]
             enough = placed is not None and placed >= LEAST_BEHIND[w.audience]
             rows.append(
-                [words("Everybody" if grouping == "all" else f"{sentence_case(grouping)}: {x['group']}"),
+                [words("Everybody" if grouping == "all" else f"{sentence_case(grouping)}: {code_title(x['group'])}"),
                  count(people), count(placed),
                  share(x["share"]) if known else words("…"),
                  share(x["share_random_order"]) if known else words("…"),
