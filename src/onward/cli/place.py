@@ -225,7 +225,7 @@ def place(
     if as_json:
         typer.echo(to_json(content), nl=False)
     else:
-        _print(content)
+        print_proposal(content)
     if not content["check"]["passed"]:
         raise OnwardError(
             "The independent check failed:\n" + "\n".join(content["check"]["faults"])
@@ -402,7 +402,8 @@ def _from_operation(
     return operation, tables
 
 
-def _print(content: dict[str, Any]) -> None:
+def print_proposal(content: dict[str, Any]) -> None:
+    """A proposal as text on standard output."""
     from rich.console import Console
     from rich.table import Table
 

@@ -190,6 +190,105 @@ def forecast(
     )
 
 
+@app.command()
+def place(
+    folder: DIRECTORY,
+    programmes: Annotated[
+        Path, typer.Option("--programmes", help="CSV of programmes, one row per window.")
+    ],
+    as_of: Annotated[
+        str, typer.Option("--as-of", metavar="DATE", help="Left out: where the records end.")
+    ] = "",
+    capacity: Annotated[
+        str, typer.Option("--capacity", help="What the rulebooks call these places.")
+    ] = "resettlement_place",
+    scores: Annotated[Path | None, typer.Option(help="CSV: case, programme, score.")] = None,
+    limits: Annotated[Path | None, typer.Option(help="CSV of caps and earmarks.")] = None,
+    pledges: Annotated[Path | None, typer.Option(help="CSV of conditional pledges.")] = None,
+    locks: Annotated[Path | None, typer.Option(help="CSV or workbook of locks.")] = None,
+    previous: Annotated[
+        Path | None, typer.Option(help="JSON of last week's proposal: its proposal.json.")
+    ] = None,
+    aims: Annotated[
+        Path | None, typer.Option(help="YAML of the aims, in order. Default: the shipped one.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the published draw.")] = 1,
+    time_limit: Annotated[float, typer.Option(help="Seconds after which stages stop.")] = 120.0,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Folder for the proposal and each operation's share."),
+    ] = None,
+    storage_is_encrypted: ENCRYPTED = False,
+    as_json: JSON = False,
+    engine: ENGINE = "duckdb",
+    master: MASTER = "",
+) -> None:
+    """Example: onward region place region --programmes programmes.csv -o proposal
+
+    Who of all operations is proposed for places they compete for, as one problem: nobody is promised a
+    place twice, and no operation comes before another. The safeguards of each operation say who is
+    open to which country. A case is called operation/case, in every file too. With --out, the
+    proposal, and locks/OPERATION.csv with what falls to each operation.
+
+    Exit code 0: every stage within the wanted gap; 1: infeasible, or a stage stopped by time.
+    """
+    from dataclasses import replace
+
+    from onward.cli.place import print_proposal
+    from onward.cli.work import day
+    from onward.errors import Fault, Faults, OnwardError
+    from onward.placement.aims import read_aims
+    from onward.placement.document import document, to_json, write_csv
+    from onward.placement.files import read_beside, read_windows
+    from onward.placement.propose import propose
+    from onward.registry.computing.region_places import region_tables, shares, write_shares
+
+    if time_limit <= 0:
+        raise Faults([Fault("--time-limit", "", "", "not above 0", "seconds")])
+    members = _members(folder, out, storage_is_encrypted)
+    tables = region_tables(
+        members, read_windows(programmes), _engine(members, engine, master),
+        as_of=day(as_of, "--as-of"), capacity=capacity, say=_say,
+    )  # fmt: skip
+    beside = {
+        "scores": scores,
+        "limits": limits,
+        "pledges": pledges,
+        "locks": locks,
+        "previous": previous,
+    }
+    given = {name: path for name, path in beside.items() if path is not None}
+    if given:
+        tables = replace(tables, **read_beside(tables, given, "the region"))
+    proposal = propose(tables, read_aims(aims), seed=seed, seconds=time_limit)
+    content = document(proposal)
+    rows = shares(content, members)
+    if out is not None:
+        from onward.placement.workbook import write_workbook
+
+        write_csv(content, out)
+        (out / "proposal.json").write_text(to_json(content), "utf-8")
+        write_workbook(content, out / "proposal.xlsx")
+        write_shares(content, out / "locks")
+        typer.echo(
+            f"Written: {out}/proposal.json, proposal.xlsx, CSV tables and locks/.", err=True
+        )
+    if as_json:
+        typer.echo(json.dumps({"operations": rows, "proposal": content}, indent=2))
+    else:
+        columns = ("cases", "cases_placed", "persons", "persons_placed")
+        total = {name: sum(row[name] for row in rows) for name in columns}
+        for line in _grid(rows, total, columns):
+            typer.echo(line)
+        typer.echo("")
+        print_proposal(content)
+    if not content["check"]["passed"]:
+        raise OnwardError(
+            "The independent check failed:\n" + "\n".join(content["check"]["faults"])
+        )
+    raise typer.Exit(1 if proposal.state in ("infeasible", "time_limit") else 0)
+
+
 def _members(folder: Path, out: Path | None, encrypted: bool) -> list[SnapshotOperation]:
     from onward.errors import OnwardError
     from onward.registry.computing.region import region_of

@@ -112,7 +112,7 @@ def read_tables(
         cases=tuple(Case(**{**no_consents, **v}) for _, v in of_cases.rows),
         windows=tuple(Window(**v) for _, v in of_programmes.rows),
         limits=_limits(sheets),
-        pledges=tuple(Pledge(who=_selector(v), **v) for _, v in _rows(sheets, "pledges")),
+        pledges=_pledges(sheets),
         scores=_scores(sheets),
         openings=None
         if "open" not in sheets
@@ -129,6 +129,10 @@ def _rows(sheets: Mapping[str, Sheet], name: str) -> tuple[Row, ...]:
 
 def _limits(sheets: Mapping[str, Sheet]) -> tuple[Limit, ...]:
     return tuple(Limit(who=_selector(v), **v) for _, v in _rows(sheets, "limits"))
+
+
+def _pledges(sheets: Mapping[str, Sheet]) -> tuple[Pledge, ...]:
+    return tuple(Pledge(who=_selector(v), **v) for _, v in _rows(sheets, "pledges"))
 
 
 def _scores(sheets: Mapping[str, Sheet]) -> tuple[Score, ...] | None:
@@ -158,19 +162,22 @@ def read_windows(path: Path) -> tuple[Window, ...]:
     return tuple(Window(**values) for _, values in sheet.rows)
 
 
-def read_beside(tables: Tables, files: Mapping[str, Path]) -> dict[str, Any]:
-    """What may stand in files beside tables made elsewhere: scores, limits, locks, previous.
+def read_beside(
+    tables: Tables, files: Mapping[str, Path], where: str = "the operation"
+) -> dict[str, Any]:
+    """What may stand in files beside tables made elsewhere: scores, limits, pledges, locks, previous.
 
     files    name -> path, names as in `read_tables`
+    where    what the tables come from, as a fault calls it
     returns  the fields of `Tables` to replace
     raises   Faults with every fault of all files
     """
     faults: list[Fault] = []
     found: dict[str, Any] = {}
-    known = known_to(tables, "the operation")
+    known = known_to(tables, where)
     sheets = {
         name: _sheet(files[name], name, faults)
-        for name in ("scores", "limits")
+        for name in ("scores", "limits", "pledges")
         if name in files
     }
     check_rows(sheets, known, faults)
@@ -186,6 +193,8 @@ def read_beside(tables: Tables, files: Mapping[str, Path]) -> dict[str, Any]:
         found["scores"] = _scores(sheets)
     if "limits" in sheets:
         found["limits"] = _limits(sheets)
+    if "pledges" in sheets:
+        found["pledges"] = _pledges(sheets)
     return found
 
 

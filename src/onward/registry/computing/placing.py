@@ -57,7 +57,13 @@ def placement_tables(found: Opened) -> Tables:
 def site_tables(found: Opened, sites: Sequence[Window]) -> Tables:
     """The tables of a proposal for relocation sites with so many beds each; a site's name is its
     id in the record, to which people consent and whose safeguards are asked."""
-    return _tables(found, {SITE_BEDS}, [replace(site, country="") for site in sites], ())
+    return tables_for(found, [replace(site, country="") for site in sites], SITE_BEDS)
+
+
+def tables_for(found: Opened, windows: Sequence[Window], capacity: str) -> Tables:
+    """The tables of a proposal for places that stand in no plan of this operation; `capacity` is what
+    its rulebook calls such places."""
+    return _tables(found, {capacity}, windows, ())
 
 
 def _tables(

@@ -233,7 +233,7 @@ def common_day(region: Sequence[SnapshotOperation]) -> dt.date:
     if len(days) > 1:
         raise OnwardError(
             f"The records end on different days ({one_of(sorted(d.isoformat() for d in days))}), "
-            "and futures are only summed from one day on. Name it with --as-of."
+            "and one answer for all is of one day. Name it with --as-of."
         )
     return days.pop()
 
