@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from onward.cli import forecast_compare
+from onward.cli import forecast_compare, forecast_groups
 from onward.cli.commands import command_app
 from onward.cli.engine import ENGINE, MASTER, OPERATION, opened_operation
 from onward.cli.forecast_reasons import doubt, why
@@ -110,6 +110,10 @@ def run(
         float | None,
         typer.Option(help="With --counts: people the official plan leaves by then."),
     ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option("--keep", help="With --counts: a folder to keep the run in, to score it."),
+    ] = None,
     engine: ENGINE = "duckdb",
     master: MASTER = "",
     operation_id: OPERATION = "",
@@ -121,14 +125,14 @@ def run(
 
     Kept runs: onward forecast list camp. How they did: onward forecast score camp. What would
     change it: onward forecast compare camp, onward forecast levers and, until when to decide,
-    onward forecast decide-by.
+    onward forecast decide-by. By which facts to tell people apart: onward forecast groups camp.
 
     Published counts only, no register: onward forecast --counts camp.csv
     --series camp_population --origin 2012-07-19 --by 2012-09-16
     """
     only_counts = {
         "--series": series, "--origin": origin, "--events": events, "--case": case,
-        "--kind": kind, "--official": official,
+        "--kind": kind, "--official": official, "--keep": keep,
     }  # fmt: skip
     if counts is not None:
         _from_counts(directory, counts, by, seed, as_json, only_counts)
@@ -204,6 +208,12 @@ def score(
         Path | None,
         typer.Option("-o", "--out", help="Also write a page with a figure to this folder."),
     ] = None,
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            "--counts", help="DIR holds runs kept with --counts: score them by this CSV."
+        ),
+    ] = None,
     as_json: JSON = False,
 ) -> None:
     """Example: onward forecast score camp -o out
@@ -213,6 +223,11 @@ def score(
     was sure and right. Beside it, the miss of simply repeating the number on the day of the
     forecast.
     """
+    if counts is not None:
+        from onward.cli.forecast_counts import score_counts
+
+        score_counts(directory, counts, as_json)
+        return
     from dataclasses import asdict
 
     from onward.registry import open_operation
@@ -387,6 +402,7 @@ def _from_counts(
         kind=options["--kind"],
         official=options["--official"],
         seed=seed,
+        keep=options["--keep"],
         as_json=as_json,
     )
 
@@ -504,5 +520,6 @@ def _say(text: str) -> None:
 app.command("compare")(forecast_compare.compare)
 app.command("decide-by")(forecast_compare.decide_by)
 app.command("levers")(forecast_compare.levers)
+app.command("groups")(forecast_groups.groups)
 
 __all__: Sequence[str] = ("app", "page")

@@ -1,19 +1,23 @@
 """`onward forecast --counts`: one published series, one day, one forecast.
 
 In come a CSV of counts, optionally events, an origin and a target day; out comes the forecast in
-words or as JSON. Rows dated after the origin are passed over unread. `forecast_counts` is what
-the forecast command calls; `app` lets it be tried by itself.
+words or as JSON, and may be kept. Rows dated after the origin are passed over unread.
+`forecast_counts` and `score_counts` are what the forecast command calls; `app` lets the first be tried
+by itself.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from onward import __version__
 from onward.cli.commands import command_app
 
 app = command_app()
@@ -32,6 +36,7 @@ def _command(
         float | None, typer.Option(help="People the official plan leaves by then.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed: the same seed, same answer.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="A folder to keep the run in.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON (forecast-counts.schema.json).")
     ] = False,
@@ -50,6 +55,7 @@ def _command(
         kind=kind,
         official=official,
         seed=seed,
+        keep=keep,
         as_json=as_json,
     )
 
@@ -65,6 +71,7 @@ def forecast_counts(
     kind: str | None = None,
     official: float | None = None,
     seed: int | None = None,
+    keep: Path | None = None,
     as_json: bool = False,
 ) -> None:
     """Prints the forecast of one series of `counts` on day `by`, seen from day `origin`.
@@ -75,10 +82,80 @@ def forecast_counts(
     kind          stock (people there), cumulative (total so far) or flow (in a period); taken
                   from the series' name where it says so, else stock, and the answer tells which
     official      people the plan of the day leaves on `by`, where it is known
+    keep          a folder to keep the run in, to be scored when its day has come
     raises        OnwardError with everything wrong in the options or the files
     """
     data = _forecast(counts, series, origin, by, events, case, kind, official, seed)
     typer.echo(json.dumps(data, indent=2) if as_json else _page(data))
+    if keep is not None:
+        from onward.forecast.counts_kept import kept
+
+        name, text = kept(data, date.today())  # noqa: DTZ011
+        keep.mkdir(parents=True, exist_ok=True)
+        if not (keep / name).exists():
+            (keep / name).write_text(text, encoding="utf-8")
+        typer.echo(f"\nKept as {keep / name}", err=as_json)
+
+
+def score_counts(folder: Path, counts: Path, as_json: bool) -> None:
+    """Prints how the runs kept in a folder did, by the counts published since.
+
+    raises  OnwardError when the counts cannot be read; Faults naming every file that is no run
+    """
+    from onward.errors import Fault, Faults
+    from onward.forecast.counts_kept import read, scored
+    from onward.forecast.history import read_series
+
+    runs, faults = [], []
+    for file in sorted(folder.glob("counts-*.json")):
+        try:
+            runs.append((file.name, read(file.read_text("utf-8"))))
+        except ValueError as wrong:
+            faults.append(
+                Fault(file.name, "", "", str(wrong), "a run kept by onward forecast --counts",
+                      "Move the file away.")
+            )  # fmt: skip
+    if faults:
+        raise Faults(faults)
+    made = scored(runs, read_series(counts, date.max))
+    if as_json:
+        typer.echo(json.dumps(made, indent=2))
+        return
+    for line in _scores(made):
+        typer.echo(line)
+
+
+def _scores(made: Mapping[str, Any]) -> list[str]:
+    from onward.forecast.track import FEW
+
+    lines = []
+    for row in made["scores"]:
+        late = " (made afterwards)" if row["afterwards"] else ""
+        lines += [
+            f"{row['series']} from {row['origin']} to {row['target']}{late}: middle "
+            f"{row['median']:,.0f}, nine in ten {row['q05']:,.0f} to {row['q95']:,.0f}; "
+            f"{row['counted']:,.0f} counted on {row['counted_on']}",
+            f"  missed by {row['crps']:,.0f} (repeating the last count: "
+            f"{row['crps_last_count']:,.0f})   {row['file']}",
+        ]
+    for key, what in (
+        ("together", "Forecasts whose day has come"),
+        ("afterwards", "Made afterwards, so no forecasts"),
+    ):
+        one = made[key]
+        if one is None:
+            continue
+        lines += [
+            "",
+            f"{what}: {one['forecasts']}. The nine-in-ten range held the count in "
+            f"{one['covered90']:.0%}; missed by {one['crps']:,.0f} on average (repeating the last "
+            f"count: {one['crps_last_count']:,.0f}).",
+        ]
+        if one["forecasts"] < FEW:
+            lines.append("That is too few to judge by.")
+    if made["waiting"]:
+        lines += ["", f"{len(made['waiting'])} kept, with no count of their day yet."]
+    return lines or ["No forecast from counts is kept there yet. Keep one with --keep."]
 
 
 def _forecast(
@@ -98,6 +175,7 @@ def _forecast(
     from onward.forecast.counts import SEED
     from onward.forecast.history import KINDS, Kind, kind_from_name, read_events, read_series
     from onward.forecast.reference_class import shipped_reference
+    from onward.forecast.run import equally_likely
 
     faults: list[Fault] = []
 
@@ -144,6 +222,11 @@ def _forecast(
         meant = "stock"
         notes.append("Taken as a stock (people still there); say otherwise with --kind.")
     used = SEED if seed is None else seed
+    read_from = {
+        "counts": [(one.day.isoformat(), one.value) for one in chosen[0].known_on(origin)],
+        "events": [str(one) for one in heard if one.case == case],
+        "official": official,
+    }
     forecast = shipped_reference(used).forecast(
         chosen[0], cast(Kind, meant), heard, case, origin, by, official=official
     )
@@ -176,6 +259,12 @@ def _forecast(
         "reference": list(forecast.reference),
         "seed": used,
         "draws": len(draws),
+        "spread": equally_likely(draws[:, None])[0],
+        "version": __version__,
+        "inputs": {
+            name: hashlib.sha256(json.dumps(value).encode()).hexdigest()
+            for name, value in read_from.items()
+        },
         "notes": [*notes, *forecast.notes],
     }
 

@@ -237,7 +237,7 @@ def forecast(
         )
         if float(np.quantile(one.people, LEVELS["q975"])) >= LEAST_SHOWN
     ]
-    spread = _spread(everyone[:, shown])
+    spread = equally_likely(everyone[:, shown])
     shares = splitting.result() if splitting is not None else {}
     return Forecast(
         operation=operation,
@@ -373,7 +373,7 @@ def _levels_over(values: Any) -> dict[str, list[float]]:
     }
 
 
-def _spread(values: Any) -> list[list[int]]:
+def equally_likely(values: Any) -> list[list[int]]:
     """(futures, days) -> per day SPREAD numbers, each as likely as the others."""
     import numpy as np
 

@@ -165,7 +165,7 @@ def _read_past(found: Opened) -> Mapping[str, pa.Table]:
     from onward.caseload.pace import births, pace
     from onward.forecast.edges import departing
 
-    first = _first_day(found)
+    first = first_day(found)
     if (found.as_of - first).days < PERIOD_DAYS:
         raise OnwardError(
             f"The log covers {(found.as_of - first).days} days; at least {PERIOD_DAYS} are "
@@ -301,7 +301,7 @@ def _judged(found: Opened, caseload: Caseload) -> pa.Table:
     return judged(evaluate_all(caseload, on=found.as_of, engine=found.engine))
 
 
-def _first_day(found: Opened) -> dt.date:
+def first_day(found: Opened) -> dt.date:
     """The first day anybody is on record."""
     days = [d for d in found.caseload.people.column("registered_on").to_pylist() if d]
     if not days:
@@ -328,7 +328,7 @@ def observed(found: Opened, stays: pa.Table, *, months: int = 24) -> list[tuple[
     ]
     starts = np.array([start for start, _ in rows], dtype="datetime64[D]")
     ends = np.array([end for _, end in rows], dtype="datetime64[D]")
-    first = _first_day(found)
+    first = first_day(found)
     days: list[dt.date] = []
     day = found.as_of
     while len(days) <= months and day >= first:

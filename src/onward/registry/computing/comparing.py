@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onward.errors import OnwardError
-from onward.registry.computing.analysis import SEED, Groundwork, Opened, groundwork, hashes_of
+from onward.registry.computing.analysis import (
+    PERIOD_DAYS,
+    SEED,
+    Groundwork,
+    Opened,
+    first_day,
+    groundwork,
+    hashes_of,
+)
 
 if TYPE_CHECKING:
     from onward.forecast.compare import Comparison
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
     from onward.forecast.inputs import Inputs
     from onward.forecast.scenarios import Scenario
     from onward.forecast.search import Search
+    from onward.forecast.strata import Fact
     from onward.forecast.track import Track
     from onward.plan.effects import PlanEffects
     from onward.plan.model import Plan
@@ -254,3 +263,23 @@ def _plan_of(found: Opened) -> Plan:
             "There is no plan.yaml for a scenario to depart from. Write one first."
         )
     return found.plan
+
+
+def facts_of(found: Opened) -> list[Fact]:
+    """What the log says of the facts by which a forecast could tell people apart.
+
+    raises  OnwardError when nobody is on record
+    """
+    from onward.caseload.counting import counts, exposures
+    from onward.forecast.record import start_cells
+    from onward.forecast.strata import candidates, facts_told
+
+    rulebook, (facts, _) = found.rulebook, candidates(found.rulebook)
+    first = first_day(found)
+    seen = exposures(
+        found.events, replace(rulebook, forecast_strata=facts), since=first,
+        until=found.as_of + dt.timedelta(days=1), period_days=PERIOD_DAYS, engine=found.engine,
+    )  # fmt: skip
+    here = counts(found.caseload, engine=found.engine)
+    *_, family = start_cells(here, rulebook, rulebook.forecast_strata)
+    return facts_told(seen, rulebook, facts, family)
