@@ -100,7 +100,8 @@ def test_a_manifest_that_is_refused_says_of_whom_and_keeps_what_was_chosen(small
     assert 'value="H1-P1" checked' in text(held)
     full = officer.post(convoy, {"do": "list", "key": "m-2", "people": ["H1-P1", "H1-P2"]})
     assert "chosen 2, free 1" in text(full)
-    assert text(full).count(" checked>") == 2
+    kept = re.findall(r'name="people" value="([^"]+)" checked', text(full))
+    assert kept == ["H1-P1", "H1-P2"]
 
 
 def test_a_convoy_shows_no_step_as_open_while_steps_are_judged_again(small, monkeypatch):
@@ -113,3 +114,52 @@ def test_a_convoy_shows_no_step_as_open_while_steps_are_judged_again(small, monk
     assert 'name="people" value="H1-P2"' not in page
     assert "being judged again" in page
     assert 'class="status open"' not in page
+
+
+def test_a_convoy_is_put_off_or_cancelled_until_somebody_boarded(small):
+    officer, convoy, seat = boarding()
+
+    def change(plan, **said):
+        sent = {"do": "change", "key": "c", "plan": plan, "day": "2026-06-10", "seats": "4",
+                "state": "planned"}  # fmt: skip
+        return officer.post(convoy, {**sent, **said})
+
+    first = re.search(r'name="plan" value="([^"]+)"', text(officer.get(convoy)))[1]
+    few = change(first, seats="1")
+    assert few.status_code == 422
+    assert 'href="#f-seats"' in text(few), "the summary leads to the field"
+    assert "People on the manifest: 2." in text(few)
+    assert change(first, day="2026-06-12").status_code == 303
+    assert [facts["day"] for facts in things("convoy")] == ["2026-06-12"]
+
+    # A day that has not come takes nobody away.
+    page = text(officer.get(convoy))
+    assert 'value="boarded"' not in page
+    early = officer.post(
+        convoy, {"do": "boarded", "key": "e", f"boarded-{seat['H1-P1']}": "yes"}
+    )
+    assert early.status_code == 422
+    assert "has not come yet" in text(early)
+    assert left(small) == []
+
+    # Who still has the page of before keeps what was changed since, and is told where both differ.
+    assert change(first, seats="6").status_code == 303
+    assert [(f["day"], f["seats"]) for f in things("convoy")] == [("2026-06-12", 6)]
+    other = change(first, day="2026-06-11")
+    assert other.status_code == 422
+    assert "Somebody else changed this meanwhile" in text(other)
+
+    second = re.search(r'name="plan" value="([^"]+)"', text(officer.get(convoy)))[1]
+    whole = {"day": "2026-06-12", "seats": "6"}
+    assert change(second, **whole, state="cancelled").status_code == 303
+    page = text(officer.get(convoy))
+    assert 'name="people"' not in page
+    assert "was cancelled" in text(
+        officer.post(convoy, {"do": "list", "key": "l", "people": "H2-P1"})
+    )
+    third = re.search(r'name="plan" value="([^"]+)"', page)[1]
+    assert change(third, day="2026-06-10", seats="6").status_code == 303
+    officer.post(convoy, {"do": "boarded", "key": "b", f"boarded-{seat['H1-P1']}": "yes"})
+    assert left(small) == ["H1-P1"]
+    assert 'value="change"' not in text(officer.get(convoy))
+    assert change(third).status_code == 422

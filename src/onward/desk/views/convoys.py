@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from onward.caseload.events import RETRACTED, Subject
-from onward.desk import boarding, booking, dates, forms, here, sight, words
+from onward.desk import boarding, booking, dates, forms, here, replanning, sight, words
 from onward.desk.views.shared import (
     PAGE,
     done,
@@ -239,6 +239,7 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
         raise Http404
     extra: dict[str, Any] = {}
     meanwhile: Collection[str] = ()
+    change = replanning.form_of(row)
     if request.method == "POST" and request.POST.get("do") == "find":
         # As with any search: not in the address, and nothing on the disk of a shared machine.
         request.session[ABOARD] = [convoy, request.POST.get("who", "").strip()[:120]]
@@ -247,7 +248,9 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
         )
     if request.method == "POST":
         try:
-            said = _change(request, row)
+            with booking.alone():  # two officers at one bus, one after the other
+                row.refresh_from_db()
+                said = _change(request, row, change)
         except Which as which:
             return _ask_which(request, row, which.asked)
         except OnwardError as error:
@@ -255,7 +258,9 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
             if isinstance(error, boarding.Meanwhile):
                 meanwhile = error.seats
         else:
-            return done(request, said, "desk:convoy", convoy)
+            if said:
+                return done(request, said, "desk:convoy", convoy)
+            extra["form"] = change
         row.refresh_from_db()
     reader = request.reader  # type: ignore[attr-defined]
     rulebook = here.rulebook()
@@ -298,9 +303,11 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
             "pathway": sight.pathway_title(str(row.facts.get("pathway"))),
             "explanations": [(code, words.code(code)) for code in rulebook.kinds["seat"].facts["explained"].allowed],
             "ready": _ready(reader, row, move, {seat.person for seat in seats}),
-            "past": str(row.facts.get("day") or "9") <= here.today().isoformat(),
+            "past": not replanning.ahead(row),
             "chosen": request.POST.getlist("people"),
-            "gone": row.facts.get("state") in ("departed", "arrived"),
+            "gone": row.facts.get("state") in replanning.GONE,
+            "cancelled": row.facts.get("state") == "cancelled",
+            "change": change, "may_change": not counts["boarded"], "plan": replanning.shown(row),
             **_found(request, convoy, seats),
             "key": once(), **extra,
         },
@@ -352,15 +359,25 @@ def _ready(
     return sight.lines(reader, fit)
 
 
-def _change(request: HttpRequest, convoy: ThingNow) -> str:
+def _change(request: HttpRequest, convoy: ThingNow, form: forms.Form) -> str:
+    """What a form of this page asks; "" when something is wrong that is said beside its fields."""
     what = request.POST.get("do", "")
     key = sent_key(request)
     reader = request.reader  # type: ignore[attr-defined]
+    if what == "change":
+        return _replan(request, convoy, form, key)
+    if what != "strike" and convoy.facts.get("state") == "cancelled":
+        raise OnwardError(_("This convoy was cancelled. Plan it again first, below."))
+    if what in ("boarded", "arrived", "unlisted") and replanning.ahead(convoy):
+        raise OnwardError(
+            _(
+                "The day of this convoy has not come yet. If it left earlier, change its day first, below."
+            )
+        )
     if what == "list":
         return _list(request, reader, convoy, key)
     if what in ("boarded", "arrived"):
-        with booking.alone():
-            return _tick(request, reader, convoy, what, key)
+        return _tick(request, reader, convoy, what, key)
     if what == "unlisted":
         return _unlisted(request, reader, convoy, key)
     if what == "strike" or "strike" in request.POST:  # the button of one line says which
@@ -371,9 +388,9 @@ def _change(request: HttpRequest, convoy: ThingNow) -> str:
         mine = reader.people("person.record_movement")
         if seat is None or not mine.filter(person=seat.person).exists():
             raise access.Hidden
-        if seat.facts.get("boarded") is not None or convoy.facts.get("state") in (
-            "departed",
-            "arrived",
+        if (
+            seat.facts.get("boarded") is not None
+            or convoy.facts.get("state") in replanning.GONE
         ):
             raise OnwardError(
                 _(
@@ -384,6 +401,13 @@ def _change(request: HttpRequest, convoy: ThingNow) -> str:
                     facts={"listed": False}, evidence=(), idempotency_key=key)  # fmt: skip
         return _("Taken off the manifest.")
     raise Http404
+
+
+def _replan(request: HttpRequest, convoy: ThingNow, form: forms.Form, key: str) -> str:
+    seats = ThingNow.objects.filter(WITH_IT, kind="seat", facts__convoy=convoy.thing)
+    if seats.filter(facts__boarded=True).exists():
+        raise OnwardError(_("Somebody boarded already: the convoy has left as it is recorded."))
+    return _("Kept.") if replanning.keep(request, convoy, form, seats.count(), key) else ""
 
 
 def _list(request: HttpRequest, reader: access.Reader, convoy: ThingNow, key: str) -> str:
@@ -525,7 +549,7 @@ def _tick(
     came = what == "arrived" or any(entry.get("facts", {}).get("arrived") for entry in entries)
     state = "arrived" if came else "departed"
     # Who boarded may still be set right after the arrival: the convoy has arrived all the same.
-    before = ("departed", "arrived") if state == "departed" else ("arrived",)
+    before = replanning.GONE if state == "departed" else ("arrived",)
     if convoy.facts.get("state") not in before and any("subject" in entry for entry in entries):
         entries.append(_entry("convoy", convoy.thing, {"state": state}, day))
     breaches = acts.record_batch(request.user, entries, idempotency_key=key).breaches
@@ -604,7 +628,7 @@ def _unlisted(request: HttpRequest, reader: access.Reader, convoy: ThingNow, key
             entries.append(
                 _entry("person", person, {}, day, kind=move.key) | {"destination": to}
             )
-    if convoy.facts.get("state") not in ("departed", "arrived"):
+    if convoy.facts.get("state") not in replanning.GONE:
         entries.append(_entry("convoy", convoy.thing, {"state": "departed"}, day))
     breaches = acts.record_batch(request.user, entries, idempotency_key=key).breaches
     request.session.pop(ABOARD, None)
