@@ -173,6 +173,48 @@ def test_what_happened_is_recorded_and_opens_a_breach_that_pauses_like_moves(sma
     assert projection.compare(small) == []
 
 
+def test_where_a_movement_went_stands_in_the_log(small):
+    """The operation brings people where they chose; whoever leaves alone need not go there."""
+    home = go(["H1-P1", "H1-P2"])
+    assert [event.facts for event in home.events] == [{"went_to": "IRN"}] * 2
+    assert state("H1-P1").facts["went_to"] == "IRN"
+    taken = acts.record(
+        AMINA, ("person", "H4-P1"), "T7.done", effective="2026-06-10", destination="DEU",
+        idempotency_key="taken",
+    )  # fmt: skip
+    assert taken.events[0].facts == {"went_to": "DEU"}
+    assert taken.pauses == ("DEU",)
+    alone = acts.record(
+        AMINA, ("person", "H2-P1"), "T17.left_unassisted", effective="2026-06-10",
+        idempotency_key="alone",
+    )  # fmt: skip
+    assert "went_to" not in alone.events[0].facts
+    claim = acts.record(
+        AMINA, ("person", "H3-P1"), "T9.lodged", effective="2026-06-10", destination="DEU",
+        idempotency_key="claim",
+    )  # fmt: skip
+    assert "went_to" not in claim.events[0].facts
+    assert projection.compare(small) == []
+
+
+def test_a_movement_whose_day_is_put_right_is_judged_for_where_it_went(small):
+    taken = acts.record(
+        AMINA, ("person", "H1-P1"), "T7.done", effective="2026-06-10", destination="DEU",
+        idempotency_key="taken",
+    )  # fmt: skip
+    assert taken.pauses == ("DEU",)
+    moved = taken.events[0]
+    right = acts.correct(
+        BILAL, moved.id, facts={}, effective="2026-06-09", idempotency_key="right"
+    )
+    assert (right.pauses, right.events[0].facts) == (("DEU",), {"went_to": "DEU"})
+    home = acts.correct(
+        BILAL, right.events[0].id, facts={"went_to": "IRN"}, idempotency_key="home"
+    )
+    assert "DEU" not in home.pauses
+    assert state("H1-P1").facts["went_to"] == "IRN"
+
+
 @pytest.mark.slow
 def test_complaints_refusals_claims_absences_and_deaths_are_always_recorded(small):
     person = "H2-P1"

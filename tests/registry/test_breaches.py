@@ -265,7 +265,7 @@ def test_only_who_sees_the_person_sees_the_breach_and_only_casework_says_which(
     address = f"/breaches/{moved.pk}/"
     page = people.signed_in(cast["chantal"]).get(address).content.decode()
     assert "/people/H4-P1/" in page
-    assert "Return home" in page
+    assert "Return home <bdi>(IRN)</bdi>" in page, "and where it led"
     assert "UNHCR and ICRC protection focal points" in page
     assert (
         "Not shown to your role" in page

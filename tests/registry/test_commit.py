@@ -137,6 +137,33 @@ def test_what_befell_somebody_else_there_is_held_against_a_movement(camp):
     assert "G6.incidents_reviewed" in breach.facts["safeguards"]
 
 
+def test_a_list_that_says_where_people_went_is_judged_for_that(camp):
+    bring(camp, PEOPLE, LIST)
+    camp.record(
+        [
+            new_event(
+                camp.rulebook, operation="camp", subject=Subject("incident", "N1"),
+                kind="recorded", effective="2026-01-20", by="amina", instant=NOW,
+                random=random.Random(1), opens=True,
+                facts={"destination": "XBB", "severity": 1, "reviewed": False},
+            )
+        ]
+    )  # fmt: skip
+    told = STEPS.replace("step: event.kind}", "step: event.kind, to: went_to}")
+    moved = "1,2026-02-01,T7.done,XBB\n2,2026-02-01,T7.done,XCC\n3,2026-02-01,T7.done,\n"
+    bring(camp, told, "person,date,step,to\n" + moved)
+    led = [event.facts.get("went_to") for event in camp.store.read() if event.kind == "T7.done"]
+    assert led == ["XBB", "XCC", None], "what no list says is not made up"
+    befell = {
+        event.subject.id for event in breaches(camp)
+        if "G17.incidents_reviewed" in event.facts["safeguards"]
+    }  # fmt: skip
+    first, second, third = [e.subject.id for e in camp.store.read() if e.kind == "T7.done"]
+    assert first in befell
+    assert second not in befell, "nothing befell anybody there"
+    assert third in befell, "where nobody knows, nothing is known to be well"
+
+
 def test_a_refusal_opens_no_breach(camp):
     bring(camp, PEOPLE, LIST)
     receipt = bring(camp, STEPS, "person,date,step\n3,2026-02-01,T4.none\n")

@@ -289,7 +289,7 @@ def input_for(
         found.look, found.hint = "country", _("Three letters, as NOR.")
     elif fact.type == "language":
         found.look, found.options = "language", list(LANGUAGES)
-    elif fact.name in ("destination", "recipient", "intended_destination"):
+    elif fact.name in ("destination", "recipient", "intended_destination", "went_to"):
         found.options = list(places)
         found.hint = _("The code of a country, or the name of a site or recipient.")
     found.value = "" if value is None else str(value)

@@ -26,6 +26,7 @@ from onward.registry.permissions.access import Seen
 from onward.registry.recording import duties, exceptions
 from onward.rulebook.model import Move, Rulebook
 from onward.safeguards.overrides import NOWHERE
+from onward.safeguards.record import WENT_TO
 
 # -- the three axes -----------------------------------------------------------------------------
 
@@ -273,7 +274,11 @@ def correctable(seen: Seen) -> list[str]:
     if seen.may("person.record_medical"):
         allowed |= {"medical"}
     allowed &= seen.classes
-    return [name for name in rulebook.kinds["person"].facts if table.get(name) in allowed]
+    left = not seen.facts.get("active") or WENT_TO in seen.facts
+    return [
+        name for name in rulebook.kinds["person"].facts
+        if table.get(name) in allowed and (left or name != WENT_TO)
+    ]  # fmt: skip
 
 
 def details(seen: Seen) -> list[dict[str, Any]]:
@@ -284,7 +289,10 @@ def details(seen: Seen) -> list[dict[str, Any]]:
     facts = seen.facts
     found = []
     for class_, title in words.GROUPS:
-        names = [name for name in declared if table.get(name) == class_]
+        names = [
+            name for name in declared
+            if table.get(name) == class_ and (name != WENT_TO or name in facts)
+        ]  # fmt: skip
         if not names:
             continue
         if class_ not in seen.classes:

@@ -421,7 +421,7 @@ def fact_value(fact: Fact, value: Any) -> str:
     if fact.type in ("integer", "number"):
         return digits(str(value))
     if fact.type == "country" or fact.name in (
-        "destination", "intended_destination", "recipient"
+        "destination", "intended_destination", "recipient", "went_to"
     ):  # fmt: skip
         from onward.desk import here
 

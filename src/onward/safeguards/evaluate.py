@@ -130,6 +130,11 @@ class Evaluation:
         unit = self.answers["unit"][row].as_py()
         return unit in self.open_units if unit is not None else bool(self.passes[row])
 
+    def asked_to(self, person: str) -> str | None:
+        """The destination the question was about for one person; None: none was known."""
+        place: str | None = self.answers["destination"][self._row(person)].as_py()
+        return place
+
     def failed_findings(self, person: str) -> tuple[str, ...]:
         """Keys of the findings that fail for one person, in the rulebook's order."""
         row = self._row(person)

@@ -19,6 +19,8 @@ from onward.safeguards.evaluate import Evaluation
 from onward.safeguards.help import is_handover
 
 SEVERITY = 1  # the gravest
+WENT_TO = "went_to"
+"""The fact of a person that says where they last went, under a rulebook that declares it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,23 @@ def opens_breach(rulebook: Rulebook, move: Move) -> bool:
         or any(rulebook.axes[axis].states[state].ends for axis, state in move.targets.items())
     )
     return leaves or (is_handover(rulebook, move) and not move.records)
+
+
+def where_to(
+    rulebook: Rulebook, move: Move, said: str | None, chosen: str | None
+) -> dict[str, Any]:
+    """What a recorded movement says of where it led, as a fact of the person.
+
+    said    where to, by whoever records it
+    chosen  where the person chose to go: the operation brings people nowhere else, but whoever
+            leaves alone, or is taken, need not have gone there
+    returns {} where nobody leaves, where it is not known, and under a rulebook of before this
+            could be said
+    """
+    place = said or (None if move.records else chosen)
+    leaves = rulebook.is_movement(move) and opens_breach(rulebook, move)
+    declared = WENT_TO in rulebook.kinds["person"].facts
+    return {WENT_TO: place} if place and leaves and declared else {}
 
 
 def breach_for(evaluation: Evaluation, person: str) -> Breach | None:
@@ -111,7 +130,10 @@ def record_movement(
             idempotency_key=key,
         )
 
-    events = [event(evaluation.move.key, facts, idempotency_key)]
+    led = where_to(
+        rulebook, evaluation.move, evaluation.destination, evaluation.asked_to(person)
+    )
+    events = [event(evaluation.move.key, {**led, **(facts or {})}, idempotency_key)]
     breach = breach_for(evaluation, person)
     if breach is not None:
         key = f"{idempotency_key}-breach" if idempotency_key else ""

@@ -24,6 +24,7 @@ from onward.registry.models import Account, Breach, BreachNotice, EventRow
 from onward.registry.permissions import access
 from onward.registry.permissions.roles import load_rules
 from onward.safeguards.overrides import findings_of
+from onward.safeguards.record import WENT_TO
 
 DANGER = {
     "unlikely": gettext_lazy("Harm is unlikely"),
@@ -97,18 +98,20 @@ def breaches(request: HttpRequest) -> HttpResponse:
 class Movement:
     """What a movement's breach says to one reader.
 
+    where   where it led, if that was recorded
     person  "" for who may not read casework of the person
     opens   whether this reader may open the person's page
     """
 
     step: str = ""
+    where: str = ""
     person: str = ""
     opens: bool = False
     safeguards: tuple[str, ...] = ()
 
 
 def _movements(request: HttpRequest, rows: Sequence[Breach]) -> Mapping[str, Movement]:
-    """What happened, by event, as far as this reader may be told: four queries, however many."""
+    """What happened, by event, as far as this reader may be told: five queries, however many."""
     reader, rulebook = request.reader, here.rulebook()  # type: ignore[attr-defined]
     events = list(
         EventRow.objects.filter(event_id__in=[row.event for row in rows if row.event])
@@ -120,6 +123,12 @@ def _movements(request: HttpRequest, rows: Sequence[Breach]) -> Mapping[str, Mov
     reader.listed(list(theirs), place=place(request))
     told = {row.person for row in theirs}
     opens = sight.opening(reader, told)
+    led = {
+        (row.subject_id, row.kind, row.effective): json.loads(row.canonical)["facts"].get(WENT_TO)
+        for row in EventRow.objects.filter(
+            subject_kind="person", subject_id__in=told, kind__in=rulebook.moves()
+        ).order_by("seq")
+    }  # fmt: skip
     sentences = {key: finding.sentence for key, finding in findings_of(rulebook).items()}
     found = {}
     for event in events:
@@ -127,8 +136,10 @@ def _movements(request: HttpRequest, rows: Sequence[Breach]) -> Mapping[str, Mov
             found[event.event_id] = Movement()
             continue
         facts = json.loads(event.canonical)["facts"]
+        move = str(facts.get("move"))
+        where = led.get((event.subject_id, move, event.effective))
         found[event.event_id] = Movement(
-            words.move(rulebook, str(facts.get("move"))), event.subject_id,
+            words.move(rulebook, move), here.destination(where or ""), event.subject_id,
             event.subject_id in opens,
             tuple(
                 words.translated(sentences[key]) if reader.told_of(rulebook, key)

@@ -20,6 +20,7 @@ from onward.errors import OnwardError
 from onward.registry.models import Account, PersonNow, ThingNow
 from onward.registry.permissions import access
 from onward.registry.recording import acts
+from onward.safeguards.record import WENT_TO
 
 KIND = booking.KIND
 ROOMS_DAYS = 60
@@ -224,6 +225,7 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
                 "overdue": (today - due).days > most,
                 "may": row.person in mine,
                 "pathway": words.state(here.rulebook(), "stage", person.stage) if person else "",
+                "where": here.destination(str(person.facts.get(WENT_TO) or "")) if person else "",
             }
         )  # fmt: skip
     return render(

@@ -34,6 +34,7 @@ from onward.registry.now import judging
 from onward.registry.permissions import access
 from onward.registry.recording import acts
 from onward.rulebook.model import Move, Rulebook
+from onward.safeguards.record import WENT_TO
 
 
 @dataclass(frozen=True)
@@ -500,7 +501,9 @@ def _tick(
 
     def departures(seat: ThingNow) -> list[str]:
         try:
-            return _departures(seat, move, day, request.POST.get(f"departure-{seat.thing}", ""))
+            return _departures(
+                seat, move, convoy, request.POST.get(f"departure-{seat.thing}", "")
+            )
         except Which as which:
             asking.update(which.asked)
             return []
@@ -650,7 +653,7 @@ class Which(Exception):
         self.asked = dict(asked)
 
 
-def _departures(seat: ThingNow, move: Move | None, day: str, chosen: str) -> list[str]:
+def _departures(seat: ThingNow, move: Move | None, convoy: ThingNow, chosen: str) -> list[str]:
     """The standing events that say that this person left with this convoy, the latest first.
 
     chosen  the id of the one that somebody said is meant, or "none"; "" when nobody was asked
@@ -658,10 +661,11 @@ def _departures(seat: ThingNow, move: Move | None, day: str, chosen: str) -> lis
 
     What the desk records of one seat and its departure follow each other in one batch, so their
     keys say that they belong together; a departure that was imported, or recorded on the person's
-    page, only says the day.
+    page, only says the day, and where to if that was known.
     """
     if move is None:
         return []
+    day, to = str(convoy.facts.get("day")), convoy.facts.get("destination")
     rows = list(
         EventRow.objects.filter(
             subject_kind="person", subject_id=str(seat.person), kind=move.key
@@ -693,6 +697,7 @@ def _departures(seat: ThingNow, move: Move | None, day: str, chosen: str) -> lis
         # A departure whose day was corrected since is still the one of this convoy.
         and first[row.event_id].effective == day
         and first[row.event_id].key not in keys
+        and json.loads(row.canonical)["facts"].get(WENT_TO, to) == to
     ]
     taken = {one.key for one in first.values()}
     rivals = [

@@ -27,6 +27,7 @@ from onward.registry.identities import attachments
 from onward.registry.models import ThingNow
 from onward.registry.permissions import access
 from onward.registry.recording import acts, duties
+from onward.safeguards.record import WENT_TO
 
 BOTH = ("GET", "POST")
 OWN_DAY = {
@@ -525,7 +526,8 @@ def _suggested(seen: access.Seen, kind: str) -> dict[str, Any]:
             "intended_pathway"
         )
     if kind in ("consent", "waiver", "document", "assessment", "incident"):
-        found["destination"] = seen.facts.get("intended_destination")
+        gone = seen.facts.get(WENT_TO) if kind == "incident" else None
+        found["destination"] = gone or seen.facts.get("intended_destination")
     return found
 
 

@@ -62,7 +62,7 @@ from onward.registry.importing.receipts import (
 from onward.registry.operation import Operation
 from onward.rulebook.model import Rulebook
 from onward.safeguards.evaluate import evaluate
-from onward.safeguards.record import Breach, breach_for, opens_breach
+from onward.safeguards.record import WENT_TO, Breach, breach_for, opens_breach
 
 IMPORTER = "import"
 
@@ -375,9 +375,11 @@ class Importer:
         ]
         if not movers:
             return []
-        asked: dict[date, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        asked: dict[date, dict[tuple[str, str | None], list[str]]]
+        asked = defaultdict(lambda: defaultdict(list))
         for event in movers:
-            asked[day_range(event.effective)[1]][event.kind].append(event.subject.id)
+            made = event.kind, event.facts.get(WENT_TO)
+            asked[day_range(event.effective)[1]][made].append(event.subject.id)
         left = {event.id for event in movers}
         before = [e for e in (*self._log, *events) if e.id not in left]
         near = _around({event.subject.id for event in movers}, before, _shared(rulebook))
@@ -392,8 +394,10 @@ class Importer:
             found: list[tuple[date, Breach]] = []
             for day in days:
                 caseload = fold(tables, rulebook, as_of=day, known_at=None, engine=engine)
-                for move, people in asked[day].items():
-                    answer = evaluate(caseload, move, on=day, engine=engine, people=people)
+                for (move, to), people in asked[day].items():
+                    answer = evaluate(
+                        caseload, move, on=day, engine=engine, destination=to, people=people
+                    )
                     breaches = (breach_for(answer, person) for person in people)
                     found += [(day, breach) for breach in breaches if breach]
             return found

@@ -19,6 +19,7 @@ from onward.registry.recording.actors import Acting
 from onward.registry.recording.writing import Done, Writing
 from onward.rulebook.model import Move
 from onward.safeguards.explain import Reason
+from onward.safeguards.record import where_to
 
 
 class NotOpen(OnwardError):
@@ -87,6 +88,7 @@ def authorise(
         events = [
             writing.event(
                 Subject(PERSON, who), move, on.isoformat(),
+                facts=where_to(writing.rulebook, found, destination, answer.asked_to(who)),
                 evidence=(*evidence, *writing.cited(answer.excepted(who))),
                 key=f"{idempotency_key}/{number}" if number else idempotency_key,
             )

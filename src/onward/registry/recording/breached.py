@@ -19,16 +19,23 @@ from onward.registry.recording import duties
 from onward.registry.recording.writing import Done, Writing
 from onward.rulebook.model import Move, When
 from onward.safeguards.evaluate import asked_findings
-from onward.safeguards.record import SEVERITY, Breach, breach_for
+from onward.safeguards.record import SEVERITY, WENT_TO, Breach, breach_for, where_to
 
 
 @dataclass(frozen=True)
 class Moved:
-    """A movement about to be written, and where it went; None: where the person chose to go."""
+    """A movement about to be written.
+
+    destination  where it went; None: as the event itself says, else where the person chose to go
+    """
 
     event: Event
     move: Move
     destination: str | None = None
+
+    @property
+    def to(self) -> str | None:
+        return self.destination or self.event.facts.get(WENT_TO)
 
     @property
     def day(self) -> date:
@@ -55,7 +62,13 @@ def write(writing: Writing, moved: Sequence[Moved]) -> Done:
     for each, found in zip(moved, _judge(writing, moved), strict=True):
         event, breach = each.event, found.breach
         cited = writing.cited(found.excepted)
-        events.append(replace(event, evidence=(*event.evidence, *cited)))
+        led = where_to(writing.rulebook, each.move, each.to, found.destination)
+        events.append(
+            replace(
+                event, evidence=(*event.evidence, *cited),
+                facts={**event.facts, **led},
+            )
+        )  # fmt: skip
         if breach is None:
             continue
         opened.append(breach)
@@ -90,13 +103,10 @@ def _judge(writing: Writing, moved: Sequence[Moved]) -> list[_Judged]:
     same move to the same place on a day."""
     groups: dict[tuple[str, date, str | None], list[str]] = {}
     for each in moved:
-        asked = each.move.key, each.day, each.destination
+        asked = each.move.key, each.day, each.to
         groups.setdefault(asked, []).append(each.event.subject.id)
     found = {asked: _together(writing, people, *asked) for asked, people in groups.items()}
-    return [
-        found[each.move.key, each.day, each.destination][each.event.subject.id]
-        for each in moved
-    ]
+    return [found[each.move.key, each.day, each.to][each.event.subject.id] for each in moved]
 
 
 def _together(
@@ -120,14 +130,9 @@ def _together(
         return {
             person: _Judged(Breach(person, key, keys, tell), destination) for person in people
         }
-    went = dict(
-        zip(
-            answer.answers["person"].to_pylist(),
-            answer.answers["destination"].to_pylist(),
-            strict=True,
-        )
-    )
     return {
-        person: _Judged(breach_for(answer, person), went[person], answer.excepted(person))
+        person: _Judged(
+            breach_for(answer, person), answer.asked_to(person), answer.excepted(person)
+        )
         for person in people
     }

@@ -18,7 +18,7 @@ from onward.registry.recording import breached, duties
 from onward.registry.recording.actors import Acting
 from onward.registry.recording.breached import Moved
 from onward.registry.recording.writing import Done, Writing
-from onward.safeguards.record import opens_breach
+from onward.safeguards.record import WENT_TO, opens_breach
 
 
 def record(
@@ -204,7 +204,8 @@ def correct(
 ) -> Done:
     """Say an earlier event again, rightly. The wrong one stays in the log and counts no more.
 
-    A movement that turns out to have been on another day is judged by what was known of that day.
+    A movement that turns out to have been on another day, or to somewhere else, is judged by what
+    was known of that day and for that place.
     """
     writing = Writing(actor)
     writing.key(idempotency_key)
@@ -220,7 +221,9 @@ def correct(
             supersedes=old.id, key=idempotency_key,
         )  # fmt: skip
         move = writing.rulebook.moves().get(old.kind)
-        if move and opens_breach(writing.rulebook, move) and event.effective != old.effective:
+        elsewhere = facts.get(WENT_TO, old.facts.get(WENT_TO)) != old.facts.get(WENT_TO)
+        again = event.effective != old.effective or elsewhere
+        if move and again and opens_breach(writing.rulebook, move):
             return breached.write(writing, [Moved(event, move)])
         return Done(tuple(writing.append([event])))
 
