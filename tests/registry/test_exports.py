@@ -245,6 +245,58 @@ def test_one_no_ends_it(small, cast, identity):
         approved(cast, export, "second")
 
 
+def test_what_waits_for_a_recipient_that_is_entered_again_says_why_it_was_refused(
+    small, cast, identity
+):
+    from onward.registry.data_protection import exports
+
+    release(small, "H1-P1", "harbour-aid", "protection")
+    to = recipient(cast, identity)
+    sent, waits, agreed = (asked(cast, to) for _ in range(3))
+    exports.decide(cast["chantal"], sent, approves=False, reason="not now", signed_in=now())
+    approved(cast, agreed)
+    recipient(cast, identity, agreement="MoU 2027/1")
+    for export in (sent, waits, agreed):
+        export.refresh_from_db()
+        assert export.state == "refused"
+    assert exports.overtaken_by(sent) is None, "somebody had said no to it before"
+    for export in (waits, agreed):
+        line = exports.overtaken_by(export)
+        assert (line.account, line.people) == (cast["amina"].account_id, ["H1-P1"])
+    page = people.signed_in(cast["amina"]).get(f"/exports/{agreed.pk}/").content.decode()
+    assert "The recipient was entered again" in page
+    assert "One more yes is needed" not in page
+
+
+def test_nobody_confirms_an_agreement_that_was_entered_again_while_they_read(
+    small, cast, identity
+):
+    """Whoever swaps the key under a colleague's eyes has not been confirmed by them."""
+    from pyrage import x25519
+
+    from onward.errors import OnwardError
+    from onward.registry.data_protection import exports
+
+    made = recipient(cast, identity)
+    other = str(x25519.Identity.generate().to_public())
+    known = {name: getattr(made, name) for name in (
+        "name", "code", "kind", "country", "purposes", "classes", "agreement", "agreement_ends",
+        "impact_on")}  # fmt: skip
+    again = exports.add_recipient(cast["amina"], age_key=made.age_key, signed_in=now(), **known)
+    read = exports.as_read(again)
+    exports.add_recipient(cast["amina"], age_key=other, signed_in=now(), **known)
+    with pytest.raises(OnwardError, match="entered again while you read"):
+        exports.confirm_recipient(cast["chantal"], again, signed_in=now(), read=read)
+    page = people.signed_in(cast["chantal"]).get("/exports/recipients/").content.decode()
+    again.refresh_from_db()
+    assert again.confirmed_by == ""
+    assert f'value="{exports.as_read(again)}"' in page
+    exports.confirm_recipient(
+        cast["chantal"], again, signed_in=now(), read=exports.as_read(again)
+    )
+    assert again.confirmed_by == cast["chantal"].account_id
+
+
 def test_every_step_needs_a_fresh_sign_in(small, cast, identity):
     from onward.registry.data_protection import exports
     from onward.registry.permissions import access

@@ -6,9 +6,10 @@ import re
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -17,7 +18,7 @@ from onward.desk.days import DayField
 from onward.desk.views.shared import done, fresh_or_kept, page, place, typed_before
 from onward.errors import OnwardError
 from onward.registry.data_protection import exports
-from onward.registry.models import ExportRequest, Recipient
+from onward.registry.models import Account, ExportRequest, Recipient
 from onward.registry.permissions import access
 from onward.registry.permissions.roles import load_rules
 from onward.registry.signing_in import signin
@@ -185,6 +186,7 @@ def _show(
     opens = sight.opening(reader, [row.person for row in rows])
     who = [(row.person, row.person in opens) for row in rows]
     decisions = list(export.decisions.select_related("account").order_by("at"))
+    overtaken = exports.overtaken_by(export)
     week = exports.people_in_a_week(export)
     titles = load_rules().classes
     return render(
@@ -196,6 +198,8 @@ def _show(
             "classes": sorted(_(titles[name].title) for name in profile.classes()),
             "left_out": [(_(exports.LEFT_OUT[why]), n) for why, n in export.left_out.items()],
             "decisions": decisions,
+            "overtaken": overtaken,
+            "overtaken_by": overtaken and Account.objects.filter(pk=overtaken.account).first(),
             "needed": exports.approvers_needed(export),
             "who": who,
             "unseen": len(export.people) - len(who),
@@ -292,7 +296,7 @@ def recipients(request: HttpRequest) -> HttpResponse:
         {
             "form": form,
             "rows": [
-                (row, exports.recipient_kinds().get(row.kind, row.kind),
+                (row, exports.recipient_kinds().get(row.kind, row.kind), exports.as_read(row),
                  row.active and not row.confirmed_by and row.made_by != request.user.account_id
                  and reader.may("export.approve"))
                 for row in rows
@@ -313,7 +317,15 @@ def confirm(request: HttpRequest, pk: Any) -> HttpResponse:
     if request.POST.get("do") == "end":
         exports.end_recipient(request.user, recipient, signed_in=signed_in)
         return done(request, _("Ended. Nothing goes to this recipient."), "desk:recipients")
-    exports.confirm_recipient(request.user, recipient, signed_in=signed_in)
+    try:
+        exports.confirm_recipient(
+            request.user, recipient, signed_in=signed_in, read=request.POST.get("read", "")
+        )
+    except (access.SignInAgain, access.Refused):
+        raise
+    except OnwardError as error:
+        messages.error(request, _(str(error)))
+        return HttpResponseRedirect(reverse("desk:recipients"), status=303)
     return done(request, _("Confirmed."), "desk:recipients")
 
 

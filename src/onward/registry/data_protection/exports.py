@@ -35,6 +35,7 @@ from onward.registry.data_protection.apart import set_apart
 from onward.registry.kept import DatabaseKept
 from onward.registry.log.db_store import DatabaseStore
 from onward.registry.models import (
+    AccessEntry,
     Account,
     ExportDecision,
     ExportRequest,
@@ -170,11 +171,31 @@ def add_recipient(
             operation=site.current().operation, code=code.strip()[:80], defaults=said
         )
         # What was asked for under one agreement is never sent under another.
-        waiting = ExportRequest.objects.filter(recipient=made, state__in=("asked", "approved"))
-        waiting.update(state="refused")
+        overtaken = list(
+            ExportRequest.objects.select_for_update().filter(
+                recipient=made, state__in=("asked", "approved")
+            )
+        )
+        for export in overtaken:
+            export.state = "refused"
+            export.save(update_fields=["state"])
         grants.seal_recipient(made)
     access.log(by, "export.recipient", purpose=f"{'added' if new else 'changed'} {made.pk}")
+    for export in overtaken:
+        access.log(by, "export.recipient", people=export.people, purpose=_overtaken(export))
     return made
+
+
+def _overtaken(export: ExportRequest) -> str:
+    return f"export {export.pk}: overtaken by a new agreement"
+
+
+def overtaken_by(export: ExportRequest) -> AccessEntry | None:
+    """Who entered its recipient again while it waited, and when; None: it ended otherwise."""
+    if export.state != "refused":
+        return None
+    said = AccessEntry.objects.filter(action="export.recipient", at__gte=export.asked_at)
+    return said.filter(purpose=_overtaken(export)).first()
 
 
 def end_recipient(by: Account, recipient: Recipient, *, signed_in: datetime | None) -> None:
@@ -190,20 +211,36 @@ def end_recipient(by: Account, recipient: Recipient, *, signed_in: datetime | No
     access.log(by, "export.recipient", purpose=f"ended {recipient.pk}")
 
 
-def confirm_recipient(by: Account, recipient: Recipient, *, signed_in: datetime | None) -> None:
-    """Somebody else has read the agreement too."""
+def as_read(recipient: Recipient) -> str:
+    """What stands for everything a recipient was entered with, as a page showed it."""
+    told = json.dumps(grants.of_recipient(recipient), sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:24]
+
+
+def confirm_recipient(
+    by: Account, recipient: Recipient, *, signed_in: datetime | None, read: str = ""
+) -> None:
+    """Somebody else has read the agreement too.
+
+    read    what the page showed, as `as_read` has it: nobody confirms what was entered since
+    """
     _fresh(signed_in)
     access.require(by, "export.approve", place="exports")
-    if recipient.made_by == by.account_id:
-        raise access.Refused(
-            "Whoever entered a recipient does not confirm it: ask a colleague."
-        )
-    recipient.refresh_from_db()
-    grants.check_recipient(recipient)
-    recipient.confirmed_by = by.account_id
     with transaction.atomic():
-        recipient.save(update_fields=["confirmed_by"])
-        grants.seal_recipient(recipient)
+        now = Recipient.objects.select_for_update().get(pk=recipient.pk)
+        if now.made_by == by.account_id:
+            raise access.Refused(
+                "Whoever entered a recipient does not confirm it: ask a colleague."
+            )
+        grants.check_recipient(now)
+        if read and read != as_read(now):
+            raise OnwardError(
+                "The recipient was entered again while you read: read it once more and confirm then."
+            )
+        now.confirmed_by = by.account_id
+        now.save(update_fields=["confirmed_by"])
+        grants.seal_recipient(now)
+    recipient.refresh_from_db()
     access.log(by, "export.recipient", purpose=f"confirmed {recipient.pk}")
 
 
