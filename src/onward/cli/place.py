@@ -210,7 +210,9 @@ def place(
                 "Nothing was added to the log: an override says who made it and why.",
             )  # fmt: skip
         added = log.append(overrides, lines)
-        typer.echo(f"{added} override{"" if added == 1 else "s"} added to {overrides}.", err=True)
+        typer.echo(
+            f"{added} override{'' if added == 1 else 's'} added to {overrides}.", err=True
+        )
     if out is not None:
         from onward.placement.workbook import write_workbook
 
@@ -314,7 +316,7 @@ def _log_outcomes(
     if faults:
         raise Faults(faults, "Nothing was added to the log.")
     added = log.append(path, lines)
-    typer.echo(f"{added} outcome{"" if added == 1 else "s"} added to {path}.", err=True)
+    typer.echo(f"{added} outcome{'' if added == 1 else 's'} added to {path}.", err=True)
 
 
 def _say(text: str, cases: int) -> None:
