@@ -8,7 +8,8 @@ knows its form and its values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -50,6 +51,47 @@ class Share(float):
 
     def __str__(self) -> str:
         return f"{float(self):.0%}"
+
+
+def packed(value: Any) -> Any:
+    """A sentence, or whatever holds some, as JSON keeps it: what it was made of stays with it."""
+    if isinstance(value, Said):
+        return {"said:form": value.form, "said:values": packed(value.values)}
+    if isinstance(value, Listed):
+        return {"said:items": packed(value.items), "said:marks": list(value.marks)}
+    if isinstance(value, Share):
+        return {"said:share": float(value)}
+    if isinstance(value, Mapping):
+        return {name: packed(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [packed(one) for one in value]
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def unpacked(value: Any) -> Any:
+    """The inverse of `packed`."""
+    if isinstance(value, list):
+        return [unpacked(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if "said:form" in value:
+        return Said(value["said:form"], **unpacked(value["said:values"]))
+    if "said:items" in value:
+        return Listed(unpacked(value["said:items"]), *value["said:marks"])
+    if "said:share" in value:
+        return Share(value["said:share"])
+    return {name: unpacked(one) for name, one in value.items()}
+
+
+def kept(text: str) -> str:
+    """A sentence as a line of text keeps it: itself, unless there is something it was made of."""
+    return json.dumps(packed(text), ensure_ascii=False) if isinstance(text, Said) else str(text)
+
+
+def said_again(text: str) -> str:
+    """The inverse of `kept`."""
+    made: str = unpacked(json.loads(text)) if text.startswith('{"said:form"') else text
+    return made
 
 
 TYPED = '"%(a)s"'

@@ -411,12 +411,100 @@ def test_what_is_wrong_with_a_list_is_read_in_the_readers_language(small, langua
     from onward.desk import list_words
 
     with translation.override(language):
-        for text in (
-            *list_words.texts(), "2 of 4 rows are at fault (50%)", "at most 20%", "female, male, other or unknown",
-            "Read as Unicode (UTF-8), plain letters only; columns end with a comma, found.",
-        ):  # fmt: skip
+        for text in list_words.texts():
             assert list_words.said(text) != text
         assert list_words.said("no such sentence") == "no such sentence"
+
+
+WRONG_LIST = """number,family,name,born,relation,arrived,from
+1,A,Amina Star,1357-13-40,head,2026-01-01,XAA
+1,A,Bilal Star,03/04/1984,soldier,2026-01-01,Nowhere
+3,B,Chantal Rain,05/06/1991,head,2099-01-01,XAA,more
+x,B,Dawit Rain,4100,child,maybe,
+"""
+WRONG_PROFILE = """
+profile: people
+numbers: camp
+rows: people
+file: {encoding: utf-8, delimiter: comma}
+columns: {number: person, family: household, name: name.full, born: birth, relation: role,
+          arrived: arrived_on, from: country_of_origin, gone: nationality}
+"""
+
+
+@pytest.mark.parametrize("language", ["fr", "ar", "fa", "ckb"])
+def test_a_list_that_is_wrong_in_many_ways_says_all_of_it_in_the_readers_language(
+    tmp_path, language
+):
+    """What was kept of a look is the same sentence still, and none of it is left in English."""
+    import json
+    from dataclasses import asdict
+
+    from django.utils import translation
+
+    from onward.desk import list_words
+    from onward.intake.events import declared
+    from onward.intake.profile import parse_profile
+    from onward.intake.read import read
+    from onward.intake.stage import stage
+    from onward.rulebook import load, shipped_path
+    from onward.said import packed, unpacked
+
+    (tmp_path / "list.csv").write_text(WRONG_LIST)
+    facts = declared(load(shipped_path("protected-camp")), "person")
+    said = []
+    for profile in (WRONG_PROFILE, WRONG_PROFILE.replace(", gone: nationality", "")):
+        staged = stage(
+            read(tmp_path / "list.csv"), parse_profile(profile, facts), facts, secret=b"x" * 16
+        )
+        looked = {
+            "faults": [asdict(fault) for fault in staged.faults],
+            "notices": list(staged.notices),
+        }
+        looked = unpacked(json.loads(json.dumps(packed(looked))))
+        said += looked["notices"]
+        said += [part for one in staged.questions for part in (one.where, one.text)]
+        said += [f[part] for f in looked["faults"] for part in PARTS if f[part]]
+    assert len(set(said)) > 15
+    with translation.override(language):
+        for text in said:
+            assert list_words.said(text) != str(text), text
+
+
+PARTS = ("found", "allowed", "remedy")
+
+
+def test_why_a_report_may_not_go_out_is_read_in_the_readers_language():
+    """What work says when it fails is kept as a line, and is the same sentence when it is read."""
+    from datetime import timedelta
+
+    from django.utils import translation
+
+    from onward.desk import list_words
+    from onward.registry.models import Job
+    from onward.report import release
+    from onward.said import Listed, Said, kept
+
+    first = {"as_of": "2026-09-01", "files": {}, "rulebook": "r",
+             "tables": {"caseload": {"dimensions": ["month"], "cells": [[["2026-07"], 20]]}}}  # fmt: skip
+    again = {"as_of": "2026-09-08", "files": {}, "rulebook": "r",
+             "tables": {"caseload": {"dimensions": ["month", "site"], "cells": []}}}  # fmt: skip
+    assert (date(2026, 9, 8) - date(2026, 9, 1)) < timedelta(days=release.LEAST_DAYS_APART)
+    reasons = release.faults(again, [first])
+    assert len(reasons) == 2
+    text = Said(
+        "This external report may not go out: %(a)s. Published figures stay as they are: use the "
+        "release that is kept, or wait for the next date.",
+        a=Listed(reasons, "; "),
+    )
+    job = Job(message=kept(text))
+    assert job.said == text == str(text)
+    assert Job(message="plain").said == "plain"
+    for language, words in (("fr", "septembre"), ("ar", "؛ "), ("fa", "شهریور"), ("ckb", "؛ ")):
+        with translation.override(language):
+            said = list_words.said(job.said)
+            assert words in said, said
+            assert not set(said.split()) & {"release", "expected", "table", "may"}, said
 
 
 def test_a_box_that_scrolls_is_no_landmark_beside_the_section_that_holds_it():

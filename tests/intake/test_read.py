@@ -125,7 +125,7 @@ def test_hidden_sheets_rows_columns_and_formulas_are_reported(tmp_path):
         page.set_column(1, 1, None, None, {"hidden": True})
         book.add_worksheet("Secret").hide()
     notices = " ".join(read(path).notices)
-    assert "1 hidden sheets: Secret" in notices
+    assert '1 hidden sheets: "Secret"' in notices
     assert "1 hidden rows (2)" in notices
     assert "hidden columns (B)" in notices
     assert "1 formulas" in notices

@@ -23,6 +23,7 @@ import jdatetime
 from hijridate import Hijri
 
 from onward.intake.fold import clean, digits, fold
+from onward.said import Said, form
 
 Calendar = Literal["gregorian", "solar_hijri", "lunar_hijri", "imperial"]
 Order = Literal["day-month-year", "month-day-year", "year-month-day"]
@@ -248,10 +249,12 @@ def make_date(
     low, high = YEARS[calendar]
     if not low <= year <= high:
         seems = next((c for c in CALENDARS if YEARS[c][0] <= year <= YEARS[c][1]), None)
-        hint = f"; the year looks {_label(seems)}" if seems else ""
+        wrong = Said(
+            "a year that does not exist on the %(a)s calendar of this list", a=_label(calendar)
+        )
         return Problem(
-            f"a year that does not exist on the {_label(calendar)} calendar of this list{hint}",
-            f"years {low} to {high}",
+            Said("%(a)s; the year looks %(b)s", a=wrong, b=_label(seems)) if seems else wrong,
+            Said("years %(a)s to %(b)s", a=low, b=high),
             "Correct the cell, or declare the column's calendar in the profile.",
         )
     conventional = False
@@ -269,7 +272,9 @@ def make_date(
             precision = "day"
     except (ValueError, OverflowError):
         return Problem(
-            f"a day or month that does not exist on the {_label(calendar)} calendar",
+            Said(
+                "a day or month that does not exist on the %(a)s calendar", a=_label(calendar)
+            ),
             "a real day, or only the month or year if that is all that is known",
             "Correct the cell.",
         )
@@ -281,7 +286,9 @@ def make_date(
         first, last = _shift(first, -ESTIMATE_YEARS), _shift(last, ESTIMATE_YEARS)
     if rules.latest is not None and first > rules.latest:
         return Problem(
-            "a date in the future", f"no later than {rules.latest}", "Correct the cell."
+            "a date in the future",
+            Said("no later than %(a)s", a=rules.latest),
+            "Correct the cell.",
         )
     return PartialDate(first, last, precision, calendar, approximate, conventional, written)
 
@@ -295,10 +302,10 @@ def _shift(day: dt.date, years: int) -> dt.date:
 
 def _label(calendar: str | None) -> str:
     return {
-        "gregorian": "Gregorian",
-        "solar_hijri": "Solar Hijri",
-        "lunar_hijri": "lunar Hijri",
-        "imperial": "Imperial",
+        "gregorian": form("Gregorian"),
+        "solar_hijri": form("Solar Hijri"),
+        "lunar_hijri": form("lunar Hijri"),
+        "imperial": form("Imperial"),
     }.get(calendar or "", "")
 
 
@@ -343,9 +350,12 @@ def _date_cell(day: dt.date, rules: DateRules) -> PartialDate | Problem | Doubt:
     if rules.calendar not in (None, "gregorian") and rules.date_cells != "gregorian":
         return Doubt(
             "date_cells",
-            f"This column is declared {_label(rules.calendar)}, but some cells are true "
-            "spreadsheet dates, which are always Gregorian. Are those days right as Gregorian?",
-            (("gregorian", "Yes, they are Gregorian days"),),
+            Said(
+                "This column is declared %(a)s, but some cells are true spreadsheet dates, which "
+                "are always Gregorian. Are those days right as Gregorian?",
+                a=_label(rules.calendar),
+            ),
+            (("gregorian", form("Yes, they are Gregorian days")),),
         )
     return make_date("gregorian", day.year, day.month, day.day, rules, written=day.isoformat())
 
@@ -437,7 +447,9 @@ def _from_numbers(
     if month is not None and month > 12:
         return Problem(
             "a month over 12",
-            f"dates written {rules.order or 'with a month from 1 to 12'}",
+            Said("dates written %(a)s", a=rules.order)
+            if rules.order
+            else "dates written with a month from 1 to 12",
             "Correct the cell, or declare the right date order in the profile.",
         )
     return make_date(
@@ -445,12 +457,18 @@ def _from_numbers(
     )
 
 
+ORDERS_SAID: dict[str, str] = {
+    "day-month-year": form("day, month, year"), "month-day-year": form("month, day, year"),
+    "year-month-day": form("year, month, day"),
+}  # fmt: skip
+
+
 def _ask_order(parts: Sequence[str]) -> Doubt:
     return Doubt(
         "date_order",
         "Some dates in this column read differently with the day first and with the month "
         "first. In which order are they written?",
-        tuple((order, order.replace("-", ", ")) for order in ORDERS),
+        tuple(ORDERS_SAID.items()),
     )
 
 
@@ -546,8 +564,10 @@ def _with_month_name(
     elif declared is not None:
         if declared not in candidates:
             return Problem(
-                f"a month of another calendar in a column declared {_label(declared)}",
-                f"months of the {_label(declared)} calendar",
+                Said(
+                    "a month of another calendar in a column declared %(a)s", a=_label(declared)
+                ),
+                Said("months of the %(a)s calendar", a=_label(declared)),
                 "Correct the cell, or declare the right calendar in the profile.",
             )
         calendar, month = next((declared, m) for c, m in known if c == declared)

@@ -23,6 +23,7 @@ from onward.errors import Fault, Faults
 from onward.intake.dates import PartialDate
 from onward.intake.stage import Identity, Staged, StagedRow
 from onward.rulebook.model import Fact, Rulebook
+from onward.said import Listed
 
 AXES = ("legal", "stage", "place")
 
@@ -370,7 +371,9 @@ class _Writer:
             self.faults.append(
                 Fault(
                     self.staged.file, where, "event.kind", "a step this rulebook does not know",
-                    ", ".join(near) or "a step such as T4.return, or a kind of record",
+                    Listed(near)
+                    if near
+                    else "a step such as T4.return, or a kind of record",
                     "Correct the cell, or map your word in the profile.",
                 )
             )  # fmt: skip

@@ -16,6 +16,7 @@ from onward.intake.dates import PartialDate
 from onward.intake.match import Suggestion
 from onward.intake.names import compare_names
 from onward.intake.stage import StagedRow
+from onward.said import Said
 
 # Below these gaps a stated parent and child are not impossible but need a look. A product choice.
 YOUNGEST_PARENT_YEARS = 12
@@ -122,7 +123,7 @@ def _check(
             key,
             tuple(row.row for row in heads),
             "two_heads",
-            f"{len(heads)} heads in one household",
+            Said("%(a)s heads in one household", a=len(heads)),
             "Ask which of them is the focal point; the others get their relation to that person.",
             False,
         )
@@ -140,7 +141,7 @@ def _check(
             key,
             tuple(row.row for row in group),
             "very_large",
-            f"{len(group)} people in one household",
+            Said("%(a)s people in one household", a=len(group)),
             "Check that the group column is the household and not the block or the bus.",
             False,
         )
@@ -180,13 +181,13 @@ def _relations(
         elif child.latest < _years(parent.earliest, YOUNGEST_PARENT_YEARS):
             yield Finding(
                 key, rows, "parent_too_young",
-                f"a parent less than {YOUNGEST_PARENT_YEARS} years older than the child",
+                Said("a parent less than %(a)s years older than the child", a=YOUNGEST_PARENT_YEARS),
                 "Check both birth dates and the relation.", False,
             )  # fmt: skip
         elif child.earliest > _years(parent.latest, WIDEST_PARENT_YEARS):
             yield Finding(
                 key, rows, "parent_too_old",
-                f"a parent more than {WIDEST_PARENT_YEARS} years older than the child",
+                Said("a parent more than %(a)s years older than the child", a=WIDEST_PARENT_YEARS),
                 "Check both birth dates: this may be a grandchild.", False,
             )  # fmt: skip
 

@@ -26,6 +26,7 @@ from onward.intake.values import (
     language_of,
     parse_value,
 )
+from onward.said import Said, form
 
 # Target -> words a header may use for it: English, French, Arabic, Persian, Kurdish.
 HEADERS: dict[str, str] = {
@@ -131,21 +132,21 @@ def _words(facts: Mapping[str, FactLike]) -> dict[str, tuple[str, str]]:
     table: dict[str, tuple[str, str]] = {}
     for target, text in HEADERS.items():
         for word in text.split("|"):
-            table.setdefault(_plain(word), (target, "a common header"))
+            table.setdefault(_plain(word), (target, form("a common header")))
     for part, text in FACT_HEADERS.items():
         names = [name for name in facts if part in name]
         if len(names) > 1:
             names = [name for name in names if name == part or name == f"{part}_date"] or names
         if names:
             for word in text.split("|"):
-                table[_plain(word)] = (min(names, key=len), "a common header")
+                table[_plain(word)] = (min(names, key=len), form("a common header"))
     for name, fact in facts.items():
         labels = [name.replace("_", " "), str(getattr(fact, "label", "") or "")]
         labels += [str(v) for v in dict(getattr(fact, "labels", None) or {}).values()
                    if isinstance(v, str)]  # fmt: skip
         for label in labels:
             if label:
-                table[_plain(label)] = (name, "the rulebook's own word")
+                table[_plain(label)] = (name, form("the rulebook's own word"))
     return table
 
 
@@ -227,11 +228,14 @@ def _date_lines(cells: list[Cell]) -> tuple[float, dict[str, Any]]:
     return share, extra
 
 
+NOTHING = form("neither the header nor the cells tell")
+
+
 def _by_cells(name: str, cells: list[Cell], facts: Mapping[str, FactLike]) -> ColumnSuggestion:
     """What the cells alone suggest, where the header says nothing."""
     texts = [c for c in cells if isinstance(c, str)][:200]
     if len(texts) < 3:
-        return ColumnSuggestion(name, None, 0.0, "neither the header nor the cells tell", {})
+        return ColumnSuggestion(name, None, 0.0, NOTHING, {})
 
     def share(test: Any) -> float:
         return sum(1 for text in texts if test(text)) / len(texts)
@@ -239,16 +243,16 @@ def _by_cells(name: str, cells: list[Cell], facts: Mapping[str, FactLike]) -> Co
     sexes = FOLDED_SYNONYMS["female"] | FOLDED_SYNONYMS["male"]
     roles = {fold(word) for many in ROLE_WORDS.values() for word in many}
     tests = (
-        ("sex", lambda t: fold(t) in sexes, "the cells are words for women and men"),
-        ("nationality", lambda t: country_of(t) is not None, "the cells are countries"),
-        ("language", lambda t: language_of(t) is not None, "the cells are languages"),
-        ("role", lambda t: fold(t) in roles, "the cells are relations in a family"),
+        ("sex", lambda t: fold(t) in sexes, form("the cells are words for women and men")),
+        ("nationality", lambda t: country_of(t) is not None, form("the cells are countries")),
+        ("language", lambda t: language_of(t) is not None, form("the cells are languages")),
+        ("role", lambda t: fold(t) in roles, form("the cells are relations in a family")),
     )
     for target, test, why in tests:
         known = next((n for n in facts if target in n), None) if target != "role" else "role"
         if known and share(test) > 0.9:
             return ColumnSuggestion(name, known, 0.6, why, {})
-    return ColumnSuggestion(name, None, 0.0, "neither the header nor the cells tell", {})
+    return ColumnSuggestion(name, None, 0.0, NOTHING, {})
 
 
 REPEATABLE = ("name.", "document.", "contact.", "note", "ignore")
@@ -267,7 +271,11 @@ def _without_doubles(made: list[ColumnSuggestion]) -> list[ColumnSuggestion]:
         if to and to in best:
             if suggestion.sure < best[to] or to in taken:
                 suggestion = ColumnSuggestion(
-                    suggestion.header, None, 0.0, f"another column is more likely {to}", {}
+                    suggestion.header,
+                    None,
+                    0.0,
+                    Said("another column is more likely %(a)s", a=to),
+                    {},
                 )
             else:
                 taken.add(to)

@@ -23,6 +23,7 @@ from typing import Any
 
 from onward.errors import Fault, Faults
 from onward.intake.parse.answers import DELIMITERS, ENCODINGS, MEBIBYTE
+from onward.said import Listed, Said, form, typed, unpacked
 
 Cell = str | int | float | bool | dt.date | dt.datetime | dt.time | None
 
@@ -186,8 +187,8 @@ def read(
                         shown,
                         "",
                         "",
-                        f"{size / MEBIBYTE:.1f} MB",
-                        f"at most {limits.file_bytes // MEBIBYTE} MB",
+                        Said("%(a)s MB", a=f"{size / MEBIBYTE:.1f}"),
+                        Said("at most %(a)s MB", a=limits.file_bytes // MEBIBYTE),
                         "Split the list into several files.",
                     )
                 ]
@@ -269,24 +270,34 @@ def _run(source: Any, order: dict[str, Any], limits: Limits, collector: Collecto
     if not collector.ended:
         if expired.is_set():
             collector.refuse(
-                f"it was not read after {limits.wall_seconds} seconds",
+                Said("it was not read after %(a)s seconds", a=limits.wall_seconds),
                 "a list that reads quickly",
                 "If this machine is busy, try again later; otherwise copy the list alone into a "
                 "new workbook, or split it.",
             )
         elif child.returncode in (-9, -24):
             collector.refuse(
-                f"it takes more than {limits.cpu_seconds} seconds of work to read",
+                Said("it takes more than %(a)s seconds of work to read", a=limits.cpu_seconds),
                 "a list that reads quickly",
                 "Copy the list alone into a new workbook, or split it.",
             )
         else:
             collector.refuse(
-                f"it needs more than {limits.memory_bytes // MEBIBYTE} MB of memory to read, "
-                "or is damaged",
+                Said(
+                    "it needs more than %(a)s MB of memory to read, or is damaged",
+                    a=limits.memory_bytes // MEBIBYTE,
+                ),
                 "a list of people",
                 "Copy the list alone into a new workbook, or split it.",
             )
+
+
+HOW = {
+    "stated": form("as stated"), "marked": form("as the file itself says"),
+    "proved": form("the only encoding it can be"), "plain": form("plain letters only"),
+    "found": form("found"),
+}  # fmt: skip
+"""How it is known in which encoding a file is written, and what its columns end with."""
 
 
 class Collector:
@@ -329,7 +340,10 @@ class Collector:
             told = said["refused"]
             if told["found"] == "memory":
                 self.refuse(
-                    f"it needs more than {self.limits.memory_bytes // MEBIBYTE} MB to read",
+                    Said(
+                        "it needs more than %(a)s MB to read",
+                        a=self.limits.memory_bytes // MEBIBYTE,
+                    ),
                     "a list of people",
                     "Copy the list alone into a new workbook, or split it.",
                 )
@@ -340,7 +354,7 @@ class Collector:
                     "Open it in the program it comes from, save it again, and load that.",
                 )
             else:
-                self.refuse(**told)
+                self.refuse(**unpacked(told))
         elif "asked" in said:
             self.ended = True
             asked = said["asked"]
@@ -349,7 +363,7 @@ class Collector:
                     asked["about"],
                     self.file,
                     asked["text"],
-                    tuple(Option(**option) for option in asked["options"]),
+                    tuple(Option(**unpacked(option)) for option in asked["options"]),
                     {
                         "sheet": "sheet: NAME",
                         "encoding": "file: {encoding: NAME}",
@@ -366,7 +380,7 @@ class Collector:
                         self.file,
                         f"row {number}",
                         f"column {column_letters(column + 1)}",
-                        found,
+                        unpacked(found),
                         "visible text",
                         "Type the cell again.",
                     )
@@ -410,24 +424,22 @@ class Collector:
             raise Faults([self.refusal])
         facts = self.facts
         names = tuple((name, visible) for name, visible in facts.get("sheets", ()))
-        notices: list[str] = []
+        notices: list[Said] = []
         if facts.get("encoding"):
-            how = {
-                "stated": "as stated",
-                "marked": "as the file itself says",
-                "proved": "the only encoding it can be",
-                "plain": "plain letters only",
-            }
-            text = f"Read as {ENCODINGS[facts['encoding']]}, {how[facts['encoding_by']]}"
+            read_as, how = ENCODINGS[facts["encoding"]], HOW[facts["encoding_by"]]
+            notices.append(Said("Read as %(a)s, %(b)s.", a=read_as, b=how))
             if facts.get("delimiter"):
-                found = "as stated" if facts["delimiter_by"] == "stated" else "found"
-                text += f"; columns end with a {DELIMITERS[facts['delimiter']]}, {found}"
-            notices.append(text + ".")
+                ends = DELIMITERS[facts["delimiter"]]
+                how = HOW["stated" if facts["delimiter_by"] == "stated" else "found"]
+                notices[0] = Said(
+                    "Read as %(a)s, %(b)s; columns end with a %(c)s, %(d)s.",
+                    **notices[0].values, c=ends, d=how,
+                )  # fmt: skip
         if hidden := [name for name, visible in names if not visible]:
             notices.append(
-                f"{len(hidden)} hidden sheets: {', '.join(hidden)}. "
-                "They are not read unless you name them."
-            )
+                Said("%(a)s hidden sheets: %(b)s. They are not read unless you name them.",
+                     a=len(hidden), b=Listed(map(typed, hidden)))
+            )  # fmt: skip
         for name, about in self.about.items():
             notices.extend(self._sheet_notices(name, about))
         return Reading(
@@ -445,35 +457,44 @@ class Collector:
             tuple(self.faults),
         )
 
-    def _sheet_notices(self, name: str, about: dict[str, Any]) -> list[str]:
-        label = f'Sheet "{name}"' if name else "The file"
+    def _sheet_notices(self, name: str, about: dict[str, Any]) -> list[Said]:
+        label = Said("Sheet %(a)s", a=typed(name)) if name else form("The file")
         notices = []
         if count := about.get("hidden_row_count"):
             rows = about.get("hidden_rows") or []
-            which = f" ({ranges(rows)})" if rows else ""
             notices.append(
-                f"{label} has {count} hidden rows{which}. They are read like others."
-            )
+                Said("%(a)s has %(b)s hidden rows (%(c)s). They are read like others.",
+                     a=label, b=count, c=ranges(rows))
+                if rows
+                else Said("%(a)s has %(b)s hidden rows. They are read like others.", a=label, b=count)
+            )  # fmt: skip
         if columns := about.get("hidden_columns"):
             known = [c for c in columns if c > 0]
-            which = f" ({', '.join(column_letters(c) for c in known[:20])})" if known else ""
-            notices.append(f"{label} has hidden columns{which}. They are read like others.")
+            letters = Listed(column_letters(c) for c in known[:20])
+            notices.append(
+                Said("%(a)s has hidden columns (%(b)s). They are read like others.",
+                     a=label, b=letters)
+                if known
+                else Said("%(a)s has hidden columns. They are read like others.", a=label)
+            )  # fmt: skip
         if formulas := about.get("formulas"):
             notices.append(
-                f"{label} has {formulas} formulas. The values saved with them are read."
-            )
+                Said("%(a)s has %(b)s formulas. The values saved with them are read.",
+                     a=label, b=formulas)
+            )  # fmt: skip
         if merged := about.get("merged"):
             notices.append(
-                f"{label} has {len(merged)} merged areas. Only their first cell has a value."
-            )
+                Said("%(a)s has %(b)s merged areas. Only their first cell has a value.",
+                     a=label, b=len(merged))
+            )  # fmt: skip
         for cell in about.get("error_cells") or []:
             digits = "".join(c for c in cell if c.isdigit())
-            letters = cell[: -len(digits)]
+            column = cell[: -len(digits)]
             self.faults.append(
                 Fault(
                     self.file,
                     f"row {digits}",
-                    f"column {letters}",
+                    f"column {column}",
                     "a formula error (such as #REF! or #N/A)",
                     "a value",
                     "Mend the formula or type the value.",
@@ -485,7 +506,7 @@ class Collector:
                     self.file,
                     label,
                     "",
-                    f"{count} formula errors (such as #REF! or #N/A)",
+                    Said("%(a)s formula errors (such as #REF! or #N/A)", a=count),
                     "values",
                     "Mend the formulas or type the values.",
                 )

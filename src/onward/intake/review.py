@@ -14,6 +14,7 @@ from typing import Literal
 
 from onward.errors import Fault, Faults
 from onward.intake.match import Person, Suggestion
+from onward.said import Said, Share
 
 Choice = Literal["merge", "apart", "ask"]
 CHOICES: tuple[Choice, ...] = ("merge", "apart", "ask")
@@ -224,9 +225,13 @@ def refuse_if_mostly_known(
                     file,
                     "",
                     "",
-                    f"{len(matched)} of {len(batch)} rows look like people already recorded "
-                    f"({share:.0f}%)",
-                    f"at most {most_percent:g}%",
+                    Said(
+                        "%(a)s of %(b)s rows look like people already recorded (%(c)s)",
+                        a=len(matched),
+                        b=len(batch),
+                        c=Share(share / 100),
+                    ),
+                    Said("at most %(a)s%%", a=f"{most_percent:g}"),
                     "If it is an earlier list again, load it under that list's profile or "
                     "`numbers`, so that it corrects those people; if it is another list of the "
                     "same people, raise most_matched_percent in the profile.",

@@ -33,6 +33,7 @@ from onward.intake.values import (
     parse_document,
     parse_value,
 )
+from onward.said import Listed, Said, Share, form, typed
 
 
 @dataclass(frozen=True)
@@ -214,8 +215,13 @@ class _Stager:
                     self.file,
                     "",
                     "",
-                    f"{len(self.faulty)} of {read_rows} rows are at fault ({share:.0f}%)",
-                    f"at most {self.profile.most_faulty_percent:g}%",
+                    Said(
+                        "%(a)s of %(b)s rows are at fault (%(c)s)",
+                        a=len(self.faulty),
+                        b=read_rows,
+                        c=Share(share / 100),
+                    ),
+                    Said("at most %(a)s%%", a=f"{self.profile.most_faulty_percent:g}"),
                     "This looks like the wrong profile, sheet or calendar: check those first.",
                 ),
             )
@@ -241,7 +247,7 @@ class _Stager:
         if name is None or name not in sheets:
             self.file_faults.append(
                 Fault(self.file, "", "sheet", "the profile's sheet was not read",
-                      ", ".join(n for n, _ in self.reading.names))
+                      Listed(typed(n) for n, _ in self.reading.names))
             )  # fmt: skip
             return None
         self.where = f'sheet "{name}", ' if name else ""
@@ -273,8 +279,8 @@ class _Stager:
                 continue
             if len(row) > width:
                 self._row_fault(
-                    number, "", f"{len(row)} cells under {width} column names",
-                    f"at most {width} cells",
+                    number, "", Said("%(a)s cells under %(b)s column names", a=len(row), b=width),
+                    Said("at most %(a)s cells", a=width),
                     "Look for a delimiter inside a cell, or a cell right of the list.",
                 )  # fmt: skip
             numbers.append(number)
@@ -295,14 +301,20 @@ class _Stager:
         sheet, key, column = self.profile.parent
         if sheet not in self.reading.sheets or column not in header:
             self.file_faults.append(
-                Fault(self.file, "", "parent", f"no sheet {sheet!r} or no column {column!r}",
+                Fault(self.file, "", "parent",
+                      Said("no sheet %(a)s or no column %(b)s", a=typed(sheet), b=typed(column)),
                       "both, as in the export of repeated groups")
             )  # fmt: skip
             return None
         above = self._split(sheet)
         if above is None or key not in above[0]:
             self.file_faults.append(
-                Fault(self.file, f'sheet "{sheet}"', "parent", f"no column {key!r}")
+                Fault(
+                    self.file,
+                    f'sheet "{sheet}"',
+                    "parent",
+                    Said("no column %(a)s", a=typed(key)),
+                )
             )
             return None
         parents = {str(row[above[0].index(key)]): row for row in above[2]}
@@ -362,12 +374,12 @@ class _Stager:
                 self.file_faults.append(
                     Fault(self.file, row, rule.header, "the column is not in the list",
                           "the columns the profile names",
-                          "Correct the header in the list, or the profile "
-                          f"({self.profile.file}, line {rule.line}).")
+                          Said("Correct the header in the list, or the profile (%(a)s, line %(b)s).",
+                               a=self.profile.file, b=rule.line))
                 )  # fmt: skip
             elif len(found) > 1:
                 self.file_faults.append(
-                    Fault(self.file, row, rule.header, f"{len(found)} columns of this name",
+                    Fault(self.file, row, rule.header, Said("%(a)s columns of this name", a=len(found)),
                           "one", "Rename or remove the others.")
                 )  # fmt: skip
             else:
@@ -384,7 +396,7 @@ class _Stager:
         else:
             left = sum(1 for name in at if name and not name.startswith("../"))
             if left:
-                self.notices.append(f"{left} columns are not imported.")
+                self.notices.append(Said("%(a)s columns are not imported.", a=left))
         return places
 
     def _typed(self, rule: ColumnRule, numbers: list[int], column: list[Cell]) -> list[Any]:
@@ -442,15 +454,21 @@ class _Stager:
         return lambda cell: parse_value(rule.kind, cell, options)
 
     def _ask(self, rule: ColumnRule, doubt: Doubt, rows: Sequence[int]) -> None:
-        shown = ", ".join(str(row) for row in rows[:SAMPLE_ROWS])
-        more = f" and {len(rows) - SAMPLE_ROWS} more" if len(rows) > SAMPLE_ROWS else ""
+        where = Said(
+            "column %(a)s, rows %(b)s", a=typed(rule.header), b=Listed(rows[:SAMPLE_ROWS])
+        )
+        if (more := len(rows) - SAMPLE_ROWS) > 0:
+            where = Said("%(a)s and %(b)s more", a=where, b=more)
         self.questions.append(
             Question(
                 doubt.about,
-                f'column "{rule.header}", rows {shown}{more}',
+                where,
                 doubt.text,
                 tuple(Option(value, label) for value, label in doubt.options),
-                f"{doubt.about}: VALUE, at the column or at the top of the profile",
+                Said(
+                    "%(a)s, at the column or at the top of the profile",
+                    a=f"{doubt.about}: VALUE",
+                ),
             )
         )
 
@@ -467,15 +485,15 @@ class _Stager:
         low_days = any(isinstance(c, dt.date) and c.day <= 12 for c in column)
         all_low = all(c.day <= 12 for c in column if isinstance(c, dt.date))
         orders = (
-            ("day-month-year", "day, month, year"),
-            ("month-day-year", "month, day, year"),
+            ("day-month-year", form("day, month, year")),
+            ("month-day-year", form("month, day, year")),
         )
         if dates.order is None and day_first and month_first:
-            text = (
+            text = form(
                 "Some dates can only be day first, others only month first. Which is the rule?"
             )
             self.questions.append(
-                Question("date_order", f'column "{rule.header}"', text,
+                Question("date_order", Said("column %(a)s", a=typed(rule.header)), text,
                          tuple(Option(*order) for order in orders), "date_order: VALUE")
             )  # fmt: skip
         elif (day_first or month_first) and low_days and all_low and dates.date_cells is None:
@@ -484,11 +502,11 @@ class _Stager:
             self.questions.append(
                 Question(
                     "date_cells",
-                    f'column "{rule.header}"',
+                    Said("column %(a)s", a=typed(rule.header)),
                     "Some cells are true dates whose day is never over 12, while the others are "
                     "text: a spreadsheet may have exchanged day and month in the true dates. "
                     "Are the true dates right as they stand?",
-                    (Option("gregorian", "Yes, they are right as they stand"),),
+                    (Option("gregorian", form("Yes, they are right as they stand")),),
                     "date_cells: gregorian, or correct the list",
                 )
             )
@@ -577,7 +595,7 @@ class _Stager:
                     if first[1] != value:
                         self._row_fault(
                             number, name,
-                            f"not the same as row {first[0]} of the same household",
+                            Said("not the same as row %(a)s of the same household", a=first[0]),
                             "one value for a household", "Correct one of the rows.",
                         )  # fmt: skip
         for shared in sharing.values():
@@ -587,7 +605,7 @@ class _Stager:
                 self._row_fault(
                     number,
                     office,
-                    f"the same number as row {others}",
+                    Said("the same number as row %(a)s", a=others),
                     "each person once",
                     "Remove one of the rows, or give one its own number.",
                 )
@@ -652,9 +670,12 @@ class _Stager:
             )
         if unnumbered:
             self.notices.append(
-                f"{unnumbered} rows carry no number of the office's own. The same file loaded "
-                "again changes nothing, but a corrected row will be a new row until someone "
-                "matches it."
+                Said(
+                    "%(a)s rows carry no number of the office's own. The same file loaded again "
+                    "changes nothing, but a corrected row will be a new row until someone matches "
+                    "it.",
+                    a=unnumbered,
+                )
             )
         return tuple(rows)
 

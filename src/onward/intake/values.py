@@ -18,6 +18,7 @@ from importlib import resources
 from onward.errors import one_of
 from onward.intake.dates import DateRules, Doubt, PartialDate, Problem, parse_date
 from onward.intake.fold import clean, digits, fold
+from onward.said import Said
 
 Value = str | int | float | bool | tuple[str, ...] | PartialDate
 TYPES = (
@@ -219,12 +220,18 @@ def parse_value(
         return _number(cell, kind, options.decimal)
     if kind in ("country", "language"):
         if not isinstance(cell, str):
-            return Problem(f"not a {kind}", f"a {kind} name or code", "Correct the cell.")
+            return Problem(
+                "not a country" if kind == "country" else "not a language",
+                "a country name or code" if kind == "country" else "a language name or code",
+                "Correct the cell.",
+            )
         found = country_of(cell) if kind == "country" else language_of(cell)
         if found is not None:
             return found
         return Problem(
-            f"not the name or code of one {kind}",
+            "not the name or code of one country"
+            if kind == "country"
+            else "not the name or code of one language",
             "a name in English, French, Arabic, Persian or Kurdish, or an ISO code",
             "Correct the cell, or map your word under `values` in the profile.",
         )
@@ -262,7 +269,7 @@ def _codes(text: str, options: Options) -> tuple[str, ...] | Problem:
     if not found or None in found:
         return Problem(
             "a word or code this list may not use",
-            f"any of {one_of(options.allowed)}, with commas between",
+            Said("any of %(a)s, with commas between", a=one_of(options.allowed)),
             "Correct the cell, or map your word under `values` in the profile.",
         )
     return tuple(sorted({code for code in found if code is not None}))
@@ -298,8 +305,12 @@ def _boolean(cell: object) -> bool | Problem:
 
 
 def _number(cell: object, kind: str, decimal: str) -> int | float | Problem:
-    what = "a whole number" if kind == "integer" else "a number"
-    wrong = Problem(f"not {what}", what, "Correct the cell.")
+    whole = kind == "integer"
+    wrong = Problem(
+        "not a whole number" if whole else "not a number",
+        "a whole number" if whole else "a number",
+        "Correct the cell.",
+    )
     if isinstance(cell, bool | dt.date | dt.time):
         return wrong
     if isinstance(cell, int | float):
@@ -313,7 +324,7 @@ def _number(cell: object, kind: str, decimal: str) -> int | float | Problem:
             if not re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", text) or text.count(",") == 1:
                 return Problem(
                     "a comma that may stand for decimals or for thousands",
-                    f"{what} without it",
+                    "a whole number without it" if whole else "a number without it",
                     'Write it without the comma, or declare `decimal: ","` in the profile.',
                 )
             text = text.replace(",", "")

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from onward.report.disclosure import Counts, Shown, rounded
+from onward.said import Said, typed
 
 FORMAT = "onward-external-release-1"
 LEAST_DAYS_APART = 28
@@ -49,13 +50,20 @@ def faults(new: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> list
         if before == day:
             if old["files"] != new["files"] or old["tables"] != new["tables"]:
                 found.append(
-                    f"a release for {day} was published already and this one differs from it"
+                    Said(
+                        "a release for %(a)s was published already and this one differs from it",
+                        a=day,
+                    )
                 )
             continue
         if abs((day - before).days) < LEAST_DAYS_APART:
             found.append(
-                f"it is {abs((day - before).days)} days from the release of {before}; "
-                f"expected at least {LEAST_DAYS_APART}"
+                Said(
+                    "it is %(a)s days from the release of %(b)s; expected at least %(c)s",
+                    a=abs((day - before).days),
+                    b=before,
+                    c=LEAST_DAYS_APART,
+                )
             )
         if old["rulebook"] == new["rulebook"]:
             found += _shape(new, old, before)
@@ -66,7 +74,9 @@ def faults(new: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> list
 def _shape(new: Mapping[str, Any], old: Mapping[str, Any], before: dt.date) -> list[str]:
     both = sorted(set(new["tables"]) & set(old["tables"]))
     return [
-        f'table "{name}" is cut otherwise than in the release of {before}'
+        Said(
+            "table %(a)s is cut otherwise than in the release of %(b)s", a=typed(name), b=before
+        )
         for name in both
         if new["tables"][name]["dimensions"] != old["tables"][name]["dimensions"]
     ]
@@ -74,7 +84,7 @@ def _shape(new: Mapping[str, Any], old: Mapping[str, Any], before: dt.date) -> l
 
 def _months(new: Mapping[str, Any], old: Mapping[str, Any], before: dt.date) -> list[str]:
     """Past months count the same people in both releases: shown and hidden must agree."""
-    found = []
+    found: list[str] = []
     for name in sorted(set(new["tables"]) & set(old["tables"])):
         if not any(d.endswith("month") for d in new["tables"][name]["dimensions"]):
             continue
@@ -83,7 +93,12 @@ def _months(new: Mapping[str, Any], old: Mapping[str, Any], before: dt.date) -> 
             known = _complete(key[0], before) and tuple(key) in then
             if known and value is not None and then[tuple(key)] != value:
                 found.append(
-                    f'table "{name}" shows {key[0]} otherwise than the release of {before}'
+                    Said(
+                        "table %(a)s shows %(b)s otherwise than the release of %(c)s",
+                        a=typed(name),
+                        b=key[0],
+                        c=before,
+                    )
                 )
                 break
     return found

@@ -90,7 +90,7 @@ def may_tell(
 def message_for(reader: access.Reader, row: Job) -> str:
     """Why work could not be done, as far as this reader may be told."""
     tells = may_tell(reader, row.result)
-    return row.message if tells(row.message) else _("It speaks of an offer made in confidence.")
+    return row.message if tells(row.said) else _("It speaks of an offer made in confidence.")
 
 
 def about(made: Mapping[str, Any], tells: Callable[[str], bool]) -> dict[str, Any]:

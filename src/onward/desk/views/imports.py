@@ -36,6 +36,7 @@ from onward.registry.models import ImportDraft, Job
 from onward.registry.permissions import access
 from onward.registry.signing_in import signin
 from onward.registry.web import jobs
+from onward.said import unpacked
 
 SHOWN_FAULTS, SHOWN_PAIRS, SAMPLES = 200, 10, 3
 DOCUMENTS = ("document.passport", "document.national_id", "document.other")
@@ -153,7 +154,7 @@ def one(request: HttpRequest, draft: UUID) -> HttpResponse:
     if job.state in (jobs.QUEUED, jobs.RUNNING):
         return _going(request, row, job)
     if job.state != jobs.DONE:
-        shown = {"draft": row, "step": "read", "stopped": job.message}
+        shown = {"draft": row, "step": "read", "stopped": job.said}
         return _whole(request, shown, status=422)
     return _step(request, row, _look(job))
 
@@ -181,7 +182,8 @@ def _whole(
 
 def _look(job: Job) -> dict[str, Any]:
     """What the work saw in the list."""
-    found: dict[str, Any] = json.loads(jobs.content_of(job.files.get(name=lists.LOOK)))
+    kept = json.loads(jobs.content_of(job.files.get(name=lists.LOOK)))
+    found: dict[str, Any] = unpacked(kept)
     return found
 
 

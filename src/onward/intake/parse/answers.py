@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from onward.said import Listed, Said, packed, typed
+
 MEBIBYTE = 1024 * 1024
 
 # The order is the order in which a person is offered them; any of these may be named in a
@@ -61,7 +63,8 @@ class Refused(Exception):
         self, found: str, allowed: str = "", remedy: str = "", where: str = ""
     ) -> None:
         super().__init__(found)
-        self.told = {"found": found, "allowed": allowed, "remedy": remedy, "where": where}
+        told = {"found": found, "allowed": allowed, "remedy": remedy, "where": where}
+        self.told: dict[str, Any] = packed(told)
 
 
 class Asked(Exception):
@@ -109,7 +112,8 @@ def parts_asked_for(
     wanted = list(order.get("sheets") or [])
     if any(name not in counts for name in wanted):
         raise Refused(
-            "no part of the name asked for", "one of the file's parts: " + ", ".join(counts)
+            "no part of the name asked for",
+            Said("one of the file's parts: %(a)s", a=Listed(map(typed, counts))),
         )
     if not wanted and len(counts) > 1:
         raise Asked(
@@ -134,16 +138,16 @@ def damaged() -> Refused:
 def bomb(limits: dict[str, int]) -> Refused:
     return Refused(
         "the workbook unpacks to far more than a list of people needs",
-        f"at most {limits['inflated_bytes'] // MEBIBYTE} MB unpacked and "
-        f"{limits['ratio']} times the packed size",
+        Said("at most %(a)s MB unpacked and %(b)s times the packed size",
+             a=limits["inflated_bytes"] // MEBIBYTE, b=limits["ratio"]),
         "Copy the list alone into a new workbook.",
-    )
+    )  # fmt: skip
 
 
 def too_many_rows(limits: dict[str, int]) -> Refused:
     return Refused(
-        f"more than {limits['rows']:,} rows",
-        f"at most {limits['rows']:,} rows",
+        Said("more than %(a)s rows", a=f"{limits['rows']:,}"),
+        Said("at most %(a)s rows", a=f"{limits['rows']:,}"),
         "Split the list into several files, or delete unused rows below it.",
     )
 
@@ -189,7 +193,13 @@ def emit(
         for column, cell in enumerate(row):
             if type(cell) is str:
                 if len(cell) > longest:
-                    bad.append((number, column, f"more than {longest:,} characters"))
+                    bad.append(
+                        (
+                            number,
+                            column,
+                            packed(Said("more than %(a)s characters", a=f"{longest:,}")),
+                        )
+                    )
                 elif not cell.isprintable() and CONTROL.search(cell):
                     bad.append(
                         (number, column, "hidden control or direction-override characters")

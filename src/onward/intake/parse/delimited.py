@@ -19,6 +19,7 @@ from onward.intake.parse.answers import (
     emit,
     too_many_rows,
 )
+from onward.said import Listed, Said, packed
 
 
 def decode(data: bytes, encoding: str | None) -> tuple[str, str, str]:
@@ -26,14 +27,14 @@ def decode(data: bytes, encoding: str | None) -> tuple[str, str, str]:
     if encoding is not None:
         if encoding not in ENCODINGS:
             raise Refused(
-                "an encoding this room does not know", "one of " + ", ".join(ENCODINGS)
+                "an encoding this room does not know", Said("one of %(a)s", a=Listed(ENCODINGS))
             )
         try:
             text = data.decode("utf-8-sig" if encoding == "utf-8" else encoding)
         except UnicodeDecodeError as bad:
             line = data[: bad.start].count(b"\n") + 1
             raise Refused(
-                f"bytes that are not {encoding}",
+                Said("bytes that are not %(a)s", a=encoding),
                 "the encoding the file was saved in",
                 "Name another encoding, or save the list again as UTF-8.",
                 where=f"line {line}",
@@ -50,7 +51,10 @@ def decode(data: bytes, encoding: str | None) -> tuple[str, str, str]:
             except UnicodeDecodeError as bad:
                 line = data[: bad.start].count(b"\n") + 1
                 raise Refused(
-                    f"marked as {name}, but some bytes are not: two encodings are mixed",
+                    Said(
+                        "marked as %(a)s, but some bytes are not: two encodings are mixed",
+                        a=name,
+                    ),
                     "one encoding throughout",
                     "Open it in the spreadsheet program and save it as UTF-8.",
                     where=f"line {line}",
@@ -130,7 +134,7 @@ def _find_delimiter(text: str, delimiter: str | None) -> tuple[str, str]:
         if delimiter not in DELIMITERS:
             raise Refused(
                 "a delimiter this room does not know",
-                "one of " + ", ".join(DELIMITERS.values()),
+                Said("one of %(a)s", a=Listed(DELIMITERS.values())),
             )
         return delimiter, "stated"
     steady = []
@@ -155,7 +159,11 @@ def _find_delimiter(text: str, delimiter: str | None) -> tuple[str, str]:
         "delimiter",
         "What stands between the columns of this file?",
         [
-            {"value": c, "label": DELIMITERS[c], "preview": f"{width} columns in the first row"}
+            {
+                "value": c,
+                "label": DELIMITERS[c],
+                "preview": packed(Said("%(a)s columns in the first row", a=width)),
+            }
             for c, width in options
         ],
     )
@@ -186,8 +194,8 @@ def table_of(
                 raise too_many_rows(limits)
             if len(record) > limits["columns"]:
                 raise Refused(
-                    f"more than {limits['columns']} columns",
-                    f"at most {limits['columns']} columns",
+                    Said("more than %(a)s columns", a=limits["columns"]),
+                    Said("at most %(a)s columns", a=limits["columns"]),
                     "Check the delimiter.",
                     where=f"line {started}",
                 )
@@ -208,8 +216,10 @@ def table_of(
     except csv.Error as bad:
         long_cell = "field larger" in str(bad)
         raise Refused(
-            f"a cell of more than {limits['cell_characters']:,} characters, "
-            "or a quotation mark that is never closed"
+            Said(
+                "a cell of more than %(a)s characters, or a quotation mark that is never closed",
+                a=f"{limits['cell_characters']:,}",
+            )
             if long_cell
             else "quotation marks that do not pair up",
             "quotation marks in pairs, doubled inside a quoted cell",

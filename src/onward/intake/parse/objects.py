@@ -16,6 +16,7 @@ from onward.intake.parse.answers import (
     too_many_rows,
 )
 from onward.intake.parse.delimited import decode
+from onward.said import Said
 
 
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -134,8 +135,8 @@ def read_objects(
             columns.update(dict.fromkeys(flat))
         if len(columns) > limits["columns"]:
             raise Refused(
-                f"more than {limits['columns']} different keys",
-                f"at most {limits['columns']}",
+                Said("more than %(a)s different keys", a=limits["columns"]),
+                Said("at most %(a)s", a=limits["columns"]),
                 "Export only the questions you need.",
             )
         rows: list[Cells] = [list(columns)]

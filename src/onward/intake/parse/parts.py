@@ -8,6 +8,7 @@ import zipfile
 import zlib
 
 from onward.intake.parse.answers import MEBIBYTE, Refused, bomb, damaged, too_many_rows
+from onward.said import Said
 
 HIDDEN_ROW = re.compile(
     rb'<(?:\w+:)?row\b(?=[^>]*\shidden="(?:1|true)")[^>]*?\sr="(\d+)"|'
@@ -169,8 +170,8 @@ def inspect(data: bytes, limits: dict[str, int]) -> tuple[dict[str, PartReport],
         raise damaged() from bad
     if len(entries) > limits["entries"]:
         raise Refused(
-            f"the workbook is made of {len(entries)} parts",
-            f"at most {limits['entries']}",
+            Said("the workbook is made of %(a)s parts", a=len(entries)),
+            Said("at most %(a)s", a=limits["entries"]),
             "Copy the list alone into a new workbook.",
         )
     names = [entry.filename for entry in entries]
@@ -220,8 +221,10 @@ def inspect(data: bytes, limits: dict[str, int]) -> tuple[dict[str, PartReport],
                             raise damaged()
                         if FAR_COLUMN.search(text):
                             raise Refused(
-                                f"a sheet has more than {limits['columns']} columns",
-                                f"at most {limits['columns']} columns",
+                                Said(
+                                    "a sheet has more than %(a)s columns", a=limits["columns"]
+                                ),
+                                Said("at most %(a)s columns", a=limits["columns"]),
                                 "Delete the unused columns to the right of the list.",
                             )
                         tail = text[-OVERLAP:]

@@ -13,6 +13,7 @@ from onward.intake.parse.answers import MEBIBYTE, Asked, Refused
 from onward.intake.parse.delimited import read_text
 from onward.intake.parse.objects import read_objects
 from onward.intake.parse.workbook import read_workbook
+from onward.said import Said
 
 OLE_HEADER = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -40,8 +41,8 @@ def _read_all(source: BinaryIO, limit: int) -> bytes:
     data = source.read(limit + 1)
     if len(data) > limit:
         raise Refused(
-            f"the file is larger than {limit // MEBIBYTE} MB",
-            f"at most {limit // MEBIBYTE} MB",
+            Said("the file is larger than %(a)s MB", a=limit // MEBIBYTE),
+            Said("at most %(a)s MB", a=limit // MEBIBYTE),
             "Split the list into several files.",
         )
     return data
@@ -52,7 +53,9 @@ def kind_of(data: bytes, name: str) -> str:
     suffix = name.rsplit(".", 1)[-1].lower() if "." in name else ""
     if suffix in {"xlsm", "xltm", "xlam", "xlsb"}:
         raise Refused(
-            f"a .{suffix} file, which can hold macros or is not an open format",
+            Said(
+                "a %(a)s file, which can hold macros or is not an open format", a=f".{suffix}"
+            ),
             "a workbook without macros (.xlsx or .ods)",
             "Save it as .xlsx and load that.",
         )
@@ -76,8 +79,11 @@ def kind_of(data: bytes, name: str) -> str:
         raise Refused("not a list of any kind this room reads", ".xlsx, .ods, .csv or .jsonl")
     if suffix in {"xlsx", "ods"}:
         raise Refused(
-            f"named .{suffix}, but it is not a workbook (damaged, cut short, or renamed)",
-            f"a complete .{suffix} file",
+            Said(
+                "named %(a)s, but it is not a workbook (damaged, cut short, or renamed)",
+                a=f".{suffix}",
+            ),
+            Said("a complete %(a)s file", a=f".{suffix}"),
             "Open it in the spreadsheet program, save it again, and load that.",
         )
     if suffix in {"json", "jsonl", "ndjson", "geojson"}:

@@ -19,6 +19,7 @@ from onward.intake.parse.answers import (
 )
 from onward.intake.parse.form_archive import read_archive
 from onward.intake.parse.parts import PartReport, form_archive, inspect, sheet_parts
+from onward.said import Said
 
 
 def read_workbook(
@@ -79,8 +80,8 @@ def read_workbook(
             if sheet.total_height > limits["rows"] or sheet.total_width > limits["columns"]:
                 if sheet.total_width > limits["columns"]:
                     raise Refused(
-                        f"a sheet has more than {limits['columns']} columns",
-                        f"at most {limits['columns']} columns",
+                        Said("a sheet has more than %(a)s columns", a=limits["columns"]),
+                        Said("at most %(a)s columns", a=limits["columns"]),
                         "Delete the unused columns to the right of the list.",
                     )
                 raise too_many_rows(limits)

@@ -28,6 +28,7 @@ from onward.registry.computing.runs import (
     last_figures,
 )
 from onward.registry.operation import Operation
+from onward.said import Listed, Said
 
 if TYPE_CHECKING:
     from onward.report.disclosure import Audience
@@ -124,8 +125,11 @@ def make_report(
     kind: Audience = "internal" if audience == "internal" else "external"
     if as_of is not None and not RULES[kind].free_dates and as_of != operation.default_date():
         raise OnwardError(
-            "An external report has a fixed date, so that two of them cannot be subtracted: "
-            f"leave the date out (it is {operation.default_date()})."
+            Said(
+                "An external report has a fixed date, so that two of them cannot be subtracted: "
+                "leave the date out (it is %(a)s).",
+                a=operation.default_date(),
+            )
         )
     if with_forecast:
         require_futures(futures)
@@ -196,8 +200,11 @@ def make_report(
         reasons = release.faults(new, releases)
         if reasons:
             raise OnwardError(
-                f"This external report may not go out: {'; '.join(reasons)}. Published figures "
-                "stay as they are: use the release that is kept, or wait for the next date."
+                Said(
+                    "This external report may not go out: %(a)s. Published figures stay as they "
+                    "are: use the release that is kept, or wait for the next date.",
+                    a=Listed(reasons, "; "),
+                )
             )
         keep_release(operation, found.as_of, new)
     else:

@@ -33,6 +33,7 @@ from onward.registry.importing.receipts import undo
 from onward.registry.models import Account, ImportDraft, PersonNow
 from onward.registry.operation import Operation
 from onward.registry.permissions import access, grants
+from onward.said import packed
 
 LOG = logging.getLogger("onward.jobs")
 
@@ -82,7 +83,7 @@ def look(
             shown, more = _stuck(wrong.faults), {}
     if not ImportDraft.objects.filter(pk=draft.pk).exists():
         raise OnwardError("The list was given up. Nothing was recorded.")
-    return {"step": shown["step"]}, {LOOK: json.dumps(shown).encode(), **more}
+    return {"step": shown["step"]}, {LOOK: json.dumps(packed(shown)).encode(), **more}
 
 
 def _looked(

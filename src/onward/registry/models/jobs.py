@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from onward.registry.models.base import Here
+from onward.said import said_again
 
 
 class Job(Here):
@@ -17,7 +18,7 @@ class Job(Here):
     asked     what it was asked with; ids and numbers, never identity
     state     queued, running, done, failed, interrupted (the server stopped meanwhile)
     progress  the last thing the work said
-    message   when failed: the sentence a person can act on
+    message   when failed: the sentence a person can act on, as it is kept; see `said`
     result    when done: small figures for the page
     """
 
@@ -32,6 +33,11 @@ class Job(Here):
     ended_at = models.DateTimeField(null=True)
     message = models.TextField(blank=True, default="")
     result = models.JSONField(default=dict)
+
+    @property
+    def said(self) -> str:
+        """The message, with what it was made of."""
+        return said_again(self.message)
 
     class Meta:
         db_table = "onward_job"

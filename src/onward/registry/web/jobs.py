@@ -33,6 +33,7 @@ from onward.registry.permissions import access, grants
 from onward.registry.planning import sensitive_then
 from onward.registry.recording.actors import Acting
 from onward.registry.web.site import current
+from onward.said import kept
 
 if TYPE_CHECKING:
     from onward.registry.computing.analysis import Opened
@@ -359,7 +360,7 @@ def run_next() -> Job | None:
             if job.kind not in FIRST:
                 require_still(job)
     except OnwardError as error:
-        _end(job, FAILED, message=str(error))
+        _end(job, FAILED, message=kept(next(iter(error.args), "")))
     except Exception as error:
         # The text of an unexpected error may quote a record: only its kind is kept.
         LOG.error("job=%s kind=%s failed with %s", job.pk, job.kind, type(error).__name__)
