@@ -680,6 +680,8 @@ def _figures(page):
 
 
 def test_a_release_too_close_to_the_last_one_is_not_begun(planned, monkeypatch):
+    from onward.report.disclosure import RULES
+
     lead = browser("plan_lead")
 
     def page(last):
@@ -690,9 +692,13 @@ def test_a_release_too_close_to_the_last_one_is_not_begun(planned, monkeypatch):
     begin = 'name="audience" value="external"'
     for last in ("2026-06-10", "2026-05-13"):
         assert begin in page(last)
+        assert "one release for" in page(last), "what cannot be undone is said before it begins"
     close = page("2026-05-14")
     assert begin not in close
     assert "11 June 2026" in close
+    inside, outside = (RULES[audience] for audience in ("internal", "external"))
+    assert f"Counts of {inside.hide_from} to {inside.hide_to} are hidden" in close
+    assert f"Counts of {outside.hide_from} to {outside.hide_to} are hidden" in close
 
 
 def test_a_language_the_desk_does_not_have_is_english_and_a_release_is_one_in_every_language(

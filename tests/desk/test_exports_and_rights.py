@@ -188,3 +188,35 @@ def test_what_was_erased_is_said_to_be_erased_wherever_one_looks(small, cast):
     said = text(people.signed_in(boss).post(f"/rights/{again.pk}/read-out/"))
     assert "پاک شده و هیچ‌کس نمی‌تواند بخواند" in said
     assert not re.search(r"[0-9]", said.partition("Print")[2]), "digits are the person's own"
+
+
+def test_a_request_taken_with_two_presses_is_one_until_it_is_answered(small, cast):
+    from onward.registry.data_protection import rights
+
+    officer, boss = people.signed_in(cast["amina"]), cast["chantal"]
+    form = {"person": "H1-P1", "kind": "objection", "language": "fa", "asked_on": "2026-06-09"}
+    first, second = (officer.post("/rights/", form)["Location"] for _ in range(2))
+    assert first == second
+    made = rights.RightsRequest.objects.get()
+    rights.answer(boss, made, "withdrawn")
+    third = officer.post("/rights/", form)["Location"]
+    assert third != first, "asked again after the answer, it is a request of its own"
+
+
+def test_the_answer_is_in_the_persons_own_language_unless_somebody_chooses_another(small, cast):
+    from onward.registry.models import RightsRequest
+
+    def chosen(page):
+        field = page.split('name="language"')[-1].split("</select>")[0]
+        return re.findall(r'value="([^"]*)" selected', field)
+
+    officer = people.signed_in(cast["amina"])
+    page = officer.get("/rights/?person=H1-P1").content.decode()
+    assert chosen(page) == ["fa"]
+    assert chosen(
+        people.signed_in(cast["dawit"]).get("/rights/?person=H1-P1").content.decode()
+    ) == [""]
+    form = {"person": "H1-P1", "kind": "access", "asked_on": "2026-06-09", "language": ""}
+    asked = officer.post("/rights/", form)
+    assert asked.status_code == 422, "nobody is answered in a language that nobody chose"
+    assert not RightsRequest.objects.exists()

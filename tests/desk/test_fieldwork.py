@@ -56,7 +56,9 @@ def test_a_room_is_never_in_two_places(small):
         {"people": "H2-P1", "do": "schedule", **WHEN, "starts_at": "10:00", "key": "second"},
     )
     assert clash.status_code == 422
-    assert "10:00: the room is taken." in text(clash)
+    assert "10:00: the room is taken (09:30–10:15)." in text(clash)
+    beside = text(clash).partition('name="room"')[0].rpartition("<label")[2]
+    assert "the room is taken" in beside, "and beside the field"
     assert len(things("appointment")) == 2
     after = {"people": "H2-P1", "do": "schedule", **WHEN, "starts_at": "11:00", "key": "third"}
     assert officer.post("/people/chosen/", after).status_code == 303
@@ -189,7 +191,7 @@ def test_a_room_and_an_interpreter_are_assigned_from_the_week_itself(small):
     assert "Assign all the same" in text(warned)
     taken = officer.post("/calendar/assign/", {"thing": thing, "room": "Tent  3", "key": "b"})
     assert taken.status_code == 422
-    assert "09:40: the room is taken." in text(taken)
+    assert "09:40: the room is taken (09:30–10:15)." in text(taken)
     assert officer.post("/calendar/assign/", sent).status_code == 303
     facts = next(one for one in things("appointment") if one["starts_at"] == "09:40")
     assert facts["room"] == "tent 4"

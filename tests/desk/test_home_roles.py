@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import pytest
 import registry_cast as cast
 
@@ -258,3 +261,55 @@ def test_the_hour_of_an_appointment_stands_in_the_readers_digits(small):
         client.cookies["django_language"] = language
         for address in ("/", "/calendar/?week=2026-06-10"):
             assert f"<bdi>{said}</bdi>" in client.get(address).content.decode(), address
+
+
+def test_an_instant_is_told_by_the_clocks_of_where_the_operation_is(small, monkeypatch):
+    from dataclasses import replace
+
+    from django.utils.translation import override
+
+    from onward.desk import dates, here
+
+    for zone, said in (("Asia/Baghdad", "07:55 \u2066UTC+3\u2069"), ("UTC", "04:55 \u2066UTC\u2069"),
+                       ("Asia/Tehran", "08:25 \u2066UTC+3:30\u2069")):  # fmt: skip
+        there = replace(here.operation().settings, time_zone=zone)
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                here, "operation", lambda there=there: type("Its", (), {"settings": there})
+            )
+            with override("en"):
+                assert dates.moment("2026-11-29T04:55:10Z") == f"29 November 2026 {said}"
+                assert dates.moment("2026-11-29T04:55:10.25+00:00").endswith(said)
+            with override("fa"):
+                assert dates.moment("2026-11-28T21:00:00Z").startswith(
+                    "۸ آذر ۱۴۰۵" if zone != "UTC" else "۷ آذر ۱۴۰۵"
+                ), "the day is that of the place too"
+
+
+def test_home_says_once_what_many_breaches_ask_for_by_the_same_minute(small):
+    from onward.caseload.events import Subject
+    from onward.registry import breaches
+    from onward.registry.recording import acts
+
+    boss = cast.account("chantal", "supervisor")
+    for person in ("H2-P1", "H5-P1"):
+        acts.record(boss, Subject("person", person), "T16.departed", effective="2026-06-10",
+                    idempotency_key=f"went-{person}")  # fmt: skip
+    breaches.follow()
+    page = html.unescape(cast.signed_in(boss).get("/").content.decode())
+    told = page.split('id="to-tell"')[1].split("</section>")[0]
+    lines = re.findall(r"<li>.*?</li>", told)
+    assert len(lines) == len({re.sub("<[^>]+>", "", line) for line in lines})
+    assert any("2 breaches" in line for line in lines)
+
+
+def test_whoever_is_assigned_nobody_yet_is_told_how_people_come_to_them(small):
+    from onward.registry.permissions import access
+
+    bilal = cast.account("bilal", "interviewer")
+    said = b"Nobody is assigned to you yet."
+    assert said in cast.signed_in(bilal).get("/").content
+    access.assign(cast.account("chantal", "supervisor"), "H1-P1", to=bilal, reason="interview")
+    assert said not in cast.signed_in(bilal).get("/").content
+    boss = cast.account("erin", "supervisor", office="camp-9")
+    assert said not in cast.signed_in(boss).get("/").content

@@ -13,13 +13,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
 from onward.desk import dates, here, words
 from onward.registry.log.db_store import DatabaseStore
 from onward.registry.models import EventRow, ThingNow
+
+if TYPE_CHECKING:
+    from onward.desk.forms import Form
 
 KIND, ROSTER, UNWANTED = "appointment", "interpreter", "not_interpreter"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -93,7 +96,14 @@ def unwanted(people: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
-def clashes(planned: Sequence[Mapping[str, Any]], *, but: str = "") -> list[str]:
+class Clash(NamedTuple):
+    """Why an appointment cannot be made, and the field that says so; "" where it is the people."""
+
+    said: str
+    field: str = ""
+
+
+def clashes(planned: Sequence[Mapping[str, Any]], *, but: str = "") -> list[Clash]:
     """Why these appointments cannot be made; empty when they can.
 
     planned  their facts with `person`, `day`, `starts_at`, in the order of the day
@@ -109,18 +119,16 @@ def clashes(planned: Sequence[Mapping[str, Any]], *, but: str = "") -> list[str]
     barred = unwanted({str(mine.get("person")) for mine in planned})
     said = []
     if ends(planned[-1]) > 24 * 60:
-        said.append(
-            _(
-                "The last appointment would end after midnight. Schedule fewer people or start earlier."
-            )
-        )
+        late = _("The last appointment would end after midnight. Schedule fewer people or start earlier.")  # fmt: skip
+        said.append(Clash(late, "starts_at"))
     for mine in planned:
         code = str(mine.get("interpreter_code") or "")
         if code and code not in known:
-            said.append(_("This interpreter is not on the roster."))
+            said.append(Clash(_("This interpreter is not on the roster."), "interpreter_code"))
         if code in barred.get(str(mine.get("person")), ()):
-            said.append(_("This interpreter cannot be booked for one of these people."))
-        for other in there:
+            unwelcome = _("This interpreter cannot be booked for one of these people.")
+            said.append(Clash(unwelcome, "interpreter_code"))
+        for other in sorted(there, key=begins):
             if _at_once(mine, other):
                 said += _both(mine, other)
     return list(dict.fromkeys(said))
@@ -196,9 +204,24 @@ def _at_once(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 def _until(other: Mapping[str, Any]) -> str:
     return _("taken from %(from)s to %(to)s") % {
-        "from": dates.digits(f"{begins(other) // 60:02}:{begins(other) % 60:02}"),
-        "to": dates.digits(f"{ends(other) // 60 % 24:02}:{ends(other) % 60:02}"),
-    }
+        "from": _hour(begins(other)), "to": _hour(ends(other)),
+    }  # fmt: skip
+
+
+def _hour(minutes: int) -> str:
+    return dates.digits(f"{minutes // 60 % 24:02}:{minutes % 60:02}")
+
+
+def told(clashes: Iterable[Clash], form: Form) -> list[str]:
+    """Says clashes beside their fields of a form; those without a field on it are given back."""
+    rest = []
+    for clash in clashes:
+        field = form.get(clash.field)
+        if field is None:
+            rest.append(clash.said)
+        elif not field.error:
+            field.error = clash.said
+    return rest
 
 
 @contextmanager
@@ -213,18 +236,29 @@ def was_sent(key: str) -> bool:
     return EventRow.objects.filter(key__in=(key, f"{key}/0")).exists()
 
 
-def _both(mine: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    at = {"time": dates.digits(str(mine["starts_at"]))}
+def _both(mine: Mapping[str, Any], other: Mapping[str, Any]) -> list[Clash]:
+    at = {"time": dates.digits(str(mine["starts_at"])), "when": f"{_hour(begins(other))}–{_hour(ends(other))}"}  # fmt: skip
     said = []
     if mine.get("room") and _plain(mine["room"]) == _plain(other.get("room")):
-        said.append(_("%(time)s: the room is taken.") % at)
+        said.append(Clash(_("%(time)s: the room is taken (%(when)s).") % at, "room"))
     if mine.get("officer") and mine["officer"] == other.get("officer"):
-        said.append(_("%(time)s: the officer has another appointment.") % at)
+        said.append(
+            Clash(
+                _("%(time)s: the officer has another appointment (%(when)s).") % at, "officer"
+            )
+        )
     code = mine.get("interpreter_code")
     if code and code == other.get("interpreter_code"):
-        said.append(_("%(time)s: the interpreter has another appointment.") % at)
+        said.append(
+            Clash(
+                _("%(time)s: the interpreter has another appointment (%(when)s).") % at,
+                "interpreter_code",
+            )
+        )
     if other.get("person") == mine.get("person"):
-        said.append(_("%(time)s: one of these people has another appointment.") % at)
+        said.append(
+            Clash(_("%(time)s: one of these people has another appointment (%(when)s).") % at)
+        )
     return said
 
 

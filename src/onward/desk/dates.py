@@ -6,7 +6,8 @@ The record keeps ISO dates; nothing here changes a date, only how it is shown or
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import jdatetime
 from django.utils import translation
@@ -135,9 +136,21 @@ def both(day: date) -> str:
 
 
 def moment(text: str) -> str:
-    """An instant of the log to the minute, UTC."""
-    instant = datetime.strptime(text[:16], "%Y-%m-%dT%H:%M")  # noqa: DTZ007
-    return f"{shown(instant.date())} {digits(instant.strftime('%H:%M'))} UTC"
+    """An instant of the log to the minute, by the clocks of where the operation is."""
+    from onward.desk import here
+
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    instant = instant.astimezone(ZoneInfo(here.operation().settings.time_zone))
+    ahead = instant.strftime("%z")  # +0330
+    hours, minutes = (
+        f"{ahead[0]}{int(ahead[1:3])}",
+        "" if ahead[3:] == "00" else f":{ahead[3:]}",
+    )
+    zone = "UTC" if instant.utcoffset() == timedelta(0) else f"UTC{hours}{minutes}"
+    clock = digits(instant.strftime("%H:%M"))
+    return f"{shown(instant.date())} {clock} \u2066{digits(zone)}\u2069"
 
 
 def meant(text: str) -> str:

@@ -14,7 +14,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
-from onward.desk import booking, dates, forms, here, sight, words
+from onward.desk import booking, contacts, dates, forms, here, sight, words
 from onward.desk.views.shared import done, once, page, paged, place, sent_key
 from onward.errors import OnwardError
 from onward.registry.models import Account, PersonNow, ThingNow
@@ -68,7 +68,8 @@ def assign_room(request: HttpRequest) -> HttpResponse:
         key = sent_key(request)
         try:
             with booking.alone():
-                faults = [] if booking.was_sent(key) else booking.clashes([mine], but=row.thing)
+                found = [] if booking.was_sent(key) else booking.clashes([mine], but=row.thing)
+                faults = [clash.said for clash in found]
                 if not faults:
                     acts.record(
                         request.user, Subject(KIND, row.thing), "recorded",
@@ -206,8 +207,7 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
     which = request.GET.get("which", "due")
     rows = rows.filter(due__gt=today) if which == "ahead" else rows.filter(due__lte=today)
     found = paged(request, rows.order_by("due", "person", "thing"))
-    tolerance = {name: rule.tolerance_days for name, rule in here.rulebook().follow_up.items()}
-    most = max(tolerance.values(), default=0)
+    tolerated = contacts.tolerated(here.rulebook())
     persons = {
         row.person: row for row in people.filter(person__in=[r.person for r in found.rows])
     }
@@ -222,7 +222,7 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
             {
                 "thing": row.thing, "person": row.person, "due": due,
                 "late": (today - due).days if due < today else 0,
-                "overdue": (today - due).days > most,
+                "overdue": contacts.is_overdue(due, today, person and person.stage, tolerated),
                 "may": row.person in mine,
                 "pathway": words.state(here.rulebook(), "stage", person.stage) if person else "",
                 "where": here.destination(str(person.facts.get(WENT_TO) or "")) if person else "",
@@ -230,7 +230,7 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
         )  # fmt: skip
     return render(
         request, "desk/follow_ups.html",
-        {"page": found, "lines": lines, "which": which, "tolerance": most,
+        {"page": found, "lines": lines, "which": which,
          "may": reader.may("person.record_follow_up")},
     )  # fmt: skip
 
@@ -337,10 +337,10 @@ def _schedule(
                         if not clashes:
                             acts.record_batch(request.user, entries, idempotency_key=key)
                 except OnwardError as error:
-                    clashes = [str(error)]
+                    clashes = [booking.Clash(str(error))]
                 if not clashes:
                     return _scheduled(request, planned)
-                extra["faults"] = clashes
+                extra["faults"] = booking.told(clashes, form)
     return render(
         request, "desk/schedule.html",
         {"form": form, "rows": rows, "key": request.POST.get("key") or once(), "do": "schedule", **extra},

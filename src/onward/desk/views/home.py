@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 from threading import Lock
 from typing import Any
 
@@ -19,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from onward.desk import here, sight, totals, words
+from onward.desk import contacts, here, sight, totals, words
 from onward.desk.views import home_roles
 from onward.desk.views.forecasts import why_here
 from onward.desk.views.plan import running_out
@@ -28,7 +29,7 @@ from onward.desk.views.sheets import unapproved
 from onward.registry import breaches
 from onward.registry.computing.runs import latest_forecast
 from onward.registry.data_protection import rights
-from onward.registry.models import ExportRequest, ThingNow
+from onward.registry.models import BreachNotice, ExportRequest, PersonNow, ThingNow
 from onward.registry.now import kept_rows
 
 SOON_DAYS = 14
@@ -48,11 +49,12 @@ def home(request: HttpRequest) -> HttpResponse:
                  "waits": home_roles.without_people(reader), "keys": home_roles.ceremonies(reader),
                  **home_roles.with_the_host(reader)}  # fmt: skip
         return render(request, "desk/home_other.html", other)
-    mine = reader.people("person.read" if reader.may("person.read") else "person.list")
-    mine = mine.filter(active__in=(True,))
+    opens = "person.read" if reader.may("person.read") else "person.list"
+    mine = reader.people(opens).filter(active__in=(True,))
     shown: dict[str, Any] = {
         "today": today,
         "people": totals.total(mine),
+        "by_name": set(reader.rules.may(reader.account.roles, opens)) == {"assigned"},
         "days_left": _days_left(),
         "deadline": here.deadline(),
         "forecast": forecast,
@@ -138,10 +140,10 @@ def _due(about: Any, today: date) -> dict[str, Any]:
     """Appointments of the day and follow-ups that are due, the oldest first."""
     appointments = about.filter(kind="appointment", due=today)
     waiting = about.filter(kind="follow_up", due__lte=today)
-    follow_ups = [
-        (row.due, row.person, row.thing)
-        for row in waiting.order_by("due", "person", "thing")[:SHOWN]
-    ]
+    follow_ups = list(waiting.order_by("due", "person", "thing")[:SHOWN])
+    people = PersonNow.objects.filter(person__in=[row.person for row in follow_ups])
+    stages = dict(people.values_list("person", "stage"))
+    tolerated = contacts.tolerated(here.rulebook())
     lines = [
         {
             "person": row.person, "what": words.code(str(row.facts.get("purpose") or "other")),
@@ -150,18 +152,14 @@ def _due(about: Any, today: date) -> dict[str, Any]:
         }
         for row in sorted(appointments, key=lambda row: str(row.facts.get("starts_at") or ""))
     ]  # fmt: skip
-    tolerance = max(
-        (rule.tolerance_days for rule in here.rulebook().follow_up.values()), default=0
-    )
-    late_day = today - timedelta(days=tolerance)
-    overdue = totals.total(waiting.filter(due__lt=late_day))
+    overdue = totals.total(waiting.filter(contacts.overdue(here.rulebook(), today)))
     lines += [
         {
-            "person": person, "what": _("Follow-up"), "kind": "follow_up",
-            "on": due, "late": (today - due).days,
-            "overdue": due < late_day, "thing": thing,
+            "person": row.person, "what": _("Follow-up"), "kind": "follow_up",
+            "on": row.due, "late": (today - row.due).days, "thing": row.thing,
+            "overdue": contacts.is_overdue(row.due, today, stages.get(row.person), tolerated),
         }
-        for due, person, thing in follow_ups
+        for row in follow_ups
     ]  # fmt: skip
     return {
         "due": lines[:SHOWN],
@@ -184,14 +182,19 @@ def _requests(reader: Any, today: date) -> dict[str, Any]:
 
 
 def _to_tell(reader: Any) -> dict[str, Any]:
-    """Who must still be told of a breach, the soonest due first."""
-    untold, now = breaches.to_tell(reader.account), timezone.now()
+    """Who must still be told of a breach, the soonest due first; the same telling by the same
+    minute is one line, of however many breaches."""
+    untold, now = list(breaches.to_tell(reader.account)), timezone.now()
+    alike: dict[Any, list[BreachNotice]] = {}
+    for notice in untold:
+        minute = notice.due_at.replace(second=0, microsecond=0)
+        alike.setdefault((minute, breaches.title_of(notice)), []).append(notice)
     lines = [
-        {"pk": notice.breach_id, "whom": breaches.title_of(notice), "due": notice.due_at,
-         "late": notice.due_at < now}
-        for notice in untold[:SHOWN]
+        {"pk": few[0].breach_id, "number": len(few), "whom": whom, "due": few[0].due_at,
+         "late": few[0].due_at < now}
+        for (_minute, whom), few in islice(alike.items(), SHOWN)
     ]  # fmt: skip
-    return {"to_tell": lines, "to_tell_all": untold.count()}
+    return {"to_tell": lines, "to_tell_all": len(untold)}
 
 
 def _ending(about: Any, today: date) -> list[dict[str, Any]]:

@@ -468,7 +468,7 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
             key = sent_key(request)
             with booking.alone() if kind == booking.KIND else nullcontext():
                 taken = _taken(kind, person, thing, {**on_record, **facts}, key)
-                result, extra = (None, {"faults": taken}) if taken else sent(
+                result, extra = (None, {"faults": booking.told(taken, form)}) if taken else sent(
                     request, form, with_files(
                         request, person, form, lambda evidence: acts.record(
                             request.user, subject, "recorded",
@@ -495,7 +495,7 @@ def _ask_interpreter(form: forms.Form) -> None:
 
 def _taken(
     kind: str, person: str, thing: str | None, facts: dict[str, Any], key: str
-) -> list[str]:
+) -> list[booking.Clash]:
     """Why an appointment cannot be made or moved: a room, an officer, an interpreter."""
     whole = facts.get("day") and facts.get("starts_at")
     if kind != booking.KIND or not whole or facts.get("state") in ("cancelled", "held"):

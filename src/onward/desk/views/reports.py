@@ -33,6 +33,7 @@ def reports(request: HttpRequest) -> HttpResponse:
         "internal": internal,
         "external": external,
         "today": here.today(),
+        "days_apart": LEAST_DAYS_APART,
         "languages": [
             (code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES
         ],

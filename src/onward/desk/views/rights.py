@@ -39,7 +39,19 @@ class TakeForm(forms.Form):
         self.fields["kind"].choices = [
             (name, _(text["title"])) for name, text in rights.rules()["requests"].items()
         ]
-        self.fields["language"].choices = settings.LANGUAGES
+        self.fields["language"].choices = [("", "–"), *settings.LANGUAGES]
+
+
+def _language_of(request: HttpRequest, person: str) -> str:
+    """The language a person understands best, where it is known and the desk speaks it."""
+    reader = request.reader  # type: ignore[attr-defined]
+    row = reader.people("rights.open").filter(person=person).first() if person else None
+    if row is None:
+        return ""
+    access.log(request.user, "rights.open", person=person, place=place(request))
+    facts = reader.show(here.rulebook(), "person", row.facts, reader.classes(row))
+    known = str(facts.get("language") or "")
+    return known if known in dict(settings.LANGUAGES) else ""
 
 
 @page("rights", *MAY, methods=("GET", "POST"))
@@ -48,6 +60,7 @@ def listed(request: HttpRequest) -> HttpResponse:
     access.require(request.user, *MAY, place=place(request))
     reader = request.reader  # type: ignore[attr-defined]
     start = {"asked_on": here.today(), "person": request.GET.get("person", "")}
+    start["language"] = _language_of(request, start["person"])
     form = TakeForm(request.POST or None, initial=start) if reader.may("rights.open") else None
     if request.method == "POST" and form is not None and form.is_valid():
         said = form.cleaned_data

@@ -71,7 +71,8 @@ def due_on(kind: str, asked: date, *, longer: bool = False) -> date:
 def take(
     by: Account, person: str, kind: str, *, language: str, asked_on: date | None = None
 ) -> RightsRequest:
-    """Take a person's request; whoever may open the person may take it, and must."""
+    """Take a person's request; whoever may open the person may take it, and must. What they asked
+    that day and nobody has answered yet is one request, however often it is taken."""
     row = access.people_visible_to(by, "rights.open").filter(person=person).first()
     if row is None:
         access.log(by, "rights.open", person=person, allowed=False)
@@ -80,6 +81,9 @@ def take(
     day = asked_on or today
     if day > today:  # or the answer would be due later than the person may expect it
         raise OnwardError("The day they asked cannot be later than today.")
+    asked = RightsRequest.objects.filter(person=person, kind=kind, asked_on=day)
+    if (waiting := asked.exclude(state="closed").first()) is not None:
+        return waiting
     made = RightsRequest.objects.create(
         operation=site.current().operation, kind=kind, person=person, asked_on=day,
         due_on=due_on(kind, day), language=language[:12], taken_by=by.account_id,
