@@ -6,9 +6,12 @@ from collections import defaultdict
 from dataclasses import replace
 from itertools import product
 
+import numpy as np
+from benchmarks.placement.generate import Reference
 from hypothesis import strategies as st
 
 from onward.placement.inputs import Case, Limit, Lock, Pledge, Score, Selector, Tables, Window
+from onward.placement.model import IntArray
 
 WEIGHT = {"emergency": 4.0, "urgent": 2.0, "normal": 1.0}
 
@@ -147,3 +150,18 @@ def together(t: Tables, placed: dict[str, tuple[str, str]]) -> float:
             total += len(there) - len(set(there.values()))
             total += len(there) - len({country[p] for p, _ in there.values()})
     return total
+
+
+def placed_by_hand(r: Reference) -> IntArray:
+    """A choice for a reference problem: everybody in turn into the first slot with room for them."""
+    model = r.model
+    chosen = np.full(model.units, -1)
+    use = np.zeros(len(model.limit))
+    for u in range(model.units):
+        for j in range(model.start[u], model.start[u + 1]):
+            _which, row, persons = model.column_rows(np.array([j]), np.array([u]))
+            if np.all(use[row] + persons <= model.limit[row]):
+                np.add.at(use, row, persons)
+                chosen[u] = j
+                break
+    return chosen

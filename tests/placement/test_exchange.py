@@ -5,25 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from benchmarks.placement.generate import reference
+from placement_cast import placed_by_hand
 
 from onward.placement.choices import bundles_of, open_pledges, possible, total_value
 from onward.placement.core import solve_core
 from onward.placement.exchange import exchange
-
-
-def placed_by_hand(r):
-    """Everybody in turn into the first slot with room for them."""
-    model = r.model
-    chosen = np.full(model.units, -1)
-    use = np.zeros(len(model.limit))
-    for u in range(model.units):
-        for j in range(model.start[u], model.start[u + 1]):
-            _which, row, persons = model.column_rows(np.array([j]), np.array([u]))
-            if np.all(use[row] + persons <= model.limit[row]):
-                np.add.at(use, row, persons)
-                chosen[u] = j
-                break
-    return chosen
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

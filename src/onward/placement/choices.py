@@ -47,7 +47,8 @@ def bundles_of(model: Model, bonus: float) -> Bundles:
 class CoreAnswer:
     """chosen (n,) column per unit or -1; pledges open; value; proven bound; price of each row.
 
-    lp: the value of the linear relaxation, when it was solved to the end."""
+    lp: the value of the linear relaxation, when it was solved to the end. alone: the bound of the
+    values without what sharing slots is worth, among choices that share as much of it."""
 
     chosen: IntArray
     pledges: BoolArray
@@ -57,6 +58,7 @@ class CoreAnswer:
     lp: float
     passes: int = 0
     log: list[str] = field(default_factory=list)
+    alone: float = np.inf
 
 
 def total_value(

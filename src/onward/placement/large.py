@@ -182,11 +182,11 @@ def solve_large(
         )  # fmt: skip
         best_local = where.chosen
         outcome_price = where.price
-        # the bound of the outcome alone: any prices prove one; and so does the bound of both,
-        # less what the groups that share a window count
+        # the bound of the outcome alone: any prices prove one; so does the bound of both, less
+        # what the groups that share a window count; and so does the relaxation that holds them
         bound = Pricing(narrowed, local, None, all_must)(where.price)[0]
         shared = total_value(narrowed, np.zeros(narrowed.columns), bundles, where.chosen)
-        bound = min(bound, where.bound - shared)
+        bound = min(bound, where.bound - shared, where.alone)
         got = float(local[best_local].astype(float).sum())
         kept_stage = None
         if kept is not None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from onward.placement.anew import fill_anew
 from onward.placement.choices import CoreAnswer, open_pledges, possible, total_value
+from onward.placement.cuts import Cuts
 from onward.placement.exchange import exchange
 from onward.placement.fitting import Fitting, fit_everybody
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
@@ -44,6 +46,7 @@ MAY_LOSE = 0.12
 CLOSE = 0.03  # the same when everybody is in and the choice is near its bound already
 TOGETHER = 90  # cases in one exchange
 SMALL = 2_500  # columns that are looked at to the end at once
+FROM_HAND = 1_000  # the same from a choice in hand
 
 
 def sharp_bound(model: Model, value: AnyArray, must: BoolArray, seconds: float) -> float:
@@ -229,7 +232,16 @@ def solve_whole(
                 look(CLOSE * each, gap / 10, FROM_HAND_NODES, best)
         if not all_in and not done():
             swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
-    if start is not None and not done() and not all_in:
+    if start is not None and not done() and model.columns <= LAST_COLUMNS:
+        swap(tuple(share * each for share in WARM), 1)
+        better(
+            fill_anew(
+                pricing, loss, share[: part.m + part.nb], best, each,
+                lambda value: bound - value <= gap * abs(bound) or clock.left() <= 0,
+            )
+        )  # fmt: skip
+        note(f"some programmes at a time filled anew: {best_value:.4f}")
+    elif start is not None and not done() and not all_in:
         # a choice in hand that is far from its bound: cases of one size change places, which is
         # nearly an assignment and soon solved; then the choices that lose little are looked at
         pricing(price)
@@ -243,7 +255,7 @@ def solve_whole(
         swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
     if all_in and not done():
         swap((), 1)
-    if start is not None and not done():
+    if start is not None and not done() and model.columns > LAST_COLUMNS:
         rng = np.random.default_rng(1)
         idle = 0
         for _ in range(EXCHANGES):
@@ -276,14 +288,31 @@ def solve_whole(
     # nothing that loses more than this can be part of a better choice
     rest_of_it = bound - best_value + 1e-7
     few = model.columns <= LAST_COLUMNS
-    if few and not done() and (start is None or np.count_nonzero(loss <= rest_of_it) <= SMALL):
+    least = start is None or np.count_nonzero(loss <= rest_of_it) <= FROM_HAND
+    if few and not done() and least:
         last = look(rest_of_it, gap, None, best)
         proven = float(last.highs.getInfo().mip_dual_bound)
         if abs(proven) < 1e29:
             bound = min(bound, max(proven, best_value))
     bound = max(bound, best_value)
+    alone = np.inf
+    if few and start is not None and bundles is not None and nb and cuts.found:
+        shared = total_value(model, np.zeros(model.columns), bundles, best)
+        alone = _values_at_most(part, cuts, bundles.bonus, shared, clock.left())
+        note(f"values alone at most {alone:.4f}")
     opened = (open_pledges(model, best) or (np.zeros(model.pledges, bool), None))[0]
     note(f"value {best_value:.4f}, gap {(bound - best_value) / max(1e-9, abs(bound)):.6f}")
     return CoreAnswer(
-        best, opened, float(best_value), float(bound), price, lp, pricing.passes, log
+        best, opened, float(best_value), float(bound), price, lp, pricing.passes, log, alone
     )
+
+
+def _values_at_most(
+    part: Part, cuts: Cuts, bonus: FloatArray, shared: float, seconds: float
+) -> float:
+    """The bound of the values alone, among choices whose groups share slots for as much as this."""
+    h = part.highs
+    index = np.arange(part.m, part.m + part.nb, dtype=np.int32)
+    h.changeColsCost(part.nb, index, np.asarray(h.getLp().col_cost_)[index] - bonus)
+    h.addRow(shared - 1e-6, shared + 1e-6, part.nb, index, bonus)
+    return float(h.getInfo().objective_function_value) if cuts.tighten(seconds) else np.inf
