@@ -9,6 +9,7 @@ import random
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import placement_cast as cast
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -163,6 +164,32 @@ def test_the_bound_is_never_below_the_value(t):
     for s in propose(t, AIMS).stages:
         assert s.bound >= s.value - 1e-9
         assert s.gap >= 0
+
+
+@SLOWLY
+@given(cast.tables(most=4))
+def test_the_way_of_large_problems_keeps_every_rule_and_its_bounds_are_true(t):
+    exact = propose(t, AIMS, gap=0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("onward.placement.propose.EXACT_UNITS", 0)
+        large = propose(t, AIMS)
+    assert check(t, large.places()) == []
+    for s in large.stages:
+        assert np.isnan(s.bound) or s.bound >= s.value - 1e-6
+    if not stage(large, "protection").note:
+        assert stage(large, "protection").bound >= stage(exact, "protection").value - 1e-6
+    if not large.places():
+        return
+    held = [
+        p
+        for p in cast.everything(
+            replace(t, cases=tuple(c for c in t.cases if c.case in large.places()))
+        )
+        if p.keys() == large.places().keys()
+        and cast.together(t, p) == pytest.approx(stage(large, "together").value)
+    ]
+    best = max((cast.outcome(t, p) for p in held), default=0.0)
+    assert stage(large, "outcome").bound >= best - 1e-4
 
 
 @SLOWLY
