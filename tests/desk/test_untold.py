@@ -54,6 +54,7 @@ def kept_from_the_terminal(operation, inputs):
                          {"kind": "behaviour", "name": "news", "share": 0.36}],
                  unknown=["This log cannot tell how people answer a date that draws near.",
                           "What would narrow it most, if it were known: when quiet_offer begins and ends."],
+                 held={"G11": {"today": 60, **LEVELS}, "G6": {"today": 19, **LEVELS}},
                  split={"plan dates": 0.7, "behaviour": 0.296, "chance": 0.004}),
     )  # fmt: skip
 
@@ -98,6 +99,10 @@ def test_a_forecast_says_what_it_cannot_tell_and_what_would_narrow_it(changed):
     assert "chance" not in narrows
     comes_from = page.split("What the width of the range comes from")[1].split("</ul>")[0]
     assert comes_from.count("<li>") == 2
+    held = page.split('id="held"')[1].split("</table>")[0]
+    assert re.findall(r'scope="row">([^<]+)</th><td class="n">(\d+)</td>', held) == [
+        ("Fit to travel", "60")
+    ]
     persian = browser("analyst", name="third")
     persian.cookies["django_language"] = "fa"
     assert "This log cannot tell" not in persian.get("/forecasts/").content.decode()

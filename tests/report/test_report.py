@@ -483,6 +483,49 @@ def test_why_people_are_still_here_is_told_without_an_offer_in_confidence(materi
          "40", "60", "80"]
     ]  # fmt: skip
     assert closed.title not in readable(page(done))
+    assert "in some futures only" not in table.note
+    rare = {"q10": 0.0, "median": 0.0, "q90": 542.0}
+    groups = {"main_group": {"median": 0.0}, "recognised_group": {"median": 31.0}}
+    section, _ = forecast_section(
+        alone, why=[{"kind": "shut", "name": "exit_permits", **rare, "groups": groups}]
+    )
+    (table,) = [block for block in section.blocks if getattr(block, "name", "") == "why-here"]
+    assert "in some futures only" in table.note
+    assert table.columns[-2:] == ["Main group", "Recognised group"]
+    assert [cell.text for cell in table.rows[0][-2:]] == ["under 10", "30"]
+
+
+def test_what_cannot_be_told_and_what_would_narrow_it_are_said_without_an_offer_in_confidence(
+    material,
+):
+    plan = material.plan
+    closed = next(p for p in plan.pledges.values() if p.confidentiality == "sensitive")
+    section, done = forecast_section(
+        material,
+        unknown=[
+            "This log cannot tell how people answer a date that draws near.",
+            f"What would narrow it most, if it were known: when {closed.id} begins and ends.",
+        ],
+        narrow=[
+            {"kind": "plan dates", "name": "exit_permits", "share": 0.64},
+            {"kind": "plan dates", "name": closed.id, "share": 0.3},
+            {"kind": "rates", "name": "T7.done from return_cleared to returned", "share": 0.19},
+        ],
+    )
+    (table,) = [block for block in section.blocks if getattr(block, "name", "") == "narrows"]
+    returns = material.caseload.rulebook.transitions["T7"].title
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        [plan.authorities["exit_permits"].title, "when it begins and ends", "40%"],
+        [f"“{returns}” from “Cleared for return”", "how fast it really goes", "10%"],
+    ]
+    text = readable(page(done))
+    assert "This log cannot tell how people answer a date that draws near." in text
+    assert closed.title not in text
+    outside = build(
+        replace(material, forecast=replace(material.forecast, narrow=[], unknown=["This log cannot tell x."])),
+        "external",
+    )  # fmt: skip
+    assert "cannot tell x" not in page(outside)
 
 
 def test_a_way_that_is_shut_is_told_by_the_country_whose_assurance_it_waits_for(material):

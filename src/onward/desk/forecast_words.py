@@ -15,8 +15,7 @@ from functools import lru_cache
 from django.utils.translation import gettext_lazy as _
 
 from onward.desk import dates, here, sight, words
-from onward.forecast.movements import NAMED
-from onward.forecast.wording import reason_title
+from onward.forecast import wording
 
 DAY = r"(?P<day>\d{1,2} [A-Z][a-z]+ \d{4})"
 WHAT = r"“?(?P<what>[^“”]+?)”?"
@@ -52,19 +51,6 @@ PATTERNS = tuple((re.compile(pattern), said) for pattern, said in (
     (r"Resettlement places are not what people wait for under the plan: (?P<n>\d+)% of them are used in the middle future\. More of them alone opens little\.",
      _("Resettlement places are not what people wait for under the plan: %(n)s in a hundred are used in the middle future. More of them alone opens little.")),
 ))  # fmt: skip
-ANSWERS = {
-    "deadline": _("how people answer a date that draws near"),
-    "news": _("how far news of safe arrivals moves others to choose"),
-    "leadership": _("how far a group that has not chosen holds back those who would"),
-    "incident": _("rumours and incidents that stop engagement"),
-}
-"""The terms of behaviour, as `onward.forecast.behaviour.TERMS` has them."""
-NARROWS = {
-    "rates": _("%(what)s: how fast it really goes"),
-    "plan dates": _("%(what)s: when it begins and ends"),
-    "effects": _("%(what)s: how much it gives"),
-    "days": _("%(what)s: on which days people leave"),
-}
 UNITS = {
     "interview slots": _("interview slots"), "resettlement places": _("resettlement places"),
 }  # fmt: skip
@@ -84,19 +70,11 @@ def narrowing(kind: str, name: str, titled: Mapping[str, str]) -> str:
 
     titled   what states, capacities and things of the plan are called, by name
     """
-    if kind == "behaviour":
-        return str(ANSWERS.get(name, name))
-    if kind == "shocks":
-        return str(_("the good and bad months ahead"))
-    what, state = name.removeprefix(NAMED), ""
-    if kind == "rates":
-        what, _from, path = what.partition(" from ")
-        state = path.partition(" to ")[0]
-    step = words.move(here.rulebook(), what) if what in here.rulebook().moves() else ""
-    called = step or words.reason(reason_title(what, titled))
-    if state in titled:
-        called = f"{called} ({words.translated(titled[state])})"
-    return str(NARROWS["days" if name.startswith(NAMED) else kind]) % {"what": called}
+    what, state, bears = wording.narrowing(kind, name, here.rulebook(), titled)
+    called = words.reason(what)
+    if state:
+        called = f"{called} ({words.translated(state)})"
+    return f"{called}{words.sign(':')} {words.translated(bears)}" if bears else called
 
 
 def way(name: str) -> str:

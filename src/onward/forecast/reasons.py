@@ -305,9 +305,11 @@ def unknown(
     learnt = inputs.rates.learnt
     if learnt is not None:
         used = {_named(p, s) for p, s in inputs.sources.items() if s == "behaviour"}
-        dark = [TERMS[term] for term in TERMS if term in used and learnt.told[term] < 0.3]
-        if dark:
-            said.append(f"This log cannot tell {'; nor '.join(dark)}.")
+        said += [
+            f"This log cannot tell {words}."
+            for term, words in TERMS.items()
+            if term in used and learnt.told[term] < 0.3
+        ]
     if said and named:
         said.append(f"{NARROWEST}: {said_names(named[:3])}.")
     return said

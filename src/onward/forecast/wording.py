@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from onward.forecast.behaviour import TERMS
 from onward.forecast.conditions import Box, Limit, boxes
 from onward.forecast.movements import NAMED
 from onward.rulebook.model import Rulebook
@@ -67,6 +68,13 @@ REMEDIES_OF_DOUBT: Mapping[str, str] = {
     "plan dates": "firm dates for the plan's actions and places",
 }
 """What would narrow the range; chance has no remedy."""
+BEARS: Mapping[str, str] = {
+    "rates": "how fast it really goes",
+    "plan dates": "when it begins and ends",
+    "effects": "how much it gives",
+    "days": "on which days people leave",
+}
+"""What of a single thing would narrow a forecast if it were known; "days" of convoys and flights."""
 MOST_GROUPS = 4
 """As many groups have a column of their own beside a reason; more would be a table of figures."""
 PURPOSES: Mapping[str, str] = {
@@ -107,6 +115,22 @@ def reason_title(name: str, titles: Mapping[str, str]) -> str:
             return titles[one]
     words = gate.replace("_", " ").replace("-", " ")
     return words[:1].upper() + words[1:]
+
+
+def narrowing(
+    kind: str, name: str, rulebook: Rulebook, titles: Mapping[str, str]
+) -> tuple[str, str, str]:
+    """(what it is called, in which state, what of it) of a single thing that would narrow a forecast if
+    it were known; the last two are "" where there is no such thing."""
+    if kind == "behaviour":
+        return TERMS[name], "", ""
+    if kind == "shocks":
+        return DOUBTS[kind], "", ""
+    what, _, path = name.removeprefix(NAMED).partition(" from ")
+    move = rulebook.moves().get(what)
+    called = rulebook.transitions[move.transition].title if move else reason_title(what, titles)
+    bears = BEARS["days" if name.startswith(NAMED) else kind]
+    return called, titles.get(path.partition(" to ")[0], ""), bears
 
 
 def groups_told(why: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

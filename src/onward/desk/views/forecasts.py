@@ -72,6 +72,7 @@ def forecasts(request: HttpRequest) -> HttpResponse:
             "why": why,
             "some_only": any(not row["median"] for row in why),
             "why_groups": [words.code(group) for group in told],
+            "held": _held(chosen),
             "narrows": _narrows(reader, chosen),
             "unknown": [line for line in filter(tells, chosen.unknown) if not line.startswith(NARROWEST)],
             "assumptions": list(filter(tells, chosen.assumptions)),
@@ -163,6 +164,16 @@ def why_here(
         of = [round(people) for people in in_groups(row, groups)]
         found.append({"kind": kind, "what": words.reason(what), "of": of, **levels})
     return sorted(found, key=lambda line: (-line["median"], -line["q90"]))
+
+
+def _held(made: Forecast) -> list[dict[str, Any]]:
+    """How many each safeguard holds back today, and on the date if nothing is remedied."""
+    guards = here.rulebook().safeguards
+    return [
+        {"title": words.translated(guards[name].title), "today": round(at["today"]), **_round({n: at[n] for n in LEVELS})}
+        for name, at in made.held.items()
+        if name in guards and at["today"] >= LEAST_TOLD
+    ]  # fmt: skip
 
 
 def _narrows(reader: access.Reader, made: Forecast) -> list[dict[str, Any]]:

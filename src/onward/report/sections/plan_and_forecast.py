@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from onward.forecast.reasons import NARROWEST, narrower
 from onward.forecast.run import EVERYONE, Forecast
 from onward.forecast.wording import (
     DOUBTS,
@@ -14,6 +15,7 @@ from onward.forecast.wording import (
     REMEDIES_OF_DOUBT,
     groups_told,
     in_groups,
+    narrowing,
     reason_title,
     titles,
 )
@@ -264,6 +266,7 @@ def the_forecast(w: Writer) -> Section | None:
             Text(f"What would narrow the range, if it were known, and by how much: {widths}.")
         )
     if w.internal:
+        blocks += _not_known(w, made)
         said = [(text, w.remark(text)) for text in made.assumptions]
         said += [(text, f"Not simulated: {w.remark(text)}.") for text in made.left_out]
         pledged = {p.id for p in w.material.plan.pledges.values()} if w.material.plan else set()
@@ -285,6 +288,29 @@ def the_forecast(w: Writer) -> Section | None:
     return Section("forecast", "Who will still be here on the date", blocks)
 
 
+def _not_known(w: Writer, made: Forecast) -> list[Block]:
+    """What the record cannot tell, and the single things that would narrow the range most."""
+    lines = [
+        told
+        for text in made.unknown
+        if not text.startswith(NARROWEST) and w.offers.quiet(text, told := w.remark(text))
+    ]
+    titled = titles(w.rulebook, w.material.plan)
+    rows = []
+    for row in made.narrow:
+        name = str(row["name"])
+        what, state, bears = narrowing(str(row["kind"]), name, w.rulebook, titled)
+        if w.offers.tells_nothing(name, what):
+            by, what = narrower(row["share"]), f"“{what}” from “{state}”" if state else what
+            rows.append([words(what), words(bears or "–"), Cell(f"{by:.0%}", by)])
+    table = Table(
+        "narrows", "What would narrow the range most, if it were known",
+        ["What", "If it were known", "Narrower by about"], rows, w.on,
+    )  # fmt: skip
+    found: list[Block] = [Text("Not yet known"), Points(lines)] if lines else []
+    return [*found, table] if rows else found
+
+
 def _why_here(w: Writer, made: Forecast, heads: Sequence[str], least: int) -> Table:
     """Why people will still be here; no row may tell of an offer made in confidence."""
     titled = titles(w.rulebook, w.material.plan)
@@ -298,11 +324,15 @@ def _why_here(w: Writer, made: Forecast, heads: Sequence[str], least: int) -> Ta
                 [words(REASONS[str(row["kind"])]), words(what), *(_guess(w, row[n]) for n in ("q10", "median", "q90")),
                  *(_guess(w, people) for people in in_groups(row, told))]
             )  # fmt: skip
-    note = "Simulated and rounded; each person counts once. Small figures are left out."
+    notes = ["Simulated and rounded; each person counts once. Small figures are left out."]
+    if any(row["median"] < least <= row["q90"] for row in made.why):
+        notes.append("A small middle beside a high figure: so in some futures only.")
+    if told:
+        notes.append("A group's own column is its middle.")
     return Table(
         "why-here", "Why people will still be here on the deadline",
         ["Why", "Which", *heads, *map(plain_name, told)], rows, w.on,
-        f"{note} A group's own column is its middle." if told else note, (), "residual",
+        " ".join(notes), (), "residual",
     )  # fmt: skip
 
 
