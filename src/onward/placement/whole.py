@@ -232,16 +232,7 @@ def solve_whole(
                 look(CLOSE * each, gap / 10, FROM_HAND_NODES, best)
         if not all_in and not done():
             swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
-    if start is not None and not done() and model.columns <= LAST_COLUMNS:
-        swap(tuple(share * each for share in WARM), 1)
-        better(
-            fill_anew(
-                pricing, loss, share[: part.m + part.nb], best, each,
-                lambda value: bound - value <= gap * abs(bound) or clock.left() <= 0,
-            )
-        )  # fmt: skip
-        note(f"some programmes at a time filled anew: {best_value:.4f}")
-    elif start is not None and not done() and not all_in:
+    if start is not None and not done() and not all_in:
         # a choice in hand that is far from its bound: cases of one size change places, which is
         # nearly an assignment and soon solved; then the choices that lose little are looked at
         pricing(price)
@@ -255,7 +246,15 @@ def solve_whole(
         swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
     if all_in and not done():
         swap((), 1)
-    if start is not None and not done() and model.columns > LAST_COLUMNS:
+    if start is not None and not done() and model.columns <= LAST_COLUMNS:
+        better(
+            fill_anew(
+                pricing, loss, share[: part.m + part.nb], best, each,
+                lambda value: bound - value <= gap * abs(bound) or clock.left() <= 0,
+            )
+        )  # fmt: skip
+        note(f"some programmes at a time filled anew: {best_value:.4f}")
+    elif start is not None and not done():
         rng = np.random.default_rng(1)
         idle = 0
         for _ in range(EXCHANGES):
