@@ -79,7 +79,7 @@ class Open:
         if not static:
             response["Cache-Control"] = "no-store, private"
             response["Pragma"] = "no-cache"
-            response["Vary"] = "Cookie, HX-Request, Accept-Language"
+            response["Vary"] = "Accept-Encoding, Cookie, HX-Request, Accept-Language"
         response["Cross-Origin-Opener-Policy"] = "same-origin"
         response["Cross-Origin-Resource-Policy"] = "same-origin"
         response["Permissions-Policy"] = (

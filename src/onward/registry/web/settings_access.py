@@ -9,6 +9,9 @@ from datetime import timedelta
 
 MIDDLEWARE = [
     "onward.registry.web.middleware.Open",
+    # For bad lines. A page's length under compression can tell what is in it only to who makes a browser
+    # ask for it again and again, and cookies that are `Strict` go with nobody else's requests.
+    "django.middleware.gzip.GZipMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
