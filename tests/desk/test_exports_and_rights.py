@@ -129,6 +129,7 @@ def test_a_recipient_entered_again_is_confirmed_anew_and_nothing_leaves_under_th
 ):
     from pyrage import x25519
 
+    from onward.registry.data_protection import exports
     from onward.registry.models import Recipient
 
     release(small, "H1-P1", "harbour-aid", "protection")
@@ -143,7 +144,12 @@ def test_a_recipient_entered_again_is_confirmed_anew_and_nothing_leaves_under_th
     assert export.state == "refused"
     said = text(amina.get(f"/exports/{export.pk}/"))
     assert "under another agreement or key" in said
-    assert chantal.post(f"/exports/recipients/{row.pk}/confirm/").status_code == 303
+    assert (
+        chantal.post(
+            f"/exports/recipients/{row.pk}/confirm/", {"read": exports.as_read(row)}
+        ).status_code
+        == 303
+    )
     assert asked(cast, Recipient.objects.get()).state == "asked"
 
 

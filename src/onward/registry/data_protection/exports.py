@@ -218,14 +218,16 @@ def as_read(recipient: Recipient) -> str:
 
 
 def confirm_recipient(
-    by: Account, recipient: Recipient, *, signed_in: datetime | None, read: str = ""
+    by: Account, recipient: Recipient, *, signed_in: datetime | None, read: str | None = None
 ) -> None:
     """Somebody else has read the agreement too.
 
-    read    what the page showed, as `as_read` has it: nobody confirms what was entered since
+    read    what was shown, as `as_read` has it: nobody confirms what was entered since; None: the
+            recipient itself is what was shown
     """
     _fresh(signed_in)
     access.require(by, "export.approve", place="exports")
+    shown = as_read(recipient) if read is None else read
     with transaction.atomic():
         now = Recipient.objects.select_for_update().get(pk=recipient.pk)
         if now.made_by == by.account_id:
@@ -233,7 +235,7 @@ def confirm_recipient(
                 "Whoever entered a recipient does not confirm it: ask a colleague."
             )
         grants.check_recipient(now)
-        if read and read != as_read(now):
+        if shown != as_read(now):
             raise OnwardError(
                 "The recipient was entered again while you read: read it once more and confirm then."
             )
