@@ -45,6 +45,19 @@ def test_a_breach_lists_who_must_be_told_by_when(small, cast):
     assert Alarm.objects.filter(kind="data-breach").exists()
 
 
+def test_a_button_pressed_twice_reports_one_breach(small, cast):
+    from onward.registry import breaches
+    from onward.registry.models import Breach
+
+    made = breach(cast)
+    assert breach(cast).pk == made.pk
+    assert Breach.objects.count() == 1
+    assert breach(cast, danger="likely").pk != made.pk
+    assert breach(cast, people=["H1-P1"]).pk != made.pk
+    Breach.objects.update(reported_at=now() - breaches.A_BREATH)
+    assert breach(cast).pk != made.pk, "the same may happen again"
+
+
 def test_a_breach_found_to_be_worse_has_more_people_to_tell(small, cast):
     from onward.registry import breaches
 

@@ -33,6 +33,7 @@ from onward.safeguards.overrides import findings_of
 
 FILE = Path(__file__).parent / "data" / "breaches.yaml"
 DANGERS = ("unlikely", "likely", "high")
+A_BREATH = timedelta(minutes=2)
 
 
 @lru_cache(maxsize=1)
@@ -48,7 +49,8 @@ def report(
     by: Account, *, what: str, danger: str, classes: Sequence[str] = (),
     people: Sequence[str] = (), people_about: int | None = None, found_at: datetime | None = None,
 ) -> Breach:  # fmt: skip
-    """Open a breach of data; anybody who works here may report one, and should."""
+    """Open a breach of data; anybody who works here may report one, and should. The same said twice in
+    a breath, as a button pressed twice does, is one breach."""
     access.require(by, "breach.report", place="breaches")
     if danger not in DANGERS:
         raise OnwardError(f"{danger}: expected {one_of(DANGERS)}.")
@@ -57,12 +59,20 @@ def report(
     found = found_at or timezone.now()
     if found > timezone.now():
         raise OnwardError("The breach cannot have been found later than now.")
+    said: dict[str, Any] = {
+        "what": what.strip()[:400], "classes": sorted(classes), "people": sorted(people),
+        "people_about": people_about, "danger": danger, "reported_by": by.account_id,
+    }  # fmt: skip
     with transaction.atomic():
+        Account.objects.select_for_update().get(pk=by.pk)  # one press after the other
+        just = Breach.objects.filter(
+            **said, event="", reported_at__gt=timezone.now() - A_BREATH
+        )
+        if (again := just.first()) is not None:
+            return again
         breach = Breach.objects.create(
-            operation=site.current().operation, found_at=found, what=what.strip()[:400],
-            classes=sorted(classes), people=sorted(people), people_about=people_about,
-            danger=danger, reported_by=by.account_id,
-        )  # fmt: skip
+            operation=site.current().operation, found_at=found, **said
+        )
         BreachNotice.objects.bulk_create(_notices(breach))
         access.log(by, "breach.report", people=list(people), purpose=f"breach {breach.pk}")
     alarms.raise_alarm("data-breach", account=by.account_id)
