@@ -19,7 +19,7 @@ from onward.placement.fitting import Fitting, fit_everybody
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.part import Part, part_around
 from onward.placement.pricing import Pricing, lost_by
-from onward.placement.program import Clock
+from onward.placement.program import INF, Clock
 from onward.placement.rounding import (
     QUICK_COLUMNS,
     refill_slots,
@@ -309,9 +309,9 @@ def solve_whole(
 def _values_at_most(
     part: Part, cuts: Cuts, bonus: FloatArray, shared: float, seconds: float
 ) -> float:
-    """The bound of the values alone, among choices whose groups share slots for as much as this."""
+    """The bound of the values alone, among choices whose groups share slots for no less than this."""
     h = part.highs
     index = np.arange(part.m, part.m + part.nb, dtype=np.int32)
     h.changeColsCost(part.nb, index, np.asarray(h.getLp().col_cost_)[index] - bonus)
-    h.addRow(shared - 1e-6, shared + 1e-6, part.nb, index, bonus)
+    h.addRow(shared - 1e-6, INF, part.nb, index, bonus)
     return float(h.getInfo().objective_function_value) if cuts.tighten(seconds) else np.inf
