@@ -125,3 +125,12 @@ def test_keeping_goes_with_counts_only(tmp_path):
 def test_a_kept_text_of_another_kind_is_refused():
     with pytest.raises(ValueError, match="not a kept forecast"):
         read("[]")
+
+
+def test_a_series_of_any_name_has_a_file():
+    from onward.forecast.counts_kept import kept
+
+    run = {"series": "camp/2012 ../north", "origin": "2012-01-01", "target": "2012-02-01"}
+    name, text = kept(run, date(2012, 1, 2))
+    assert "/" not in name
+    assert "camp/2012 ../north" in text

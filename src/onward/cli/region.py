@@ -200,8 +200,12 @@ def place(
         str, typer.Option("--as-of", metavar="DATE", help="Left out: where the records end.")
     ] = "",
     capacity: Annotated[
-        str, typer.Option("--capacity", help="What the rulebooks call these places.")
-    ] = "resettlement_place",
+        str,
+        typer.Option(
+            "--capacity",
+            help="What the rulebooks call these places. Left out: places in third countries.",
+        ),
+    ] = "",
     scores: Annotated[Path | None, typer.Option(help="CSV: case, programme, score.")] = None,
     limits: Annotated[Path | None, typer.Option(help="CSV of caps and earmarks.")] = None,
     pledges: Annotated[Path | None, typer.Option(help="CSV of conditional pledges.")] = None,
@@ -241,6 +245,7 @@ def place(
     from onward.placement.document import document, to_json, write_csv
     from onward.placement.files import read_beside, read_windows
     from onward.placement.propose import propose
+    from onward.plan.model import THIRD_COUNTRY
     from onward.registry.computing.region_places import region_tables, shares, write_shares
 
     if time_limit <= 0:
@@ -248,7 +253,7 @@ def place(
     members = _members(folder, out, storage_is_encrypted)
     tables = region_tables(
         members, read_windows(programmes), _engine(members, engine, master),
-        as_of=day(as_of, "--as-of"), capacity=capacity, say=_say,
+        as_of=day(as_of, "--as-of"), capacity=capacity or THIRD_COUNTRY, say=_say,
     )  # fmt: skip
     beside = {
         "scores": scores,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -30,7 +31,8 @@ def kept(data: Mapping[str, Any], made_on: date) -> tuple[str, str]:
     told = json.dumps(data, sort_keys=True)
     short = hashlib.sha256(told.encode()).hexdigest()[:12]
     document = {"format": KIND, "made_on": made_on.isoformat(), **data}
-    name = f"counts-{data['series']}-{data['origin']}-to-{data['target']}-{short}.json"
+    series = re.sub(r"[^\w.\-]+", "-", data["series"])  # whatever a file calls its series
+    name = f"counts-{series}-{data['origin']}-to-{data['target']}-{short}.json"
     return name, json.dumps(document, indent=1, sort_keys=True) + "\n"
 
 

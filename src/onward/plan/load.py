@@ -580,7 +580,7 @@ class PlanReader(Reader):
             capacity = self.string(p["capacity"], f"{path}.capacity")
             self.refers(p["capacity"], f"{path}.capacity", capacity, self.consumed, "capacity in the rulebook")  # fmt: skip
         else:
-            capacity = "resettlement_place" if "resettlement_place" in self.consumed else ""
+            capacity = m.THIRD_COUNTRY if m.THIRD_COUNTRY in self.consumed else ""
         return m.Pledge(
             id=id,
             title=self.string(p.get("title"), f"{path}.title"),

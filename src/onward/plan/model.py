@@ -42,6 +42,8 @@ person belongs to the individual risk file and is never asked here. There is no 
 PLEDGE_STATES: tuple[PledgeState, ...] = (
     "verbal", "offered", "confirmed", "open", "exhausted", "withdrawn",
 )  # fmt: skip
+THIRD_COUNTRY = "resettlement_place"
+"""What shipped rulebooks call a place in a third country: what a pledge fills when it does not say."""
 SURE_PLEDGES: tuple[PledgeState, ...] = ("confirmed", "open")
 CHANNELS = ("resettlement", "humanitarian_admission", "family", "sponsorship")
 SAYS: Mapping[str, str] = {

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from onward.errors import OnwardError, one_of
 from onward.placement.inputs import Case, Opening, Tables, Window
+from onward.plan.model import THIRD_COUNTRY
 from onward.registry.computing.analysis import opened
 from onward.registry.computing.placing import tables_for
 from onward.registry.computing.region import Say, common_day
@@ -25,8 +26,6 @@ from onward.rulebook.check import accept
 if TYPE_CHECKING:
     from onward.engine import Engine
 
-THIRD_COUNTRY = "resettlement_place"
-"""What the shipped rulebooks call a place in a third country."""
 APART = "/"
 LOCKS = ("case", "programme", "window", "by", "reason")
 
