@@ -90,7 +90,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(cluster, duck):
 
 @pytest.mark.soak
 def test_a_worker_killed_in_the_middle_of_a_fold_changes_nothing(cluster, duck, random_log):
-    log = random_log(7, people=24, events=220, rulebook=FEWER)
+    log = random_log(7, people=30, events=220, rulebook=FEWER)
     tables = log.tables()
     expected = fold(tables, FEWER, as_of=AS_OF, engine=duck)
     found = with_one_killed(
@@ -100,7 +100,7 @@ def test_a_worker_killed_in_the_middle_of_a_fold_changes_nothing(cluster, duck, 
     for name, table in expected.tables.items():
         assert found.tables[name].equals(table), name
     assert found.units.equals(expected.units)
-    assert found.people.num_rows > 15
+    assert found.people.num_rows > 20
 
 
 def with_one_killed(cluster, work, *, held):
