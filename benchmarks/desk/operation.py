@@ -21,7 +21,8 @@ from onward.caseload.events import Subject, canonical_bytes, new_event
 from onward.registry.keyring.creating import preparing
 from onward.registry.log.bulk import load
 from onward.registry.now import projection
-from onward.registry.operation import Settings, create_operation
+from onward.registry.opening import create_operation
+from onward.registry.settings import Settings
 from onward.rulebook import Rulebook, shipped_path
 
 DAY = date(2026, 10, 31)

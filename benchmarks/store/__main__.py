@@ -40,8 +40,9 @@ from onward.registry.keyring.creating import preparing
 from onward.registry.log.bulk import load
 from onward.registry.log.db_store import COLUMNS
 from onward.registry.log.verify import verify
-from onward.registry.operation import Settings, create_operation
-from onward.registry.web import site
+from onward.registry.opening import create_operation
+from onward.registry.settings import Settings
+from onward.registry.web import starting
 from onward.rulebook import load as load_rulebook
 from onward.rulebook import shipped_path
 
@@ -103,7 +104,7 @@ def log(rulebook: Any, number: int) -> list[bytes]:
 
 def operation(folder: Path, store: str) -> Any:
     """A new empty operation, open in this process."""
-    site.close_site()
+    starting.close_site()
     _, prepare = preparing("meridian", key_file=folder.with_suffix(".key"))
     return create_operation(
         folder,
@@ -213,7 +214,7 @@ def main() -> None:
         host = server()
         address = host.new_database("bench")
         ours = loaded(Path(name) / "team", address, lines, 200, host)
-        site.close_site()
+        starting.close_site()
         raw = raw_copy(host, address, afterwards=False)
         bare = raw_copy(host, address, afterwards=True)
         embedded = _embedded(Path(name), lines)
@@ -248,7 +249,7 @@ def _embedded(folder: Path, lines: list[bytes]) -> dict[str, Any]:
     (folder / "lines").write_bytes(b"\n".join(lines))
     code = (
         "import json,sys; from pathlib import Path; from benchmarks.store.__main__ import loaded; "
-        "from onward.registry.operation import ENCRYPTED; f=Path(sys.argv[1]); "
+        "from onward.registry.settings import ENCRYPTED; f=Path(sys.argv[1]); "
         "r=loaded(f/'laptop', ENCRYPTED, (f/'lines').read_bytes().split(b'\\n'), 200); "
         "(f/'embedded.json').write_text(json.dumps(r))"
     )

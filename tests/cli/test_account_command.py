@@ -17,7 +17,7 @@ def camp(tmp_path_factory):
     """A new encrypted operation that its key file opens."""
     from onward.registry import Settings, create_operation
     from onward.registry.keyring.creating import preparing
-    from onward.registry.web import site
+    from onward.registry.web import starting
     from onward.rulebook import shipped_path
 
     folder = tmp_path_factory.mktemp("account") / "camp"
@@ -33,7 +33,7 @@ def camp(tmp_path_factory):
         effective="2026-01-01", by="chantal", prepare=prepare,
     )  # fmt: skip
     yield folder
-    site.close_site()
+    starting.close_site()
 
 
 def run(*words: object):

@@ -20,7 +20,7 @@ def camp(tmp_path):
     from onward.caseload.events import Subject, new_event
     from onward.registry import Settings, create_operation
     from onward.registry.keyring.creating import preparing
-    from onward.registry.web import site
+    from onward.registry.web import starting
     from onward.rulebook import shipped_path
 
     folder, key_file = tmp_path / "camp", tmp_path / "camp.key"
@@ -49,7 +49,7 @@ def camp(tmp_path):
         ]
     )  # fmt: skip
     yield folder
-    site.close_site()
+    starting.close_site()
 
 
 def run(*words: object):

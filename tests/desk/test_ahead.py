@@ -216,7 +216,7 @@ def test_scenarios_stand_side_by_side_with_what_matters_and_what_would_have_to_b
     from django.utils import timezone
 
     from onward.registry.models import Job
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     lead = browser("plan_lead")
     assert (
@@ -281,7 +281,7 @@ def test_the_files_of_a_comparison_and_scenarios_to_choose_tell_no_offer_in_conf
     from django.utils import timezone
 
     from onward.registry.models import Job, JobFile
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     (planned.path / "scenarios").mkdir(exist_ok=True)
     for name, title, change in (
@@ -329,7 +329,7 @@ def test_what_a_plan_and_its_scenarios_say_is_text_on_the_page_and_in_every_draw
 
     from onward.registry.models import Job
     from onward.registry.planning import adopt_plan
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     bad = "\"'></title></text></svg><img src=x onerror=alert(1)>"
     quoted = bad.replace("'", "''")

@@ -441,9 +441,9 @@ def test_pages_that_appear_only_after_work_have_no_fault_either(desk, small, lan
     """The plan with its actions, keys that wait for a drill, and keys that were renewed."""
     from test_planning import PLAN
 
+    from onward.registry import site
     from onward.registry.keyring import keys
     from onward.registry.planning import adopt_plan
-    from onward.registry.web import site
 
     adopt_plan(small, PLAN, effective="2026-05-01", by="chantal")
     paper, _code = keys.recovery_slot("meridian", site.current().root)

@@ -43,11 +43,11 @@ PUBLIC = {"account_login", "account_start", "mfa_authenticate", "account_inactiv
 
 @pytest.fixture(scope="module")
 def whole(small_template, tmp_path_factory):
-    from onward.registry.web import site
+    from onward.registry.web import starting
 
     made = whole_desk.make(small_template, tmp_path_factory.mktemp("whole") / "meridian")
     yield made
-    site.close_site()
+    starting.close_site()
 
 
 def listed(found) -> str:

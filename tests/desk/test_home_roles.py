@@ -134,7 +134,7 @@ def test_a_custodian_sees_which_drill_is_due_and_which_custodians_are_missing(sm
 
     from onward.registry.keyring import keys, rotation
     from onward.registry.models import AccessEntry
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     page = home("custodian", office="")
     assert "Custodians are missing" in page
@@ -269,13 +269,14 @@ def test_an_instant_is_told_by_the_clocks_of_where_the_operation_is(small, monke
     from django.utils.translation import override
 
     from onward.desk import dates, here
+    from onward.registry import site
 
     for zone, said in (("Asia/Baghdad", "07:55 \u2066UTC+3\u2069"), ("UTC", "04:55 \u2066UTC\u2069"),
                        ("Asia/Tehran", "08:25 \u2066UTC+3:30\u2069")):  # fmt: skip
         there = replace(here.operation().settings, time_zone=zone)
         with monkeypatch.context() as patch:
             patch.setattr(
-                here, "operation", lambda there=there: type("Its", (), {"settings": there})
+                site, "operation", lambda there=there: type("Its", (), {"settings": there})
             )
             with override("en"):
                 assert dates.moment("2026-11-29T04:55:10Z") == f"29 November 2026 {said}"

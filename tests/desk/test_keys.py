@@ -10,8 +10,8 @@ import pytest
 import registry_cast as people
 import time_machine
 
+from onward.registry import site
 from onward.registry.keyring import keys
-from onward.registry.web import site
 
 
 @pytest.fixture

@@ -86,11 +86,11 @@ def test_a_document_number_cannot_be_guessed_digit_by_digit(small):
 
 def test_no_name_stays_in_memory_when_the_keys_are_put_away(small):
     from onward.registry.now import search
-    from onward.registry.web import site
+    from onward.registry.web import starting
 
     browser("protection_officer").post("/people/search/", {"q": "Zarife"}, follow=True)
     assert search._kept is not None
-    site.close_site()
+    starting.close_site()
     assert search._kept is None
 
 

@@ -141,7 +141,7 @@ def test_an_older_comparison_without_a_list_names_no_offer_withdrawn_since(chang
     from onward.registry.kept import kept
     from onward.registry.models import Job
     from onward.registry.planning import _sensitive
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     operation, version = changed
     if says == "a plan that cannot be read":
@@ -174,7 +174,7 @@ def test_why_older_work_failed_names_no_offer_withdrawn_since(changed):
     from django.utils import timezone
 
     from onward.registry.models import Job
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     job = Job.objects.create(
         operation=current().operation, kind="compare", state="failed", ended_at=timezone.now(),

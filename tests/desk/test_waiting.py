@@ -23,7 +23,7 @@ def _done(kind, result):
     from django.utils import timezone
 
     from onward.registry.models import Job
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     Job.objects.create(operation=current().operation, kind=kind, state="done", by="x",
                        ended_at=timezone.now(), result=result)  # fmt: skip

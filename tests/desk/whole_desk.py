@@ -68,7 +68,7 @@ def make(template: Path, folder: Path) -> Whole:
     from test_waiting import _waited
 
     from onward.caseload.events import Subject
-    from onward.registry import breaches
+    from onward.registry import breaches, site
     from onward.registry.data_protection import exports, rights
     from onward.registry.models import (
         Breach,
@@ -83,7 +83,7 @@ def make(template: Path, folder: Path) -> Whole:
     from onward.registry.permissions import access, alarms, grants
     from onward.registry.planning import adopt_plan
     from onward.registry.recording import acts
-    from onward.registry.web import jobs, site
+    from onward.registry.web import jobs
 
     small = operations.unlocked(operations.copied(template, folder))
     cache.clear()

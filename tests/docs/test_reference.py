@@ -15,7 +15,8 @@ import pytest
 from onward.caseload.events import EVENT_KINDS, Event
 from onward.intake import profile as profiles
 from onward.plan import load_plan
-from onward.registry.operation import FOLDERS, MEMORY_VARIABLE, Settings
+from onward.registry.operation import FOLDERS, MEMORY_VARIABLE
+from onward.registry.settings import Settings
 from onward.rulebook import load, shipped_names, shipped_path
 from onward.rulebook.reading import Reader
 

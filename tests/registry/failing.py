@@ -19,14 +19,16 @@ from onward.registry import open_operation
 from onward.registry.keyring.keys import with_key_file
 from onward.registry.log import verify
 from onward.registry.log.store import StoreError, StoreUncertain
-from onward.registry.web import site
+from onward.registry.web import starting
 
 BATCH = 5
 
 
 def main() -> None:
     folder, times, chance = Path(sys.argv[1]), int(sys.argv[2]), random.Random(int(sys.argv[3]))
-    site.open_site(folder, key=with_key_file(folder, folder.with_name(folder.name + ".key")))
+    starting.open_site(
+        folder, key=with_key_file(folder, folder.with_name(folder.name + ".key"))
+    )
     operation = open_operation(folder)
     rulebook = operation.rulebook
     close()

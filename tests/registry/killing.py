@@ -18,13 +18,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from onward.caseload.events import Subject, new_event
-from onward.registry import open_operation
+from onward.registry import open_operation, site
 from onward.registry.identities.vault_db import EncryptedVault
 from onward.registry.importing.commit import Importer
 from onward.registry.keyring import keys
 from onward.registry.keyring.keys import with_key_file
 from onward.registry.log import verify
-from onward.registry.web import site
+from onward.registry.web import starting
 
 BATCH = 5
 KINDS = ("events", "events", "names", "keys", "erase", "list")
@@ -48,7 +48,7 @@ def main() -> None:
         random.Random(int(sys.argv[3])),
     )
     key = with_key_file(folder, folder.with_name(folder.name + ".key"))
-    site.open_site(folder, key=key)
+    starting.open_site(folder, key=key)
     operation = open_operation(folder)
     rulebook = operation.rulebook
     custodian()

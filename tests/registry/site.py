@@ -24,13 +24,9 @@ import pytest
 from onward.caseload.events import Event, Subject, new_event
 from onward.registry.keyring.creating import preparing
 from onward.registry.keyring.keys import RootKey, with_key_file
-from onward.registry.operation import (
-    ENCRYPTED,
-    Operation,
-    Settings,
-    create_operation,
-    read_settings,
-)
+from onward.registry.opening import create_operation
+from onward.registry.operation import Operation
+from onward.registry.settings import ENCRYPTED, Settings, read_settings
 from onward.rulebook import Rulebook, load, shipped_path
 from onward.rulebook.situations import load_situations
 
@@ -193,11 +189,12 @@ def build(folder: Path, *, identities: bool = True) -> RootKey:
 
 def unlocked(folder: Path) -> Operation:
     """Open a copy of the operation in this process."""
-    from onward.registry.web import site
+    from onward.registry import site
+    from onward.registry.web import starting
 
     key = with_key_file(folder, folder.with_name(folder.name + ".key"))
-    site.close_site()
-    site.open_site(folder, key=key)
+    starting.close_site()
+    starting.open_site(folder, key=key)
     _answers_tests()
     return site.operation()
 
@@ -230,12 +227,12 @@ _BUILT: list[Path] = []
 @pytest.fixture(scope="session")
 def small_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small operation, built and closed: once in a process, whichever folder of tests asks."""
-    from onward.registry.web import site
+    from onward.registry.web import starting
 
     if not _BUILT:
         folder = tmp_path_factory.mktemp("template") / "meridian"
         build(folder)
-        site.close_site()
+        starting.close_site()
         _BUILT.append(folder)
     return _BUILT[0]
 
@@ -243,14 +240,14 @@ def small_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def small(small_template: Path, tmp_path: Path) -> Iterator[Operation]:
     """The small operation, unlocked in this process, for one test."""
-    from onward.registry.web import site
+    from onward.registry.web import starting
 
     folder = copied(small_template, tmp_path / "meridian")
     os.environ.pop("ONWARD_STORE_OWNER", None)  # only while tables are made
     try:
         yield unlocked(folder)
     finally:
-        site.close_site()
+        starting.close_site()
 
 
 def rulebook() -> Rulebook:

@@ -326,9 +326,9 @@ def test_nobody_manages_their_own_account_and_the_last_administrator_stays(small
 
 def test_demonstration_accounts_exist_only_in_a_demonstration_on_this_machine(small, tmp_path):
     from onward.errors import OnwardError
+    from onward.registry import site
     from onward.registry.models import Account
     from onward.registry.permissions import demo_accounts
-    from onward.registry.web import site
 
     for host in ("0.0.0.0", "192.168.1.4", "desk.example.org", "::"):
         with pytest.raises(OnwardError):
@@ -347,10 +347,10 @@ def test_demonstration_accounts_exist_only_in_a_demonstration_on_this_machine(sm
 
 def test_a_demonstration_gives_each_role_whom_it_works_with(small):
     from onward.caseload.events import Subject
+    from onward.registry import site
     from onward.registry.models import Account
     from onward.registry.permissions import access, demo_accounts
     from onward.registry.recording import acts
-    from onward.registry.web import site
 
     by = people.account("chantal", "supervisor")
     site.current().demonstration = True
@@ -373,8 +373,8 @@ def test_a_demonstration_gives_each_role_whom_it_works_with(small):
 
 
 def test_the_code_of_a_demonstration_is_shown_nowhere_else(small):
+    from onward.registry import site
     from onward.registry.permissions import demo_accounts
-    from onward.registry.web import site
 
     real = people.account("amina", "protection_officer")
     assert demo_accounts.code_now(real) == ""

@@ -18,7 +18,7 @@ from onward.registry.log import verify
 from onward.registry.operation import Operation
 from onward.registry.recording import acts
 from onward.registry.recording.actors import Actor
-from onward.registry.web import site
+from onward.registry.web import starting
 
 AMINA = Actor("amina", EVERYBODYS)
 
@@ -246,5 +246,5 @@ def test_a_backup_whose_database_was_changed_before_sealing_does_not_verify(
     assert bad.events == held
     with pytest.raises(backup.BackupRefused, match="does not verify"):
         come_back(bad, tmp_path / "back", safe, small)
-    site.close_site()
+    starting.close_site()
     shutil.rmtree(tmp_path / "back", ignore_errors=True)

@@ -61,10 +61,11 @@ def test_one_fault_and_nothing_is_kept(small, lines):
 def empty(tmp_path):
     """An operation that has its rulebook and nothing else, as where a record moves to."""
     from onward.registry.keyring.creating import preparing
-    from onward.registry.operation import Settings, create_operation
-    from onward.registry.web import site
+    from onward.registry.opening import create_operation
+    from onward.registry.settings import Settings
+    from onward.registry.web import starting
 
-    site.close_site()
+    starting.close_site()
     folder, key_file = tmp_path / "new", tmp_path / "new.key"
     _, prepare = preparing("meridian", key_file=key_file)
     yield create_operation(
@@ -74,7 +75,7 @@ def empty(tmp_path):
         rulebook_text=site_for_tests.RULEBOOK_PATH.read_text("utf-8"),
         effective="2025-01-01", by="chantal", prepare=prepare,
     )  # fmt: skip
-    site.close_site()
+    starting.close_site()
     if site_for_tests.DATABASE == "postgresql":
         server = site_for_tests.server()
         server.sql("postgres", 'DROP DATABASE "new_home" WITH (FORCE)')

@@ -79,7 +79,7 @@ def world(small_template, tmp_path_factory):
     from onward.registry.data_protection import exports, rights
     from onward.registry.models import ExportRequest, Recipient, ThingNow
     from onward.registry.permissions import access, alarms, grants
-    from onward.registry.web import site
+    from onward.registry.web import starting
 
     folder = tmp_path_factory.mktemp("addresses") / "meridian"
     small = operations.unlocked(operations.copied(small_template, folder))
@@ -159,7 +159,7 @@ def world(small_template, tmp_path_factory):
     with people.naming_the_operation() as told:
         yield accounts, values
         assert told
-    site.close_site()
+    starting.close_site()
 
 
 def address(row: dict[str, str], subject: str, values) -> str:

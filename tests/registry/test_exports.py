@@ -105,10 +105,10 @@ def test_from_asking_to_a_sealed_file_that_only_the_recipient_opens(small, cast,
     assert rows[1][:2] == ["code", "name"]
     assert "Zarifeh Nowruzian" in rows[2][1]
     assert "QX7788123" not in str(rows)
-    from onward.registry.log import checkpoints
+    from onward.registry.log import signing
 
     foot = "\n".join(row[0] for row in rows[4:]) + "\n"
-    assert foot == checkpoints.now(small)
+    assert foot == signing.now(small)
     logged = AccessEntry.objects.get(action="export.write")
     assert logged.people == ["H1-P1"]
     export.refresh_from_db()
@@ -158,9 +158,9 @@ def test_a_release_withdrawn_after_approval_takes_the_person_out(small, cast, id
 def test_a_recipient_can_tell_a_family_name_from_a_fathers_and_a_passport_from_a_telephone(
     small, cast, identity
 ):
+    from onward.registry import site
     from onward.registry.data_protection import exports
     from onward.registry.models import PersonNow
-    from onward.registry.web import site
 
     site.operation().vault.put(
         {

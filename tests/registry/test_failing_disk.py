@@ -72,9 +72,9 @@ print(json.dumps({
 
 
 def failing(small, rounds):
-    from onward.registry.web import site
+    from onward.registry.web import starting
 
-    site.close_site()
+    starting.close_site()
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(small.path), str(rounds)],
         capture_output=True,
@@ -123,11 +123,11 @@ def test_a_full_database_says_that_nothing_was_recorded(small):
 @pytest.mark.slow
 def test_two_hundred_failing_syncs_and_full_disks(small):
     """The system's own calls fail, at any point of a batch: confirmed is kept, else it is refused."""
-    from onward.registry.web import site
+    from onward.registry.web import starting
 
     if os.environ.get("ONWARD_TEST_DATABASE", "sqlite") != "sqlite":
         return  # the server's own disk is its own test
-    site.close_site()
+    starting.close_site()
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("failing.py")), str(small.path), "200", "5"],
         capture_output=True, text=True,

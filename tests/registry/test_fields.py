@@ -79,8 +79,8 @@ def recorded(small, kind: str, subject: str):
 
 @pytest.fixture(scope="module")
 def told(world):  # noqa: F811
+    from onward.registry import site
     from onward.registry.now import projection
-    from onward.registry.web import site
 
     small = site.operation()
     small.record([recorded(small, kind, subject) for kind, subject in DAYS])

@@ -149,10 +149,10 @@ def test_a_person_assigned_in_the_database_stays_hidden(small, cast):
 
 
 def test_a_line_of_the_list_cannot_be_made_changed_or_taken_away_unseen(small, cast):
-    from onward.registry.log import checkpoints
+    from onward.registry.log import signing
     from onward.registry.models.accounts import Grant
 
-    held = checkpoints.now(small)
+    held = signing.now(small)
     assert verify.verify(small, [held], deep=False).sound
     last = Grant.objects.order_by("-number").first()
     free("update")

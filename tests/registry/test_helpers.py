@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 import registry_cast as people
 
+from onward.registry import site
 from onward.registry.signing_in import counters
-from onward.registry.web import site
 
 PATIENCE = 60.0
 SERVERS = "password-of-a-server-xq7"

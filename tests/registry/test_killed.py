@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from onward.registry.log import verify
-from onward.registry.web import site
+from onward.registry.web import starting
 
 KILLING = Path(__file__).with_name("killing.py")
 
 
 def killed(small, landed, seed):
-    site.close_site()
+    starting.close_site()
     done = subprocess.run(
         [sys.executable, str(KILLING), str(small.path), str(landed), str(seed)],
         capture_output=True, text=True,
@@ -50,7 +50,7 @@ def test_a_thousand_landed_kills(small):
 def upgraded(small, landed):
     from onward.registry.now import projection
 
-    site.close_site()
+    starting.close_site()
     script = Path(__file__).with_name("upgrading.py")
     done = subprocess.run(
         [sys.executable, str(script), str(small.path), str(landed), "4"],
@@ -85,7 +85,7 @@ def test_what_an_older_record_kept_without_a_seal_of_its_own_is_still_read(small
     file = JobFile.objects.create(
         **here, job=job, name="a.csv", media_type="text/csv", content=b"a,b\n"
     )
-    site.bring_up_to_date()
+    starting.bring_up_to_date()
     assert kept.kept(small).read("plans", "plan.yaml") == b"# The plan\n"
     assert kept.kept(small).read("forecasts", "empty.json") == b""
     assert kept.kept(small).read("forecasts", "sealed.json") == b"{}"
@@ -114,9 +114,9 @@ def test_a_step_of_an_upgrade_that_was_not_noted_was_not_taken(small, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(MigrationRecorder, "record_applied", stops)
         with pytest.raises(RuntimeError):
-            site.bring_up_to_date()
+            starting.bring_up_to_date()
     assert "onward_attachment" not in connection.introspection.table_names()
-    site.bring_up_to_date()
+    starting.bring_up_to_date()
     assert upgrading.applied() == upgrading.every()
     assert verify.verify(small, deep=False).sound
 

@@ -17,10 +17,10 @@ WRITERS, EACH = 8, 1250
 
 def run(small, writers, each):
     """What every writer says when it is done: seconds of its longest wait, and errors seen."""
-    from onward.registry.web import site
+    from onward.registry.web import starting
 
     folder = small.path
-    site.close_site()
+    starting.close_site()
     started = [
         subprocess.Popen(
             [sys.executable, str(WRITER), str(folder), str(number), str(each)],

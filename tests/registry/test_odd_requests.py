@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import registry_cast as people
 
-from onward.registry.web import site
+from onward.registry.web import starting
 
 PUBLIC_NAME = "desk.example"
 CANARY = "Zarqandkwiu"
@@ -106,7 +106,7 @@ def world(small_template, tmp_path_factory):
     people.account("amina", "protection_officer", password=people.PASSWORD)
     people.account("bilal", "interviewer", password=people.PASSWORD)
     account = people.account("chantal", "supervisor", password=people.PASSWORD)
-    site.close_site()
+    starting.close_site()
     # Nobody demonstrates to the outside: the same, no demonstration, for the desk behind a proxy.
     public = operations.copied(folder, folder.with_name("public"))
     settings = public / "operation.toml"

@@ -10,7 +10,7 @@ import pytest
 from onward.errors import Faults, OnwardError
 from onward.registry import Settings, VaultRefused, create_operation, open_operation
 from onward.registry.computing.analysis import forecast_of, groundwork, opened
-from onward.registry.operation import read_settings, settings_text
+from onward.registry.settings import read_settings, settings_text
 
 
 def test_a_new_operation_opens_again_with_what_it_was_given(operation):
@@ -237,7 +237,7 @@ def test_opening_an_operation_loads_no_web_framework(operation):
 
 
 def test_an_operation_is_called_in_each_language_as_its_settings_say(tmp_path):
-    from onward.registry.operation import Settings, read_settings, settings_text
+    from onward.registry.settings import Settings, read_settings, settings_text
 
     made = Settings(
         id="camp",

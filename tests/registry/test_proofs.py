@@ -10,14 +10,14 @@ from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
 from onward.errors import OnwardError
-from onward.registry.log import checkpoints, proofs
+from onward.registry.log import checkpoints, proofs, signing
 from onward.registry.recording import acts
 from onward.registry.recording.actors import Actor
 
 
 @pytest.fixture
 def key(small):
-    return checkpoints.verifier_key("onward/meridian", checkpoints.public_key())
+    return checkpoints.verifier_key("onward/meridian", signing.public_key())
 
 
 def test_one_event_is_proven_to_be_in_the_record(small, key):
@@ -30,7 +30,7 @@ def test_one_event_is_proven_to_be_in_the_record(small, key):
 
 
 def test_a_record_is_proven_to_have_only_grown(small, key):
-    earlier = checkpoints.now(small)
+    earlier = signing.now(small)
     acts.record(Actor("amina", EVERYBODYS), Subject("person", "H1-P1"), "recorded", effective="2026-06-10",
                 facts={"language": "ku"}, idempotency_key="later")  # fmt: skip
     proof = proofs.growth(small, earlier)

@@ -80,8 +80,8 @@ def counted(accounts, values) -> dict[tuple[str, str, str], int]:
 
 @pytest.mark.slow
 def test_no_page_of_any_role_asks_more_often_for_two_hundred_people_than_for_twenty(world):  # noqa: F811
+    from onward.registry import site
     from onward.registry.models import PersonNow
-    from onward.registry.web import site
 
     accounts, values = world
     few = counted(accounts, values)

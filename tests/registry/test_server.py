@@ -109,17 +109,17 @@ def test_events_lie_in_a_partition_of_their_operation_and_keys_lead_with_it(smal
 
 def test_the_desk_does_not_open_as_a_superuser(small, server):
     from onward.registry.keyring.keys import with_key_file
-    from onward.registry.web import site
+    from onward.registry.web import starting
 
     if server is None:
         return
     folder = small.path
-    site.close_site()
+    starting.close_site()
     settings = folder / "operation.toml"
     settings.write_text(settings.read_text("utf-8").replace("onward_desk@", "boss@"), "utf-8")
     key = with_key_file(folder, folder.with_name(folder.name + ".key"))
     with pytest.raises(OnwardError, match="superuser"):
-        site.open_site(folder, key=key)
+        starting.open_site(folder, key=key)
 
 
 def test_the_report_role_reads_its_views_and_no_fact_of_anybody(small, server):
@@ -146,12 +146,12 @@ def test_the_report_role_reads_its_views_and_no_fact_of_anybody(small, server):
 def test_the_desk_does_not_open_where_the_report_role_reads_whole_tables(small, server):
     from django.db import connection
 
-    from onward.registry.web import site
+    from onward.registry.web import starting
 
     if server is None:
         return
-    site.check_store()
+    starting.check_store()
     server.sql(name_of(small), "GRANT SELECT ON onward_thing_now TO onward_report")
     with pytest.raises(OnwardError, match="report role"):
-        site.check_store()
+        starting.check_store()
     assert connection.vendor == "postgresql"

@@ -107,15 +107,15 @@ def test_a_log_turned_up_as_far_as_it_goes_holds_no_name_number_or_story(day, se
 def test_the_desk_does_not_open_where_the_server_writes_down_what_it_is_sent(
     small, server, setting, value
 ):
-    from onward.registry.web import site
+    from onward.registry.web import starting
 
     if server is None:
         return
-    site.check_store()
+    starting.check_store()
     more = {"session_preload_libraries": "auto_explain"} if "auto_explain" in setting else {}
     set_to(server, **more, **{setting: value})
     with pytest.raises(OnwardError, match=setting.replace(".", r"\.")):
-        site.check_store()
+        starting.check_store()
 
 
 def test_the_engine_stops_before_it_writes_and_says_nothing_of_what_it_held(

@@ -13,8 +13,9 @@ from onward.registry.database import backup, postgres
 from onward.registry.keyring.creating import preparing
 from onward.registry.keyring.keys import with_key_file
 from onward.registry.log import verify
-from onward.registry.operation import Settings, create_operation, read_settings
-from onward.registry.web import site
+from onward.registry.opening import create_operation
+from onward.registry.settings import Settings, read_settings
+from onward.registry.web import starting
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def both(small, monkeypatch):
     if operations.DATABASE != "postgresql":
         return None
     people.signed_in(people.account("amina", "auditor"))
-    site.close_site()
+    starting.close_site()
     harbour = small.path.with_name("harbour")
     key_file = harbour.with_name("harbour.key")
     _, prepare = preparing("harbour", key_file=key_file)
@@ -93,7 +94,7 @@ def test_both_are_whole_and_one_of_them_is_backed_up_alone(both, small, tmp_path
     there = go(both)
     assert verify.verify(there).sound
     assert there.store.head() != small.store.head()
-    site.close_site()
+    starting.close_site()
     operations = sys.modules["onward_test_site"]
     store = operations.new_store("alone")
     done = backup.restore(
@@ -147,7 +148,7 @@ def test_a_server_from_before_keeps_every_second_factor_and_ends_every_session(
     assert len(from_packages) > 4
     operations, name = sys.modules["onward_test_site"], connection.settings_dict["NAME"]
     factors = {which: rows("mfa_authenticator", which) for which in ("meridian", "harbour")}
-    site.close_site()
+    starting.close_site()
     for table in from_packages:
         operations.server().sql(
             name,
@@ -157,7 +158,7 @@ def test_a_server_from_before_keeps_every_second_factor_and_ends_every_session(
         )
     with pytest.raises(OnwardError, match="as their owner"):
         go(small.path)
-    site.close_site()
+    starting.close_site()
     monkeypatch.setenv(postgres.OWNER_VARIABLE, "onward_owner")
     go(small.path)
     monkeypatch.delenv(postgres.OWNER_VARIABLE)

@@ -321,13 +321,13 @@ def test_locking_the_operation_puts_the_keys_away(small):
     browser.post("/panic/", {"all": "1"})
     answer = other.get(INSIDE)
     assert answer.status_code == 503
-    from onward.registry.web import site
+    from onward.registry import site
 
     assert not site.is_open()
 
 
 def test_whoever_may_not_lock_the_operation_locks_only_themselves(amina):
-    from onward.registry.web import site
+    from onward.registry import site
 
     people.signed_in(amina).post("/panic/", {"all": "1"})
     assert site.is_open()

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from onward.errors import OnwardError
-from onward.registry import open_operation
+from onward.registry import open_operation, site
 from onward.registry.keyring import keys
 from onward.registry.keyring.keys import KeyRefused, RootKey
-from onward.registry.web import site
+from onward.registry.web import starting
 
 embedded = os.environ.get("ONWARD_TEST_DATABASE", "sqlite") == "sqlite"
 CANARIES = ("Nowruzian", "نوروزیان", "Baradar", "QX7788123", "770 555 0101", "blue heron")
@@ -66,7 +66,7 @@ def test_a_store_in_another_mode_is_refused(small, name, value):
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA {name} = {value}")
     with pytest.raises(OnwardError, match=f"not opened safely: {name}"):
-        site.check_store()
+        starting.check_store()
 
 
 def test_one_transaction_per_page_is_refused(small, monkeypatch):
@@ -74,7 +74,7 @@ def test_one_transaction_per_page_is_refused(small, monkeypatch):
 
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     with pytest.raises(OnwardError, match="ATOMIC_REQUESTS"):
-        site.check_store()
+        starting.check_store()
 
 
 def test_an_old_sqlite_is_refused(small, monkeypatch):
@@ -107,9 +107,9 @@ def test_the_file_is_no_database_without_its_key(small):
 
 def test_another_key_says_so_and_opens_nothing(small):
     folder = small.path
-    site.close_site()
+    starting.close_site()
     with pytest.raises(KeyRefused, match="another one"):
-        site.open_site(folder, key=RootKey.new())
+        starting.open_site(folder, key=RootKey.new())
     assert not site.is_open()
     if embedded:
         ring = keys.opened(folder, keys.with_key_file(folder, folder.with_name("meridian.key")))
@@ -370,7 +370,7 @@ def test_an_agent_holds_the_key_for_its_own_user_and_ends(small, monkeypatch, tm
     from onward.registry.keyring.unlock import find_key
 
     folder, key = small.path, site.current().root
-    site.close_site()
+    starting.close_site()
     # A socket's path is short; the test's own folder may be too deep.
     place = Path(tempfile.mkdtemp(prefix="run-"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))

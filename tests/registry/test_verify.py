@@ -9,7 +9,7 @@ import pytest
 from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
-from onward.registry.log import checkpoints, verify
+from onward.registry.log import checkpoints, signing, verify
 from onward.registry.log.db_store import COLUMNS
 from onward.registry.log.ledger import Peaks, event_leaf
 from onward.registry.recording import acts
@@ -28,27 +28,25 @@ def findings(rows, heads, held, small):
     """What verifying says of a log with these rows."""
     found, _ = verify.log_findings([verify.Row(row) for row in rows], heads, "meridian")
     leaves = [bytes(row["leaf"]) for row in rows]
-    return found + verify.checkpoint_findings(
-        leaves, "meridian", held, checkpoints.public_key()
-    )
+    return found + verify.checkpoint_findings(leaves, "meridian", held, signing.public_key())
 
 
 def test_an_untouched_record_is_sound(small):
-    done = verify.verify(small, [checkpoints.now(small)])
+    done = verify.verify(small, [signing.now(small)])
     assert done.sound, done.findings
     assert (done.events > 100, done.checkpoints, done.identities) == (True, 1, 9)
     assert len(done.root) == 64
 
 
 def test_a_later_record_contains_an_earlier_checkpoint(small):
-    held = checkpoints.now(small)
+    held = signing.now(small)
     acts.record(AMINA, Subject("person", "H1-P1"), "recorded", effective="2026-06-10",
                 facts={"language": "ku"}, idempotency_key="k")  # fmt: skip
-    assert verify.verify(small, [held, checkpoints.now(small)], deep=False).sound
+    assert verify.verify(small, [held, signing.now(small)], deep=False).sound
 
 
 def test_a_checkpoint_is_refused_when_altered_or_of_another_operation(small):
-    text = checkpoints.now(small)
+    text = signing.now(small)
     size = text.split("\n")[1]
     altered = text.replace(f"\n{size}\n", f"\n{int(size) - 1}\n")
     assert not verify.verify(small, [altered], deep=False).sound
@@ -57,7 +55,7 @@ def test_a_checkpoint_is_refused_when_altered_or_of_another_operation(small):
 
 
 def test_a_verifier_key_is_read_back(small):
-    public = checkpoints.public_key()
+    public = signing.public_key()
     text = checkpoints.verifier_key("onward/meridian", public)
     assert checkpoints.public_of(text) == ("onward/meridian", public)
     with pytest.raises(checkpoints.NotACheckpoint):
@@ -133,7 +131,7 @@ def tamper(rows, heads, chance):
 
 def all_found(small, times, seed):
     rows, heads = read_log(small)
-    held = [checkpoints.now(small)]
+    held = [signing.now(small)]
     assert findings([dict(row) for row in rows], heads, held, small) == []
     chance = random.Random(seed)
     missed = []

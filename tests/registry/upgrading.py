@@ -20,7 +20,7 @@ from onward.registry import open_operation
 from onward.registry.keyring.keys import with_key_file
 from onward.registry.log import verify
 from onward.registry.permissions import grants
-from onward.registry.web import site
+from onward.registry.web import starting
 
 FIRST = "0002_append_only"
 
@@ -32,7 +32,7 @@ def main() -> None:
         random.Random(int(sys.argv[3])),
     )
     key = with_key_file(folder, folder.with_name(folder.name + ".key"))
-    site.open_site(folder, key=key)
+    starting.open_site(folder, key=key)
     from onward.registry.permissions import accounts
 
     account, _ = accounts.create_account("amina", roles=["protection_officer"], office="camp-1")
@@ -54,7 +54,7 @@ def main() -> None:
             os.close(reading)
             try:
                 os.write(writing, b"B")
-                site.bring_up_to_date()
+                starting.bring_up_to_date()
                 os.write(writing, b"A")
             finally:
                 os._exit(0)
@@ -70,7 +70,7 @@ def main() -> None:
         found = applied()
         between.add(len(found))
         faults += looked_at(operation, account, events, names, found, before)
-    site.bring_up_to_date()
+    starting.bring_up_to_date()
     if not grants.account_is_as_given(type(account).objects.get(username="amina")):
         faults.append("an account of before is not sealed after the upgrade")
     faults += verify.verify(operation, deep=False).findings
@@ -118,7 +118,7 @@ def back_to_the_first() -> None:
 
 def upgrade_takes() -> float:
     start = time.monotonic()
-    site.bring_up_to_date()
+    starting.bring_up_to_date()
     took = time.monotonic() - start
     back_to_the_first()
     return took

@@ -913,7 +913,8 @@ def test_remarks_of_the_forecast_are_said_in_every_language(material, language):
 @pytest.mark.parametrize("language", ["fr", "ar", "fa", "ckb"])
 def test_no_sentence_of_a_report_stays_english(made, language):
     """Codes and what an office wrote in its own words may; what the product says may not."""
-    from onward.report.spoken import DRAFT, Sayer, spoken
+    from onward.report.saying import Sayer
+    from onward.report.spoken import DRAFT, spoken
     from onward.report.tongues import speech_of
 
     speech = speech_of(language)

@@ -254,10 +254,10 @@ def checkpoint_key(directory: Folder) -> None:
 
     The public key under which checkpoints are checked. Give it out with the first report.
     """
-    from onward.registry.log import checkpoints
+    from onward.registry.log import checkpoints, signing
 
     _, name = _unlocked(directory)
-    typer.echo(checkpoints.verifier_key(checkpoints.origin_of(name), checkpoints.public_key()))
+    typer.echo(checkpoints.verifier_key(checkpoints.origin_of(name), signing.public_key()))
 
 
 def _noted(directory: Path, key: Any, way: str) -> str:
@@ -265,10 +265,10 @@ def _noted(directory: Path, key: Any, way: str) -> str:
 
     A drill with a copy of `keys.json` alone is a drill too; then it says that it was not noted.
     """
-    from onward.registry.web import site
+    from onward.registry.web import starting
 
     try:
-        site.open_site(directory, key=key, migrate=False)
+        starting.open_site(directory, key=key, migrate=False)
         from onward.registry.keyring.rotation import DRILL
         from onward.registry.permissions import access
 
@@ -280,8 +280,7 @@ def _noted(directory: Path, key: Any, way: str) -> str:
 
 def _unlocked(directory: Path) -> tuple[Any, str]:
     """The operation's root key and id; its site is open afterwards."""
-    from onward.registry import open_operation
-    from onward.registry.web import site
+    from onward.registry import open_operation, site
 
     operation = open_operation(directory)
     if not operation.settings.encrypted:

@@ -56,7 +56,7 @@ def load(
 def _lines(source: Path) -> Iterable[bytes]:
     from onward.caseload.events import ADOPTED, canonical_bytes
     from onward.registry import open_operation
-    from onward.registry.web import site
+    from onward.registry.web import starting
 
     if source.is_dir():
         found = [
@@ -64,7 +64,7 @@ def _lines(source: Path) -> Iterable[bytes]:
             for event in open_operation(source).store.read()
             if event.kind != ADOPTED
         ]
-        site.close_site()
+        starting.close_site()
         return found
     try:
         return source.read_bytes().splitlines()

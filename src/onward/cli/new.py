@@ -57,7 +57,7 @@ def new(
     place = str(Path(key_file).expanduser().resolve()) if key_file else ""
     if example:
         from onward.registry.examples import new_from_example
-        from onward.registry.operation import read_settings
+        from onward.registry.settings import read_settings
         from onward.shipped import example as shipped
 
         name = read_settings(shipped(example) / "operation.toml").id

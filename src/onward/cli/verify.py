@@ -40,12 +40,12 @@ def verify(
     Exit code 1 when something is not as it must be.
     """
     from onward.registry import open_operation
-    from onward.registry.log import checkpoints
+    from onward.registry.log import signing
     from onward.registry.log.verify import verify as look
 
     operation = open_operation(directory)
     found = look(operation, checkpoint or (), deep=not quick)
-    made = checkpoints.now(operation)
+    made = signing.now(operation)
     if write is not None and made and found.sound:
         write.write_text(made, encoding="utf-8")
     if as_json:

@@ -44,7 +44,7 @@ class Interpreter:
     @property
     def said(self) -> str:
         """Code, languages and sex, as a list shows them."""
-        spoken = ", ".join(language_name(each) for each in self.languages) or _("no language")
+        spoken = ", ".join(words.language(each) for each in self.languages) or _("no language")
         return " · ".join(
             filter(None, (self.code, spoken, words.code(self.sex) if self.sex else ""))
         )
@@ -53,12 +53,6 @@ class Interpreter:
         plain = language.split("-")[0]
         known = {plain, *(near for group in NEAR if plain in group for near in group)}
         return bool(known & set(self.languages))
-
-
-def language_name(code: str) -> str:
-    from onward.desk import forms
-
-    return dict(forms.LANGUAGES).get(code, {"prs": "دری", "ur": "اردو"}.get(code, code))
 
 
 def has_roster() -> bool:
@@ -286,7 +280,7 @@ def _look_first(mine: Mapping[str, Any], found: Interpreter) -> list[str]:
     if language and not found.speaks(language):
         said.append(
             _("%(time)s: the interpreter is not known to speak %(language)s.")
-            % {"time": dates.digits(str(mine["starts_at"])), "language": language_name(language)}
+            % {"time": dates.digits(str(mine["starts_at"])), "language": words.language(language)}
         )  # fmt: skip
     if found.days and DAYS[day.weekday()] not in found.days:
         said.append(_("The interpreter does not work on that day of the week."))

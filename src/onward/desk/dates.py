@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 
 from onward.dates import NotADate, day_range
 from onward.report import tongues
-from onward.report.spoken import Sayer
+from onward.report.saying import Sayer
 
 SOLAR_YEARS = range(1300, 1500)
 
@@ -64,7 +64,7 @@ def weekday(day: date) -> str:
 
 def spoken() -> tuple[str, ...]:
     """The languages of the people of the operation that is open."""
-    from onward.registry.web import site
+    from onward.registry import site
 
     return site.operation().settings.languages if site.is_open() else ()
 
@@ -137,12 +137,12 @@ def both(day: date) -> str:
 
 def moment(text: str) -> str:
     """An instant of the log to the minute, by the clocks of where the operation is."""
-    from onward.desk import here
+    from onward.registry import site
 
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
-    instant = instant.astimezone(ZoneInfo(here.operation().settings.time_zone))
+    instant = instant.astimezone(ZoneInfo(site.operation().settings.time_zone))
     ahead = instant.strftime("%z")  # +0330
     hours, minutes = (
         f"{ahead[0]}{int(ahead[1:3])}",

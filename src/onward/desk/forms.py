@@ -34,8 +34,6 @@ HINTS = {
 }  # fmt: skip
 """What must be known before a fact is filled in, by kind and fact."""
 
-LANGUAGES = (("fa", "فارسی"), ("ar", "العربية"), ("ckb", "کوردیی ناوەندی"), ("ku", "Kurmancî"),
-             ("az", "آذری"), ("ps", "پښتو"), ("en", "English"), ("fr", "Français"))  # fmt: skip
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:\-]{0,79}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{3}", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
@@ -288,7 +286,7 @@ def input_for(
     elif fact.type == "country":
         found.look, found.hint = "country", _("Three letters, as NOR.")
     elif fact.type == "language":
-        found.look, found.options = "language", list(LANGUAGES)
+        found.look, found.options = "language", list(words.LANGUAGES)
     elif fact.name in ("destination", "recipient", "intended_destination", "went_to"):
         found.options = list(places)
         found.hint = _("The code of a country, or the name of a site or recipient.")

@@ -11,9 +11,9 @@ from typing import Any
 
 from onward.desk import weeks, words
 from onward.errors import OnwardError
+from onward.registry import site
 from onward.registry.operation import Operation
 from onward.registry.planning import plan_version
-from onward.registry.web import site
 from onward.rulebook.model import Rulebook
 
 _plans: dict[tuple[str, str], Any] = {}

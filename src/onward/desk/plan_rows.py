@@ -553,7 +553,7 @@ class Texts(Rows):
 
 def _own(language: str) -> str:
     """What a language calls itself."""
-    return dict(forms.LANGUAGES).get(language, language)
+    return words.language(language)
 
 
 def _text_said(row: Mapping[str, Any] | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.utils.translation import get_language_bidi, gettext
 
-from onward.desk import dates, forms, plan_asks, sight, words
+from onward.desk import dates, plan_asks, sight, words
 from onward.errors import Fault
 from onward.plan.model import FACTORS, SAYS, SERVICE_METRICS, Plan
 from onward.rulebook.model import Rulebook
@@ -100,7 +100,7 @@ class Sayer:
                 return _lower(words.translated(known[text][:1].upper() + known[text][1:]))
         if text in FACTORS.values():
             return _lower(words.translated(text[:1].upper() + text[1:]))
-        own = dict(forms.LANGUAGES)
+        own = dict(words.LANGUAGES)
         if text in own:
             return isolated(own[text])
         if re.fullmatch(r"[a-z][a-z_]+", text) and not self.in_text:

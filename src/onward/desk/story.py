@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from onward.caseload.events import OVERRIDE, RECORDED
-from onward.desk import dates, here, sight, words
+from onward.desk import dates, here, sight, values, words
 from onward.plan.clocks import STATUS_BY_LAW
 from onward.registry.identities import attachments
 from onward.registry.identities.scans import SUFFIX
@@ -306,7 +306,7 @@ def details(seen: Seen) -> list[dict[str, Any]]:
                 first, last = facts[f"{name}_first"], facts[f"{name}_last"]
                 value = str(first) if first == last else f"{first}/{last}"
             rows.append(
-                (words.translated(fact.label), words.fact_value(fact, value), value is None)
+                (words.translated(fact.label), values.fact_value(fact, value), value is None)
             )
         found.append({"title": words.translated(title), "sealed": False, "rows": rows})
     return found
@@ -365,7 +365,7 @@ def _record(
 ) -> dict[str, Any]:
     facts = seen.reader.show(rulebook, thing.kind, thing.facts, seen.classes)
     rest = [
-        (words.translated(declared[name].label), words.fact_value(declared[name], facts[name]))
+        (words.translated(declared[name].label), values.fact_value(declared[name], facts[name]))
         for name in declared
         if facts.get(name) is not None
     ]
@@ -464,7 +464,7 @@ def timeline(seen: Seen, *, limit: int) -> list[Happened]:
         said = tuple(
             (
                 words.translated(declared[name].label),
-                words.fact_value(declared[name], raw[name]),
+                values.fact_value(declared[name], raw[name]),
             )
             for name in declared
             if name in raw and (name in facts or f"{name}_first" in facts)

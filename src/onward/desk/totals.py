@@ -37,7 +37,7 @@ def few(rows: Any) -> list[Any]:
 
 
 def _asked(what: str, rows: Any, ask: Callable[[], Any], keeps: Callable[[Any], bool]) -> Any:
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     try:
         sql, values = rows.query.sql_with_params()

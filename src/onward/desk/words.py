@@ -14,9 +14,10 @@ from typing import Any
 from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from onward.desk import dates
 from onward.report import tongues
 from onward.rulebook.codes import code_title
-from onward.rulebook.model import Fact, Move, Rulebook
+from onward.rulebook.model import Move, Rulebook
 
 STATUS = {
     "open": _("Open"),
@@ -90,6 +91,11 @@ ALWAYS = {
     "override": _("Safeguard set aside by two people"),
 }
 
+LANGUAGES = (("fa", "فارسی"), ("ar", "العربية"), ("ckb", "کوردیی ناوەندی"), ("ku", "Kurmancî"),
+             ("az", "آذری"), ("ps", "پښتو"), ("en", "English"), ("fr", "Français"))  # fmt: skip
+"""Languages people are heard in, by what each calls itself; forms offer these."""
+_MORE_LANGUAGES = {"prs": "دری", "ur": "اردو"}
+
 # Classes of fields, parts of a name and scripts: English here, translated where shown.
 GROUPS: tuple[tuple[str, Any], ...] = (
     ("biodata", "Birth date, sex, nationality, language"),
@@ -129,13 +135,11 @@ PLAN_SAYS = (
 
 def plan_says(text: str) -> str:
     """What the plan says of a clock, part by part; what somebody wrote into it stays as it is."""
-    from onward.desk.dates import digits
-
     parts = []
     for part in filter(None, text.split("; ")):
         for pattern, said in PLAN_SAYS:
             if match := re.fullmatch(pattern, part):
-                one = digits(match[1]) if match.groups() else ""
+                one = dates.digits(match[1]) if match.groups() else ""
                 part = str(said) % {"one": one} if one else str(said)
                 break
         parts.append(part)
@@ -153,8 +157,6 @@ FILES = {"html": _("Page"), "pdf": _("Paper"), "xlsx": _("Workbook"), "json": _(
 def headline(text: str) -> str:
     """A report's headline in the reader's language; "" where it says something else than usual."""
     from datetime import datetime
-
-    from onward.desk import dates
 
     found = HEADLINE.fullmatch(text)
     if found is None or (get_language() or "en").startswith("en"):
@@ -207,11 +209,9 @@ PROGRESS = (
 
 def progress(text: str) -> str:
     """What long work says of itself, in the reader's language."""
-    from onward.desk.dates import counted
-
     for pattern, said in PROGRESS:
         if match := re.fullmatch(pattern, text):
-            numbers = [counted(int(n.replace(",", ""))) for n in match.groups()]
+            numbers = [dates.counted(int(n.replace(",", ""))) for n in match.groups()]
             return (
                 str(said) % dict(zip(("one", "two"), numbers, strict=False))
                 if numbers
@@ -237,15 +237,13 @@ PLACEMENT = (
 
 def placement_says(text: str) -> str:
     """What a proposal says of a case, part by part; what no catalogue knows stays as it is."""
-    from onward.desk.dates import digits
-
     if text in PLACEMENT:
         return gettext(text)
     parts = []
     for part in filter(None, text.split("; ")):
         if match := re.fullmatch(r"(.+) \((\d+) programmes?\)", part):
             count = ngettext("%(n)s programme", "%(n)s programmes", int(match[2]))
-            part = f"{gettext(match[1])} ({count % {'n': digits(match[2])}})"
+            part = f"{gettext(match[1])} ({count % {'n': dates.digits(match[2])}})"
         elif ": " in part:
             head, names = part.split(": ", 1)
             part = f"{gettext(head)}: {names}" if head in PLACEMENT else part
@@ -381,14 +379,19 @@ def listed(parts: Iterable[str], mark: str = ",") -> str:
 
 def in_rows(text: str) -> str:
     """Where something stands in a list: "row 214", "line 3" with the reader's word and digits."""
-    from onward.desk.dates import digits
-
     said = re.sub(
-        r"\brow (\d+)\b", lambda at: gettext("row %(n)s") % {"n": digits(at[1])}, text
+        r"\brow (\d+)\b", lambda at: gettext("row %(n)s") % {"n": dates.digits(at[1])}, text
     )
     return re.sub(
-        r"\bline (\d+)\b", lambda at: gettext("line %(line)s") % {"line": digits(at[1])}, said
+        r"\bline (\d+)\b",
+        lambda at: gettext("line %(line)s") % {"line": dates.digits(at[1])},
+        said,
     )
+
+
+def language(code: str) -> str:
+    """What a language calls itself; its code where that is not known."""
+    return {**dict(LANGUAGES), **_MORE_LANGUAGES}.get(code, code)
 
 
 def site(name: str) -> str:
@@ -398,34 +401,3 @@ def site(name: str) -> str:
     said = translated(text)
     # What no catalogue knows stands on another language's page as the office writes it.
     return name if said == text and not (get_language() or "en").startswith("en") else said
-
-
-def fact_value(fact: Fact, value: Any) -> str:
-    """A value in words; "Not known" for none."""
-    from onward.desk.dates import digits, shown_partly
-
-    if value is None or value == "":
-        return str(STATUS["unknown"])
-    if fact.type == "boolean":
-        return gettext("Yes") if value else gettext("No")
-    if fact.type in ("date", "partial_date"):
-        return shown_partly(str(value))
-    if fact.type == "language":
-        from onward.desk.forms import LANGUAGES
-
-        return dict(LANGUAGES).get(str(value), str(value))
-    if fact.type == "codes":
-        return ", ".join(code(item) for item in value) or gettext("None")
-    if fact.type == "code":
-        return code(str(value))
-    if fact.type in ("integer", "number"):
-        return digits(str(value))
-    if fact.type == "country" or fact.name in (
-        "destination", "intended_destination", "recipient", "went_to"
-    ):  # fmt: skip
-        from onward.desk import here
-
-        return here.destination(str(value))
-    if fact.name == "site":
-        return site(str(value))
-    return str(value)

@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -34,7 +35,7 @@ from onward.forecast.scenarios import (
 from onward.plan import model as m
 from onward.plan.load import PlanReader
 from onward.rulebook.model import Rulebook
-from onward.rulebook.reading import describe, line_of
+from onward.rulebook.reading import describe, line_of, read_bytes
 from onward.safeguards.help import is_handover
 
 if TYPE_CHECKING:
@@ -512,3 +513,36 @@ _ENTRY: Mapping[str, str] = {
     "tells": "message", "pledge": "pledge", "assurance": "assurance", "authority": "authority",
     "action": "action",
 }  # fmt: skip
+
+
+def load_scenario(
+    path: str | Path, plan: m.Plan, rulebook: Rulebook, *, called: str = ""
+) -> Scenario:
+    """Read a scenario file.
+
+    called  what messages call the file; left out: the path as it was given
+    raises  Faults with every fault of the file at once; OnwardError when it cannot be read
+    """
+    data = read_bytes(Path(path), "scenario", called=called)
+    return loads_scenario(data, plan, rulebook, file=called or str(path))
+
+
+def loads_scenario(
+    text: str | bytes, plan: m.Plan, rulebook: Rulebook, *, file: str = "scenario.yaml"
+) -> Scenario:
+    """Read a scenario from its text or bytes; `file` is the name used in messages."""
+    data = text.encode() if isinstance(text, str) else text
+    return ScenarioReader(file, data, plan, rulebook).scenario()
+
+
+def load_levers(path: str | Path, plan: m.Plan, rulebook: Rulebook) -> Levers:
+    """Read a file of levers and budgets; raises as `load_scenario` does."""
+    return loads_levers(read_bytes(Path(path), "levers"), plan, rulebook, file=str(path))
+
+
+def loads_levers(
+    text: str | bytes, plan: m.Plan, rulebook: Rulebook, *, file: str = "levers.yaml"
+) -> Levers:
+    """Read levers from their text or bytes; `file` is the name used in messages."""
+    data = text.encode() if isinstance(text, str) else text
+    return ScenarioReader(file, data, plan, rulebook).levers()

@@ -17,16 +17,11 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from onward.plan import model as m
 from onward.rulebook.model import Rulebook
-from onward.rulebook.reading import read_bytes
 from onward.safeguards.help import is_handover, is_option
-
-if TYPE_CHECKING:
-    pass
 
 Kind = Literal["choice", "circumstance"]
 What = Literal[
@@ -135,43 +130,6 @@ class Levers:
     budgets: Mapping[str, float]
     file: str = ""
     hash: str = ""
-
-
-def load_scenario(
-    path: str | Path, plan: m.Plan, rulebook: Rulebook, *, called: str = ""
-) -> Scenario:
-    """Read a scenario file.
-
-    called  what messages call the file; left out: the path as it was given
-    raises  Faults with every fault of the file at once; OnwardError when it cannot be read
-    """
-    data = read_bytes(Path(path), "scenario", called=called)
-    return loads_scenario(data, plan, rulebook, file=called or str(path))
-
-
-def loads_scenario(
-    text: str | bytes, plan: m.Plan, rulebook: Rulebook, *, file: str = "scenario.yaml"
-) -> Scenario:
-    """Read a scenario from its text or bytes; `file` is the name used in messages."""
-    from onward.forecast.scenario_reader import ScenarioReader
-
-    data = text.encode() if isinstance(text, str) else text
-    return ScenarioReader(file, data, plan, rulebook).scenario()
-
-
-def load_levers(path: str | Path, plan: m.Plan, rulebook: Rulebook) -> Levers:
-    """Read a file of levers and budgets; raises as `load_scenario` does."""
-    return loads_levers(read_bytes(Path(path), "levers"), plan, rulebook, file=str(path))
-
-
-def loads_levers(
-    text: str | bytes, plan: m.Plan, rulebook: Rulebook, *, file: str = "levers.yaml"
-) -> Levers:
-    """Read levers from their text or bytes; `file` is the name used in messages."""
-    from onward.forecast.scenario_reader import ScenarioReader
-
-    data = text.encode() if isinstance(text, str) else text
-    return ScenarioReader(file, data, plan, rulebook).levers()
 
 
 def owners_of(plan: m.Plan) -> tuple[str, ...]:

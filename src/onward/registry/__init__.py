@@ -8,12 +8,15 @@ identities, keyring  names and evidence, sealed; the keys that open them
 recording, now     what may be done to the record; the caseload that follows from it
 permissions, signing_in  who may see and do what; how they prove who they are
 importing, data_protection  lists on their way in; what leaves, and what is destroyed when
-computing, web     what forecasts, places and reports ask; the site of one operation
+computing, web     what forecasts, places and reports ask; the server of the desk
+opening, operation, settings, site  a folder opened; the operation; operation.toml; which is open
 """
 
 from onward.registry.identities.vault import Vault, VaultRefused
 from onward.registry.log.store import EventStore, StoreBusy, StoreDamaged, StoreError
-from onward.registry.operation import Operation, Settings, create_operation, open_operation
+from onward.registry.opening import create_operation, open_operation
+from onward.registry.operation import Operation
+from onward.registry.settings import Settings
 
 __all__ = [
     "EventStore",

@@ -25,9 +25,9 @@ from django.utils.translation import get_language, gettext
 
 from onward.caseload.events import BREACH, RETRACTED, instant_of
 from onward.errors import OnwardError, one_of
+from onward.registry import site
 from onward.registry.models import Account, Breach, BreachNotice, EventRow
 from onward.registry.permissions import access, alarms
-from onward.registry.web import site
 from onward.report import tongues
 from onward.safeguards.overrides import findings_of
 

@@ -12,12 +12,9 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 from onward.registry.importing.commit import Importer, lists_of
-from onward.registry.operation import (
-    FILES,
-    Operation,
-    create_operation,
-    read_settings,
-)
+from onward.registry.opening import create_operation
+from onward.registry.operation import Operation
+from onward.registry.settings import FILES, read_settings
 from onward.rulebook.load import shipped_path
 from onward.shipped import example
 

@@ -104,7 +104,7 @@ class DatabaseKept:
         from django.utils import timezone
 
         from onward.registry.models import KeptFile
-        from onward.registry.web.site import current
+        from onward.registry.site import current
 
         KeptFile.objects.update_or_create(
             operation=current().operation,
@@ -130,7 +130,7 @@ def seal_what_is_there(model: Callable[[str, str], Any]) -> None:
 
     model  gives the class of (application, name), as a migration has it
     """
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     for row in model("registry", "KeptFile").objects.filter(operation=current().operation):
         if not is_wrapped(bytes(row.content)):
@@ -139,7 +139,7 @@ def seal_what_is_there(model: Callable[[str, str], Any]) -> None:
 
 
 def _key() -> bytes:
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     return current().derive("kept files")
 

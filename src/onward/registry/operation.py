@@ -1,22 +1,22 @@
 """One operation as a folder: its settings, rulebook, plan, log and vault, opened together.
 
 Exists so that every command finds the same files in the same places and the same rulebook in
-force. Goes in: a path. Comes out: an `Operation`. `docs/reference/operation.md` lists the files.
+force. Goes in: a path and its settings. Comes out: an `Operation`. Folders are opened and made in
+`registry.opening`; `docs/reference/operation.md` lists the files.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import re
 import tempfile
-import tomllib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from onward.caseload.events import (
     ADOPTED,
@@ -30,70 +30,27 @@ from onward.caseload.events import (
 from onward.caseload.fold import fold
 from onward.caseload.model import Caseload, EventTables
 from onward.caseload.table import events_table
-from onward.dates import NotADate, day_range, full_date
+from onward.dates import day_range
 from onward.engine import DuckEngine, Engine
 from onward.errors import Fault, Faults, OnwardError
 from onward.registry.identities.vault import ClosedVault, DemoVault, Vault
 from onward.registry.log.cache import Place, Seal, form, read_events, write_events
 from onward.registry.log.folder_store import FolderStore
 from onward.registry.log.store import EventStore
+from onward.registry.settings import Settings
 from onward.rulebook.check import accept
 from onward.rulebook.floor import load_floor
 from onward.rulebook.load import load, loads
 from onward.rulebook.model import Rulebook
 
-SETTINGS = "operation.toml"
 RULEBOOK = "rulebook.yaml"
 PLAN = "plan.yaml"
 FOLDERS = (
     "events", "vault", "rulebooks", "scenarios", "forecasts", "placements", "reports", "imports",
 )  # fmt: skip
 
-FILES, ENCRYPTED = "files", "encrypted"
-"""What `store` says besides a PostgreSQL address."""
-
 MEMORY_VARIABLE = "ONWARD_MEMORY_GB"
 DEFAULT_MEMORY_GB = 3.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What `operation.toml` says.
-
-    id             short id written into every event
-    title          what pages and reports are headed
-    titles         the same in other languages: (language, title)
-    kind           the kind of operation, as the rulebook's name
-    time_zone      IANA name; "today" is a day there
-    languages      BCP 47 tags of the languages people are informed in
-    demonstration  everybody in it is invented; identity may be kept in clear
-    deadline       id of the authority in plan.yaml whose end is the deadline; "" for none
-    data_ends      the last day the record covers: the default as-of date. None: today
-    store          "files" (in clear: demonstrations, or a purely pseudonymous record),
-                   "encrypted" (`onward.db`), or a PostgreSQL address without a password
-    key_file       opens an encrypted operation unattended; outside the folder. "": none
-    """
-
-    id: str
-    title: str
-    kind: str
-    time_zone: str = "UTC"
-    languages: tuple[str, ...] = ("en",)
-    demonstration: bool = False
-    deadline: str = ""
-    data_ends: date | None = None
-    store: str = FILES
-    key_file: str = ""
-    titles: tuple[tuple[str, str], ...] = ()
-
-    def titled(self, language: str) -> str:
-        """What the operation is called in a language; its one title where it has none in it."""
-        return dict(self.titles).get(language.split("-")[0], self.title)
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether the record needs a key to be opened."""
-        return self.store != FILES
 
 
 def memory_gb() -> float:
@@ -115,15 +72,36 @@ def machine_engine() -> DuckEngine:
     return DuckEngine(memory_gb=memory_gb())
 
 
+class Keeping(Protocol):
+    """How an operation keeps what plain files keep otherwise (`registry.encrypted`)."""
+
+    def append(self, operation: Operation, batch: Sequence[Event]) -> Sequence[Event]: ...
+
+    def vault(self) -> Vault: ...
+
+    def seal(self) -> Seal: ...
+
+
 class Operation:
     """An opened operation folder. Nothing is read before it is asked for."""
 
-    def __init__(self, path: Path, settings: Settings, store: EventStore | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: Settings,
+        store: EventStore | None = None,
+        *,
+        unlock: Callable[[Path, Settings], EventStore] | None = None,
+        keeping: Keeping | None = None,
+    ) -> None:
+        """store: the log, where it is open already; unlock: else opens that of an encrypted one,
+        of which keeping says how it records, where names are, and what seals its cache."""
         self.path = path
         self.settings = settings
         self._loaded: dict[str, Rulebook] = {}
         self._adopted: dict[tuple[str, datetime | None], list[Event]] = {}
         self._engine: Engine | None = None
+        self._unlock, self._keeping = unlock, keeping
         if store is not None:
             self.__dict__["store"] = store
 
@@ -132,9 +110,9 @@ class Operation:
         """The log: files, or the encrypted database, which is unlocked when first needed."""
         if not self.settings.encrypted:
             return FolderStore(self.path / "events", backdated=self.settings.demonstration)
-        from onward.registry.keyring.unlock import unlocked_store
-
-        return unlocked_store(self.path, self.settings)
+        if self._unlock is None:
+            raise OnwardError(f"{self.path.name} is locked.")
+        return self._unlock(self.path, self.settings)
 
     # -- files --------------------------------------------------------------------------------
 
@@ -157,10 +135,7 @@ class Operation:
     @cached_property
     def vault(self) -> Vault:
         if self.settings.encrypted:
-            from onward.registry.identities.vault_db import EncryptedVault
-
-            assert self.store is not None
-            return EncryptedVault()
+            return self._kept_so().vault()
         if self.settings.demonstration:
             return DemoVault(self.path / "vault", demonstration=True)
         return ClosedVault()
@@ -257,7 +232,7 @@ class Operation:
         """
         rulebook = accept(loads(text, file=RULEBOOK))
         kept = self.folder("rulebooks") / f"{rulebook.hash}.yaml"
-        _write_text(kept, text)
+        write_text(kept, text)
         now = instant or datetime.now(UTC)
         event = new_event(
             rulebook,
@@ -270,7 +245,7 @@ class Operation:
             random=random.SystemRandom(),
         )
         self.store.append([event])
-        _write_text(self.rulebook_path, text)
+        write_text(self.rulebook_path, text)
         self.__dict__.pop("rulebook", None)
         return rulebook
 
@@ -289,9 +264,7 @@ class Operation:
                 for n in strangers
             )
         if self.settings.encrypted:
-            from onward.registry.now.projection import append
-
-            return append(self, batch)
+            return self._kept_so().append(self, batch)
         return self.store.append(batch)
 
     def compute_on(self, engine: Engine) -> None:
@@ -329,9 +302,13 @@ class Operation:
         """What the cache of an encrypted operation is sealed with; None: kept as it is."""
         if not self.settings.encrypted:
             return None
-        from onward.registry.keyring.unlock import cache_seal
+        return self._kept_so().seal()
 
-        return cache_seal(self.store)
+    def _kept_so(self) -> Keeping:
+        """How an encrypted operation is kept, once its log is open."""
+        if self._keeping is None or self.store is None:
+            raise OnwardError(f"{self.path.name} is locked.")
+        return self._keeping
 
     def caseload(
         self,
@@ -352,180 +329,7 @@ class Operation:
         )
 
 
-def open_operation(path: Path | str) -> Operation:
-    """The operation in a folder; raises OnwardError or Faults saying what is missing or wrong."""
-    folder = Path(path)
-    file = folder / SETTINGS
-    if not file.is_file():
-        raise OnwardError(
-            f"{folder} is not an operation: it has no {SETTINGS}. "
-            f"Start one with: onward new {folder}"
-        )
-    return Operation(folder, read_settings(file))
-
-
-def create_operation(
-    path: Path | str,
-    settings: Settings,
-    *,
-    rulebook_text: str,
-    effective: str,
-    by: str,
-    plan_text: str = "",
-    instant: datetime | None = None,
-    prepare: Callable[[Path], None] | None = None,
-) -> Operation:
-    """A new operation folder with its rulebook adopted; raises OnwardError when not empty.
-
-    effective  the day from which the rulebook holds: usually the first day of the record
-    prepare    called with the folder before the record is opened: makes the keys of an
-               encrypted one
-    """
-    folder = Path(path)
-    if folder.exists() and any(folder.iterdir()):
-        raise OnwardError(f"{folder} is not empty; expected a new or an empty folder.")
-    loads(rulebook_text, file=RULEBOOK)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in FOLDERS:
-        (folder / name).mkdir(exist_ok=True)
-    (folder / "vault").chmod(0o700)
-    if settings.encrypted:
-        folder.chmod(0o700)
-    _write_text(folder / ".gitignore", ".cache/\nvault/\nevents/\nonward.db*\nkeys.json\n")
-    if plan_text and not settings.encrypted:
-        _write_text(folder / PLAN, plan_text)
-    _write_text(folder / SETTINGS, settings_text(settings))
-    if prepare is not None:
-        prepare(folder)
-    operation = open_operation(folder)
-    operation.adopt(rulebook_text, effective=effective, by=by, instant=instant)
-    if plan_text and settings.encrypted:
-        from onward.registry.planning import adopt_plan
-
-        adopt_plan(operation, plan_text, effective=effective, by=by, instant=instant)
-    return operation
-
-
-# ---------------------------------------------------------------------------------------------
-# operation.toml
-# ---------------------------------------------------------------------------------------------
-
-
-def settings_text(settings: Settings) -> str:
-    """`operation.toml` as people find it, with a word on each line."""
-    languages = ", ".join(f'"{tag}"' for tag in settings.languages)
-    ends = settings.data_ends.isoformat() if settings.data_ends else ""
-    return f"""# The operation's settings. See docs/reference/operation.md.
-id = {_toml(settings.id)}
-title = {_toml(settings.title)}
-kind = {_toml(settings.kind)}
-time_zone = {_toml(settings.time_zone)}
-languages = [{languages}]
-
-# true only where everybody is invented: identity may then be kept in clear.
-demonstration = {str(settings.demonstration).lower()}
-
-# The authority in plan.yaml whose end is the deadline.
-deadline = {_toml(settings.deadline)}
-
-# The last day the record covers; without it, today.
-{f"data_ends = {ends}" if ends else "# data_ends = 2026-06-30"}
-
-# Where the record is kept: encrypted (onward.db), files (in clear, without identities), or a
-# PostgreSQL address without a password.
-store = {_toml(settings.store)}
-{_key_line(settings)}{_titles(settings)}"""
-
-
-def _key_line(settings: Settings) -> str:
-    if not settings.key_file:
-        return ""
-    return f"\n# Opens the record unattended. Keep it on another disk than this folder.\nkey_file = {_toml(settings.key_file)}\n"
-
-
-def _titles(settings: Settings) -> str:
-    if not settings.titles:
-        return ""
-    lines = "".join(f"{language} = {_toml(title)}\n" for language, title in settings.titles)
-    return f"\n# What the operation is called in other languages.\n[titles]\n{lines}"
-
-
-def read_settings(file: Path) -> Settings:
-    """The settings in a file; raises Faults with everything wrong in it."""
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Faults([Fault(str(file), "", "", f"not TOML: {error}")]) from None
-    faults: list[Fault] = []
-
-    def fault(field: str, found: str, allowed: str) -> None:
-        faults.append(Fault(str(file), "", field, found, allowed))
-
-    known = {field.name for field in fields(Settings)}
-    for name in sorted(set(data) - known):
-        fault(name, "an unknown setting", ", ".join(sorted(known)))
-    for name in ("id", "title", "kind"):
-        if not isinstance(data.get(name), str) or not data[name].strip():
-            fault(name, "missing or not text", "text")
-    if isinstance(data.get("id"), str) and not re.fullmatch(
-        r"[A-Za-z0-9][\w.\-]{0,79}", data["id"]
-    ):
-        fault("id", "not an id", "letters, digits and . _ -")
-    zone = data.get("time_zone", "UTC")
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
-        fault("time_zone", "not a time zone", "an IANA name as Asia/Baghdad")
-    languages = data.get("languages", ["en"])
-    if not isinstance(languages, list) or not all(isinstance(tag, str) for tag in languages):
-        fault("languages", "not a list of languages", 'a list as ["en", "fa"]')
-    if not isinstance(data.get("demonstration", False), bool):
-        fault("demonstration", "not true or false", "true or false")
-    if not isinstance(data.get("deadline", ""), str):
-        fault("deadline", "not text", "the id of an authority in plan.yaml")
-    store = data.get("store", FILES)
-    if not isinstance(store, str) or not (
-        store in (FILES, ENCRYPTED) or store.startswith(("postgresql://", "postgres://"))
-    ):
-        fault(
-            "store", "not a store", 'encrypted, files, or an address as "postgresql:///onward"'
-        )
-    elif re.match(r"\w+://[^/@]*:[^/@]*@", store):
-        fault("store", "an address with a password", "one without: libpq reads ~/.pgpass")
-    if not isinstance(data.get("key_file", ""), str):
-        fault("key_file", "not text", "the path of a key file outside the operation folder")
-    ends = data.get("data_ends")
-    if isinstance(ends, str):
-        try:
-            ends = full_date(ends)
-        except NotADate:
-            fault("data_ends", "not a date", "a date as 2026-06-30")
-    elif ends is not None and (not isinstance(ends, date) or isinstance(ends, datetime)):
-        fault("data_ends", "not a date", "a date as 2026-06-30")
-    titles = data.get("titles", {})
-    if not isinstance(titles, dict) or not all(
-        isinstance(title, str) and title.strip() for title in titles.values()
-    ):
-        fault("titles", "not titles by language", '[titles] with lines as fa = "…"')
-    if faults:
-        raise Faults(faults)
-    return Settings(
-        **{
-            **data,
-            "languages": tuple(languages),
-            "data_ends": ends,
-            "titles": tuple(titles.items()),
-        }
-    )
-
-
-def _toml(text: str) -> str:
-    import json
-
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a file so that a crash leaves the old one or the new one."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from onward.report.model import NARROW as NARROW
 from onward.report.model import WIDE as WIDE
-from onward.report.spoken import PLAIN, Sayer
+from onward.report.saying import PLAIN, Sayer
 
 INK, QUIET, LINE, ACCENT = "#1b1f24", "#5b6570", "#d5dae0", "#1f5f8b"
 BANDS = ("#dce8f0", "#b0cbdc", "#74a3bf")

@@ -24,7 +24,7 @@ from onward.report.model import (
     Text,
     words,
 )
-from onward.report.spoken import Sayer
+from onward.report.saying import Sayer
 
 if TYPE_CHECKING:
     from onward.forecast.compare import Case, Comparison

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from onward.report.model import Report, Table, numeric
-from onward.report.spoken import ENGLISH, Sayer, Speech
+from onward.report.saying import ENGLISH, Sayer, Speech
 
 
 def long(table: Table, column: int) -> bool:

@@ -11,10 +11,9 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
-if TYPE_CHECKING:
-    from onward.report.spoken import Sayer
+from onward.report.saying import PLAIN, Sayer
 
 WIDE, NARROW = 760, 380
 """Units a drawing is wide for a page and for a phone."""
@@ -89,8 +88,6 @@ class Figure:
         return self._drawn(NARROW)
 
     def _drawn(self, width: int) -> str:
-        from onward.report.spoken import PLAIN
-
         return self.draw(say=self.say or PLAIN, width=width)
 
 

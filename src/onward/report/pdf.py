@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from onward.report.model import Figure, Points, Report, Table, Text, Tiles, numeric
-from onward.report.spoken import ENGLISH, Sayer, Speech
+from onward.report.saying import ENGLISH, Sayer, Speech
 
 FONTS = Path(__file__).parent / "fonts"
 LINE_MM, TALLEST_MM = 176.0, 205.0

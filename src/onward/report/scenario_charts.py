@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from onward.report.charts import ACCENT, INK, LINE, QUIET, WIDE, opened, safe
-from onward.report.spoken import PLAIN, Sayer
+from onward.report.saying import PLAIN, Sayer
 
 PALE, GREY = "#b0cbdc", "#c9ced4"
 

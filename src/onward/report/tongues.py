@@ -17,7 +17,7 @@ from pathlib import Path
 import jdatetime
 
 from onward.errors import OnwardError, one_of
-from onward.report.spoken import ENGLISH, MIRRORED, Speech
+from onward.report.saying import ENGLISH, MIRRORED, Speech
 
 LANGUAGES = ("en", "fr", "ar", "fa", "ckb")
 RIGHT_TO_LEFT = ("ar", "fa", "ckb")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from onward.report import scenario_charts as charts
 from onward.report.disclosure import rounded
 from onward.report.model import Block, Cell, Figure, Report, Section, Table, Text, words
-from onward.report.spoken import Sayer
+from onward.report.saying import Sayer
 
 if TYPE_CHECKING:
     from onward.forecast.track import Running, Track

@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from onward.report.model import Report, Table
-from onward.report.spoken import ENGLISH, Sayer, Speech
+from onward.report.saying import ENGLISH, Sayer, Speech
 
 INDIVIDUALS = "#respondee"
 

@@ -165,9 +165,7 @@ def language_name_local(code: str) -> str:
 @register.filter
 def language_said(code: str) -> str:
     """A language people are heard in, by its own name."""
-    from onward.desk.forms import LANGUAGES
-
-    return dict(LANGUAGES).get(code, code)
+    return words.language(code)
 
 
 @register.filter

@@ -26,8 +26,8 @@ from onward.registry.models import Account, Disposal, Job, LegalHold, PersonNow
 from onward.registry.permissions import access, accounts
 from onward.registry.permissions.roles import load_rules
 from onward.registry.signing_in import signin
+from onward.registry.site import current
 from onward.registry.web import jobs
-from onward.registry.web.site import current
 
 MANAGE, KEYS, RETENTION, ERASE = (
     "account.manage", "key.manage", "retention.manage", "rights.erase",

@@ -171,7 +171,7 @@ def _week(
             "first": days[0], "last": days[-1], "taken": taken, "capacity": capacity,
             "rooms": Counter(str(r.facts.get("room")) for r in rows if r.facts.get("room")).most_common(),
             "interpreters": [
-                (dict(forms.LANGUAGES).get(code, code), number)
+                (words.language(code), number)
                 for code, number in Counter(
                     str(r.facts.get("interpreter")) for r in rows if r.facts.get("interpreter")
                 ).most_common()
@@ -382,7 +382,7 @@ def interpreters(request: HttpRequest) -> HttpResponse:
         rulebook, booking.ROSTER, values=values.facts if values else {"on_roster": True},
         required=("languages",),
     )  # fmt: skip
-    for name, look in (("languages", booking.language_name), ("days", words.code)):
+    for name, look in (("languages", words.language), ("days", words.code)):
         if (field := form.get(name)) is not None:
             field.options = [(value, look(value)) for value, _word in field.options]
     form.inputs.insert(0, code)
@@ -417,7 +417,7 @@ def interpreters(request: HttpRequest) -> HttpResponse:
         ).exclude(facts__state="cancelled")
     )  # fmt: skip
     rows = [
-        {"one": each, "languages": [booking.language_name(x) for x in each.languages],
+        {"one": each, "languages": [words.language(x) for x in each.languages],
          "sex": words.code(each.sex) if each.sex else "", "days": [words.code(x) for x in each.days],
          "taken": taken[each.code],
          "late": each.bound_until is None or each.bound_until < here.today()}

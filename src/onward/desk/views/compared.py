@@ -27,7 +27,7 @@ from onward.registry.planning import ever_sensitive
 from onward.registry.web import jobs
 from onward.report import charts, scenario_charts
 from onward.report.offers import sensitive_names
-from onward.report.spoken import Sayer
+from onward.report.saying import Sayer
 
 if TYPE_CHECKING:
     from onward.forecast.scenarios import Scenario
@@ -172,7 +172,7 @@ def all_told(document: Any, tells: Callable[[str], bool]) -> bool:
 def deferrable(tells: Callable[[str], bool]) -> list[tuple[str, str, str]]:
     """The choices that have a day to move and may be told: (file, id, title)."""
     from onward.forecast.decide_by import decision_day
-    from onward.forecast.scenarios import load_scenario
+    from onward.forecast.scenario_reader import load_scenario
 
     found, rows = here.plan(), []
     for file in here.operation().scenarios if found is not None else ():

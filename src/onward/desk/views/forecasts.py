@@ -275,7 +275,7 @@ def _scenarios(tells: Callable[[str], bool]) -> list[dict[str, str]]:
     found = here.plan()
     if found is None:
         return []
-    from onward.forecast.scenarios import load_scenario
+    from onward.forecast.scenario_reader import load_scenario
 
     rows = []
     for file in here.operation().scenarios:

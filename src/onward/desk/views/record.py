@@ -19,7 +19,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
-from onward.desk import asking, booking, forms, here, sight, story, words
+from onward.desk import asking, booking, forms, here, sight, story, values, words
 from onward.desk.views.people import pauses
 from onward.desk.views.shared import done, nothing_changed, once, page, place, sent_key
 from onward.errors import Faults, OnwardError
@@ -648,7 +648,7 @@ def review(request: HttpRequest, kind: str, thing: str) -> HttpResponse:
         elif form.valid:
             extra = {"faults": [nothing_changed()]}
     lines = [
-        (words.translated(declared[n].label), words.fact_value(declared[n], told[n]))
+        (words.translated(declared[n].label), values.fact_value(declared[n], told[n]))
         for n in declared if told.get(n) is not None
     ]  # fmt: skip
     return render(

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from onward.desk import totals
 from onward.registry.permissions import access
 from onward.registry.signing_in import signin
-from onward.registry.web.site import current
+from onward.registry.site import current
 
 PAGE = 50
 """Rows on one page of a list."""

@@ -15,7 +15,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from onward import __version__
-from onward.desk import dates, forms, here, sight, words
+from onward.desk import dates, here, sight, words
 from onward.desk.views.shared import page, place
 from onward.plan.telling import may_be_told, replaced
 from onward.registry.models import ThingNow
@@ -56,7 +56,7 @@ def _texts(pathway: str = "", *, answers: bool = False) -> list[dict[str, Any]]:
                     "title": words.translated(message.title), "version": message.version,
                     "pathways": [sight.pathway_title(p) for p in message.pathways],
                     "pathway": message.pathways[0] if message.pathways else "",
-                    "language": text.language, "language_name": dict(forms.LANGUAGES).get(text.language, text.language),
+                    "language": text.language, "language_name": words.language(text.language),
                     "text": text.text, "translator": text.translator, "approved": text.approved,
                     "approved_by": words.translated(text.approved_by), "approved_on": text.approved_on,
                     "true_as_of": message.true_as_of, "current": message.id not in gone,
@@ -122,7 +122,7 @@ def read_aloud(request: HttpRequest, person: str) -> HttpResponse:
     return render(
         request, "desk/read_aloud.html",
         {"person": person, "own": own, "others": others, "answers": answers,
-         "language": dict(forms.LANGUAGES).get(language, language)},
+         "language": words.language(language)},
     )  # fmt: skip
 
 

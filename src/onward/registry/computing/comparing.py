@@ -173,7 +173,7 @@ def search_of(
     budgets  UNIT=AMOUNT, instead of those of the file
     """
     from onward.forecast.options import ways
-    from onward.forecast.scenarios import load_levers
+    from onward.forecast.scenario_reader import load_levers
     from onward.forecast.search import budgets_of, check_levers, search
 
     rulebook = found.rulebook
@@ -206,7 +206,7 @@ def scenarios_of(found: Opened, files: Sequence[Path]) -> list[Scenario]:
     operation lies on its machine is nothing for a page.
     """
     from onward.errors import Fault, Faults
-    from onward.forecast.scenarios import load_scenario
+    from onward.forecast.scenario_reader import load_scenario
 
     plan, own = _plan_of(found), found.operation.scenarios
     read: list[Scenario] = []

@@ -18,7 +18,7 @@ from onward.registry.computing.placing import placement_tables
 from onward.registry.computing.runs import keep_proposal, last_proposal
 from onward.registry.models import PlacementDecision
 from onward.registry.recording.actors import Acting
-from onward.registry.web.site import current
+from onward.registry.site import current
 
 DECISIONS = ("accepted", "moved", "held", "released")
 LEAST_REASON = 3

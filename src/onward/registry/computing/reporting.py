@@ -61,9 +61,9 @@ def checkpoint_of(operation: Operation) -> str:
     """A signed checkpoint of the log; "" for a record in plain files, which has none."""
     if not operation.settings.encrypted:
         return ""
-    from onward.registry.log import checkpoints
+    from onward.registry.log import signing
 
-    return checkpoints.now(operation)
+    return signing.now(operation)
 
 
 def exceptions_used(operation: Operation, caseload: Caseload) -> frozenset[int]:
@@ -115,7 +115,8 @@ def make_report(
     from onward.report.html import render_html
     from onward.report.indicators import DEFINITIONS
     from onward.report.pdf import render_pdf
-    from onward.report.spoken import ENGLISH, Sayer, spoken
+    from onward.report.saying import ENGLISH, Sayer
+    from onward.report.spoken import spoken
     from onward.report.tongues import speech_of
     from onward.report.xlsx import render_xlsx
 

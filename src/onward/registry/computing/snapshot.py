@@ -35,16 +35,9 @@ from onward.engine.private import refuse_identity
 from onward.engine.spark import SMALL_ROWS
 from onward.errors import OnwardError, one_of
 from onward.registry.log.cache import Place
-from onward.registry.operation import (
-    FILES,
-    PLAN,
-    RULEBOOK,
-    SETTINGS,
-    Operation,
-    read_settings,
-    settings_text,
-)
+from onward.registry.operation import PLAN, RULEBOOK, Operation
 from onward.registry.planning import plan_version
+from onward.registry.settings import FILES, SETTINGS, read_settings, settings_text
 from onward.rulebook.floor import load_floor
 from onward.rulebook.load import load
 from onward.rulebook.model import Rulebook

@@ -30,6 +30,7 @@ from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 
 from onward.errors import OnwardError, one_of
+from onward.registry import site
 from onward.registry.computing.reporting import checkpoint_of
 from onward.registry.data_protection.apart import set_apart
 from onward.registry.kept import DatabaseKept
@@ -45,7 +46,6 @@ from onward.registry.models import (
 )
 from onward.registry.permissions import access, grants
 from onward.registry.permissions.roles import load_rules
-from onward.registry.web import site
 from onward.report import tongues
 from onward.safeguards.help import is_option
 

@@ -16,10 +16,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from onward.errors import OnwardError
-from onward.registry.data_protection.rights import ids_of, rules
+from onward.registry import site
+from onward.registry.data_protection.rights import rules
+from onward.registry.identities.merged import ids_of
 from onward.registry.models import Account, Attachment, Disposal, Identity, LegalHold, PersonNow
 from onward.registry.permissions import access
-from onward.registry.web import site
 
 
 def due(on: date) -> list[str]:

@@ -29,13 +29,14 @@ from django.utils.translation import (
 )
 
 from onward.errors import OnwardError, one_of
+from onward.registry import site
 from onward.registry.identities import attachments
+from onward.registry.identities.merged import ids_of
 from onward.registry.identities.scans import SUFFIX
 from onward.registry.models import (
     AccessEntry,
     Account,
     Assignment,
-    EventRow,
     ExportRequest,
     Grave,
     LegalHold,
@@ -43,7 +44,6 @@ from onward.registry.models import (
 )
 from onward.registry.permissions import access, grants
 from onward.registry.permissions.roles import load_rules
-from onward.registry.web import site
 from onward.report import tongues
 
 FILE = Path(__file__).parents[1] / "data" / "rights.yaml"
@@ -187,19 +187,6 @@ def erased_on(person: str) -> date | None:
     """The day on which a person's identity was destroyed; None while it can be read."""
     found = Grave.objects.filter(person=person).values_list("destroyed", flat=True).first()
     return date.fromisoformat(found[:10]) if found else None
-
-
-def ids_of(person: str) -> list[str]:
-    """A person's id and every id that was merged into it: their names were kept under each."""
-    found = [person]
-    for name in found:
-        merged = EventRow.objects.filter(kind="merged", subject_kind="person", owner=name)
-        undone = EventRow.objects.filter(supersedes__in=merged.values("event_id"))
-        rows = merged.exclude(event_id__in=undone.values("supersedes"))
-        found += [
-            each for each in rows.values_list("subject_id", flat=True) if each not in found
-        ]
-    return found
 
 
 def _not_held(person: str) -> None:

@@ -27,11 +27,12 @@ from typing import Any
 
 from onward.errors import OnwardError
 from onward.registry.keyring import keys
-from onward.registry.log import checkpoints, verify
+from onward.registry.log import checkpoints, signing, verify
 from onward.registry.log.db_store import HEADS
 from onward.registry.log.ledger import EMPTY_ROOT
-from onward.registry.operation import PLAN, RULEBOOK, SETTINGS, Operation
-from onward.registry.web.site import DATABASE
+from onward.registry.operation import PLAN, RULEBOOK, Operation
+from onward.registry.settings import SETTINGS
+from onward.registry.web.starting import DATABASE
 
 FORM = 2
 MANIFEST = "manifest.json"
@@ -167,7 +168,7 @@ def _seed(operation: Operation) -> bytes:
             "A record in plain files is backed up by copying its folder; onward backup is for "
             "the encrypted one."
         )
-    return checkpoints.signing_seed()
+    return signing.signing_seed()
 
 
 class _Archive:
@@ -268,7 +269,7 @@ def _copy_of_file(
     from django.db import connection
 
     from onward.registry.database.sqlcipher.base import Database
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     connection.ensure_connection()
     copy = Database.connect(str(file))
@@ -374,9 +375,9 @@ def restore(
             folder.rmdir()
         os.replace(work, folder)
     except BaseException:
-        from onward.registry.web import site
+        from onward.registry.web import starting
 
-        site.close_site()
+        starting.close_site()
         shutil.rmtree(work, ignore_errors=True)
         raise
     return Restored(folder, *done)
@@ -471,12 +472,13 @@ def _bring_up(
     unlock: Any,
     store: str,
 ) -> tuple[int, str, int, int, int]:
-    from onward.registry.operation import open_operation, read_settings
-    from onward.registry.web import site
+    from onward.registry.opening import open_operation
+    from onward.registry.settings import read_settings
+    from onward.registry.web import starting
 
     settings = read_settings(work / SETTINGS)
     key = unlock(work, settings)
-    site.close_site()
+    starting.close_site()
     on_server = manifest["store"] == "tables"
     if on_server != store.startswith("postgres"):
         raise BackupRefused(
@@ -486,7 +488,7 @@ def _bring_up(
         )
     if on_server:
         _use_store(work / SETTINGS, settings.store, store)
-    site.open_site(work, key=key)
+    starting.open_site(work, key=key)
     operation = open_operation(work)
     if on_server:
         from onward.registry.database.postgres import load_snapshot
@@ -499,7 +501,7 @@ def _bring_up(
         raise BackupRefused(
             "The backup does not verify; nothing was restored. " + " ".join(seen.findings)
         )
-    site.close_site()
+    starting.close_site()
     return seen.events, str(manifest["made"]), people - closed, closed, erased
 
 
@@ -515,7 +517,7 @@ def _put_keys(wrapped: Mapping[str, Any]) -> tuple[int, int, int]:
     from onward.registry.identities.vault_db import forget_files
     from onward.registry.log.db_store import DatabaseStore
     from onward.registry.models import Attachment, Grave, Identity, WrappedKey
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     with DatabaseStore(current().operation).writing():
         WrappedKey.objects.all().delete()

@@ -20,7 +20,7 @@ from onward.errors import OnwardError, one_of
 from onward.registry.log import checkpoints
 
 if TYPE_CHECKING:
-    from onward.registry.web.site import Site
+    from onward.registry.site import Site
 
 OWNER_VARIABLE = "ONWARD_STORE_OWNER"
 """The user who owns the tables, named while they are made or upgraded."""
@@ -147,7 +147,7 @@ def _remote(host: str) -> bool:
 
 def on_connect(connection: Any, **_: Any) -> None:
     """Say which operation this connection serves; without it row-level security shows nothing."""
-    from onward.registry.web.site import current, is_open
+    from onward.registry.site import current, is_open
 
     if connection.vendor == "postgresql" and is_open():
         with connection.cursor() as cursor:

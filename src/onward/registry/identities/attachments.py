@@ -65,7 +65,7 @@ def attaching(
     about  the kind of record, or "person"; files about what is sealed go under the sealed key
     raises what the act raises; VaultRefused for somebody whose identity was erased on request
     """
-    from onward.registry.web.site import operation
+    from onward.registry.site import operation
 
     if not scans:
         return act(())
@@ -87,7 +87,7 @@ def attaching(
 
 
 def _purpose(about: str) -> str:
-    from onward.registry.web.site import operation
+    from onward.registry.site import operation
 
     kind = operation().rulebook.kinds.get(about)
     closed = about != "person" and kind is not None and any(
@@ -134,7 +134,7 @@ def opened(reference: str) -> bytes:
 
 
 def _ids(person: str) -> list[str]:
-    from onward.registry.data_protection.rights import ids_of
+    from onward.registry.identities.merged import ids_of
 
     return ids_of(person)
 

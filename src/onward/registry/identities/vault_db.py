@@ -420,7 +420,7 @@ def _parts(values: Sequence[str]) -> list[Sequence[str]]:
 
 
 def _site() -> Any:
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     return current()
 

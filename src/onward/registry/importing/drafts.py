@@ -22,7 +22,7 @@ from onward.errors import OnwardError
 from onward.registry.keyring.keys import unwrap, wrap
 from onward.registry.models import ImportDraft, Job, JobFile
 from onward.registry.recording.actors import Acting
-from onward.registry.web.site import current
+from onward.registry.site import current
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".ods", ".json", ".jsonl", ".zip")
 KEPT = timedelta(days=1)

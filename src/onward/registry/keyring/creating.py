@@ -56,7 +56,7 @@ def preparing(
             slots.append(slot)
             recovery(code)
         keys.create(folder, operation, slots, key)
-        from onward.registry.web.site import open_site
+        from onward.registry.web.starting import open_site
 
         open_site(folder, key=key)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from onward.registry.identities.vault_db import OFFICE, EncryptedVault
 from onward.registry.keyring import keys
-from onward.registry.web.site import current, keep
+from onward.registry.site import current, keep
 
 if TYPE_CHECKING:
     from onward.registry.models import Account

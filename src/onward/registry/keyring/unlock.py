@@ -16,7 +16,7 @@ from onward.registry.keyring import keys
 from onward.registry.keyring.keys import KeyRefused, RootKey
 
 if TYPE_CHECKING:
-    from onward.registry.operation import Settings
+    from onward.registry.settings import Settings
 
 KEY_FILE_VARIABLE = "ONWARD_KEY_FILE"
 """Names a key file: a path, never a key."""
@@ -54,29 +54,10 @@ def find_key(folder: Path, settings: Settings, *, ask: bool = True) -> RootKey:
 
 def unlocked_store(folder: Path, settings: Settings) -> Any:
     """The log of an encrypted operation, its site opened if it is not yet."""
+    from onward.registry import site
     from onward.registry.log.db_store import DatabaseStore
-    from onward.registry.web import site
+    from onward.registry.web.starting import open_site
 
     if not (site.is_open() and site.current().folder == folder.resolve()):
-        site.open_site(folder, key=find_key(folder.resolve(), settings))
+        open_site(folder, key=find_key(folder.resolve(), settings))
     return DatabaseStore(settings.id, backdated=settings.demonstration)
-
-
-class CacheSeal:
-    """AES-256-GCM under a key of its own, each file bound to its place."""
-
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-
-    def seal(self, data: bytes, place: str) -> bytes:
-        return keys.wrap(self._key, data, place)
-
-    def open(self, data: bytes, place: str) -> bytes:
-        return keys.unwrap(self._key, data, place)
-
-
-def cache_seal(store: Any) -> CacheSeal:
-    """What seals the cache of the operation whose site is open."""
-    from onward.registry.web import site
-
-    return CacheSeal(keys.derive(site.current().ring.file_key, "cache"))

@@ -14,11 +14,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from onward.errors import OnwardError
 
-SIGNING = "signing"
 ED25519 = b"\x01"
 
 
@@ -144,44 +142,6 @@ def check(text: str, public: bytes) -> Checkpoint:
         "The checkpoint is not signed by this operation's key: it was altered, or it belongs to "
         "another operation."
     )
-
-
-# ---------------------------------------------------------------------------------------------
-# The operation's own
-# ---------------------------------------------------------------------------------------------
-
-
-def signing_seed() -> bytes:
-    """The seed of the open operation's signing key, made once and kept encrypted."""
-    from onward.registry.identities.vault_db import EncryptedVault
-
-    return EncryptedVault().secret(SIGNING)
-
-
-def public_key() -> bytes:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    return Ed25519PrivateKey.from_private_bytes(signing_seed()).public_key().public_bytes_raw()
-
-
-def now(operation: Any) -> str:
-    """A signed checkpoint of the log as it is; "" for a store that has no tree."""
-    from onward.registry.log.db_store import DatabaseStore
-
-    store = operation.store
-    if not isinstance(store, DatabaseStore):
-        return ""
-    size, root, recorded = store.tree()
-    origin = origin_of(operation.settings.id)
-    return sign(Checkpoint(origin, size, root, recorded, given_now()), signing_seed())
-
-
-def given_now() -> str:
-    """The line of a checkpoint that says where the list of who was given what ends; "" if empty."""
-    from onward.registry.permissions import grants
-
-    number, seal = grants.head()
-    return f"given {number} {base64.b64encode(seal).decode()}" if number else ""
 
 
 def text_of(given: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from onward.errors import OnwardError
-from onward.registry.log import checkpoints, ledger
+from onward.registry.log import checkpoints, ledger, signing
 from onward.registry.log.db_store import TABLE, DatabaseStore
 from onward.registry.operation import Operation
 
@@ -38,7 +38,7 @@ def inclusion(operation: Operation, event_id: str) -> dict[str, Any]:
         row = cursor.fetchone()
     if row is None:
         raise OnwardError("There is no such event in this record.")
-    signed = checkpoints.now(operation)
+    signed = signing.now(operation)
     leaves = store.leaves()[: checkpoints.read(signed).size]
     return {
         "proof": INCLUSION,
@@ -52,8 +52,8 @@ def inclusion(operation: Operation, event_id: str) -> dict[str, Any]:
 
 def growth(operation: Operation, earlier: str) -> dict[str, Any]:
     """That the record of an earlier checkpoint is the beginning of the record as it is now."""
-    old = checkpoints.check(earlier, checkpoints.public_key())
-    signed = checkpoints.now(operation)
+    old = checkpoints.check(earlier, signing.public_key())
+    signed = signing.now(operation)
     size = checkpoints.read(signed).size
     if old.size > size:
         raise NotProven("The earlier checkpoint counts more events than the record holds.")

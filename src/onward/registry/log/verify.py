@@ -16,7 +16,7 @@ from typing import Any
 from onward.caseload.events import NotAnEvent, canonical_bytes, from_json, instant_of
 from onward.dates import NotADate
 from onward.errors import OnwardError
-from onward.registry.log import checkpoints
+from onward.registry.log import checkpoints, signing
 from onward.registry.log.db_store import COLUMNS, HEADS, TABLE, DatabaseStore, points_to
 from onward.registry.log.ledger import Peaks, event_leaf
 from onward.registry.operation import Operation
@@ -73,7 +73,7 @@ def verify(operation: Operation, held: Sequence[str] = (), *, deep: bool = True)
     findings += found
     leaves = [bytes(row["leaf"]) for row in rows]
     findings += checkpoint_findings(
-        leaves, operation.settings.id, held, checkpoints.public_key(), grants.seals()
+        leaves, operation.settings.id, held, signing.public_key(), grants.seals()
     )
     findings += grants.findings()
     if not findings:

@@ -16,7 +16,7 @@ class AccountManager(BaseUserManager):  # type: ignore[type-arg]
     """Accounts of the operation this process has open; an account of another is nobody here."""
 
     def get_queryset(self) -> Any:
-        from onward.registry.web.site import current
+        from onward.registry.site import current
 
         return super().get_queryset().filter(operation=current().operation)
 
@@ -80,15 +80,9 @@ class Account(AbstractBaseUser):
         return self.display_name or self.username
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Saved by whichever package: a new password is sealed, nothing else is given by this."""
-        from onward.registry.permissions import grants
-
-        fields = kwargs.get("update_fields")
-        known = not self._state.adding
+        """At once with what listens to it: a new password is sealed, by whichever package."""
         with transaction.atomic():
             super().save(*args, **kwargs)
-            if known and (fields is None or "password" in fields):
-                grants.seal_password(self)
 
 
 class Grant(Here):

@@ -16,7 +16,7 @@ class HereManager(models.Manager):  # type: ignore[type-arg]
     """Rows of the operation that this process has open."""
 
     def get_queryset(self) -> Any:
-        from onward.registry.web.site import current
+        from onward.registry.site import current
 
         return super().get_queryset().filter(operation=current().operation)
 

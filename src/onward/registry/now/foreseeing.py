@@ -194,7 +194,7 @@ def was_foreseen(placed: Sequence[Event], rulebook: Rulebook, day: date) -> Any:
 
 def _said(placed: Sequence[Event], rulebook: Rulebook, day: date) -> tuple[Any, ...]:
     """What events say, apart from their own ids, the instant and where in the log they are."""
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     said = tuple(
         (e.seq - placed[0].seq, e.subject, e.kind, e.effective, e.supersedes,

@@ -163,7 +163,7 @@ class Judge(threading.Thread):
     def run(self) -> None:
         from django.db import close_old_connections, connection
 
-        from onward.registry.web import site
+        from onward.registry import site
 
         try:
             while not self._stopping.wait(self._every):

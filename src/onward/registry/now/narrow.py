@@ -317,7 +317,7 @@ def statements(found: Narrow) -> list[tuple[str, Sequence[Any]]]:
     """What puts that which changed in the place of what was, inside the transaction of the events."""
     from onward.registry.database import trips
     from onward.registry.models import PersonNow, ThingNow
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     operation = current().operation
     names: dict[str, list[str]] = {}

@@ -253,7 +253,7 @@ def _replace(
                         everything about it taken back); None: all
     """
     from onward.registry.models import PersonNow, ThingNow
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     operation = current().operation
     if gone is None:

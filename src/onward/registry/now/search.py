@@ -176,7 +176,7 @@ def _plain_number(text: str) -> str:
 def _index() -> _Index:
     global _kept
     from onward.registry.identities.vault_db import turns
-    from onward.registry.web.site import current, operation
+    from onward.registry.site import current, operation
 
     with _lock:
         turn, whole = turns()

@@ -16,9 +16,6 @@ written down before anything is shown. The table itself is `registry.permissions
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -30,8 +27,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from onward.errors import OnwardError
+from onward.registry import site
 from onward.registry.database import trips
-from onward.registry.keyring.keys import derive
 from onward.registry.models import (
     AccessEntry,
     Account,
@@ -41,10 +38,9 @@ from onward.registry.models import (
     ThingNow,
 )
 from onward.registry.permissions import alarms, grants
+from onward.registry.permissions.access_log import log
 from onward.registry.permissions.roles import Rules, load_rules
 from onward.rulebook.model import Rulebook
-
-LOG = logging.getLogger("onward.access")
 
 FRESH = timedelta(minutes=10)
 """How long a sign-in counts as fresh for names, exports, keys and roles."""
@@ -71,86 +67,6 @@ class SignInAgain(OnwardError):
 
 
 # -- the log ----------------------------------------------------------------------------------
-
-
-def log(
-    account: Account | None,
-    action: str,
-    *,
-    person: str = "",
-    people: Sequence[str] = (),
-    classes: Iterable[str] = (),
-    allowed: bool = True,
-    purpose: str = "",
-    place: str = "",
-) -> AccessEntry:
-    """Write one read or one decision down. Ids and codes only, never a name or an address."""
-    entry = AccessEntry(
-        operation=_operation(),
-        account=account.account_id if account is not None and account.pk else "",
-        office=getattr(account, "office", "") or "",
-        action=action,
-        person=person if allowed else _known(person),
-        people=list(people),
-        classes=sorted(classes),
-        decision="allowed" if allowed else "refused",
-        purpose=purpose[:200],
-        place=place[:80],
-    )
-    _write_down(entry)
-    if not allowed:
-        LOG.warning(
-            "refused action=%s account=%s place=%s entry=%s",
-            action, entry.account, entry.place, entry.pk,
-        )  # fmt: skip
-    return entry
-
-
-LOGGED = (
-    "operation", "at", "account", "office", "action", "person", "people", "classes", "decision",
-    "purpose", "place",
-)  # fmt: skip
-WRITE_DOWN = (
-    f"INSERT INTO onward_access_log ({', '.join(LOGGED)}) "
-    f"VALUES ({', '.join(['%s'] * len(LOGGED))}) RETURNING id"
-)
-
-
-def _write_down(entry: AccessEntry) -> None:
-    """Every page does this, so it is written without building a statement."""
-    from django.db import connection
-
-    fields: Any = AccessEntry._meta.get_field
-    values = [
-        fields(name).get_db_prep_save(getattr(entry, name), connection) for name in LOGGED
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(WRITE_DOWN, values)
-        entry.pk = cursor.fetchone()[0]
-
-
-def _known(person: str) -> str:
-    """A person's id; anything else that was typed only by its length and a keyed digest.
-
-    What stands in an address may be a name or a number. The digest shows that the same was tried
-    again, and nobody without the operation's key can try words against it.
-    """
-    if not person or PersonNow.objects.filter(person=person[:80]).exists():
-        return person[:80]
-    from onward.registry.web.site import current
-
-    key = derive(current().ring.file_key, "what was refused")
-    digest = hmac.new(key, person.encode(), hashlib.sha256).hexdigest()
-    return f"not-an-id-{len(person)}-{digest[:12]}"
-
-
-def _operation() -> str:
-    from onward.registry.web.site import current
-
-    return current().operation
-
-
-# -- who may see whom -------------------------------------------------------------------------
 
 
 def people_visible_to(account: Account, action: str = "person.list") -> QuerySet[PersonNow]:
@@ -479,9 +395,7 @@ class Seen:
 
     @cached_property
     def rulebook(self) -> Rulebook:
-        from onward.registry.web.site import operation
-
-        return operation().rulebook
+        return site.operation().rulebook
 
     def reads(self, class_: str) -> bool:
         return class_ in self.classes
@@ -642,7 +556,7 @@ def assign(
     log(by, "person.assign", person=person, purpose=reason)
     with transaction.atomic():
         made = Assignment.objects.create(
-            operation=_operation(), person=person, reason=reason.strip()[:200],
+            operation=site.current().operation, person=person, reason=reason.strip()[:200],
             by=by.account_id, **with_whom,
         )  # fmt: skip
         grants.seal_assignment(made)
@@ -675,7 +589,6 @@ def add_honeytoken(by: Account, identity: Mapping[str, str], *, office: str) -> 
 
     from onward.caseload.events import RECORDED, Subject, new_event
     from onward.registry.now import projection
-    from onward.registry.web import site
 
     require(by, "breach.handle")
     operation = site.operation()
@@ -697,7 +610,7 @@ def add_honeytoken(by: Account, identity: Mapping[str, str], *, office: str) -> 
     )  # fmt: skip
     operation.vault.put({person: identity})
     Honeytoken.objects.create(
-        operation=_operation(), person=person, office=office, made_by=by.account_id
+        operation=site.current().operation, person=person, office=office, made_by=by.account_id
     )
     projection.ensure(operation)
     return person

@@ -27,7 +27,7 @@ from onward.registry.models import Account, Assignment, OneTimeLink
 from onward.registry.permissions import access, alarms, grants
 from onward.registry.permissions.roles import check_roles, load_rules
 from onward.registry.signing_in import signin
-from onward.registry.web.site import current
+from onward.registry.site import current
 
 CODE_BYTES = 15
 CODE_DAYS = 3

@@ -39,7 +39,7 @@ def raise_alarm(
     once_in: timedelta | None = None,
 ) -> Alarm | None:  # fmt: skip
     """Open an alarm; with `once_in`, not again for the same account within that time."""
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     if kind not in KINDS:
         raise KeyError(kind)

@@ -27,7 +27,7 @@ from onward.registry.models import Account, OneTimeLink, PersonNow, ThingNow
 from onward.registry.permissions import access, accounts
 from onward.registry.permissions.roles import load_rules
 from onward.registry.signing_in.signin import SecondFactors
-from onward.registry.web.site import current
+from onward.registry.site import current
 
 WORDS = [
     "acacia",

@@ -137,6 +137,14 @@ def seal_decision(decision: ExportDecision) -> None:
     _write(f"decision:{decision.pk}", of_decision(decision))
 
 
+def on_account_saved(
+    sender: Any, instance: Account, created: bool, update_fields: Any = None, **_: Any
+) -> None:
+    """A new password is sealed, whoever set it; nothing else is given by saving an account."""
+    if not created and (update_fields is None or "password" in update_fields):
+        seal_password(instance)
+
+
 def on_factor_saved(sender: Any, instance: Any, created: bool, **_: Any) -> None:
     """A second factor that was set up. Later writes to it (used, renamed) seal nothing."""
     if created:
@@ -175,13 +183,13 @@ def _seal(number: int, subject: str, content: str, before: bytes) -> bytes:
 
 def _key() -> bytes:
     from onward.registry.keyring.keys import derive
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     return derive(current().ring.file_key, "grants")
 
 
 def _operation() -> str:
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     return current().operation
 
@@ -300,11 +308,13 @@ def check_decisions(decisions: Iterable[ExportDecision]) -> None:
 
 def report(what: str, *, account: str = "") -> None:
     """An alarm and a line in the log: something was changed past the program."""
-    from onward.registry.permissions import access, alarms
+    from onward.registry.permissions import access_log, alarms
 
     made = alarms.raise_alarm("changed", account=account, once_in=timedelta(hours=1))
     if made is not None:
-        access.log(None, "account.manage", allowed=False, purpose=f"changed outside: {what}")
+        access_log.log(
+            None, "account.manage", allowed=False, purpose=f"changed outside: {what}"
+        )
 
 
 def put_back(account: Account) -> bool:

@@ -104,7 +104,7 @@ def key_of(proposal: str) -> str:
 
 def used(people: Collection[str]) -> frozenset[str]:
     """The exceptions of these people under which a step was taken, by their keys."""
-    from onward.registry.web.site import operation
+    from onward.registry.site import operation
 
     store = operation().store
     assert isinstance(store, DatabaseStore)

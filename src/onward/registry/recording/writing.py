@@ -95,7 +95,7 @@ class Writing:
     """One act's view of the open operation."""
 
     def __init__(self, actor: Acting) -> None:
-        from onward.registry.web.site import operation
+        from onward.registry.site import operation
 
         self.actor = actor
         self.operation: Operation = operation()

@@ -25,12 +25,12 @@ class SessionStore(DatabaseStore):
         return hashlib.sha256(f"session:{session_key}".encode()).hexdigest()[:40]
 
     def _place(self) -> str:
-        from onward.registry.web.site import current
+        from onward.registry.site import current
 
         return f"{current().operation}/session/{self._kept(self.session_key)}"
 
     def _key(self) -> bytes:
-        from onward.registry.web.site import current
+        from onward.registry.site import current
 
         return current().derive("sessions")
 

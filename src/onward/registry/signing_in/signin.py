@@ -31,7 +31,7 @@ from onward.registry.keyring import keys
 from onward.registry.models import Account
 from onward.registry.permissions import access, alarms, grants
 from onward.registry.signing_in.sessions import SessionStore
-from onward.registry.web.site import current
+from onward.registry.site import current
 
 FRESH = access.FRESH
 BEGAN, SEEN, LOCKED = "onward.began", "onward.seen", "onward.locked"
@@ -287,6 +287,7 @@ def connect() -> None:
     mfa.authenticator_used.connect(on_factor_used, dispatch_uid="onward.used")
     mfa.authentication_failed.connect(on_factor_failed, dispatch_uid="onward.failed")
     user_locked_out.connect(on_locked_out, dispatch_uid="onward.locked")
+    post_save.connect(grants.on_account_saved, Account, dispatch_uid="onward.password")
     post_save.connect(grants.on_factor_saved, Authenticator, dispatch_uid="onward.factor")
     post_delete.connect(grants.on_factor_deleted, Authenticator, dispatch_uid="onward.unfactor")
 

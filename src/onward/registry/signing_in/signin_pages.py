@@ -23,7 +23,7 @@ from onward.errors import OnwardError
 from onward.registry.models import Account
 from onward.registry.permissions import access, accounts, alarms
 from onward.registry.signing_in import signin
-from onward.registry.web import site
+from onward.registry.web import starting
 from onward.registry.web.middleware import clear, go
 
 
@@ -161,7 +161,7 @@ def panic(request: HttpRequest) -> HttpResponse:
     logout(request)
     response = clear(go(request, "blank"))
     if everything:
-        site.close_everywhere()
+        starting.close_everywhere()
     return response
 
 

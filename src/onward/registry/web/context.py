@@ -28,7 +28,7 @@ def alarms(request: HttpRequest) -> dict[str, Any]:
 def _code(request: HttpRequest) -> str:
     """In a demonstration, the code that a demonstration account's app would show."""
     from onward.registry.permissions.demo_accounts import code_now
-    from onward.registry.web.site import current
+    from onward.registry.site import current
 
     if not current().demonstration:
         return ""

@@ -19,22 +19,18 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from onward.errors import OnwardError
-from onward.registry.keyring import keys
-from onward.registry.keyring.keys import RootKey
+from onward.registry import site
 from onward.registry.signing_in import counters
-from onward.registry.web import locked, site
+from onward.registry.web import locked, starting
 
 LOG = logging.getLogger("onward.helpers")
 
@@ -170,7 +166,7 @@ class Helpers:
                     said = {"failed": type(error).__name__}
                     LOG.error("a count failed with %s", said["failed"])
             elif what == "lock":
-                site.close_site()
+                starting.close_site()
                 self._lock(but=helper)
             try:
                 helper.asks.say(said)
@@ -210,7 +206,7 @@ class _Helper:
         handed = (listening.fileno(), theirs.fileno(), obeyed.fileno())
         self.asks, self._orders = Wire(ours), Wire(orders)
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "onward.registry.web.helpers", *map(str, handed)],
+            [sys.executable, "-P", "-m", "onward.registry.web.helping", *map(str, handed)],
             pass_fds=handed, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         theirs.close()
@@ -234,65 +230,3 @@ class _Helper:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(SECONDS_TO_OBEY)
-
-
-# -- in a helper ------------------------------------------------------------------------------
-
-
-def main() -> None:
-    listening, asks, orders = (socket.socket(fileno=int(name)) for name in sys.argv[1:4])
-    for each in (listening, asks, orders):
-        each.set_inheritable(
-            False
-        )  # what a helper starts gets neither the desk's port nor wires
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the desk, and by it the helpers
-    asking, obeying = Wire(asks), Wire(orders)
-    told = asking.hear()
-    if told is None:
-        return
-    site.open_site(
-        Path(told["folder"]), key=RootKey(bytes.fromhex(told.pop("key"))), migrate=False
-    )
-    counters.keep_elsewhere(lambda method, given: asking.ask(["count", method, given]))
-    site.tell(_Desk(asking))
-    from onward.registry.web import serving
-
-    threading.Thread(target=_obey, args=(obeying,), daemon=True, name="orders").start()
-    setup = serving.Setup(**{name: told[name] for name in serving.Setup.__dataclass_fields__})
-    serving.answer(listening, setup)
-
-
-@dataclass
-class _Desk:
-    """The desk's own process, for a helper."""
-
-    asking: Wire
-
-    def lock(self) -> None:
-        self.asking.ask(["lock"])
-
-    def renew(self) -> None:
-        raise OnwardError("Keys are renewed in the desk's own process only.")
-
-
-def _obey(orders: Wire) -> None:
-    """Change the keys when told to; end with the desk."""
-    while (secret := orders.hear()) is not None:
-        if site.is_open():
-            _renewed(secret)
-        del secret
-        orders.say({"answer": True})
-    os._exit(0)
-
-
-def _renewed(secret: str) -> None:
-    """Keep other keys. A function of its own: no name of the thread that waits for orders refers
-    to them, so that they are gone when they are put away."""
-    here, root = site.current(), RootKey(bytes.fromhex(secret))
-    here.ring, here.root = keys.opened(here.folder, root), root
-
-
-if __name__ == "__main__":
-    main()

@@ -28,11 +28,12 @@ from onward.errors import OnwardError
 from onward.registry.importing import drafts
 from onward.registry.keyring.keys import is_wrapped, unwrap, wrap
 from onward.registry.models import Account, Job, JobFile
-from onward.registry.operation import Operation, open_operation
+from onward.registry.opening import open_operation
+from onward.registry.operation import Operation
 from onward.registry.permissions import access, grants
 from onward.registry.planning import sensitive_then
 from onward.registry.recording.actors import Acting
-from onward.registry.web.site import current
+from onward.registry.site import current
 from onward.said import kept
 
 if TYPE_CHECKING:

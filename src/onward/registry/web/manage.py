@@ -18,14 +18,14 @@ def main() -> None:
     """Run one of Django's commands."""
     from onward.registry.keyring import keys
     from onward.registry.keyring.keys import RootKey
-    from onward.registry.operation import ENCRYPTED, SETTINGS, Settings, settings_text
-    from onward.registry.web import site
+    from onward.registry.settings import ENCRYPTED, SETTINGS, Settings, settings_text
+    from onward.registry.web import starting
 
     named = os.environ.get("ONWARD_OPERATION")
     with tempfile.TemporaryDirectory() as empty:
         if named:
             from onward.registry.keyring.unlock import find_key
-            from onward.registry.operation import open_operation
+            from onward.registry.opening import open_operation
 
             folder = Path(named)
             key = find_key(folder, open_operation(folder).settings)
@@ -34,11 +34,11 @@ def main() -> None:
             settings = Settings("empty", "Empty", "protected-camp", store=ENCRYPTED)
             (folder / SETTINGS).write_text(settings_text(settings), "utf-8")
             keys.create(folder, "empty", [], key)
-        site.open_site(folder, key=key, migrate=False)
+        starting.open_site(folder, key=key, migrate=False)
         from django.core.management import execute_from_command_line
 
         execute_from_command_line(["onward", *sys.argv[1:], "--skip-checks"])
-        site.close_site()
+        starting.close_site()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from onward.errors import OnwardError
+from onward.registry import site
 from onward.registry.signing_in.signin import (
     BEGAN,
     LOCKED,
@@ -26,7 +27,7 @@ from onward.registry.signing_in.signin import (
     lock,
     signed_in_at,
 )
-from onward.registry.web import locked, site
+from onward.registry.web import locked
 
 Next: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
 

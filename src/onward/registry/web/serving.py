@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from onward.engine.cores import cores
 from onward.errors import OnwardError
 from onward.registry.keyring import keys
-from onward.registry.operation import open_operation
+from onward.registry.opening import open_operation
 
 THREADS = 4
 """Requests at a time. More than a few for each core only wait for each other, and each keeps a
@@ -97,7 +97,7 @@ def serve(
     set_up(setup)
     from onward.registry.now import projection
     from onward.registry.now.judging import Judge
-    from onward.registry.web import site
+    from onward.registry.web import starting
     from onward.registry.web.helpers import Helpers
     from onward.registry.web.jobs import Worker
 
@@ -116,7 +116,7 @@ def serve(
     finally:
         for each in beside:
             each.stop()
-        site.close_site()
+        starting.close_site()
 
 
 def set_up(setup: Setup) -> None:

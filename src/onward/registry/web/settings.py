@@ -1,4 +1,4 @@
-"""Django's settings for the one operation that is open (`onward.registry.web.site`).
+"""Django's settings for the one operation that is open (`onward.registry.site`).
 
 Nothing here depends on the machine: `open_site` adds the database and the secret, both of which
 come from the operation's own key.

@@ -8,7 +8,7 @@ from onward.report import charts
 from onward.report.counted import BASIS_DAYS, LAPSE_DAYS
 from onward.report.model import Block, Figure, Section, Table, count, words
 from onward.report.phrases import day_text, sentence_case
-from onward.report.spoken import Sayer
+from onward.report.saying import Sayer
 from onward.report.writer import Writer
 
 MOST_ROWS = 12

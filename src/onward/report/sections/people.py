@@ -19,7 +19,7 @@ from onward.report.model import (
     words,
 )
 from onward.report.phrases import day_text, plain_name
-from onward.report.spoken import Sayer
+from onward.report.saying import Sayer
 from onward.report.writer import Writer
 
 

@@ -27,7 +27,7 @@ from onward.report import charts, track_record
 from onward.report.disclosure import rounded
 from onward.report.model import Block, Cell, Figure, Points, Section, Table, Text, count, words
 from onward.report.phrases import between, day_text, plain_cell, plain_name, sentence_case
-from onward.report.spoken import Sayer
+from onward.report.saying import Sayer
 from onward.report.writer import Writer
 
 

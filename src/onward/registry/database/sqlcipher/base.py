@@ -76,7 +76,7 @@ class DatabaseWrapper(sqlite.DatabaseWrapper):
 
     @async_unsafe
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        from onward.registry.web.site import current
+        from onward.registry.site import current
 
         if Database.sqlite_version_info < OLDEST_SQLITE:
             raise StoreError(

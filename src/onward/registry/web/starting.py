@@ -1,76 +1,27 @@
-"""The one operation this process serves, and Django set up for it.
+"""Django set up for the one operation this process serves, and put away again.
 
-Exists because the settings of a web framework are global while an operation is a folder: one
-process opens one operation. In comes a folder and its root key; afterwards Django is ready, the
-tables exist, and the start-up checks have passed or the process has refused to go on.
+In comes a folder and its root key; afterwards Django is ready, the tables exist, and the start-up
+checks have passed or the process has refused to go on. What is open is kept in `registry.site`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from onward.errors import OnwardError
+from onward.registry import site
+from onward.registry.encrypted import Encrypted
 from onward.registry.keyring import keys
 from onward.registry.keyring.keys import RootKey
-
-if TYPE_CHECKING:
-    from onward.registry.operation import Operation
+from onward.registry.log.db_store import DatabaseStore
+from onward.registry.operation import Operation
+from onward.registry.settings import SETTINGS, read_settings
+from onward.registry.site import Site
 
 DATABASE = "onward.db"
-
-
-@dataclass
-class Site:
-    """What `settings.py`, the backend and the managers read."""
-
-    folder: Path
-    operation: str
-    store: str
-    demonstration: bool
-    time_zone: str
-    root: RootKey = field(repr=False)
-    ring: keys.Opened = field(repr=False)
-
-    opened: Any = field(default=None, repr=False)
-
-    def database_key(self) -> bytes:
-        """The key of the embedded database file."""
-        return self.ring.file_key
-
-    def derive(self, purpose: str) -> bytes:
-        """A key for one purpose that stays when the root key is renewed."""
-        return keys.derive(self.ring.inner, purpose)
-
-
-_current: Site | None = None
-_lock = threading.RLock()
-
-
-def current() -> Site:
-    """The operation that is open; raises when none is."""
-    if _current is None:
-        raise OnwardError("No operation is open in this process.")
-    return _current
-
-
-def operation() -> Operation:
-    """The operation that is open, as every room knows it; one object for the process."""
-    site = current()
-    if site.opened is None:
-        from onward.registry.operation import open_operation
-
-        site.opened = open_operation(site.folder)
-    found: Operation = site.opened
-    return found
-
-
-def is_open() -> bool:
-    return _current is not None
 
 
 def open_site(folder: Path | str, *, key: RootKey, migrate: bool = True) -> Site:
@@ -81,9 +32,6 @@ def open_site(folder: Path | str, *, key: RootKey, migrate: bool = True) -> Site
 
     Opening another folder in the same process closes the one before.
     """
-    global _current
-    from onward.registry.operation import SETTINGS, read_settings
-
     folder = Path(folder).resolve()
     found = read_settings(folder / SETTINGS)
     if found.store == "files":
@@ -91,11 +39,13 @@ def open_site(folder: Path | str, *, key: RootKey, migrate: bool = True) -> Site
             f"{folder.name} keeps its record in plain files; the desk and the vault need the "
             "encrypted store. Make one with: onward new DIR"
         )
-    with _lock:
-        if _current is not None and _current.folder == folder and _current.root == key:
-            return _current
+    with site.changing:
+        if site.is_open():
+            now = site.current()
+            if now.folder == folder and now.root == key:
+                return now
         close_site()
-        site = Site(
+        opened = Site(
             folder=folder,
             operation=found.id,
             store=found.store,
@@ -103,31 +53,36 @@ def open_site(folder: Path | str, *, key: RootKey, migrate: bool = True) -> Site
             time_zone=found.time_zone,
             root=key,
             ring=keys.opened(folder, key),
+            opened=Operation(
+                folder,
+                found,
+                DatabaseStore(found.id, backdated=found.demonstration),
+                keeping=Encrypted(),
+            ),
         )
-        if site.ring.operation != site.operation:
+        if opened.ring.operation != opened.operation:
             raise OnwardError(
                 "keys.json belongs to another operation; put this operation's own back."
             )
-        _current = site
+        site.hold(opened)
         try:
-            _set_up(site)
+            _set_up(opened)
             if migrate:
                 bring_up_to_date()
             check_store()
         except BaseException:
             close_site()
             raise
-        return site
+        return opened
 
 
 def close_site() -> None:
     """Forget the operation and its keys; connections of this thread are closed."""
-    global _current
-    if _current is None:
+    if not site.is_open():
         return
     from django.conf import settings
 
-    _current = None  # first: what is forgotten below is not read again by another thread
+    site.hold(None)  # first: what is forgotten below is not read again by another thread
     if settings.configured:
         from django.db import connections
 
@@ -138,46 +93,18 @@ def close_site() -> None:
             connections[name].close()
 
 
-class Others(Protocol):
-    """The other processes that answer for the same desk."""
-
-    def lock(self) -> None:
-        """End each, and the memory of the desk's own as soon as the answer is sent."""
-
-    def renew(self) -> None:
-        """Have each keep the keys that this process keeps now."""
-
-
-_others: Others | None = None
-
-
-def tell(others: Others | None) -> None:
-    """Whom to tell when the keys are put away or renewed here."""
-    global _others
-    _others = others
-
-
 def close_everywhere() -> None:
     """Forget the operation and its keys here, in every process that serves the same desk, and in
     the agent of a terminal."""
     from onward.registry.keyring import agent
 
-    folder = current().folder
+    folder = site.current().folder
     close_site()
-    if _others is not None:
-        _others.lock()
+    site.lock_others()
     agent.lock(folder)
 
 
-def keep(ring: keys.Opened, root: RootKey) -> None:
-    """Keep other keys from now on, here and in every process that serves the same desk."""
-    site = current()
-    site.ring, site.root = ring, root
-    if _others is not None:
-        _others.renew()
-
-
-def _set_up(site: Site) -> None:
+def _set_up(opened: Site) -> None:
     try:
         import django
         from django.conf import settings
@@ -187,8 +114,8 @@ def _set_up(site: Site) -> None:
         import onward.registry.web.settings as module
 
         values = {name: getattr(module, name) for name in dir(module) if name.isupper()}
-        values["DATABASES"] = {"default": database_settings(site)}
-        values["SECRET_KEY"] = site.derive("django secret").hex()
+        values["DATABASES"] = {"default": database_settings(opened)}
+        values["SECRET_KEY"] = opened.derive("django secret").hex()
         settings.configure(**values)
         django.setup()
         from django.db.backends.signals import connection_created
@@ -199,27 +126,27 @@ def _set_up(site: Site) -> None:
         return
     from django.db import connections
 
-    settings.SECRET_KEY = site.derive("django secret").hex()
-    wanted = database_settings(site)
+    settings.SECRET_KEY = opened.derive("django secret").hex()
+    wanted = database_settings(opened)
     if settings.DATABASES["default"]["ENGINE"] != wanted["ENGINE"]:
         raise OnwardError("One process opens one kind of store; start another for this one.")
     default = connections.settings["default"]
     default.update(wanted)
 
 
-def database_settings(site: Site) -> dict[str, Any]:
+def database_settings(opened: Site) -> dict[str, Any]:
     """Django's DATABASES entry for a site."""
-    if site.store == "encrypted":
+    if opened.store == "encrypted":
         return {
             "ENGINE": "onward.registry.database.sqlcipher",
-            "NAME": str(site.folder / DATABASE),
+            "NAME": str(opened.folder / DATABASE),
             "OPTIONS": {"timeout": 30, "transaction_mode": "IMMEDIATE"},
             "ATOMIC_REQUESTS": False,
             "CONN_MAX_AGE": None,
         }
     from onward.registry.database.postgres import database_settings as server_settings
 
-    return server_settings(site)
+    return server_settings(opened)
 
 
 def bring_up_to_date() -> None:
@@ -244,7 +171,7 @@ def bring_up_to_date() -> None:
                 upgrade.migrate()
             # At once: in between, the desk's role would have lost a right or a table its guard.
             with transaction.atomic(), connection.cursor() as cursor:
-                postgres.add_partition(cursor, current().operation)
+                postgres.add_partition(cursor, site.current().operation)
                 postgres.give_operation(cursor)
                 postgres.guard(cursor, desk)
     elif waiting:
