@@ -27,7 +27,7 @@ from onward.registry.log import verify
 from onward.registry.web import starting
 
 BATCH = 5
-KINDS = ("events", "events", "names", "keys", "erase", "list")
+KINDS = ("events", "events", "names", "keys", "erase", "list", "asked")
 LISTS = "lists"
 LISTED = 40
 LIST_PROFILE = """
@@ -52,6 +52,7 @@ def main() -> None:
     operation = open_operation(folder)
     rulebook = operation.rulebook
     custodian()
+    officer()
     close()
     landed, kills, faults, acknowledged = 0, 0, [], set()
     by_kind: dict[str, int] = {}
@@ -117,6 +118,8 @@ def work(operation, rulebook, kind: str, number: int, pipe: int) -> None:
             )
         elif kind == "keys":
             renew()
+        elif kind == "asked":
+            ask(batch)
         else:
             person = f"erased-{batch}"
             vault.put({person: {"name.full.latin": "Invented"}})
@@ -131,6 +134,35 @@ def custodian():
 
     found = Account.objects.filter(username="kay").first()
     return found or accounts.create_account("kay", roles=["custodian"])[0]
+
+
+def officer():
+    """Who takes what people ask about their own file; made once."""
+    from onward.registry.models import Account
+    from onward.registry.permissions import accounts
+
+    found = Account.objects.filter(username="amina").first()
+    roles, office = ["protection_officer"], "camp-1"
+    return found or accounts.create_account("amina", roles=roles, office=office)[0]
+
+
+def ask(words: str) -> None:
+    """Somebody without a key of their own yet asks for a correction, in words of their own."""
+    from onward.registry.data_protection import own_words, rights
+
+    said = own_words.words("names", words, words)
+    rights.take(officer(), "H2-P1", "correction", language="fa", words=said)
+
+
+def requests_looked_at() -> list[str]:
+    """Whether every request is there with all its words, or not at all."""
+    from onward.registry.data_protection import own_words
+    from onward.registry.models import RightsRequest
+
+    said = [own_words.opened(row) for row in RightsRequest.objects.all()]
+    if any(each is None or each.wrong != each.right for each in said):
+        return ["a request is there without what the person said"]
+    return []
 
 
 def renew() -> None:
@@ -201,7 +233,7 @@ def looked_at(operation, folder: Path, acknowledged: set[str], *, deep: bool) ->
         faults.append("the keys could not be renewed after a kill")
     rows, heads = verify.read_rows(operation.store)
     faults += verify.log_findings(rows, heads, "meridian")[0]
-    faults += lists_looked_at(rows)
+    faults += lists_looked_at(rows) + requests_looked_at()
     batches: dict[str, int] = {}
     for row in rows:
         batch, _, part = row["idempotency_key"].partition("/")

@@ -68,6 +68,15 @@ def test_it_is_taken_while_people_work_and_holds_a_whole_state(small, safe, tmp_
 
 
 def test_an_identity_erased_since_does_not_come_back(small, safe, tmp_path):
+    import registry_cast as people
+
+    from onward.registry.data_protection import own_words, rights
+    from onward.registry.models import RightsRequest
+
+    said = own_words.words("names", "My name is spelt otherwise.")
+    officer = people.account("amina", "protection_officer")
+    for person in ("H1-P1", "H1-P2"):
+        rights.take(officer, person, "correction", language="fa", words=said)
     old = backup.make(small, tmp_path / "old.age", [safe[1]])
     small.vault.erase("H1-P1", by="chantal")
     new = backup.make(small, tmp_path / "new.age", [safe[1]])
@@ -79,6 +88,10 @@ def test_an_identity_erased_since_does_not_come_back(small, safe, tmp_path):
     again = open_operation(tmp_path / "back")
     assert again.vault.get("H1-P1") is None
     assert again.vault.get("H1-P2")
+    kept = {row.person: row for row in RightsRequest.objects.all()}
+    assert bytes(kept["H1-P1"].words) == b""
+    assert own_words.opened(kept["H1-P1"]) is None
+    assert own_words.opened(kept["H1-P2"]) == said
 
 
 def test_without_the_keys_file_the_record_comes_back_and_identities_stay_closed(

@@ -1,4 +1,4 @@
-"""Two hundred invented names and stories: found on the pages that show them, and nowhere else.
+"""Two hundred invented names, stories and corrections asked for: found on the pages that show them, and nowhere else.
 
 They are looked for, after a working day on the pages, in every file of the operation (database,
 its WAL, settings, kept runs), in temporary folders, in logs and mail, in addresses, in every
@@ -15,7 +15,9 @@ import pytest
 import registry_cast as people
 
 WORDS = "zzyx qorv vexm kwiu ybdo jhaf"
-CANARIES = [f"Zarqand{number:03d}{WORDS.split()[number % 6]}" for number in range(200)]
+CANARIES = [f"Zarqand{number:03d}{WORDS.split()[number % 6]}" for number in range(204)]
+IN_REQUESTS = CANARIES[200:]
+"""What somebody says is wrong in their file, and what it should say."""
 FIELDS = (
     "name.full.latin", "name.full.arabic", "name.alias.latin", "document.passport",
     "document.identity", "contact.phone", "contact.address", "notes", "sealed.claim",
@@ -53,7 +55,7 @@ def day(small, tmp_path, monkeypatch, caplog):
     caplog.set_level(logging.DEBUG)
     persons = list(PersonNow.objects.order_by("person").values_list("person", flat=True))
     identities: dict[str, dict[str, str]] = {person: {} for person in persons}
-    for number, word in enumerate(CANARIES):
+    for number, word in enumerate(CANARIES[:200]):
         field = FIELDS[(number // len(persons)) % len(FIELDS)]
         identities[persons[number % len(persons)]][field] = word
     small.vault.put(identities)
@@ -87,6 +89,16 @@ def walk(operation, persons: list[str]) -> tuple[set[str], list[str]]:
     form = {"person": persons[0], "kind": "access", "language": "fa", "asked_on": "2026-06-01"}
     right = amina.post("/rights/", form)["Location"]
     meet(chantal.post(f"{right}read-out/"))
+    for wrong, right in (IN_REQUESTS[:2], IN_REQUESTS[2:]):
+        asks = form | {"kind": "correction", "wrong": wrong, "right": right}
+        meet(amina.post("/rights/", asks))  # it is not said what they are about
+        taken = amina.post("/rights/", asks | {"about": "names"})
+        meet(taken)
+        meet(amina.get(taken["Location"]))
+        meet(chantal.post(f"{taken['Location']}told/"))
+        meet(chantal.post(f"{taken['Location']}act/", {"do": "answer", "outcome": "refused"}))
+    again = amina.post("/rights/", form | {"asked_on": "2026-06-02"})["Location"]
+    meet(chantal.post(f"{again}read-out/"))
     meet(amina.get("/people/"))
     meet(amina.get("/calendar/"))
     meet(amina.get("/"))
@@ -132,6 +144,7 @@ def test_a_day_on_the_pages_leaves_them_nowhere(day, tmp_path, caplog, capfd):
     operation, spool, here, persons = day
     shown, addresses = walk(operation, persons)
     assert len(shown) > 50, "the pages did not show them, so this test would find nothing"
+    assert set(IN_REQUESTS) <= shown
     assert hits("\n".join(addresses).encode()) == []
     for made_of in report_files(operation):
         assert hits(made_of) == []

@@ -39,7 +39,7 @@ def test_twenty_landed_kills(small):
 @pytest.mark.proof
 def test_two_hundred_landed_kills(small):
     found = killed(small, 200, seed=2)
-    assert set(found["kinds"]) == {"events", "names", "keys", "erase", "list"}
+    assert set(found["kinds"]) == {"events", "names", "keys", "erase", "list", "asked"}
 
 
 @pytest.mark.soak

@@ -39,6 +39,10 @@ def main() -> None:
     operation = open_operation(folder)
     names = operation.vault.get("H1-P1")
     events = operation.store.last_seq()
+    from onward.registry.data_protection import own_words, rights
+    from onward.registry.models import RightsRequest
+
+    asked = rights.take(account, "H1-P1", "correction", language="fa")
     landed, tries, faults, between = 0, 0, [], set()
     back_to_the_first()
     whole = upgrade_takes()
@@ -70,7 +74,16 @@ def main() -> None:
         found = applied()
         between.add(len(found))
         faults += looked_at(operation, account, events, names, found, before)
+        if list(RightsRequest.objects.values_list("id", "kind", "due_on")) != [
+            (asked.pk, "correction", asked.due_on)
+        ]:
+            faults.append("what a person asked about their own file was lost")
     starting.bring_up_to_date()
+    said = own_words.words("names", "My name is spelt otherwise.")
+    rights.take(account, "H1-P1", "correction", language="fa", words=said)
+    kept = {own_words.opened(row) for row in RightsRequest.objects.all()}
+    if kept != {None, said}:
+        faults.append("after the upgrade a request does not keep what is said")
     if not grants.account_is_as_given(type(account).objects.get(username="amina")):
         faults.append("an account of before is not sealed after the upgrade")
     faults += verify.verify(operation, deep=False).findings

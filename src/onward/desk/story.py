@@ -402,7 +402,8 @@ def _status(kind: str, facts: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Happened:
-    """One event as far as this reader may read it. `gone`: taken back or put right later."""
+    """One event as far as this reader may read it. `gone`: taken back or put right later; `event`:
+    its id for whoever may take it back."""
 
     on: str
     title: str
@@ -414,6 +415,7 @@ class Happened:
     tell: tuple[str, ...] = ()
     seq: int = 0
     event: str = ""
+    id: str = ""
 
 
 def may_take_back(seen: Seen, row: Any, rulebook: Rulebook) -> bool:
@@ -485,7 +487,7 @@ def timeline(seen: Seen, *, limit: int) -> list[Happened]:
         found.append(
             Happened(row.effective, title, said, row.by, row.recorded, row.event_id in replaced,
                      row.kind == "breach", tell, row.seq,
-                     row.event_id if may_take_back(seen, row, rulebook) else "")
+                     row.event_id if may_take_back(seen, row, rulebook) else "", row.event_id)
         )  # fmt: skip
         if len(found) >= limit:
             break

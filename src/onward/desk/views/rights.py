@@ -16,11 +16,13 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override
 
-from onward.desk import here
+from onward.desk import here, story
 from onward.desk.days import DayField
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
-from onward.registry.data_protection import rights
+from onward.registry.data_protection import own_words, rights
+from onward.registry.identities.merged import whose
+from onward.registry.identities.vault import VaultRefused
 from onward.registry.models import Account, RightsRequest
 from onward.registry.permissions import access
 from onward.registry.signing_in import signin
@@ -33,6 +35,28 @@ class TakeForm(forms.Form):
     kind = forms.ChoiceField(label=gettext_lazy("What they ask"), widget=forms.RadioSelect)
     language = forms.ChoiceField(label=gettext_lazy("Language of the answer"))
     asked_on = DayField(label=gettext_lazy("Day they asked"))
+    about = forms.ChoiceField(
+        label=gettext_lazy("What it is about"),
+        required=False,
+        help_text=gettext_lazy(
+            "Of several, the most guarded: only who may read that may read what they say."
+        ),
+    )
+    wrong = forms.CharField(
+        label=gettext_lazy("In their words: what is wrong, or what they mean"),
+        required=False,
+        max_length=own_words.MOST,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=gettext_lazy(
+            "Kept sealed with the request. To have something corrected, this is needed."
+        ),
+    )
+    right = forms.CharField(
+        label=gettext_lazy("To correct something: what it should say"),
+        required=False,
+        max_length=own_words.MOST,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -40,6 +64,19 @@ class TakeForm(forms.Form):
             (name, _(text["title"])) for name, text in rights.rules()["requests"].items()
         ]
         self.fields["language"].choices = [("", "–"), *settings.LANGUAGES]
+        titles = [(name, _(title)) for name, title in own_words.subjects().items()]
+        self.fields["about"].choices = [("", "–"), *titles]
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or {}
+        told = said.get("wrong") or said.get("right")
+        if said.get("kind") == "correction" and not told and "wrong" not in self.errors:
+            self.add_error("wrong", gettext_lazy("Write what they say is wrong."))
+        if told and not said.get("about") and "about" not in self.errors:
+            self.add_error(
+                "about", gettext_lazy("Say what it is about: that decides who may read it.")
+            )
+        return said
 
 
 def _language_of(request: HttpRequest, person: str) -> str:
@@ -68,9 +105,12 @@ def listed(request: HttpRequest) -> HttpResponse:
             made = rights.take(
                 request.user, said["person"], said["kind"], language=said["language"],
                 asked_on=said["asked_on"],
+                words=own_words.words(said["about"], said["wrong"], said["right"]),
             )  # fmt: skip
         except access.Hidden as error:
             form.add_error("person", str(error))
+        except VaultRefused as error:
+            form.add_error("wrong", _(str(error)))
         except OnwardError as error:
             form.add_error("asked_on", _(str(error)))
         else:
@@ -107,8 +147,7 @@ def listed(request: HttpRequest) -> HttpResponse:
 
 def _one(request: HttpRequest, pk: Any) -> RightsRequest:
     """A request of a person one may see; hidden and missing look alike."""
-    people = access.people_visible_to(request.user, "rights.open").values("person")
-    mine = Q(person__in=people)
+    mine = rights.of_people(access.people_visible_to(request.user, "rights.open"))
     if access.may(request.user, "rights.erase") and not access.may(request.user, "rights.open"):
         mine |= Q(kind="deletion", state__in=["prepared", "closed"])
     found = RightsRequest.objects.filter(mine, pk=pk).first()
@@ -123,27 +162,51 @@ def one(request: HttpRequest, pk: Any) -> HttpResponse:
     return _show(request, _one(request, pk))
 
 
+def _corrections(
+    request: HttpRequest, found: RightsRequest
+) -> tuple[list[story.Happened], list[story.Happened], int]:
+    """Of a request to correct something: what corrected it, what may have, and how much corrected
+    it that this account may not read."""
+    if found.kind != "correction":
+        return [], [], 0
+    reader = request.reader  # type: ignore[attr-defined]
+    person = whose(found.person)
+    if not reader.people("person.read").filter(person=person).exists():
+        return [], [], len(found.corrections)
+    seen = reader.open(person, place=place(request))
+    since = rights.since_asked(found)
+    told = [each for each in story.timeline(seen, limit=200) if each.id in since]
+    did = [each for each in told if each.id in found.corrections]
+    may_have = [each for each in told if each.id not in found.corrections and not each.breach]
+    return did, may_have, len(found.corrections) - len(did)
+
+
 def _show(
-    request: HttpRequest, found: RightsRequest, *, wrong: tuple[str, str] | None = None
-) -> HttpResponse:
-    """wrong: the field it is about (reason, outcome or none), and the sentence."""
+    request: HttpRequest, found: RightsRequest, *, wrong: tuple[str, str] | None = None,
+    told: own_words.Told | None = None,
+) -> HttpResponse:  # fmt: skip
+    """wrong: the field it is about (reason, outcome or none), and the sentence; told: what they
+    said, where it was asked for and may be shown."""
     account: Account = request.user
     text = rights.rules()["requests"][found.kind]
+    person = whose(found.person)
     access.log(account, "rights.open", person=found.person, place=place(request))
-    handles = (
-        access.people_visible_to(account, "rights.handle").filter(person=found.person).exists()
-    )
-    sees = access.people_visible_to(account, "person.read").filter(person=found.person).exists()
+    handles = access.people_visible_to(account, "rights.handle").filter(person=person).exists()
+    seen = access.people_visible_to(account, "person.read").filter(person=person).first()
+    sees = seen is not None
+    reads = request.reader.classes(seen) if seen is not None else frozenset()  # type: ignore[attr-defined]
+    did, may_have, unread = _corrections(request, found)
     return render(
         request,
         "rights/one.html",
         {
             "asked": found,
+            "person": person,
             "title": text["title"],
             "source": text["source"],
             "due": found.extended_on or found.due_on,
             "late": rights.late(found, here.today()),
-            "told": found.language or "en",
+            "answered_in": found.language or "en",
             "right_to_left": found.language in ("ar", "fa", "ckb"),
             "outcomes": [
                 (name, _(words))
@@ -158,6 +221,13 @@ def _show(
                 and account.account_id not in (found.prepared_by, found.taken_by)
             ),
             "sees": sees,
+            "said_something": bool(found.words_key),
+            "may_be_told": own_words.CLASS in reads,
+            "told": told,
+            "told_about": _(own_words.subjects().get(told.about, "")) if told else "",
+            "did": did,
+            "may_have": may_have if found.state != "closed" else [],
+            "unread": unread,
             "wrong": dict([wrong]) if wrong else {},
             "said": request.POST,
         },
@@ -179,6 +249,9 @@ def act(request: HttpRequest, pk: Any) -> HttpResponse:
                 about = "outcome"
                 raise OnwardError(_("Choose what was done."))
             rights.answer(account, found, request.POST.get("outcome", ""), reason)
+        elif what == "corrected":
+            about = "corrected"
+            rights.corrected(account, found, request.POST.getlist("event"))
         elif what == "prepare":
             rights.prepare_erasure(account, found, reason)
         elif what == "erase":
@@ -191,6 +264,15 @@ def act(request: HttpRequest, pk: Any) -> HttpResponse:
     except OnwardError as error:
         return _show(request, found, wrong=(about, str(error)))
     return done(request, _("Recorded."), "desk:right", found.pk)
+
+
+@page("rights", *MAY, methods=("POST",))
+def told(request: HttpRequest, pk: Any) -> HttpResponse:
+    """What the person said, for whoever may read it: after a fresh sign-in, counted and logged."""
+    found = _one(request, pk)
+    signed_in = signin.require_fresh(request)
+    said = own_words.read(request.user, found, signed_in=signed_in, place=place(request))
+    return _show(request, found, told=said)
 
 
 def _with_countries(lines: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -217,5 +299,6 @@ urls = [
     path("rights/", listed, name="rights"),
     path("rights/<uuid:pk>/", one, name="right"),
     path("rights/<uuid:pk>/act/", act, name="right-act"),
+    path("rights/<uuid:pk>/told/", told, name="right-told"),
     path("rights/<uuid:pk>/read-out/", read_out, name="right-read-out"),
 ]

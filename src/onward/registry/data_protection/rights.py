@@ -1,8 +1,8 @@
 """What people may ask about their own file.
 
 Exists so that a right is a request with a day on it, not a favour. Comes in: a request taken by
-anybody with access to the person. Goes out: due days, the read-out of the file in the person's
-language, and an erasure by two people. No clock closes anything: what is late is shown as late. The
+anybody with access to the person, with their words (`own_words`). Goes out: due days, what was
+corrected, the read-out of the file in the person's language, and an erasure by two people. No clock closes anything: what is late is shown as late. The
 days are data (`data/rights.yaml`).
 """
 
@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 from django.db import transaction
@@ -30,16 +31,20 @@ from django.utils.translation import (
 
 from onward.errors import OnwardError, one_of
 from onward.registry import site
+from onward.registry.data_protection import own_words
 from onward.registry.identities import attachments
-from onward.registry.identities.merged import ids_of
+from onward.registry.identities.merged import ids_of, whose
 from onward.registry.identities.scans import SUFFIX
+from onward.registry.identities.vault_db import EncryptedVault
 from onward.registry.models import (
     AccessEntry,
     Account,
     Assignment,
+    EventRow,
     ExportRequest,
     Grave,
     LegalHold,
+    PersonNow,
     RightsRequest,
 )
 from onward.registry.permissions import access, grants
@@ -69,10 +74,15 @@ def due_on(kind: str, asked: date, *, longer: bool = False) -> date:
 
 
 def take(
-    by: Account, person: str, kind: str, *, language: str, asked_on: date | None = None
-) -> RightsRequest:
+    by: Account, person: str, kind: str, *, language: str, asked_on: date | None = None,
+    words: own_words.Words | None = None,
+) -> RightsRequest:  # fmt: skip
     """Take a person's request; whoever may open the person may take it, and must. What they asked
-    that day and nobody has answered yet is one request, however often it is taken."""
+    that day in the same words and nobody has answered yet is one request, however often it is
+    taken.
+
+    words  what they said, kept sealed with it
+    """
     row = access.people_visible_to(by, "rights.open").filter(person=person).first()
     if row is None:
         access.log(by, "rights.open", person=person, allowed=False)
@@ -82,32 +92,52 @@ def take(
     if day > today:  # or the answer would be due later than the person may expect it
         raise OnwardError("The day they asked cannot be later than today.")
     asked = RightsRequest.objects.filter(person=person, kind=kind, asked_on=day)
-    if (waiting := asked.exclude(state="closed").first()) is not None:
-        return waiting
-    made = RightsRequest.objects.create(
-        operation=site.current().operation, kind=kind, person=person, asked_on=day,
-        due_on=due_on(kind, day), language=language[:12], taken_by=by.account_id,
-    )  # fmt: skip
+    with EncryptedVault().writing():
+        for waiting in asked.exclude(state="closed").order_by("taken_at"):
+            if words is None or own_words.opened(waiting) == words:
+                return waiting
+        made = RightsRequest(
+            operation=site.current().operation, kind=kind, person=person, asked_on=day,
+            due_on=due_on(kind, day), language=language[:12], taken_by=by.account_id,
+        )  # fmt: skip
+        if words is not None:
+            own_words.seal(made, words)
+        made.save(force_insert=True)
     access.log(by, "rights.open", person=person, purpose=f"{kind} {made.pk}")
     return made
 
 
+def of_people(people: Any) -> Q:
+    """The requests of these people, also those they made under an id that was merged since."""
+    return Q(person__in=people.values("person")) | Q(pk__in=_under_other_ids(people))
+
+
+def _under_other_ids(people: Any) -> list[Any]:
+    known = PersonNow.objects.values("person")
+    rows = RightsRequest.objects.exclude(person__in=known).values_list("pk", "person")
+    found = {pk: now for pk, person in rows if (now := whose(person)) != person}
+    if not found:
+        return []
+    theirs = set(people.filter(person__in=set(found.values())).values_list("person", flat=True))
+    return [pk for pk, now in found.items() if now in theirs]
+
+
 def _answered_by(by: Account) -> Q:
     """Requests of people an account may answer for, and erasures it may approve."""
-    handled = Q(person__in=access.people_visible_to(by, "rights.handle").values("person"))
+    handled = of_people(access.people_visible_to(by, "rights.handle"))
     if "operation" in load_rules().may(by.roles, "rights.erase"):
         handled |= Q(kind="deletion", state="prepared")
     return handled
 
 
 def _open(found: Q) -> Any:
-    rows = RightsRequest.objects.filter(found).exclude(state="closed")
+    rows = RightsRequest.objects.filter(found).exclude(state="closed").defer("words")
     return rows.order_by(Coalesce("extended_on", "due_on"), "id")
 
 
 def requests_for(by: Account) -> Any:
     """The open requests an account may see, the soonest due first."""
-    seen = Q(person__in=access.people_visible_to(by, "rights.open").values("person"))
+    seen = of_people(access.people_visible_to(by, "rights.open"))
     return _open(seen | _answered_by(by))
 
 
@@ -121,8 +151,8 @@ def to_answer(by: Account) -> Any:
 
 def answered_for(by: Account) -> Any:
     """The requests that were answered, of people an account may see, the latest first."""
-    people = access.people_visible_to(by, "rights.open").values("person")
-    found = RightsRequest.objects.filter(person__in=people, state="closed")
+    people = access.people_visible_to(by, "rights.open")
+    found = RightsRequest.objects.filter(of_people(people), state="closed").defer("words")
     return found.order_by("-closed_on", "-id")
 
 
@@ -135,7 +165,8 @@ def late(request: RightsRequest, on: date) -> int:
 
 
 def _answers(by: Account, request: RightsRequest) -> None:
-    if not access.people_visible_to(by, "rights.handle").filter(person=request.person).exists():
+    person = whose(request.person)
+    if not access.people_visible_to(by, "rights.handle").filter(person=person).exists():
         access.log(by, "rights.handle", person=request.person, allowed=False)
         raise access.Hidden
     if request.state == "closed":
@@ -155,6 +186,44 @@ def extend(by: Account, request: RightsRequest, reason: str) -> None:
     access.log(by, "rights.handle", person=request.person, purpose=f"extended {request.pk}")
 
 
+def since_asked(request: RightsRequest) -> frozenset[str]:
+    """Ids of what was put on record about the person since the day they asked: one of them may be
+    what corrected it."""
+    ids = ids_of(whose(request.person))
+    zone = ZoneInfo(site.operation().settings.time_zone)
+    asked = datetime.combine(request.asked_on, time.min, zone).astimezone(UTC)
+    rows = EventRow.objects.filter(recorded__gte=asked.strftime("%Y-%m-%dT%H:%M:%S"))
+    # Asked one by one: together, the database would read the whole log.
+    own = rows.filter(subject_kind="person", subject_id__in=ids)
+    about = rows.filter(owner__in=ids)
+    return frozenset(own.values_list("event_id", flat=True)).union(
+        about.values_list("event_id", flat=True)
+    )
+
+
+def corrected(by: Account, request: RightsRequest, events: Sequence[str]) -> None:
+    """Note which events put right what a person asked to have corrected: said by whoever may open
+    the request, also by somebody who reads what the one who answers may not.
+
+    events  ids of events about this person, on record since the day they asked
+    """
+    person = whose(request.person)
+    if not access.people_visible_to(by, "rights.open").filter(person=person).exists():
+        access.log(by, "rights.open", person=request.person, allowed=False)
+        raise access.Hidden
+    if request.kind != "correction" or request.state == "closed":
+        raise OnwardError("Only of an open request to correct something is it noted what did.")
+    if not events or not since_asked(request).issuperset(events):
+        raise OnwardError("Choose what corrected it, of what was recorded since they asked.")
+    with EncryptedVault().writing():
+        request.refresh_from_db(fields=["corrections", "state"])
+        if request.state == "closed":
+            raise OnwardError("This request was answered already.")
+        request.corrections = list(dict.fromkeys([*request.corrections, *events]))
+        request.save(update_fields=["corrections"])
+    access.log(by, "rights.open", person=request.person, purpose=f"corrected {request.pk}")
+
+
 def answer(by: Account, request: RightsRequest, outcome: str, reason: str = "") -> None:
     """Close a request; a refusal, and a part, need a reason. Erasures go by `erase`."""
     _answers(by, request)
@@ -166,6 +235,11 @@ def answer(by: Account, request: RightsRequest, outcome: str, reason: str = "") 
         )
     if request.kind == "deletion" and outcome == "given":
         raise OnwardError("An erasure is prepared by one person and approved by another.")
+    undone = request.kind == "correction" and outcome == "given" and not request.corrections
+    if undone and len(reason.strip()) < 10:
+        raise OnwardError(
+            "Note first what corrected it, or say here where it was corrected; the person is told."
+        )
     _close(by, request, outcome, reason)
 
 
@@ -176,7 +250,9 @@ def _close(by: Account, request: RightsRequest, outcome: str, reason: str) -> No
         reason.strip()[:400],
     )
     request.decided_by, request.closed_on = by.account_id, site.operation().default_date()
-    request.save()
+    request.save(
+        update_fields=["state", "outcome", "outcome_reason", "decided_by", "closed_on"]
+    )
     access.log(by, "rights.handle", person=request.person, purpose=f"{outcome} {request.pk}")
 
 
@@ -204,7 +280,7 @@ def prepare_erasure(by: Account, request: RightsRequest, reason: str) -> None:
         raise OnwardError("Only a request for deletion can lead to an erasure.")
     if len(reason.strip()) < 10:
         raise OnwardError("Say what was checked: who asked, what they were told, legal holds.")
-    _not_held(request.person)
+    _not_held(whose(request.person))
     request.state, request.prepared_by = "prepared", by.account_id
     request.outcome_reason = reason.strip()[:400]
     request.save(update_fields=["state", "prepared_by", "outcome_reason"])
@@ -226,14 +302,14 @@ def erase(by: Account, request: RightsRequest, *, signed_in: datetime | None) ->
         raise access.Refused(
             "Another person than the one who took or prepared it approves this."
         )
-    _not_held(request.person)
+    _not_held(whose(request.person))
     vault: Any = site.operation().vault
     if not hasattr(vault, "erase"):
         raise OnwardError(
             "Identities of this operation are not encrypted; there is no key to destroy."
         )
     with transaction.atomic():
-        ids = ids_of(request.person)
+        ids = ids_of(whose(request.person))
         for each in ids:
             vault.erase(each, by=by.account_id)
         for row in Assignment.objects.filter(person__in=ids, until=None):
@@ -271,20 +347,26 @@ def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None)
     """
     _answers(by, request)
     reader = access.Reader(by)
+    person = whose(request.person)
+    ids = ids_of(person)
     leave = reader.reveal(
-        request.person,
+        person,
         purpose=f"read-out for {request.pk}",
         signed_in=signed_in,
         place="rights",
     )
-    seen = reader.open(request.person, place="rights", purpose=f"read-out for {request.pk}")
+    seen = reader.open(person, place="rights", purpose=f"read-out for {request.pk}")
     rulebook = seen.rulebook
     language = request.language or "en"
     with override(language):
-        identity = leave.of(site.operation().vault.get(request.person))
+        kept = site.operation().vault.get_many(ids)
+        who = [_who(each, leave.of(kept.get(each))) for each in ids]
         facts = rulebook.kinds["person"].facts
         sections = [
-            (gettext("Who you are"), _who(request.person, identity)),
+            (
+                gettext("Who you are"),
+                list(dict.fromkeys(line for each in who for line in each)),
+            ),
             (
                 gettext("What is known about you"),
                 [
@@ -310,9 +392,11 @@ def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None)
         ]
         if papers:
             sections.append((gettext("Papers and pictures kept about you"), papers))
+        if asked := _asked(seen, ids, request):
+            sections.append((gettext("What you asked about your own file"), asked))
         sections += [
-            (gettext("Who received data about you"), _received(request.person)),
-            (gettext("Who looked at your file"), _looked(request.person)),
+            (gettext("Who received data about you"), _received(ids)),
+            (gettext("Who looked at your file"), _looked(ids)),
         ]
         beyond = [
             (gettext(each.title), gettext("Ask for somebody who may read this to you."))
@@ -322,7 +406,7 @@ def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None)
         if beyond:
             sections.append((gettext("Kept, and read out by somebody else"), beyond))
     return ReadOut(
-        request.person, language, language in ("ar", "fa", "ckb"), language != "en", sections
+        person, language, language in ("ar", "fa", "ckb"), language != "en", sections
     )
 
 
@@ -330,6 +414,33 @@ def _who(person: str, identity: Mapping[str, str]) -> list[tuple[str, str]]:
     if identity or (day := erased_on(person)) is None:
         return [(_field(name), value) for name, value in sorted(identity.items())]
     return [(gettext("Erased, and can be read by nobody"), _value(day))]
+
+
+def _asked(seen: access.Seen, ids: Sequence[str], now: RightsRequest) -> list[tuple[str, str]]:
+    """Every other request of a person, with their own words where the reader may read them."""
+    rows = RightsRequest.objects.filter(person__in=ids).exclude(pk=now.pk)
+    lines = []
+    for row in rows.order_by("asked_on", "taken_at"):
+        what = gettext(rules()["requests"][row.kind]["title"])
+        lines.append((what, _value(row.asked_on)))
+        if not row.words_key:
+            continue
+        told = own_words.shown(row, seen.classes)
+        if told is None or told.words is None:
+            lines.append(
+                (
+                    gettext("What you said"),
+                    gettext("Ask for somebody who may read this to you."),
+                )
+            )
+            continue
+        for label, said in (
+            (gettext("What you said is wrong, or meant"), told.words.wrong),
+            (gettext("What it should say"), told.words.right),
+        ):
+            if said:
+                lines.append((label, said))
+    return lines
 
 
 def _about(rulebook: Any, kind: str) -> str:
@@ -390,7 +501,7 @@ def _value(value: Any) -> str:
     return _word(value)
 
 
-def _received(person: str) -> list[tuple[str, str]]:
+def _received(ids: Sequence[str]) -> list[tuple[str, str]]:
     rows = (
         ExportRequest.objects.filter(state="written")
         .select_related("recipient")
@@ -399,11 +510,11 @@ def _received(person: str) -> list[tuple[str, str]]:
     return [
         (_value(row.written_at.date()) if row.written_at else "", row.recipient.name)
         for row in rows
-        if person in row.people
+        if not {*ids}.isdisjoint(row.people)
     ] or [("", gettext("Nobody outside."))]
 
 
-def _looked(person: str) -> list[tuple[str, str]]:
+def _looked(ids: Sequence[str]) -> list[tuple[str, str]]:
     """Days and roles, never names of staff: they are protected too."""
     titles = load_rules().roles
     roles = {
@@ -414,7 +525,7 @@ def _looked(person: str) -> list[tuple[str, str]]:
         for account in Account.objects.all()
     }
     found: dict[tuple[str, str], None] = {}
-    rows = AccessEntry.objects.filter(person=person, decision="allowed").order_by("id")
+    rows = AccessEntry.objects.filter(person__in=ids, decision="allowed").order_by("id")
     for at, account in rows.values_list("at", "account"):
         found[_value(at.date()), roles.get(account, "")] = None
     return list(found)

@@ -514,9 +514,9 @@ def _put_keys(wrapped: Mapping[str, Any]) -> tuple[int, int, int]:
 
     returns  people of whom something is kept, those whose key is not here, those erased
     """
-    from onward.registry.identities.vault_db import forget_files
+    from onward.registry.identities.vault_db import forget
     from onward.registry.log.db_store import DatabaseStore
-    from onward.registry.models import Attachment, Grave, Identity, WrappedKey
+    from onward.registry.models import Attachment, Grave, Identity, RightsRequest, WrappedKey
     from onward.registry.site import current
 
     with DatabaseStore(current().operation).writing():
@@ -539,10 +539,13 @@ def _put_keys(wrapped: Mapping[str, Any]) -> tuple[int, int, int]:
         graves = set(Grave.objects.values_list("person", flat=True))
         for person in graves:
             Identity.objects.filter(person=person).delete()
-            forget_files(person)
+            forget(person)
         owners = set(
             WrappedKey.objects.exclude(purpose="office").values_list("owner", flat=True)
         )
         people = set(Identity.objects.values_list("person", flat=True))
-        people |= set(Attachment.objects.exclude(key_id="").values_list("person", flat=True))
+        for kept in (
+            Attachment.objects.exclude(key_id=""), RightsRequest.objects.exclude(words_key="")
+        ):  # fmt: skip
+            people |= set(kept.values_list("person", flat=True))
     return len(people), len(people - owners), len(graves)

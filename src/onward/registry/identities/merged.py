@@ -16,3 +16,20 @@ def ids_of(person: str) -> list[str]:
             each for each in rows.values_list("subject_id", flat=True) if each not in found
         ]
     return found
+
+
+def whose(person: str) -> str:
+    """The id that somebody is known by now: another one where theirs was merged into it."""
+    seen = {person}
+    while True:
+        merged = EventRow.objects.filter(
+            kind="merged", subject_kind="person", subject_id=person
+        ).order_by("-seq")
+        undone = EventRow.objects.filter(supersedes__in=merged.values("event_id"))
+        into = merged.exclude(event_id__in=undone.values("supersedes")).values_list(
+            "owner", flat=True
+        )
+        found = into.first()
+        if not found or found in seen:
+            return person
+        seen.add(person := str(found))

@@ -170,6 +170,32 @@ class EncryptedVault:
         place = _file_place(row.person, reference, row.media, row.key_id)
         return unwrap(keys[row.key_id], bytes(row.sealed), place)
 
+    def sealed_note(self, person: str, content: bytes, place: str) -> tuple[str, bytes]:
+        """Seal a short text under the key of what is sealed of a person, made where there is none;
+        in the transaction in which it is kept. Returns the key's id and what was sealed."""
+        from onward.registry.models import Grave
+
+        if Grave.objects.filter(person=person).exists():
+            raise VaultRefused(
+                "This person's identity was erased on request, so nothing they say is kept. "
+                "Nothing was recorded. Record it without their words."
+            )
+        wanted = SEALED, person
+        key_id, key = self._keys([wanted], OFFICE_NAME)[wanted]
+        return key_id, wrap(key, content, _note_place(place, person, key_id))
+
+    def opened_note(self, person: str, key_id: str, sealed: bytes, place: str) -> bytes:
+        """The inverse of `sealed_note`.
+
+        raises  KeyRefused when it was changed or moved, or its key is gone
+        """
+        keys = dict(self._existing({person}).values())
+        if key_id not in keys:
+            raise KeyRefused(
+                "What they said has no key: it was erased, or the record is damaged."
+            )
+        return unwrap(keys[key_id], sealed, _note_place(place, person, key_id))
+
     def erase(self, person: str, *, by: str) -> bool:
         """Destroy a person's keys and what they kept; whether there was anything."""
         from onward.registry.models import Grave, Identity, WrappedKey
@@ -180,7 +206,7 @@ class EncryptedVault:
             ).delete()
             Identity.objects.filter(person=person).delete()
             _changed()
-            forget_files(person)
+            forget(person)
             if not Grave.objects.filter(person=person).exists():
                 Grave.objects.bulk_create(
                     [Grave(operation=_operation(), person=person, by=by,
@@ -400,11 +426,17 @@ def _lent_place(place: str, person: str, key_id: str) -> str:
     return json.dumps(["lent", _operation(), place, person, key_id, 1])
 
 
-def forget_files(person: str) -> None:
-    """What files of a person held is gone; that there were some stands in the log anyway."""
-    from onward.registry.models import Attachment
+def forget(person: str) -> None:
+    """What files of a person held, and what they said when they asked about their own file, is
+    gone; that there were files, and that they asked, is known anyway."""
+    from onward.registry.models import Attachment, RightsRequest
 
     Attachment.objects.filter(person=person).update(sealed=b"", size=0, key_id="")
+    RightsRequest.objects.filter(person=person).update(words=b"", words_key="")
+
+
+def _note_place(place: str, person: str, key_id: str) -> str:
+    return json.dumps(["note", _operation(), place, person, key_id, 1])
 
 
 def _file_place(person: str, reference: str, media: str, key_id: str) -> str:

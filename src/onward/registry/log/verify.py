@@ -88,7 +88,7 @@ def verify(operation: Operation, held: Sequence[str] = (), *, deep: bool = True)
 
         findings += projection.compare(operation)
         identities, wrong = _vault_findings()
-        findings += [*wrong, *_file_findings(rows)]
+        findings += [*wrong, *_file_findings(rows), *_request_findings()]
     return Verified(len(rows), root.hex(), len(held), identities, tuple(findings))
 
 
@@ -306,6 +306,25 @@ def _file_findings(rows: Sequence[Row]) -> list[str]:
     if gone:
         found.append(f"{gone} attached files that the log speaks of are not kept here.")
     return found
+
+
+def _request_findings() -> list[str]:
+    """What people said when they asked about their own file: each opens, in its own request."""
+    from onward.registry.data_protection import own_words
+    from onward.registry.models import RightsRequest
+
+    wrong = 0
+    for request in RightsRequest.objects.exclude(words_key=""):
+        try:
+            own_words.opened(request)
+        except OnwardError:
+            wrong += 1
+    if wrong:
+        return [
+            f"What people said when they asked about their own file does not open in {wrong} "
+            "requests: it or its key was changed."
+        ]
+    return []
 
 
 def _verify_files(operation: Operation, held: Sequence[str]) -> Verified:

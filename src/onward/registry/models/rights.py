@@ -14,7 +14,9 @@ class RightsRequest(Here):
     """A person's request: access, correction, deletion or objection.
 
     language     the language the answer is given in
-    asked, answered, refusal   ids into the vault or short codes; narratives stay in the vault
+    words        what they said, sealed under the person's own key `words_key`
+                 (`data_protection.own_words`); "" when nothing is kept
+    corrections  the events that put right what they asked to have corrected
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -33,6 +35,9 @@ class RightsRequest(Here):
     closed_on = models.DateField(null=True)
     outcome = models.CharField(max_length=20, blank=True, default="")
     outcome_reason = models.CharField(max_length=400, blank=True, default="")
+    words_key = models.CharField(max_length=36, blank=True, default="")
+    words = models.BinaryField(default=bytes)
+    corrections = models.JSONField(default=list)
 
     class Meta:
         db_table = "onward_rights_request"

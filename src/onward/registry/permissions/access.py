@@ -308,9 +308,12 @@ class Reader:
     # -- names and documents --------------------------------------------------------------
 
     def reveal(
-        self, person: str, *, purpose: str, signed_in: datetime | None, place: str = ""
-    ) -> Revealed:
+        self, person: str, *, purpose: str, signed_in: datetime | None, place: str = "",
+        only: str = "",
+    ) -> Revealed:  # fmt: skip
         """Names, documents and contacts of one person: counted, limited and logged.
+
+        only       the one masked class that is wanted; whoever may not read it finds nobody
 
         signed_in  the instant of the last full sign-in (`signin.signed_in_at(request)`): at most
                    ten minutes ago, and after 60 people within an hour a newer one
@@ -325,14 +328,18 @@ class Reader:
                 "Say why you need to see who this is; the reason is kept with the log."
             )
         row, baits = self._found(person, "person.reveal", place)
+        reads = self.classes(row)
+        if only and only not in reads:
+            log(self.account, "person.reveal", person=person, allowed=False, place=place)
+            raise Hidden
         self._within_limits(person, signed_in, now)
-        classes = self.classes(row) & self.rules.revealed
+        classes = reads & (frozenset({only}) if only else self.rules.identity)
         log(
             self.account, "person.reveal",
             person=person, classes=classes, purpose=purpose.strip(), place=place,
         )  # fmt: skip
         self._taken(baits)
-        return Revealed(person, classes)
+        return Revealed(person, classes, reads)
 
     def _within_limits(self, person: str, signed_in: datetime, now: datetime) -> None:
         seen = AccessEntry.objects.filter(
@@ -368,10 +375,14 @@ class Reader:
 
 @dataclass(frozen=True)
 class Revealed:
-    """Leave to read the vault's fields of these classes for one person, and no others."""
+    """Leave to read the vault's fields of these classes for one person, and no others.
+
+    reads  every class of this person that the account may read
+    """
 
     person: str
     classes: frozenset[str]
+    reads: frozenset[str] = frozenset()
 
     def of(
         self, identity: Mapping[str, str] | None, rules: Rules | None = None
@@ -405,8 +416,8 @@ class Seen:
 
     @property
     def masked(self) -> frozenset[str]:
-        """Classes that are shown only when asked for, and may be."""
-        return self.classes & self.reader.rules.revealed
+        """Classes of identity: shown only when asked for, and may be."""
+        return self.classes & self.reader.rules.identity
 
     def shows(self, column: str) -> bool:
         """Whether one column of the person may be read."""

@@ -135,6 +135,11 @@ class Rules:
                 found.append(f"{one} and {two} may not be one person.")
         return found
 
+    @property
+    def identity(self) -> frozenset[str]:
+        """The masked classes that the vault keeps of a person."""
+        return frozenset(name for name in self.revealed if self.classes[name].vault)
+
     def unknown(self, roles: Iterable[str]) -> list[str]:
         return sorted(name for name in roles if name not in self.roles)
 

@@ -83,7 +83,8 @@ def page(rules: Rules | None = None) -> str:
             *(f"facts of sensitivity `{name}`" for name in sorted(each.sensitivity)),
             *(f"`{name}` of the vault" for name in each.vault),
         ]
-        lines.append(f"| {each.title} | {'; '.join(what)} |")
+        told = "; ".join(what) or "kept with the request, and read with the class it is about"
+        lines.append(f"| {each.title} | {told} |")
     lines += [
         "",
         "A field belongs to the first class that fits; one that fits none to the most guarded.",
