@@ -7,6 +7,7 @@ import shutil
 import socket
 import threading
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -486,6 +487,7 @@ def test_pages_in_the_middle_of_work_have_no_fault_either(desk, small, language)
     from test_ahead import _compared
     from test_exports import release
     from test_fieldwork import brought_in, departed
+    from test_past_forecasts import MAY, keep
     from test_waiting import _done, _waited
 
     say, look = words(language), Look(desk, language)
@@ -532,6 +534,15 @@ def test_pages_in_the_middle_of_work_have_no_fault_either(desk, small, language)
     lead.goto("/forecasts/compared/")
     lead.locator(".drawn-wide svg").first.wait_for()
     assert (">as in the plan<" in lead.content()) is (language == "en")
+    look.at(lead)
+    # Past forecasts over what was counted, earlier ones and how good by how far ahead.
+    for number in range(8):
+        keep(small, MAY + timedelta(days=number), seed=number, days=100)
+    counted = {(MAY + timedelta(days=day)).isoformat(): 16 for day in range(250)}
+    _done("happened", {"happened": counted, "until": (MAY + timedelta(days=250)).isoformat()})
+    lead.goto("/forecasts/")
+    lead.locator("section[aria-labelledby=past] .drawn-wide svg").wait_for()
+    assert ("Each forecast beside what was counted" in lead.content()) is (language == "en")
     look.at(lead)
     # A list brought in: what was recorded, and the receipt.
     clerk = look.as_(cast.account("farid", "data_clerk"))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from onward.forecast.run import Forecast, scored
 
@@ -22,6 +22,8 @@ LEADS: tuple[tuple[str, int], ...] = (
     ("more than 180 days ahead", 100_000),
 )
 FEW = 5
+NARROW, WIDE = 0.6, 0.95
+"""Shares of days within 8 in 10 below and above which ranges are called too narrow or too wide."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,16 @@ class Track:
         """Too few forecasts to judge by."""
         return self.together is None or self.together.forecasts < FEW
 
+    @property
+    def verdict(self) -> Literal["", "few", "narrow", "wide"]:
+        """What the running score says of the ranges; "" when they held about what they promise."""
+        if self.together is None:
+            return ""
+        if self.few:
+            return "few"
+        held = self.together.covered80
+        return "narrow" if held < NARROW else "wide" if held > WIDE else ""
+
 
 def track(
     kept: Sequence[tuple[str, Forecast]], present: Mapping[str, int], until: dt.date
@@ -116,6 +128,19 @@ def days_wanted(kept: Sequence[tuple[str, Forecast]], until: dt.date) -> dt.date
     firsts = [dt.date.fromisoformat(one.days[0]) for _, one in kept if one.days]
     passed = [day for day in firsts if day <= until]
     return min(passed) if passed else None
+
+
+def days_due(kept: Sequence[tuple[str, Forecast]], until: dt.date) -> list[str]:
+    """The days, up to one, of which a kept forecast speaks, as ISO, in order."""
+    last = until.isoformat()
+    return sorted({day for _, one in kept for day in one.days if day <= last})
+
+
+def next_day(kept: Sequence[tuple[str, Forecast]], after: dt.date) -> dt.date | None:
+    """The first day to come of which a kept forecast speaks; None when all have passed."""
+    last = after.isoformat()
+    days = [day for _, one in kept for day in one.days if day > last]
+    return dt.date.fromisoformat(min(days)) if days else None
 
 
 def _running(

@@ -38,6 +38,10 @@ class Kept(Protocol):
         """One file; raises OnwardError when it is not there."""
         ...
 
+    def several(self, folder: str, names: Sequence[str]) -> Mapping[str, bytes]:
+        """Many files of a folder at once, by name; those that are not there are left out."""
+        ...
+
     def write(self, folder: str, name: str, content: bytes) -> None:
         """Keep or replace one file, entirely or not at all."""
         ...
@@ -64,6 +68,10 @@ class FolderKept:
             return (self._path / _known(folder) / _named(name)).read_bytes()
         except FileNotFoundError:
             raise _missing(folder, name) from None
+
+    def several(self, folder: str, names: Sequence[str]) -> Mapping[str, bytes]:
+        there = set(self.names(folder))
+        return {name: self.read(folder, name) for name in names if name in there}
 
     def write(self, folder: str, name: str, content: bytes) -> None:
         inside = self._path / _known(folder)
@@ -99,6 +107,17 @@ class DatabaseKept:
         if found is None:
             raise _missing(folder, name)
         return unwrap(_key(), bytes(found.content), f"{folder}/{name}")
+
+    def several(self, folder: str, names: Sequence[str]) -> Mapping[str, bytes]:
+        from onward.registry.models import KeptFile
+
+        wanted, key = set(names), _key()
+        rows = KeptFile.objects.filter(folder=_known(folder)).values_list("name", "content")
+        return {
+            name: unwrap(key, bytes(content), f"{folder}/{name}")
+            for name, content in rows.iterator()
+            if name in wanted
+        }
 
     def write(self, folder: str, name: str, content: bytes) -> None:
         from django.utils import timezone

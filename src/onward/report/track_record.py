@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from onward.report import scenario_charts as charts
@@ -33,16 +34,17 @@ def sentences(track: Track) -> list[str]:
         f"On average they missed by {_amount(one.crps)} people; repeating the count of the day of "
         f"the forecast would have missed by {_amount(one.crps_no_change)}.",
     ]
-    if track.few:
+    verdict = track.verdict
+    if verdict == "few":
         said.append(
             "That is too few to judge by: the days of one forecast hang together, so one good or bad "
             "month decides."
         )
-    elif one.covered80 < 0.6:
+    elif verdict == "narrow":
         said.append(
             "The ranges have been too narrow. Read today's forecast as less sure than it looks."
         )
-    elif one.covered80 > 0.95:
+    elif verdict == "wide":
         said.append("The ranges have been wider than they needed to be.")
     later = track.afterwards
     if track.only_afterwards:
@@ -101,9 +103,20 @@ def track_report(
     )  # fmt: skip
 
 
-def _figure(
-    track: Track, counted: Sequence[tuple[dt.date, float]], on: dt.date, to: int
-) -> Figure:
+@dataclass(frozen=True)
+class Picture:
+    """What is drawn: (day, people) as the record has them, and each forecast drawn as
+    `scenario_charts.past_forecasts` takes it; more: how many are scored and not drawn."""
+
+    truth: Sequence[tuple[dt.date, float]]
+    forecasts: Sequence[tuple[dt.date, Sequence[tuple[dt.date, float, float, float]]]]
+    more: int
+
+
+def picture(
+    track: Track, counted: Sequence[tuple[dt.date, float]] = (), *, to: int = 1
+) -> Picture:
+    """A few of the scored forecasts spread over time, and what happened; as `blocks` takes them."""
     drawn = _spread_out(track.scores)
     forecasts = []
     for row in drawn:
@@ -123,15 +136,21 @@ def _figure(
             day = dt.date.fromisoformat(d["date"])
             known.setdefault(day, float(rounded(d["present"], to)))
     truth = sorted((day, value) for day, value in known.items() if first <= day)
+    return Picture(truth, forecasts, len(track.scores) - len(drawn))
+
+
+def _figure(
+    track: Track, counted: Sequence[tuple[dt.date, float]], on: dt.date, to: int
+) -> Figure:
+    shown = picture(track, counted, to=to)
 
     def draw(*, say: Sayer, width: int) -> str:
         return charts.past_forecasts(
-            truth, forecasts, width=width, say=say, title=say("Past forecasts over what happened"),
+            shown.truth, shown.forecasts, width=width, say=say, title=say("Past forecasts over what happened"),
             description=say("People counted, and for each past forecast its 8 in 10 and its middle."),
         )  # fmt: skip
 
-    more = len(track.scores) - len(drawn)
-    left = f" {more} more are kept and scored, and not drawn." if more > 0 else ""
+    left = f" {shown.more} more are kept and scored, and not drawn." if shown.more > 0 else ""
     return Figure(
         "past-forecasts", "Past forecasts over what happened", draw, _each(track, on, to), on,
         "The full line is what was counted. Each band is one past forecast, from the day it was made "

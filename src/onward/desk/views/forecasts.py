@@ -18,7 +18,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from onward.desk import dates, forecast_words, here, words
-from onward.desk.views import compared
+from onward.desk.views import compared, past_forecasts
 from onward.desk.views.shared import page, place
 from onward.errors import OnwardError
 from onward.forecast.reasons import NARROWEST, narrower
@@ -57,12 +57,13 @@ def forecasts(request: HttpRequest) -> HttpResponse:
     shown: dict[str, Any] = {
         "kept": [_line(name, one) for name, one in kept[:30]],
         "may_run": reader.may("forecast.run"),
-        "running": Job.objects.filter(kind__in=("forecast", "compare", "wait"), state__in=("queued", "running")),
+        "running": Job.objects.filter(kind__in=("forecast", "compare", "wait", jobs.HAPPENED), state__in=("queued", "running")),
         "scenarios": _scenarios(compared.may_tell(reader)),
         "compared": compared.in_short(reader),
         "today": here.today(),
     }  # fmt: skip
     if chosen is not None:
+        shown["happened"] = past_forecasts.about(kept[::-1])
         earlier = _earlier(chosen, [one for _name, one in kept])
         shown |= about(chosen, earlier)
         tells = compared.may_tell(reader, _as_made(chosen))
@@ -292,7 +293,8 @@ def _scenarios(tells: Callable[[str], bool]) -> list[dict[str, str]]:
 
 @page("forecasts", "forecast.run", methods=("POST",))
 def run(request: HttpRequest) -> HttpResponse:
-    """Ask for a forecast, or for a comparison of scenarios with the plan as it stands."""
+    """Ask for a forecast, for a comparison of scenarios with the plan as it stands, for how long one
+    can wait, or for what happened on the days past forecasts spoke of."""
     access.require(request.user, "forecast.run", place=place(request))
     tells = compared.may_tell(request.reader)  # type: ignore[attr-defined]
     asked: dict[str, Any] = {"futures": _futures(request.POST.get("futures", "")), "seed": 1}
@@ -311,6 +313,8 @@ def run(request: HttpRequest) -> HttpResponse:
         if chosen_one not in {name for name, _id, _title in compared.deferrable(tells)}:
             raise access.Hidden
         kind, asked = "wait", {"scenario": chosen_one, "futures": 300, "seed": 1}
+    elif request.POST.get("do") == jobs.HAPPENED:
+        kind, asked = jobs.HAPPENED, {}
     else:
         asked |= {"plan": request.POST.get("plan", "yes") == "yes", "behaviour": True}
         asked["as_of"] = here.today().isoformat()

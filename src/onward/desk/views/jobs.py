@@ -26,6 +26,11 @@ KINDS = {
     "forecast": (_("Forecast"), ("forecast.read",), "desk:forecasts"),
     "compare": (_("Comparison of scenarios"), ("forecast.read",), "desk:compared"),
     "wait": (_("How long a choice can wait"), ("forecast.read",), "desk:compared"),
+    jobs.HAPPENED: (
+        _("Past forecasts over what happened"),
+        ("forecast.read",),
+        "desk:forecasts",
+    ),
     "placement": (_("Proposal of places"), ("placement.read",), "desk:placements"),
     jobs.PLACES_IF: (_("What if"), ("placement.run",), "desk:places_answer"),
     jobs.OVERRIDE: (

@@ -17,6 +17,7 @@ from onward.registry.kept import Kept, kept
 from onward.registry.operation import Operation
 
 if TYPE_CHECKING:
+    from onward.caseload.model import EventTables
     from onward.forecast.run import Forecast
 
 PLACEMENT_FORMAT = "onward-placement-"
@@ -40,11 +41,14 @@ def kept_forecasts(operation: Operation) -> list[tuple[str, Forecast]]:
 
     files = kept(operation)
     found, faults = [], []
-    for name in files.names("forecasts"):
-        if not name.endswith(".json") or name.startswith(OTHER_RUNS):
-            continue
+    names = [
+        name
+        for name in files.names("forecasts")
+        if name.endswith(".json") and not name.startswith(OTHER_RUNS)
+    ]
+    for name, text in sorted(files.several("forecasts", names).items()):
         try:
-            found.append((name, from_json(files.read("forecasts", name).decode())))
+            found.append((name, from_json(text.decode())))
         except ValueError as wrong:
             faults.append(
                 Fault(f"forecasts/{name}", "", "", str(wrong), "a run kept by onward forecast",
@@ -68,17 +72,35 @@ def latest_forecast(operation: Operation) -> Forecast | None:
     return from_json(files.read("forecasts", names[-1]).decode()) if names else None
 
 
-def present_on(operation: Operation, first: dt.date, last: dt.date) -> dict[str, int]:
-    """ISO day -> people present at its end, as the record now knows it."""
+def present_on(
+    operation: Operation, first: dt.date, last: dt.date, events: EventTables | None = None
+) -> dict[str, int]:
+    """ISO day -> people present at its end, as the record now knows it.
+
+    events   the log under the rulebook of the last day, where it has been read already
+    """
     from onward.caseload.counting import exposures
     from onward.forecast.run import present_by_day
 
     rulebook = operation.rulebook_at(last)
     daily = exposures(
-        operation.events_table(rulebook), rulebook, since=first,
+        events or operation.events_table(rulebook), rulebook, since=first,
         until=last + dt.timedelta(days=1), period_days=1, engine=operation.engine(),
     )  # fmt: skip
     return present_by_day(daily, rulebook)
+
+
+def happened(
+    operation: Operation, until: dt.date, events: EventTables | None = None
+) -> dict[str, int]:
+    """ISO day -> people present, on every day up to one of which a kept forecast speaks."""
+    from onward.forecast.track import days_due
+
+    days = days_due(kept_forecasts(operation), until)
+    if not days:
+        return {}
+    present = present_on(operation, dt.date.fromisoformat(days[0]), until, events)
+    return {day: present[day] for day in days if day in present}
 
 
 def keep_figures(operation: Operation, as_of: dt.date, figures: Mapping[str, Any]) -> None:

@@ -110,7 +110,7 @@ def kept_quiet(operation: Operation, result: Mapping[str, Any]) -> frozenset[str
 def _forecast(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
     from onward.caseload.spells import spells
     from onward.registry.computing.analysis import forecast_of, observed, opened
-    from onward.registry.computing.runs import keep_forecast
+    from onward.registry.computing.runs import happened, keep_forecast
 
     say(gettext_noop("Reading the record"))
     found = opened(operation)
@@ -128,8 +128,20 @@ def _forecast(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outco
     past = [(day.isoformat(), people) for day, people in observed(found, stays)]
     say(KEEPING)
     name = keep_forecast(operation, made)
-    result = {"kept": name, "identity": made.identity, "observed": past, **_kept_quiet(found)}
+    result = {
+        "kept": name, "identity": made.identity, "observed": past, **_kept_quiet(found),
+        HAPPENED: happened(operation, found.as_of, found.events), "until": found.as_of.isoformat(),
+    }  # fmt: skip
     return Outcome(result, {})
+
+
+def _happened(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
+    """How many were here on the days of which kept forecasts spoke."""
+    from onward.registry.computing.runs import happened
+
+    say(gettext_noop("Reading the record"))
+    until = operation.default_date()
+    return Outcome({HAPPENED: happened(operation, until), "until": until.isoformat()}, {})
 
 
 def _compare(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
@@ -243,6 +255,8 @@ def _renew_keys(operation: Operation, asked: Mapping[str, Any], say: Say) -> Out
     return Outcome({"wrapped": wrapped, "agent": locked}, {})
 
 
+HAPPENED = "happened"
+"""A kind of work, and where its result, like that of a forecast, has ISO day -> people present."""
 PLACES_IF, OVERRIDE, COSTS = "places_if", "override", "override_costs"
 LOOK, BRING, TAKE_BACK, RENEW = "look", "bring", "take_back", "renew_keys"
 
@@ -250,6 +264,7 @@ KINDS: dict[str, Callable[[Operation, Mapping[str, Any], Say], Outcome]] = {
     "forecast": _forecast,
     "compare": _compare,
     "wait": _wait,
+    HAPPENED: _happened,
     "placement": _placement,
     PLACES_IF: _places_if,
     OVERRIDE: _places_if,
@@ -265,7 +280,8 @@ FIRST = (LOOK, BRING, TAKE_BACK, RENEW)
 """Kinds for which somebody waits at the screen: they go before what was asked for earlier."""
 
 NEEDS = {
-    "forecast": "forecast.run", "compare": "forecast.run", "wait": "forecast.run", "placement": "placement.run",
+    "forecast": "forecast.run", "compare": "forecast.run", "wait": "forecast.run",
+    HAPPENED: "forecast.run", "placement": "placement.run",
     PLACES_IF: "placement.run", OVERRIDE: "placement.decide", COSTS: "placement.decide",
     LOOK: "import.run", BRING: "import.run", TAKE_BACK: "import.undo",
     RENEW: "key.manage",
