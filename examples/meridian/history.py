@@ -6,7 +6,8 @@ interview rooms; a first return convoy in autumn 2025; a detention after return 
 that stopped them for three months; a trickle of onward departures; few places in third
 countries; new information sheets on return and onward departure in September 2026, not approved
 in every language; and, before the first large submission, a round in October 2026 in which those
-who chose resettlement were asked again in private, country by country.
+who chose resettlement were asked again in private, country by country. Before anybody leaves the
+office has in place what must be; what was missed all the same is declared in `breaches.yaml`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from declared import Declared
 from people import Resident
 
 START = dt.date(2024, 11, 1)
@@ -25,9 +27,17 @@ ORIGIN, HOST = "XAA", "XBB"
 THIRD = ["NOR", "CAN", "PRT", "NZL"]
 OLD_SHEET, NEW_SHEET, NEW_FROM = "2", "3", dt.date(2026, 9, 14)
 RENEWED = ("return", "onward")  # pathways whose sheet was replaced
+NOT_APPROVED = "ckb"  # the language the new sheet is not approved in yet
 ASKED_AGAIN = dt.date(2026, 9, 28)
 INFORMATION_CHANGED = dt.date(2026, 8, 20)
-INCIDENT = dt.date(2026, 2, 9)
+INCIDENT, INCIDENT_REVIEWED = dt.date(2026, 2, 9), dt.date(2026, 4, 24)
+RECOGNISED = dt.date(2024, 5, 20)  # the small facility's group
+RENOUNCING_SINCE = dt.date(2023, 11, 6)
+SETTLED = {
+    "open_duplicate": False, "departure_for_release": False, "departure_for_services": False,
+    "right_to_leave": True, "other_parent_settled": True,
+}  # fmt: skip
+"""What a file must say before somebody is confirmed, signs or is submitted."""
 CONVOYS = [
     dt.date(2025, 10, 7), dt.date(2025, 11, 4), dt.date(2025, 12, 2), dt.date(2026, 1, 13),
     dt.date(2026, 2, 3), dt.date(2026, 5, 12), dt.date(2026, 6, 9), dt.date(2026, 7, 7),
@@ -83,10 +93,15 @@ def chance(rng: random.Random, per_week: float) -> bool:
 class Casework:
     """Walks the weeks once and writes what each one brought into `logs`."""
 
-    def __init__(self, rng: random.Random, households: list[list[Resident]]) -> None:
+    def __init__(
+        self, rng: random.Random, households: list[list[Resident]], declared: Declared
+    ) -> None:
         self.rng = rng
+        self.declared = declared
+        self.late = random.Random(20260930)  # contacts made late, beside the walk
         self.logs = Logs()
         self.counter: dict[str, int] = defaultdict(int)
+        self.known: dict[str, Row] = defaultdict(dict)
         self.cases = []
         for people in households:
             small = people[0].group == "recognised_group"
@@ -124,13 +139,16 @@ class Casework:
         )  # fmt: skip
 
     def answer(self, person: Resident, day: dt.date, **facts: Any) -> None:
+        self.known[person.number] |= facts
         self.logs.answers.append({"person": person.number, "date": day, **facts})
 
+    def sheet(self, case: Case, day: dt.date) -> str:
+        return NEW_SHEET if day >= NEW_FROM and case.choice in RENEWED else OLD_SHEET
+
     def consent(
-        self, case: Case, person: Resident, day: dt.date, careful: bool = False
-    ) -> None:
-        renewed = day >= NEW_FROM and case.choice in RENEWED
-        version = NEW_SHEET if renewed else OLD_SHEET
+        self, case: Case, person: Resident, day: dt.date, careful: bool = False,
+        language: str = "",
+    ) -> None:  # fmt: skip
         self.logs.consents.append(
             {
                 "ref": self.number("consents", "C"), "person": person.number, "date": day,
@@ -138,18 +156,18 @@ class Casework:
                 "given_by": "self" if person.age(day) >= 18 else "guardian",
                 "in_private": careful or self.rng.random() < 0.97,
                 "pressure": not careful and self.rng.random() < 0.02,
-                "informed": True, "sheet_version": version, "sheet_language": person.language,
-                "withdrawn": False,
+                "informed": True, "sheet_version": self.sheet(case, day),
+                "sheet_language": language or person.language, "withdrawn": False,
             }
         )  # fmt: skip
 
     def assess(self, person: Resident, topic: str, finding: str, day: dt.date, place: str,
-               since: dt.date | None = None) -> None:  # fmt: skip
+               since: dt.date | None = None, made: dt.date | None = None) -> None:  # fmt: skip
         self.logs.assessments.append(
             {
                 "ref": self.number("assessments", "A"), "person": person.number, "date": day,
                 "topic": topic,
-                "destination": place, "finding": finding, "made_on": day,
+                "destination": place, "finding": finding, "made_on": made or day,
                 "observed_since": since, "qualified": True,
             }
         )  # fmt: skip
@@ -180,23 +198,43 @@ class Casework:
             }
         )  # fmt: skip
 
-    def ready_to_travel(self, case: Case, day: dt.date) -> None:
-        """The last week: consent, test and papers renewed, fitness checked, the person asked
-        again in private. Now and then something is forgotten, as in life."""
-        forgotten = self.rng.random() < 0.05
+    def settle(self, case: Case, day: dt.date) -> None:
+        """What is still open in the household's files is closed before the step: a double looked
+        into, a service given back, the other parent's consent shown, capacity assessed."""
         for person in case.people:
-            eve = day - dt.timedelta(days=2)
-            if not forgotten:
-                self.consent(case, person, eve, careful=True)
-                if case.choice != "resettlement":
-                    self.assess(person, "non_refoulement", "passed", eve, case.destination)
-                self.papers(person, eve, case.destination)
+            known = self.known[person.number]
+            mended = {fact: to for fact, to in SETTLED.items() if known.get(fact) is (not to)}
+            if self.declared.missed(person.number) == "custody":
+                mended.pop("other_parent_settled", None)
+            if mended:
+                self.answer(person, day, **mended)
+            if known.get("capacity_doubted") and not known.get("capacity_assessed"):
+                found = "supported_decision" if "DS" in person.needs else "has_capacity"
+                self.assess(person, "capacity", found, day, "")
+                known["capacity_assessed"] = True
+
+    def ready_to_travel(self, case: Case, day: dt.date) -> None:
+        """The last days: consent, test and papers renewed, two days before or, where that failed,
+        on the eve; fitness checked; the person asked again in private. A sheet replaced in those
+        days is read, and signed, again. `breaches.yaml` says for whom something was missed."""
+        renewed = day - dt.timedelta(days=1 if self.rng.random() < 0.05 else 2)
+        eve = day - dt.timedelta(days=1)
+        for person in case.people:
+            missed = self.declared.missed(person.number)
+            signed = renewed if self.sheet(case, renewed) == self.sheet(case, day) else eve
+            # Who speaks Kurdish and reads Persian takes the approved Persian sheet.
+            other = person.language == NOT_APPROVED and self.sheet(case, day) == NEW_SHEET
+            language = "fa" if other and missed != "sheet" else ""
+            self.consent(case, person, signed, careful=True, language=language)
+            if case.choice != "resettlement":
+                self.assess(person, "non_refoulement", "passed", renewed, case.destination)
+            self.papers(person, renewed, case.destination, missed != "exit_permit")
             self.interview(person, day, "reconfirmation")
+            checked = day - dt.timedelta(days=5) if missed == "fitness" else eve
             self.answer(
-                person, day - dt.timedelta(days=1),
+                person, checked,
                 fitness_finding="fit_with_escort" if "SM" in person.needs else "fit",
-                fitness_checked_on=day - dt.timedelta(days=1),
-                escort_arranged=True, treatment_continuity=True,
+                fitness_checked_on=checked, escort_arranged=True, treatment_continuity=True,
             )  # fmt: skip
 
     def follow_up(self, person: Resident, left: dt.date, days: list[int]) -> None:
@@ -205,10 +243,12 @@ class Casework:
             done = due + dt.timedelta(days=self.rng.randint(0, 10))
             row: Row = {"ref": self.number("follow_ups", "U"), "person": person.number}
             self.logs.follow_ups.append({**row, "date": left, "due_on": due})
-            if done <= END and self.rng.random() < 0.8:
-                result = self.rng.choices(
-                    ["safe", "concern", "not_reached", "refused"], [0.66, 0.06, 0.24, 0.04]
-                )[0]
+            rng, shares = self.rng, [0.66, 0.06, 0.24, 0.04]
+            if done <= END and rng.random() >= 0.8:  # made late, when fewer are found
+                rng, shares = self.late, [0.4, 0.04, 0.5, 0.06]
+                done += dt.timedelta(days=rng.randint(15, 45))
+            if done <= END:
+                result = rng.choices(["safe", "concern", "not_reached", "refused"], shares)[0]
                 self.logs.follow_ups.append(
                     {**row, "date": done, "done_on": done, "result": result}
                 )
@@ -226,7 +266,19 @@ class Casework:
             self.one_week(week)
             week += dt.timedelta(days=7)
         self.ask_again()
+        self.before_the_record()
+        went = {p.number: case.destination for case in self.cases for p in case.people}
+        self.logs.incidents += self.declared.incidents(went, self.number)
         return self.logs
+
+    def before_the_record(self) -> None:
+        """What was found of the small facility's group when it was recognised."""
+        for person in (person for case in self.cases for person in case.people):
+            if person.group == "recognised_group" and person.birth <= START:
+                self.answer(person, START, identity_resolved=True, open_duplicate=False)
+                if person.affiliation == "former_member":
+                    self.assess(person, "renunciation", "genuine", START, HOST,
+                                RENOUNCING_SINCE, RECOGNISED)  # fmt: skip
 
     def day_in(self, week: dt.date) -> dt.date:
         return min(week + dt.timedelta(days=self.rng.randint(0, 5)), END)
@@ -292,7 +344,11 @@ class Casework:
         elif stage == "not_engaging" and chance(rng, 0.006):
             for person in people:
                 self.interview(person, day, "interview")
-                self.answer(person, day, fear_asked=True, capacity_doubted=False)
+                self.answer(
+                    person, day, fear_asked=True, capacity_doubted=False,
+                    departure_for_release=False, departure_for_services=False,
+                    right_to_leave=True,
+                )  # fmt: skip
                 self.step(person, day, "T3.held")
             case.stage = "interviewed"
         elif stage == "intent_return":
@@ -319,6 +375,7 @@ class Casework:
         elif (
             stage == "intent_resettlement" and week > dt.date(2025, 12, 1) and chance(rng, 0.02)
         ):
+            self.settle(case, day)
             for person in people:
                 self.release(case, person, day)
                 self.answer(
@@ -347,6 +404,7 @@ class Casework:
             if weeks % 8 == 0 and departure <= END and (departure - case.since).days >= 5:
                 for person in people:
                     self.release(case, person, departure - dt.timedelta(days=2))
+                    self.witness(person, departure - dt.timedelta(days=2))
                 self.ready_to_travel(case, departure)
                 self.leave(case, departure, "T17.departed", [30])
         if (
@@ -459,6 +517,7 @@ class Casework:
             row["finding"] == "failed" for row in self.logs.assessments[-len(case.people) :]
         ):
             return
+        self.settle(case, day)
         for person in case.people:
             self.step(person, day, "T5.done")
         case.stage, case.since = "return_confirmed", day
@@ -527,16 +586,19 @@ class Casework:
 
     def sign_waivers(self, case: Case, day: dt.date) -> None:
         rng = self.rng
+        self.settle(case, day)
         for person in case.people:
             self.assess(person, "non_refoulement", "passed", day, case.destination)
             self.release(case, person, day)
             self.answer(person, day, fitness_finding="fit", fitness_checked_on=day,
                         escort_arranged=True, treatment_continuity=True)  # fmt: skip
             self.papers(person, day, case.destination)
-            complete = rng.random() < 0.95
+            complete = rng.random() < 0.95 and self.declared.missed(person.number) != "witness"
+            ref = self.number("waivers", "W")
+            self.known[person.number]["waiver"] = ref, complete
             self.logs.waivers.append(
                 {
-                    "ref": self.number("waivers", "W"), "person": person.number, "date": day,
+                    "ref": ref, "person": person.number, "date": day,
                     "destination": case.destination, "read_on": day - dt.timedelta(days=4),
                     "signed_on": day, "identity_and_dependants": True, "route_stated": True,
                     "told_what_ends": True, "witnessed": complete, "capacity_noted": True,
@@ -548,6 +610,15 @@ class Casework:
             )  # fmt: skip
             self.step(person, day, "T17.signed")
         case.stage, case.since = "waiver_signed", day
+
+    def witness(self, person: Resident, day: dt.date) -> None:
+        """A waiver that lacked its witness is signed again before one, and the copy given."""
+        ref, complete = self.known[person.number]["waiver"]
+        if not complete and self.declared.missed(person.number) != "witness":
+            self.logs.waivers.append(
+                {"ref": ref, "person": person.number, "date": day, "signed_on": day,
+                 "witnessed": True, "copy_given": True}
+            )  # fmt: skip
 
     def life(self, week: dt.date) -> None:
         """Births, deaths, absences, complaints and incidents of one week."""
@@ -606,10 +677,12 @@ class Casework:
         if week <= INCIDENT < week + dt.timedelta(days=7):
             gone = [c for c in self.cases if c.gone and c.choice == "return"]
             case = rng.choice(gone)
-            self.logs.incidents.append(
-                {"ref": self.number("incidents", "N"), "person": case.people[0].number,
-                 "date": INCIDENT, "destination": ORIGIN, "severity": 1, "happened_on": INCIDENT, "reviewed": True}
-            )  # fmt: skip
+            ref = {"ref": self.number("incidents", "N"), "person": case.people[0].number}
+            self.logs.incidents += [
+                {**ref, "date": INCIDENT, "destination": ORIGIN, "severity": 1,
+                 "happened_on": INCIDENT, "reviewed": False},
+                {**ref, "date": INCIDENT_REVIEWED, "reviewed": True},
+            ]  # fmt: skip
         elif rng.random() < 0.03 and week > dt.date(2025, 11, 1):
             gone = [c for c in self.cases if c.gone and c.choice]
             if gone:

@@ -21,6 +21,7 @@ import xlsxwriter
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+from declared import Declared
 from history import (
     END,
     HOST,
@@ -243,7 +244,7 @@ def logs(made: Logs, folder: Path) -> None:
 def main() -> None:
     rng = random.Random(SEED)
     families = households(rng, START)
-    made = Casework(rng, families).run()
+    made = Casework(rng, families, Declared(HERE / "breaches.yaml")).run()
     people = [person for family in families for person in family]
     main_camp = [p for p in people if p.group == "main_group"]
     facility = [p for p in people if p.group == "recognised_group"]

@@ -1,7 +1,7 @@
 """Who lives in Meridian: invented households with names in two scripts and many spellings.
 
-Every family name is an ordinary word (star, rain, lantern …), so nobody can take a row of this
-demonstration for a person. Comes in: a seeded random generator. Goes out: households of
+Every family name is an ordinary word no family is known by (lighthouse, rainbow, sunflower …), with
+the endings real names have, so nobody can take a row of this demonstration for a person. Comes in: a seeded random generator. Goes out: households of
 `Resident`s, with the truth about each and the spellings an office would have written.
 """
 
@@ -58,34 +58,34 @@ WOMEN = [
     ("شیلان", ["Shilan", "Şîlan"]),
     ("روژین", ["Rojin", "Rozhin"]),
 ]
-# family names are words, plainly invented
+# family names are words nobody bears: star rain, lighthouse, rainbow-born, sunflower, carnation
 FAMILIES = [
-    ("ستاره", ["Setareh", "Setare"]),
-    ("باران", ["Baran"]),
-    ("فانوس", ["Fanous", "Fanus"]),
-    ("درخت", ["Derakht"]),
+    ("ستاره‌باران", ["Setarehbaran", "Setarebaran"]),
+    ("باران‌ریز", ["Baranriz"]),
+    ("فانوس‌دریایی", ["Fanousdaryaei", "Fanusdaryayi"]),
+    ("درختستان", ["Derakhtestan"]),
     ("رودخانه", ["Roudkhaneh", "Rudkhaneh"]),
     ("کوهستان", ["Kouhestan", "Kuhestan"]),
-    ("پرنده", ["Parandeh", "Parande"]),
-    ("مهتاب‌زاده", ["Mahtabzadeh", "Mahtab-zadeh", "Mahtabzada"]),
-    ("نسیمی", ["Nasimi", "Nasimy"]),
-    ("بهارپور", ["Baharpour", "Baharpur"]),
-    ("دریانژاد", ["Daryanejad", "Darya-nezhad"]),
-    ("آسمانیان", ["Asemanian", "Asmanyan"]),
-    ("گندمی", ["Gandomi", "Gandomy"]),
-    ("انارنیا", ["Anarnia", "Anarniya"]),
-    ("چراغی", ["Cheraghi", "Cheraqi"]),
-    ("برف‌زاده", ["Barfzadeh", "Barf-zade"]),
-    ("خورشیدی", ["Khorshidi", "Xorshidi"]),
-    ("صنوبری", ["Sanobari", "Senobari"]),
-    ("النجم", ["Al-Najm", "Alnajm", "El Najm"]),
-    ("القمر", ["Al-Qamar", "Alghamar", "El-Qamar"]),
-    ("النهر", ["Al-Nahr", "Alnahr"]),
-    ("المطر", ["Al-Matar", "Almatar"]),
-    ("هەورامان", ["Hawraman", "Hewraman"]),
-    ("شاخەوان", ["Shakhawan", "Şaxewan"]),
-    ("پاییزی", ["Paeizi", "Payizi"]),
-    ("سایه‌پور", ["Sayehpour", "Saye-pur"]),
+    ("پرندگان", ["Parandegan", "Parandgan"]),
+    ("رنگین‌کمان‌زاده", ["Ranginkamanzadeh", "Ranginkaman-zadeh", "Ranginkamanzada"]),
+    ("گندمزاری", ["Gandomzari", "Gandomzary"]),
+    ("قاصدک‌پور", ["Ghasedakpour", "Qasedakpur"]),
+    ("بادبان‌نژاد", ["Badbannejad", "Badban-nezhad"]),
+    ("سنگریزیان", ["Sangrizian", "Sangrizyan"]),
+    ("شالیزاری", ["Shalizari", "Shalizary"]),
+    ("انارستان‌نیا", ["Anarestannia", "Anarestanniya"]),
+    ("آفتابگردانی", ["Aftabgardani", "Aftabgardany"]),
+    ("برفدانه‌زاده", ["Barfdanehzadeh", "Barfdaneh-zade"]),
+    ("چشمه‌ساری", ["Cheshmehsari", "Cheshmesari"]),
+    ("صنوبرستانی", ["Sanobarestani", "Senobarestani"]),
+    ("القرنفل", ["Al-Qaranful", "Alqaranful", "El Qaranful"]),
+    ("القوقعة", ["Al-Qawqaa", "Alghawqaa", "El-Qawqaa"]),
+    ("النافورة", ["Al-Nafoura", "Alnafura"]),
+    ("المظلة", ["Al-Mizalla", "Almizalla"]),
+    ("پەپوولە", ["Papula", "Pepûle"]),
+    ("شاخەگوڵ", ["Shakhagul", "Şaxegul"]),
+    ("پاییزانه‌ای", ["Paeizanei", "Payizanei"]),
+    ("سایه‌بان‌پور", ["Sayehbanpour", "Sayeban-pur"]),
 ]
 TITLES = ["", "", "", "", "", "سید ", "حاج "]
 

@@ -62,4 +62,9 @@ def new_from_example(
     for number, (file, profile) in enumerate(jobs, 1):
         receipt = importer.bring(file, profile)
         say(f"{number}/{len(jobs)} {receipt.list}: {receipt.rows:,} rows")
+    if settings.encrypted and (source / "breaches.yaml").exists():
+        # Plain files keep no register, and load no database.
+        from onward.registry.example_breaches import bring
+
+        bring(operation, source / "breaches.yaml")
     return operation
