@@ -65,6 +65,73 @@ def test_two_who_tick_one_convoy_at_once_undo_nothing_of_each_others(small):
     assert left(small) == ["H1-P1", "H1-P2"]
 
 
+def states():
+    return [facts.get("state") or "planned" for facts in things("convoy")]
+
+
+def test_who_did_not_board_settles_that_person_only_and_the_first_who_did_takes_the_bus_away(
+    small,
+):
+    officer, convoy, seat = boarding()
+    one, two = seat["H1-P1"], seat["H1-P2"]
+    form = form_of(text(officer.get(convoy)))
+    no = {f"boarded-{one}": "no", f"explained-{one}": "unfit"}
+    assert (
+        officer.post(convoy, {"do": "boarded", "key": "n-1", **form, **no}).status_code == 303
+    )
+    assert (said_of("H1-P1"), states()) == ((False, None, "unfit"), ["planned"])
+    page = text(officer.get(convoy))
+    assert "Find this person" not in page, (
+        "of the other nothing was said yet, and the bus stands"
+    )
+    assert f'value="{two}">Take off the manifest' in page
+    assert 'value="change"' in page, "it may still be put off or cancelled"
+    assert left(small) == []
+
+    form = form_of(page)
+    officer.post(convoy, {"do": "boarded", "key": "n-2", **form, f"boarded-{two}": "yes"})
+    assert (said_of("H1-P1")[0], said_of("H1-P2")[0], states()) == (False, True, ["departed"])
+    assert left(small) == ["H1-P2"]
+    assert 'value="change"' not in text(officer.get(convoy))
+
+
+def test_the_bus_has_left_with_the_first_who_boarded_and_stays_gone_when_another_did_not(small):
+    officer, convoy, seat = boarding()
+    one, two = seat["H1-P1"], seat["H1-P2"]
+    form = form_of(text(officer.get(convoy)))
+    officer.post(convoy, {"do": "boarded", "key": "y-1", **form, f"boarded-{two}": "yes"})
+    assert states() == ["departed"]
+    page = text(officer.get(convoy))
+    assert page.count("Find this person") == 1, "of whom nothing is said once it left"
+    no = {f"boarded-{one}": "no", f"explained-{one}": "refused"}
+    officer.post(convoy, {"do": "boarded", "key": "y-2", **form_of(page), **no})
+    assert (states(), left(small)) == (["departed"], ["H1-P2"])
+
+    # On arrival, too, who did not arrive settles that person only.
+    page = text(officer.get(convoy))
+    gone = {f"arrived-{two}": "no", f"explained-{two}": "left_on_the_way"}
+    officer.post(convoy, {"do": "arrived", "key": "y-3", **form_of(page), **gone})
+    assert (said_of("H1-P2")[1], states()) == (False, ["departed"])
+
+    # It turns out that nobody boarded: then nothing has left.
+    page = text(officer.get(convoy))
+    officer.post(
+        convoy, {"do": "boarded", "key": "y-4", **form_of(page), f"boarded-{two}": "mistake"}
+    )
+    assert (said_of("H1-P2"), states(), left(small)) == ((None, None, None), ["planned"], [])
+    assert 'value="change"' in text(officer.get(convoy))
+
+
+def test_a_roll_on_which_nobody_boarded_takes_no_bus_away(small):
+    officer, convoy, seat = boarding()
+    form = form_of(text(officer.get(convoy)))
+    nobody = {f"boarded-{one}": "no" for one in seat.values()}
+    why = {f"explained-{one}": "refused" for one in seat.values()}
+    sent = {"do": "boarded", "key": "r-1", **form, **nobody, **why, "called": "yes"}
+    assert officer.post(convoy, sent).status_code == 303
+    assert states() == ["planned"]
+
+
 def test_who_came_onto_the_manifest_after_the_roll_was_opened_was_not_on_that_roll(small):
     officer, convoy, _seat = boarding(["H1-P1"])
     early = form_of(text(officer.get(convoy)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.http import QueryDict
@@ -10,6 +10,9 @@ from django.utils.translation import gettext as _
 
 from onward.errors import OnwardError
 from onward.registry.models import ThingNow
+
+GONE = ("departed", "arrived")
+"""States of a convoy that left."""
 
 _WORDS: Mapping[bool | None, str] = {True: "yes", False: "no", None: ""}
 
@@ -64,6 +67,32 @@ def changed(seat: ThingNow, sent: QueryDict, called: str) -> dict[str, str] | No
     if any(now[name] not in (was[name], word) for name, word in mine.items()):
         return None
     return {name: word for name, word in mine.items() if word != now[name]}
+
+
+def state_after(
+    convoy: ThingNow, said: Mapping[str, Mapping[str, Any]], *, arrived: bool
+) -> Any:
+    """The state of a convoy once this is said of its seats.
+
+    It left when the first is said to have boarded, and arrived when the first is said to have, or when
+    the roll was called there (`arrived`). Who did not board, or did not arrive, settles that person
+    only.
+    """
+    now = convoy.facts.get("state")
+    if arrived or any(one.get("arrived") is True for one in said.values()):
+        return "arrived"
+    if now not in GONE and any(one.get("boarded") is True for one in said.values()):
+        return "departed"
+    return now
+
+
+def nobody_left(seats: Sequence[ThingNow], said: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether it turns out that none of those who were said to have boarded did."""
+    aboard = {seat.thing for seat in seats if seat.facts.get("boarded") is True}
+    off = {thing for thing, one in said.items() if one.get("boarded", True) is not True}
+    return (
+        bool(aboard) and aboard <= off and not any(one.get("boarded") for one in said.values())
+    )
 
 
 def _was(seat: ThingNow, sent: QueryDict) -> dict[str, str]:

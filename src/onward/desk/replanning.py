@@ -13,7 +13,6 @@ from onward.registry.models import ThingNow
 from onward.registry.recording import acts
 
 CHANGED = ("day", "seats", "state")
-GONE = ("departed", "arrived")
 
 
 def ahead(convoy: ThingNow) -> bool:

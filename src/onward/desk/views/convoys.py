@@ -306,7 +306,7 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
             "ready": _ready(reader, row, move, {seat.person for seat in seats}),
             "past": not replanning.ahead(row),
             "chosen": request.POST.getlist("people"),
-            "gone": row.facts.get("state") in replanning.GONE,
+            "gone": row.facts.get("state") in boarding.GONE,
             "cancelled": row.facts.get("state") == "cancelled",
             "change": change, "may_change": not counts["boarded"], "plan": replanning.shown(row),
             **_found(request, convoy, seats),
@@ -389,10 +389,7 @@ def _change(request: HttpRequest, convoy: ThingNow, form: forms.Form) -> str:
         mine = reader.people("person.record_movement")
         if seat is None or not mine.filter(person=seat.person).exists():
             raise access.Hidden
-        if (
-            seat.facts.get("boarded") is not None
-            or convoy.facts.get("state") in replanning.GONE
-        ):
+        if seat.facts.get("boarded") is not None or convoy.facts.get("state") in boarding.GONE:
             raise OnwardError(
                 _(
                     "The convoy left, or it was said whether this person boarded. Say “No” and where they are."
@@ -491,6 +488,7 @@ def _tick(
     entries: list[dict[str, Any]] = []
     asking: dict[str, Sequence[str]] = {}
     meanwhile: list[str] = []
+    said_of: dict[str, Mapping[str, Any]] = {}
     allowed = rulebook.kinds["seat"].facts["explained"].allowed
     called = what if request.POST.get("called") == "yes" else ""
     seats = list(
@@ -522,6 +520,7 @@ def _tick(
             continue
         if said.get("boarded") == "mistake":
             entries += [{"takes_back": one} for one in departures(seat)] + _unsaid(seat)
+            said_of[seat.thing] = dict.fromkeys(SAID)
             continue
         facts: dict[str, Any] = {
             column: said[column] == "yes"
@@ -537,6 +536,7 @@ def _tick(
             entries += [{"takes_back": one} for one in departures(seat)]
             if seat.facts.get("arrived") is not None:
                 facts["arrived"] = None  # nor have they arrived, or failed to
+        said_of[seat.thing] = facts
         entries.append(_entry("seat", seat.thing, facts, day))
         if facts.get("boarded") and move is not None:
             entries.append(
@@ -549,11 +549,12 @@ def _tick(
         raise Which(asking)
     if not entries:
         raise OnwardError(nothing_changed())
-    came = what == "arrived" or any(entry.get("facts", {}).get("arrived") for entry in entries)
-    state = "arrived" if came else "departed"
-    # Who boarded may still be set right after the arrival: the convoy has arrived all the same.
-    before = replanning.GONE if state == "departed" else ("arrived",)
-    if convoy.facts.get("state") not in before and any("subject" in entry for entry in entries):
+    if boarding.nobody_left(
+        seats, said_of
+    ):  # what those who boarded said of the bus falls with it
+        entries += [{"takes_back": one} for one in _left_with_them(convoy)]
+    state = boarding.state_after(convoy, said_of, arrived=called == "arrived")
+    if state != convoy.facts.get("state"):
         entries.append(_entry("convoy", convoy.thing, {"state": state}, day))
     breaches = acts.record_batch(request.user, entries, idempotency_key=key).breaches
     ticked = sum("subject" in entry and entry["subject"].kind == "seat" for entry in entries)
@@ -631,7 +632,7 @@ def _unlisted(request: HttpRequest, reader: access.Reader, convoy: ThingNow, key
             entries.append(
                 _entry("person", person, {}, day, kind=move.key) | {"destination": to}
             )
-    if convoy.facts.get("state") not in replanning.GONE:
+    if convoy.facts.get("state") not in boarding.GONE:
         entries.append(_entry("convoy", convoy.thing, {"state": "departed"}, day))
     breaches = acts.record_batch(request.user, entries, idempotency_key=key).breaches
     request.session.pop(ABOARD, None)
@@ -712,6 +713,21 @@ def _departures(seat: ThingNow, move: Move | None, convoy: ThingNow, chosen: str
     if chosen in found:
         return [chosen]
     raise Which({seat.thing: found})
+
+
+def _left_with_them(convoy: ThingNow) -> list[str]:
+    """The standing events that say only that this convoy left or arrived, the latest first: recorded
+    with those who boarded. A list says more of a convoy, and still stands."""
+    rows = list(
+        EventRow.objects.filter(subject_kind="convoy", subject_id=convoy.thing).order_by("-seq")
+    )
+    gone = _gone(row.event_id for row in rows)
+    return [
+        row.event_id
+        for row in rows
+        if row.event_id not in gone
+        and json.loads(row.canonical)["facts"] in [{"state": state} for state in boarding.GONE]
+    ]
 
 
 def _first(row: EventRow, known: Mapping[str, EventRow]) -> EventRow:
