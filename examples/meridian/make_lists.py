@@ -33,7 +33,7 @@ from history import (
     Logs,
     THIRD,
 )
-from people import Resident, TITLES, households
+from people import Resident, TITLES, households, of_one_family
 
 SEED = 20261031
 PERSIAN = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
@@ -245,6 +245,8 @@ def main() -> None:
     rng = random.Random(SEED)
     families = households(rng, START)
     made = Casework(rng, families, Declared(HERE / "breaches.yaml")).run()
+    for family in families:
+        of_one_family(family, START)
     people = [person for family in families for person in family]
     main_camp = [p for p in people if p.group == "main_group"]
     facility = [p for p in people if p.group == "recognised_group"]

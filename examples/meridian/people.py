@@ -139,6 +139,38 @@ def _sizes(rng: random.Random, total: int, weights: dict[int, float]) -> list[in
     return sizes
 
 
+def of_one_family(people: list[Resident], start: dt.date) -> None:
+    """Grown-ups whose ages fit each other's and the children's, those born since too: couples within
+    ten years, brothers and sisters within fourteen, parents eighteen years older, mothers under 46
+    at a birth. Grown-ups stay grown-ups, so nothing that was drawn for them changes."""
+    head, *others = people
+    children = [p.age(start) for p in others if p.role == "child"]
+    fathers, mothers = (18, 95), (18, 95)
+    if children:
+        fathers = max(children) + 19, min(children) + 55
+        mothers = max(children) + 19, min(children) + 45
+    for person in people:
+        age, (low, high) = person.age(start), fathers if person.sex == "male" else mothers
+        if person.role == "spouse":
+            low, high = max(low, head.age(start) - 10), min(high, head.age(start) + 10)
+        elif person.role == "sibling":
+            low, high = max(19, head.age(start) - 14), head.age(start) + 14
+        elif person.role == "parent":
+            low, high = max(62, head.age(start) + 18), 95
+        elif person.role == "child":
+            continue
+        if low <= age <= high:
+            continue
+        # As far within what is possible as the age was within its own years, 22 to 74.
+        wanted = round(low + max(high - low, 0) * (min(max(age, 22), 74) - 22) / 52)
+        born = person.birth
+        day = min(born.day, 28)  # the 29th of February is not in every year
+        person.birth = born.replace(year=born.year + age - wanted, day=day)
+        person.needs = [need for need in person.needs if need != "ER"]
+        if wanted > 62:
+            person.needs.append("ER")
+
+
 def households(rng: random.Random, start: dt.date) -> list[list[Resident]]:
     """All households on the first day, the small facility's first."""
     plan = [

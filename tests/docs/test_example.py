@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from itertools import combinations
 
 import pytest
 import yaml
@@ -53,6 +54,40 @@ def test_the_lists_are_what_the_generator_makes(tmp_path):
         )
         for file in shipped:
             assert (made / folder / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+@pytest.mark.slow
+def test_the_ages_of_a_family_fit_each_other(prepared):
+    """Read from the record: a stranger's first look must find families, not lots drawn."""
+    families: dict[str, dict[str, dict[str, str]]] = {}
+    for file in sorted((prepared / "events").glob("*.jsonl")):
+        for line in file.read_text("utf-8").splitlines():
+            event = json.loads(line)
+            if event.get("kind") == "registered" and event["subject"]["kind"] == "person":
+                facts = event["facts"]
+                families.setdefault(facts["household"], {})[event["subject"]["id"]] = facts
+
+    def years(one, other):
+        """By how many years the first is older, at least."""
+        return int(other["birth"][:4]) - int(one["birth"][:4])
+
+    couples = children = parents = 0
+    for members in families.values():
+        role = {"head": [], "spouse": [], "child": [], "parent": [], "sibling": []}
+        for facts in members.values():
+            role[facts["role_in_household"]].append(facts)
+        for one, other in combinations(role["head"] + role["spouse"], 2):
+            assert abs(years(one, other)) <= 11
+            couples += 1
+        for grown in role["head"] + role["spouse"]:
+            for child in role["child"]:
+                assert years(grown, child) >= 18
+                assert grown["sex"] != "female" or years(grown, child) <= 47
+                children += 1
+        for parent in role["parent"]:
+            assert all(years(parent, head) >= 17 for head in role["head"])
+            parents += 1
+    assert min(couples, children, parents) > 100
 
 
 @pytest.mark.slow
