@@ -46,6 +46,10 @@ class Listed(str):
         return (self.items, *self.marks)
 
 
+class Written(str):
+    """What somebody writes in a file as it stands, a key or one of its values: no language changes it."""
+
+
 class Share(float):
     """A share, said as a percentage."""
 
@@ -59,6 +63,8 @@ def packed(value: Any) -> Any:
         return {"said:form": value.form, "said:values": packed(value.values)}
     if isinstance(value, Listed):
         return {"said:items": packed(value.items), "said:marks": list(value.marks)}
+    if isinstance(value, Written):
+        return {"said:written": str(value)}
     if isinstance(value, Share):
         return {"said:share": float(value)}
     if isinstance(value, Mapping):
@@ -78,6 +84,8 @@ def unpacked(value: Any) -> Any:
         return Said(value["said:form"], **unpacked(value["said:values"]))
     if "said:items" in value:
         return Listed(unpacked(value["said:items"]), *value["said:marks"])
+    if "said:written" in value:
+        return Written(value["said:written"])
     if "said:share" in value:
         return Share(value["said:share"])
     return {name: unpacked(one) for name, one in value.items()}

@@ -463,3 +463,93 @@ def test_a_file_that_is_no_list_says_so_in_the_readers_language(
     for cell in said:
         assert 'lang="en"' not in cell, cell
     assert not re.search(r"\bline \d", table)
+
+
+FAULTY_PROFILES = (
+    "profile: x\n\tcolumns: 1\n",
+    "columns: a: b\n",
+    "profile: x\ncolumns:\n  Number person\n  Name: name.full\n",
+    'profile: "x\n',
+    "profile: [x\n",
+    "- a\n- b\n",
+    "profile: x\nprofile: y\nrow: people\ncolumns: {Number: persom, Number : person}\n",
+    "profile: Ünknown\nrows: peple\nheader_row: 0\nmissing: no\nfile: {delimiter: star}\n",
+    """profile: x
+calendar: moon
+most_faulty_percent: many
+parent: {key: k}
+effective: yesterday
+columns:
+  Number: {to: person, age_on: soon, required: maybe}
+  Sex: {to: sex, values: {M: manly}}
+  Born: {to: birth, conventional: [99-99]}
+  Other: {}
+  Maybe: "name.full?"
+  Role: role
+  Again: sex
+constants: {nothing: 1}
+""",
+    "profile: x\nrows: events\ncolumns: {Note: note}\n",
+    "profile: x\ncolumns: {When: event.date, Note: note}\n",
+)
+
+
+@pytest.mark.parametrize("language", ["en", "ar", "fa", "ckb", "fr"])
+def test_what_is_wrong_with_a_profile_is_said_in_the_readers_language(small, clerk, language):
+    clerk.cookies["django_language"] = language
+    address = upload(clerk)["Location"]
+    for text in FAULTY_PROFILES:
+        profile = SimpleUploadedFile("p.yaml", text.encode())
+        answer = clerk.post(address, {"do": "map", "profile": profile})
+        assert answer.status_code == 422, text
+        table = answer.content.decode().partition('id="faults"')[2].partition("</table>")[0]
+        said = re.findall(r'<td dir="auto">(.*?)</td>', table)
+        assert any(said), text
+        for cell in said:
+            assert 'lang="en"' not in cell, cell
+        if language != "en":
+            plain = re.sub("\u2068[^\u2069]*\u2069", "", " ".join(said))
+            assert not re.search(r"(found|expected|column says|not YAML|Did you)", plain), plain
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("ar", "اسم الأب نفسه"), ("fa", "نام پدر یکسان"), ("ckb", "هەمان ناوی باوک"),
+     ("fr", "même nom du père"), ("en", "same father's name")],
+)  # fmt: skip
+def test_why_two_may_be_one_person_is_said_in_the_readers_language(
+    small, clerk, language, words
+):
+    import html
+
+    clerk.cookies["django_language"] = language
+    twice = LIST + "304,F10,Kamran Daneshvar,Yusef,M,1984-05-06,head\n"
+    address = upload(clerk, twice)["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS})
+    page = html.unescape(looked(clerk, address).content.decode())
+    legends = [one for one in re.findall(r"<legend>(.*?)</legend>", page, re.S) if words in one]
+    assert legends
+    assert not any('lang="en"' in one for one in legends)
+
+
+def test_why_somebody_on_record_may_be_on_a_list_stays_a_sentence_under_their_seal(
+    small, clerk
+):
+    head, *rows = LIST.splitlines()
+    columns = {"do": "map", **COLUMNS, "to:7": "site"}
+    known = "\n".join([f"{head},Site", *(f"{row},{people.OFFICE}" for row in rows), ""])
+    address = upload(clerk, known)["Location"]
+    clerk.post(address, columns)
+    recorded(clerk, address)
+    again = (
+        f"{head},Site\n901,F19,Kamran Daneshvar,Yusef,M,1984-05-06,head,{people.OFFICE}\n"
+        f"902,F20,Parvin Sohrabi,Jamal,F,1971-03-02,head,{people.OFFICE}\n"
+        f"903,F21,Rebwar Hamid,Karim,M,1966-12-24,head,{people.OFFICE}\n"
+    )
+    address = upload(clerk, again, name="other.csv")["Location"]
+    clerk.post(address, columns)
+    looked(clerk, address)
+    clerk.cookies["django_language"] = "fa"
+    page = clerk.get(address).content.decode()
+    assert "نام پدر یکسان" in page
+    assert 'lang="en"' not in "".join(re.findall(r"<legend>.*?</legend>", page, re.S))

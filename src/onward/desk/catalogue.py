@@ -316,9 +316,10 @@ their arguments are words."""
 
 
 OF_LISTS = (
-    "read", "mapping", "stage", "dates", "values", "households", "events", "review",
+    "read", "mapping", "stage", "dates", "values", "households", "events", "review", "match",
+    "profile",
 )  # fmt: skip
-"""Modules of the intake room whose sentences a page shows; the others speak to whoever writes a profile."""
+"""Modules of the intake room whose sentences a page shows."""
 
 
 def _said() -> Iterator[str]:

@@ -13,7 +13,7 @@ from datetime import date
 from django.utils.translation import gettext
 
 from onward.desk import dates, words
-from onward.said import TYPED, Listed, Said, Share
+from onward.said import TYPED, Listed, Said, Share, Written
 
 
 def texts() -> tuple[str, ...]:
@@ -32,6 +32,8 @@ def said(text: object) -> str:
         parts = [_allowed(one) for one in text.items]
         apart = f"{words.sign(';')} " if text.marks[0].strip() == ";" else ""
         return apart.join(parts) if apart else words.listed(parts)
+    if isinstance(text, Written):
+        return _part(text)
     return gettext(str(text)) if text else ""
 
 
@@ -45,6 +47,8 @@ def _part(value: object) -> str:
     if isinstance(value, Said | Listed):
         return said(value)
     text = str(value)
+    if isinstance(value, Written):
+        return f"\u2068{text}\u2069"
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
         return dates.shown(date.fromisoformat(text))
     if re.fullmatch(r"[\d.,]+( [\d.,]+)*|[\d, -]+", text):
@@ -57,7 +61,7 @@ def _allowed(value: object) -> str:
     """One of several values that a cell may have."""
     if (
         isinstance(value, str)
-        and not isinstance(value, Said)
+        and not isinstance(value, Said | Written)
         and re.fullmatch(r"[a-z_]+", value)
     ):
         return words.code(value)

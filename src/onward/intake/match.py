@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from onward.intake.dates import PartialDate
 from onward.intake.names import NAME_AGREES, compare_names, known_name, name_keys, name_words
 from onward.intake.stage import Identity, StagedRow
+from onward.said import Listed, Said, Share, form
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -85,45 +86,49 @@ class Suggestion:
     weight: float
     parts: tuple[Part, ...]
 
-    def sentence(self) -> str:
+    def sentence(self) -> Said:
         """One line for the list of questions: how sure, what agrees, what differs."""
-        agree = ", ".join(part.verdict for part in self.parts if part.weight > 0)
-        differ = ", ".join(part.verdict for part in self.parts if part.weight < 0)
-        text = f"{_sure(self.probability)} sure"
+        sure = _sure(self.probability)
+        agree = Listed(part.verdict for part in self.parts if part.weight > 0)
+        differ = Listed(part.verdict for part in self.parts if part.weight < 0)
+        if agree and differ:
+            return Said("%(a)s sure; %(b)s; but %(c)s", a=sure, b=agree, c=differ)
         if agree:
-            text += f"; {agree}"
-        return text + (f"; but {differ}" if differ else "")
+            return Said("%(a)s sure; %(b)s", a=sure, b=agree)
+        if differ:
+            return Said("%(a)s sure; but %(c)s", a=sure, c=differ)
+        return Said("%(a)s sure", a=sure)
 
 
-def _sure(probability: float) -> str:
+def _sure(probability: float) -> Said | Share:
     """In per cent; never a hundred, because only a person can be certain."""
-    return "over 99%" if probability > 0.99 else f"{100 * probability:.0f}%"
+    return Said("over %(a)s", a=Share(0.99)) if probability > 0.99 else Share(probability)
 
 
 LEVELS: dict[str, tuple[str, ...]] = {
     # field: verdicts, the strongest agreement first; the last is "not comparable".
     "name": (
-        "same name",
-        "same name, written differently",
-        "names partly agree",
-        "other name",
+        form("same name"),
+        form("same name, written differently"),
+        form("names partly agree"),
+        form("other name"),
         "",
     ),
-    "father": ("same father's name", "another father's name", ""),
+    "father": (form("same father's name"), form("another father's name"), ""),
     "birth": (
-        "same birth date",
-        "birth dates may be the same",
-        "birth dates nearly the same",
-        "birth years close",
-        "another birth date",
+        form("same birth date"),
+        form("birth dates may be the same"),
+        form("birth dates nearly the same"),
+        form("birth years close"),
+        form("another birth date"),
         "",
     ),
-    "sex": ("same sex", "another sex", ""),
-    "birthplace": ("same birthplace", "another birthplace", ""),
-    "document": ("same document number", "another number of the same document", ""),
+    "sex": (form("same sex"), form("another sex"), ""),
+    "birthplace": (form("same birthplace"), form("another birthplace"), ""),
+    "document": (form("same document number"), form("another number of the same document"), ""),
     "household": (
-        "others of the household alike too",
-        "nobody else of the household alike",
+        form("others of the household alike too"),
+        form("nobody else of the household alike"),
         "",
     ),
 }

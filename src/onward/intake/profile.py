@@ -11,7 +11,7 @@ import datetime as dt
 import difflib
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -25,6 +25,18 @@ from onward.intake.fold import fold
 from onward.intake.parse.answers import DELIMITERS, ENCODINGS
 from onward.intake.read import encoding_name
 from onward.intake.values import TYPES, Options
+from onward.said import Listed, Said, Written, form, typed
+
+UNREADABLE = (
+    ("cannot start any token", form("a tab or a sign where spaces are needed")),
+    ("mapping values are not allowed", form("a second colon in one line, or a key too far in")),
+    ("could not find expected ':'", form("a key without a colon")),
+    ("expected <block end>", form("a line that does not stand below those it belongs to")),
+    ("expected ',' or", form("a bracket that is not closed")),
+    ("unexpected end of stream", form("a quotation mark or a bracket that is not closed")),
+    ("expected a single document", form("more than one document")),
+)
+"""What the reader of YAML says, and the same in the words of whoever writes a list's profile."""
 
 
 class FactLike(Protocol):
@@ -214,17 +226,11 @@ class _Lines:
         except yaml.YAMLError as bad:
             mark = getattr(bad, "problem_mark", None)
             where = f"line {mark.line + 1}" if mark else ""
-            problem = getattr(bad, "problem", None) or "not YAML"
+            problem = getattr(bad, "problem", None) or ""
+            known = (said for start, said in UNREADABLE if start in problem)
+            found = Said("not YAML: %(a)s", a=next(known, Written(problem or "?")))
             raise Faults(
-                [
-                    Fault(
-                        file,
-                        where,
-                        "",
-                        f"not YAML ({problem})",
-                        remedy="Correct the indentation.",
-                    )
-                ]
+                [Fault(file, where, "", found, "", "Correct the indentation and the signs.")]
             ) from bad
         if node is not None:
             self.data = self._plain(node, ())
@@ -276,7 +282,12 @@ def load_profile(
         raise Faults(
             [
                 Fault(
-                    path.name, "", "", "cannot be read as a UTF-8 text file", remedy="Check it."
+                    path.name,
+                    "",
+                    "",
+                    "cannot be read as a UTF-8 text file",
+                    "",
+                    "Save it as text in UTF-8.",
                 )
             ]
         ) from bad
@@ -314,7 +325,7 @@ class _Reader:
         self.lines, self.facts, self.answers, self.text = lines, facts, answers, text
         self.top: dict[str, Any] = lines.data if isinstance(lines.data, dict) else {}
         if not isinstance(lines.data, dict):
-            lines.fault((), "", "not a mapping of keys", one_of(sorted(TOP)))
+            lines.fault((), "", "not a mapping of keys", _as_written(sorted(TOP)))
 
     # -- small readers, each reporting its own fault
 
@@ -328,8 +339,8 @@ class _Reader:
                     (*path, key),
                     key,
                     "a key this file may not have",
-                    one_of(sorted(known)),
-                    f"Did you mean {near[0]}?" if near else "",
+                    _as_written(sorted(known)),
+                    Said("Did you mean %(a)s?", a=Written(near[0])) if near else "",
                 )
 
     def _map(self, given: Any, path: tuple[str, ...]) -> dict[str, Any]:
@@ -355,9 +366,9 @@ class _Reader:
             self.lines.fault(
                 path,
                 path[-1],
-                f'found "{word}"',
-                one_of(allowed),
-                f"Did you mean {near[0]}?" if near else "",
+                Said("found %(a)s", a=typed(word)),
+                _as_written(allowed),
+                Said("Did you mean %(a)s?", a=Written(near[0])) if near else "",
             )
             return None
         return word
@@ -368,7 +379,10 @@ class _Reader:
             return None
         if not word.isascii() or not word.isdigit() or not low <= int(word) <= high:
             self.lines.fault(
-                path, path[-1], f'found "{word}"', f"a whole number from {low} to {high}"
+                path,
+                path[-1],
+                Said("found %(a)s", a=typed(word)),
+                Said("a whole number from %(a)s to %(b)s", a=low, b=high),
             )
             return None
         return int(word)
@@ -378,7 +392,7 @@ class _Reader:
             return ()
         if isinstance(given, list) and all(isinstance(word, str) for word in given):
             return tuple(given)
-        self.lines.fault(path, path[-1], "not a list of words", '["-", "n/a"]')
+        self.lines.fault(path, path[-1], "not a list of words", Written('["-", "n/a"]'))
         return ()
 
     def _day(self, given: Any, path: tuple[str, ...]) -> dt.date | None:
@@ -388,7 +402,10 @@ class _Reader:
         try:
             return dt.date.fromisoformat(word)
         except ValueError:
-            self.lines.fault(path, path[-1], f'found "{word}"', "a date such as 2026-01-31")
+            self.lines.fault(
+                path, path[-1], Said("found %(a)s", a=typed(word)),
+                Said("a date such as %(a)s", a=Written("2026-01-31")),
+            )  # fmt: skip
             return None
 
     # -- the parts
@@ -461,7 +478,10 @@ class _Reader:
         names = {label: sign for sign, label in DELIMITERS.items()}
         if word not in names and word not in DELIMITERS:
             self.lines.fault(
-                ("file", "delimiter"), "delimiter", "not a delimiter known here", one_of(names)
+                ("file", "delimiter"),
+                "delimiter",
+                "not a delimiter known here",
+                _as_written(names),
             )
             return None
         return names.get(word, word)
@@ -475,7 +495,7 @@ class _Reader:
             self._word(parent.get(key), ("parent", key)) for key in ("sheet", "key", "column")
         ]
         if not values[0]:
-            self.lines.fault(("parent",), "parent", "no sheet", "sheet: NAME")
+            self.lines.fault(("parent",), "parent", "no sheet", Written("sheet: NAME"))
         return values[0] or "", values[1] or "_index", values[2] or "_parent_index"
 
     def _constants(self) -> dict[str, str]:
@@ -499,8 +519,10 @@ class _Reader:
         self.lines.fault(
             path,
             path[-1],
-            f'"{to}" is neither a declared fact nor an identity part',
-            one_of(near) if near else "a fact of the rulebook, or a part such as name.given",
+            Said("%(a)s is neither a declared fact nor an identity part", a=typed(to)),
+            _as_written(near)
+            if near
+            else "a fact of the rulebook, or a part such as name.given",
             "`onward rulebook show` lists the facts.",
         )
 
@@ -531,7 +553,7 @@ class _Reader:
     ) -> ColumnRule | None:
         to = self._word(entry.get("to"), (*path, "to"))
         if not to:
-            self.lines.fault(path, header, "no target", "to: FACT, or to: ignore")
+            self.lines.fault(path, header, "no target", Written("to: FACT, to: ignore"))
             return None
         line = self.lines.line.get(path, 0)
         fact = self.facts.get(to)
@@ -542,7 +564,8 @@ class _Reader:
             allowed = tuple(fact.allowed or ())
             labels = value_labels(fact)
             if kind not in TYPES:
-                self.lines.fault(path, header, f"a fact of type {kind}", one_of(TYPES))
+                self.lines.fault(path, header, Said("a fact of type %(a)s", a=Written(kind)),
+                                 _as_written(TYPES))  # fmt: skip
                 return None
         elif to in IDENTITY or DOCUMENT.match(to):
             kind, subject = ("document" if to.startswith("document.") else "text"), ""
@@ -597,7 +620,7 @@ class _Reader:
                     (*path, "values", word),
                     header,
                     "a value map that leads to a value not allowed",
-                    one_of(allowed),
+                    _as_written(allowed),
                 )
         calendar = self._choice(*said("calendar"), allowed=CALENDARS)
         order = self._choice(*said("date_order"), allowed=ORDERS)
@@ -635,7 +658,10 @@ class _Reader:
                 made.append((int(match[1]), int(match[2])))
             else:
                 self.lines.fault(
-                    (*path, "conventional"), path[-1], f'found "{word}"', "month-day, as 01-01"
+                    (*path, "conventional"),
+                    path[-1],
+                    Said("found %(a)s", a=typed(word)),
+                    Said("month and day, such as %(a)s", a=Written("01-01")),
                 )
         return tuple(made)
 
@@ -651,26 +677,35 @@ class _Reader:
                 self.lines.fault(
                     ("columns", rule.header),
                     rule.header,
-                    f"a second column for {to}",
+                    Said("a second column for %(a)s", a=Written(to)),
                     "one column",
                 )
         if rows == "events":
             if "person" not in targets:
                 self.lines.fault(
-                    ("columns",), "person", "no column says whose event it is", "to: person"
+                    ("columns",),
+                    "person",
+                    "no column says whose event it is",
+                    Written("to: person"),
                 )
             if "event.kind" not in targets and not event.get("kind"):
                 self.lines.fault(
-                    ("columns",), "event.kind", "nothing says what happened", "to: event.kind"
+                    ("columns",),
+                    "event.kind",
+                    "nothing says what happened",
+                    Written("to: event.kind"),
                 )
             if "event.date" not in targets:
                 self.lines.fault(
-                    ("columns",), "event.date", "no column says when", "to: event.date"
+                    ("columns",), "event.date", "no column says when", Written("to: event.date")
                 )
         else:
             if "event.kind" in targets or "event.date" in targets:
                 self.lines.fault(
-                    ("rows",), "rows", "event columns in a list of people", "rows: events"
+                    ("rows",),
+                    "rows",
+                    "event columns in a list of people",
+                    Written("rows: events"),
                 )
             if "person" not in targets and not any(to in NAME_PARTS for to in targets):
                 self.lines.fault(
@@ -684,14 +719,24 @@ class _Reader:
                     self.lines.fault(
                         ("columns", rule.header),
                         rule.header,
-                        f"a fact about a {rule.subject} in a list of people",
+                        Said(
+                            "a fact about a %(a)s in a list of people", a=Written(rule.subject)
+                        ),
                         "facts about people and households",
                         "Put these columns in a profile with rows: events.",
                     )
         if "role" in targets and "household" not in targets:
             self.lines.fault(
-                ("columns",), "household", "roles without a household column", "to: household"
+                ("columns",),
+                "household",
+                "roles without a household column",
+                Written("to: household"),
             )
+
+
+def _as_written(values: Iterable[str]) -> Listed:
+    """What a file may have in one place, as it is written there."""
+    return one_of(map(Written, values))
 
 
 def _as_calendar(word: str | None) -> Calendar | None:

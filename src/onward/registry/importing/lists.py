@@ -33,7 +33,7 @@ from onward.registry.importing.receipts import undo
 from onward.registry.models import Account, ImportDraft, PersonNow
 from onward.registry.operation import Operation
 from onward.registry.permissions import access, grants
-from onward.said import packed
+from onward.said import packed, unpacked
 
 LOG = logging.getLogger("onward.jobs")
 
@@ -164,7 +164,7 @@ def _pairs(operation: Operation, doubles: Doubles) -> dict[str, Any]:
             "says": question.sentence(), "rows": [list(row) for row in side_by_side(*sides)],
         }  # fmt: skip
         if known and hasattr(vault, "sealed_with"):
-            whose, sealed = vault.sealed_with(known, json.dumps(told).encode(), code)
+            whose, sealed = vault.sealed_with(known, json.dumps(packed(told)).encode(), code)
             told = {"whose": whose, "sealed": base64.b64encode(sealed).decode()}
         pairs.append({
             "code": code, "keys": [question.first, question.second], "known": known,
@@ -181,8 +181,9 @@ def told_of(operation: Operation, pair: Mapping[str, Any]) -> dict[str, Any]:
     if "sealed" not in pair:
         return {"says": pair["says"], "rows": pair["rows"]}
     vault: Any = operation.vault
-    told: dict[str, Any] = json.loads(
-        vault.opened_with(pair["whose"], base64.b64decode(pair["sealed"]), pair["code"])
+    sealed = base64.b64decode(pair["sealed"])
+    told: dict[str, Any] = unpacked(
+        json.loads(vault.opened_with(pair["whose"], sealed, pair["code"]))
     )
     return told
 
