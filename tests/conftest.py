@@ -11,5 +11,6 @@ import pytest
 @pytest.fixture(autouse=True)
 def _no_language_left() -> Iterator[None]:
     yield
-    if (translation := sys.modules.get("django.utils.translation")) is not None:
+    translation = sys.modules.get("django.utils.translation")
+    if translation is not None and sys.modules["django.conf"].settings.configured:
         translation.deactivate()
