@@ -323,7 +323,14 @@ def test_what_the_model_does_not_tell_apart_is_said():
                  conditions={"affiliation": ("none", "family_member")})  # fmt: skip
     gate = effect("gate", ["T7.done"], id="permit/gate", gate="permit",
                   who=Rule(everyone=False, columns={"group": ("main_group",)}))  # fmt: skip
-    far = effect("gate", ["T16.departed"], id="visa/gate", gate="visa", destination="CAN")
+    far = effect(
+        "gate",
+        ["T16.departed"],
+        id="visa/gate",
+        gate="visa",
+        destination="CAN",
+        one_of_many=True,
+    )
     log = logged(
         ("return_cleared", "main_group", "T7.done", "returned", 60, 6000),
         ("accepted", "main_group", "T16.departed", "resettled", 6, 600),

@@ -90,3 +90,15 @@ def test_closing_and_speeding_up_come_with_their_ends(read, rulebook):
     assert found.on("T3.declined") == ()
     (lifted,) = found.on("G18.suitable")
     assert lifted.target_kind == "finding"
+
+
+def test_what_the_host_or_the_origin_decides_holds_for_everybody_and_a_third_country_does_not(
+    example, effects
+):
+    """Whatever a rulebook calls its pathways: there is one host and one country of return."""
+    of = {e.source: e for e in effects.effects if e.destination}
+    assert {e.destination for e in of.values()} > {example.origin, example.host}
+    for effect in of.values():
+        third = effect.destination not in (example.origin, example.host)
+        assert effect.one_of_many is third, effect.id
+    assert not any(e.one_of_many for e in effects.effects if not e.destination)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 
 from onward.forecast.building_parts import Parts
 from onward.forecast.draws import Lognormal
-from onward.forecast.edges import one_country
 from onward.forecast.model import FOREVER, Capacity, Effect, Gate, Pledge, Supply, Transition
 from onward.forecast.movements import NAMED, USUAL_GAP_DAYS, Movement, Seats
 
@@ -91,7 +90,7 @@ class Planned(Parts):
                 elif effect.targets:
                     self._leave(effect, f"no one can come to {', '.join(effect.targets)}")
                 return
-            if effect.destination and not one_country(self.rulebook, effect.targets):
+            if effect.one_of_many:
                 self._leave(effect, f"one destination only ({effect.destination})")
                 return
             self._not_everyone(effect)

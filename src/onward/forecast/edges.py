@@ -135,12 +135,3 @@ def is_step(rulebook: Rulebook, key: str) -> bool:
 def takes_one(rulebook: Rulebook, edge: Edge) -> bool:
     """Deaths and disappearances take one person; every other move takes the whole unit."""
     return rulebook.forecast_states[edge.target].gone in ("death", "absence")
-
-
-def one_country(rulebook: Rulebook, targets: Sequence[str]) -> bool:
-    """Return, hand-over, protection and lawful stay lead to one country: what its authorities
-    decide holds for everybody on that pathway."""
-    moves = rulebook.moves()
-    return all(
-        moves[key].pathway in ("return", "handover", "stay", "protection") for key in targets
-    )

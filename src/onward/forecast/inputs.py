@@ -237,7 +237,7 @@ def build(
             rulebook, edges, departures, columns, as_of, family, plan
         )
         log = observed(
-            exposures, edges, strata, columns, together, was_possible(rulebook, plan, as_of),
+            exposures, edges, strata, columns, together, was_possible(plan, as_of),
             ready,
         )  # fmt: skip
         undecided = set(undecided_states(rulebook, steps))

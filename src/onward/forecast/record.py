@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from onward.forecast.behaviour import Past
-from onward.forecast.edges import Edge, is_step, one_country, takes_one, willed
+from onward.forecast.edges import Edge, is_step, takes_one, willed
 from onward.forecast.estimate import Observed
 from onward.forecast.movements import Movement, Ready, movement, read
 from onward.forecast.shapes import PLAIN, Shape, shape_of, waited_by_state
@@ -283,7 +283,7 @@ def past_seen(
 
 
 def was_possible(
-    rulebook: Rulebook, effects: Sequence[PlanEffect], as_of: dt.date
+    effects: Sequence[PlanEffect], as_of: dt.date
 ) -> Callable[[str, dt.date, int], float]:
     """How much of a past period a move's gates were open, as the plan knows it."""
     import numpy as np
@@ -292,7 +292,7 @@ def was_possible(
     for effect in effects:
         if effect.kind != "gate" or effect.closed or effect.target_kind != "transition":
             continue
-        if effect.destination and not one_country(rulebook, effect.targets):
+        if effect.one_of_many:
             continue
         window = tuple(
             float(np.quantile(values, 0.5, method="inverted_cdf"))

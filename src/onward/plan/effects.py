@@ -40,6 +40,8 @@ class PlanEffect:
     values       (futures,) the multiplier or the amount; 1 for gates
     after        the effect waits until so many people have left on another pledge
     who          whom it concerns; destination: for which country ("" for any)
+    one_of_many  that country is one of several people may go to: neither the host, whose decisions
+                 hold for everybody here, nor the origin, the one country of a return
     counts       whether a cap counts people or movement units
     """
 
@@ -60,6 +62,7 @@ class PlanEffect:
     families_only: bool = False
     destination: str = ""
     counts: Literal["people", "units"] = "people"
+    one_of_many: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,9 @@ def plan_effects(plan: Plan, draws: PlanDraws, rulebook: Rulebook) -> PlanEffect
                 keys.append(key)
         return tuple(keys)
 
+    def one_of_many(country: str) -> bool:
+        return country not in ("", plan.host, plan.origin)
+
     def gate_name(entries: Mapping[str, object], id: str) -> str:
         seen = id
         while before := str(getattr(entries.get(seen), "supersedes", "")):
@@ -120,6 +126,7 @@ def plan_effects(plan: Plan, draws: PlanDraws, rulebook: Rulebook) -> PlanEffect
                     starts=draws.begins[assurance.id], ends=draws.ends[assurance.id],
                     values=ones, gate=f"{assurance.purpose} {assurance.recipient}",
                     who=assurance.covers, destination=assurance.recipient,
+                    one_of_many=one_of_many(assurance.recipient),
                 )
             )  # fmt: skip
     for action in plan.actions.values():
@@ -155,7 +162,8 @@ def plan_effects(plan: Plan, draws: PlanDraws, rulebook: Rulebook) -> PlanEffect
             found.append(
                 PlanEffect(name, action.id, target_kind, targets, kind, start, end, values,
                            gate=name if kind == "gate" else "", closed=effect.kind == "closes",
-                           destination=action.destination)
+                           destination=action.destination,
+                           one_of_many=one_of_many(action.destination))
             )  # fmt: skip
     for capacity in plan.capacities.values():
         for i, supply in enumerate(capacity.supplies):
@@ -184,7 +192,8 @@ def plan_effects(plan: Plan, draws: PlanDraws, rulebook: Rulebook) -> PlanEffect
                 PlanEffect(f"{pledge.id}/{i + 1}", pledge.id, "capacity", (pledge.capacity,),
                            "cap", start, end, ones * left, after=pledge.conditional_on,
                            conditions=pledge.conditions, families_only=pledge.families_only,
-                           destination=pledge.country)
+                           destination=pledge.country,
+                           one_of_many=one_of_many(pledge.country))
             )  # fmt: skip
     return PlanEffects(draws, tuple(sorted(found, key=lambda one: one.id)))
 
