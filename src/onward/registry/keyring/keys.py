@@ -201,7 +201,11 @@ def begin_rotation(folder: Path, key: RootKey) -> Opened:
     """Add a new root key and make it the active one; the old one still opens what it wrapped.
 
     A crash after this leaves both: `finish_rotation` drops what nothing needs any more.
+
+    raises  KeyRefused, and changes nothing, when the key does not open the keyring: a root key
+            sealed under a secret that was renewed meanwhile would keep everybody out
     """
+    opened(folder, key)
     data = read(folder)
     root = str(uuid.uuid4())
     sealed = wrap(key.derive("keyring"), os.urandom(KEY_BYTES), f"{data['operation']}/{root}")
