@@ -109,3 +109,99 @@ def test_a_tree_grown_in_batches_is_the_tree_grown_at_once(leaves, cut):
     again = Peaks.from_bytes(first.size, first.to_bytes())
     again.extend(leaves[cut:])
     assert again.root() == ledger.root_of(leaves)
+
+
+def test_a_leaf_and_a_node_are_the_hashes_of_rfc_6962():
+    assert [ledger.leaf_hash(entry).hex() for entry in ENTRIES[:2]] == [
+        "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+        "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+    ]
+    assert ledger.node_hash(LEAVES[0], LEAVES[1]).hex() == ROOTS[1]
+
+
+def test_an_event_stands_in_the_tree_by_a_salted_hash_of_it():
+    salt, event = bytes(range(16)), b'{"kind":"registered"}'
+    salted = hashlib.sha256(bytes(range(16)) + b'{"kind":"registered"}').digest()
+    assert ledger.commitment(salt, event) == salted
+    assert ledger.event_leaf(salt, event) == hashlib.sha256(b"\x00" + salted).digest()
+
+
+@given(st.integers(1, 40), st.integers(-3, 3))
+def test_no_leaf_outside_the_tree_is_in_it(size, beyond):
+    """Not even with the path of a leaf that is."""
+    leaves = [bytes([i]) * 32 for i in range(size)]
+    root, last = ledger.root_of(leaves), size - 1
+    path = ledger.inclusion_proof(leaves, last)
+    outside = size + beyond if beyond >= 0 else beyond
+    assert not ledger.check_inclusion(leaves[last], outside, size, path, root)
+    assert not ledger.check_inclusion(leaves[last], outside, size, [], leaves[last])
+    with pytest.raises(ValueError, match=rf"leaf {outside} is not among {size}"):
+        ledger.inclusion_proof(leaves, outside)
+
+
+@given(hashes, st.data())
+def test_no_leaf_stands_at_another_place_or_in_a_tree_of_another_size(leaves, data):
+    size = len(leaves)
+    leaves = [hashlib.sha256(bytes([i])).digest() for i in range(size)]
+    root, index = ledger.root_of(leaves), data.draw(st.integers(0, size - 1))
+    path = ledger.inclusion_proof(leaves, index)
+    for other in range(size):
+        held = ledger.check_inclusion(leaves[index], other, size, path, root)
+        assert held == (other == index)
+    if path:
+        assert not ledger.check_inclusion(leaves[index], index, size, path[:-1], root)
+        swapped = [path[0][::-1], *path[1:]]
+        assert not ledger.check_inclusion(leaves[index], index, size, swapped, root)
+
+
+def test_the_empty_tree_begins_every_tree_and_needs_no_proof():
+    root = ledger.root_of(LEAVES)
+    assert ledger.consistency_proof(LEAVES, 0) == []
+    assert ledger.check_consistency(0, ledger.EMPTY_ROOT, 8, root, [])
+    assert ledger.check_consistency(0, ledger.EMPTY_ROOT, 0, ledger.EMPTY_ROOT, [])
+    assert not ledger.check_consistency(0, LEAVES[0], 8, root, [])
+    assert not ledger.check_consistency(0, ledger.EMPTY_ROOT, 8, root, [LEAVES[0]])
+
+
+def test_a_tree_is_the_beginning_of_itself_and_of_no_shorter_one():
+    root, seven = ledger.root_of(LEAVES), ledger.root_of(LEAVES[:7])
+    assert ledger.consistency_proof(LEAVES, 8) == []
+    assert ledger.check_consistency(8, root, 8, root, [])
+    assert not ledger.check_consistency(8, root, 8, root, [LEAVES[0]])
+    assert not ledger.check_consistency(8, seven, 8, root, [])
+    assert not ledger.check_consistency(8, root, 7, seven, [])
+    assert not ledger.check_consistency(8, root, 7, root, [])
+    assert not ledger.check_consistency(-1, root, 8, root, [])
+    assert not ledger.check_consistency(4, ledger.root_of(LEAVES[:4]), 8, root, [])
+    assert not ledger.check_consistency(3, ledger.root_of(LEAVES[:3]), 8, root, [])
+    for first in (-1, 9):
+        with pytest.raises(ValueError, match=rf"^{first} leaves are not a beginning of 8$"):
+            ledger.consistency_proof(LEAVES, first)
+
+
+@given(st.integers(2, 40), st.data())
+def test_a_log_that_was_rewritten_is_no_continuation(size, data):
+    """Whatever of the proof is changed, and whichever old leaf was."""
+    leaves = [hashlib.sha256(bytes([i])).digest() for i in range(size)]
+    first = data.draw(st.integers(1, size - 1))
+    old, root = ledger.root_of(leaves[:first]), ledger.root_of(leaves)
+    proof = ledger.consistency_proof(leaves, first)
+    assert ledger.check_consistency(first, old, size, root, proof)
+    at = data.draw(st.integers(0, first - 1))
+    rewritten = [*leaves[:at], b"r" * 32, *leaves[at + 1 :]]
+    forged = ledger.consistency_proof(rewritten, first)
+    assert not ledger.check_consistency(first, old, size, ledger.root_of(rewritten), forged)
+    for i in range(len(proof)):
+        other = [*proof[:i], proof[i][::-1], *proof[i + 1 :]]
+        assert not ledger.check_consistency(first, old, size, root, other)
+    assert not ledger.check_consistency(first, old, size, root, [*proof, root])
+    assert not ledger.check_consistency(first, old, size, root[::-1], proof)
+
+
+def test_peaks_that_cannot_stand_for_a_tree_are_refused():
+    for size, peaks in ((0, [LEAVES[0]]), (3, [LEAVES[0]]), (4, LEAVES[:2])):
+        with pytest.raises(
+            ValueError, match=rf"{len(peaks)} peaks cannot stand for {size} leaves"
+        ):
+            Peaks(size, peaks)
+    assert Peaks.from_bytes(3, b"".join(LEAVES[:2])).peaks == LEAVES[:2]
