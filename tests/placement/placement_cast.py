@@ -1,8 +1,7 @@
-"""Small problems for the placement tests: a builder, a strategy and a brute-force judge."""
+"""Small problems for the placement tests: strategies, and every choice the check allows."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from itertools import product
 
@@ -12,8 +11,6 @@ from hypothesis import strategies as st
 
 from onward.placement.inputs import Case, Limit, Lock, Pledge, Score, Selector, Tables, Window
 from onward.placement.model import IntArray
-
-WEIGHT = {"emergency": 4.0, "urgent": 2.0, "normal": 1.0}
 
 
 @st.composite
@@ -94,62 +91,6 @@ def everything(t: Tables) -> list[dict[str, tuple[str, str]]]:
         if not check(t, placed):
             found.append(placed)
     return found
-
-
-def protection(t: Tables, placed: dict[str, tuple[str, str]]) -> float:
-    return sum(c.size * WEIGHT[c.priority] for c in t.cases if c.case in placed)
-
-
-def emergencies(t: Tables, placed: dict[str, tuple[str, str]]) -> float:
-    later = {name: k for k, name in enumerate(sorted({w.window for w in t.windows}))}
-    return sum(
-        c.size * 0.9 ** later[placed[c.case][1]]
-        for c in t.cases
-        if c.case in placed and c.priority == "emergency"
-    )
-
-
-def outcome(t: Tables, placed: dict[str, tuple[str, str]]) -> float:
-    score = {(s.case, s.programme): s.score for s in t.scores or ()}
-    return sum(score[c, p] for c, (p, _) in placed.items())
-
-
-def groups(t: Tables) -> list[set[str]]:
-    """Linked groups of units (a unit: cases of a household that did not agree to be split)."""
-    sets: list[set[str]] = [{c.case} for c in t.cases]
-    pairs = [(c.case, o) for c in t.cases for o in c.linked_to]
-    homes = defaultdict(list)
-    for c in t.cases:
-        if c.household:
-            homes[c.household].append(c.case)
-    pairs += [(h[0], o) for h in homes.values() for o in h[1:]]
-    for a, b in pairs:
-        one = next(s for s in sets if a in s)
-        two = next(s for s in sets if b in s)
-        if one is not two:
-            one |= two
-            sets.remove(two)
-    return sets
-
-
-def together(t: Tables, placed: dict[str, tuple[str, str]]) -> float:
-    """Units placed, less the different windows and the different countries they are in."""
-    country = {w.programme: w.country or w.programme for w in t.windows}
-    homes = defaultdict(list)
-    for c in t.cases:
-        if c.household:
-            homes[c.household].append(c)
-    unit = {c.case: c.case for c in t.cases}
-    for members in homes.values():
-        if not all(c.split_agreed for c in members):
-            unit.update({c.case: members[0].case for c in members})
-    total = 0.0
-    for group in groups(t):
-        there = {unit[c]: placed[c] for c in group if c in placed}
-        if there:
-            total += len(there) - len(set(there.values()))
-            total += len(there) - len({country[p] for p, _ in there.values()})
-    return total
 
 
 def placed_by_hand(r: Reference) -> IntArray:

@@ -207,8 +207,7 @@ def fill(
     extra = model.pledged(opened)
     slack: FloatArray = model.limit - extra - model.usage(now)
     # who is in a slot: never more than its places, nor than those who could be
-    able = np.bincount(model.slot, minlength=model.slots)
-    most = np.minimum(able, np.maximum(0.0, (model.limit - extra)[: model.slots]) + 1)
+    most = np.minimum(model.able, np.maximum(0.0, (model.limit - extra)[: model.slots]) + 1)
     taken = np.flatnonzero(now >= 0)
     there = model.slot[now[taken]].astype(np.int64)
     count = np.bincount(there, minlength=model.slots).astype(np.int64)

@@ -9,7 +9,7 @@ linear relaxation; what would place a case is counted exactly, with everybody el
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from onward.placement.inputs import Window
 from onward.placement.model import (
     BARRIERS,
+    Doors,
     FloatArray,
     deadline,
     draw,
@@ -131,7 +132,8 @@ def unplaced(proposal: Proposal) -> list[Row]:
     are full), change (the cheapest change that would place it, in words)."""
     c, model = proposal.compiled, proposal.compiled.model
     slack = _slack(proposal)
-    held = {x.case for x in c.tables.locks if not x.programme}
+    held = _held_back(proposal)
+    doors = Doors(c.tables, c.aims)
     rows: list[Row] = []
     for i, case in enumerate(c.tables.cases):
         unit = int(c.unit_of_case[i])
@@ -139,85 +141,172 @@ def unplaced(proposal: Proposal) -> list[Row]:
             continue
         row: Row = {"case": case.case, "size": case.size, "priority": case.priority,
                     "draw": _drawn(proposal, unit)}  # fmt: skip
-        columns = range(model.start[unit], model.start[unit + 1])
-        if case.case in held:
+        if unit in held:
             row |= {"code": "held back", "reason": "held back by a lock", "stopped_by": [],
                     "change": "release the lock"}  # fmt: skip
         elif proposal.state == "infeasible":
             row |= {"code": "infeasible", "reason": "no proposal: locks or floors clash",
                     "stopped_by": [], "change": "; ".join(proposal.conflict)}  # fmt: skip
-        elif len(columns) == 0:
-            row |= _no_option(proposal, i, unit)
         else:
-            best: tuple[float, str, list[int], Window] | None = None
-            for j in columns:
-                s = int(model.slot[j])
-                key = int(model.klass[unit]) * model.slots + s
-                e = slice(model.met_start[key], model.met_start[key + 1])
-                need = model.met_share[e] * model.size[unit] - slack[model.met[e]]
-                short = {
-                    int(r): int(np.ceil(n - 1e-6))
-                    for n, r, share in zip(need, model.met[e], model.met_share[e], strict=True)
-                    if share > 0 and n > 1e-6
-                }
-                asked = _asked(proposal, s, short)
-                total = sum(n for n, _ in asked)
-                if best is None or (total, c.slots[s].name) < (best[0], best[3].name):
-                    text = " and ".join(words for _, words in asked)
-                    best = (total, text, list(short), c.slots[s])
-            assert best is not None
-            if best[2]:
-                names = [_row_words(proposal, r) for r in best[2]]
+            near = _nearest(proposal, doors, unit, slack)
+            if near is None:
+                row |= _no_option(proposal, doors, i, unit, slack)
+            elif near.short:
+                names = [_row_words(proposal, r) for r in near.short]
+                possible = model.start[unit + 1] > model.start[unit]
                 row |= {
-                    "code": "full",
-                    "reason": f"every possible window is full; nearest: {', '.join(names)}",
-                    "stopped_by": [model.rows[r].name for r in best[2]],
-                    "change": best[1],
+                    "code": "full" if possible else "places",
+                    "reason": f"every possible window is full; nearest: {', '.join(names)}"
+                    if possible
+                    else _barred(proposal, doors, i, unit),
+                    "stopped_by": [model.rows[r].name for r in near.short],
+                    "change": near.words,
                 }
             else:
                 row |= {
                     "code": "not proposed",
-                    "reason": f"there is room in {best[3].name}, but the aims settle otherwise "
-                    "(see the gap of the stages)",
+                    "reason": f"there is room in {c.slots[near.slot].name}, but the aims settle "
+                    "otherwise (see the gap of the stages)",
                     "stopped_by": [],
-                    "change": f"lock it to {best[3].name}",
+                    "change": f"lock it to {c.slots[near.slot].name}",
                 }
         rows.append(row)
     return rows
 
 
+def _held_back(proposal: Proposal) -> set[int]:
+    """Units of which a lock holds a case back."""
+    c = proposal.compiled
+    held = {x.case for x in c.tables.locks if not x.programme}
+    return {int(c.unit_of_case[i]) for i, x in enumerate(c.tables.cases) if x.case in held}
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A window that a unit may go to, the rows without room enough, and what to ask for."""
+
+    slot: int
+    short: tuple[int, ...]
+    persons: int
+    words: str
+
+
+def _nearest(proposal: Proposal, doors: Doors, unit: int, slack: FloatArray) -> _Way | None:
+    """The window that would take the unit for the fewest places more, nobody else moving; None
+    where something else than places stands before every window."""
+    c, best = proposal.compiled, None
+    for s, window in enumerate(c.slots):
+        if _between(proposal, doors, unit, s) - {"places"}:
+            continue
+        way = _way(proposal, unit, s, slack)
+        if best is None or (way.persons, window.name) < (best.persons, c.slots[best.slot].name):
+            best = way
+    return best
+
+
+def _between(proposal: Proposal, doors: Doors, unit: int, slot: int) -> set[str]:
+    """Codes of all that stands between some case of a unit and a window."""
+    c = proposal.compiled
+    return {code for i in c.members[unit] for code in doors.barriers(c.tables.cases[i], slot)}
+
+
+def _way(proposal: Proposal, unit: int, slot: int, slack: FloatArray) -> _Way:
+    """What letting a unit into a slot takes; a pledge that does not count yet as if it did."""
+    c, model = proposal.compiled, proposal.compiled.model
+    key = int(model.klass[unit]) * model.slots + slot
+    e = slice(model.met_start[key], model.met_start[key + 1])
+    free = slack[model.met[e]]
+    if c.slots[slot].state not in c.aims.states_that_count:
+        free = free + np.array([_opens_with(proposal, int(r), slot) for r in model.met[e]])
+    need = model.met_share[e] * model.size[unit] - free
+    short = {
+        int(r): int(np.ceil(n - 1e-6))
+        for n, r, share in zip(need, model.met[e], model.met_share[e], strict=True)
+        if share > 0 and n > 1e-6
+    }
+    asked = _asked(proposal, slot, short)
+    words = " and ".join(words for _, words in asked)
+    return _Way(slot, tuple(short), sum(n for n, _ in asked), words)
+
+
 def _asked(proposal: Proposal, slot: int, short: dict[int, int]) -> list[tuple[int, str]]:
-    """What to ask for when rows (row -> persons) are short in a slot, as number and words.
+    """What to ask for when rows (row -> persons) are short in a slot, as number and words: the
+    fewest in all.
 
-    More places in the window also leave more for those an earmark is not for."""
+    More places in the window also leave more for those an earmark is not for, so where several
+    earmarks are short it may be cheaper to ask for places than for every earmark apart."""
     rows = proposal.compiled.model.rows
-    more = next((n for r, n in short.items() if rows[r].kind == "places"), 0)
-    asked = []
-    for r, n in sorted(short.items()):
-        info = rows[r]
-        if info.kind == "places":
-            words = f"more {'place' if n == 1 else 'places'} in {info.name}"
-        elif info.kind == "earmark":
-            n -= _left_by_earmark(proposal, r, more)
-            words = f"fewer {'place' if n == 1 else 'places'} kept by earmark {info.name}"
+    places = next((n for r, n in short.items() if rows[r].kind == "places"), 0)
+    most = max((n for r, n in short.items() if rows[r].kind == "earmark"), default=0)
+    kept = {r: _kept_by_earmark(proposal, r, slot) for r in short if rows[r].kind == "earmark"}
+    best: list[tuple[int, str]] | None = None
+    for more in range(
+        places, places + most + max((over for over, _ in kept.values()), default=0) + 1
+    ):
+        asked = []
+        if more:
+            window = proposal.compiled.slots[slot].name
+            asked.append(
+                (more, f"{more} more {'place' if more == 1 else 'places'} in {window}")
+            )
+        for r, n in sorted(short.items()):
+            info = rows[r]
+            if info.kind == "earmark":
+                over, left = kept[r]
+                # places it keeps beyond those there are bring nothing when it keeps fewer
+                fewer = n + over - more
+                if n <= max(0, more - over):
+                    continue
+                asked.append(
+                    (
+                        fewer,
+                        f"{fewer} fewer {'place' if fewer == 1 else 'places'} kept by earmark {info.name}",
+                    )
+                )
+                if fewer > left:
+                    break
+            elif info.kind != "places":
+                asked.append(
+                    (
+                        n,
+                        f"{n} more {'person' if n == 1 else 'persons'} under {info.kind} {info.name}",
+                    )
+                )
         else:
-            words = f"more {'person' if n == 1 else 'persons'} under {info.kind} {info.name}"
-        if n > 0:
-            asked.append((n, f"{n} {words}"))
-    return asked
+            if best is None or sum(n for n, _ in asked) < sum(n for n, _ in best):
+                best = asked
+    return best or []
 
 
-def _left_by_earmark(proposal: Proposal, r: int, more: int) -> int:
-    """How many places an earmark leaves to others when its window has so many more."""
+def _opens_with(proposal: Proposal, r: int, slot: int) -> int:
+    """Persons more that a row would allow if the pledge of this slot counted."""
+    c = proposal.compiled
+    info, persons = c.model.rows[r], c.slots[slot].persons
+    if info.kind == "places":
+        return persons
+    if info.kind != "earmark":
+        return 0
+    kept, places = _earmark(proposal, r, slot)
+    return max(0, places - kept) - max(0, places - persons - kept)
+
+
+def _kept_by_earmark(proposal: Proposal, r: int, slot: int) -> tuple[int, int]:
+    """How many places more an earmark keeps than there are (0 or more), and how many it keeps."""
+    kept, places = _earmark(proposal, r, slot)
+    return max(0, kept - places), kept
+
+
+def _earmark(proposal: Proposal, r: int, slot: int) -> tuple[int, int]:
+    """How many places an earmark keeps, and of how many, those of this slot counted in any case."""
     c = proposal.compiled
     info = c.model.rows[r]
     kept = next(x.persons for x in c.tables.limits if x.limit == info.name)
     places = sum(
         c.slots[s].persons
         for s in scope_of(info.programme, info.window, c.slots)
-        if c.slots[s].state in c.aims.states_that_count
+        if s == slot or c.slots[s].state in c.aims.states_that_count
     )
-    return max(0, places + more - kept) - max(0, places - kept)
+    return kept, places
 
 
 def _row_words(proposal: Proposal, r: int) -> str:
@@ -229,65 +318,91 @@ def _row_words(proposal: Proposal, r: int) -> str:
     return f"{info.kind} {info.name}"
 
 
-def _no_option(proposal: Proposal, i: int, unit: int) -> Row:
-    """Why a case can go nowhere, and the step that comes nearest to changing it."""
+def _barred(proposal: Proposal, doors: Doors, i: int, unit: int) -> str:
+    """What stands before how many programmes, for one case; the first thing of each window."""
     c = proposal.compiled
-    case = c.tables.cases[i]
-    mates = c.members[unit]
-    counts: dict[str, list[int]] = {}
-    for s in range(len(c.slots)):
-        code = c.barriers.get((i, s))
-        if code is not None:
-            counts.setdefault(code, []).append(s)
-    if not counts or len(c.slots) > sum(len(v) for v in counts.values()):
-        if len(mates) > 1:
-            return {
-                "code": "household",
-                "reason": "no window accepts all cases of this household together",
-                "stopped_by": [],
-                "change": "ask each adult of the household whether they agree to be apart",
-            }
-        return {"code": "none", "reason": "no window", "stopped_by": [], "change": ""}
-    order = list(BARRIERS)
-    nearest = max(counts, key=order.index)  # the test that is looked at last comes nearest
-    slots = counts[nearest]
-    where = sorted({c.slots[s].programme for s in slots})
-    said = _said_of_safeguards(proposal, mates)
-    reason = "; ".join(
-        f"{BARRIERS[code]}{': ' + said if said and code == 'safeguards' else ''} ({len({c.slots[s].programme for s in there})} programme"
-        f"{'s' if len({c.slots[s].programme for s in there}) > 1 else ''})"
-        for code, there in sorted(counts.items(), key=lambda x: order.index(x[0]))
+    found: dict[str, set[str]] = {}
+    for window, code in zip(c.slots, doors.first_barriers(c.tables.cases[i]), strict=True):
+        if code:
+            found.setdefault(code, set()).add(window.programme)
+        elif len(c.members[unit]) > 1:
+            found.setdefault("places", set()).add(window.programme)
+    said = _said_of_safeguards(proposal, c.members[unit])
+    return "; ".join(
+        f"{BARRIERS[code]}{': ' + said if said and code == 'safeguards' else ''} "
+        f"({len(found[code])} programme{'s' if len(found[code]) > 1 else ''})"
+        for code in BARRIERS
+        if code in found
     )
+
+
+def _no_option(proposal: Proposal, doors: Doors, i: int, unit: int, slack: FloatArray) -> Row:
+    """Why a case can go nowhere, and the step that comes nearest to changing it.
+
+    Nearest is the window whose first barrier is looked at last; of these the one with the fewest
+    barriers, then with the fewest persons to ask for. All of what it takes is said."""
+    c = proposal.compiled
+    case, mates = c.tables.cases[i], c.members[unit]
+    first = doors.first_barriers(case)
+    if len(mates) > 1 and any(code in ("", "places") for code in first):
+        return {
+            "code": "household",
+            "reason": "no window accepts all cases of this household together",
+            "stopped_by": [],
+            "change": "ask each adult of the household whether they agree to be apart",
+        }
+    order = list(BARRIERS)
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for s in range(len(c.slots)):
+        codes = sorted(_between(proposal, doors, unit, s), key=order.index)
+        late = _days_late(proposal, unit, s) if "deadline" in codes else 0
+        way = _way(proposal, unit, s, slack)
+        key = (-order.index(codes[0]), len(codes), late, way.persons, codes, way.words)
+        found.setdefault((*key[:4], tuple(codes), way.words), []).append(s)
+    if not found:
+        return {"code": "none", "reason": "no window", "stopped_by": [], "change": ""}
+    nearest = min(found)
+    _, _, late, _, codes, words = nearest
+    slots = found[nearest]
+    code = codes[0]
+    where = ", ".join(sorted({c.slots[s].programme for s in slots}))
+    said = _said_of_safeguards(proposal, mates)
     change = {
         "consent": "ask the people, in private, about another destination",
         "safeguards": f"see what would lift {said}"
         if said
         else "see which safeguard is not open, and what would lift it",
         "refused": "none: a refusal stands until the people change it",
-        "forbidden": "review the ban on " + ", ".join(where),
-        "state": "have the pledge confirmed: " + ", ".join(where),
-        "nationality": "ask to accept this nationality: " + ", ".join(where),
-        "category": "ask to accept these categories: " + ", ".join(where),
-        "size": "ask to accept this size: " + ", ".join(where),
-        "need": "ask whether the need can be met: " + ", ".join(where),
+        "forbidden": f"review the ban on {where}",
+        "state": f"have the pledge confirmed: {where}",
+        "nationality": f"ask to accept this nationality: {where}",
+        "category": f"ask to accept these categories: {where}",
+        "size": f"ask to accept this size: {where}",
+        "need": f"ask whether the need can be met: {where}",
+        "deadline": f"{late} {'day' if late == 1 else 'days'} more, or faster processing, in "
+        + min(c.slots[s].name for s in slots),
         "not scored": "score the case for a programme",
-        "kept": "lock the case there, or expect fewer arrivals: " + ", ".join(where),
-    }.get(nearest, "")
-    if nearest == "deadline":
-        days = []
-        for s in slots:
-            first, last = first_day(case, c.slots[s], c.tables.on), deadline(case, c.slots[s])
-            if first and last:
-                days.append(((first - last).days, c.slots[s].name))
-        if days:
-            change = f"{min(days)[0]} days more, or faster processing, in {min(days)[1]}"
-    if nearest == "places":
-        short, name = min(
-            (sum(c.tables.cases[j].size for j in mates) - c.slots[s].persons, c.slots[s].name)
-            for s in slots
-        )
-        change = f"{short} more places in {name}"
-    return {"code": nearest, "reason": reason, "stopped_by": [], "change": change}
+        "kept": f"lock the case there, or expect fewer arrivals: {where}",
+    }
+    # to people who said no, or were not asked, nothing else matters yet
+    parts = [change[code]] if code in ("consent", "refused") else [
+        change[x] for x in codes if x in change
+    ]  # fmt: skip
+    if words and code not in ("consent", "refused"):
+        parts.append(words)
+    return {"code": code, "reason": _barred(proposal, doors, i, unit), "stopped_by": [],
+            "change": "; ".join(parts)}  # fmt: skip
+
+
+def _days_late(proposal: Proposal, unit: int, slot: int) -> int:
+    """By how many days the last case of a unit would miss the end of a window."""
+    c, late = proposal.compiled, 0
+    for i in c.members[unit]:
+        case, window = c.tables.cases[i], c.slots[slot]
+        first, last = first_day(case, window, c.tables.on), deadline(case, window)
+        if first and last:
+            late = max(late, (first - last).days)
+    return late
 
 
 def _said_of_safeguards(proposal: Proposal, members: Sequence[int]) -> str:

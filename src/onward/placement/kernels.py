@@ -114,6 +114,10 @@ def common_slots(
 ):
     """Every (group, slot) all members can take: fills group, offsets, columns and units."""
     b, e = 0, 0
+    longest = 1
+    for g in range(len(group_start) - 1):
+        longest = max(longest, group_start[g + 1] - group_start[g])
+    there = np.empty(longest, np.int64)  # the column of each member, until all are found
     for g in range(len(group_start) - 1):
         u0 = group_member[group_start[g]]
         k = group_start[g + 1] - group_start[g]
@@ -130,15 +134,15 @@ def common_slots(
                         hi = mid
                 if lo < start[u + 1] and slot[lo] == slot[j0]:
                     found += 1
-                    if not count_only:
-                        columns[e + q] = lo
-                        units[e + q] = u
+                    there[q] = lo
                 else:
                     break
             if found == k:
                 if not count_only:
-                    columns[e] = j0
-                    units[e] = u0
+                    there[0] = j0
+                    for q in range(k):
+                        columns[e + q] = there[q]
+                        units[e + q] = group_member[group_start[g] + q]
                     group_of[b] = g
                     first_of[b] = e
                 b += 1

@@ -15,6 +15,7 @@ import numpy as np
 from onward.placement.chains import fill
 from onward.placement.choices import bundles_of, total_value
 from onward.placement.core import solve_core
+from onward.placement.counted import Counted
 from onward.placement.draw import follow_draw
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.pricing import Pricing, descend, snapped
@@ -32,6 +33,9 @@ SHARP_COLUMNS = 60_000
 EMERGENCIES_HELD = (
     "bound: among proposals that place emergencies as well and as soon as this one does"
 )
+
+
+EMERGENCIES_STAY = "how soon each emergency leaves"
 
 
 @dataclass
@@ -95,8 +99,8 @@ def together_at_most(
 def solve_large(
     model: Model,
     *,
-    emergencies: AnyArray | None,
-    protection: AnyArray,
+    emergencies: Counted | None,
+    protection: Counted,
     ticket: FloatArray,
     equal: IntArray,
     outcome: AnyArray | None,
@@ -110,46 +114,47 @@ def solve_large(
     seed: int,
     start: IntArray | None = None,
 ) -> LargeAnswer:
-    """See the module. protection, emergencies, outcome, kept: (m,); ticket: (n,) 0 to below 2;
-    equal (n,): the same for units among which the draw alone decides."""
+    """See the module. outcome, kept: (m,); ticket: (n,) 0 to below 2; equal (n,): the same for
+    units among which the draw alone decides."""
     clock = Clock(seconds)
     stages: list[tuple[str, float, float, str]] = []
-    lengths = np.diff(model.start)
-    value = np.array(protection)
+    if emergencies is not None and not emergencies.anything():
+        emergencies = None
+    value = protection.full()
     heavy = 0.0
-    if emergencies is not None and np.any(emergencies):
+    if emergencies is not None:
         per_person = float(np.max(value, initial=1.0))
         heavy = 10.0 * max(1.0, per_person / max(1.0, float(model.size.max())))
-        value += value.dtype.type(heavy) * np.asarray(emergencies)
+        emergencies.add_to(value, heavy)
     # Ties: among equal cases the draw decides, linked cases drawing one ticket together and
     # before others.
     draw = ticket.copy()
     if len(model.group_member):
         first = model.group_member[model.group_start[:-1]]
         draw[model.group_member] = np.repeat(ticket[first] + 1.0, np.diff(model.group_start))
-    value += np.repeat((DRAW * draw * model.size).astype(value.dtype), lengths)
+    Counted(model, unit=DRAW * draw * model.size, dtype=value.dtype).add_to(value)
     who = solve_core(
         model, value, must=must if must.any() else None,
-        gap=gap * 0.6 * _share_of_protection(model, np.asarray(protection), emergencies, heavy),
+        gap=gap * 0.6 * _share_of_protection(model, protection, emergencies, heavy),
         seconds=clock.left() * 0.5, seed=seed, start=start, whole=0, alike=True,
     )  # fmt: skip
     who.chosen = _by_the_draw(model, value, draw, equal, must, who.chosen)
     del value
     placed = who.chosen >= 0
-    column = who.chosen[placed]
+    held = np.flatnonzero(placed)
+    column = who.chosen[held]
 
-    if emergencies is not None and np.any(emergencies):
-        best = np.zeros(model.units)
-        some = np.flatnonzero(lengths > 0)
-        best[some] = np.maximum.reduceat(np.asarray(emergencies), model.start[some])
-        stages.append(("emergencies", float(np.asarray(emergencies)[column].astype(float).sum()),
-                       float(best.sum()), "bound: every emergency in its first window"))  # fmt: skip
-    got = float(np.asarray(protection)[column].astype(float).sum())
+    if emergencies is not None:
+        stages.append(("emergencies", float(emergencies.of(held, column).astype(float).sum()),
+                       float(emergencies.most().astype(float).sum()),
+                       "bound: every emergency in its first window"))  # fmt: skip
+    got = float(protection.of(held, column).astype(float).sum())
     bound, price, given = _protection_at_most(
         model,
-        np.asarray(protection),
+        protection,
         emergencies,
         heavy,
+        held,
         column,
         who.price,
         gap,
@@ -167,13 +172,13 @@ def solve_large(
         weight = 0.0
         bundles = None
         points = np.asarray(outcome, np.float32)
-        held = np.flatnonzero(placed)
-        narrowed, back = _narrow(model, held, emergencies, chosen)
+        by_place = None if protection.column is None else protection
+        narrowed, back = _narrow(model, held, emergencies, chosen, by_place)
         local = points[back]
         if len(narrowed.group_start) > 1 and same_window + same_country > 0:
             weight = 2.0 * float(local.max(initial=1.0))
             bundles = bundles_of(narrowed, weight)
-        begin = np.searchsorted(back, chosen[held])
+        begin = np.searchsorted(back, chosen[held].astype(back.dtype))
         all_must = np.ones(narrowed.units, bool)
         where = solve_core(
             narrowed, local, bundles=bundles, must=all_must, gap=gap * 0.8,
@@ -212,12 +217,19 @@ def solve_large(
         got = float(points[chosen[held]].astype(float).sum())
         value_t = together_value(model, chosen, same_window, same_country)
         most_t = max(value_t, together_at_most(narrowed, best_local, same_window, same_country))
-        stages.append(("together", value_t, most_t, "with who is placed held"))
-        note = "with who is placed and how many share a window held"
+        held_too = [EMERGENCIES_STAY] * (emergencies is not None)
+        held_too += ["their chances"] * (by_place is not None)
+        note = f"with {_listed(['who is placed', *held_too])} held"
+        stages.append(("together", value_t, most_t, note))
+        note = f"with {_listed(['who is placed', *held_too, 'how many linked groups share one window'])} held"
         stages.append(("outcome", got, max(got, bound), note))
         if kept_stage:
             stages.append(kept_stage)
     return LargeAnswer(chosen, stages, price, outcome_price)
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _by_the_draw(
@@ -233,8 +245,8 @@ def _by_the_draw(
     value: what who is placed counts, draws included, lightly."""
     none = np.zeros(model.units, bool)
     per_person = draw * model.size
-    more = ((WEIGHED - DRAW) * per_person).astype(value.dtype)
-    weighed = value + np.repeat(more, np.diff(model.start))
+    weighed = value.copy()
+    Counted(model, unit=(WEIGHED - DRAW) * per_person, dtype=value.dtype).add_to(weighed)
     waiting = np.flatnonzero(chosen < 0)
     waiting = waiting[np.argsort(-draw[waiting], kind="stable")]
     tried = fill(model, weighed, chosen, waiting, must, none, deep=False)
@@ -253,9 +265,10 @@ def _by_the_draw(
 
 def _protection_at_most(
     model: Model,
-    protection: AnyArray,
-    emergencies: AnyArray | None,
+    protection: Counted,
+    emergencies: Counted | None,
     heavy: float,
+    held: IntArray,
     column: IntArray,
     price: FloatArray,
     gap: float,
@@ -266,17 +279,18 @@ def _protection_at_most(
     that prove it, and under which condition it holds ("" for none).
 
     The draws are no part of this bound: it goes on from the prices found, without them."""
-    got = float(protection[column].astype(float).sum())
+    got = float(protection.of(held, column).astype(float).sum())
     free = np.zeros(model.units, bool)
-    bound, at = snapped(Pricing(model, protection, None, free), price)
+    alone = protection.full()
+    bound, at = snapped(Pricing(model, alone, None, free), price)
     if bound - got <= gap * abs(bound):
         return bound, at, ""
     # with emergencies held: whoever keeps them has at most what is left of the bound of both
-    both, urgent, held = np.asarray(protection, np.float64), 0.0, ""
+    both, urgent, condition = np.asarray(alone, np.float64), 0.0, ""
     if heavy and emergencies is not None:
-        both = both + heavy * np.asarray(emergencies)
-        urgent = heavy * float(np.asarray(emergencies, np.float64)[column].sum())
-        held = EMERGENCIES_HELD if urgent else ""
+        emergencies.add_to(both, heavy)
+        urgent = heavy * float(emergencies.of(held, column).astype(float).sum())
+        condition = EMERGENCIES_HELD if urgent else ""
     given = ""
     pricing = Pricing(model, both, None, free)
     sharp, price = snapped(pricing, price)
@@ -285,46 +299,56 @@ def _protection_at_most(
             pricing, price, (0.003, 0.001), until=lambda: clock.left() < 0.35 * seconds
         )
     if sharp - urgent < bound:
-        bound, at, given = sharp - urgent, price, held
+        bound, at, given = sharp - urgent, price, condition
     if bound - got > gap * abs(bound) and model.columns <= SHARP_COLUMNS:
         sharp = sharp_bound(model, both, free, clock.left() * 0.2)
         if sharp - urgent < bound:
-            bound, given = sharp - urgent, held
+            bound, given = sharp - urgent, condition
     return bound, at, given
 
 
 def _share_of_protection(
-    model: Model, protection: AnyArray, emergencies: AnyArray | None, heavy: float
+    model: Model, protection: Counted, emergencies: Counted | None, heavy: float
 ) -> float:
     """About how much of the value of who is placed is protection: emergencies weigh so much
     that a small share of everything would be a large share of the rest."""
     if emergencies is None or not heavy:
         return 1.0
-    some = np.flatnonzero(np.diff(model.start) > 0)
-    if not len(some):
+    each = protection.most()
+    if not len(each):
         return 1.0
-    urgent = heavy * float(np.maximum.reduceat(emergencies, model.start[some]).sum())
-    each = np.maximum.reduceat(protection, model.start[some])
+    urgent = heavy * float(emergencies.most().sum())
     places = sum(float(x) for i, x in zip(model.rows, model.limit, strict=True)
                  if i.kind == "places")  # fmt: skip
-    share = min(1.0, places / max(1.0, float(model.size[some].sum())))
+    share = min(1.0, places / max(1.0, float(model.size[np.diff(model.start) > 0].sum())))
     rest = share * float(each.sum())
     return max(0.2, rest / max(1e-9, rest + urgent))
 
 
 def _narrow(
-    model: Model, held: IntArray, emergencies: AnyArray | None, chosen: IntArray
-) -> tuple[Model, IntArray]:
-    """The problem of the held units alone; emergencies keep the window they have. Returns it
-    and the column of the whole problem behind each of its columns."""
+    model: Model,
+    held: IntArray,
+    emergencies: Counted | None,
+    chosen: IntArray,
+    by_place: Counted | None = None,
+) -> tuple[Model, AnyArray]:
+    """The problem of the held units alone; emergencies keep the window they have, and where
+    protection hangs on the place, nobody goes where it counts less. Returns it and the column of
+    the whole problem behind each of its columns."""
     lengths = np.diff(model.start)[held]
     offset = np.concatenate([[0], np.cumsum(lengths)])
-    back = np.repeat(model.start[held] - offset[:-1], lengths) + np.arange(offset[-1])
-    unit = np.repeat(np.arange(len(held)), lengths)
-    if emergencies is not None and np.any(emergencies):
-        now = model.slot_order[model.slot[chosen[held]]][unit]
-        urgent = (np.asarray(emergencies)[chosen[held]] > 0)[unit]
-        keep = ~urgent | (model.slot_order[model.slot[back]] <= now + 1e-9)
+    width = np.int32 if model.columns < 2**31 else np.int64
+    back = np.repeat((model.start[held] - offset[:-1]).astype(width), lengths)
+    back += np.arange(offset[-1], dtype=width)
+    unit = np.repeat(np.arange(len(held), dtype=width), lengths)
+    if emergencies is not None:
+        now = model.slot_order[model.slot[chosen[held]]]
+        urgent = emergencies.of(held, chosen[held]) > 0
+        keep = ~urgent[unit] | (model.slot_order[model.slot[back]] <= now[unit] + 1e-9)
+        back, unit = back[keep], unit[keep]
+    if by_place is not None:
+        now = by_place.of(held, chosen[held])
+        keep = by_place.of(held[unit], back) >= now[unit] - 1e-9
         back, unit = back[keep], unit[keep]
     start = np.concatenate([[0], np.cumsum(np.bincount(unit, minlength=len(held)))])
     position = np.full(model.units, -1, np.int64)

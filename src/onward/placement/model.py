@@ -10,9 +10,10 @@ and `Aims`. Out: `Model`, with the reason for every pair that is not possible.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 AnyArray = NDArray[Any]
+
+COUNTED_AT_ONCE = 2_000_000  # columns
 
 # Why a case cannot go to a window, in the order in which they are looked at, and in words.
 BARRIERS = {
@@ -97,6 +100,15 @@ class Model:
     @property
     def slots(self) -> int:
         return len(self.slot_programme)
+
+    @cached_property
+    def able(self) -> IntArray:
+        """How many units could be in each slot (slots,)."""
+        count = np.zeros(self.slots, np.int64)
+        for begin in range(0, self.columns, COUNTED_AT_ONCE):
+            part = self.slot[begin : begin + COUNTED_AT_ONCE]
+            count += np.bincount(part, minlength=self.slots)
+        return count
 
     def unit_of_column(self) -> IntArray:
         return np.repeat(np.arange(self.units), np.diff(self.start))
@@ -190,51 +202,15 @@ def compile_tables(tables: Tables, aims: Aims, *, seed: int) -> Compiled:
     tables = tables.in_order()
     cases, slots = tables.cases, tables.windows
     unit_members, unit_of_case = _households(cases)
-    consented_case = [None if c.consents is None else frozenset(c.consents) for c in cases]
-    open_pairs = (
-        None
-        if tables.openings is None
-        else {(o.case, o.destination) for o in tables.openings if o.allowed}
-    )
-    score = None if tables.scores is None else {(s.case, s.programme): s for s in tables.scores}
-    pledged = _places_that_may_open(tables.pledges, aims)
-    locks = _locks(tables)
-    later = frozenset(tables.kept)
+    doors = Doors(tables, aims)
+    pledged, score = doors.pledged, doors.score
+    locks = locks_of(tables)
 
-    shared: dict[Any, list[str]] = {}
     barriers: dict[tuple[int, int], str] = {}
     open_slots: list[list[int]] = []
     for index, case in enumerate(cases):
-        key = (case.nationality, case.categories, case.needs, case.size)
-        if key not in shared:
-            shared[key] = [_accepts(case, w, aims, pledged) for w in slots]
-        accepts = shared[key]
         mine = []
-        refused, forbidden = set(case.refused), set(case.forbidden)
-        for s, window in enumerate(slots):
-            names = (window.programme, window.destination)
-            consents = consented_case[index]
-            why = ""
-            if consents is not None and not (names[0] in consents or names[1] in consents):
-                why = "consent"
-            elif open_pairs is not None and not (
-                (case.case, names[0]) in open_pairs or (case.case, names[1]) in open_pairs
-            ):
-                why = "safeguards"
-            elif names[0] in refused or names[1] in refused:
-                why = "refused"
-            elif names[0] in forbidden or names[1] in forbidden:
-                why = "forbidden"
-            elif accepts[s]:
-                why = accepts[s]
-            elif score is not None and (case.case, window.programme) not in score:
-                why = "not scored"
-            else:
-                earliest, latest = first_day(case, window, tables.on), deadline(case, window)
-                if earliest is not None and latest is not None and earliest > latest:
-                    why = "deadline"
-                elif later and (case.case, window.programme, window.window) in later:
-                    why = "kept"
+        for s, why in enumerate(doors.first_barriers(case)):
             if why:
                 barriers[index, s] = why
             else:
@@ -272,12 +248,8 @@ def compile_tables(tables: Tables, aims: Aims, *, seed: int) -> Compiled:
                 reasons = [
                     barriers[j, s] for s in wanted for j in members if (j, s) in barriers
                 ]
-                reason = (
-                    BARRIERS[reasons[0]]
-                    if reasons
-                    else "its household is locked somewhere else"
-                )
-                impossible.append((cases[i].case, reason))
+                if reasons:
+                    impossible.append((cases[i].case, BARRIERS[reasons[0]]))
             must[u] = True
             options = held
         columns.append(options)
@@ -363,7 +335,8 @@ def _pair(window: Window) -> tuple[str, str]:
     return (window.programme, window.window)
 
 
-def _locks(tables: Tables) -> dict[str, tuple[str, str]]:
+def locks_of(tables: Tables) -> dict[str, tuple[str, str]]:
+    """Where each locked case has to go, as (programme, window); a lock given apart comes first."""
     locks = {c.case: (c.locked, c.locked_window) for c in tables.cases if c.locked}
     locks.update({x.case: (x.programme, x.window) for x in tables.locks})
     return locks
@@ -425,23 +398,73 @@ def _places_that_may_open(pledges: Iterable[Pledge], aims: Aims) -> dict[tuple[s
     return places
 
 
-def _accepts(
-    case: Case, window: Window, aims: Aims, pledged: Mapping[tuple[str, str], int]
-) -> str:
-    """The first criterion of the country that the case does not meet; "" when it accepts."""
-    if window.state not in aims.states_that_count:
-        return "state"
-    if window.nationalities and case.nationality not in window.nationalities:
-        return "nationality"
-    if window.categories and not set(window.categories) & set(case.categories):
-        return "category"
-    if (window.min_size or 0) > case.size or (window.max_size or case.size) < case.size:
-        return "size"
-    if set(window.excluded_needs) & set(case.needs):
-        return "need"
-    if case.size > window.persons + pledged.get(_pair(window), 0):
-        return "places"
-    return ""
+class Doors:
+    """What stands between a case and a window, whoever else is there: codes of `BARRIERS`."""
+
+    def __init__(self, tables: Tables, aims: Aims) -> None:
+        self.tables, self.aims, self.slots = tables, aims, tables.windows
+        self.pledged = _places_that_may_open(tables.pledges, aims)
+        self.opened = (
+            None
+            if tables.openings is None
+            else {(o.case, o.destination) for o in tables.openings if o.allowed}
+        )
+        self.score = (
+            None if tables.scores is None else {(s.case, s.programme): s for s in tables.scores}
+        )
+        self.kept = frozenset(tables.kept)
+        self._accepted: dict[Any, list[tuple[str, ...]]] = {}
+
+    def first_barriers(self, case: Case) -> list[str]:
+        """For every window the first of its barriers, "" where there is none."""
+        return [next(self.barriers(case, s), "") for s in range(len(self.slots))]
+
+    def barriers(self, case: Case, s: int) -> Iterator[str]:
+        """All barriers of one window, in the order of `BARRIERS`."""
+        window = self.slots[s]
+        names = (window.programme, window.destination)
+        if case.consents is not None and not _any_of(names, case.consents):
+            yield "consent"
+        if self.opened is not None and not any((case.case, n) in self.opened for n in names):
+            yield "safeguards"
+        if case.refused and _any_of(names, case.refused):
+            yield "refused"
+        if case.forbidden and _any_of(names, case.forbidden):
+            yield "forbidden"
+        yield from self._country(case)[s]
+        earliest = first_day(case, window, self.tables.on)
+        latest = deadline(case, window)
+        if earliest is not None and latest is not None and earliest > latest:
+            yield "deadline"
+        if self.score is not None and (case.case, window.programme) not in self.score:
+            yield "not scored"
+        if self.kept and (case.case, window.programme, window.window) in self.kept:
+            yield "kept"
+        if case.size > window.persons + self.pledged.get(_pair(window), 0):
+            yield "places"
+
+    def _country(self, case: Case) -> list[tuple[str, ...]]:
+        """By window the criteria of the country that cases like this one do not meet."""
+        key = (case.nationality, case.categories, case.needs, case.size)
+        if key not in self._accepted:
+            self._accepted[key] = [tuple(self._refuses(case, w)) for w in self.slots]
+        return self._accepted[key]
+
+    def _refuses(self, case: Case, window: Window) -> Iterator[str]:
+        if window.state not in self.aims.states_that_count:
+            yield "state"
+        if window.nationalities and case.nationality not in window.nationalities:
+            yield "nationality"
+        if window.categories and not set(window.categories) & set(case.categories):
+            yield "category"
+        if (window.min_size or 0) > case.size or (window.max_size or case.size) < case.size:
+            yield "size"
+        if set(window.excluded_needs) & set(case.needs):
+            yield "need"
+
+
+def _any_of(names: Sequence[str], wanted: Sequence[str]) -> bool:
+    return names[0] in wanted or names[1] in wanted
 
 
 def scope_of(programme: str, window: str, slots: Sequence[Window]) -> list[int]:

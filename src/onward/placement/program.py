@@ -289,6 +289,12 @@ class Program:
         status = h.getModelStatus()
         none = np.full(self.model.units, -1)
         shut = np.zeros(self.model.pledges, bool)
+        if (
+            not self.columns
+        ):  # HiGHS calls a program without choices empty, whatever its rows ask
+            lp = h.getLp()
+            holds = max(lp.row_lower_, default=0.0) <= 0 <= min(lp.row_upper_, default=0.0)
+            return Answer(holds, 0.0, 0.0, none, shut)
         if status == highspy.HighsModelStatus.kInfeasible:
             return Answer(False, 0.0, 0.0, none, shut)
         info = h.getInfo()

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from onward.placement.aims import Aims
+from onward.placement.conflicts import fits_at_all, smallest_conflict
+from onward.placement.counted import Counted
 from onward.placement.draw import equals, follow_draw
 from onward.placement.inputs import Tables
 from onward.placement.model import (
@@ -30,7 +32,7 @@ from onward.placement.program import Answer, Clock, Prices, Program
 # locks, floors or an outcome that may decide whether, the integer program is kept for longer.
 EXACT_UNITS = 400
 EXACT_WHEN_BOUND = 2_000
-HALF_WIDTH = 60_000  # columns above which indices and values take half the memory
+HALF_WIDTH = 60_000  # columns above which values take half the memory
 PROVEN = ("emergencies", "protection", "together", "outcome", "keep")
 
 
@@ -122,14 +124,14 @@ def solve(
         words = [f"lock of case {case}: {why}" for case, why in compiled.impossible_locks]
         return Proposal(compiled, seed, "infeasible", none, shut, conflict=words)
     bound_to = bool(compiled.must.any() or aims.floors)
+    if not model.columns and bound_to and not fits_at_all(compiled).feasible:
+        return _infeasible(compiled, seed)
     outcome = aims.stage("outcome")
     where = outcome is None or outcome.options["decides"] == "where"
     if model.units <= (EXACT_UNITS if where and not bound_to else EXACT_WHEN_BOUND):
         return _exact(compiled, seed, wanted, seconds)
     start = None
     if bound_to:
-        from onward.placement.conflicts import fits_at_all
-
         answer = fits_at_all(compiled)
         if not answer.feasible:
             return _infeasible(compiled, seed)
@@ -138,8 +140,6 @@ def solve(
 
 
 def _infeasible(compiled: Compiled, seed: int) -> Proposal:
-    from onward.placement.conflicts import smallest_conflict
-
     none = np.full(compiled.model.units, -1)
     shut = np.zeros(compiled.model.pledges, bool)
     return Proposal(
@@ -212,11 +212,6 @@ def _exact(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposa
     outcome_price = None
     names = [s.name for s in aims.stages]
     if model.columns == 0:
-        if any(
-            i.kind == "floor" and limit < 0
-            for i, limit in zip(model.rows, model.limit, strict=True)
-        ):
-            return _infeasible(compiled, seed)
         results = [StageResult(name, 0.0, 0.0) for name in names]
         names = []
     freeze_after = _freeze_after(names, only_where)
@@ -391,25 +386,30 @@ def _large(
     from onward.placement.large import solve_large
 
     model = compiled.model
-    many = model.columns > HALF_WIDTH
-    # indices and values of half the width where there are millions of them
-    columns = np.arange(model.columns, dtype=np.int32 if many else np.int64)
-    unit = np.repeat(np.arange(model.units, dtype=columns.dtype), np.diff(model.start))
-
-    def values(name: str) -> AnyArray:
-        found = stage_values(compiled, name, unit, columns)
-        return found.astype(np.float32) if many else found
-
+    # values of half the width where there are millions of them
+    width = np.float32 if model.columns > HALF_WIDTH else np.float64
+    weight = compiled.column_weight
+    protection = (
+        Counted(model, unit=compiled.weight, dtype=width)
+        if weight is None
+        else Counted(model, column=weight, dtype=width)
+    )
+    first = compiled.aims.stage("emergencies")
+    emergencies = None
+    if first:
+        later = np.power(float(first.options["later_window_counts"]), model.slot_order)
+        emergencies = Counted(model, unit=compiled.emergency, slot=later, dtype=width)
     together = compiled.aims.stage("together")
     outcome = compiled.aims.stage("outcome")
+    keep = compiled.aims.stage("keep") and compiled.kept.any()
     found = solve_large(
         model,
-        emergencies=values("emergencies") if compiled.aims.stage("emergencies") else None,
-        protection=values("protection"),
+        emergencies=emergencies,
+        protection=protection,
         ticket=compiled.ticket,
         equal=_equal(compiled, ["emergencies", "protection"]),
-        outcome=values("outcome") if outcome else None,
-        kept=values("keep") if compiled.aims.stage("keep") and compiled.kept.any() else None,
+        outcome=np.asarray(compiled.outcome, width) if outcome else None,
+        kept=np.asarray(compiled.kept, width) if keep else None,
         same_window=float(together.options["same_window"]) if together else 0.0,
         same_country=float(together.options["same_country"]) if together else 0.0,
         may_lose=float(outcome.options["may_lose"]) if outcome else 0.0,
