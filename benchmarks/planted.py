@@ -403,6 +403,46 @@ def _wait(
     }  # fmt: skip
 
 
+def stays_of(
+    world: World, before: Units, record: Sequence[tuple[int, int, int, int, int]], days: int,
+    group: np.ndarray,
+) -> pa.Table:  # fmt: skip
+    """What `caseload.pace.pace` says of stays that belong together, one member for each family."""
+    first = AS_OF - dt.timedelta(days=days - 1)
+    state = [world.states[c] for c in before.combo]
+    began = [-1] * len(state)
+    found: list[list[dict[str, Any]]] = [[] for _ in state]
+
+    def over(unit: int, day: int | None, move: str | None) -> None:
+        until = None if day is None else first + dt.timedelta(days=day)
+        found[unit].append(
+            {"person": unit, "household": unit, "forecast_state": state[unit],
+             "group": GROUPS[group[unit]], "from_day": first + dt.timedelta(days=began[unit]),
+             "until_day": until, "move": move, "whole": began[unit] >= 0}
+        )  # fmt: skip
+
+    size = before.size.copy()
+    for day, unit, number, was, _ in record:
+        name = world.moves[number]
+        if name == DEATH and size[unit] > 1:
+            size[unit] -= 1
+            continue
+        target = world.states[world.ways(was)[1][world.ways(was)[0].index(number)]]
+        if target != state[unit]:
+            over(unit, day, name)
+            state[unit], began[unit] = target, day
+    for unit in range(len(state)):
+        over(unit, None, None)
+    return pa.Table.from_pylist(
+        [row for stays in found for row in stays],
+        schema=pa.schema(
+            [("person", pa.int64()), ("household", pa.int64()), ("forecast_state", pa.string()),
+             ("group", pa.string()), ("from_day", pa.date32()), ("until_day", pa.date32()),
+             ("move", pa.string()), ("whole", pa.bool_())]
+        ),
+    )  # fmt: skip
+
+
 def _row(
     state: str, group: int, start: int, period: int, days: int, move: str | None,
     target: str | None, person_days: int, transitions: int,
@@ -493,6 +533,7 @@ class Camp:
     truth: int
     departures: pa.Table | None = None
     course: Sequence[int] = ()
+    stays: pa.Table | None = None
 
 
 def plan_of(rng: np.random.Generator, futures: int) -> PlanEffects:
@@ -568,7 +609,8 @@ def camp_of(
     effects = plan_of(np.random.default_rng([7, number]), futures)
     then: list[int] = []
     live(world, units, path, range(SEEN_DAYS, DEADLINE_DAY), rng, watched=then)
-    return Camp(counts, seen, waited, effects, here, then[-1], departed, then), world
+    stays = stays_of(world, first, record, SEEN_DAYS, units.group)
+    return Camp(counts, seen, waited, effects, here, then[-1], departed, then, stays), world
 
 
 def load_rulebook() -> Rulebook:
@@ -656,6 +698,7 @@ def inputs_of(camp: Camp, world: World, *, shocks: bool = True, dated: bool = Tr
         effects=camp.effects,
         waits=camp.waits,
         departures=camp.departures if dated else None,
+        stays=camp.stays,
         shocks=shocks,
         name="camp",
     )
@@ -708,6 +751,7 @@ def futures_of(
     for name, (inputs, draws) in runs.items():
         if name not in layers:
             continue
+        draws = inputs.derived(draws)
         made = simulate(inputs.model, draws, futures, seed, days=days, outputs=Outputs())
         out[name] = made.present["all"][:, -1].astype(float)
     return out

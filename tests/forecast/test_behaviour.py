@@ -90,5 +90,5 @@ def test_the_same_seed_picks_the_same_courses_and_more_futures_keep_the_first():
 
 def test_every_term_is_a_switch():
     assert set(TERMS) == set(vars(Behaviour()))
-    assert Behaviour.of(False) == Behaviour(False, False, False, False)
+    assert Behaviour.of(False) == Behaviour(False, False, False, False, False)
     assert Behaviour.of(Behaviour(news=False)).deadline

@@ -20,6 +20,7 @@ from onward.caseload.pace import pace
 from onward.caseload.table import events_table
 from onward.caseload.waits import waits
 from onward.engine import DuckEngine
+from onward.forecast import differ
 from onward.forecast.draws import no_parameters
 from onward.forecast.kernel import Outputs, simulate
 from onward.forecast.model import Model, State, Transition
@@ -191,6 +192,30 @@ def test_the_shortcut_of_the_benchmark_is_what_the_record_itself_would_give():
     for value in ("transitions", "waiting"):
         assert by_cell(mine, day, value) == by_cell(read.departures, day, value)
     assert len(by_cell(read.departures, day, "transitions")) > 50
+    ours = planted.stays_of(world, before, record, days, units.group)
+    first_period = [first + dt.timedelta(days=14 * n) for n in range(7)]
+    asked_of = {(row["forecast_state"], row["move"]) for row in ours.to_pylist() if row["move"]}
+    ways = {key for key in asked_of if key[1] != planted.DEATH}
+    both = [
+        differ.histories(
+            one, lambda row: row["group"], ["group"], ways, first_period, asked["until"]
+        )
+        for one in (ours, read.stays)
+    ]
+    # A death leaves a shorter history in the family's name; there are none in the other table.
+    assert len(both[1].moves) - len(both[0].moves) <= sum(
+        world.moves[move] == planted.DEATH for _, _, move, _, _ in record
+    )
+    told = []
+    for one in both:
+        of_family = {}
+        for family, cell, period, row, spent, moved in zip(*one[3:], strict=True):
+            of_family.setdefault(family, []).append(
+                (one.cells[cell], period, row, spent, moved)
+            )
+        told.append(sorted(sorted(pieces, key=str) for pieces in of_family.values()))
+    assert all(pieces in told[1] for pieces in told[0])
+    assert sum(map(len, told[0])) > 500
     shortcut = planted.exposures_of(world, before, record, days, 14, units.group)
     cell = ["forecast_state", "group", "period_start"]
     assert by_cell(shortcut, cell, "person_days") == by_cell(seen, cell, "person_days")

@@ -46,7 +46,8 @@ def inputs(forward=("fly", "drive")):
     )  # fmt: skip
     return SimpleNamespace(
         model=model, sources=SOURCES, undecided=("asked",), forward=frozenset(forward),
-        rates=SimpleNamespace(learnt=None, movements={}),
+        rates=SimpleNamespace(learnt=None, movements={}), told_apart={"all": ("all",)},
+        derived=lambda rows: rows,
     )  # fmt: skip
 
 
@@ -92,6 +93,7 @@ def test_a_reason_is_told_by_group_and_the_groups_add_up():
     start = {("asked", "a", 1): 100, ("cleared", "a", 1): 50, ("cleared", "b", 1): 150,
              ("booked", "b", 1): 80}  # fmt: skip
     one.model = replace(one.model, strata=["a", "b"], start=start)
+    one.told_apart = {"a": ("a",), "b": ("b",)}
     rows, futures = played(one)
     found = {(r.kind, r.name): r for r in reasons(one, rows, futures, DAYS)}
     assert (found["not chosen", "asked"].groups[:, 1] == 0).all()

@@ -1,8 +1,9 @@
-"""What a forecast reads from the log, in one reading: paces, waits, and the days people left on.
+"""What a forecast reads from the log, in one reading: paces, waits, the days people left on, stays.
 
-Exists because each of the three alone would read the whole log again. Goes in: the log in columns.
-Comes out: the tables of `counting.exposures` and `waits.waits`, and a third: by which steps and on
-which days people left, and who could have, since people who leave by convoy leave on its days only.
+Exists because each of the four alone would read the whole log again. Goes in: the log in columns.
+Comes out: the tables of `counting.exposures` and `waits.waits`, the stays that belong together
+(`stays`), and by which steps and on which days people left, and who could have, since people who
+leave by convoy leave on its days only.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from onward.caseload.counting import changes, period_stages, stratum_columns
+from onward.caseload.events import PERSON
 from onward.caseload.fold import BATCH_CELLS
 from onward.caseload.model import Caseload, EventTables
+from onward.caseload.stays import IN_ORDER, belonging_stages, one_in
 from onward.caseload.waits import TOGETHER, WAITED, stay_stages
 from onward.engine import DuckEngine, Engine, Stage, quoted
 from onward.engine.stages import literal
@@ -24,18 +27,23 @@ from onward.rulebook.model import Rulebook
 
 
 class Pace(NamedTuple):
-    """The three tables.
+    """The four tables.
 
     departures, one row per move, day on which anybody anywhere made it, and cell:
     forecast_state, <stratum>…  where people stood; states from which somebody has made the move
     move, on_day
     transitions   people of this cell who made it on that day
     waiting       people in the cell on the eve
+
+    stays, one row per person and stay of a day or more: person and household (numbers that mean
+    nothing elsewhere), forecast_state and <stratum>… as they were when it began, from_day, until_day
+    and move (null while it lasts), whole (false where it may have begun before it is on record)
     """
 
     exposures: pa.Table
     waits: pa.Table
     departures: pa.Table
+    stays: pa.Table
 
 
 def pace(
@@ -51,23 +59,28 @@ def pace(
     engine: Engine | None = None,
     batch_cells: int = BATCH_CELLS,
 ) -> Pace:
-    """Exposures, waits and departures up to, not with, `until`.
+    """Exposures, waits, departures and stays up to, not with, `until`.
 
     since, period_days  as in `counting.exposures`;  waits_since  as in `waits.waits`
     moves               the moves whose days are asked for
     """
     engine = engine or DuckEngine()
-    stays = stay_stages(waits_since, until, WAITED)
+    stays = stay_stages(waits_since, until, WAITED) + belonging_stages(
+        rulebook, until=until, whole_since=waits_since,
+        one_in=one_in(events.ids[PERSON].num_rows),
+    )  # fmt: skip
     inputs = changes(
-        events, rulebook, until, known_at, engine, batch_cells, stays, ["wait_part"]
-    )
+        events, rulebook, until, known_at, engine, batch_cells, stays,
+        ["wait_part", "stays_part"],
+    )  # fmt: skip
     final = [
         *period_stages(rulebook, since=since, until=until, period_days=period_days),
         *departure_stages(rulebook, since=since, until=until, moves=moves),
         TOGETHER,
+        IN_ORDER,
     ]
-    made = engine.run(final, inputs, ["exposure", "wait", "departure"])
-    return Pace(made["exposure"], made["wait"], made["departure"])
+    made = engine.run(final, inputs, ["exposure", "wait", "departure", "stays"])
+    return Pace(made["exposure"], made["wait"], made["departure"], made["stays"])
 
 
 def births(caseload: Caseload, since: date) -> int:

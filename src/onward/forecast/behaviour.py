@@ -11,6 +11,9 @@ way yet. Nothing here can be set as a lever: these are doubts, not instruments.
 - leadership   while most of a group has not chosen, those who would are held back
 - incident     a rumour or an incident stops engagement for some days
 
+A fifth is read from the stays of families and not from counts (`onward.forecast.differ`): whether
+the same ones are quick step after step.
+
 A rate read from the log already contains the news and the hold of its time, so both are taken
 relative to what they were on average then. Where a term fits the log better than others it keeps
 more weight: the residual of each group's monthly pace is weighed under the shared shocks the fit
@@ -54,13 +57,14 @@ class Behaviour:
     news: bool = True
     leadership: bool = True
     incident: bool = True
+    differ: bool = True
 
     @classmethod
     def of(cls, on: bool | Behaviour) -> Behaviour:
         """All of them, none, or as given."""
         if isinstance(on, Behaviour):
             return on
-        return cls(on, on, on, on)
+        return cls(on, on, on, on, on)
 
     def without(self, *names: str) -> Behaviour:
         """The same with some terms switched off.
@@ -79,6 +83,7 @@ TERMS: Mapping[str, str] = {
     "news": "how far news of safe arrivals moves others to choose",
     "leadership": "how far a group that has not chosen holds back those who would",
     "incident": "rumours and incidents that stop engagement",
+    "differ": "whether the same families are quick step after step",
 }
 
 

@@ -13,12 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from onward.forecast.behaviour import Behaviour
+from onward.forecast.building_differ import DIFFER, Own, divided
 from onward.forecast.building_pace import DEADLINE, LEVEL, LUCK, Pace
 from onward.forecast.building_plan import Planned
 from onward.forecast.draws import Gamma
 from onward.forecast.edges import Edge, takes_one
 from onward.forecast.estimate import LEAST_SHAPE, Rates
-from onward.forecast.model import Arrival, Factor, Feedback, Gate, Number, Transition
+from onward.forecast.model import Arrival, Factor, Feedback, Gate, Model, Number, Transition
 from onward.forecast.record import stratum_name
 from onward.rulebook.model import Rulebook
 
@@ -62,6 +63,19 @@ class ModelBuilder(Pace, Planned):
             self._deadline(deadline)
         self._answers()
         self._days()
+
+    def families(
+        self, model: Model
+    ) -> tuple[Model, dict[str, tuple[str, ...]], tuple[Own, ...]]:
+        """The model with slow, middle and quick families where the log tells them apart, group ->
+        its strata, and the paces of the classes."""
+        differ = self.rates.differ if self.behaviour.differ else None
+        if differ is not None:
+            self.assumptions.append(differ.said)
+        if differ is None or not differ.told_apart:
+            return model, {stratum: (stratum,) for stratum in model.strata}, ()
+        self._law(DIFFER, differ.law, "behaviour")
+        return divided(model, differ, self.edges)
 
     def occupied_factors(self, occupied: set[str]) -> list[Factor]:
         """Feedbacks look only at states the model has."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from onward.forecast.behaviour import Learnt
+    from onward.forecast.differ import Differ
     from onward.forecast.movements import Movement
     from onward.forecast.shapes import Shape
 
@@ -97,6 +98,8 @@ class Rates:
     own_pace    (state, move) of whole units whose pace is people's or an office's, not a capacity's
     learnt      what the log says of behaviour
     movements   moves made on certain days only, by convoy or flight
+    differ      whether the same families are quick step after step; None where nobody asked. Where
+                they are told apart, posteriors are those of a family of mean pace
     """
 
     posteriors: tuple[tuple[Gamma, ...], ...]
@@ -110,6 +113,7 @@ class Rates:
     shock_log_sd: float = 0.3
     learnt: Learnt | None = None
     movements: Mapping[str, Movement] = field(default_factory=dict)
+    differ: Differ | None = None
 
     def apart_from_level(self, move: int, stratum: int) -> Gamma:
         """The posterior given the level of the shocks over the window, which all moves share."""

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from onward.forecast.behaviour import Behaviour, learn
 from onward.forecast.building import STOPPED, ModelBuilder, occupied_states
-from onward.forecast.building_pace import marginal
+from onward.forecast.building_differ import DIFFER, Own, with_paces
+from onward.forecast.building_pace import MOST_GROUPS, marginal
 from onward.forecast.draws import Distribution, ParameterDraws, draw
 from onward.forecast.edges import (
     Edge,
@@ -34,6 +35,8 @@ from onward.forecast.estimate import Rates, fit, stopped
 from onward.forecast.model import Model
 from onward.forecast.movements import Movement, Seats, days_to_come, seats_of
 from onward.forecast.record import (
+    at_mean_pace,
+    differ_seen,
     movements_seen,
     observed,
     own_paces,
@@ -74,6 +77,7 @@ class Inputs:
     movements    moves made by convoy or flight
     departs      move -> (futures, n) days of them that the plan names
     seats        capacity -> what fills it from one movement to the next
+    own          paces of slow, middle and quick families, where they are told apart
     """
 
     model: Model
@@ -91,6 +95,12 @@ class Inputs:
     movements: Mapping[str, Movement] = field(default_factory=dict)
     departs: Mapping[str, FloatArray] = field(default_factory=dict)
     seats: Mapping[str, Seats] = field(default_factory=dict)
+    own: tuple[Own, ...] = ()
+
+    @property
+    def told_apart(self) -> Mapping[str, tuple[str, ...]]:
+        """Group -> the strata of the model it is made of; without any said, each by itself."""
+        return self.groups or {stratum: (stratum,) for stratum in self.model.strata}
 
     def draws(self, futures: int, seed: int) -> ParameterDraws:
         """One row of parameters per future; the plan's columns as they were drawn.
@@ -110,7 +120,13 @@ class Inputs:
             made = made.with_column(name, column[:futures])
         for pool, filled in self.seats.items():
             made = self._with_seats(made, pool, filled)
-        return made
+        return self.derived(made)
+
+    def derived(self, drawn: ParameterDraws) -> ParameterDraws:
+        """What follows from the paces drawn and how far families differ, worked out (again)."""
+        if not self.own or self.rates.differ is None:
+            return drawn
+        return with_paces(drawn, self.rates.differ, self.own)
 
     def _with_seats(self, made: ParameterDraws, pool: str, filled: Seats) -> ParameterDraws:
         """The seats of every convoy or flight."""
@@ -194,6 +210,7 @@ def build(
     waits: pa.Table | None = None,
     departures: pa.Table | None = None,
     births: int = 0,
+    stays: pa.Table | None = None,
 ) -> Inputs:
     """Put a model together.
 
@@ -214,8 +231,12 @@ def build(
                 takes people as leaving on any day
     births      from `caseload.pace.births`: children born here since the first registration
                 period, who are among those registered later
+    stays       from `caseload.pace.pace`: stays that belong together; None takes all families as
+                alike
     """
     import numpy as np
+
+    terms = Behaviour.of(behaviour)
 
     columns = rulebook.forecast_strata
     start, strata, sizes, family = start_cells(counts, rulebook, columns)
@@ -255,16 +276,23 @@ def build(
                 for edge in edges
             ],
         )  # fmt: skip
-        away = stopped(log)
-        moving = 1 - np.array(log.moody, dtype=float)[:, None, None] * away[None, None, :]
-        log = replace(log, at_risk=log.at_risk * moving)
-        rates = fit(log, shocks=shocks)
         short = short_pools(rulebook, plan, exposures, as_of, family)
         own_pace = {
             key: step
             for key, step in own_paces(rulebook, edges, short).items()
             if key[1] not in movements
         }
+        differ = (
+            differ_seen(stays, exposures, own_pace, columns, as_of)
+            if terms.differ and stays is not None and len(strata) <= MOST_GROUPS
+            else None
+        )
+        if differ is not None and differ.told_apart:
+            log = at_mean_pace(log, edges, differ, exposures)
+        away = stopped(log)
+        moving = 1 - np.array(log.moody, dtype=float)[:, None, None] * away[None, None, :]
+        log = replace(log, at_risk=log.at_risk * moving)
+        rates = fit(log, shocks=shocks)
         past = past_seen(rulebook, exposures, log, edges, undecided_states(rulebook, steps),
                      own_pace, columns, as_of)  # fmt: skip
         past = replace(past, stopped=away, length=np.asarray(log.period_days, dtype=float))
@@ -276,14 +304,16 @@ def build(
                 own_pace,
                 family,
                 undecided if away @ log.period_days >= STOPPED * log.period_days.sum() else (),
+                differ if differ is not None and differ.told_apart else None,
             ),
             own_pace=frozenset(own_pace),
             short=short,
             movements=movements,
+            differ=differ,
             learnt=learn(past, strata, shock_sd=rates.shock_sd, memory_days=rates.memory_days),
         )
     builder = ModelBuilder(
-        rulebook, edges, rates, strata, as_of, deadline, Behaviour.of(behaviour),
+        rulebook, edges, rates, strata, as_of, deadline, terms,
         undecided_states(rulebook, steps), effects,
     )  # fmt: skip
     builder.lost(counts, seen, edges)
@@ -310,6 +340,8 @@ def build(
         name=name,
     )
     used = set(model.parameters())
+    model, groups, own = builder.families(model)
+    used |= {DIFFER} if own else set()
     used |= {"hold strength"} & set(builder.laws) if "hold" in used else set()
     used |= {"shock now"} if "shock start" in used else set()
     for filled in builder.seats.values():
@@ -323,7 +355,7 @@ def build(
         builder.rates,
         tuple(dict.fromkeys(builder.assumptions)),
         tuple(dict.fromkeys(builder.left_out)),
-        {stratum: (stratum,) for stratum in strata},
+        groups,
         tuple(name for name in builder.undecided if name in occupied),
         frozenset(
             edge.name
@@ -336,4 +368,5 @@ def build(
         builder.movements,
         builder.departs,
         builder.seats,
+        own,
     )

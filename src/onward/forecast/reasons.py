@@ -41,7 +41,7 @@ class Reason:
     kind     not chosen: people have not chosen a way yet; shut: every way on is shut on the day;
              no place: ready, and turned away for lack of places; under way: none of these
     name     the gate, the capacity, or the state
-    groups   (futures, groups of the model) how many on the last day
+    groups   (futures, groups) how many on the last day, groups in the order of `Inputs.told_apart`
     """
 
     kind: Kind
@@ -113,7 +113,12 @@ def reasons(inputs: Inputs, rows: ParameterDraws, made: Futures, days: int) -> l
             add("not chosen", state.id, rest)
         else:
             add("under way", state.id, rest)
-    return [Reason(kind, name, who) for (kind, name), who in found.items()]
+    columns = {name: number for number, name in enumerate(model.strata)}
+    groups = [[columns[one] for one in strata] for strata in inputs.told_apart.values()]
+    return [
+        Reason(kind, name, np.stack([who[:, of].sum(axis=1) for of in groups], axis=1))
+        for (kind, name), who in found.items()
+    ]
 
 
 def _gate(name: str) -> tuple[Kind, str]:
@@ -175,7 +180,7 @@ def split(
 
     def final(values: FloatArray, chance: int, shock: int) -> FloatArray:
         made = simulate(
-            model, ParameterDraws(rows.names, values), futures, chance, days=days, keyed=True,
+            model, inputs.derived(ParameterDraws(rows.names, values)), futures, chance, days=days, keyed=True,
             outputs=outputs, threads=threads, shock_seed=shock, path="general",
         )  # fmt: skip
         return made.present["all"][:, -1].astype(float)
@@ -259,6 +264,7 @@ def _named(parameter: str, source: str) -> str:
         for word, term in (
             ("news", "news"), ("hold", "leadership"), ("stop", "incident"),
             ("ordinary", "incident"), ("deadline", "deadline"),
+            ("difference", "differ"),
         ):  # fmt: skip
             if parameter.startswith(word):
                 return term
@@ -308,7 +314,7 @@ def unknown(
         said += [
             f"This log cannot tell {words}."
             for term, words in TERMS.items()
-            if term in used and learnt.told[term] < 0.3
+            if term in used and learnt.told.get(term, 1.0) < 0.3
         ]
     if said and named:
         said.append(f"{NARROWEST}: {said_names(named[:3])}.")

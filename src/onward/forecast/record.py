@@ -12,9 +12,11 @@ import datetime as dt
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from onward.forecast.behaviour import Past
+from onward.forecast.differ import Differ, histories, learn_differ
 from onward.forecast.edges import Edge, is_step, takes_one, willed
 from onward.forecast.estimate import Observed
 from onward.forecast.movements import Movement, Ready, movement, read
@@ -213,19 +215,59 @@ def own_paces(
     }
 
 
+def differ_seen(
+    stays: pa.Table, exposures: pa.Table, own_pace: Collection[tuple[str, str]],
+    columns: Sequence[str], as_of: dt.date,
+) -> Differ | None:  # fmt: skip
+    """Whether the same families are quick step after step; None where too little is on record."""
+    starts = sorted({row["period_start"] for row in exposures.to_pylist()})
+    seen = histories(
+        stays, lambda row: stratum_name(row, columns), columns, own_pace, starts,
+        as_of + dt.timedelta(days=1),
+    )  # fmt: skip
+    return learn_differ(seen, starts, own_pace)
+
+
+def at_mean_pace(
+    log: Observed, edges: Sequence[Edge], differ: Differ, exposures: pa.Table
+) -> Observed:
+    """The log with days counted for as much as those at risk were quick: what is read from it is
+    then the pace of a family of mean pace, not of the quick who came so far."""
+    import numpy as np
+
+    starts = sorted({row["period_start"] for row in exposures.to_pylist()})
+    quicker: dict[str, FloatArray] = {}
+    at_risk = np.array(log.at_risk, dtype=float)
+    for index, edge in enumerate(edges):
+        if (edge.source, edge.move) in differ.counted:
+            if edge.source not in quicker:
+                quicker[edge.source] = np.array(
+                    [[differ.quicker.get((edge.source, stratum, start), 1.0) for start in starts]
+                     for stratum in log.strata]
+                )  # fmt: skip
+            at_risk[index] *= quicker[edge.source]
+    return replace(log, at_risk=at_risk)
+
+
 def shapes_seen(
     rulebook: Rulebook, waits: pa.Table | None, own_pace: Mapping[tuple[str, str], bool],
-    family: float, stopped: Collection[str] = (),
+    family: float, stopped: Collection[str] = (), differ: Differ | None = None,
 ) -> dict[str, Shape]:  # fmt: skip
     """How each state is waited in, from days already waited.
 
     stopped  states in which an incident stopped people for a good part of the log: whoever
              waited through it waited long without being slow, so their waits are taken as plain
+    differ   lasting differences, where families are told apart: what they explain of long waits is
+             not explained again by the wait
     """
     if waits is None:
         return {}
     found = {}
     for state, seen in waited_by_state(waits.to_pylist(), own_pace).items():
+        if differ is not None:
+            seen = seen.at_mean_pace(
+                [differ.waited.get((state, int(d)), 1.0) for d in seen.low]
+            )
         shape = shape_of(seen, family=family)
         if shape != PLAIN and state not in stopped and not rulebook.forecast_states[state].gone:
             found[state] = shape

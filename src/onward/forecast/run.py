@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from onward.forecast.model import Model
     from onward.forecast.reasons import Reason
     from onward.rulebook.model import Rulebook
 
@@ -40,7 +39,7 @@ LEAST_FUTURES = 200
 LEAST_SHOWN = 0.5
 """People whom a reason must concern, in one of forty futures, to be kept."""
 KIND = "onward-forecast-1"
-DRAWS = 2
+DRAWS = 3
 """Goes up whenever the same inputs and seed come to give other futures; part of the version kept."""
 VERSION = f"{__version__}+draws.{DRAWS}"
 
@@ -188,8 +187,11 @@ def forecast(
     model = inputs.model
     here = [state.id for state in model.states if state.present]
     groups = {EVERYONE: Group(states=here)}
-    if len(model.strata) > 1:
-        groups |= {stratum: Group(states=here, strata=[stratum]) for stratum in model.strata}
+    if len(inputs.told_apart) > 1:
+        groups |= {
+            name: Group(states=here, strata=strata)
+            for name, strata in inputs.told_apart.items()
+        }
     before = max(days - 1 - reasons.LAST_DAYS, 0)
     wanted = Outputs(present=groups, units_on=[days - 1], flows_on=sorted({before, days - 1}))
     draws = inputs.draws(futures, seed)
@@ -230,7 +232,7 @@ def forecast(
     ways = {name: _levels(values) for name, values in sorted(left.items())}
     named = reasons.narrow(inputs, draws, final.astype(float))
     why = [
-        {"kind": one.kind, "name": one.name, **_levels(one.people), **_by_group(one, model)}
+        {"kind": one.kind, "name": one.name, **_levels(one.people), **_by_group(one, inputs)}
         for one in sorted(
             reasons.reasons(inputs, draws, made, days),
             key=lambda one: (-float(one.people.mean()), one.kind, one.name),
@@ -355,11 +357,11 @@ def _levels(values: Any) -> dict[str, float]:
     return {name: round(float(value), 1) for name, value in zip(LEVELS, at, strict=True)}
 
 
-def _by_group(one: Reason, model: Model) -> dict[str, dict[str, dict[str, float]]]:
+def _by_group(one: Reason, inputs: Inputs) -> dict[str, dict[str, dict[str, float]]]:
     """Levels of a reason in each group whom it concerns, where there are several groups."""
-    if len(model.strata) == 1:
+    if len(inputs.told_apart) == 1:
         return {}
-    found = {name: _levels(one.groups[:, i]) for i, name in enumerate(model.strata)}
+    found = {name: _levels(one.groups[:, i]) for i, name in enumerate(inputs.told_apart)}
     return {"groups": {name: at for name, at in found.items() if at["q975"] >= LEAST_SHOWN}}
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ class Waited:
     waiting: FloatArray
     steps: FloatArray
     others: FloatArray
+
+    def at_mean_pace(self, quicker: Sequence[float]) -> Waited:
+        """The same with days counted for as much as those who waited were quick."""
+        return replace(self, days=self.days * quicker)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onward.forecast.behaviour import TERMS
+from onward.forecast.building_differ import DIFFER, OWN
 from onward.forecast.conditions import Box, Limit, boxes
 from onward.forecast.movements import NAMED
 from onward.rulebook.model import Rulebook
@@ -38,6 +39,7 @@ _KNOWN: Mapping[str, str] = {
     "deadline strength": "how strongly people hurry as the deadline nears",
     "news strength": "how far news of safe arrivals moves others",
     "hold strength": "how far those who have not chosen are held back",
+    DIFFER: "how far families differ for good",
 }
 ASSUMED: Mapping[str, str] = {
     "deadline strength at 0": "People do not hurry as the deadline nears",
@@ -233,8 +235,10 @@ def variables(run: Run) -> tuple[list[str], FloatArray]:
 
     model = run.inputs.model
     people: dict[str, float] = {}
+    group_of = {one: name for name, of in run.inputs.told_apart.items() for one in of}
     for (_, stratum, size), units in model.start.items():
-        people[stratum] = people.get(stratum, 0.0) + units * size
+        group = group_of.get(stratum, stratum)
+        people[group] = people.get(group, 0.0) + units * size
     total = sum(people.values()) or 1.0
     paces: dict[str, FloatArray] = {}
     columns: dict[str, FloatArray] = {}
@@ -248,7 +252,7 @@ def variables(run: Run) -> tuple[list[str], FloatArray]:
             step = f"pace {rate[1]} from {rate[2]}"
             weight = people.get(rate[4], 0.0) / total
             paces[step] = paces.get(step, np.zeros(len(column))) + weight * column / middle
-        elif not _ARRIVALS.match(name) and not name.startswith(NAMED):
+        elif not _ARRIVALS.match(name) and not name.startswith((NAMED, OWN)):
             columns[name] = column
     both = {**columns, **paces}
     return list(both), np.array(list(both.values())).T

@@ -124,13 +124,14 @@ class Groundwork:
     steps: Sequence[tuple[str, str, str]]
     departures: pa.Table
     births: int
+    stays: pa.Table
 
     def for_build(self, found: Opened) -> dict[str, Any]:
         """The arguments of `forecast.inputs.build` that no plan changes."""
         return {
             "counts": self.counts, "exposures": self.exposures, "steps": self.steps,
-            "waits": self.waits, "departures": self.departures, "births": self.births, "as_of": found.as_of, "deadline": self.deadline,
-            "name": found.operation.settings.id,
+            "waits": self.waits, "departures": self.departures, "births": self.births, "stays": self.stays,
+            "as_of": found.as_of, "deadline": self.deadline, "name": found.operation.settings.id,
         }  # fmt: skip
 
 
@@ -152,7 +153,7 @@ def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
     steps = list(zip(*(column.to_pylist() for column in read["steps"].columns), strict=True))
     return Groundwork(
         deadline, read["counts"], read["exposures"], read["waits"], steps, read["departures"],
-        read["births"]["children"][0].as_py(),
+        read["births"]["children"][0].as_py(), read["stays"],
     )  # fmt: skip
 
 
@@ -186,6 +187,7 @@ def _read_past(found: Opened) -> Mapping[str, pa.Table]:
         "exposures": seen.exposures,
         "waits": seen.waits,
         "departures": seen.departures,
+        "stays": seen.stays,
         "steps": pa.table(
             [pa.array(one) for one in zip(*steps, strict=True)], ["from", "move", "to"]
         ),
