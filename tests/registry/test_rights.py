@@ -139,10 +139,10 @@ def test_a_refusal_needs_reasons(small, cast):
 
 
 def test_the_read_out_holds_the_file_in_the_persons_language(small, cast):
-    from onward.registry.data_protection import rights
+    from onward.registry.data_protection.read_out import read_out
     from onward.registry.permissions import access
 
-    told = rights.read_out(cast["chantal"], asks(cast), signed_in=now())
+    told = read_out(cast["chantal"], asks(cast), signed_in=now())
     text = str(told.sections)
     assert told.right_to_left
     assert told.draft
@@ -151,20 +151,77 @@ def test_the_read_out_holds_the_file_in_the_persons_language(small, cast):
     assert "blue heron" not in text
     assert "return_cleared" not in text
     assert "return cleared" not in text
-    beyond = dict(told.sections)[list(dict(told.sections))[-1]]
-    assert len(beyond) >= 3
+    (beyond,) = dict(told.sections)[list(dict(told.sections))[-1]]
+    assert len(beyond.lines) >= 3
     with pytest.raises(access.SignInAgain):
-        rights.read_out(cast["chantal"], asks(cast), signed_in=now() - timedelta(minutes=11))
+        read_out(cast["chantal"], asks(cast), signed_in=now() - timedelta(minutes=11))
+
+
+def lines_of(told, title):
+    return [line for part in dict(told.sections)[title] for line in part.lines]
+
+
+def test_each_record_is_read_out_by_itself_under_its_day_the_oldest_first(small, cast):
+    from onward.caseload.events import Subject
+    from onward.registry.data_protection.read_out import read_out
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+
+    anybody = Actor("mira", people.EVERYBODYS)
+    for day, purpose in (
+        ("2026-05-20", "rsd"),
+        ("2026-03-02", "medical"),
+        ("2026-04-11", "renunciation"),
+    ):
+        acts.record(
+            anybody, Subject("interview", f"z-{purpose}" if purpose != "rsd" else "a-rsd"), "recorded",
+            effective=day, facts={"person": "H1-P1", "purpose": purpose if purpose != "medical" else "interview"},
+            idempotency_key=purpose,
+        )  # fmt: skip
+    told = read_out(cast["chantal"], asks(cast, language="en"), signed_in=now())
+    days = [part.day for part in dict(told.sections)["Interview or counselling"]]
+    assert days[-3:] == ["2 March 2026", "11 April 2026", "20 May 2026"]
+    assert len(days) == len(dict(told.sections)["Interview or counselling"])
+
+
+def test_the_read_out_holds_the_birth_and_the_steps_and_says_no_code(small, cast):
+    from onward.caseload.events import Subject
+    from onward.registry.data_protection.read_out import read_out
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+
+    anybody = Actor("mira", people.EVERYBODYS)
+    acts.record(
+        anybody, Subject("person", "H1-P1"), "recorded", effective="2026-06-01", idempotency_key="facts",
+        facts={"birth": "1978-03-21/1979-03-20", "specific_needs": ["DS", "ER"]},
+    )  # fmt: skip
+    taken = acts.record(anybody, Subject("person", "H1-P1"), "T22.absent", effective="2026-06-02",
+                        idempotency_key="absent")  # fmt: skip
+    acts.retract(anybody, taken.events[0].id, idempotency_key="mistaken")
+    acts.record(anybody, Subject("person", "H1-P1"), "T4.withdrawn", effective="2026-06-03",
+                idempotency_key="withdrawn")  # fmt: skip
+    request = asks(cast, language="en")
+    told = read_out(cast["chantal"], request, signed_in=now())
+    known = dict(lines_of(told, "What is known about you"))
+    assert known["Date of birth"] == "21 March 1978 – 20 March 1979"
+    assert known["Specific needs"] == "Disability (DS), Older person at risk (ER)"
+    steps = lines_of(told, "What happened")
+    assert ("3 June 2026", "Record the person's choice, Interviewed") in steps
+    assert not any("Absent" in said for _day, said in steps), (
+        "what was taken back is not told as true"
+    )
+    request.language = "fa"
+    in_persian = str(read_out(cast["chantal"], request, signed_in=now()).sections)
+    assert "(DS)" in in_persian
+    assert "Disability" not in in_persian
 
 
 def test_the_read_out_says_which_roles_looked_and_never_who(small, cast):
-    from onward.registry.data_protection import rights
+    from onward.registry.data_protection.read_out import read_out
     from onward.registry.permissions import access
 
     access.Reader(cast["amina"]).open("H1-P1")
-    text = str(
-        rights.read_out(cast["chantal"], asks(cast, language="en"), signed_in=now()).sections
-    )
+    text = str(read_out(cast["chantal"], asks(cast, language="en"), signed_in=now()).sections)
     assert "Protection officer" in text
     assert "amina" not in text
 

@@ -21,6 +21,7 @@ from onward.desk.days import DayField
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
 from onward.registry.data_protection import own_words, rights
+from onward.registry.data_protection.read_out import read_out as read_out_of
 from onward.registry.identities.merged import whose
 from onward.registry.identities.vault import VaultRefused
 from onward.registry.models import Account, RightsRequest
@@ -288,9 +289,12 @@ def read_out(request: HttpRequest, pk: Any) -> HttpResponse:
     """The person's file in their language, to read aloud and print."""
     signed_in = signin.require_fresh(request)
     found = _one(request, pk)
-    told = rights.read_out(request.user, found, signed_in=signed_in)
+    told = read_out_of(request.user, found, signed_in=signed_in)
     with override(told.language):
-        sections = [(title, _with_countries(lines)) for title, lines in told.sections]
+        sections = [
+            (title, [replace(part, lines=_with_countries(part.lines)) for part in parts])
+            for title, parts in told.sections
+        ]
     told = replace(told, sections=sections)
     return render(request, "rights/read_out.html", {"told": told, "asked": found})
 

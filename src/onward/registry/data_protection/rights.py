@@ -2,15 +2,13 @@
 
 Exists so that a right is a request with a day on it, not a favour. Comes in: a request taken by
 anybody with access to the person, with their words (`own_words`). Goes out: due days, what was
-corrected, the read-out of the file in the person's language, and an erasure by two people. No clock closes anything: what is late is shown as late. The
-days are data (`data/rights.yaml`).
+corrected, and an erasure by two people; the file itself is read out by `read_out`. No clock closes
+anything: what is late is shown as late. The days are data (`data/rights.yaml`).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -22,26 +20,16 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from django.utils.translation import (
-    get_language,
-    gettext,
-    gettext_noop,
-    override,
-)
 
 from onward.errors import OnwardError, one_of
 from onward.registry import site
 from onward.registry.data_protection import own_words
-from onward.registry.identities import attachments
 from onward.registry.identities.merged import ids_of, whose
-from onward.registry.identities.scans import SUFFIX
 from onward.registry.identities.vault_db import EncryptedVault
 from onward.registry.models import (
-    AccessEntry,
     Account,
     Assignment,
     EventRow,
-    ExportRequest,
     Grave,
     LegalHold,
     PersonNow,
@@ -49,7 +37,6 @@ from onward.registry.models import (
 )
 from onward.registry.permissions import access, grants
 from onward.registry.permissions.roles import load_rules
-from onward.report import tongues
 
 FILE = Path(__file__).parents[1] / "data" / "rights.yaml"
 
@@ -164,7 +151,8 @@ def late(request: RightsRequest, on: date) -> int:
     return max((on - (request.extended_on or request.due_on)).days, 0)
 
 
-def _answers(by: Account, request: RightsRequest) -> None:
+def may_answer(by: Account, request: RightsRequest) -> None:
+    """Raises unless an account answers requests of this person, and this one is still open."""
     person = whose(request.person)
     if not access.people_visible_to(by, "rights.handle").filter(person=person).exists():
         access.log(by, "rights.handle", person=request.person, allowed=False)
@@ -175,7 +163,7 @@ def _answers(by: Account, request: RightsRequest) -> None:
 
 def extend(by: Account, request: RightsRequest, reason: str) -> None:
     """Take the longer time, once, with a reason the person is told."""
-    _answers(by, request)
+    may_answer(by, request)
     if request.extended_on is not None:
         raise OnwardError("The longer time was taken already; answer, if only in part.")
     if len(reason.strip()) < 10:
@@ -226,7 +214,7 @@ def corrected(by: Account, request: RightsRequest, events: Sequence[str]) -> Non
 
 def answer(by: Account, request: RightsRequest, outcome: str, reason: str = "") -> None:
     """Close a request; a refusal, and a part, need a reason. Erasures go by `erase`."""
-    _answers(by, request)
+    may_answer(by, request)
     if outcome not in rules()["outcomes"]:
         raise OnwardError(f"{outcome}: not an outcome; expected {one_of(rules()['outcomes'])}.")
     if outcome in ("refused", "partly") and len(reason.strip()) < 10:
@@ -275,7 +263,7 @@ def _not_held(person: str) -> None:
 
 def prepare_erasure(by: Account, request: RightsRequest, reason: str) -> None:
     """The first of two people: the request is real, the person understands, nothing forbids it."""
-    _answers(by, request)
+    may_answer(by, request)
     if request.kind != "deletion":
         raise OnwardError("Only a request for deletion can lead to an erasure.")
     if len(reason.strip()) < 10:
@@ -317,215 +305,3 @@ def erase(by: Account, request: RightsRequest, *, signed_in: datetime | None) ->
             row.save(update_fields=["until"])
             grants.seal_assignment(row)
         _close(by, request, "given", request.outcome_reason)
-
-
-# -- the read-out ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ReadOut:
-    """A person's file in their language, to be read aloud and printed.
-
-    sections  (title, lines of (what, value)); texts the rulebook declares, translated where a
-              translation exists
-    draft     the translation has no named approver: the page says so
-    """
-
-    person: str
-    language: str
-    right_to_left: bool
-    draft: bool
-    sections: Sequence[tuple[str, Sequence[tuple[str, str]]]]
-
-
-def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None) -> ReadOut:
-    """Everything kept about a person, for that person: facts, history, who received and who read.
-
-    The answer to an access request is the person's whole file, as far as the account that reads
-    it out may read it; what it may not read is named as a class, so that the person can ask for
-    somebody who may.
-    """
-    _answers(by, request)
-    reader = access.Reader(by)
-    person = whose(request.person)
-    ids = ids_of(person)
-    leave = reader.reveal(
-        person,
-        purpose=f"read-out for {request.pk}",
-        signed_in=signed_in,
-        place="rights",
-    )
-    seen = reader.open(person, place="rights", purpose=f"read-out for {request.pk}")
-    rulebook = seen.rulebook
-    language = request.language or "en"
-    with override(language):
-        kept = site.operation().vault.get_many(ids)
-        who = [_who(each, leave.of(kept.get(each))) for each in ids]
-        facts = rulebook.kinds["person"].facts
-        sections = [
-            (
-                gettext("Who you are"),
-                list(dict.fromkeys(line for each in who for line in each)),
-            ),
-            (
-                gettext("What is known about you"),
-                [
-                    _known(rulebook, name, value)
-                    for name, value in sorted(seen.facts.items())
-                    if value not in (None, [], "") and (name in facts or name in rulebook.axes)
-                ],
-            ),
-        ]
-        for kind in rulebook.kinds.values():
-            rows = seen.things(kind.name) if "person" in kind.refs else []
-            lines = [
-                (_label(kind.facts, name), _value(value))
-                for _, row in rows
-                for name, value in row.items()
-                if name in kind.facts and value is not None
-            ]
-            if lines:
-                sections.append((gettext(kind.title), lines))
-        papers = [
-            (_about(rulebook, held.about), f"{SUFFIX[held.media].upper()}, {_value(held.day)}")
-            for held in attachments.of(seen)
-        ]
-        if papers:
-            sections.append((gettext("Papers and pictures kept about you"), papers))
-        if asked := _asked(seen, ids, request):
-            sections.append((gettext("What you asked about your own file"), asked))
-        sections += [
-            (gettext("Who received data about you"), _received(ids)),
-            (gettext("Who looked at your file"), _looked(ids)),
-        ]
-        beyond = [
-            (gettext(each.title), gettext("Ask for somebody who may read this to you."))
-            for name, each in load_rules().classes.items()
-            if name not in seen.classes
-        ]
-        if beyond:
-            sections.append((gettext("Kept, and read out by somebody else"), beyond))
-    return ReadOut(
-        person, language, language in ("ar", "fa", "ckb"), language != "en", sections
-    )
-
-
-def _who(person: str, identity: Mapping[str, str]) -> list[tuple[str, str]]:
-    if identity or (day := erased_on(person)) is None:
-        return [(_field(name), value) for name, value in sorted(identity.items())]
-    return [(gettext("Erased, and can be read by nobody"), _value(day))]
-
-
-def _asked(seen: access.Seen, ids: Sequence[str], now: RightsRequest) -> list[tuple[str, str]]:
-    """Every other request of a person, with their own words where the reader may read them."""
-    rows = RightsRequest.objects.filter(person__in=ids).exclude(pk=now.pk)
-    lines = []
-    for row in rows.order_by("asked_on", "taken_at"):
-        what = gettext(rules()["requests"][row.kind]["title"])
-        lines.append((what, _value(row.asked_on)))
-        if not row.words_key:
-            continue
-        told = own_words.shown(row, seen.classes)
-        if told is None or told.words is None:
-            lines.append(
-                (
-                    gettext("What you said"),
-                    gettext("Ask for somebody who may read this to you."),
-                )
-            )
-            continue
-        for label, said in (
-            (gettext("What you said is wrong, or meant"), told.words.wrong),
-            (gettext("What it should say"), told.words.right),
-        ):
-            if said:
-                lines.append((label, said))
-    return lines
-
-
-def _about(rulebook: Any, kind: str) -> str:
-    return gettext(rulebook.kinds[kind].title) if kind in rulebook.kinds else gettext("Person")
-
-
-def _known(rulebook: Any, name: str, value: Any) -> tuple[str, str]:
-    """A fact or a state, by the titles the rulebook gives them."""
-    axis = rulebook.axes.get(name)
-    if axis is None:
-        return _label(rulebook.kinds["person"].facts, name), _value(value)
-    state = axis.states.get(value)
-    return gettext(axis.title), gettext(state.title) if state is not None else _value(value)
-
-
-def _label(facts: Mapping[str, Any], name: str) -> str:
-    fact = facts.get(name)
-    return gettext(fact.label) if fact is not None else gettext(name.replace("_", " "))
-
-
-FIELDS = {
-    "name": gettext_noop("Name"), "full": gettext_noop("Whole name"),
-    "given": gettext_noop("Given name"), "family": gettext_noop("Family name"),
-    "arabic": gettext_noop("Arabic script"), "latin": gettext_noop("Latin script"),
-    "Arab": gettext_noop("Arabic script"), "Latn": gettext_noop("Latin script"),
-    "document": gettext_noop("Document"), "passport": gettext_noop("Passport"),
-    "national_id": gettext_noop("National identity card"), "phone": gettext_noop("Phone"),
-    "address": gettext_noop("Address"), "photo": gettext_noop("Photo"),
-}  # fmt: skip
-"""What the parts of a kept identity are called to the person."""
-
-
-def _field(name: str) -> str:
-    said = name.removeprefix("name.").split(".")
-    parts = [gettext(FIELDS[each]) if each in FIELDS else _word(each) for each in said]
-    return tongues.listed(parts, get_language() or "en")
-
-
-def _word(value: object) -> str:
-    """An allowed value by the catalogue's word for it, else as it is kept without its bars."""
-    plain = str(value).replace("_", " ")
-    title = plain[:1].upper() + plain[1:]
-    said = gettext(title)
-    return said if said != title else gettext(plain)
-
-
-def _value(value: Any) -> str:
-    language = get_language() or "en"
-    if isinstance(value, bool):
-        return gettext("yes") if value else gettext("no")
-    if isinstance(value, list):
-        return tongues.listed(map(_word, value), language)
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(value)):
-        spoken = site.operation().settings.languages
-        return tongues.day_in_words(date.fromisoformat(str(value)), language, spoken)
-    if str(value).isdecimal():
-        return tongues.digits(str(value), language)
-    return _word(value)
-
-
-def _received(ids: Sequence[str]) -> list[tuple[str, str]]:
-    rows = (
-        ExportRequest.objects.filter(state="written")
-        .select_related("recipient")
-        .order_by("written_at")
-    )
-    return [
-        (_value(row.written_at.date()) if row.written_at else "", row.recipient.name)
-        for row in rows
-        if not {*ids}.isdisjoint(row.people)
-    ] or [("", gettext("Nobody outside."))]
-
-
-def _looked(ids: Sequence[str]) -> list[tuple[str, str]]:
-    """Days and roles, never names of staff: they are protected too."""
-    titles = load_rules().roles
-    roles = {
-        str(account.pk): tongues.listed(
-            (gettext(titles[r].title) for r in account.role_ids if r in titles),
-            get_language() or "en",
-        )
-        for account in Account.objects.all()
-    }
-    found: dict[tuple[str, str], None] = {}
-    rows = AccessEntry.objects.filter(person__in=ids, decision="allowed").order_by("id")
-    for at, account in rows.values_list("at", "account"):
-        found[_value(at.date()), roles.get(account, "")] = None
-    return list(found)
