@@ -272,6 +272,21 @@ def test_ten_idle_minutes_lock_the_screen_and_a_code_unlocks_it(amina):
         assert browser.get(INSIDE).status_code == 200
 
 
+def test_a_locked_screen_says_whose_it_is_to_nobody_who_tries_a_code(amina):
+    browser = people.signed_in(amina)
+    assert "Meridian" in browser.get("/").content.decode()
+    browser.post("/lock/")
+    for address in ("/sign-in/again/", "/sign-in/again/passkey/"):
+        shown = browser.get(address, follow=True).content.decode()
+        tried = browser.post("/sign-in/again/", {"code": "000000"}).content.decode()
+        for page in (shown, tried):
+            assert "Meridian" not in page
+            assert "amina" not in page
+            assert "<nav" not in page
+            assert "/people/" not in page
+    assert "This code is not right." in tried
+
+
 def test_a_page_that_renews_itself_keeps_no_screen_open(amina):
     import uuid
 

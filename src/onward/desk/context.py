@@ -13,6 +13,7 @@ from onward.desk import here, words
 from onward.desk.navigation import menu
 from onward.registry.models import Alarm, PersonNow
 from onward.registry.permissions.roles import load_rules
+from onward.registry.signing_in.signin import is_locked
 
 
 def desk(request: HttpRequest) -> dict[str, Any]:
@@ -27,7 +28,10 @@ def _nobody() -> bool:
 
 def _desk(request: HttpRequest) -> dict[str, Any]:
     account = getattr(request, "user", None)
-    inside = bool(account is not None and account.is_authenticated)
+    known = bool(account is not None and account.is_authenticated)
+    # A locked screen says nothing of whose it is, also where it answers to a wrong code.
+    locked = known and is_locked(request)
+    inside = known and not locked
     roles = account.roles if inside and account is not None else frozenset()
     rules = load_rules()
     match = request.resolver_match
@@ -39,6 +43,7 @@ def _desk(request: HttpRequest) -> dict[str, Any]:
         "demonstration": found.demonstration,
         "as_of": here.today() if inside else None,
         "inside": inside,
+        "locked": locked,
         "menu": menu(actions, area) if inside else [],
         "alarms": Alarm.objects.filter(seen_at=None).count,
         "actions": actions,

@@ -401,3 +401,14 @@ def site(name: str) -> str:
     said = translated(text)
     # What no catalogue knows stands on another language's page as the office writes it.
     return name if said == text and not (get_language() or "en").startswith("en") else said
+
+
+ACTIONS = {
+    "sign-in": _("Signed in"), "sign-out": _("Signed out"),
+    "factor.used": _("Second factor used"), "factor.added": _("Second factor added"),
+    "factor.removed": _("Second factor removed"), "start": _("Start code used"),
+    "lock": _("Screen locked"), "leave": _("Left quickly"), "panic": _("All sessions ended"),
+    "account.frozen": _("Account frozen"), "person.unassign": _("Assignment ended"),
+    "key.drill": _("Recovery drill held"), "key.renewed": _("Keys renewed"),
+}  # fmt: skip
+"""What the log of access calls what is not an action of the table of roles."""

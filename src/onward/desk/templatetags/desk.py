@@ -261,6 +261,12 @@ def code(value: Any) -> str:
 
 
 @register.filter
+def logged(action: str) -> str:
+    """What an account did, as the log of access says it."""
+    return str(words.ACTIONS.get(action, action))
+
+
+@register.filter
 def get(mapping: Any, key: Any) -> Any:
     return mapping.get(key) if mapping else None
 

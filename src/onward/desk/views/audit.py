@@ -56,12 +56,7 @@ def _shown(request: HttpRequest, rows: Any, chosen: dict[str, Any]) -> HttpRespo
     names = {str(a.pk): str(a) for a in Account.objects.all()}
     rules = load_rules()
     titles = {name: words.translated(each.title) for name, each in rules.actions.items()}
-    titles |= {
-        "sign-in": _("Signed in"), "sign-out": _("Signed out"),
-        "factor.used": _("Second factor used"), "account.frozen": _("Account frozen"),
-        "person.unassign": _("Assignment ended"), "key.drill": _("Recovery drill held"),
-        "key.renewed": _("Keys renewed"),
-    }  # fmt: skip
+    titles |= {name: str(title) for name, title in words.ACTIONS.items()}
     return render(
         request,
         "audit/entries.html",

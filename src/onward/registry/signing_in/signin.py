@@ -26,6 +26,7 @@ from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from onward.registry.keyring import keys
 from onward.registry.models import Account
@@ -89,8 +90,24 @@ class AccountBackend(ModelBackend):
         return found
 
 
+SAID = {
+    "username_password_mismatch": gettext_lazy(
+        "This name and this password do not belong together. Type both again."
+    ),
+    "too_many_login_attempts": gettext_lazy("Too many tries. Wait ten minutes, then try again."),
+    "incorrect_code": gettext_lazy(
+        "This code is not right. Take the one your app shows now, or a recovery code not used yet."
+    ),
+}  # fmt: skip
+"""What the packages say in languages they do not all know, in the desk's own words."""
+LABELS = (gettext_noop("Username"), gettext_noop("Password"), gettext_noop("Code"))
+"""Labels of the packages' forms, which the desk's catalogues translate where theirs do not."""
+
+
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """What allauth asks about accounts: nobody signs up, nothing is mailed."""
+
+    error_messages = {**DefaultAccountAdapter.error_messages, **SAID}  # noqa: RUF012
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
@@ -122,6 +139,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 class SecondFactors(DefaultMFAAdapter):  # type: ignore[misc]
     """Second factors with their secrets encrypted; the last one is never taken away."""
+
+    error_messages = {**DefaultMFAAdapter.error_messages, **SAID}  # noqa: RUF012
 
     def encrypt(self, text: str) -> str:
         site = current()

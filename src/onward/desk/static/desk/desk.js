@@ -11,7 +11,7 @@
   });
 
   // Escape three times within two seconds: leave at once. The page is blanked first, because
-  // signing out takes a moment on a slow line and somebody may be at the door.
+  // locking takes a moment on a slow line and somebody may be at the door.
   var presses = [];
   function leave() {
     var form = document.getElementById("leave");
