@@ -64,6 +64,86 @@ def test_a_room_is_never_in_two_places(small):
     assert officer.post("/people/chosen/", after).status_code == 303
 
 
+def test_an_appointment_that_was_not_held_leaves_its_hour_free(small):
+    officer = browser("supervisor")
+    one = {"people": "H1-P1", "do": "schedule", **WHEN, "key": "planned-1"}
+    said = text(officer.post("/people/chosen/", one, follow=True))
+    assert "1 appointment is scheduled." in said
+    assert_room(officer, "tent 3", 1)
+    missed(officer)
+    page = text(officer.get("/calendar/?week=2026-06-11"))
+    assert "not held: 1" in page
+    assert "in room" not in page, "nobody sits in it"
+    again = officer.post("/people/chosen/", {**one, "key": "planned-2", "room": "Tent  3"})
+    assert again.status_code == 303, "the room, the hour and the person are free"
+    assert_room(officer, "Tent  3", 1)
+
+
+def missed(officer):
+    """Says of the one appointment there is that it was not held."""
+    from onward.registry.models import ThingNow
+
+    (row,) = ThingNow.objects.filter(kind="appointment")
+    address = f"/people/{row.person}/appointment/{row.thing}/"
+    page = text(officer.get(address))
+    revision = re.search(r'name="revision" value="(\d+)"', page)[1]
+    sent = {
+        "key": key(page),
+        "revision": revision,
+        "state": "not_held",
+        "effective": "2026-06-10",
+    }
+    assert officer.post(address, sent).status_code == 303
+
+
+def assert_room(officer, room, number):
+    tiles = text(officer.get("/calendar/?week=2026-06-11")).partition('class="week"')[0]
+    assert re.findall(r"<b>(\d+)</b><span>in room <bdi>([^<]+)</bdi>", tiles) == [
+        (str(number), room)
+    ]
+
+
+def test_a_room_written_two_ways_is_counted_as_one(small):
+    officer = browser("supervisor")
+    for at, room in (("09:00", "Tent 3"), ("11:00", "tent  3")):
+        sent = {
+            "people": "H1-P1",
+            "do": "schedule",
+            **WHEN,
+            "starts_at": at,
+            "room": room,
+            "key": at,
+        }
+        assert officer.post("/people/chosen/", sent).status_code == 303
+    tiles = text(officer.get("/calendar/?week=2026-06-11")).partition('class="week"')[0]
+    assert [
+        n for n, _room in re.findall(r"<b>(\d+)</b><span>in room <bdi>([^<]+)</bdi>", tiles)
+    ] == ["2"]
+
+
+def test_the_officer_of_one_appointment_is_chosen_as_in_the_list(small):
+    boss = cast.account("chantal", "supervisor")
+    amina = cast.account("amina", "protection_officer")
+    page = text(cast.signed_in(boss).get("/people/H1-P1/add/appointment/"))
+    choice = page.partition('name="officer"')[2].partition("</select>")[0]
+    assert f'<option value="{amina.account_id}">' in choice
+    assert 'name="interpreter_code"' not in page, "without a roster nobody is asked for a code"
+
+
+def test_a_language_may_be_typed_by_its_name(small):
+    officer = browser("supervisor")
+    for typed, kept in (("Farsi", "fa"), ("العربية", "ar"), ("CKB", "ckb")):
+        sent = {**WHO, "people": "H1-P1", **WHEN, "interpreter": typed, "key": f"in {typed}"}
+        sent["starts_at"] = {"fa": "08:00", "ar": "10:00", "ckb": "12:00"}[kept]
+        assert officer.post("/people/chosen/", sent).status_code == 303
+        assert kept in {facts["interpreter"] for facts in things("appointment")}
+    wrong = officer.post(
+        "/people/chosen/", {**WHO, **WHEN, "interpreter": "Klingon", "key": "x"}
+    )
+    assert wrong.status_code == 422
+    assert "Choose a language from the list" in text(wrong)
+
+
 def test_a_form_sent_twice_books_once_and_does_not_clash_with_itself(small):
     officer = browser("supervisor")
     for _ in range(2):
@@ -320,6 +400,20 @@ def test_a_count_that_does_not_add_up_asks_for_more_until_somebody_says_why(smal
     assert "later than today" in text(later)
 
 
+def test_a_count_that_differs_does_not_agree(small):
+    clerk = browser("data_clerk")
+
+    def count(number):
+        sent = {"key": f"desk:{number}", "site": "camp-1", "day": "2026-06-10"}
+        return clerk.post("/head-count/", {**sent, "counted": number, "explained": "agrees"})
+
+    wrong = count("14")
+    assert wrong.status_code == 422
+    assert "The record says 16: this count does not agree." in text(wrong)
+    assert things("headcount") == []
+    assert count("16").status_code == 303
+
+
 # -- a convoy -----------------------------------------------------------------------------------------
 
 
@@ -375,6 +469,22 @@ def test_a_convoy_accounts_for_everybody_on_its_manifest(small):
     page = text(officer.get(convoy))
     assert "Find this person" not in page
     assert "Everybody is accounted for" in page
+
+
+def test_the_list_that_goes_on_the_bus_says_nothing_of_anybodys_safeguards(small):
+    """What is printed may be left on a seat: who is expected, who came, and nothing of why not."""
+    officer = browser("supervisor")
+    address = planned(officer)
+    page = text(officer.get(address))
+    people = re.findall(r'name="people" value="([^"]+)"', page)[:2]
+    officer.post(address, {"key": f"{key(page)}-l", "do": "list", "people": people})
+    page = text(officer.get(address))
+    manifest = page.partition("<caption>")[2].partition("</form>")[0]
+    assert "status blocked" in manifest or "status open" in manifest
+    on_paper = re.sub(r'<(\w+)[^>]*class="[^"]*noprint[^"]*".*?</\1>', "", manifest, flags=re.S)
+    for word in ("status blocked", "status open", "status breach", "safeguard", "breach"):
+        assert word not in on_paper
+    assert on_paper.count('class="box"') == 2 * len(people), "who arrived is ticked by hand"
 
 
 def test_nobody_on_a_manifest_is_passed_over_in_silence(small):

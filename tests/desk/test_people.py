@@ -412,6 +412,123 @@ def test_a_form_says_what_was_recorded_meanwhile_and_loses_nothing(small):
     )
 
 
+def recorded_of_a_thing(client, kind="consent", **facts):
+    """Adds to what is on record of a kind about H1-P1, and gives its page back."""
+    from onward.registry.models import ThingNow
+
+    thing = ThingNow.objects.filter(kind=kind, person="H1-P1").first().thing
+    address = f"/people/H1-P1/{kind}/{thing}/"
+    assert send(client, address, effective="2026-06-10", **facts).status_code == 303
+
+
+def happened_to(client):
+    page = text(client.get("/people/H1-P1/"))
+    return page.partition('id="story"')[2].partition("</section>")[0]
+
+
+def test_what_is_said_later_of_a_consent_stands_in_what_happened(small):
+    officer = browser("protection_officer")
+    assert "Withdrawn: Yes" not in re.sub(r"<[^>]+>", "", happened_to(officer))
+    recorded_of_a_thing(officer, withdrawn="yes")
+    story = re.sub(r"<[^>]+>", "", happened_to(officer))
+    assert "Withdrawn: Yes" in re.sub(r"\s+", " ", story)
+
+
+def test_a_form_says_what_was_said_meanwhile_of_a_consent(small):
+    amina, bilal = browser("protection_officer"), browser("protection_officer", name="bilal")
+    address = "/people/H1-P1/facts/"
+    page = text(amina.get(address))
+    form = {"key": hidden(page, "key"), "revision": hidden(page, "revision")}
+    recorded_of_a_thing(bilal, withdrawn="yes")
+    answer = amina.post(address, {**form, "language": "az", "effective": "2026-06-10"})
+    assert answer.status_code == 409
+    meanwhile = text(answer).partition("Recorded meanwhile")[2].partition("</table>")[0]
+    assert "Withdrawn" in meanwhile
+
+
+def test_what_is_said_of_one_persons_record_is_told_of_nobody_else(small):
+    from onward.caseload.events import Subject
+    from onward.registry.models import ThingNow
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+
+    mine = ThingNow.objects.filter(kind="consent", person="H1-P1").first().thing
+    anybody = Actor("mira", cast.EVERYBODYS)
+    other = Subject("interview", mine)  # the same name, of another kind and of somebody else
+    acts.record(anybody, other, "recorded", effective="2026-06-09", idempotency_key="first",
+                facts={"person": "H2-P1", "purpose": "interview"})  # fmt: skip
+    acts.record(anybody, other, "recorded", effective="2026-06-10", idempotency_key="then",
+                facts={"purpose": "rsd"})  # fmt: skip
+    page = text(browser("protection_officer").get("/people/H1-P1/timeline/"))
+    assert "Refugee status determination" not in page
+
+
+@pytest.mark.parametrize("move", ["T4.withdrawn", "T4.none"])
+def test_whoever_took_a_choice_back_is_not_to_be_asked_for_it_again(small, move):
+    officer = browser("protection_officer")
+
+    def stage():
+        page = text(officer.get("/people/H1-P1/"))
+        return page.partition('id="axis-stage"')[2].partition("</section>")[0]
+
+    assert "Consent: Return home" in stage()
+    send(officer, f"/people/H1-P1/happened/{move}/", effective="2026-06-10")
+    assert "Consent" not in stage()
+    assert "Ask again" not in stage()
+
+
+@pytest.mark.parametrize(
+    "typed", ["1978-03-21/1979-03-20", "1984", "1984-02", "1984-02-09/1984-03-01"]
+)
+def test_facts_of_somebody_born_in_a_year_or_in_some_days_are_corrected_and_the_birth_stays(
+    small, typed
+):
+    from onward.caseload.events import Subject
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+
+    acts.record(Actor("mira", cast.EVERYBODYS), Subject("person", "H1-P1"), "recorded",
+                effective="2026-06-01", facts={"birth": typed}, idempotency_key="born")  # fmt: skip
+    officer = browser("protection_officer")
+    for language in ("en", "fa"):
+        officer.cookies["django_language"] = language
+        address = "/people/H1-P1/facts/"
+        page = text(officer.get(address))
+        shown = re.search(r'name="birth" type="text" value="([^"]*)"', page)[1]
+        day = re.search(r'name="effective" type="text" value="([^"]*)"', page)[1]
+        spoken = {"en": "az", "fa": "ps"}[language]
+        sent = {name: hidden(page, name) for name in ("key", "revision")}
+        sent |= {"birth": shown, "language": spoken, "effective": day}
+        assert officer.post(address, sent).status_code == 303
+        assert dict(events(small, "H1-P1")[-1].facts) == {"language": spoken}
+    if "03-21/" in typed:
+        assert shown == "1357", "a Solar Hijri year is shown as one"
+
+
+def test_what_a_state_decided_is_nobodys_own_choice_and_a_mistake_in_it_is_taken_back(small):
+    from onward.caseload.events import Subject
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+
+    anybody = Actor("mira", cast.EVERYBODYS)
+    for step in ("T4.resettlement", "T14.done"):
+        acts.record(anybody, Subject("person", "H1-P1"), step, effective="2026-06-09",
+                    idempotency_key=step)  # fmt: skip
+    officer = browser("protection_officer")
+    page = text(officer.get("/people/H1-P1/"))
+    own = page.partition('id="choice"')[2].partition("<h3")[0]
+    others = page.partition('id="elsewhere"')[2].partition("<h3")[0]
+    for decision in ("T15.denied", "T15.deferred"):
+        address = f"/people/H1-P1/happened/{decision}/"
+        assert address not in own
+        assert address in others
+    assert "/happened/T4.withdrawn/" in own
+    before = set(mistakes(officer))
+    send(officer, "/people/H1-P1/happened/T15.denied/", effective="2026-06-10")
+    (mistake,) = set(mistakes(officer)) - before
+    assert send(officer, mistake).status_code == 303
+
+
 def test_a_wrong_date_says_what_is_allowed_and_never_repeats_it(small):
     officer = browser("protection_officer")
     answer = send(officer, "/people/H1-P1/happened/T4.none/", effective="10 Zarifeh 2026")

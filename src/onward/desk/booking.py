@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 KIND, ROSTER, UNWANTED = "appointment", "interpreter", "not_interpreter"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+FREED = ("cancelled", "not_held")
+"""States of an appointment in which nobody sits in the room."""
 NEAR = ({"fa", "prs"}, {"ku", "kmr"})
 """Languages whose speakers understand each other well enough not to be warned of."""
 
@@ -107,7 +109,8 @@ def clashes(planned: Sequence[Mapping[str, Any]], *, but: str = "") -> list[Clas
         row.facts
         for row in ThingNow.objects.filter(
             kind=KIND, facts__day__in=sorted({str(mine["day"]) for mine in planned})
-        ).exclude(facts__state="cancelled").exclude(thing=but)
+        ).exclude(thing=but)
+        if row.facts.get("state") not in FREED
     ]  # fmt: skip
     known = {each.code for each in roster()}
     barred = unwanted({str(mine.get("person")) for mine in planned})
@@ -152,7 +155,7 @@ def rooms_known(since: date) -> list[str]:
         ThingNow.objects.filter(kind=KIND, facts__day__gte=since.isoformat())
         .exclude(facts__room=None).values_list("facts__room", flat=True).distinct()
     )  # fmt: skip
-    return sorted({_plain(room): str(room) for room in rows if _plain(room)}.values())
+    return sorted({plain(room): str(room) for room in rows if plain(room)}.values())
 
 
 def rooms_for(
@@ -160,12 +163,12 @@ def rooms_for(
 ) -> Choices:
     """Which rooms are free at the hour of an appointment.
 
-    there  the facts of other appointments on that day that were not cancelled
+    there  the facts of other appointments on that day that take place
     """
-    held = {_plain(one.get("room")): one for one in there if _at_once(mine, one)}
-    free = [Choice(room, room) for room in rooms if _plain(room) not in held]
+    held = {plain(one.get("room")): one for one in there if _at_once(mine, one)}
+    free = [Choice(room, room) for room in rooms if plain(room) not in held]
     taken = [
-        Choice(room, room, _until(held[_plain(room)])) for room in rooms if _plain(room) in held
+        Choice(room, room, _until(held[plain(room)])) for room in rooms if plain(room) in held
     ]
     return Choices(tuple(free), (), tuple(taken))
 
@@ -233,7 +236,7 @@ def was_sent(key: str) -> bool:
 def _both(mine: Mapping[str, Any], other: Mapping[str, Any]) -> list[Clash]:
     at = {"time": dates.digits(str(mine["starts_at"])), "when": f"{_hour(begins(other))}–{_hour(ends(other))}"}  # fmt: skip
     said = []
-    if mine.get("room") and _plain(mine["room"]) == _plain(other.get("room")):
+    if mine.get("room") and plain(mine["room"]) == plain(other.get("room")):
         said.append(Clash(_("%(time)s: the room is taken (%(when)s).") % at, "room"))
     if mine.get("officer") and mine["officer"] == other.get("officer"):
         said.append(
@@ -256,7 +259,7 @@ def _both(mine: Mapping[str, Any], other: Mapping[str, Any]) -> list[Clash]:
     return said
 
 
-def _plain(room: Any) -> str:
+def plain(room: Any) -> str:
     """A room as a person means it: "Tent 3" and "tent  3" are one."""
     return " ".join(str(room or "").casefold().split())
 

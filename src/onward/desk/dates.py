@@ -18,6 +18,7 @@ from onward.report import tongues
 from onward.report.saying import Sayer
 
 SOLAR_YEARS = range(1300, 1500)
+_SPAN = re.compile(r"\d{4}-\d{2}-\d{2}/\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def digits(text: str, language: str | None = None) -> str:
@@ -88,7 +89,10 @@ def _solar() -> bool:
 
 
 def typed(text: str) -> str:
-    """A day as a field shows it to be typed over: in the reader's calendar, in digits."""
+    """A day as a field shows it to be typed over: in the reader's calendar, in digits. Of a Solar
+    Hijri year or month, which no Gregorian one fits, that year or month in whichever language."""
+    if "/" in text:
+        return _solar_part(text) or text
     if not _solar() or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
         return text
     try:
@@ -96,6 +100,19 @@ def typed(text: str) -> str:
     except ValueError:
         return text
     return f"{there.year:04d}-{there.month:02d}-{there.day:02d}"
+
+
+def _solar_part(text: str) -> str:
+    """The Solar Hijri year or month that these days are, as "1357" or "1357-04"; else empty."""
+    try:
+        first, _last = day_range(text)
+        there = jdatetime.date.fromgregorian(date=first)
+        for said in (f"{there.year:04d}", f"{there.year:04d}-{there.month:02d}"):
+            if meant(said) == text:
+                return said
+    except (NotADate, ValueError):
+        pass
+    return ""
 
 
 def sayer() -> Sayer:
@@ -160,7 +177,10 @@ def meant(text: str) -> str:
     Hijri, as on documents from Iran and Afghanistan. Day first is refused: 03/04 can be guessed
     two ways.
     """
-    plain = western(text.strip()).replace("/", "-").replace("\u200f", "")
+    plain = western(text.strip())
+    if _SPAN.fullmatch(plain):  # days that are no year and no month, as a field shows them
+        return plain
+    plain = plain.replace("/", "-").replace("\u200f", "")
     parts = re.fullmatch(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", plain)
     if not parts:
         raise NotADate("a date as 2026-10-31, or 2026-10 or 2026 when only that is known")

@@ -34,6 +34,12 @@ HINTS = {
 }  # fmt: skip
 """What must be known before a fact is filled in, by kind and fact."""
 
+CALLED: Mapping[str, tuple[str, ...]] = {
+    "fa": ("farsi", "persian"), "ar": ("arabic",), "ckb": ("sorani", "central kurdish"),
+    "ku": ("kurmanji",), "az": ("azeri", "azerbaijani"), "ps": ("pashto",), "prs": ("dari",),
+    "ur": ("urdu",),
+}  # fmt: skip
+"""What people type for a language, besides its code and its own name."""
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:\-]{0,79}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{3}", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", re.ASCII)
@@ -197,7 +203,22 @@ def _missing(each: Input) -> str:
     return gettext("Enter this: %(label)s.") % {"label": each.label}
 
 
+def _code_of(each: Input, text: str) -> str:
+    """The code that was meant where its word was typed: anything else stays as typed."""
+    said = text.casefold()
+    for code, word in each.options:
+        if said in (str(code).casefold(), str(word).casefold()):
+            return str(code)
+    if each.look == "language":
+        for code, names in CALLED.items():
+            if said in (*names, words.code(code).casefold()):
+                return code
+    return text
+
+
 def _meant(each: Input, text: str) -> Any:
+    if each.look in ("text", "country", "language") and each.options:
+        text = _code_of(each, text)
     if each.look == "yes_no":
         if text not in ("yes", "no"):
             raise ValueError(gettext("Choose yes or no, or leave it unknown."))
@@ -230,7 +251,9 @@ def _meant(each: Input, text: str) -> Any:
         return text.upper()
     if each.look == "language":
         if not _LANGUAGE.fullmatch(text):
-            raise ValueError(gettext("Enter a language code, as fa, ar or ckb."))
+            raise ValueError(
+                gettext("Choose a language from the list, or enter its code, as fa, ar or ckb.")
+            )
         return text
     if each.look == "lines":
         if any(not REFERENCE.fullmatch(line) for line in lines(text)):
@@ -287,6 +310,7 @@ def input_for(
         found.look, found.hint = "country", _("Three letters, as NOR.")
     elif fact.type == "language":
         found.look, found.options = "language", list(words.LANGUAGES)
+        found.hint = _("By its name, or its code of two or three letters.")
     elif fact.name in ("destination", "recipient", "intended_destination", "went_to"):
         found.options = list(places)
         found.hint = _("The code of a country, or the name of a site or recipient.")

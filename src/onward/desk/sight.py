@@ -271,7 +271,8 @@ def steps(seen: Seen) -> dict[str, list[Step]]:
             if rulebook.transitions[move.transition].pathway == "chosen"
             else words.move(rulebook, raw["move"]),
             pathway=move.pathway,
-            destination=raw.get("destination"),
+            # Whoever is heard or counselled goes nowhere by it, whatever was chosen before.
+            destination=None if move.pathway == "common" else raw.get("destination"),
             open=bool(raw["open"]),
             why=tuple(whys(seen, rulebook, raw["failed"])),
             may=seen.may(action_of(rulebook, raw["move"])),

@@ -22,6 +22,7 @@ from onward.plan.clocks import STATUS_BY_LAW
 from onward.registry.identities import attachments
 from onward.registry.identities.scans import SUFFIX
 from onward.registry.models import EventRow, PersonNow, ThingNow
+from onward.registry.now.kept_rows import UNREACHED
 from onward.registry.permissions.access import Seen
 from onward.registry.recording import duties, exceptions
 from onward.rulebook.model import Move, Rulebook
@@ -82,7 +83,8 @@ def _rests(
     if axis == "legal" and state in rulebook.axes["legal"].states:
         law = STATUS_BY_LAW.get(rulebook.axes["legal"].states[state].code, "")
         note = words.translated(law)
-    if axis == "stage" and (pathway := seen.facts.get("intended_pathway")):
+    pathway = seen.facts.get("intended_pathway")
+    if axis == "stage" and pathway and _is_on(rulebook, seen, pathway):
         days = rulebook.settings.get("consent_valid_days")
         for _id, consent in seen.things("consent"):
             if (
@@ -100,6 +102,15 @@ def _rests(
         if not rests:
             note = _("No valid consent to this pathway is on record.")
     return rests, note
+
+
+def _is_on(rulebook: Rulebook, seen: Seen, pathway: str) -> bool:
+    """Whether somebody who is here stands on a pathway: who took the choice back, or has gone,
+    rests on no consent to it and is not asked for it again."""
+    moves = rulebook.moves().values()
+    leads = {move.targets.get("stage") for move in moves if move.pathway == pathway}
+    stages = leads - {move.targets.get("stage") for move in moves if move.pathway == "common"}
+    return bool(seen.facts.get("active")) and seen.facts.get("stage") in stages
 
 
 def _covers(rule: Any, seen: Seen) -> bool:
@@ -387,7 +398,7 @@ def _status(kind: str, facts: Mapping[str, Any]) -> str:
     if kind == "incident" and facts.get("severity") == 1:
         return "done" if facts.get("reviewed") else "paused"
     if kind == "follow_up":
-        if facts.get("done_on"):
+        if facts.get("done_on") and facts.get("result") != UNREACHED:
             return "done"
         return "overdue" if str(facts.get("due_on") or "9") < today else "due"
     if kind == "document" and facts.get("valid_to"):
@@ -438,11 +449,18 @@ def timeline(seen: Seen, *, limit: int) -> list[Happened]:
     # Asked one by one: together, the database would read the whole log.
     own = EventRow.objects.filter(subject_kind="person", subject_id=me)
     about = EventRow.objects.filter(owner=me).exclude(subject_kind="person")
+    # What was said later of an appointment, a contact or a consent does not repeat whose it is.
+    things = {(thing.kind, thing.thing) for thing in seen.recorded}
+    later = EventRow.objects.filter(
+        subject_kind__in={kind for kind, _id in things},
+        subject_id__in={name for _kind, name in things}, owner=None,
+    )  # fmt: skip
     rows = sorted(
-        (*own.order_by("-effective", "-seq")[: limit * 3], *about.order_by("-effective", "-seq")[: limit * 3]),
+        (row for found in (own, about, later)
+         for row in found.order_by("-effective", "-seq")[: limit * 3]
+         if found is not later or (row.subject_kind, row.subject_id) in things),
         key=lambda row: (row.effective, row.seq), reverse=True,
     )  # fmt: skip
-    # A thing's later events do not repeat whose it is.
     replaced = {row.supersedes for row in rows if row.supersedes}
     telling = seen.reader.rules.kind_classes(rulebook)
     moves = rulebook.moves()
@@ -571,7 +589,8 @@ def warnings(seen: Seen) -> list[tuple[str, str]]:
 
 
 def always(seen: Seen) -> list[dict[str, Any]]:
-    """Refusing, staying, withdrawing, claiming, being absent, dying: what is never refused.
+    """Refusing, staying, withdrawing, claiming, being absent, dying: what is never refused. `group`:
+    the person's own choice, what a State or an authority decided, or what befell them.
 
     Only what can follow from where the person is, as the rulebook draws it; the form takes any.
     """
@@ -588,7 +607,10 @@ def always(seen: Seen) -> list[dict[str, Any]]:
         befell = duties.befell(rulebook, key)
         if not befell and not _tells(seen, move):
             continue
-        found.append({"move": key, "title": words.happening(rulebook, key), "befell": befell})
+        group = "befell" if befell else "own"
+        if duties.decided_elsewhere(rulebook, key):
+            group = "elsewhere"
+        found.append({"move": key, "title": words.happening(rulebook, key), "group": group})
     found.sort(key=lambda line: _order_of(rulebook, line["move"]))
     return found
 

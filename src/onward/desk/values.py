@@ -21,7 +21,7 @@ def fact_value(fact: Fact, value: Any) -> str:
     if fact.type == "language":
         return words.language(str(value))
     if fact.type == "codes":
-        return ", ".join(words.code(item) for item in value) or gettext("None")
+        return words.listed(words.code(item) for item in value) or gettext("None")
     if fact.type == "code":
         return words.code(str(value))
     if fact.type in ("integer", "number"):
@@ -32,4 +32,4 @@ def fact_value(fact: Fact, value: Any) -> str:
         return here.destination(str(value))
     if fact.name == "site":
         return words.site(str(value))
-    return str(value)
+    return dates.digits(str(value)) if str(value).isdecimal() else str(value)

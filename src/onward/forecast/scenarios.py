@@ -14,7 +14,6 @@ decides; a *circumstance* may slow people down or close a way, as things do.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -174,9 +173,7 @@ def off_limits(rulebook: Rulebook, step: str, what: What, kind: Kind) -> str:
     ends = [move.targets.get("legal", "") for move in moves]
     if all(end in legal and legal[end].code == "OOC" for end in ends):
         return "ends a person's status, which only an individual decision does"
-    if kind == "choice" and (
-        transition.pathway == "chosen" or re.search(r"\b(person|adult)\b", transition.decides)
-    ):
+    if kind == "choice" and transition.is_theirs:
         return "what the person decides; no choice of ours touches it"
     if what == "tells" and any(is_option(rulebook, move) for move in moves):
         return "a step on a pathway; news may bring people to counselling, the rest is theirs"

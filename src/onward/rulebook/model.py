@@ -7,6 +7,7 @@ be answered with a line of code.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -160,6 +161,11 @@ class Transition:
     records: bool = False
     consumes: str = ""
     line: int = 0
+
+    @property
+    def is_theirs(self) -> bool:
+        """Whether the person decides it, by what the rulebook says of who does."""
+        return self.pathway == "chosen" or bool(re.search(r"\b(person|adult)\b", self.decides))
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from onward.caseload.events import Subject
 from onward.desk import booking, contacts, dates, forms, here, sight, words
 from onward.desk.views.shared import done, once, page, paged, place, sent_key
 from onward.errors import OnwardError
 from onward.registry.models import Account, PersonNow, ThingNow
+from onward.registry.now.kept_rows import UNREACHED
 from onward.registry.permissions import access
 from onward.registry.recording import acts
 from onward.safeguards.record import WENT_TO
@@ -103,7 +105,10 @@ def _without(
     barred = booking.unwanted({str(row.person) for row in lacking})
     found = []
     for row in lacking[:ASSIGNED_AT_ONCE]:
-        there = [other.facts for other in rows if other.thing != row.thing]
+        there = [
+            other.facts for other in rows
+            if other.thing != row.thing and other.facts.get("state") not in booking.FREED
+        ]  # fmt: skip
         mine = asked if asked.get("thing") == row.thing else {}
         found.append(
             {
@@ -157,7 +162,10 @@ def _week(
         )  # fmt: skip
     reader.listed(list(visible.values()), place=place(request))
     capacity = _per_week()
-    taken = len(rows)
+    held = [row.facts for row in rows if row.facts.get("state") not in booking.FREED]
+    rooms = Counter(booking.plain(facts.get("room")) for facts in held)
+    written = {booking.plain(facts.get("room")): str(facts.get("room")) for facts in held}
+    spoken = Counter(str(facts["interpreter"]) for facts in held if facts.get("interpreter"))
     return render(
         request, "desk/calendar.html",
         {
@@ -168,13 +176,11 @@ def _week(
             ],
             "before": (first - timedelta(days=7)).isoformat(),
             "after": (first + timedelta(days=7)).isoformat(),
-            "first": days[0], "last": days[-1], "taken": taken, "capacity": capacity,
-            "rooms": Counter(str(r.facts.get("room")) for r in rows if r.facts.get("room")).most_common(),
+            "first": days[0], "last": days[-1], "any": bool(rows), "taken": len(held),
+            "not_held": len(rows) - len(held), "capacity": capacity,
+            "rooms": [(written[room], number) for room, number in rooms.most_common() if room],
             "interpreters": [
-                (words.language(code), number)
-                for code, number in Counter(
-                    str(r.facts.get("interpreter")) for r in rows if r.facts.get("interpreter")
-                ).most_common()
+                (words.language(code), number) for code, number in spoken.most_common()
             ],
             "may_edit": reader.may("calendar.edit"),
             "roster": booking.has_roster() and reader.may("calendar.edit"),
@@ -203,11 +209,12 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
     today = here.today()
     people = reader.people().filter(reader.within("confidential"))
-    rows = reader.things("confidential").filter(kind="follow_up")
+    rows = contacts.waiting(reader.things("confidential"))
     which = request.GET.get("which", "due")
     rows = rows.filter(due__gt=today) if which == "ahead" else rows.filter(due__lte=today)
     found = paged(request, rows.order_by("due", "person", "thing"))
-    tolerated = contacts.tolerated(here.rulebook())
+    rulebook = here.rulebook()
+    tolerated = contacts.tolerated(rulebook)
     persons = {
         row.person: row for row in people.filter(person__in=[r.person for r in found.rows])
     }
@@ -218,13 +225,19 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
     for row in found.rows:
         due = date.fromisoformat(str(row.facts["due_on"]))
         person = persons.get(row.person)
+        told = (
+            reader.show(rulebook, contacts.KIND, row.facts, reader.classes(person))
+            if person
+            else {}
+        )
         lines.append(
             {
                 "thing": row.thing, "person": row.person, "due": due,
                 "late": (today - due).days if due < today else 0,
                 "overdue": contacts.is_overdue(due, today, person and person.stage, tolerated),
                 "may": row.person in mine,
-                "pathway": words.state(here.rulebook(), "stage", person.stage) if person else "",
+                "tried": told.get("done_on") if told.get("result") == UNREACHED else None,
+                "pathway": words.state(rulebook, "stage", person.stage) if person else "",
                 "where": here.destination(str(person.facts.get(WENT_TO) or "")) if person else "",
             }
         )  # fmt: skip
@@ -302,13 +315,9 @@ def _schedule(
         values={"day": here.today().isoformat(), "starts_at": "09:00", "minutes": 60,
                 "purpose": "interview", "officer": ""},
     )  # fmt: skip
-    officer = form.get("officer")
-    if officer is not None:
-        officer.look, officer.options = "pick", _officers(reader)
-    language = form.get("interpreter")
-    if language is not None:
+    if (language := form.get("interpreter")) is not None:
         language.hint = _("Left empty: each person's own language.")
-    ask_interpreter(form)
+    ask_who(form, reader, KIND)
     extra: dict[str, Any] = {}
     if request.POST.get("send"):
         form.read(request.POST)
@@ -348,16 +357,19 @@ def _schedule(
     )  # fmt: skip
 
 
-def ask_interpreter(form: forms.Form) -> None:
-    """Let a form choose from the roster; without one it does not ask."""
-    found = form.get("interpreter_code")
-    if found is None:
-        return
-    people = booking.roster()
-    if not people:
-        form.inputs.remove(found)
-        return
-    found.look, found.options = "pick", [(each.code, each.said) for each in people]
+def ask_who(form: forms.Form, reader: access.Reader, kind: str) -> None:
+    """Let a form choose the officer from the office and the interpreter from the roster. What is on
+    record stays to be chosen; an appointment does not ask where there is nobody to choose."""
+    people = [(each.code, each.said) for each in booking.roster()]
+    for name, options in (("officer", _officers(reader)), ("interpreter_code", people)):
+        if (found := form.get(name)) is None:
+            continue
+        if found.value and found.value not in dict(options):
+            options = [*options, (found.value, found.value)]
+        if options:
+            found.look, found.options, found.blank = "pick", options, _("Nobody yet")
+        elif kind == KIND:
+            form.inputs.remove(found)
 
 
 @page("calendar", "calendar.edit", methods=("GET", "POST"))
@@ -414,7 +426,8 @@ def interpreters(request: HttpRequest) -> HttpResponse:
         for row in ThingNow.objects.filter(
             kind=KIND, facts__day__gte=first.isoformat(),
             facts__day__lt=(first + timedelta(days=7)).isoformat(),
-        ).exclude(facts__state="cancelled")
+        )
+        if row.facts.get("state") not in booking.FREED
     )  # fmt: skip
     rows = [
         {"one": each, "languages": [words.language(x) for x in each.languages],
@@ -457,11 +470,11 @@ def _planned(
 
 
 def _scheduled(request: HttpRequest, planned: list[dict[str, Any]]) -> HttpResponse:
-    number = dates.digits(str(len(planned)))
-    return done(
-        request, _("%(number)s appointments are scheduled.") % {"number": number},
-        "desk:calendar", week=str(planned[0]["day"]),
-    )  # fmt: skip
+    said = ngettext(
+        "%(number)s appointment is scheduled.", "%(number)s appointments are scheduled.",
+        len(planned),
+    ) % {"number": dates.digits(str(len(planned)))}  # fmt: skip
+    return done(request, said, "desk:calendar", week=str(planned[0]["day"]))
 
 
 def _assign(request: HttpRequest, reader: access.Reader, rows: list[PersonNow]) -> HttpResponse:
@@ -494,7 +507,11 @@ def _assign(request: HttpRequest, reader: access.Reader, rows: list[PersonNow]) 
             else:
                 return done(
                     request,
-                    _("%(number)s people are assigned.")
+                    ngettext(
+                        "%(number)s person is assigned.",
+                        "%(number)s people are assigned.",
+                        len(rows),
+                    )
                     % {"number": dates.digits(str(len(rows)))},
                     "desk:people",
                 )

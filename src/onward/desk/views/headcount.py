@@ -24,6 +24,8 @@ from onward.registry.recording.duties import befell
 from onward.rulebook.model import Rulebook
 
 DAYS = 14
+AGREES = "agrees"
+"""The answer that a count is what the record says."""
 NEWBORN_DAYS = 60
 """Registered within so many days of birth: counted as a birth, not as an arrival."""
 
@@ -186,6 +188,14 @@ def headcount(request: HttpRequest) -> HttpResponse:
         form.read(request.POST)
         if form.valid and form.facts["day"] > here.today().isoformat():
             form.fail("day", _("A count cannot be of a day later than today."))
+        if form.valid and form.facts.get("explained") == AGREES:
+            on_record = days_of(site, date.fromisoformat(form.facts["day"]), 1)[0].present
+            if form.facts["counted"] != on_record:
+                form.fail(
+                    "explained",
+                    _("The record says %(n)s: this count does not agree. Choose why, or leave it open.")
+                    % {"n": dates.counted(on_record)},
+                )  # fmt: skip
         if form.valid:
             try:
                 acts.record(

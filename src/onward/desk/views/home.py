@@ -51,9 +51,13 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "desk/home_other.html", other)
     opens = "person.read" if reader.may("person.read") else "person.list"
     mine = reader.people(opens).filter(active__in=(True,))
+    here_now = totals.total(mine)
+    # Who looks after people that have left has nobody here, and is not without people.
+    left = 0 if here_now else totals.total(reader.people(opens))
     shown: dict[str, Any] = {
         "today": today,
-        "people": totals.total(mine),
+        "people": here_now,
+        "left": left,
         "by_name": set(reader.rules.may(reader.account.roles, opens)) == {"assigned"},
         "days_left": _days_left(),
         "deadline": here.deadline(),
@@ -64,7 +68,7 @@ def home(request: HttpRequest) -> HttpResponse:
         about = reader.things("confidential")
         shown |= _due(about, today)
         shown["ending"] = _kept_for(
-            reader, "ending", today, lambda: _ending(about, today), about
+            reader, "ending", today, lambda: _ending(about, mine, today), about
         )
         shown["waiting"] = _kept_for(
             reader, "waiting", today, lambda: _waiting(reader, casework), casework
@@ -139,7 +143,7 @@ def _days_left() -> int | None:
 def _due(about: Any, today: date) -> dict[str, Any]:
     """Appointments of the day and follow-ups that are due, the oldest first."""
     appointments = about.filter(kind="appointment", due=today)
-    waiting = about.filter(kind="follow_up", due__lte=today)
+    waiting = contacts.waiting(about).filter(due__lte=today)
     follow_ups = list(waiting.order_by("due", "person", "thing")[:SHOWN])
     people = PersonNow.objects.filter(person__in=[row.person for row in follow_ups])
     stages = dict(people.values_list("person", "stage"))
@@ -197,10 +201,12 @@ def _to_tell(reader: Any) -> dict[str, Any]:
     return {"to_tell": lines, "to_tell_all": len(untold)}
 
 
-def _ending(about: Any, today: date) -> list[dict[str, Any]]:
-    """Consents, papers and checks that run out soon, by the rulebook's own conditions."""
+def _ending(about: Any, mine: Any, today: date) -> list[dict[str, Any]]:
+    """Consents, papers and checks that run out soon, by the rulebook's own conditions, of people who
+    are here: the exit permit of somebody who has left is not asked for again."""
     rulebook = here.rulebook()
     soon = about.filter(ends__gte=today, ends__lte=today + timedelta(days=SOON_DAYS))
+    soon = soon.filter(person__in=mine.order_by().values("person"))
     lines: list[dict[str, Any]] = []
     for row in soon.order_by("ends", "person", "thing")[:SHOWN]:
         for clock, day in kept_rows.ends_of(rulebook, row.kind, row.facts):

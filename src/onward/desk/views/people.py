@@ -211,6 +211,7 @@ def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
         seen.person.steps_on = here.today()
     facts = seen.facts
     pathway = facts.get("intended_pathway")
+    always = story.always(seen)
     return {
         "seen": seen,
         "today": here.today(),
@@ -239,8 +240,8 @@ def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
             "read_aloud": seen.may("person.record_interview"),
             "rights": seen.may("rights.open"),
         },
-        "always": story.always(seen),
-        "befell": any(line["befell"] for line in story.always(seen)),
+        "always": always,
+        "kinds_of_always": {line["group"] for line in always},
         "dead": story.is_dead(seen),
         "erased": rights.erased_on(seen.person.person),
         "recordable": story.recordable(seen),

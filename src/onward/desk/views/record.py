@@ -19,12 +19,15 @@ from django.urls import path
 from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
-from onward.desk import asking, booking, forms, here, sight, story, values, words
+from onward.dates import partial_text
+from onward.desk import asking, booking, contacts, forms, here, sight, story, values, words
+from onward.desk.views.calendar import ask_who
 from onward.desk.views.people import pauses
 from onward.desk.views.shared import done, nothing_changed, once, page, place, sent_key
 from onward.errors import Faults, OnwardError
 from onward.registry.identities import attachments
 from onward.registry.models import ThingNow
+from onward.registry.now.kept_rows import UNREACHED
 from onward.registry.permissions import access
 from onward.registry.recording import acts, duties
 from onward.safeguards.record import WENT_TO
@@ -33,7 +36,7 @@ BOTH = ("GET", "POST")
 OWN_DAY = {
     "interview": "held_on", "consent": "signed_on", "waiver": "signed_on",
     "complaint": "received_on", "claim": "expressed_on", "assessment": "made_on",
-    "incident": "happened_on",
+    "incident": "happened_on", contacts.KIND: "done_on",
 }  # fmt: skip
 """The day that a new record tells of itself: not asked for twice."""
 LATER = ("triaged", "reviewed", "withdrawn", "cancelled", "lifted", "finally_rejected",
@@ -392,6 +395,12 @@ def _recorded(
         said += " " + _(
             "Pending moves are paused until somebody has reviewed it: %(to)s. Tell the focal points of the ICRC and UNHCR, and the family where the person agreed."
         ) % {"to": to}
+    if facts.get("result") == UNREACHED:
+        said += " " + _("The contact stays on the list of follow-ups until the person answers.")
+    if facts.get("result") == "concern":
+        said += " " + _(
+            "If the person was detained, hurt or has disappeared, record it now under Incident after departure: moves there are then paused. Pressure of any kind is a complaint."
+        )
     if facts.get("category") == "coercion":
         said += " " + _("Moves it touches are paused until somebody has triaged it.")
     if breaches:
@@ -444,8 +453,12 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
         rulebook, kind, columns, values=on_record or _suggested(seen, kind),
         places=here.destinations(),
     )  # fmt: skip
-    _ask_interpreter(form)
-    own = None if row is not None else form.get(OWN_DAY.get(kind, ""))
+    if kind in (booking.KIND, booking.UNWANTED):
+        ask_who(form, reader, kind)
+    own = None
+    # A contact is on record before it is made, on a day of its own.
+    if row is None or kind == contacts.KIND:
+        own = form.get(OWN_DAY.get(kind, ""))
     if own is not None:
         own.latest = here.today()
     else:
@@ -454,6 +467,8 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
     extra: dict[str, Any] = {}
     if request.method == "POST":
         form.read(request.POST, request.FILES)
+        if kind == contacts.KIND:
+            contacts.complete(form, on_record, here.today())
         facts = {
             name: value for name, value in form.facts.items()
             if name not in ("effective", "evidence") and on_record.get(name) != value
@@ -487,18 +502,12 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
     )  # fmt: skip
 
 
-def _ask_interpreter(form: forms.Form) -> None:
-    """Interpreters are chosen from the roster, where there is one."""
-    if (found := form.get("interpreter_code")) is not None and (known := booking.roster()):
-        found.look, found.options = "pick", [(each.code, each.said) for each in known]
-
-
 def _taken(
     kind: str, person: str, thing: str | None, facts: dict[str, Any], key: str
 ) -> list[booking.Clash]:
     """Why an appointment cannot be made or moved: a room, an officer, an interpreter."""
     whole = facts.get("day") and facts.get("starts_at")
-    if kind != booking.KIND or not whole or facts.get("state") in ("cancelled", "held"):
+    if kind != booking.KIND or not whole or facts.get("state") in (*booking.FREED, "held"):
         return []
     if booking.was_sent(key):
         return []
@@ -541,8 +550,9 @@ def facts(request: HttpRequest, person: str) -> HttpResponse:
         raise access.Hidden
     known = dict(seen.facts)
     if "birth" in columns and known.get("birth_first"):
-        first, last = str(known["birth_first"]), str(known["birth_last"])
-        known["birth"] = first if first == last else f"{first}/{last}"
+        known["birth"] = partial_text(
+            *(date.fromisoformat(str(known[name])) for name in ("birth_first", "birth_last"))
+        )
     form = forms.form_for(rulebook, "person", columns, values=known, places=here.destinations())
     form.inputs += [
         forms.when(here.today().isoformat(), _("True since")), forms.evidence(), forms.scanned(),

@@ -20,6 +20,8 @@ from onward.safeguards.help import own_steps
 PERSON, HOUSEHOLD = "person", "household"
 
 SEVERE = 1
+UNREACHED = "not_reached"
+"""The result of a contact that was tried and came to nothing."""
 
 
 FIELDS = (
@@ -166,8 +168,8 @@ def due_on(kind: str, row: Mapping[str, Any]) -> date | None:
     """From when somebody has to see to a thing; None: nobody has to, or somebody has."""
     if kind == "appointment" and row.get("state") == "planned":
         return row.get("day")
-    if kind == "follow_up" and row.get("done_on") is None:
-        return row.get("due_on")
+    if kind == "follow_up" and (row.get("done_on") is None or row.get("result") == UNREACHED):
+        return row.get("due_on")  # silence is not safety: who was not reached is looked for
     if kind == "complaint" and row.get("triaged") is False:
         return row.get("first_on")
     if kind == "incident" and row.get("severity") == SEVERE and row.get("reviewed") is False:

@@ -109,6 +109,13 @@ def is_always(rulebook: Rulebook, move_key: str) -> bool:
     return records and not follows_up(rulebook, move_key)
 
 
+def decided_elsewhere(rulebook: Rulebook, move_key: str) -> bool:
+    """Whether a move records what a State or another authority decided or found: on the person's
+    way, and nobody's own choice."""
+    step = rulebook.transitions[rulebook.moves()[move_key].transition]
+    return is_always(rulebook, move_key) and step.pathway != "common" and not step.is_theirs
+
+
 def is_their_word(
     rulebook: Rulebook, subject_kind: str, kind: str, facts: Mapping[str, Any]
 ) -> bool:
@@ -117,7 +124,8 @@ def is_their_word(
     It is never taken back: the person may say something else, and that is recorded.
     """
     if kind in rulebook.moves():
-        return is_always(rulebook, kind) and not befell(rulebook, kind)
+        others = befell(rulebook, kind) or decided_elsewhere(rulebook, kind)
+        return is_always(rulebook, kind) and not others
     return subject_kind in SAID or facts.get(WITHDRAWS.get(subject_kind, "")) is True
 
 
