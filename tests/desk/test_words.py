@@ -658,3 +658,15 @@ def test_what_is_wrong_with_the_text_of_a_plan_keeps_its_line_and_its_keys(small
     assert "سطر ۱۲" in said
     for code in ("actions.a.depends_on", "nix", "interviews", "other_work"):
         assert f"\u2068{code}\u2069" in said
+
+
+def test_a_number_in_a_card_on_a_telephone_says_what_it_counts():
+    bare = {}
+    for file in TEMPLATES:
+        for table in re.findall(
+            r'<table class="[^"]*cards[^"]*".*?</table>', file.read_text("utf-8"), re.S
+        ):
+            cells = re.findall(r'<td class="(?:n|num)\b[^>]*>', table)
+            if found := [cell for cell in cells if "data-label" not in cell]:
+                bare[file.name] = found
+    assert bare == {}, "its column has no heading there"
