@@ -83,8 +83,9 @@ def destinations() -> list[tuple[str, str]]:
         for code, said in getattr(found, "country_names", {}).items():
             names[code] = said[0] if not isinstance(said, str) and said else str(said)
     known = ThingNow.objects.filter(kind__in=("destination", "site")).order_by("thing")
-    codes = list(dict.fromkeys([*known.values_list("thing", flat=True), *names]))
-    sites = set(known.filter(kind="site").values_list("thing", flat=True))
+    rows = list(known.values_list("thing", "kind"))
+    codes = list(dict.fromkeys([*(thing for thing, _kind in rows), *names]))
+    sites = {thing for thing, kind in rows if kind == "site"}
     return [
         (code, words.site(code) if code in sites else words.translated(names.get(code, code)))
         for code in codes

@@ -8,7 +8,7 @@ and the revision it was opened at, so that a change made meanwhile is shown and 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import date
 from typing import Any
@@ -432,8 +432,7 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
         raise Http404
     reader = request.reader  # type: ignore[attr-defined]
     needs = story.NEEDS[kind]
-    within = (a for a in needs if reader.people(a).filter(person=person).exists())
-    seen = _with(request, person, needs[0] if len(needs) == 1 else next(within, needs[0]))
+    seen = _with(request, person, reader.widest(needs) or _within(reader, person, needs))
     on_record: dict[str, Any] = {}
     row = None
     if thing is not None:
@@ -500,6 +499,12 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
         {"title": words.translated(rulebook.kinds[kind].title), "amending": thing is not None,
          "kind": kind, **extra},
     )  # fmt: skip
+
+
+def _within(reader: access.Reader, person: str, needs: Sequence[str]) -> str:
+    """The first of these actions that this account may do with this person; else the first."""
+    found = (a for a in needs if reader.people(a).filter(person=person).exists())
+    return next(found, needs[0])
 
 
 def _taken(

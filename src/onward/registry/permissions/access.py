@@ -200,6 +200,12 @@ class Reader:
         reaches = self.rules.may(self._roles, action)
         return bool(reaches) if person is None else self.inside(person, reaches)
 
+    def widest(self, actions: Sequence[str]) -> str | None:
+        """The one of these actions that reaches whomever any of them does; None where none does."""
+        reaches = {action: self.rules.may(self._roles, action) for action in actions}
+        every = frozenset[str]().union(*reaches.values())
+        return next((action for action in actions if reaches[action] == every), None)
+
     def people(self, action: str = "person.list") -> QuerySet[PersonNow]:
         return people_visible_to(self.account, action)
 

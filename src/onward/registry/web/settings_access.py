@@ -103,7 +103,7 @@ SESSION_COOKIE_AGE = 10 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_COOKIE_NAME = "work-form"
 CSRF_FAILURE_VIEW = "onward.registry.signing_in.signin_pages.form_expired"
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+MESSAGE_STORAGE = "onward.registry.signing_in.answers.Answers"
 
 # -- what a page may load and do: itself, nothing else -----------------------------------------
 CONTENT_SECURITY_POLICY = {
