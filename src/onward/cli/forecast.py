@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from onward.cli import forecast_compare, forecast_groups
+from onward.cli import forecast_compare, forecast_groups, forecast_paces
 from onward.cli.commands import command_app
 from onward.cli.engine import ENGINE, MASTER, OPERATION, opened_operation
 from onward.cli.forecast_reasons import doubt, why
@@ -71,14 +71,15 @@ def run(
         bool,
         typer.Option(
             "--behaviour/--no-behaviour",
-            help="With how people may answer the deadline, news, leaders and incidents.",
+            help="With how people may answer the deadline, news, leaders and incidents, and with "
+            "families that differ for good.",
         ),
     ] = True,
     without: Annotated[
         list[str] | None,
         typer.Option(
             "--without",
-            help="One term of behaviour less: deadline, news, leadership or incident.",
+            help="One term of behaviour less: deadline, news, leadership, incident or differ.",
         ),
     ] = None,
     steps: Annotated[
@@ -521,5 +522,6 @@ app.command("compare")(forecast_compare.compare)
 app.command("decide-by")(forecast_compare.decide_by)
 app.command("levers")(forecast_compare.levers)
 app.command("groups")(forecast_groups.groups)
+app.command("paces")(forecast_paces.paces)
 
 __all__: Sequence[str] = ("app", "page")

@@ -44,6 +44,7 @@ FINE = 9
 # families are as likely alike as not, and where they differ, seldom by more than three times.
 SIZES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
 ALIKE, USUAL_SIZE = 0.5, 0.5
+NONE = -(2**40)
 # How far from the middle, in standard deviations, the first and the last of six lie on average.
 OF_SIX = 1.267
 # Told apart only where that is likelier than not.
@@ -92,7 +93,7 @@ def in_classes(odds: FloatArray, size: float) -> FloatArray:
     low = np.clip((middle - mean) / max(middle - slow, 1e-9), 0.0, 1.0)
     high = np.clip((mean - middle) / max(quick - middle, 1e-9), 0.0, 1.0)
     other = np.stack([low, 1 - low - high, high], axis=1)
-    return np.where((found < 0).any(axis=1)[:, None], other, found)
+    return np.where(np.any(found < 0, axis=1, keepdims=True), other, found)
 
 
 @dataclass(frozen=True)
@@ -200,64 +201,101 @@ def histories(
     """
     import numpy as np
     import pyarrow as pa
-
-    def listed(name: str) -> list[Any]:
-        column = stays[name]
-        if pa.types.is_date(column.type):
-            column = column.cast(pa.int32())
-        found: list[Any] = column.to_pylist()
-        return found
+    import pyarrow.compute as pc
 
     def number(day: dt.date) -> int:
         return (day - dt.date(1970, 1, 1)).days
 
-    asked = {state for state, _ in counted}
-    names: dict[tuple[Any, ...], str] = {}
-    of_person: dict[Any, list[tuple[Any, ...]]] = {}
-    home: dict[Any, Any] = {}
-    fields = [*columns, "forecast_state", "from_day", "until_day", "move", "whole"]
-    for person, household, *read in zip(
-        *(listed(name) for name in ("person", "household", *fields)), strict=True
-    ):
-        of_person.setdefault(person, []).append(tuple(read))
-        home[person] = ("alone", person) if household is None else ("family", household)
-    once = dict.fromkeys((home[person], tuple(rows)) for person, rows in of_person.items())
-    cells: dict[tuple[str, str], int] = {}
-    end, width = number(until), len(columns)
-    here, table = np.full(len(once), -1), []
-    for family, (_, rows) in enumerate(once):
-        for row in rows:
-            state, since, left, move, whole = row[width:]
-            if state not in asked:
-                continue
-            if row[:width] not in names:
-                names[row[:width]] = stratum(dict(zip(columns, row, strict=False)))
-            cell = cells.setdefault((state, names[row[:width]]), len(cells))
-            if left is None:
-                here[family] = cell
-            counts = left is not None and (state, move) in counted
-            ended = end if left is None else left
-            table.append((family, cell, since, ended, left is not None, counts, whole))
-    made = np.array(table, dtype=np.int64).reshape(len(table), 7)
-    of_family, of_cell, began, last, over, moved, known = made.T
+    def coded(name: str) -> tuple[IntArray, list[Any]]:
+        """A column as numbers, -1 for none, and what they stand for."""
+        column = stays[name].combine_chunks().dictionary_encode()
+        codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        return codes.astype(np.int64), column.dictionary.to_pylist()
+
+    def whole_numbers(name: str) -> IntArray:
+        column = stays[name]
+        if pa.types.is_date(column.type):
+            column = column.cast(pa.int32())
+        found = pc.fill_null(column.cast(pa.int64()), NONE).combine_chunks()
+        return np.asarray(found.to_numpy(zero_copy_only=False))
+
+    state, states = coded("forecast_state")
+    move, moves = coded("move")
+    groups = [coded(name) for name in columns]
+    began, left = whole_numbers("from_day"), whole_numbers("until_day")
+    known = stays["whole"].combine_chunks().to_numpy(zero_copy_only=False).astype(np.int64)
+    # Cells that occur, under the names of their strata.
+    key = state
+    for codes, values in groups:
+        key = key * (len(values) + 1) + codes + 1
+    kinds, of_cell = np.unique(key, return_inverse=True)
+    cells: list[tuple[str, str]] = []
+    for kind in kinds.tolist():
+        row: dict[str, Any] = {}
+        for name, (_, values) in zip(reversed(columns), reversed(groups), strict=True):
+            kind, at = divmod(kind, len(values) + 1)
+            row[name] = values[at - 1] if at else None
+        cells.append((states[kind], stratum(row)))
+    # Members of a family whose stays are all the same are told by one number for the whole history.
+    person, household = whole_numbers("person"), whole_numbers("household")
+    starts_at = np.flatnonzero(np.append(True, person[1:] != person[:-1])[: len(person)])
+    history = np.zeros(len(person), np.uint64)
+    for part in (of_cell, began, left, move, known):
+        history = _stirred(history ^ part.astype(np.uint64))
+    history = np.add.reduceat(history, starts_at) if len(person) else history
+    lone = household[starts_at] == NONE
+    home = np.where(lone, person[starts_at], household[starts_at])
+    _, kept = np.unique(
+        np.stack([lone, home, history.view(np.int64)]), axis=1, return_index=True
+    )
+    family_of = np.full(len(starts_at), -1)
+    family_of[np.sort(kept)] = np.arange(len(kept))
+    family = np.repeat(family_of, np.diff(np.append(starts_at, len(person))))
+    asked = np.isin(state, [place for place, name in enumerate(states) if name in
+                            {one for one, _ in counted}])  # fmt: skip
+    mine = np.flatnonzero((family >= 0) & asked)
+    own = np.array([[(one, other) in counted for other in (*moves, None)] for one in states])
+    over = left[mine] != NONE
+    moved = over & own.reshape(len(states), len(moves) + 1)[state[mine], move[mine]]
+    family, of_cell, began, known = family[mine], of_cell[mine], began[mine], known[mine]
+    last = np.where(over, left[mine], number(until))
+    here = np.full(len(kept), -1)
+    here[family[~over]] = of_cell[~over]
     # Somebody who left in the course of a day was there for half of it.
     exact = last - 0.5 * over
-    bounds = [*(number(start) for start in starts), end]
+    bounds = np.array([*(number(start) for start in starts), number(until)])
     parts = []
-    for period in range(len(starts)):
-        for row_ in range(len(WAITED) - 1):
-            low = np.maximum(began + WAITED[row_], bounds[period])
-            high = np.minimum(began + WAITED[row_ + 1], bounds[period + 1])
-            days = np.minimum(high, exact) - low
-            at = np.flatnonzero(days > 0)
-            parts.append(
-                (of_family[at], of_cell[at], np.full(len(at), period),
-                 np.where(known[at], row_, -1), days[at], (moved[at] == 1) & (high[at] >= last[at]))
-            )  # fmt: skip
+    for row_ in range(len(WAITED) - 1):
+        low = np.maximum(began + WAITED[row_], bounds[0])
+        high = np.minimum(np.minimum(began + WAITED[row_ + 1], last), bounds[-1])
+        some = np.flatnonzero(high > low)
+        first = np.searchsorted(bounds, low[some], side="right") - 1
+        many = np.searchsorted(bounds, high[some], side="left") - first
+        at = np.repeat(some, many)
+        period = np.repeat(first, many) + np.arange(len(at)) - np.repeat(
+            np.cumsum(many) - many, many
+        )  # fmt: skip
+        from_, to = (
+            np.maximum(low[at], bounds[period]),
+            np.minimum(high[at], bounds[period + 1]),
+        )
+        parts.append(
+            (family[at], of_cell[at], period, np.where(known[at] == 1, row_, -1),
+             np.minimum(to, exact[at]) - from_, moved[at] & (to == last[at]))
+        )  # fmt: skip
     joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
     # A move before the first period has nothing to be held against.
-    moves = np.bincount(joined[0][joined[5]], minlength=len(once)).astype(float)
-    return Histories(moves, here, tuple(cells), *joined)
+    made = np.bincount(joined[0][joined[5]], minlength=len(kept)).astype(float)
+    return Histories(made, here, tuple(cells), *joined)
+
+
+def _stirred(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Numbers spread over all numbers (the finaliser of SplitMix64)."""
+    import numpy as np
+
+    x = (x + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(x ^ (x >> np.uint64(31)))
 
 
 class _Fit(NamedTuple):
