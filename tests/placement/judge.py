@@ -169,10 +169,10 @@ class Judge:
     def places(self, s: int) -> int:
         return self.windows[s].persons if self.windows[s].state in self.states else 0
 
-    def opens_at_most(self, window: Window) -> int:
-        """Places that conditional pledges may open in a window."""
-        there = (window.programme, window.window)
-        return sum(
+    def most_places(self, s: int) -> int:
+        """Places of a window with every condition met."""
+        there = (self.windows[s].programme, self.windows[s].window)
+        return self.places(s) + sum(
             p.opens_persons
             for p in self.pledges
             if (p.opens_programme, p.opens_window) == there

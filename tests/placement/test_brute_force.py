@@ -259,6 +259,31 @@ def judge_stages(number: int) -> None:
         assert line["met"] == bool(judge.opened[row, p])
 
 
+def judge_prices(number: int) -> None:
+    """What a condition is worth and a floor costs: the best with it, less the best without."""
+    tables, aims, judge = judged(number)
+    proposal = propose(tables, aims, gap=0.0)
+    if proposal.state == "infeasible":
+        return
+    protection = judge.value["protection"]
+    for p, line in enumerate(document(proposal)["pledges"]):
+        met = protection[judge.opened[:, p]]
+        others = tuple(x for x in tables.pledges if x.pledge != line["pledge"])
+        unmet = Judge(replace(tables, pledges=others), aims).value["protection"]
+        if not len(met) or not len(unmet):
+            assert line["price"] is None, line
+            continue
+        assert line["price"] == pytest.approx(float(met.max() - unmet.max()), abs=1e-5), line
+    for line in proposal.floors:
+        without = Judge(tables, replace(aims, floors=())).value
+        best = without["protection"][
+            without["emergencies"] >= without["emergencies"].max() - near(1.0)
+        ].max()
+        held = judge.value["emergencies"] >= judge.value["emergencies"].max() - near(1.0)
+        price = max(0.0, float(best - protection[held].max()))
+        assert line["price"] == pytest.approx(price, abs=1e-5), line
+
+
 def asked(change: str) -> int:
     """How many persons a change asks for in all."""
     return sum(int(n) for n in re.findall(r"(\d+) (?:more|fewer) (?:place|person)s?", change))
@@ -457,6 +482,56 @@ def judge_large(number: int) -> None:
         assert stage.bound >= best - 1e-4, (stage, best)
 
 
+def judge_links(number: int) -> None:
+    """How linked groups stand, and what is said of those that are not together."""
+    tables, aims, judge = judged(number)
+    proposal = propose(tables, aims, gap=0.0)
+    if proposal.state == "infeasible":
+        return
+    row = int(judge.rows_of(proposal.places())[0])
+    country = [w.country or w.programme for w in judge.windows]
+    said = document(proposal)["links"]
+    assert len(said) == len(judge.groups)
+    for line in said:
+        units = sorted({judge.unit_of[c] for c in line["cases"]})
+        assert set(units) in judge.groups
+        here = [int(judge.choice[row, u]) for u in units]
+        placed = [s for s in here if s >= 0]
+        places = {country[s] for s in placed}
+        if not placed:
+            state = "nobody placed"
+        elif len(placed) < len(units):
+            state = "partly placed"
+        else:
+            state = (
+                "together"
+                if len(set(placed)) == 1
+                else "same country"
+                if len(places) == 1
+                else "apart"
+            )
+        assert line["state"] == state, line
+        if state in ("together", "nobody placed"):
+            continue
+        size = sum(judge.size(u) for u in units)
+        # windows that some member is too large for are possible for nobody
+        may = [
+            {s for s in judge.options[u] if s >= 0 and judge.most_places(s) >= judge.size(u)}
+            for u in units
+        ]
+        common = set.intersection(*may)
+        if "no window is possible" in line["why"]:
+            assert not common, line
+        elif "no common window has" in line["why"]:
+            assert common, line
+            assert all(judge.most_places(s) < size for s in common), line
+        else:
+            assert any(judge.most_places(s) >= size for s in common), line
+        if state == "apart":
+            shared = set.intersection(*({country[s] for s in m} for m in may))
+            assert ("no country is possible" in line["why"]) == (not shared), line
+
+
 def judge_conflict(number: int) -> None:
     """What is named as a conflict cannot hold together, and none of it can be left out."""
     tables, aims, judge = judged(number)
@@ -469,8 +544,11 @@ def judge_conflict(number: int) -> None:
         for found in alone:
             assert found is not None, named
             unit = judge.unit_of[found[1]]
-            most = [w.persons + judge.opens_at_most(w) for w in tables.windows]
-            fits = [s for s in judge.options[unit] if s >= 0 and judge.size(unit) <= most[s]]
+            fits = [
+                s
+                for s in judge.options[unit]
+                if s >= 0 and judge.size(unit) <= judge.most_places(s)
+            ]
             assert not fits, named
         return
     named = [x for x in named if not x.startswith("household ")]
@@ -521,7 +599,7 @@ def possible(tables: Tables, aims: Aims, named: list[str]) -> bool:
 
 QUICK = range(60)
 MANY = [range(60 + 60 * k, 120 + 60 * k) for k in range(6)]
-JUDGES = (judge_stages, judge_reasons, judge_large, judge_conflict)
+JUDGES = (judge_stages, judge_prices, judge_reasons, judge_links, judge_large, judge_conflict)
 
 
 @pytest.mark.parametrize("judge", JUDGES)

@@ -445,11 +445,11 @@ def print_proposal(content: dict[str, Any]) -> None:
     for row in content["stages"]:
         if row.get("note"):
             console.print(f"  {row['name']}: {row['note']}", markup=False)
-    placed = _cases("case", "persons", "where", "why", "next best")
+    placed = _cases("case", "persons", "where", "why (points)", "next best")
     for row in content["assignments"][:MOST_LINES]:
         other = row["next_best"] or {}
         cost = other.get("cost_after_prices")
-        said = f" (costs {cost:.3g})" if cost is not None else ""
+        said = f" (costs {cost:.3g} points)" if cost is not None else ""
         placed.add_row(
             row["case"], str(row["size"]), _where(row),
             "; ".join(f"{k} {v:g}" for k, v in row["why"].items()) or "as good as others",
@@ -510,7 +510,10 @@ def _print_prices(console: Console, content: dict[str, Any]) -> None:
             markup=False,
         )
     if worth or content["pledges"] or content["floors"]:
-        console.print("Worth and cost are in protection-weighted persons.")
+        console.print(
+            "What places, conditions and floors are worth or cost is in protection-weighted persons; "
+            "points are those of the outcome."
+        )
 
 
 def _where(row: dict[str, Any]) -> str:

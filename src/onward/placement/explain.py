@@ -490,8 +490,9 @@ def pledges(proposal: Proposal) -> list[Row]:
         if relaxed is None or model.units > EXACT_UNITS:
             return (None if relaxed is None else relaxed.value), None
         whole = program.solve(value, gap=1e-6, seconds=600, nodes=PLEDGE_NODES)
-        proven = whole.feasible and not whole.limit_hit
-        return relaxed.value, whole.value if proven else None
+        if not whole.feasible:  # shares of families could, whole ones cannot
+            return None, None
+        return relaxed.value, None if whole.limit_hit else whole.value
 
     rows: list[Row] = []
     for k, pledge in enumerate(c.pledges):
@@ -574,6 +575,9 @@ def links(proposal: Proposal) -> list[Row]:
     """One row per linked group: cases, how it stands (together, same country, apart, partly
     placed, nobody placed) and why not together."""
     c, model = proposal.compiled, proposal.compiled.model
+    opens = model.pledge_coef < 0
+    most = model.limit.copy()  # with every condition met
+    np.add.at(most, model.pledge_row[opens], -model.pledge_coef[opens])
     rows: list[Row] = []
     for g in range(len(model.group_start) - 1):
         units = model.group_member[model.group_start[g] : model.group_start[g + 1]]
@@ -599,10 +603,10 @@ def links(proposal: Proposal) -> list[Row]:
             size = int(model.size[units].sum())
             if not common:
                 why = "no window is possible for all of them"
-            elif all(model.limit[s] < size for s in common):
+            elif all(most[s] < size for s in common):
                 why = f"no common window has {size} places"
             else:
-                why = "places for all of them would cost persons that come first"
+                why = "places for all of them would cost persons or links that come first"
             if state == "apart":
                 shared = set.intersection(
                     *(

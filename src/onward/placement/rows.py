@@ -42,8 +42,8 @@ class Sheet:
         return tuple(sorted((*self.rows, *self.partial), key=lambda row: row[0]))
 
     def names(self, column: str) -> frozenset[str] | None:
-        """The names in a column; None when some row's could not be read."""
-        if any(column not in values for _, values in self.partial):
+        """The names in a column; None when some row's could not be read, or the column is missing."""
+        if column not in self.header or any(column not in values for _, values in self.partial):
             return None
         return frozenset(values[column] for _, values in self.known if column in values)
 
