@@ -686,8 +686,11 @@ LAYERS = (
 )
 
 
-def inputs_of(camp: Camp, world: World, *, shocks: bool = True, dated: bool = True) -> Inputs:
-    """The product's own path from a log to a model; without `dated`, departures on any day."""
+def inputs_of(
+    camp: Camp, world: World, *, shocks: bool = True, dated: bool = True, alike: bool = False
+) -> Inputs:
+    """The product's own path from a log to a model; without `dated`, departures on any day;
+    `alike`, without asking whether the same families are quick step after step."""
     return build(
         world.rulebook,
         counts=camp.counts,
@@ -698,7 +701,7 @@ def inputs_of(camp: Camp, world: World, *, shocks: bool = True, dated: bool = Tr
         effects=camp.effects,
         waits=camp.waits,
         departures=camp.departures if dated else None,
-        stays=camp.stays,
+        stays=None if alike else camp.stays,
         shocks=shocks,
         name="camp",
     )
@@ -714,11 +717,12 @@ _STEPS: list[Any] = []
 
 
 def futures_of(
-    camp: Camp, world: World, futures: int, seed: int, layers: Sequence[str] = LAYERS
-) -> dict[str, np.ndarray]:
+    camp: Camp, world: World, futures: int, seed: int, layers: Sequence[str] = LAYERS,
+    alike: bool = False,
+) -> dict[str, np.ndarray]:  # fmt: skip
     """(futures,) people left on day 365, per layer."""
-    full = inputs_of(camp, world)
-    bare = inputs_of(camp, world, shocks=False)
+    full = inputs_of(camp, world, alike=alike)
+    bare = inputs_of(camp, world, shocks=False, alike=alike)
     days = DEADLINE_DAY - SEEN_DAYS
     drawn, plain = full.draws(futures, seed), bare.draws(futures, seed)
 
@@ -808,12 +812,14 @@ def rows_of(
     futures: int,
     layers: Sequence[str] = LAYERS,
     first: int = 0,
+    alike: bool = False,
 ) -> list[dict[str, Any]]:
     """One row per camp and layer, from camp number `first`."""
     rows: list[dict[str, Any]] = []
     for number in range(first, first + camps):
         camp, world = camp_of(number, structure, futures=futures)
-        for name, left in futures_of(camp, world, futures, number, layers).items():
+        found = futures_of(camp, world, futures, number, layers, alike)
+        for name, left in found.items():
             rows.append(
                 {
                     "truth": structure.name,
@@ -910,6 +916,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="coverage by days ahead, departures on certain days and on any day",
     )  # fmt: skip
     parser.add_argument(
+        "--alike", action="store_true", help="take all families as alike, to compare"
+    )
+    parser.add_argument(
         "--rows", default="", help="add one line of JSON per camp and layer to this file"
     )
     parser.add_argument(
@@ -942,7 +951,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         alone = not number or asked.truth or asked.truths == "others"
         several = camps if alone else max(camps // 8, 20)
         layers = LAYERS if not number and not asked.truth else (LAYERS[0], LAYERS[-1])
-        rows += rows_of(several, structure, asked.futures, layers, asked.first)
+        rows += rows_of(several, structure, asked.futures, layers, asked.first, asked.alike)
     if asked.rows:
         with open(asked.rows, "a", encoding="utf-8") as kept:
             kept.writelines(json.dumps(row) + "\n" for row in rows)
