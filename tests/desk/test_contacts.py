@@ -135,7 +135,7 @@ def test_somebody_handed_over_is_overdue_in_days_and_somebody_who_went_home_in_w
     client = cast.signed_in(boss)
     page = client.get("/calendar/follow-ups/").content.decode()
     rows = {
-        (re.search(r"/people/([^/]+)/", row)[1], re.search(r'class="n">(\d+)<', row)[1]): row
+        (re.search(r"/people/([^/]+)/", row)[1], re.search(r'class="n"[^>]*>(\d+)<', row)[1]): row
         for row in page.split("<tbody>")[1].split("</tr>") if "/people/" in row
     }  # fmt: skip
     said = {key: "status overdue" in row for key, row in rows.items()}
