@@ -80,9 +80,12 @@ class Part:
         index, rws, cfs = (np.concatenate(x) for x in (cols, rows, coef))
         # one entry per (column, row): members of a bundle share rows
         key = index.astype(np.int64) * (n + r) + rws
+        # with some hundred thousand columns these would outweigh the program itself
+        del col, which, row, persons, position, cols, rows, coef, index, rws
         key, back = np.unique(key, return_inverse=True)
         cfs = np.asarray(np.bincount(back, weights=cfs), float)
-        index, rws = key // (n + r), key % (n + r)
+        index, rws = (key // (n + r)).astype(np.int32), (key % (n + r)).astype(np.int32)
+        del key, back
         self.entries = (index, rws, cfs)
         self.limit, self.group = limit, np.zeros(0, np.int64)
         if chosen is not None and nb:
@@ -98,7 +101,7 @@ class Part:
         lp.a_matrix_.start_ = np.concatenate(
             [[0], np.cumsum(np.bincount(index, minlength=total))]
         ).astype(np.int32)
-        lp.a_matrix_.index_ = rws.astype(np.int32)
+        lp.a_matrix_.index_ = rws
         lp.a_matrix_.value_ = cfs
         lp.sense_ = highspy.ObjSense.kMaximize
         self.n, self.m, self.nb, self.p = n, m, nb, p
