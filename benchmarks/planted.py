@@ -30,6 +30,7 @@ from onward.caseload.waits import WAITED
 from onward.forecast.building_pace import DEADLINE_SCALE_DAYS
 from onward.forecast.inputs import Inputs, build
 from onward.forecast.kernel import Outputs, simulate
+from onward.forecast.paces import Paces
 from onward.forecast.scores import covered, crps, interval_score
 from onward.plan.draws import PlanDraws
 from onward.plan.effects import PlanEffect, PlanEffects
@@ -687,10 +688,14 @@ LAYERS = (
 
 
 def inputs_of(
-    camp: Camp, world: World, *, shocks: bool = True, dated: bool = True, alike: bool = False
-) -> Inputs:
+    camp: Camp, world: World, *, shocks: bool = True, dated: bool = True, alike: bool = False,
+    paces: Sequence[Paces] = (),
+) -> Inputs:  # fmt: skip
     """The product's own path from a log to a model; without `dated`, departures on any day;
-    `alike`, without asking whether the same families are quick step after step."""
+    `alike`, without asking whether the same families are quick step after step.
+
+    paces  of other operations
+    """
     return build(
         world.rulebook,
         counts=camp.counts,
@@ -702,6 +707,7 @@ def inputs_of(
         waits=camp.waits,
         departures=camp.departures if dated else None,
         stays=None if alike else camp.stays,
+        paces=paces,
         shocks=shocks,
         name="camp",
     )
@@ -924,9 +930,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--of", nargs="*", default=[], help="simulate nothing: put together what --rows wrote"
     )
+    parser.add_argument(
+        "--references", type=int, default=0, metavar="N",
+        help="instead: small camps given the paces of so many other operations, and without",
+    )  # fmt: skip
+    parser.add_argument(
+        "--people", type=int, default=300, help="with --references: people in a camp"
+    )
     asked = parser.parse_args(arguments)
     camps = 24 if asked.quick else asked.camps
     began = time.perf_counter()
+    if asked.references:
+        from benchmarks.planted_references import measure as given
+        from benchmarks.planted_references import print_table
+
+        lent = given(camps, asked.references, asked.futures, asked.first, asked.people)
+        print(json.dumps(lent, indent=2)) if asked.json else print_table(lent)
+        return
     if asked.leads:
         few = {
             one.name: measure_leads(camps, one, asked.futures, asked.first)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from onward.cli import forecast_compare, forecast_groups
+from onward.cli import forecast_compare, forecast_groups, forecast_paces
 from onward.cli.commands import command_app
 from onward.cli.engine import ENGINE, MASTER, OPERATION, opened_operation
 from onward.cli.forecast_reasons import doubt, why
@@ -522,5 +522,6 @@ app.command("compare")(forecast_compare.compare)
 app.command("decide-by")(forecast_compare.decide_by)
 app.command("levers")(forecast_compare.levers)
 app.command("groups")(forecast_groups.groups)
+app.command("paces")(forecast_paces.paces)
 
 __all__: Sequence[str] = ("app", "page")

@@ -44,8 +44,10 @@ class Pace(Parts):
 
         A step of the procedure that the log has not seen anywhere yet may be as fast as any
         other step. A change of mind, a recorded event or a step seen only from elsewhere has
-        had its chance to be seen: half an event in ten years, shared by all such ways out.
+        had its chance to be seen: half an event in ten years, shared by all such ways out. A move
+        that other operations tell of goes by them.
         """
+        borrowed = self.rates.borrowed
         moves = self.rulebook.moves()
         begun = {moves[edge.move].transition for edge in edges if edge.people}
         ways_out: dict[str, int] = {}
@@ -59,11 +61,12 @@ class Pace(Parts):
                 and is_step(self.rulebook, edge.move)
                 and edge.name in self.nearer
             )
+            lent = borrowed is not None and index in borrowed.laws
             for place, stratum in enumerate(self.strata):
                 law = self.rates.posteriors[index][place]
                 if not takes_one(self.rulebook, edge):
                     law = self.rates.apart_from_level(index, place)
-                if not edge.people and not new:
+                if not edge.people and not new and not lent:
                     law = Gamma(
                         LEAST_SHAPE / ways_out[edge.source],
                         law.exposure + LEAST_SHAPE * UNSEEN_DAYS,
@@ -75,10 +78,17 @@ class Pace(Parts):
                     law = replace(law, scale=self.rates.shapes[edge.source].scale)
                 self._law(f"rate {edge.name} [{stratum}]", law, "rates")
             if not edge.people and new:
+                as_fast = (
+                    "its pace is that of other operations, give or take how far operations differ"
+                    if lent
+                    else "it may be about as fast as other steps here, or much slower"
+                )
                 self.assumptions.append(
                     f"{move.key} ({step.title.lower()}) from {edge.source} has not been seen yet; "
-                    "it may be about as fast as other steps here, or much slower."
+                    f"{as_fast}."
                 )
+        if borrowed is not None:
+            self.assumptions.append(borrowed.said(len(edges)))
 
     def _luck(self) -> None:
         """Shared shocks ahead, and how lucky the past was: the same doubt seen from both sides.

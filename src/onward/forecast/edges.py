@@ -36,15 +36,17 @@ def edges_of(
     steps: Sequence[tuple[str, str, str]],
     seen: Mapping[tuple[str, str, str], int],
     planned: frozenset[str] = frozenset(),
+    elsewhere: frozenset[tuple[str, str, str]] = frozenset(),
 ) -> list[Edge]:
     """The moves to simulate.
 
     steps    (from state, move, to state) as the rulebook allows, from `forecast_moves`
     seen     (from state, move, to state) -> people who made it in the window
     planned  moves some effect of the plan names
+    elsewhere  (from state, move, to state) that other operations whose paces were given saw made
 
     Left out: moves that stay where they are; steps the log never saw, unless the plan speaks
-    of them or nothing else leads to where they lead; steps of a hand-over while the log shows
+    of them, they were taken elsewhere, or nothing else leads to where they lead; steps of a hand-over while the log shows
     none, since only a decision can begin one and a plan that would permit it is no decision;
     steps back from having left that the log never saw.
     """
@@ -64,7 +66,8 @@ def edges_of(
             begun = handed or moves[move].pathway != "handover"
             if not begun or states[source].gone:
                 continue
-            if move not in planned and target in entered:
+            known = move in planned or (source, move, target) in elsewhere
+            if not known and target in entered:
                 continue
         found.append(Edge(source, move, target, count))
     return found

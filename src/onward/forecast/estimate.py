@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from onward.forecast.behaviour import Learnt
     from onward.forecast.differ import Differ
+    from onward.forecast.elsewhere import Borrowed, Elsewhere
     from onward.forecast.movements import Movement
     from onward.forecast.shapes import Shape
 
@@ -96,6 +97,10 @@ class Rates:
     shapes      state -> how it is waited in, where the log speaks against a plain wait
     short       capacities that were as good as used up
     own_pace    (state, move) of whole units whose pace is people's or an office's, not a capacity's
+    seen        per move the families that made it and the family-days in which they could have, of
+                all strata, at the pace of an ordinary month
+    moves       from, move and to of each, in the same order, where they have names
+    borrowed    what other operations' paces say, where some were given
     learnt      what the log says of behaviour
     movements   moves made on certain days only, by convoy or flight
     differ      whether the same families are quick step after step; None where nobody asked. Where
@@ -111,6 +116,9 @@ class Rates:
     own_pace: frozenset[tuple[str, str]] = frozenset()
     short: frozenset[str] = frozenset()
     shock_log_sd: float = 0.3
+    seen: tuple[tuple[float, float], ...] = ()
+    moves: tuple[tuple[str, str, str], ...] = ()
+    borrowed: Borrowed | None = None
     learnt: Learnt | None = None
     movements: Mapping[str, Movement] = field(default_factory=dict)
     differ: Differ | None = None
@@ -163,10 +171,11 @@ def stopped(seen: Observed) -> FloatArray:
     return share
 
 
-def fit(seen: Observed, *, shocks: bool = True) -> Rates:
+def fit(seen: Observed, *, shocks: bool = True, others: Elsewhere | None = None) -> Rates:
     """Posterior rates and shared shocks.
 
     seen     the log's exposures; periods in time order
+    others   paces of other operations, move by move; None: there are none
     shocks   False takes every month for an ordinary one: only to measure what that neglects
     returns  rates; a move never seen keeps a wide guess, never zero
     raises   ValueError when shapes disagree or a count is negative
@@ -202,21 +211,34 @@ def fit(seen: Observed, *, shocks: bool = True) -> Rates:
         known &= np.array(seen.steps)
     pace = events[known].sum(axis=1) / np.maximum(exposure[known].sum(axis=1), 1e-9)
     typical = Gamma(LEAST_SHAPE, LEAST_SHAPE * UNSEEN_DAYS)
+    guess: tuple[float, float] | None = None
     comparable = len(pace) > 2
     if comparable:
         logs = np.log(pace)
         # Steps differ e-fold as a rule; that counts as much as FEW_STEPS of them.
         around = float(((logs - logs.mean()) ** 2).sum())
         varied = (around + FEW_STEPS * 1.0) / (len(pace) - 1 + FEW_STEPS)
-        typical = _as_gamma(float(logs.mean()), varied)
-    rows = []
-    for move in range(shape[0]):
-        step = bool(seen.steps[move]) if len(seen.steps) else False
-        likened = step and comparable
-        rows.append(_pooled(events[move], exposure[move], floor_variance, typical, likened))
+        guess = (float(logs.mean()), varied)
+        typical = _as_gamma(*guess)
+    likened = [bool(step) and comparable for step in seen.steps] or [False] * shape[0]
+    laws, found = [(typical, one) for one in likened], None
+    if others is not None and len(others.days):
+        from onward.forecast.elsewhere import borrowed
+
+        found = borrowed(
+            others, events.sum(axis=1), exposure.sum(axis=1), floor_variance, guess, likened,
+            np.array(seen.moody, dtype=bool) if len(seen.moody) else np.zeros(shape[0], bool),
+        )  # fmt: skip
+        for move, (mean, variance) in found.laws.items():
+            laws[move] = (_as_gamma(mean, variance), True)
+    rows = [
+        _pooled(events[move], exposure[move], floor_variance, *law)
+        for move, law in enumerate(laws)
+    ]
     return Rates(
         tuple(rows), luck.sd, luck.memory, (luck.now, luck.now_sd), floor_variance,
-        shock_log_sd=luck.log_sd,
+        shock_log_sd=luck.log_sd, borrowed=found,
+        seen=tuple((float(e.sum()), float(d.sum())) for e, d in zip(events, exposure, strict=True)),
     )  # fmt: skip
 
 

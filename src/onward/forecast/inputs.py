@@ -31,9 +31,11 @@ from onward.forecast.edges import (
     undecided_states,
     willed,
 )
+from onward.forecast.elsewhere import aligned
 from onward.forecast.estimate import Rates, fit, stopped
 from onward.forecast.model import Model
 from onward.forecast.movements import Movement, Seats, days_to_come, seats_of
+from onward.forecast.paces import Paces, steps_taken
 from onward.forecast.record import (
     at_mean_pace,
     differ_seen,
@@ -211,6 +213,7 @@ def build(
     departures: pa.Table | None = None,
     births: int = 0,
     stays: pa.Table | None = None,
+    paces: Sequence[Paces] = (),
 ) -> Inputs:
     """Put a model together.
 
@@ -233,6 +236,7 @@ def build(
                 period, who are among those registered later
     stays       from `caseload.pace.pace`: stays that belong together; None takes all families as
                 alike
+    paces       of other operations under the same rulebook
     """
     import numpy as np
 
@@ -251,7 +255,7 @@ def build(
     strata = strata or ("everyone",)
     plan = effects.effects if effects is not None else ()
     planned = also | {target for effect in plan for target in effect.targets}
-    edges = edges_of(rulebook, steps, seen, planned)
+    edges = edges_of(rulebook, steps, seen, planned, steps_taken(paces))
     together = np.array([1.0 if takes_one(rulebook, edge) else family for edge in edges])
     if rates is None:
         ready, movements = movements_seen(
@@ -292,7 +296,17 @@ def build(
         away = stopped(log)
         moving = 1 - np.array(log.moody, dtype=float)[:, None, None] * away[None, None, :]
         log = replace(log, at_risk=log.at_risk * moving)
-        rates = fit(log, shocks=shocks)
+        steps_here = tuple((edge.source, edge.move, edge.target) for edge in edges)
+        others = aligned(
+            paces,
+            steps_here,
+            [
+                edge.move not in movements
+                and rulebook.transitions[rulebook.moves()[edge.move].transition].consumes not in short
+                for edge in edges
+            ],
+        )  # fmt: skip
+        rates = fit(log, shocks=shocks, others=others)
         past = past_seen(rulebook, exposures, log, edges, undecided_states(rulebook, steps),
                      own_pace, columns, as_of)  # fmt: skip
         past = replace(past, stopped=away, length=np.asarray(log.period_days, dtype=float))
@@ -309,6 +323,7 @@ def build(
             own_pace=frozenset(own_pace),
             short=short,
             movements=movements,
+            moves=steps_here,
             differ=differ,
             learnt=learn(past, strata, shock_sd=rates.shock_sd, memory_days=rates.memory_days),
         )

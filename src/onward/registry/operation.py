@@ -124,6 +124,11 @@ class Operation:
     def scenarios(self) -> list[Path]:
         return sorted((self.path / "scenarios").glob("*.yaml"))
 
+    @property
+    def paces(self) -> list[Path]:
+        """Files of paces that other operations gave."""
+        return sorted((self.path / "paces").glob("*.json"))
+
     def folder(self, name: str) -> Path:
         """`reports`, `forecasts` … inside the operation, made when missing."""
         if name not in FOLDERS:

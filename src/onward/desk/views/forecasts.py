@@ -44,6 +44,7 @@ LEAST_TOLD = 20
 """People whom a reason must concern, in one of ten futures, to be told."""
 INPUTS = {
     "log": gettext_lazy("the record"), "rulebook": gettext_lazy("the rulebook"), "plan": gettext_lazy("the plan"),
+    "paces": gettext_lazy("the paces of other operations"),
 }  # fmt: skip
 
 

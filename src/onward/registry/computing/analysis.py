@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from onward.forecast.behaviour import Behaviour
+    from onward.forecast.paces import Paces
     from onward.forecast.run import Forecast
     from onward.forecast.track import Track
     from onward.plan.draws import PlanDraws
@@ -68,6 +69,13 @@ class Opened:
     def plan(self) -> Plan | None:
         """The plan of the date."""
         return self.reading()
+
+    @cached_property
+    def paces(self) -> Sequence[Paces]:
+        """Paces that other operations gave; raises Faults when one cannot be used here."""
+        from onward.registry.computing.paces_given import given
+
+        return given(self.operation, self.rulebook)
 
 
 def opened(operation: Operation, as_of: dt.date | None = None) -> Opened:
@@ -125,13 +133,14 @@ class Groundwork:
     departures: pa.Table
     births: int
     stays: pa.Table
+    paces: Sequence[Paces] = ()
 
     def for_build(self, found: Opened) -> dict[str, Any]:
         """The arguments of `forecast.inputs.build` that no plan changes."""
         return {
             "counts": self.counts, "exposures": self.exposures, "steps": self.steps,
             "waits": self.waits, "departures": self.departures, "births": self.births, "stays": self.stays,
-            "as_of": found.as_of, "deadline": self.deadline, "name": found.operation.settings.id,
+            "paces": self.paces, "as_of": found.as_of, "deadline": self.deadline, "name": found.operation.settings.id,
         }  # fmt: skip
 
 
@@ -153,7 +162,7 @@ def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
     steps = list(zip(*(column.to_pylist() for column in read["steps"].columns), strict=True))
     return Groundwork(
         deadline, read["counts"], read["exposures"], read["waits"], steps, read["departures"],
-        read["births"]["children"][0].as_py(), read["stays"],
+        read["births"]["children"][0].as_py(), read["stays"], found.paces,
     )  # fmt: skip
 
 
@@ -285,13 +294,17 @@ def forecast_of(
 
 
 def hashes_of(found: Opened) -> dict[str, str]:
-    """SHA-256 of what a run is made from: log, rulebook and plan."""
+    """SHA-256 of what a run is made from: log, rulebook, plan and other operations' paces."""
     hashes = {
         "log": found.head,
         "rulebook": found.rulebook.hash,
     }
     if found.plan is not None:
         hashes["plan"] = found.plan.hash
+    if found.paces:
+        from onward.forecast.paces import digests
+
+        hashes["paces"] = digests(found.paces)
     return hashes
 
 

@@ -252,14 +252,22 @@ def _jobs(
     from onward.forecast.many import Job, seed_of
     from onward.registry.computing.analysis import groundwork, opened
     from onward.registry.computing.comparing import maker_of, scenarios_of
+    from onward.registry.computing.paces import of_each_other
 
     made: dict[str, dict[str, Any]] = {}
+    members = []
     for operation in region:
-        name = operation.settings.id
-        say(name)
         operation.compute_on(engine)
         found = opened(operation, day)
-        ground = groundwork(found, by)
+        say(operation.settings.id)
+        members.append((found, groundwork(found, by)))
+    lent = of_each_other(members)
+    for found, read in members:
+        operation, name = found.operation, found.operation.settings.id
+        # What members give each other now goes before what one was given earlier.
+        own = {found.operation.settings.id for found, _ in members}
+        given = [one for one in read.paces if one.operation not in own]
+        ground = replace(read, paces=[*lent[name], *given])
         if found.plan is None:
             from onward.forecast.inputs import build
 

@@ -7,7 +7,7 @@ from it that answers every question that needs no names. Identity has no way in:
 own columns are written, and they are looked at once more before they are.
 
     region/
-      operations/operation=<id>/      operation.toml, rulebook.yaml, plan.yaml, scenarios/, snapshot.json
+      operations/operation=<id>/      operation.toml, rulebook.yaml, plan.yaml, scenarios/, paces/, snapshot.json
       <table>/operation=<id>/part-0.parquet
 """
 
@@ -44,7 +44,7 @@ from onward.rulebook.model import Rulebook
 
 FORM = 1
 OPERATIONS = "operations"
-SCENARIOS = "scenarios"
+SCENARIOS, PACES = "scenarios", "paces"
 NOTE = "snapshot.json"
 ROWS_A_FILE = 2_000_000
 _PARTITION = re.compile(r"operation=([A-Za-z0-9][\w.\-]{0,79})")
@@ -86,6 +86,9 @@ def write_snapshot(
         (to / SCENARIOS).mkdir(mode=0o700)
         for path in operation.scenarios:
             shutil.copyfile(path, to / SCENARIOS / path.name)
+        (to / PACES).mkdir(mode=0o700)
+        for path in operation.paces:
+            shutil.copyfile(path, to / PACES / path.name)
         note = {
             "form": FORM,
             "operation": settings.id,
@@ -99,7 +102,7 @@ def write_snapshot(
 
         # Runs and reports made from an earlier snapshot stay.
         for kept in (path for path in place.glob("*") if path.is_dir()):
-            if kept.name != SCENARIOS:
+            if kept.name not in (SCENARIOS, PACES):
                 shutil.copytree(kept, to / kept.name)
 
     place = folder / OPERATIONS / f"operation={settings.id}"

@@ -37,7 +37,16 @@ from onward.registry.web.starting import DATABASE
 FORM = 2
 MANIFEST = "manifest.json"
 WRAPPED = "wrapped-keys.json"
-ALSO = ("rulebooks", "scenarios", "profiles", "imports", "forecasts", "placements", "reports")
+ALSO = (
+    "rulebooks",
+    "scenarios",
+    "paces",
+    "profiles",
+    "imports",
+    "forecasts",
+    "placements",
+    "reports",
+)
 TABLES = "tables/"
 MOST_BYTES = 64 * 2**30
 

@@ -1,0 +1,135 @@
+"""Small planted camps forecast with the paces of other operations, and without.
+
+Exists because pooling over operations must help where a record says little, and must not harm where
+the others mislead. Camps of a few hundred people are simulated by the planted truths' own simulator;
+so are other operations, whose paces differ from theirs move by move by a planted spread, and reach
+the forecast only through the file that would be given. Each camp is forecast alone, with the others,
+and with others that mislead: whose every move goes at a pace of its own.
+
+    python -m benchmarks.planted --references 3 [--camps N] [--people N] [--json]
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from benchmarks import planted
+from onward.forecast.kernel import Outputs, simulate
+from onward.forecast.paces import Paces, Seen, paces_of
+from onward.forecast.scores import covered, crps
+from onward.report.paces import released
+
+FIRST_OTHER = 500_000
+"""Number of the first other operation: none of them is ever forecast."""
+OTHER_PEOPLE = 1500
+POOL = 12
+"""Other operations there are; each camp is given some of them."""
+MISLED = 1.2
+"""How far others that mislead go astray, move by move (log-sd)."""
+WAYS = ("alone", "with others", "with others that mislead")
+
+
+def others_of(number: int, many: int) -> list[Paces]:
+    """Other operations of the same rulebook, as they would be given to camp `number`: some of POOL."""
+    chosen = np.random.default_rng([80, number]).choice(POOL, size=many, replace=False)
+    return [_other(int(one)) for one in sorted(chosen)]
+
+
+@cache
+def _other(one: int) -> Paces:
+    camp, world = planted.camp_of(
+        FIRST_OTHER + one, planted.STRUCTURES[0], people=OTHER_PEOPLE, futures=50
+    )
+    rates = planted.inputs_of(camp, world).rates
+    counted = paces_of(rates, world.rulebook, f"other_{one + 1}")
+    return released(counted, planted.SEEN_DAYS)
+
+
+def misleading(others: Sequence[Paces], number: int) -> list[Paces]:
+    """The same operations as if every move went at some other pace, the same in all of them."""
+    rng = np.random.default_rng([404, number])
+    steps = sorted({seen.step for one in others for seen in one.moves})
+    astray = {step: float(np.exp(MISLED * rng.standard_normal())) for step in steps}
+
+    def off(seen: Seen) -> Seen:
+        return replace(seen, family_days=round(seen.family_days / astray[seen.step]))
+
+    return [replace(one, moves=[off(seen) for seen in one.moves]) for one in others]
+
+
+def rows_of(
+    camps: int, many: int, futures: int, first: int, people: int
+) -> list[dict[str, float | str]]:
+    """One row per camp and way of forecasting it."""
+    rows: list[dict[str, float | str]] = []
+    days = planted.DEADLINE_DAY - planted.SEEN_DAYS
+    for number in range(first, first + camps):
+        camp, world = planted.camp_of(
+            number, planted.STRUCTURES[0], people=people, futures=futures
+        )
+        others = others_of(number, many)
+        for way, given in zip(WAYS, ([], others, misleading(others, number)), strict=True):
+            inputs = planted.inputs_of(camp, world, paces=given)
+            left = simulate(
+                inputs.model, inputs.draws(futures, number), futures, number, days=days,
+                outputs=Outputs(),
+            ).present["all"][:, -1].astype(float)  # fmt: skip
+            rows.append(
+                {
+                    "camp": number,
+                    "way": way,
+                    "crps": float(crps(left, camp.truth)),
+                    "coverage90": float(covered(left, camp.truth, 0.9)),
+                    "width90": float(np.subtract(*np.quantile(left, [0.95, 0.05]))),
+                    "bias": float(left.mean() - camp.truth),
+                }
+            )
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{number + 1 - first} of {camps} camps")
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
+    return rows
+
+
+MEASURES = ("crps", "coverage90", "width90", "bias")
+
+
+def measure(
+    camps: int, many: int, futures: int, first: int = 0, people: int = 300
+) -> dict[str, Any]:
+    """Means over camps, and for each way the difference of the CRPS from that of the camp alone with
+    its standard error."""
+    rows = rows_of(camps, many, futures, first, people)
+    table = {
+        way: np.array([[row[m] for m in MEASURES] for row in rows if row["way"] == way], float)
+        for way in WAYS
+    }
+    found: dict[str, Any] = {"camps": camps, "people": people, "others": many, "ways": {}}
+    for way, values in table.items():
+        off = values[:, 0] - table[WAYS[0]][:, 0]
+        found["ways"][way] = {
+            **dict(zip(MEASURES, values.mean(axis=0).round(3).tolist(), strict=True)),
+            "against_alone": round(float(off.mean()), 2),
+            "standard_error": round(float(off.std(ddof=1) / np.sqrt(len(off))), 2),
+        }
+    return found
+
+
+def print_table(found: dict[str, Any]) -> None:
+    """The same for people."""
+    print(
+        f"{found['camps']} camps of {found['people']} people, {found['others']} other operations"
+    )
+    print(f"  {'':<28}{'CRPS':>7}{'against alone':>22}{'in 90%':>8}{'width':>7}{'bias':>7}")
+    for way, row in found["ways"].items():
+        against = f"{row['against_alone']:+.1f} (give or take {row['standard_error']:.1f})"
+        print(
+            f"  {way:<28}{row['crps']:>7.1f}{against:>22}{row['coverage90']:>8.0%}"
+            f"{row['width90']:>7.0f}{row['bias']:>7.1f}"
+        )
