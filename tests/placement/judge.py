@@ -19,7 +19,7 @@ import numpy as np
 from onward.placement.aims import Aims, Floor
 from onward.placement.inputs import Case, Limit, Selector, Tables, Window
 
-MOST_CHOICES = 1_500_000
+MOST_CHOICES = 300_000
 
 
 class TooMany(Exception):
