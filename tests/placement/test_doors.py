@@ -97,6 +97,17 @@ def test_every_fault_of_every_file_is_reported_at_once(tmp_path):
     assert "31/12/2025" not in str(found.value)
 
 
+def test_a_file_without_a_header_is_one_fault_and_hides_no_other(tmp_path):
+    changed_files(tmp_path)
+    (tmp_path / "cases.csv").write_text("", "utf-8")
+    (tmp_path / "programmes.csv").write_text("programme,persons\nNorth,1\nSouth,x\n", "utf-8")
+    done = run(tmp_path)
+    assert isinstance(done.exception, Faults)
+    assert [(f.file, f.where) for f in done.exception.faults] == [
+        ("cases.csv", ""), ("programmes.csv", "row 3")
+    ]  # fmt: skip
+
+
 def test_names_that_point_nowhere_are_faults(tmp_path):
     (tmp_path / "cases.csv").write_text("case,size,linked_to\nC1,2,C9\n")
     (tmp_path / "programmes.csv").write_text("programme,persons\nNorth,4\n")
@@ -351,6 +362,15 @@ def test_a_case_held_back_costs_persons_then_and_later(tmp_path):
     assert done.exit_code == 0, done.output
     [line] = json.loads(run("--replay", log).stdout)["lines"]
     assert (line["predicted_persons"], line["realised_persons"]) == (1, 1)
+
+
+def test_an_override_that_no_proposal_keeps_is_not_logged(tmp_path):
+    log = changed_files(tmp_path)
+    (tmp_path / "cases.csv").write_text("case,size\nC1,2\n", "utf-8")
+    done = run(tmp_path, "--overrides", log, "--on", "2026-03-02")
+    assert done.exit_code == 1
+    assert "Nothing was added to the log" in done.stderr
+    assert not log.exists()
 
 
 @pytest.mark.parametrize(("by", "reason"), [("", "brother nearby"), ("Amina", "")])

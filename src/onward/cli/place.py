@@ -193,7 +193,9 @@ def place(
             _print_difference(answer)
         raise typer.Exit(0 if answer["feasible"] else 1)
     content = document(proposal)
-    if overrides is not None:
+    if overrides is not None and proposal.state == "infeasible":
+        typer.echo("Nothing was added to the log: no proposal keeps these locks.", err=True)
+    elif overrides is not None:
         from onward.placement import overrides as log
 
         day = _needed_day(on)
