@@ -69,7 +69,7 @@ def make(template: Path, folder: Path) -> Whole:
 
     from onward.caseload.events import Subject
     from onward.registry import breaches, site
-    from onward.registry.data_protection import exports, rights
+    from onward.registry.data_protection import exports, own_words, rights
     from onward.registry.models import (
         Breach,
         EventRow,
@@ -118,8 +118,15 @@ def make(template: Path, folder: Path) -> Whole:
     ]  # fmt: skip
     # Requests about one's own file, each kind; one that is late, one whose erasure is prepared.
     requests = [
-        rights.take(officer, "H1-P1", kind, language="fa", asked_on=date(2026, 4, 1))
-        for kind in ("access", "correction", "deletion", "objection")
+        rights.take(
+            officer, "H1-P1", kind, language="fa", asked_on=date(2026, 4, 1), words=words
+        )
+        for kind, words in (
+            ("access", None),
+            ("correction", own_words.words("names", "My father's name.", "Yusef")),
+            ("deletion", None),
+            ("objection", None),
+        )
     ]
     rights.prepare_erasure(boss, requests[2], "The person asked twice.")
     breach = breaches.report(boss, what="A list was left in the bus.", danger="high")
@@ -228,6 +235,7 @@ def make(template: Path, folder: Path) -> Whole:
         "desk:recipient-confirm": [[recipient.pk]],
         "desk:right-act": [[requests[0].pk]],
         "desk:right-read-out": [[requests[0].pk]],
+        "desk:right-told": [[requests[1].pk]],
         "desk:right": [[one.pk] for one in requests],
         "desk:breach": [[breach.pk], [went.pk]],
         "desk:breach-act": [[breach.pk]],
@@ -237,7 +245,8 @@ def make(template: Path, folder: Path) -> Whole:
     }  # fmt: skip
     for name in ("desk:export", "desk:export-decide", "desk:export-write"):
         args[name] = [[one.pk] for one in asked]
-    for name in ("person", "reveal", "timeline", "took_place", "facts", "read_aloud", "waiver"):
+    for name in ("person", "reveal", "timeline", "took_place", "facts", "read_aloud", "waiver",
+                 "put-right"):  # fmt: skip
         args[f"desk:{name}"] = [[person]]
     assert site.operation()
     return Whole(small, accounts, args)

@@ -24,7 +24,7 @@ from onward.registry.identities.scans import SUFFIX
 from onward.registry.models import EventRow, PersonNow, ThingNow
 from onward.registry.now.kept_rows import UNREACHED
 from onward.registry.permissions.access import Seen
-from onward.registry.recording import duties, exceptions
+from onward.registry.recording import duties, exceptions, who
 from onward.rulebook.model import Move, Rulebook
 from onward.safeguards.overrides import NOWHERE
 from onward.safeguards.record import WENT_TO
@@ -436,8 +436,10 @@ def may_take_back(seen: Seen, row: Any, rulebook: Rulebook) -> bool:
     """
     if row.kind != RECORDED and row.kind not in rulebook.moves():
         return False
-    facts = json.loads(row.canonical)["facts"]
-    if duties.is_their_word(rulebook, row.subject_kind, row.kind, facts):
+    event = json.loads(row.canonical)
+    if duties.is_their_word(rulebook, row.subject_kind, row.kind, event["facts"]):
+        return False
+    if who.fields_of(event.get("evidence") or ()):  # it brings no earlier name back
         return False
     return seen.may("person.edit") or row.by == seen.reader.account.account_id
 
@@ -489,9 +491,12 @@ def timeline(seen: Seen, *, limit: int) -> list[Happened]:
             for name in declared
             if name in raw and (name in facts or f"{name}_first" in facts)
         )
-        if row.kind == "recorded" and not said and kind == "person":
-            continue
         title = words.event_kind(rulebook, row.kind)
+        if row.kind == "recorded" and not said and kind == "person":
+            put = who.fields_of(json.loads(row.canonical).get("evidence") or ())
+            if not any(seen.reader.rules.vault_class(name) in seen.classes for name in put):
+                continue
+            title = _("Put right who this is")
         if kind != "person" and row.kind == "recorded":
             title = words.translated(rulebook.kinds[kind].title)
         tell: tuple[str, ...] = ()
@@ -665,28 +670,35 @@ def recordable(seen: Seen) -> list[dict[str, str]]:
 
 def identity(fields: Mapping[str, str]) -> list[dict[str, str]]:
     """Fields of the vault as lines: label and value, names first."""
-    lines = []
-    for name, value in sorted(fields.items(), key=_order):
-        head, _dot, rest = name.partition(".")
-        if head == "name":
-            part, _dot, script = rest.partition(".")
-            label = words.translated(words.PARTS.get(part, part))
-            if script:
-                label += f" ({words.translated(words.SCRIPTS.get(script, script))})"
-        elif name == "number":
-            label = _("Office number")
-        else:
-            label = words.translated((rest or head).replace("_", " ").capitalize())
-        lines.append({"label": label, "value": value})
-    return lines
+    return [
+        {"label": field_label(name), "value": fields[name]}
+        for name in sorted(fields, key=field_order)
+    ]
 
 
-def _order(entry: tuple[str, str]) -> tuple[int, int, str]:
-    head, _dot, rest = entry[0].partition(".")
+def field_label(name: str) -> str:
+    """What a field of the vault is called to whoever may read it."""
+    head, _dot, rest = name.partition(".")
+    if head == "name":
+        part, _dot, script = rest.partition(".")
+        label = words.translated(words.PARTS.get(part, part))
+        return (
+            f"{label} ({words.translated(words.SCRIPTS.get(script, script))})"
+            if script
+            else label
+        )
+    if name == "number":
+        return _("Office number")
+    return words.translated((rest or head).replace("_", " ").capitalize())
+
+
+def field_order(name: str) -> tuple[int, int, str]:
+    """Names first, then numbers, papers and contacts."""
+    head, _dot, rest = name.partition(".")
     part = rest.partition(".")[0]
     heads = ["name", "number", "document", "contact"]
     return (
         heads.index(head) if head in heads else 9,
         list(words.PARTS).index(part) if part in words.PARTS else 99,
-        entry[0],
+        name,
     )

@@ -30,6 +30,7 @@ from onward.desk.views import (
     rumours,
     session,
     sheets,
+    who,
 )
 
 app_name = "desk"
@@ -46,6 +47,7 @@ urlpatterns = [
     *sheets.urls,
     *people.urls,
     *files.urls,
+    *who.urls,
     *record.urls,
     *plan.urls,
     *plan_entries.urls,

@@ -236,6 +236,7 @@ def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
         "masked": sorted(seen.masked),
         "may": {
             "reveal": seen.may("person.reveal"),
+            "put_right": seen.may("person.edit"),
             "facts": bool(story.correctable(seen)),
             "read_aloud": seen.may("person.record_interview"),
             "rights": seen.may("rights.open"),
@@ -274,6 +275,7 @@ def reveal(request: HttpRequest, person: str) -> HttpResponse:
             )
             identity = leave.of(here.operation().vault.get(person))
             shown["identity"] = story.identity(identity)
+            shown["may_put_right"] = reader.may("person.edit", row)
             shown["revealed"] = True
     if getattr(request, "htmx", False):
         return render(request, "desk/parts/identity.html", shown)

@@ -70,7 +70,7 @@ def _move(key: str) -> Any:
     return move
 
 
-def _revision(request: HttpRequest, seen: access.Seen) -> int:
+def revision_of(request: HttpRequest, seen: access.Seen) -> int:
     try:
         return int(request.POST.get("revision", seen.person.revision))
     except ValueError:
@@ -134,7 +134,7 @@ def shown(
         **(extra or {}),
     }  # fmt: skip
     if "stale" in found:
-        found["changed"] = stale_lines(seen, found["stale"], _revision(request, seen))
+        found["changed"] = stale_lines(seen, found["stale"], revision_of(request, seen))
         found["key"] = once()
         status = 409
     elif form.problems or found.get("faults"):
@@ -191,7 +191,7 @@ def step(request: HttpRequest, person: str, move: str) -> HttpResponse:
                 with_files(request, person, form, lambda evidence: acts.authorise(
                     request.user, person, move, form.value("destination") or destination, on=on,
                     evidence=evidence,
-                    revision=_revision(request, seen), idempotency_key=sent_key(request),
+                    revision=revision_of(request, seen), idempotency_key=sent_key(request),
                 )),
             )  # fmt: skip
             if result is not None:
@@ -254,7 +254,7 @@ def choose(request: HttpRequest, person: str, move: str) -> HttpResponse:
             result, extra = sent(request, form, with_files(
                 request, person, form, lambda evidence: acts.choose(
                     request.user, person, move, consent=given, evidence=evidence,
-                    revision=_revision(request, seen), idempotency_key=sent_key(request),
+                    revision=revision_of(request, seen), idempotency_key=sent_key(request),
                 ), about="consent"))  # fmt: skip
             if result is not None:
                 return done(
@@ -352,7 +352,7 @@ def took_place(request: HttpRequest, person: str) -> HttpResponse:
                 request, person, form, lambda evidence: acts.record(
                     request.user, Subject("person", person), form.facts["move"],
                     effective=form.facts["effective"], facts={}, evidence=evidence,
-                    revision=_revision(request, seen), idempotency_key=sent_key(request),
+                    revision=revision_of(request, seen), idempotency_key=sent_key(request),
                 )))  # fmt: skip
             if result is not None:
                 return _recorded(
@@ -375,7 +375,7 @@ def _record_move(
                 request, person, form, lambda evidence: acts.record(
                     request.user, Subject("person", person), move,
                     effective=form.facts["effective"], facts={}, evidence=evidence,
-                    revision=_revision(request, seen), idempotency_key=sent_key(request),
+                    revision=revision_of(request, seen), idempotency_key=sent_key(request),
                 )))  # fmt: skip
             if result is not None:
                 return _recorded(request, person, title, result)
@@ -489,7 +489,7 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
                             effective=form.facts.get(own.name if own else "effective")
                             or here.today().isoformat(),
                             facts=facts, evidence=evidence,
-                            revision=_revision(request, seen), idempotency_key=key,
+                            revision=revision_of(request, seen), idempotency_key=key,
                         ), about=kind, thing=subject.id))  # fmt: skip
             if result is not None:
                 title = words.translated(rulebook.kinds[kind].title)
@@ -576,7 +576,7 @@ def facts(request: HttpRequest, person: str) -> HttpResponse:
                 request, person, form, lambda evidence: acts.record(
                     request.user, Subject("person", person), "recorded",
                     effective=form.facts["effective"], facts=changed, evidence=evidence,
-                    revision=_revision(request, seen), idempotency_key=sent_key(request),
+                    revision=revision_of(request, seen), idempotency_key=sent_key(request),
                 )))  # fmt: skip
             if result is not None:
                 return _recorded(request, person, _("Facts"), result)

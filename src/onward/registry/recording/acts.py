@@ -2,7 +2,7 @@
 
 *Authorising* (`authorise`, `choose`) is refused unless the safeguards say that the step is open,
 and then the event and what the desk reads are written in one transaction. *Recording* (`record`,
-`correct`, `retract`) is never refused for a safeguard: what happened, happened. A movement that
+`correct`, `retract`, `put_right`) is never refused for a safeguard: what happened, happened. A movement that
 took place against one opens a breach of the gravest kind, says whom to tell and pauses like
 moves. No function here knows a web request: in come an `Acting`, a person and facts. Each refuses
 an actor whose roles do not include it (`registry.recording.duties`), whatever door called it.
@@ -24,6 +24,7 @@ from onward.registry.recording.happened import (
     register_household,
     retract,
 )
+from onward.registry.recording.who import put_right
 from onward.registry.recording.writing import Done, StaleEdit
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "choose",
     "correct",
     "propose_override",
+    "put_right",
     "record",
     "record_batch",
     "refuse_override",

@@ -1,0 +1,162 @@
+"""Who somebody is can be put right at the desk: sealed as before, said in the log only as which line."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import registry_cast as people
+
+PAGE = "/people/H1-P1/identity/put-right/"
+
+
+def text(answer) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+
+
+def form_of(answer) -> dict[str, str]:
+    """What a browser sends of the form when nothing is touched."""
+    page = answer.content.decode()
+    found = dict(
+        re.findall(r'<input[^>]* name="(kept-[^"]+|value)"[^>]* value="([^"]*)"', page)
+    )
+    for name in ("key", "revision"):
+        found[name] = re.search(rf'name="{name}" value="([^"]*)"', page)[1]
+    return found
+
+
+def line_of(form, value) -> str:
+    return next(name for name, kept in form.items() if kept == value)
+
+
+@pytest.fixture
+def officer(small):
+    return people.signed_in(people.account("amina", "protection_officer"))
+
+
+def test_a_name_is_put_right_and_the_log_says_which_line_and_never_what(small, officer):
+    from onward.registry.log import verify
+    from onward.registry.now.search import find_people
+    from onward.registry.permissions import access
+
+    form = form_of(officer.get(PAGE))
+    line = line_of(form, "Zarifeh Nowruzian")
+    before = small.vault.get("H1-P1")
+    sent = form | {line: "Zarife Nowruzi", "what": "contact.address", "value": "0700 123"}
+    assert officer.post(PAGE, sent).status_code == 303
+    after = dict(small.vault.get("H1-P1"))
+    assert after == {
+        **before,
+        "name.full.latin": "Zarife Nowruzi",
+        "contact.address": "0700 123",
+    }
+    event = list(small.store.read())[-1]
+    assert (event.subject.id, event.kind, dict(event.facts)) == ("H1-P1", "recorded", {})
+    assert event.evidence == ("put-right:contact.address", "put-right:name.full.latin")
+    for value in ("Nowruzi", "0700"):
+        assert value not in str(event)
+    amina = access.Reader(people.account("second", "protection_officer"))
+    assert [hit.person for hit in find_people(amina, "Zarife Nowruzi", limit=1)] == ["H1-P1"]
+    assert verify.verify(small).sound
+
+    # Sent twice, it is done once.
+    assert officer.post(PAGE, sent).status_code == 303
+    assert list(small.store.read())[-1].id == event.id
+    page = officer.get("/people/H1-P1/timeline/").content.decode()
+    assert "Put right who this is" in page
+    assert f"/taken-back/{event.id}/" not in page, "taken back, it would bring no name back"
+
+
+def test_what_nobody_may_read_is_neither_shown_nor_lost(small, officer):
+    before = small.vault.get("H1-P1")
+    hidden = [name for name in before if name in ("notes", "narrative") or "sealed" in name]
+    assert hidden
+    page = officer.get(PAGE)
+    for name in hidden:
+        assert before[name] not in page.content.decode()
+    form = form_of(page)
+    officer.post(PAGE, form | {line_of(form, "Zarifeh Nowruzian"): ""})
+    after = small.vault.get("H1-P1")
+    assert "name.full.latin" not in after
+    assert {name: after[name] for name in hidden} == {name: before[name] for name in hidden}
+
+
+def test_nothing_is_recorded_where_nothing_changed_or_half_was_filled_in(small, officer):
+    last = small.store.last_seq()
+    form = form_of(officer.get(PAGE))
+    assert officer.post(PAGE, form).status_code == 422
+    twice = officer.post(PAGE, form | {"what": "contact.phone", "value": "0700"})
+    assert "This is on record already" in text(twice)
+    half = officer.post(PAGE, form | {"what": "number"})
+    assert half.status_code == 422
+    assert "Choose what is added, and write it." in text(half)
+    assert small.store.last_seq() == last
+
+
+def test_two_who_put_one_person_right_at_once_are_told(small, officer):
+    other = people.signed_in(people.account("chantal", "supervisor"))
+    early, form = form_of(other.get(PAGE)), form_of(officer.get(PAGE))
+    line = line_of(form, "Zarifeh Nowruzian")
+    officer.post(PAGE, form | {line: "Zarife Nowruzi"})
+    assert other.post(PAGE, early | {line: "Zarif Nowruz"}).status_code == 409
+    assert small.vault.get("H1-P1")["name.full.latin"] == "Zarife Nowruzi"
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "office"),
+    [("bilal", "interviewer", "camp-1"), ("medic", "medical", "camp-1"),
+     ("dawit", "protection_officer", "camp-2"), ("clerk", "data_clerk", "camp-1")],
+)  # fmt: skip
+def test_who_may_not_correct_people_puts_nobody_right(small, name, role, office):
+    from onward.registry.permissions import access
+    from onward.registry.recording import acts
+
+    account = people.account(name, role, office=office)
+    client = people.signed_in(account)
+    assert client.get(PAGE).status_code in (403, 404)
+    assert client.post(PAGE, {"kept-name.full.latin": "Somebody"}).status_code in (403, 404)
+    before = small.vault.get("H1-P1")
+    with pytest.raises((access.Refused, access.Hidden)):
+        acts.put_right(
+            account, "H1-P1", {"name.full.latin": "Somebody"}, effective="2026-06-10",
+            idempotency_key="x",
+        )  # fmt: skip
+    assert small.vault.get("H1-P1") == before
+
+
+@pytest.mark.parametrize("field", ["notes", "sealed.claim", "narrative", "anything.else"])
+def test_only_names_numbers_and_contacts_are_put_right(small, field):
+    from onward.errors import OnwardError
+    from onward.registry.recording import acts
+
+    officer = people.account("amina", "protection_officer")
+    with pytest.raises(OnwardError):
+        acts.put_right(
+            officer, "H1-P1", {field: "x"}, effective="2026-06-10", idempotency_key="x"
+        )
+
+
+def test_an_erased_identity_is_not_written_again(small, officer):
+    form = form_of(officer.get(PAGE))
+    small.vault.erase("H1-P1", by="keeper")
+    answer = officer.post(PAGE, form | {"what": "number", "value": "7"})
+    assert answer.status_code == 422
+    assert not small.vault.get("H1-P1")
+
+
+def test_it_is_shown_after_a_fresh_sign_in_and_counted(small):
+    import time_machine
+
+    from onward.registry.models import AccessEntry
+
+    now = datetime.now(UTC)
+    client = people.signed_in(
+        people.account("amina", "protection_officer"), at=now - timedelta(minutes=9, seconds=58)
+    )
+    assert client.get("/people/H1-P1/").status_code == 200
+    with time_machine.travel(now + timedelta(seconds=3)):
+        answer = client.get(PAGE)
+        assert answer["Location"].startswith("/sign-in/again/")
+        assert "Nowruzian" not in answer.content.decode()
+    assert not AccessEntry.objects.filter(action="person.reveal", decision="allowed").exists()
