@@ -670,3 +670,29 @@ def test_a_number_in_a_card_on_a_telephone_says_what_it_counts():
             if found := [cell for cell in cells if "data-label" not in cell]:
                 bare[file.name] = found
     assert bare == {}, "its column has no heading there"
+
+
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_what_is_not_on_record_at_all_is_named_once_in_the_readers_language(small, language):
+    """Somebody nobody has heard yet: "Interview or counselling: none on record"."""
+    from onward.caseload.events import Subject
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+
+    acts.record(
+        Actor("mira", cast.EVERYBODYS), Subject("person", "N-1"), "registered", effective="2026-06-01",
+        facts={"household": "H1", "site": "camp-1", "legal": "gc4_protected", "stage": "verified",
+               "place": "in_camp"}, idempotency_key="new",
+    )  # fmt: skip
+    officer = cast.signed_in(cast.account("amina", "protection_officer"))
+    officer.cookies["django_language"] = language
+    page = html.unescape(officer.get("/people/N-1/steps/T2.done/").content.decode())
+    missing = re.findall(r"<dt>[^<]*</dt><dd>(.*?)</dd>", page, re.S)
+    said = " ".join(re.sub(r"<[^>]+>", "", each) for each in missing)
+    if language == "en":
+        named = re.findall(r"([A-Z][^;:]*): none on record", said)
+        assert named
+        assert not any(f"{each}: {each}" in said for each in named)
+    else:
+        assert "none on record" not in page
+        assert "چیزی ثبت نشده" in said

@@ -128,6 +128,9 @@ def _named(seen: Seen, missing: Any) -> str:
     label = words.translated(missing.label)
     if missing.kind == "person":
         return label
+    if not missing.column:
+        title = words.translated(seen.rulebook.kinds[missing.kind].title)
+        return _("%(what)s: none on record") % {"what": title}
     facts = dict(seen.things(missing.kind)).get(missing.row) or {}
     of = facts.get("type") or facts.get("topic")
     title = (
