@@ -205,6 +205,15 @@ def test_what_authorising_needs_is_shown_before_anybody_starts(small):
     assert 'name="key"' not in page, "a blocked step has no form to authorise it"
 
 
+def test_a_step_that_a_relative_holds_back_leads_to_the_household(small):
+    officer = browser("repatriation_officer")
+    send(browser("protection_officer", name="bilal"), "/people/H1-P1/happened/T4.withdrawn/",
+         effective="2026-06-10")  # fmt: skip
+    page = text(officer.get("/people/H1-P2/steps/T7.done/"))
+    held = page.partition("holds this step back")[2].partition("</p>")[0]
+    assert 'href="/households/H1/"' in held
+
+
 def test_an_open_step_is_authorised_once_however_often_it_is_sent(small):
     officer = browser("repatriation_officer")
     address = "/people/H1-P1/steps/T7.done/"
