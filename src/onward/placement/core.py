@@ -226,7 +226,7 @@ def solve_core(
     level = float(np.median(best_price[best_price > 0])) if (best_price > 0).any() else 1.0
     # a good choice first, whatever time leaves for the rest
     try_prices(best_price, SOFTNESS[-1] * level)
-    if closing():
+    if closing() or (clock.left() <= 0 and best_value > -np.inf):
         return answer()
 
     # sifting: units whose best choice leads clearly are fixed, the rest is solved exactly
