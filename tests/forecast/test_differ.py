@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onward.forecast.building_differ import DIFFER, divided, with_paces
+from onward.forecast.building_differ import DIFFER, OWN, divided, with_paces
+from onward.forecast.compare import play
 from onward.forecast.differ import (
     SHARES,
     SIZES,
@@ -31,6 +32,9 @@ from onward.forecast.draws import Fixed, draw
 from onward.forecast.edges import Edge
 from onward.forecast.kernel import Outputs, simulate
 from onward.forecast.model import Arrival, Model, State, Transition
+from onward.forecast.options import ways
+from onward.forecast.run import forecast
+from onward.forecast.wording import variables
 
 ROOT = Path(__file__).parents[2]
 
@@ -438,3 +442,36 @@ def test_a_scenario_may_hold_how_far_families_differ():
     assert (
         inputs.draws(50, 2).column(inputs.own[0].pace) == drawn.column(inputs.own[0].pace)
     ).all()
+
+
+def test_the_answer_speaks_of_groups_not_of_classes():
+    found, world = camp(0.8)
+    inputs = planted.inputs_of(found, world)
+    made = forecast(
+        inputs, operation="camp", as_of=planted.AS_OF,
+        deadline=planted.AS_OF + dt.timedelta(days=60), futures=200, seed=1,
+    )  # fmt: skip
+    assert set(made.fan) == {"everyone", *planted.GROUPS}
+    assert {group for row in made.why for group in row.get("groups", ())} <= set(planted.GROUPS)
+    assert sum(made.split.values()) == pytest.approx(1.0, abs=0.01)
+    assert all("," not in name for _, name, _ in map(dict.values, made.narrow))
+    # How far families differ is part of how people answer: without it, less comes from there.
+    held = replace(inputs, sources={k: v for k, v in inputs.sources.items() if k != DIFFER})
+    less = forecast(
+        held, operation="camp", as_of=planted.AS_OF,
+        deadline=planted.AS_OF + dt.timedelta(days=60), futures=200, seed=1,
+    )  # fmt: skip
+    assert less.split["behaviour"] <= made.split["behaviour"]
+
+
+def test_plans_are_compared_with_families_divided():
+    found, world = camp(0.8)
+    inputs = planted.inputs_of(found, world)
+    steps = [(m.from_state, m.move, m.to_state) for m in planted.STEPS(world.rulebook)]
+    run = play(inputs, ways(world.rulebook, steps), futures=100, seed=1, days=60)
+    assert (run.here <= found.here).all()
+    names, values = variables(run)
+    assert DIFFER in names
+    assert not any(name.startswith(OWN) for name in names)
+    assert values.shape == (100, len(names))
+    assert any(name.startswith("pace T3.held from ") for name in names)
