@@ -35,7 +35,7 @@ class Declared:
             ref = {"ref": number("incidents", "N"), "person": row["person"]}
             found.append(
                 {**ref, "date": row["found"], "destination": went[row["person"]],
-                 "severity": 1, "happened_on": left, "reviewed": False}
+                 "severity": 1, "happened_on": left, "reviewed": False, "of_breach": True}
             )  # fmt: skip
             if "reviewed" in row:
                 found.append({**ref, "date": row["reviewed"], "reviewed": True})

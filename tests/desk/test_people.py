@@ -574,6 +574,7 @@ def test_a_grave_incident_pauses_moves_there_until_somebody_has_reviewed_it(smal
     page = text(officer.get("/people/H2-P1/add/incident/"))
     assert "paused until somebody has reviewed it" in page
     assert 'name="reviewed"' not in page, "nobody reviews while reporting"
+    assert 'name="of_breach"' not in page, "a pause after a breach is said by the record alone"
     key = {"key": hidden(page, "key"), "revision": hidden(page, "revision")}
     said = text(officer.post(
         "/people/H2-P1/add/incident/",

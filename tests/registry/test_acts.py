@@ -162,6 +162,9 @@ def test_what_happened_is_recorded_and_opens_a_breach_that_pauses_like_moves(sma
     assert [event.kind for event in done.events] == ["T7.done", "breach", "recorded"]
     (breach,) = done.breaches
     assert (breach.severity, "G6.passed" in breach.findings) == (1, True)
+    assert done.events[2].facts["of_breach"], (
+        "a pause says that nothing is known to have happened"
+    )
     assert done.tell
     assert done.pauses == ("IRN",)
     assert Alarm.objects.filter(kind="breach", person="H4-P1").count() == 1

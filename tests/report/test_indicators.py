@@ -184,6 +184,17 @@ def test_incidents_after_the_date_are_not_counted(world):
     assert I.incidents_unreviewed(r).value(("waiting",)) == 2
 
 
+def test_a_pause_after_a_breach_is_no_incident_and_waits_for_review_all_the_same(world):
+    world.person("home", stage="returned")
+    for severity, pause in ((1, True), (1, False), (3, None)):
+        world.thing("incident", "2026-01-01", person="home", happened_on="2026-05-01",
+                    severity=severity, of_breach=pause)  # fmt: skip
+    r = world.record()
+    assert I.incidents(r).value(("gravest",)) == 1
+    assert I.incidents(r).value((TOTAL,)) == 2
+    assert I.incidents_unreviewed(r).value(("waiting",)) == 3
+
+
 def test_a_household_is_split_with_agreement_only_when_every_adult_agreed(world):
     for home, answers in (
         ("agreed", (True, True)),

@@ -29,6 +29,7 @@ from onward.safeguards.compile import Asking
 from onward.safeguards.evaluate import ask
 from onward.safeguards.everybody import WORD, NextSteps
 from onward.safeguards.help import is_option, own_steps
+from onward.safeguards.record import OF_BREACH
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Words: TypeAlias = npt.NDArray[np.object_]
@@ -54,7 +55,7 @@ DEFINITIONS: Mapping[str, tuple[str, str]] = {
     "no_open_pathway": ("No open pathway", "People to whom no step towards any lawful, voluntary outcome is open on the date."),
     "basis_lapsing": ("Basis lapsing", "People whose legal status, place or covering authority has its clock run out within 30, 60 or 90 days. Nobody's case is closed by a clock: the basis is reviewed."),
     "follow_ups": ("Follow-ups", "Due: scheduled on or before the date. Overdue: due, not done, past the pathway's tolerance. Contact rate: contacts in which the person was reached, divided by contacts due. Contacts made after the date are not counted."),
-    "incidents": ("Incidents after departure", "Incidents recorded after an outcome, and for every 100 months observed: the months from each departure to the last contact that reached the person. Always beside the contact rate: silence is not safety."),
+    "incidents": ("Incidents after departure", "Incidents recorded after an outcome, and for every 100 months observed: the months from each departure to the last contact that reached the person. A pause after a movement against a safeguard is not one. Always beside the contact rate: silence is not safety."),
     "family": ("Family unity", "Households whose living members are in different places, with and without every adult's own agreement; separated and unaccompanied children, and how many have a best-interests determination."),
     "complaints": ("Complaints", "Received in the last 90 days, open, median days to close, and coercion complaints that wait for triage."),
     "pledges": ("Places", "Pledged: places confirmed by States without condition. Open: pledged, minus people accepted and not yet departed, minus departed, minus reserved. Filled: departed divided by pledged. Conditional and verbal offers are never added."),
@@ -716,24 +717,36 @@ def follow_ups(r: Record) -> FollowUps | None:
 
 
 def incidents(r: Record) -> Counts | None:
-    """Incidents after departure up to the date, by whether of the gravest kind."""
+    """Incidents after departure up to the date, by whether of the gravest kind; a pause after a
+    movement against a safeguard is none."""
     if not r.has("incident", "severity"):
         return None
-    found = _dated(r, "incident", "happened_on", "severity", "reviewed")
-    grave = sum(severity == 1 for severity in found["severity"])
+    pauses = [OF_BREACH] if r.has("incident", OF_BREACH) else []
+    found = _dated(r, "incident", "happened_on", "severity", *pauses)
+    happened = [
+        severity
+        for severity, pause in zip(
+            found["severity"],
+            found.get(OF_BREACH, [None] * len(found["severity"])),
+            strict=True,
+        )
+        if pause is not True
+    ]
+    grave = sum(severity == 1 for severity in happened)
     return Counts("incidents", ("severity",), (("gravest", "other"),),
-                  {("gravest",): grave, ("other",): len(found["severity"]) - grave},
+                  {("gravest",): grave, ("other",): len(happened) - grave},
                   universe="incidents")  # fmt: skip
 
 
 def incidents_unreviewed(r: Record) -> Counts | None:
+    """Incidents and pauses after a breach, by whether somebody has reviewed them."""
     if not r.has("incident", "reviewed"):
         return None
     found = _dated(r, "incident", "happened_on", "reviewed")["reviewed"]
     waiting = sum(value is not True for value in found)
     return Counts("incidents reviewed", ("reviewed",), (("waiting", "reviewed"),),
                   {("waiting",): waiting, ("reviewed",): len(found) - waiting},
-                  universe="incidents")  # fmt: skip
+                  universe="incidents and pauses")  # fmt: skip
 
 
 def _dated(r: Record, kind: str, date: str, *columns: str) -> dict[str, Any]:

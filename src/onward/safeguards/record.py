@@ -19,6 +19,9 @@ from onward.safeguards.evaluate import Evaluation
 from onward.safeguards.help import is_handover
 
 SEVERITY = 1  # the gravest
+OF_BREACH = "of_breach"
+"""The fact of an incident that says it only pauses moves after a breach: nothing is known to have
+happened to anybody."""
 WENT_TO = "went_to"
 """The fact of a person that says where they last went, under a rulebook that declares it."""
 

@@ -30,7 +30,7 @@ from onward.registry.models import ThingNow
 from onward.registry.now.kept_rows import UNREACHED
 from onward.registry.permissions import access
 from onward.registry.recording import acts, duties
-from onward.safeguards.record import WENT_TO
+from onward.safeguards.record import OF_BREACH, WENT_TO
 
 BOTH = ("GET", "POST")
 OWN_DAY = {
@@ -448,6 +448,7 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
             columns -= duties.settled(rulebook, kind, row.facts)
     else:  # what can only come later is not asked at the beginning
         columns -= {"closed_on", *LATER}
+    columns.discard(OF_BREACH)  # said by the record itself, never by somebody
     form = forms.form_for(
         rulebook, kind, columns, values=on_record or _suggested(seen, kind),
         places=here.destinations(),

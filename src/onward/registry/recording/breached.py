@@ -19,7 +19,7 @@ from onward.registry.recording import duties
 from onward.registry.recording.writing import Done, Writing
 from onward.rulebook.model import Move, When
 from onward.safeguards.evaluate import asked_findings
-from onward.safeguards.record import SEVERITY, WENT_TO, Breach, breach_for, where_to
+from onward.safeguards.record import OF_BREACH, SEVERITY, WENT_TO, Breach, breach_for, where_to
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,13 @@ def write(writing: Writing, moved: Sequence[Moved]) -> Done:
         # pause is for what this operation carried out itself.
         if not each.move.records and "incident" in writing.rulebook.kinds:
             known = {"destination": found.destination} if found.destination else {}
+            declared = OF_BREACH in writing.rulebook.kinds["incident"].facts
+            said = {OF_BREACH: True} if declared else {}
             events.append(
                 writing.event(
                     Subject("incident", str(uuid.uuid4())), RECORDED, day,
                     facts={"person": event.subject.id, "severity": SEVERITY,
-                           "happened_on": day, **known},
+                           "happened_on": day, **known, **said},
                     opens=True, key=base + duties.PAUSE,
                 )
             )  # fmt: skip
