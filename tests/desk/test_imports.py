@@ -553,3 +553,38 @@ def test_why_somebody_on_record_may_be_on_a_list_stays_a_sentence_under_their_se
     page = clerk.get(address).content.decode()
     assert "نام پدر یکسان" in page
     assert 'lang="en"' not in "".join(re.findall(r"<legend>.*?</legend>", page, re.S))
+
+
+def test_a_list_brought_in_again_does_not_undo_what_was_put_right_at_the_desk(small, clerk):
+    from onward.registry.models import PersonNow
+    from onward.registry.recording import acts
+
+    head, *rows = LIST.splitlines()
+    columns = {"do": "map", **COLUMNS, "to:7": "site"}
+
+    def brought(text):
+        lines = [f"{head},Site", *(f"{row},{people.OFFICE}" for row in text), ""]
+        address = upload(clerk, "\n".join(lines))["Location"]
+        clerk.post(address, columns)
+        recorded(clerk, address)
+
+    before = set(PersonNow.objects.values_list("person", flat=True))
+    brought(rows)
+    new = [
+        one for one in PersonNow.objects.values_list("person", flat=True) if one not in before
+    ]
+    (kamran,) = (p for p in new if "Kamran" in small.vault.get(p)["name.full.Latn"])
+    acts.put_right(
+        people.account("chantal", "supervisor"), kamran,
+        {"name.full.Latn": "Kamyar Daneshvar", "name.father.Latn": ""},
+        effective="2026-06-10", idempotency_key="put right",
+    )  # fmt: skip
+    again = [row.replace("1984-05-06", "1984-05-07").replace("Leyla", "Layla") for row in rows]
+    brought(again)
+    after = small.vault.get(kamran)
+    assert after["name.full.Latn"] == "Kamyar Daneshvar"
+    assert "name.father.Latn" not in after, "what was taken away stays away"
+    assert any("Layla" in small.vault.get(p)["name.full.Latn"] for p in new), (
+        "others are corrected"
+    )
+    assert str(PersonNow.objects.get(person=kamran).birth_first) == "1984-05-07"

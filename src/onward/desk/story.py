@@ -19,12 +19,12 @@ from django.utils.translation import ngettext
 from onward.caseload.events import OVERRIDE, RECORDED
 from onward.desk import dates, here, sight, values, words
 from onward.plan.clocks import STATUS_BY_LAW
-from onward.registry.identities import attachments
+from onward.registry.identities import attachments, put_right
 from onward.registry.identities.scans import SUFFIX
 from onward.registry.models import EventRow, PersonNow, ThingNow
 from onward.registry.now.kept_rows import UNREACHED
 from onward.registry.permissions.access import Seen
-from onward.registry.recording import duties, exceptions, who
+from onward.registry.recording import duties, exceptions
 from onward.rulebook.model import Move, Rulebook
 from onward.safeguards.overrides import NOWHERE
 from onward.safeguards.record import WENT_TO
@@ -439,7 +439,7 @@ def may_take_back(seen: Seen, row: Any, rulebook: Rulebook) -> bool:
     event = json.loads(row.canonical)
     if duties.is_their_word(rulebook, row.subject_kind, row.kind, event["facts"]):
         return False
-    if who.fields_of(event.get("evidence") or ()):  # it brings no earlier name back
+    if put_right.fields_of(event.get("evidence") or ()):  # it brings no earlier name back
         return False
     return seen.may("person.edit") or row.by == seen.reader.account.account_id
 
@@ -493,7 +493,7 @@ def timeline(seen: Seen, *, limit: int) -> list[Happened]:
         )
         title = words.event_kind(rulebook, row.kind)
         if row.kind == "recorded" and not said and kind == "person":
-            put = who.fields_of(json.loads(row.canonical).get("evidence") or ())
+            put = put_right.fields_of(json.loads(row.canonical).get("evidence") or ())
             if not any(seen.reader.rules.vault_class(name) in seen.classes for name in put):
                 continue
             title = _("Put right who this is")

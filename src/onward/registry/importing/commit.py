@@ -41,6 +41,7 @@ from onward.intake.events import (
 from onward.intake.profile import Profile, load_profile
 from onward.intake.read import Reading, read
 from onward.intake.stage import Identity, Staged, StagedRow, stage
+from onward.registry.identities.put_right import put_right_in
 from onward.registry.identities.vault import KeepsRowSecret
 from onward.registry.importing.doubles import (
     Doubles,
@@ -326,7 +327,10 @@ class Importer:
         events = [replace(event, recorded=recorded) for event in (*batch.events, *beside)]
         with together(self.operation):
             if any(set(fields) - {"number"} for fields in named.values()):
-                self.operation.vault.put(with_what_was_before(self.operation, named, events))
+                stands = put_right_in(self._log)
+                self.operation.vault.put(
+                    with_what_was_before(self.operation, named, events, stands)
+                )
             placed = self.operation.store.append(events)
         self._log += placed
         self._head = self.operation.store.head()

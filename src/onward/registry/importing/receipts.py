@@ -15,7 +15,7 @@ import random
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -64,15 +64,23 @@ undo gives the earlier name back. Guarded and erased like everything sealed."""
 
 
 def with_what_was_before(
-    operation: Operation, named: Mapping[str, Mapping[str, str]], events: Sequence[Event]
+    operation: Operation,
+    named: Mapping[str, Mapping[str, str]],
+    events: Sequence[Event],
+    stands: Mapping[str, Collection[str]],
 ) -> dict[str, dict[str, str]]:
-    """Identities as an import gives them, each with what it replaces."""
+    """Identities as an import gives them, each with what it replaces; what was put right at the desk
+    stands against any list (`stands`: person -> fields)."""
     event_of: dict[str, str] = {}
     for event in events:
         if event.subject.kind == PERSON:
             event_of.setdefault(event.subject.id, event.id)
     made = {person: dict(fields) for person, fields in named.items()}
     for person, kept in operation.vault.get_many(named).items():
+        for field in stands.get(person, ()):
+            made[person].pop(field, None)
+            if field in kept:
+                made[person][field] = kept[field]
         old = {name: text for name, text in kept.items() if name != BEFORE_IMPORT}
         if old and old != made[person]:
             before = {"event": event_of.get(person, ""), "fields": old}

@@ -12,13 +12,11 @@ from collections.abc import Mapping, Sequence
 
 from onward.caseload.events import PERSON, RECORDED, TEXT_LIMIT, Subject
 from onward.errors import OnwardError
+from onward.registry.identities.put_right import MARK
 from onward.registry.permissions.roles import load_rules
 from onward.registry.recording import duties
 from onward.registry.recording.actors import Acting
 from onward.registry.recording.writing import Done, Writing
-
-MARK = "put-right:"
-"""What a piece of such an event's evidence begins with; a field follows."""
 
 CLASSES = frozenset({"names", "documents", "contacts"})
 """What may be put right. What somebody told in their own words is added to, never rewritten."""
@@ -71,8 +69,3 @@ def put_right(
         return Done(tuple(writing.append([event])))
 
     return writing.once(idempotency_key, act)
-
-
-def fields_of(evidence: Sequence[str]) -> tuple[str, ...]:
-    """The fields that an event says were put right; none for any other event."""
-    return tuple(text.removeprefix(MARK) for text in evidence if text.startswith(MARK))
