@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from onward.errors import Faults
-from onward.forecast.elsewhere import aligned, borrowed
+from onward.forecast.elsewhere import Borrowed, aligned, borrowed
 from onward.forecast.estimate import Observed, fit
 from onward.forecast.paces import Paces, Seen, check, digests, read, steps_taken
 from onward.report.paces import released
+from onward.report.saying import taken
+from onward.report.texts import TEXTS
 from onward.rulebook import load, shipped_path
 
 STEPS = [(f"s{i}", f"m{i}", f"t{i}") for i in range(12)]
@@ -169,6 +171,13 @@ def test_where_a_capacity_or_a_convoy_sets_the_pace_here_the_others_are_not_aske
         NONE,
     )
     assert set(found.laws) == set(range(12)) - {3}
+
+
+@pytest.mark.parametrize("many", [1, 3])
+def test_what_is_said_of_it_is_a_text_that_other_languages_know(many):
+    said = Borrowed({4: (-4.0, 0.3)}, many, ()).said(12)
+    assert said.startswith(f"Paces of {many} other operation")
+    assert taken(said) in TEXTS
 
 
 # -- the file ---------------------------------------------------------------------------------
