@@ -112,6 +112,7 @@ def test_a_witness_may_sign_beside_the_operation():
         lines_of(size="-1"),
         lines_of(size="many"),
         lines_of(root="not base64!"),
+        lines_of(root="!" + base64.b64encode(ROOT).decode()),
         lines_of(root=base64.b64encode(ROOT[:31]).decode()),
         lines_of(root=base64.b64encode(ROOT + b"x").decode()),
     ],

@@ -13,7 +13,7 @@ import pytest
 
 from onward.errors import Faults, OnwardError
 from onward.registry.permissions.roles import FILE, check_roles, load_rules
-from onward.rulebook import load, shipped_path
+from onward.rulebook import load, shipped_names, shipped_path
 
 LETTERS = {"operation": "O", "office": "F", "assigned": "A", "referred": "R"}
 RULES = load_rules()
@@ -118,6 +118,99 @@ def test_every_field_of_the_rulebook_has_one_class_and_sealed_ones_a_guarded_one
                 )
 
 
+# Written from what each fact tells, not from the table: facts of a person by name, records by kind,
+# health by how long it is kept, everything else by how sensitive the rulebook says it is.
+NAMED = {
+    "biodata": "birth sex role_in_household nationality country_of_origin language arrived_on",
+    "needs": "specific_needs categories capacity_doubted other_parent_settled",
+    "complaints": "departure_for_release departure_for_services",
+}
+ELSEWHERE = {("consent", "pressure"): "complaints", ("follow_up", "result"): "complaints"}
+DERIVED = {
+    "id": "open", "first_on": "internal",
+    "legal": "confidential", "legal_since": "confidential", "stage": "confidential",
+    "stage_since": "confidential", "place": "internal", "place_since": "internal",
+    "active": "internal", "adult": "biodata", "unit": "internal", "office": "internal",
+    "registered_on": "internal", "steps": "confidential", "processes": "confidential",
+    "open_steps": "confidential", "blocked": "confidential", "forecast_state": "confidential",
+}  # fmt: skip
+
+
+def guarded_as(kind, fact):
+    for name, facts in NAMED.items():
+        if kind == "person" and fact.name in facts.split():
+            return name
+    if (kind, fact.name) in ELSEWHERE:
+        return ELSEWHERE[kind, fact.name]
+    if kind in ("complaint", "incident"):
+        return "complaints"
+    if fact.retention == "medical":
+        return "medical"
+    return {"sealed": "grounds"}.get(fact.sensitivity, fact.sensitivity)
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_every_column_has_the_class_of_what_it_tells(name):
+    rulebook = load(shipped_path(name))
+    columns = RULES.field_classes(rulebook)
+    assert set(columns) == set(rulebook.kinds)
+    for kind in rulebook.kinds.values():
+        expected = dict.fromkeys(kind.refs, "internal")
+        for fact in kind.facts.values():
+            ends = ("", "_first", "_last") if fact.type == "partial_date" else ("",)
+            expected |= {fact.name + end: guarded_as(kind.name, fact) for end in ends}
+        expected |= {"id": "open", "first_on": "internal"}
+        if kind.name == "person":
+            expected |= DERIVED
+        assert columns[kind.name] == expected, kind.name
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_that_a_record_exists_is_told_to_readers_of_something_telling_in_it(name):
+    rulebook = load(shipped_path(name))
+    for kind, classes in RULES.kind_classes(rulebook).items():
+        every = {guarded_as(kind, fact) for fact in rulebook.kinds[kind].facts.values()}
+        assert classes == (every - {"open", "internal"} or every), kind
+
+
+def test_what_fits_no_class_is_among_the_most_guarded():
+    assert RULES.field_class("person", "something", "of-no-kind", "operational") == "grounds"
+    assert RULES.field_class("something", "birth", "sealed", "operational") == "grounds"
+    assert RULES.field_class("person", "something", "open", "medical") == "medical"
+    assert RULES.field_class("incident", "something", "open", "medical") == "complaints"
+
+
+def test_tables_worked_out_for_one_rulebook_are_not_those_of_another():
+    others = [load(shipped_path(name)) for name in shipped_names()]
+    for make in (RULES.field_classes, RULES.finding_classes, RULES.kind_classes):
+        made = [make(each) for each in others]
+        assert [set(make(each)) for each in others] == [set(table) for table in made]
+        assert all(make(each) is table for each, table in zip(others, made, strict=True))
+    for each in others:
+        assert (
+            set(RULES.field_classes(each)) == set(each.kinds) == set(RULES.kind_classes(each))
+        )
+        findings = {f.key for s in each.safeguards.values() for f in s.findings.values()}
+        assert set(RULES.finding_classes(each)) == findings
+
+
+def test_roles_together_reach_what_each_of_them_reaches_and_nothing_more():
+    two = ("interviewer", "medical")
+    assert RULES.reads(two, "biodata") == {"assigned", "office"}
+    assert RULES.reads(two, "medical") == {"office"}
+    assert RULES.reads(two, "grounds") == frozenset()
+    assert RULES.may(two, "person.read") == {"assigned", "office"}
+    assert RULES.may(two, "plan.edit") == frozenset()
+    assert RULES.actions_of(two) == {action for role in two for action in RULES.roles[role].may}
+    for nobody in ((), ("king",)):
+        assert RULES.reads(nobody, "open") == frozenset()
+        assert RULES.may(nobody, "person.read") == frozenset()
+        assert RULES.actions_of(nobody) == frozenset()
+    assert RULES.may(("king", "medical"), "person.read") == {"office"}
+    with pytest.raises(KeyError, match=r"person\.reed is not an action"):
+        RULES.may(two, "person.reed")
+
+
 def test_that_a_claim_exists_is_told_only_to_readers_of_claims():
     kinds = RULES.kind_classes(RULEBOOK)
     assert kinds["claim"] == kinds["assessment"] == kinds["decision"] == {"grounds"}
@@ -136,6 +229,9 @@ def test_a_field_of_the_vault_that_nobody_named_is_the_most_guarded():
     assert RULES.vault_class("name.full.latin") == "names"
     assert RULES.vault_class("number") == "documents"
     assert RULES.vault_class("something.new") == "narrative"
+    assert RULES.vault_class("contact_next.of.kin") == "contacts"
+    assert RULES.vault_class("notes") == RULES.vault_class("sealed.health.note") == "narrative"
+    assert RULES.identity == {"names", "documents", "contacts", "narrative"}
 
 
 def test_a_table_with_an_unknown_word_is_refused_with_its_place(tmp_path):

@@ -161,7 +161,7 @@ def test_a_total_over_months_and_a_table_that_is_new_are_no_months():
 
 def test_what_the_first_release_of_a_month_said_is_what_stays():
     """Given in any order; a month counts once it is over; what was hidden stays None."""
-    first = document(JUNE, months(20, None, 35, 15), sites(40))
+    first = document(JUNE, sites(40), months(20, None, 35, 15))
     second = document(AUGUST, months(None, 30, 35, 15))
     expected = {
         "departures": {
