@@ -53,7 +53,7 @@ LEAST_BELIEF = 0.5
 LEAST_MOVES = 30
 ENOUGH = 0.01
 # Sizes beyond one that the log makes so unlikely (a logarithm) are not looked at.
-HOPELESS = 15.0
+HOPELESS = 10.0
 # Days waited from which a wait may go at another pace by itself.
 AGEING = (7, 21, 56, 112)
 
@@ -98,7 +98,7 @@ def in_classes(odds: FloatArray, size: float) -> FloatArray:
 
 @dataclass(frozen=True)
 class Differ:
-    """What the log says of lasting differences.
+    """What the log says of lasting differences; only the belief where families are not told apart.
 
     belief    (sizes,) how likely each of `SIZES` is
     shares    (state, stratum) -> (classes,) how those here today divide
@@ -330,11 +330,13 @@ class _Baseline:
             found = found * factor[axis]
         return found
 
-    def fit(self, days: FloatArray) -> FloatArray:
-        """One turn of proportional fitting to days weighted by how quick people are."""
+    def fit(self, days: FloatArray, hazard: FloatArray) -> FloatArray:
+        """One turn of proportional fitting to days weighted by how quick people are.
+
+        hazard  what the factors make now; returns what they make then
+        """
         import numpy as np
 
-        hazard = self.hazard()
         for number, axis in enumerate(self.axes):
             due = np.bincount(axis, days * hazard, minlength=len(self.came[number]))
             scale = np.divide(self.came[number], due, out=np.zeros_like(due), where=due > 0)
@@ -365,7 +367,7 @@ def _fitted(seen: Histories, base: _Baseline, size: float) -> _Fit:
         if fit - before < ENOUGH:
             return _Fit(fit, odds, odds @ z)
         before = fit
-        hazard = base.fit(seen.piece_days * (odds @ z)[seen.piece_family])
+        hazard = base.fit(seen.piece_days * (odds @ z)[seen.piece_family], hazard)
 
 
 def prior() -> FloatArray:
@@ -390,8 +392,9 @@ def learn_differ(
     if float(seen.moves.sum()) < LEAST_MOVES or not len(seen.piece_days):
         return None
     base = _Baseline(seen)
+    hazard = base.hazard()
     for _ in range(5):
-        base.fit(seen.piece_days)
+        hazard = base.fit(seen.piece_days, hazard)
     fits: list[_Fit] = []
     logs = np.log(prior())
     for number, size in enumerate(SIZES):
@@ -402,6 +405,9 @@ def learn_differ(
     belief = np.zeros(len(SIZES))
     belief[: len(fits)] = np.exp(logs[: len(fits)] - logs[: len(fits)].max())
     belief = belief / belief.sum()
+    alike = Differ(tuple(belief.tolist()), {}, {}, {}, {}, {}, frozenset(counted))
+    if not alike.told_apart:
+        return alike
     n_cells = len(seen.cells)
     # The mean multiplier of those at risk, by size, in each cell; and, over sizes, by period and row.
     periods, rows = len(starts), len(WAITED) - 1
