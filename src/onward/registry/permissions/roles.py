@@ -207,7 +207,7 @@ class Rules:
                     continue
                 condition = parse_condition(finding.condition, kind="person", rulebook=rulebook)
                 told = {
-                    columns.get(kind, {}).get(column, "internal")
+                    columns.get(kind, {}).get(column, "grounds")
                     for kind, column in condition.reads_raw
                 }
                 found[finding.key] = frozenset(told - {"open", "internal", "biodata"})
