@@ -9,7 +9,7 @@ DESK := out/desk
 # Neighbours stay on one worker, which shares what the tests of a file set up.
 PYTEST := $(PY) -m pytest -n 2 --dist worksteal
 
-.PHONY: demo test proofs postgresql everyday soak serve bench lint docs lock clean
+.PHONY: demo test proofs postgresql everyday soak mutation serve bench lint docs lock packages sbom clean
 
 $(VENV)/.installed: pyproject.toml tools/constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -54,6 +54,36 @@ everyday: $(VENV)/.installed-test
 ## soak: the long runs
 soak: $(VENV)/.installed-test
 	$(PY) -m pytest -m soak
+
+# Tools that only these targets need stand apart, at a stated version, and change nothing that is tested.
+out/tools/mutation: $(VENV)/.installed-test tools/mutation.py
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c tools/constraints.txt mutmut==3.8.1
+	$(PY) -c "import site; print(*site.getsitepackages(), sep='\n')" \
+	  > "$$($@/bin/python -c 'import site; print(site.getsitepackages()[0])')/onward-needs.pth"
+	touch $@
+
+out/tools/sbom:
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
+
+## mutation: whether the tests bite, subject by subject (hours): make mutation SUBJECTS="ledger keys"
+mutation: out/tools/mutation
+	for subject in $(or $(SUBJECTS),$$(out/tools/mutation/bin/python tools/mutation.py --list)); do \
+	  out/tools/mutation/bin/python tools/mutation.py $$subject || exit 1; done
+
+## packages: fetch every package of the lock for this machine and refuse one whose hash is another
+packages: $(VENV)/.installed
+	mkdir -p out/packages
+	$(PY) tools/locked.py > out/packages/locked.txt
+	$(PY) -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps \
+	  --dest out/packages -r out/packages/locked.txt
+
+## sbom: what an installed desk consists of, as CycloneDX, to out/sbom.json
+sbom: $(VENV)/.installed-desk out/tools/sbom
+	out/tools/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file out/sbom.json $(PY)
 
 ## serve: the desk on an encrypted copy of the example, with one account per role, printed once
 serve: $(VENV)/.installed-desk $(DESK)/operation.toml

@@ -223,6 +223,16 @@ def test_a_new_root_key_wraps_from_now_on_and_the_old_one_still_opens(tmp_path, 
     assert same(keys.opened(folder(tmp_path), key), after)
 
 
+def test_a_renewal_is_of_its_day_and_changes_nothing_else_in_the_file(tmp_path, key_file, key):
+    changed(tmp_path, lambda data: data.update(since="2020-01-01"))
+    before = json.loads((folder(tmp_path) / "keys.json").read_text())
+    ring = keys.begin_rotation(folder(tmp_path), key)
+    after = json.loads((folder(tmp_path) / "keys.json").read_text())
+    today = datetime.now(UTC).date().isoformat()
+    roots = {**before["roots"], ring.active: after["roots"][ring.active]}
+    assert after == {**before, "active": ring.active, "since": today, "roots": roots}
+
+
 def test_after_renewal_the_old_secret_opens_nothing_and_every_way_in_still_does(
     tmp_path, key_file, key
 ):
