@@ -930,23 +930,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--of", nargs="*", default=[], help="simulate nothing: put together what --rows wrote"
     )
-    parser.add_argument(
-        "--references", type=int, default=0, metavar="N",
-        help="instead: small camps given the paces of so many other operations, and without",
-    )  # fmt: skip
-    parser.add_argument(
-        "--people", type=int, default=300, help="with --references: people in a camp"
-    )
     asked = parser.parse_args(arguments)
     camps = 24 if asked.quick else asked.camps
     began = time.perf_counter()
-    if asked.references:
-        from benchmarks.planted_references import measure as given
-        from benchmarks.planted_references import print_table
-
-        lent = given(camps, asked.references, asked.futures, asked.first, asked.people)
-        print(json.dumps(lent, indent=2)) if asked.json else print_table(lent)
-        return
     if asked.leads:
         few = {
             one.name: measure_leads(camps, one, asked.futures, asked.first)

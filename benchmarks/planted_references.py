@@ -6,11 +6,13 @@ so are other operations, whose paces differ from theirs move by move by a plante
 the forecast only through the file that would be given. Each camp is forecast alone, with the others,
 and with others that mislead: whose every move goes at a pace of its own.
 
-    python -m benchmarks.planted --references 3 [--camps N] [--people N] [--json]
+    python -m benchmarks.planted_references --others 3 [--camps N] [--people N] [--quick] [--json]
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +23,8 @@ import numpy as np
 
 from benchmarks import planted
 from onward.forecast.kernel import Outputs, simulate
-from onward.forecast.paces import Paces, Seen, paces_of
+from onward.forecast.lending import paces_of
+from onward.forecast.paces import Paces, Seen
 from onward.forecast.scores import covered, crps
 from onward.report.paces import released
 
@@ -133,3 +136,25 @@ def print_table(found: dict[str, Any]) -> None:
             f"  {way:<28}{row['crps']:>7.1f}{against:>22}{row['coverage90']:>8.0%}"
             f"{row['width90']:>7.0f}{row['bias']:>7.1f}"
         )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument(
+        "--others", type=int, default=3, help="other operations that lend paces"
+    )
+    parser.add_argument("--camps", type=int, default=40)
+    parser.add_argument("--people", type=int, default=300, help="people in a camp")
+    parser.add_argument("--futures", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="number of the first camp")
+    parser.add_argument("--quick", action="store_true", help="8 camps")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args(arguments)
+    camps = 8 if asked.quick else max(asked.camps, 2)  # one alone has no standard error
+    found = measure(camps, asked.others, asked.futures, asked.first, asked.people)
+    print(json.dumps(found, indent=2)) if asked.json else print_table(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """Paces of one operation, as another may be given them: what they say, and the file they are in.
 
-Exists so that an operation that has seen a step a few times, or never, need not guess. Comes in:
-fitted rates, or a file. Goes out: for each move the families that made it and the days in which
+Exists so that an operation that has seen a step a few times, or never, need not guess. Comes in: a file
+(`lending` makes what is in it). Goes out: for each move the families that made it and the days in which
 families could have, over the whole record and all groups: no person, no group, no date. What must
 be hidden from another operation is decided above this room; here a count may be hidden and says so.
 """
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from onward.errors import Fault, Faults
 
 if TYPE_CHECKING:
-    from onward.forecast.estimate import Rates
     from onward.rulebook.model import Rulebook
 
 FORMAT = "onward-paces-1"
@@ -79,30 +78,6 @@ class Paces:
         """The text of the file: the same paces give the same bytes."""
         data = {**self.content(), "sha256": self.digest}
         return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
-
-
-def paces_of(rates: Rates, rulebook: Rulebook, operation: str) -> Paces:
-    """What an operation's own fitted rates say of its paces, nothing hidden yet.
-
-    Left out are moves made by convoy or flight and those through a capacity that was used up (their
-    pace is the vehicle's or the capacity's), and hand-over: that it happened elsewhere is no
-    forecast.
-    """
-    moves, found = rulebook.moves(), []
-    for step, (families, days) in zip(rates.moves, rates.seen, strict=True):
-        move = moves[step[1]]
-        pool = rulebook.transitions[move.transition].consumes
-        by_others = step[1] in rates.movements or pool in rates.short
-        if days > 0 and not by_others and move.pathway != "handover":
-            found.append(Seen(step, families, days))
-    return Paces(
-        operation,
-        rulebook.name,
-        str(rulebook.version),
-        round(rates.level_variance**0.5, 3),
-        0,
-        found,
-    )
 
 
 def read(text: str, file: str) -> Paces:

@@ -39,7 +39,7 @@ def paces_to_give(found: Opened, ground: Groundwork | None = None) -> Paces:
     raises  OnwardError when the record is too short to read a pace from
     """
     from onward.forecast.inputs import build
-    from onward.forecast.paces import paces_of
+    from onward.forecast.lending import paces_of
     from onward.report.paces import released
 
     read = replace(ground or groundwork(found, found.as_of + AHEAD), paces=())
