@@ -278,3 +278,83 @@ def test_what_the_report_is_read_for_keeps_its_cells_and_a_later_table_gives_way
     hidden = [key for key, value in shown[-1].shown.items() if value is None]
     assert hidden == [("few",), ("a",)]
     assert recoverable(shown) == []
+
+
+def of_people(name, dimension, sizes, *, order=None, universe="people"):
+    """A table of one dimension over the same hundred people, category by category."""
+    labels = tuple(f"{dimension} {i}" for i in range(len(sizes)))
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    who = np.full(100, -1)
+    who[order if order is not None else np.arange(len(codes))] = codes
+    return counted(name, (dimension,), (labels,), [who], universe=universe)
+
+
+def test_a_cell_that_is_safe_does_not_end_the_search_for_one_that_is_not():
+    first = table("t", ("stage",), (STAGES,), [3, 4, 4, 60, 300])
+    second = table("u", ("site",), (SITES,), [3, 184, 184])
+    shown = protect([first, second], "internal")
+    low, high = known_to_a_reader(shown, 1, ("main camp",))
+    assert high - low > SAFE_RANGE
+
+
+def test_a_cover_in_one_table_is_not_shown_as_the_margin_of_another():
+    """Twenty people cover three; a table by site would give the twenty away as the sum of a row."""
+    rows = [3, 0, 0, 6, 7, 7, 10, 15, 15]
+    first = table("t", ("status",), (STATUS,), [3, 20, 40])
+    second = table("u", ("status", "site"), (STATUS, SITES), rows)
+    for order in ([first, second], [second, first]):
+        shown = protect(order, "internal")
+        for number, each in enumerate(shown):
+            hidden = [key for key, value in each.shown.items() if value is None]
+            assert hidden
+            for key in hidden:
+                if each.counts.value(key):
+                    low, high = known_to_a_reader(shown, number, key)
+                    assert high - low > SAFE_RANGE, (each.counts.name, key)
+
+
+def test_people_counted_again_under_another_heading_are_the_same_people():
+    """Three people are covered by twenty-seven; a table of these alone says how many they are."""
+    stage = of_people("stage", "stage", [3, 27, 30, 40])
+    again = of_people("again", "answer", [27], order=np.arange(3, 30), universe="one stage")
+    assert [k for k, v in protect([stage], "internal")[0].shown.items() if v is None] == [
+        ("stage 0",), ("stage 1",),
+    ]  # fmt: skip
+    first, second = protect([stage, again], "internal")
+    hidden = {key for key, value in first.shown.items() if value is None}
+    assert ("stage 0",) in hidden
+    told = {("stage 1",)} if any(v is not None for v in second.shown.values()) else set()
+    assert len(hidden - told) >= 2
+
+
+def test_a_hidden_cell_is_not_held_from_above_by_a_shown_one_around_it():
+    """Four people belong to five who are shown: there are one to five of them."""
+    few = of_people("few", "stage", [4, 20, 76])
+    around = of_people("around", "answer", [5, 95])
+    shown = protect([few, around], "internal")
+    assert shown[0].shown[("stage 0",)] is None
+    assert shown[1].shown[("answer 0",)] is None
+
+
+def test_a_cover_is_not_held_from_below_by_a_shown_cell_inside_it():
+    """Two and twenty-two are hidden, twenty-four together; twenty of them shown leave at most four."""
+    few = of_people("few", "stage", [2, 22, 76])
+    inside = of_people("inside", "answer", [20, 80], order=np.r_[2:22, 0:2, 22:100])
+    shown = protect([few, inside], "internal")
+    hidden = {key for key, value in shown[0].shown.items() if value is None}
+    assert ("stage 0",) in hidden
+    assert hidden != {("stage 0",), ("stage 1",)} or shown[1].shown[("answer 0",)] is None
+    assert recoverable(shown) == []
+
+
+def test_a_table_of_people_and_one_of_bare_counts_are_read_together():
+    bare = table("bare", ("stage",), (("stage 0", "stage 1", "stage 2"),), [3, 27, 70])
+    counted_too = of_people("stage", "stage", [30, 70])
+    merged = Counts("two", ("part",), (("both", "rest"),), {("both",): 30, ("rest",): 70})
+    for tables in ([bare, merged], [bare, counted_too]):
+        for shown in protect(tables, "internal"):
+            assert shown.shown[(TOTAL,)] in (100, None)
+    first, second = protect([bare, of_people("stage", "stage", [3, 27, 70])], "internal")
+    assert {k for k, v in first.shown.items() if v is None} == {
+        k for k, v in second.shown.items() if v is None
+    }

@@ -360,9 +360,8 @@ class _Attack:
             same = first.setdefault(np.packbits(mask).tobytes(), i)
             if same != i and order[same][0] != place[0]:
                 self._equal(self._cells[order[same]].columns, self._cells[place].columns, "=")
+        # Also around what is shown: any of it may have to be hidden to cover another cell.
         for i, place in enumerate(order):
-            if self._shown[place[0]][place[1]] is not None:
-                continue
             apart = np.array([p[0] != place[0] for p in order])
             inside = np.flatnonzero((both[i] == size) & (size < size[i]) & apart)
             around = np.flatnonzero((both[i] == size[i]) & (size > size[i]) & apart)
