@@ -387,6 +387,18 @@ def test_what_a_plan_and_its_scenarios_say_is_text_on_the_page_and_in_every_draw
     assert "&lt;img" in lead.get("/forecasts/compared/").content.decode()
 
 
+def test_the_menu_marks_where_a_piece_of_work_belongs(planned):
+    from onward.registry.models import Job
+    from onward.registry.site import current
+
+    lead = browser("plan_lead")
+    for kind, area in (("report", "/reports/"), ("forecast", "/forecasts/")):
+        job = Job.objects.create(operation=current().operation, kind=kind, state="queued", by="x",
+                                 asked={"audience": "internal"})  # fmt: skip
+        page = lead.get(f"/work/{job.pk}/").content.decode()
+        assert re.findall(r'<a href="([^"]+)" aria-current="page"', page) == [area]
+
+
 def test_who_leads_the_plan_sees_its_clocks_at_home(planned):
     page = browser("plan_lead").get("/").content.decode()
     assert "Clocks running out" in page

@@ -35,7 +35,7 @@ def _desk(request: HttpRequest) -> dict[str, Any]:
     roles = account.roles if inside and account is not None else frozenset()
     rules = load_rules()
     match = request.resolver_match
-    area = getattr(match.func, "area", "") if match else ""
+    area = getattr(request, "area", "") or (getattr(match.func, "area", "") if match else "")
     found = here.operation().settings
     actions = rules.actions_of(roles)
     return {

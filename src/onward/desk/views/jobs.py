@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import path, reverse
+from django.urls import path, resolve, reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -71,13 +71,15 @@ def job(request: HttpRequest, job: UUID) -> HttpResponse:
     row = found(request, job)
     access.require(request.user, *actions_of(row), place=place(request))
     title, _actions, where = KINDS[row.kind]
+    address = reverse(where, args=[row.pk] if where == "desk:places_answer" else [])
+    request.area = resolve(address).func.area  # type: ignore[attr-defined]
     row.message = compared.message_for(request.reader, row)  # type: ignore[attr-defined]
     shown = {
         "job": row,
         "files": row.files.all() if _may_have(request, row) else (),
         "title": title,
         "going": row.state in (jobs.QUEUED, jobs.RUNNING),
-        "where": reverse(where, args=[row.pk] if where == "desk:places_answer" else []),
+        "where": address,
         "said": _said(row),
         "ahead": jobs.ahead_of(row) if row.state == jobs.QUEUED else 0,
     }  # fmt: skip
