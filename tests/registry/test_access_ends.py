@@ -241,6 +241,7 @@ def test_one_class_of_names_is_shown_alone_and_only_to_who_reads_it(small, cast)
     everything = amina.reveal("H1-P1", purpose="interview", signed_in=now())
     assert everything.classes == {"names", "documents", "contacts"}
     assert leave.of(None) == {}
+    assert (leave.person, leave.reads) == ("H1-P1", amina.open("H1-P1").classes)
     chantal = access.Reader(cast["chantal"])
     for unread in ("contacts", "narrative"):
         with pytest.raises(access.Hidden):
@@ -262,8 +263,22 @@ def test_a_reason_has_three_letters_and_a_sign_in_is_not_yet_ten_minutes_old(sma
     from onward.registry.models import AccessEntry
 
     (entry,) = AccessEntry.objects.filter(account=cast["amina"].account_id)
-    assert (entry.action, entry.purpose) == ("person.reveal", "abc")
+    assert (entry.action, entry.person, entry.purpose) == ("person.reveal", "H1-P1", "abc")
     assert set(entry.classes) == {"names", "documents", "contacts"}
+
+
+def test_a_list_is_in_the_log_as_a_list_with_everybody_in_it(small, cast):
+    from onward.registry.models import AccessEntry
+    from onward.registry.permissions import access
+
+    reader = access.Reader(cast["amina"])
+    reader.listed([], place="people")
+    assert log_of(cast["amina"]) == []
+    rows = list(reader.people().order_by("person")[:3])
+    reader.listed(rows, place="people")
+    (entry,) = AccessEntry.objects.filter(account=cast["amina"].account_id)
+    assert (entry.action, entry.place, entry.person) == ("person.list", "people", "")
+    assert entry.people == [row.person for row in rows]
 
 
 def test_nobody_reveals_who_may_not_be_opened(small, cast):
