@@ -2,7 +2,8 @@
 
 Turns arguments into calls of the registry and the forecast room and their answers into plain
 words or JSON. `onward forecast camp` runs; `list` and `score` speak of the runs kept in the
-folder; `--counts` forecasts one published series and needs no folder.
+folder; `--counts` forecasts one published series and needs no folder. The other subcommands have
+modules of their own (`forecast_*`).
 """
 
 from __future__ import annotations
@@ -127,6 +128,7 @@ def run(
     Kept runs: onward forecast list camp. How they did: onward forecast score camp. What would
     change it: onward forecast compare camp, onward forecast levers and, until when to decide,
     onward forecast decide-by. By which facts to tell people apart: onward forecast groups camp.
+    Paces to lend to another operation: onward forecast paces.
 
     Published counts only, no register: onward forecast --counts camp.csv
     --series camp_population --origin 2012-07-19 --by 2012-09-16

@@ -10,6 +10,8 @@ permissions, signing_in  who may see and do what; how they prove who they are
 importing, data_protection  lists on their way in; what leaves, and what is destroyed when
 computing, web     what forecasts, places and reports ask; the server of the desk
 opening, operation, settings, site  a folder opened; the operation; operation.toml; which is open
+planning, breaches, kept  the plan; the register of breaches; where what was made is kept
+models, migrations, data  the tables; their upgrades; roles, rights and hours as data
 """
 
 from onward.registry.identities.vault import Vault, VaultRefused

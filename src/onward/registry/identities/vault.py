@@ -1,8 +1,8 @@
 """Where identity is kept: apart from the events, behind one small interface.
 
-Exists so that nothing that computes can ever see a name, and so that the encrypted vault slots in
-later without a change elsewhere. The demonstration vault writes in clear, and therefore refuses
-to open anywhere but in an operation marked as a demonstration.
+Exists so that nothing that computes can ever see a name, and so that the encrypted vault (`vault_db`)
+and the one of demonstrations are the same thing to everybody else. The latter writes in clear, and
+therefore refuses to open anywhere but in an operation marked as a demonstration.
 """
 
 from __future__ import annotations

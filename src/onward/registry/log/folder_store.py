@@ -1,6 +1,6 @@
 """The log as JSON Lines files in a folder, safe against a crash at any moment.
 
-Exists for demonstrations, tests and small desks before the encrypted database. A batch is a run
+Exists for demonstrations, tests and records without names. A batch is a run
 of lines, one canonical event each, closed by one commit line that carries the number of events
 and a hash over the batch and everything before it. A batch without its commit line never
 happened: readers stop before it and the next writer removes it. A line changed later breaks the

@@ -1,7 +1,7 @@
 """The one door to the log of events, whatever keeps it.
 
-Exists so that a folder of files today and an encrypted database tomorrow are the same thing to
-everybody else: events go in once, in order, and come out unchanged.
+Exists so that a folder of files and an encrypted database are the same thing to everybody else:
+events go in once, in order, and come out unchanged.
 """
 
 from __future__ import annotations
