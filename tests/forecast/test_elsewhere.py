@@ -225,9 +225,18 @@ def test_a_file_says_the_same_again_and_one_that_was_altered_is_refused():
         ("{", "not JSON"),
         ("{}", "not a file of paces"),
         ('{"format": "onward-paces-1"}', "missing"),
+        ("[" * 200_000, "not JSON"),
     ):
         with pytest.raises(Faults, match=said):
             read(text, "b.json")
+
+
+def test_a_file_that_no_operation_writes_is_refused_though_its_digest_is_right():
+    made = other("a", [0.01] * 12, hide=True)
+    with pytest.raises(Faults, match=r"hidden_is_at_most: 100000000000.*from 0 to 100"):
+        read(replace(made, hidden=10**11).to_json(), "a.json")
+    with pytest.raises(Faults, match=r"moves: m0 from s0 to t0 again"):
+        read(replace(made, moves=[*made.moves, Seen(STEPS[0], None, 5)]).to_json(), "a.json")
 
 
 def test_paces_of_another_rulebook_of_a_strange_move_or_of_oneself_are_refused_together():

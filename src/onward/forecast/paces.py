@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from onward.rulebook.model import Rulebook
 
 FORMAT = "onward-paces-1"
+MOST_HIDDEN = 100
+"""A count that is hidden because it is small is no larger than this."""
 Step = tuple[str, str, str]
 
 
@@ -92,7 +95,7 @@ def read(text: str, file: str) -> Paces:
 
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise wrong("", "not JSON", "a file of onward forecast paces") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise wrong("format", "not a file of paces", FORMAT)
@@ -116,6 +119,14 @@ def read(text: str, file: str) -> Paces:
         ) from None
     if made.digest != data.get("sha256"):
         raise wrong("sha256", "altered since it was written", "the digest of what it says")
+    if made.hidden > MOST_HIDDEN:
+        raise wrong(
+            "hidden_is_at_most", f"{made.hidden}", f"a whole number from 0 to {MOST_HIDDEN}"
+        )
+    twice = Counter(one.step for one in made.moves)
+    for (source, move, target), times in twice.items():
+        if times > 1:
+            raise wrong("moves", f"{move} from {source} to {target} again", "each move once")
     return made
 
 
