@@ -206,9 +206,13 @@ def test_what_authorising_needs_is_shown_before_anybody_starts(small):
 
 
 def test_a_step_that_a_relative_holds_back_leads_to_the_household(small):
+    from onward.caseload.events import Subject
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+
     officer = browser("repatriation_officer")
-    send(browser("protection_officer", name="bilal"), "/people/H1-P1/happened/T4.withdrawn/",
-         effective="2026-06-10")  # fmt: skip
+    acts.record(Actor("mira", cast.EVERYBODYS), Subject("person", "H1-P1"), "recorded",
+                effective="2026-06-10", facts={"fitness_finding": "unfit"}, idempotency_key="fit")  # fmt: skip
     page = text(officer.get("/people/H1-P2/steps/T7.done/"))
     held = page.partition("holds this step back")[2].partition("</p>")[0]
     assert 'href="/households/H1/"' in held

@@ -266,6 +266,29 @@ def test_a_choice_and_the_consent_that_carries_it_stand_together(small):
     assert projection.compare(small) == []
 
 
+def test_whoever_takes_their_choice_back_has_none_and_their_family_is_judged_by_that(small):
+    def home():
+        (step,) = [one for one in state("H1-P1").steps if one["move"] == "T7.done"]
+        return step["open"]
+
+    assert home()
+    acts.record(AMINA, ("person", "H1-P2"), "T4.withdrawn", effective="2026-06-10",
+                idempotency_key="back")  # fmt: skip
+    left = state("H1-P2")
+    assert (left.stage, left.pathway, left.destination) == ("interviewed", None, None)
+    assert not home()
+    with pytest.raises(acts.NotOpen) as refused:
+        go("H1-P1")
+    assert "G8.together" in {reason.finding for reason in refused.value.reasons}
+    # Somebody who has agreed, alone, to travel apart is not held back by another's choice.
+    acts.record(AMINA, ("person", "H1-P1"), "recorded", effective="2026-06-10",
+                facts={"split_agreed": True}, idempotency_key="apart-1")  # fmt: skip
+    acts.record(AMINA, ("person", "H1-P2"), "recorded", effective="2026-06-10",
+                facts={"split_agreed": True}, idempotency_key="apart-2")  # fmt: skip
+    assert home()
+    assert projection.compare(small) == []
+
+
 def test_an_override_needs_two_people_and_never_touches_a_hard_finding(small):
     from onward.safeguards.overrides import findings_of
 

@@ -25,6 +25,7 @@ from onward.caseload.events import (
     new_event,
     opening_facts,
 )
+from onward.caseload.units import DESTINATION, PATHWAY
 from onward.errors import Fault, Faults, OnwardError
 from onward.registry.log.db_store import DatabaseStore, end_of, events_of
 from onward.registry.now import foreseeing, how_far, neighbourhood, projection
@@ -360,7 +361,7 @@ class Writing:
         supersedes: str | None = None,
         opens: bool = False,
     ) -> Event:
-        given = dict(facts or {})
+        given = {**self._given_up(kind), **(facts or {})}
         if opens and subject.kind in self.rulebook.kinds:
             given = opening_facts(subject.kind, given, self.rulebook)
         return new_event(
@@ -377,6 +378,16 @@ class Writing:
             supersedes=supersedes,
             idempotency_key=key,
         )
+
+    def _given_up(self, kind: str) -> dict[str, None]:
+        """Whoever takes their choice back, or makes none, has none: their family is judged by that."""
+        move = self.rulebook.moves().get(kind)
+        if move is None or not move.records:
+            return {}
+        if self.rulebook.transitions[move.transition].pathway != "chosen":
+            return {}
+        known = self.rulebook.kinds[PERSON].facts
+        return {name: None for name in (PATHWAY, DESTINATION) if name in known}
 
     def append(self, events: Sequence[Event]) -> Sequence[Event]:
         projection.follow(self.operation)
