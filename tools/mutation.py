@@ -56,7 +56,10 @@ SUBJECTS: dict[str, tuple[str, tuple[str, ...]]] = {
         (f"{RECORD}/test_proofs.py", f"{RECORD}/test_verify.py"),
     ),
     "keys": ("registry/keyring/keys.py", (f"{RECORD}/test_keys.py",)),
-    "vault": ("registry/identities/vault_db.py", (f"{RECORD}/test_vault.py",)),
+    "vault": (
+        "registry/identities/vault_db.py",
+        (f"{RECORD}/test_own_words.py", f"{RECORD}/test_rights.py", f"{RECORD}/test_keys.py"),
+    ),
     "roles": ("registry/permissions/roles.py", (f"{RECORD}/test_roles.py",)),
     "access": (
         "registry/permissions/access.py",
