@@ -173,6 +173,19 @@ def test_members_of_a_family_count_once():
     assert learnt(together) == learnt(stays.set_column(1, "household", homes))
 
 
+def test_members_of_different_groups_are_still_one_family():
+    stays, _, _ = lived(3, families=500, pace=0.03)
+    homes = pa.array(stays["person"].to_pylist(), pa.int64())
+    members = [
+        stays.set_column(0, "person", pa.array([10_000 * n + one for one in homes.to_pylist()]))
+        .set_column(1, "household", homes)
+        .set_column(3, "group", pa.array([group] * len(stays)))
+        for n, group in enumerate(("girls", "women", "men"))
+    ]
+    alone, together = learnt(members[0]), learnt(pa.concat_tables(members))
+    assert together.belief == pytest.approx(alone.belief, abs=0.01)
+
+
 def test_too_few_moves_are_not_asked():
     stays, _, _ = lived(1, families=30, pace=0.002)
     assert learnt(stays) is None

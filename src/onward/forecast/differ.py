@@ -170,13 +170,17 @@ class Differ:
 class Histories(NamedTuple):
     """Stays of families, and those stays cut where a period ends or a wait comes to another row.
 
-    moves    (families,) moves at a family's own pace
-    here     (families,) row of `cells` where its last stay lasts on; -1: none does
+    A family whose members' stays are not the same has several histories, which together count once.
+
+    weight   (histories,) how much of its family each is: the share of its members
+    moves    (histories,) moves at a family's own pace
+    here     (histories,) row of `cells` where its last stay lasts on; -1: none does
     cells    (state, stratum) by number
     piece_*  whose it is, its cell, period, row of days waited (-1: not known), days, and whether
              it ends with a move that counts
     """
 
+    weight: FloatArray
     moves: FloatArray
     here: IntArray
     cells: Sequence[tuple[str, str]]
@@ -192,7 +196,7 @@ def histories(
     stays: pa.Table, stratum: Callable[[Mapping[str, Any]], str], columns: Sequence[str],
     counted: Collection[tuple[str, str]], starts: Sequence[dt.date], until: dt.date,
 ) -> Histories:  # fmt: skip
-    """Stays as arrays; members of a family whose stays are the same count once.
+    """Stays as arrays; the members of a family count once together.
 
     stays    from `caseload.pace.pace`, each person's in order
     stratum  the name of a row's stratum, read from `columns`
@@ -245,11 +249,18 @@ def histories(
     history = np.add.reduceat(history, starts_at) if len(person) else history
     lone = household[starts_at] == NONE
     home = np.where(lone, person[starts_at], household[starts_at])
-    _, kept = np.unique(
-        np.stack([lone, home, history.view(np.int64)]), axis=1, return_index=True
+    _, kept, alike = np.unique(
+        np.stack([lone, home, history.view(np.int64)]),
+        axis=1, return_index=True, return_counts=True,
+    )  # fmt: skip
+    order = np.argsort(kept)
+    kept, alike = kept[order], alike[order]
+    _, home_of, members = np.unique(
+        np.stack([lone, home]), axis=1, return_inverse=True, return_counts=True
     )
+    weight = alike / members[home_of.reshape(-1)[kept]]
     family_of = np.full(len(starts_at), -1)
-    family_of[np.sort(kept)] = np.arange(len(kept))
+    family_of[kept] = np.arange(len(kept))
     family = np.repeat(family_of, np.diff(np.append(starts_at, len(person))))
     asked = np.isin(state, [place for place, name in enumerate(states) if name in
                             {one for one, _ in counted}])  # fmt: skip
@@ -286,7 +297,7 @@ def histories(
     joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
     # A move before the first period has nothing to be held against.
     made = np.bincount(joined[0][joined[5]], minlength=len(kept)).astype(float)
-    return Histories(made, here, tuple(cells), *joined)
+    return Histories(weight, made, here, tuple(cells), *joined)
 
 
 def _stirred(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -321,7 +332,11 @@ class _Baseline:
         month = (state * periods + seen.piece_period) * 2 + (seen.piece_row < 0)
         self.axes = (month, seen.piece_cell, state * ages + age)
         self.moved = seen.piece_moved
-        self.came = [np.bincount(one[self.moved], minlength=one.max() + 1) for one in self.axes]
+        self.weight = seen.weight[seen.piece_family[self.moved]]
+        self.came = [
+            np.bincount(one[self.moved], self.weight, minlength=one.max() + 1)
+            for one in self.axes
+        ]
         self.factors = [np.ones(len(one)) for one in self.came]
 
     def hazard(self) -> FloatArray:
@@ -350,6 +365,7 @@ def _fitted(seen: Histories, base: _Baseline, size: float) -> _Fit:
     import numpy as np
 
     families = len(seen.moves)
+    counted = seen.piece_days * seen.weight[seen.piece_family]
     nodes, belief = fine()
     z = np.exp(size * nodes)
     z /= z @ belief
@@ -362,12 +378,12 @@ def _fitted(seen: Histories, base: _Baseline, size: float) -> _Fit:
         odds = np.exp(logs - top)
         whole = odds.sum(axis=1)
         odds /= whole[:, None]
-        fit = float((np.log(whole) + top[:, 0]).sum())
-        fit += float(np.log(np.maximum(hazard[base.moved], 1e-300)).sum())
+        fit = float((seen.weight * (np.log(whole) + top[:, 0])).sum())
+        fit += float((base.weight * np.log(np.maximum(hazard[base.moved], 1e-300))).sum())
         if fit - before < ENOUGH:
             return _Fit(fit, odds, odds @ z)
         before = fit
-        hazard = base.fit(seen.piece_days * (odds @ z)[seen.piece_family], hazard)
+        hazard = base.fit(counted * (odds @ z)[seen.piece_family], hazard)
 
 
 def prior() -> FloatArray:
@@ -389,12 +405,13 @@ def learn_differ(
     """
     import numpy as np
 
-    if float(seen.moves.sum()) < LEAST_MOVES or not len(seen.piece_days):
+    if float(seen.weight @ seen.moves) < LEAST_MOVES or not len(seen.piece_days):
         return None
+    days = seen.piece_days * seen.weight[seen.piece_family]
     base = _Baseline(seen)
     hazard = base.hazard()
     for _ in range(5):
-        hazard = base.fit(seen.piece_days, hazard)
+        hazard = base.fit(days, hazard)
     fits: list[_Fit] = []
     logs = np.log(prior())
     for number, size in enumerate(SIZES):
@@ -416,17 +433,17 @@ def learn_differ(
     of = np.array([states.setdefault(state, len(states)) for state, _ in seen.cells])
     known = seen.piece_row >= 0
     by_row = of[seen.piece_cell] * rows + np.maximum(seen.piece_row, 0)
-    days_cell = np.bincount(seen.piece_cell, seen.piece_days, minlength=n_cells)
-    days_period = np.bincount(by_period, seen.piece_days, minlength=n_cells * periods)
-    days_row = np.bincount(by_row[known], seen.piece_days[known], minlength=len(states) * rows)
+    days_cell = np.bincount(seen.piece_cell, days, minlength=n_cells)
+    days_period = np.bincount(by_period, days, minlength=n_cells * periods)
+    days_row = np.bincount(by_row[known], days[known], minlength=len(states) * rows)
     of_cell = np.zeros((n_cells, len(SIZES)))
     of_period, of_row = np.zeros(len(days_period)), np.zeros(len(days_row))
     today = np.zeros((n_cells, len(CLASSES)))
     there = np.flatnonzero(seen.here >= 0)
-    here = np.bincount(seen.here[there], minlength=n_cells)
+    here = np.bincount(seen.here[there], seen.weight[there], minlength=n_cells)
     stands = here > 0
     for number, one in enumerate(fits):
-        spent = seen.piece_days * one.pace[seen.piece_family]
+        spent = days * one.pace[seen.piece_family]
         mean = np.bincount(seen.piece_cell, spent, minlength=n_cells)
         of_cell[:, number] = np.divide(
             mean, days_cell, out=np.ones(n_cells), where=days_cell > 0
@@ -436,7 +453,7 @@ def learn_differ(
             by_row[known], spent[known], minlength=len(days_row)
         )
         odds = np.zeros((n_cells, FINE))
-        np.add.at(odds, seen.here[there], one.odds[there])
+        np.add.at(odds, seen.here[there], seen.weight[there, None] * one.odds[there])
         odds[stands] /= odds[stands].sum(axis=1, keepdims=True)
         today[stands] += belief[number] * in_classes(odds[stands], SIZES[number])
     of_cell[:, len(fits) :] = of_cell[:, len(fits) - 1 : len(fits)]
