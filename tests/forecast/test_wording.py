@@ -1,12 +1,24 @@
 """What a forecast calls the reasons and doubts it has found."""
 
+import datetime as dt
+import math
 from dataclasses import replace
 from typing import get_args
 
+import numpy as np
 import pytest
 
+from onward.forecast.building_differ import DIFFER
+from onward.forecast.conditions import Limit
 from onward.forecast.reasons import SOURCES, Kind
-from onward.forecast.wording import DOUBTS, REASONS, REMEDIES_OF_DOUBT, reason_title, titles
+from onward.forecast.wording import (
+    DOUBTS,
+    REASONS,
+    REMEDIES_OF_DOUBT,
+    reason_title,
+    sentence,
+    titles,
+)
 from onward.plan.load import load_plan
 from onward.rulebook import load, shipped_path
 from onward.shipped import example
@@ -33,6 +45,21 @@ def test_a_gate_of_assurances_is_told_by_the_country_that_gives_them(rulebook, p
     assert reason_title("return XAA", known) == "Assurance from Arland for return"
     unnamed = titles(rulebook, replace(plan, country_names={}))
     assert reason_title("return XAA", unnamed) == "Assurance from XAA for return"
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "said"),
+    [
+        (DIFFER, -math.inf, 0.3, "of six families the quickest goes at most 2.1 times as fast as the slowest"),
+        (DIFFER, 0.4, 0.8, "of six families the quickest goes 2.8 to 7.6 times as fast as the slowest"),
+        ("shock now", 0.1, math.inf, ": at least 1.1 times the usual pace"),
+        ("luck of the past", -math.inf, 1.2, ": at most 1.2 times the usual pace"),
+    ],
+)  # fmt: skip
+def test_a_condition_on_a_logarithm_is_said_as_times_as_fast(rulebook, name, low, high, said):
+    assert sentence(
+        Limit(name, low, high), np.zeros(4), dt.date(2026, 1, 1), rulebook, None
+    ).endswith(said)
 
 
 def test_every_gate_of_a_plan_has_a_title(rulebook, plan):

@@ -66,6 +66,11 @@ def paces(size: float) -> FloatArray:
     return np.asarray(nodes / (nodes @ np.array(SHARES)))
 
 
+def of_six(size: float) -> float:
+    """How many times as fast as the slowest the quickest of six families goes, for a log-sd."""
+    return math.exp(2 * OF_SIX * size)
+
+
 def fine() -> tuple[FloatArray, FloatArray]:
     """Points of a normal law and their shares, of the rule that is exact for most powers."""
     import numpy as np
@@ -158,8 +163,9 @@ class Differ:
             return "This log shows no families that are quick, or slow, step after step."
         sizes, belief = np.array(SIZES[1:]), np.array(self.belief[1:])
         reached = np.cumsum(belief) - belief / 2
-        low, middle, high = np.exp(
-            2 * OF_SIX * np.interp([0.1, 0.5, 0.9], reached / belief.sum(), sizes)
+        low, middle, high = (
+            of_six(float(size))
+            for size in np.interp([0.1, 0.5, 0.9], reached / belief.sum(), sizes)
         )
         return (
             f"Families differ for good: of six, the quickest goes about {middle:.1f} ({low:.1f} to "

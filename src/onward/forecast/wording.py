@@ -11,12 +11,13 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onward.forecast.behaviour import TERMS
 from onward.forecast.building_differ import DIFFER, OWN
 from onward.forecast.conditions import Box, Limit, boxes
+from onward.forecast.differ import of_six
 from onward.forecast.movements import NAMED
 from onward.rulebook.model import Rulebook
 
@@ -299,8 +300,13 @@ def sentence(
     if kind == "factor":
         return f"{words} is {_plain(limit)}"
     if name in ("luck of the past", "shock now"):
-        at = [math.exp(x) if name == "shock now" else x for x in (limit.low, limit.high)]
-        return f"{words}: {_plain(Limit(name, at[0] if limit.low > -math.inf else -math.inf, at[1] if limit.high < math.inf else math.inf))} times the usual pace"
+        times = _turned(limit, math.exp) if name == "shock now" else limit
+        return f"{words}: {_plain(times)} times the usual pace"
+    if name == DIFFER:
+        return (
+            f"of six families the quickest goes {_plain(_turned(limit, of_six))} times as fast as "
+            "the slowest"
+        )
     return f"{words} is {_plain(limit)}"
 
 
@@ -354,6 +360,12 @@ def _between(limit: Limit, middle: float, of: str) -> str:
     if math.isinf(high):
         return f"at least {low:.2g} times {of}"
     return f"{low:.2g} to {high:.2g} times {of}"
+
+
+def _turned(limit: Limit, of: Callable[[float], float]) -> Limit:
+    """The same limit on another scale that rises with it; no bound stays none."""
+    low, high = (x if math.isinf(x) else of(x) for x in (limit.low, limit.high))
+    return Limit(limit.name, low, high)
 
 
 def _plain(limit: Limit) -> str:
