@@ -14,10 +14,11 @@ import pytest
 
 from onward.caseload.moves import forecast_moves
 from onward.errors import Faults
+from onward.forecast.building_differ import DIFFER
 from onward.forecast.compare import assumed, compare, cost_per_option, play
 from onward.forecast.conditions import boxes
 from onward.forecast.decide_by import decide_by, decision_day, delayed, last_day
-from onward.forecast.draws import Discrete, Gamma
+from onward.forecast.draws import Discrete, Fixed, Gamma
 from onward.forecast.edges import Edge
 from onward.forecast.estimate import Rates
 from onward.forecast.inputs import Inputs
@@ -270,6 +271,22 @@ def test_only_behaviour_may_be_assumed_otherwise():
                    kind="circumstance")  # fmt: skip
     with pytest.raises(Faults, match="expected clearing"):
         assumed(make(), [dates])
+
+
+def test_families_may_be_assumed_to_differ_as_far_as_they_are_simulated_to():
+    inputs = make()
+    inputs = replace(
+        inputs,
+        laws={**inputs.laws, DIFFER: Fixed(0.5)},
+        sources={**inputs.sources, DIFFER: "behaviour"},
+    )
+    held = choice("alike", change("assume", DIFFER, factor=Uncertain(0, 0, 0)),
+                  kind="circumstance")  # fmt: skip
+    assert (assumed(inputs, [held]).draws(10, 1).column(DIFFER) == 0).all()
+    beyond = choice("beyond", change("assume", DIFFER, factor=Uncertain(0.5, 1, 3)),
+                    kind="circumstance")  # fmt: skip
+    with pytest.raises(Faults, match=r"at: 3; expected 0 \(all alike\) to 1\.2"):
+        assumed(inputs, [beyond])
 
 
 # -- what would have to be true ---------------------------------------------------------------

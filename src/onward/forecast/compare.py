@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from onward import __version__
 from onward.errors import Fault, Faults, one_of
+from onward.forecast.building_differ import DIFFER
+from onward.forecast.differ import SIZES
 from onward.forecast.draws import Fixed, Triangular
 from onward.forecast.inputs import Inputs
 from onward.forecast.options import Way, days_needed, opened, used_share
@@ -191,7 +193,8 @@ def play(
 def assumed(inputs: Inputs, scenarios: Iterable[Scenario]) -> Inputs:
     """The inputs with the assumptions the scenarios name held at their values.
 
-    raises  Faults naming what may be assumed: behaviour and good and bad months, nothing else
+    raises  Faults naming what may be assumed: behaviour and good and bad months, nothing else; and
+            what differs more than families are simulated to
     """
     laws = dict(inputs.laws)
     known = sorted(
@@ -207,6 +210,13 @@ def assumed(inputs: Inputs, scenarios: Iterable[Scenario]) -> Inputs:
                 faults.append(
                     Fault(scenario.file or scenario.id, f"line {change.line}", "assume",
                           f'no assumption called "{name}"', one_of(known))
+                )  # fmt: skip
+                continue
+            if name == DIFFER and value.most > SIZES[-1]:
+                faults.append(
+                    Fault(scenario.file or scenario.id, f"line {change.line}", "at",
+                          f"{value.most:g}", f"0 (all alike) to {SIZES[-1]:g}",
+                          "It is the standard deviation of the logarithm of a family's own pace.")
                 )  # fmt: skip
                 continue
             laws[name] = (
