@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onward.forecast.building_differ import DIFFER, OWN, divided, with_paces
@@ -271,6 +271,7 @@ def test_who_nothing_is_known_of_divides_as_everybody():
     assert found == pytest.approx(SHARES)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.0, 1.0), min_size=9, max_size=9), st.sampled_from(SIZES))
 def test_classes_are_shares(odds, size):
     row = np.array([odds])
@@ -362,6 +363,7 @@ cells = st.dictionaries(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(cells, st.tuples(*[st.floats(0.01, 1.0)] * 3))
 def test_nobody_is_lost_or_made_by_dividing(start, weights):
     shares = tuple(one / sum(weights) for one in weights)
