@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -99,7 +100,9 @@ def test_two_who_put_one_person_right_at_once_are_told(small, officer):
     early, form = form_of(other.get(PAGE)), form_of(officer.get(PAGE))
     line = line_of(form, "Zarifeh Nowruzian")
     officer.post(PAGE, form | {line: "Zarife Nowruzi"})
-    assert other.post(PAGE, early | {line: "Zarif Nowruz"}).status_code == 409
+    late = other.post(PAGE, early | {line: "Zarif Nowruz"})
+    assert late.status_code == 409
+    assert form_of(late)[line] == "Zarife Nowruzi", "sent again, nobody's correction is undone"
     assert small.vault.get("H1-P1")["name.full.latin"] == "Zarife Nowruzi"
 
 
@@ -135,6 +138,107 @@ def test_only_names_numbers_and_contacts_are_put_right(small, field):
         acts.put_right(
             officer, "H1-P1", {field: "x"}, effective="2026-06-10", idempotency_key="x"
         )
+
+
+def test_a_class_that_is_read_of_others_only_is_not_put_right(small, monkeypatch):
+    from onward.errors import OnwardError
+    from onward.registry.permissions import access
+    from onward.registry.recording import acts
+
+    officer = people.account("amina", "protection_officer")
+    reads = access.Reader.classes
+    monkeypatch.setattr(
+        access.Reader, "classes", lambda self, person: reads(self, person) - {"documents"}
+    )
+    before = small.vault.get("H1-P1")
+    with pytest.raises(OnwardError, match="that your role reads"):
+        acts.put_right(
+            officer, "H1-P1", {"document.passport": "A 1"}, effective="2026-06-10",
+            idempotency_key="x",
+        )  # fmt: skip
+    assert small.vault.get("H1-P1") == before
+
+
+def test_a_legal_hold_lets_a_line_be_put_right_and_none_be_taken_away(small, officer):
+    from onward.registry.data_protection import retention
+
+    keeper = people.account("keeper", "custodian", office="")
+    hold = retention.hold(keeper, "H1-P1", "Case 44 before the court.")
+    form = form_of(officer.get(PAGE))
+    line = line_of(form, "Zarifeh Nowruzian")
+    refused = officer.post(PAGE, form | {line: ""})
+    assert refused.status_code == 422
+    assert "A legal hold keeps this file" in text(refused)
+    assert small.vault.get("H1-P1")["name.full.latin"] == "Zarifeh Nowruzian"
+    assert officer.post(PAGE, form | {line: "Zarife Nowruzi"}).status_code == 303
+    retention.release(keeper, hold)
+    form = form_of(officer.get(PAGE))
+    assert officer.post(PAGE, form | {line: ""}).status_code == 303
+    assert "name.full.latin" not in small.vault.get("H1-P1")
+
+
+def test_a_name_written_with_joiners_or_a_long_address_hinders_nothing(small, officer):
+    """A list brings both; a form that sends them back untouched is no fault."""
+    long = "Tent 14, behind the water tower, " * 5 + "gate 2"
+    small.vault.put(
+        {
+            "H1-P1": {
+                **small.vault.get("H1-P1"),
+                "name.full.Arab": "علی\u200cرضا",
+                "contact.address": long,
+            }
+        }
+    )
+    form = form_of(officer.get(PAGE))
+    assert form[line_of(form, "علی\u200cرضا")]
+    line = line_of(form, "Zarifeh Nowruzian")
+    assert officer.post(PAGE, form | {line: "Zarife Nowruzi"}).status_code == 303
+    joined = form_of(officer.get(PAGE))
+    sent = joined | {line_of(joined, "علی\u200cرضا"): "غلام\u200cرضا"}
+    assert officer.post(PAGE, sent).status_code == 303
+    kept = small.vault.get("H1-P1")
+    assert (kept["name.full.Arab"], kept["contact.address"]) == ("غلام\u200cرضا", long)
+
+
+def test_what_a_list_replaced_long_ago_goes_with_what_is_put_right(small, officer):
+    """What stood there before is not kept: not in what an import left for its undoing either."""
+    before = {"event": "e", "fields": {"name.full.latin": "Old Name", "number": "7"}}
+    small.vault.put(
+        {"H1-P1": {**small.vault.get("H1-P1"), "sealed.before_import": json.dumps(before)}}
+    )
+    form = form_of(officer.get(PAGE))
+    line = line_of(form, "Zarifeh Nowruzian")
+    assert officer.post(PAGE, form | {line: "Zarife Nowruzi"}).status_code == 303
+    left = json.loads(small.vault.get("H1-P1")["sealed.before_import"])
+    assert left == {"event": "e", "fields": {"number": "7"}}
+
+
+@pytest.mark.parametrize("door", ["record", "correct", "put_right"])
+def test_nobody_says_by_hand_that_a_field_was_put_right(small, door):
+    """No list would correct the name any more, and whoever said so need not even read it."""
+    from onward.errors import OnwardError
+    from onward.registry.recording import acts
+
+    amina = people.account("amina", "protection_officer")
+    said = acts.record(
+        amina, ("person", "H1-P1"), "recorded", effective="2026-06-09", facts={"language": "fa"},
+        idempotency_key="true",
+    ).events[0]  # fmt: skip
+    forged = {"evidence": ["put-right:name.full.latin"], "idempotency_key": "forged"}
+    act = {
+        "record": lambda: acts.record(
+            amina, ("person", "H1-P1"), "T4.withdrawn", effective="2026-06-10", **forged
+        ),
+        "correct": lambda: acts.correct(amina, said.id, facts={"language": "ar"}, **forged),
+        "put_right": lambda: acts.put_right(
+            amina, "H1-P1", {"name.full.latin": "Other"}, effective="2026-06-10", **forged
+        ),
+    }[door]
+    last = small.store.last_seq()
+    with pytest.raises(OnwardError, match="written by the record itself"):
+        act()
+    assert small.store.last_seq() == last
+    assert small.vault.get("H1-P1")["name.full.latin"] == "Zarifeh Nowruzian"
 
 
 def test_an_erased_identity_is_not_written_again(small, officer):

@@ -61,13 +61,13 @@ def bring(camp, text, profile=PEOPLE):
     return Importer(camp).bring(folder / "list.csv", folder / "profile.yaml")
 
 
-def record(camp, kind, subject, effective, **facts):
+def record(camp, kind, subject, effective, *, evidence=(), **facts):
     import random
 
     event = new_event(
         camp.rulebook, operation="camp", subject=Subject(*subject), kind=kind,
         effective=effective, by="amina", instant=dt.datetime.now(dt.UTC),
-        random=random.Random(), facts=facts,
+        random=random.Random(), facts=facts, evidence=evidence,
     )  # fmt: skip
     return camp.record([event])[0]
 
@@ -227,6 +227,26 @@ def test_a_name_two_corrections_old_comes_back_step_by_step(camp):
     undo(camp, receipts(camp)[1].id)
     bring(camp, LIST)
     assert "Star" in camp.vault.get(bilal)["name.full.Latn"]
+
+
+def test_what_was_put_right_at_the_desk_stands_when_an_earlier_list_is_undone(camp):
+    """Else a name would be wrong again, and a contact back that was taken away because it was a danger."""
+    from onward.registry.identities.put_right import MARK
+
+    bring(camp, LIST)
+    bilal = person_of(camp, "Bilal")["id"]
+    camp.vault.put({bilal: {**camp.vault.get(bilal), "contact.phone": "0700", "number": "12"}})
+    bring(camp, CORRECTED)
+    assert "0700" in camp.vault.get(bilal)["sealed.before_import"]
+    right = {**camp.vault.get(bilal), "name.full.Latn": "Bilal Right"}
+    camp.vault.put({bilal: right})
+    record(camp, "recorded", ("person", bilal), "2026-03-01",
+           evidence=[MARK + "name.full.Latn", MARK + "contact.phone"])  # fmt: skip
+    undo(camp)
+    after = camp.vault.get(bilal)
+    assert after["name.full.Latn"] == "Bilal Right"
+    assert "contact.phone" not in after, "what was taken away stays away"
+    assert after["number"] == "12", "what nobody put right is as before the list"
 
 
 # -- refused while something rests on it

@@ -40,9 +40,12 @@ def put_right(request: HttpRequest, person: str) -> HttpResponse:
     known = {name: kept[name] for name in kept if reader.rules.vault_class(name) in reads}
     labels = {name: story.field_label(name) for name in (*known, *ADDED)}
     inputs = [
-        forms.Input(f"kept-{name}", labels[name], "text", value=known[name], limit=LONGEST)
+        forms.Input(
+            f"kept-{name}", labels[name], "text", value=known[name],
+            limit=max(LONGEST, len(known[name])),
+        )
         for name in sorted(known, key=story.field_order)
-    ]
+    ]  # fmt: skip
     more = [(name, labels[name]) for name in ADDED if reader.rules.vault_class(name) in reads]
     inputs += [
         forms.Input("what", _("Add"), "pick", options=more),
@@ -74,6 +77,12 @@ def put_right(request: HttpRequest, person: str) -> HttpResponse:
             )  # fmt: skip
             if result is not None:
                 return done(request, _("Who this is was put right."), "desk:person", person)
+            if (
+                "stale" in extra
+            ):  # sent again as typed, it would undo what a colleague put right
+                for field in form.inputs:
+                    if field.name.startswith("kept-"):
+                        field.value = known[field.name.removeprefix("kept-")]
     return record.shown(
         request,
         "desk/put_right.html",

@@ -253,8 +253,13 @@ def erased_on(person: str) -> date | None:
     return date.fromisoformat(found[:10]) if found else None
 
 
+def is_held(person: str) -> bool:
+    """Whether a legal hold keeps somebody's file, under whichever of their ids it was set."""
+    return LegalHold.objects.filter(person__in=ids_of(person), until=None).exists()
+
+
 def _not_held(person: str) -> None:
-    if LegalHold.objects.filter(person__in=ids_of(person), until=None).exists():
+    if is_held(person):
         raise OnwardError(
             "A legal hold keeps this file. It is erased after whoever set the hold ends it; "
             "refuse the request until then, with the reason."

@@ -33,6 +33,7 @@ from onward.caseload.events import (
 from onward.dates import day_range
 from onward.errors import OnwardError
 from onward.intake.events import AXES, Corrections, idempotency_key, imported_key
+from onward.registry.identities.put_right import BEFORE_IMPORT, put_right_in, standing
 from onward.registry.identities.vault import VaultRefused
 from onward.registry.importing.doubles import IMPORTED_DECISION
 from onward.registry.operation import Operation
@@ -58,11 +59,6 @@ def together(operation: Operation) -> AbstractContextManager[None]:
     return store.writing() if isinstance(store, WritesTogether) else nullcontext()
 
 
-BEFORE_IMPORT = "sealed.before_import"
-"""The vault's field with who a person was before the last import that said otherwise, so that an
-undo gives the earlier name back. Guarded and erased like everything sealed."""
-
-
 def with_what_was_before(
     operation: Operation,
     named: Mapping[str, Mapping[str, str]],
@@ -77,10 +73,7 @@ def with_what_was_before(
             event_of.setdefault(event.subject.id, event.id)
     made = {person: dict(fields) for person, fields in named.items()}
     for person, kept in operation.vault.get_many(named).items():
-        for field in stands.get(person, ()):
-            made[person].pop(field, None)
-            if field in kept:
-                made[person][field] = kept[field]
+        made[person] = standing(named[person], kept, stands.get(person, ()))
         old = {name: text for name, text in kept.items() if name != BEFORE_IMPORT}
         if old and old != made[person]:
             before = {"event": event_of.get(person, ""), "fields": old}
@@ -89,20 +82,24 @@ def with_what_was_before(
 
 
 def _named_before(
-    operation: Operation, batch: Mapping[str, Event]
+    operation: Operation, batch: Mapping[str, Event], log: Sequence[Event]
 ) -> dict[str, dict[str, str]]:
-    """Who people were before an import corrected them, where the vault still knows."""
+    """Who people were before an import corrected them, where the vault still knows; what was put
+    right at the desk stays.
+
+    log  the whole of it
+    """
     people = {event.subject.id for event in batch.values() if event.subject.kind == PERSON}
     try:
         kept = operation.vault.get_many(sorted(people))
     except VaultRefused:
         return {}
-    found = {}
+    found, stands = {}, put_right_in(log)
     for person, fields in kept.items():
         if BEFORE_IMPORT in fields:
             before = json.loads(fields[BEFORE_IMPORT])
             if before["event"] in batch:
-                found[person] = dict(before["fields"])
+                found[person] = standing(before["fields"], fields, stands.get(person, ()))
     return found
 
 
@@ -381,7 +378,8 @@ def undo(
     created = _created(batch, log)
     _refuse_if_needed(receipt, _dependants(batch, standing, created, log))
     people = {name for kind, name in created if kind == PERSON}
-    before = _named_before(operation, {e: log.by_id[e] for e in batch if e in log.by_id})
+    ours = {e: log.by_id[e] for e in batch if e in log.by_id}
+    before = _named_before(operation, ours, log.events)
     before = {person: fields for person, fields in before.items() if person not in people}
     written = _Undoing(operation, log, batch, standing, by, clock(), frozenset(before)).events()
     with together(operation):

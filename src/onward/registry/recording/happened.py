@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from onward.caseload.events import PERSON, RECORDED, REGISTERED, Event, Subject
+from onward.registry.identities import put_right
 from onward.registry.now import foreseeing
 from onward.registry.recording import breached, duties
 from onward.registry.recording.actors import Acting
@@ -217,7 +218,8 @@ def correct(
             writing.unchanged([old.subject.id], revision)
         event = writing.event(
             old.subject, old.kind, effective or old.effective,
-            facts={**old.facts, **facts}, evidence=(*old.evidence, *evidence),
+            facts={**old.facts, **facts},
+            evidence=(*put_right.papers(old.evidence), *evidence),
             supersedes=old.id, key=idempotency_key,
         )  # fmt: skip
         move = writing.rulebook.moves().get(old.kind)

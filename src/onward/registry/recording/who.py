@@ -3,7 +3,7 @@
 Exists because a person's first right is that their name is right, and names are no facts of the log: they
 lie in the vault, and an event never holds them. In come fields of the vault and what they should
 hold; out goes an event that says which fields were put right, when and by whom, and never what they
-say. What a field held before is not kept.
+say. What a field held before is not kept, and nothing is taken away while a legal hold keeps the file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from onward.caseload.events import PERSON, RECORDED, TEXT_LIMIT, Subject
 from onward.errors import OnwardError
-from onward.registry.identities.put_right import MARK
+from onward.registry.identities.put_right import forgotten
 from onward.registry.permissions.roles import load_rules
 from onward.registry.recording import duties
 from onward.registry.recording.actors import Acting
@@ -20,6 +20,9 @@ from onward.registry.recording.writing import Done, Writing
 
 CLASSES = frozenset({"names", "documents", "contacts"})
 """What may be put right. What somebody told in their own words is added to, never rewritten."""
+
+JOINERS = "\u200c\u200d"
+"""Signs without a picture that Persian and Kurdish names are written with."""
 
 
 def put_right(
@@ -35,23 +38,22 @@ def put_right(
     """Keep other values of these fields of the vault, and say in the log which; "" takes one away.
 
     raises  Refused and Hidden as every act; VaultRefused for somebody whose identity was erased;
-            OnwardError for a field that is no name, number or contact, or where nothing changes
+            OnwardError for a field that is no name, number or contact, or that the actor does not
+            read of this person, where nothing changes, and for what a legal hold keeps
     """
     writing = Writing(actor)
     about = Subject(PERSON, person)
     writing.key(idempotency_key, (about, {}))
     duties.require(actor, person, [(duties.EDIT,)])
-    rules = load_rules()
-    for name, value in fields.items():
-        class_ = rules.vault_class(name)
-        if class_ not in CLASSES or not rules.reads(actor.roles, class_):
-            raise OnwardError(
-                "Only names, numbers and contacts that your role reads are put right."
-            )
-        if not value.isprintable() or len(value) > TEXT_LIMIT:
-            raise OnwardError("One line, without signs that cannot be printed.")
+    rules, reads = load_rules(), _reads(actor, person)
+    if any(rules.vault_class(name) not in reads for name in fields):
+        raise OnwardError(
+            "Only names, numbers and contacts that your role reads are put right."
+        )
 
     def act() -> Done:
+        from onward.registry.data_protection.rights import is_held
+
         if revision is not None:
             writing.unchanged([person], revision)
         vault = writing.operation.vault
@@ -60,12 +62,36 @@ def put_right(
         changed = sorted(name for name, value in said.items() if now.get(name, "") != value)
         if not changed:
             raise OnwardError("Nothing was changed, so nothing was recorded.")
-        after = {**now, **said}
+        if not all(_is_one_line(said[name]) for name in changed):
+            raise OnwardError("One line, without signs that cannot be printed.")
+        if not all(said[name] for name in changed) and is_held(person):
+            raise OnwardError(
+                "A legal hold keeps this file: a line may be put right, and none is taken away until "
+                "whoever set the hold ends it."
+            )
+        after = {**forgotten(now, changed), **said}
         event = writing.event(
-            about, RECORDED, effective, key=idempotency_key,
-            evidence=(*evidence, *(MARK + name for name in changed)),
+            about, RECORDED, effective, key=idempotency_key, evidence=evidence,
+            puts_right=changed,
         )  # fmt: skip
         vault.put({person: {name: value for name, value in after.items() if value}})
         return Done(tuple(writing.append([event])))
 
     return writing.once(idempotency_key, act)
+
+
+def _reads(actor: Acting, person: str) -> frozenset[str]:
+    """The classes that may be put right and that an actor reads of this person."""
+    from onward.registry.models import Account, PersonNow
+    from onward.registry.permissions.access import Reader
+
+    if isinstance(actor, Account):
+        row = PersonNow.objects.filter(person=person).first()
+        return CLASSES & Reader(actor).classes(row) if row is not None else frozenset()
+    rules = load_rules()
+    return frozenset(name for name in CLASSES if rules.reads(actor.roles, name))
+
+
+def _is_one_line(text: str) -> bool:
+    plain = all(sign.isprintable() or sign in JOINERS for sign in text)
+    return plain and len(text) <= TEXT_LIMIT

@@ -27,6 +27,7 @@ from onward.caseload.events import (
 )
 from onward.caseload.units import DESTINATION, PATHWAY
 from onward.errors import Fault, Faults, OnwardError
+from onward.registry.identities import put_right
 from onward.registry.log.db_store import DatabaseStore, end_of, events_of
 from onward.registry.now import foreseeing, how_far, neighbourhood, projection
 from onward.registry.operation import Operation
@@ -358,9 +359,17 @@ class Writing:
         key: str,
         facts: Mapping[str, Any] | None = None,
         evidence: Sequence[str] = (),
+        puts_right: Sequence[str] = (),
         supersedes: str | None = None,
         opens: bool = False,
     ) -> Event:
+        """puts_right: the fields of the vault that are put right with it, which nobody says by hand:
+        no list would correct them any more."""
+        if put_right.fields_of(evidence):
+            raise OnwardError(
+                "What begins with “put-right:” is written by the record itself. Name the paper by another "
+                "reference."
+            )
         given = {**self._given_up(kind), **(facts or {})}
         if opens and subject.kind in self.rulebook.kinds:
             given = opening_facts(subject.kind, given, self.rulebook)
@@ -374,7 +383,10 @@ class Writing:
             instant=datetime.now(UTC),
             random=random.SystemRandom(),
             facts=given,
-            evidence=[text for text in evidence if text],
+            evidence=[
+                *(text for text in evidence if text),
+                *(put_right.MARK + field for field in puts_right),
+            ],
             supersedes=supersedes,
             idempotency_key=key,
         )
@@ -438,6 +450,6 @@ class Writing:
         old = self.to_put_right(event_id)
         self.may_record(old.subject, old.kind, old.facts)
         return self.event(
-            old.subject, old.kind, old.effective, facts=facts, evidence=old.evidence,
-            supersedes=old.id, key=key,
+            old.subject, old.kind, old.effective, facts=facts,
+            evidence=put_right.papers(old.evidence), supersedes=old.id, key=key,
         )  # fmt: skip
