@@ -337,3 +337,21 @@ def test_a_request_is_not_lost_when_the_person_turns_out_to_be_another_one(small
     assert not small.vault.get("H1-P2")
     request.refresh_from_db()
     assert own_words.opened(request) is None
+
+
+def test_words_are_disposed_of_with_the_file_also_where_no_name_is_kept(small, cast):
+    from onward.registry.data_protection import own_words, retention
+    from onward.registry.models import Identity, PersonNow
+
+    request = asks(cast)
+    PersonNow.objects.filter(person="H1-P1").update(
+        active=False, stage="returned", stage_since=date(2010, 1, 1)
+    )
+    Identity.objects.filter(person="H1-P1").delete()
+    made = retention.propose(cast["keeper"], date(2026, 6, 10), signed_in=now())
+    assert made.people == ["H1-P1"]
+    assert retention.carry_out(cast["chantal"], made, signed_in=now()) == 1
+    request.refresh_from_db()
+    assert own_words.opened(request) is None
+    assert not bytes(request.words)
+    assert retention.due(date(2026, 6, 10)) == []

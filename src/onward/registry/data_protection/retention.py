@@ -19,12 +19,21 @@ from onward.errors import OnwardError
 from onward.registry import site
 from onward.registry.data_protection.rights import rules
 from onward.registry.identities.merged import ids_of
-from onward.registry.models import Account, Attachment, Disposal, Identity, LegalHold, PersonNow
+from onward.registry.models import (
+    Account,
+    Attachment,
+    Disposal,
+    Identity,
+    LegalHold,
+    PersonNow,
+    RightsRequest,
+)
 from onward.registry.permissions import access
 
 
 def due(on: date) -> list[str]:
-    """People whose outcome is further back than casework is kept, who still have an identity.
+    """People whose outcome is further back than casework is kept, of whom an identity, a file or
+    their own words are still kept.
 
     Somebody whose stage or its day is not known is never due.
     """
@@ -33,6 +42,7 @@ def due(on: date) -> list[str]:
     held = LegalHold.objects.filter(until=None).values("person")
     kept = Q(person__in=Identity.objects.values("person"))
     kept |= Q(person__in=Attachment.objects.exclude(key_id="").values("person"))
+    kept |= Q(person__in=RightsRequest.objects.exclude(words_key="").values("person"))
     rows = (
         PersonNow.objects.filter(active=False, stage_since__lte=last)
         .filter(kept)
