@@ -2,8 +2,8 @@
 
 Exists because it was kept in the session: every writing then cost a second one to keep the sentence and
 a third to take it away again, each waiting for the disk. Comes in: Django's messages. Goes out: a
-cookie that only this operation can read, and only for the account it was said to. What is too long
-for a cookie is kept in the session as before.
+cookie that only this operation can read, and only for the account it was said to, until it signs out.
+What is too long for a cookie is kept in the session as before.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from onward.registry.keyring import keys
 
 
 class Sealed(CookieStorage):
-    """Messages in a cookie that is encrypted and bound to the account they were said to."""
+    """Messages in a cookie that is encrypted and bound to one sign-in of the account they were said to."""
 
     cookie_name = "work-said"
 
@@ -38,14 +38,17 @@ class Sealed(CookieStorage):
             opened = keys.unwrap(_key(), base64.urlsafe_b64decode(data), self._place())
             return json.loads(zlib.decompress(opened), cls=MessageDecoder)
         except (keys.KeyRefused, ValueError):
-            self.used = True  # not for this account: taken away
+            self.used = True  # not for this sign-in: taken away
             return None
 
     def _place(self) -> str:
+        from onward.registry.signing_in.signin import BEGAN
         from onward.registry.site import current
 
         account = getattr(self.request, "user", None)
-        return f"{current().operation}/said/{getattr(account, 'pk', None) or ''}"
+        whose = getattr(account, "pk", None) or ""
+        began = self.request.session.get(BEGAN, "") if whose else ""
+        return f"{current().operation}/said/{whose}/{began}"
 
 
 class Answers(FallbackStorage):
