@@ -45,7 +45,7 @@ class Site:
 
 _current: Site | None = None
 changing = threading.RLock()
-"""Held while another operation is opened or this one is closed."""
+"""Held while an operation is opened. Closing never waits for it: keys are put away at once."""
 
 
 def current() -> Site:
