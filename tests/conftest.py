@@ -1,4 +1,5 @@
-"""Nothing of one test reaches the next: a page leaves its reader's language in the thread."""
+"""Nothing of one test reaches the next: a page leaves its reader's language in the thread. And no
+test is timed: a busy machine fails none."""
 
 from __future__ import annotations
 
@@ -6,6 +7,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("onward", deadline=None)
+settings.load_profile("onward")
 
 
 @pytest.fixture(autouse=True)
