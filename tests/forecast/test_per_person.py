@@ -209,7 +209,10 @@ def test_the_shortcut_of_the_benchmark_is_what_the_record_itself_would_give():
     told = []
     for one in both:
         of_family = {}
-        for family, cell, period, row, spent, moved in zip(*one[3:], strict=True):
+        for family, cell, period, row, spent, moved in zip(
+            one.piece_family, one.piece_cell, one.piece_period, one.piece_row, one.piece_days,
+            one.piece_moved, strict=True,
+        ):  # fmt: skip
             of_family.setdefault(family, []).append(
                 (one.cells[cell], period, row, spent, moved)
             )
