@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from onward.desk import dates, here
 from onward.forecast.run import Forecast
-from onward.forecast.track import Running, Track, days_due, next_day, track
+from onward.forecast.track import LEADS, Running, Track, days_due, next_day, track
 from onward.registry.models import Job
 from onward.registry.web import jobs
 from onward.report import charts, scenario_charts
@@ -110,10 +110,9 @@ def _leads(made: Track) -> list[dict[str, Any]]:
     """The running score by how far ahead; one line alone would say nothing new."""
     if len(made.by_lead) < 2:
         return []
-    titles = {
-        "up to 30 days ahead": _("Up to 30 days ahead"),
-        "31 to 90 days ahead": _("31 to 90 days ahead"),
-        "91 to 180 days ahead": _("91 to 180 days ahead"),
-        "more than 180 days ahead": _("More than 180 days ahead"),
-    }
+    said = (
+        _("Up to 30 days ahead"), _("31 to 90 days ahead"), _("91 to 180 days ahead"),
+        _("More than 180 days ahead"),
+    )  # fmt: skip
+    titles = {lead: title for (lead, _most), title in zip(LEADS, said, strict=True)}
     return [{"title": titles[one.lead], **_running(one)} for one in made.by_lead]

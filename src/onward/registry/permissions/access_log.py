@@ -93,6 +93,3 @@ def _operation() -> str:
     from onward.registry.site import current
 
     return current().operation
-
-
-# -- who may see whom -------------------------------------------------------------------------
