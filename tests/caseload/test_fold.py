@@ -8,7 +8,9 @@ import pyarrow as pa
 import pytest
 import sqlglot
 
-from onward.caseload.fold import FoldPlan, Moment, fold
+from onward.caseload.fold import fold
+from onward.caseload.fold_plan import FoldPlan
+from onward.caseload.moment import Moment
 from onward.caseload.table import column_faults, events_table
 from onward.rulebook import load, shipped_path
 

@@ -12,15 +12,12 @@ from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
+from onward.caseload.batches import BATCH_CELLS, person_batches
 from onward.caseload.events import PERSON, REGISTERED
-from onward.caseload.fold import (
-    BATCH_CELLS,
-    FoldPlan,
-    Moment,
-    heard_stages,
-    person_batches,
-)
+from onward.caseload.fold_plan import FoldPlan
+from onward.caseload.heard import heard_stages
 from onward.caseload.model import Caseload, EventTables
+from onward.caseload.moment import Moment
 from onward.caseload.rules import ending_axis, forecast_state_sql, word_sql
 from onward.caseload.table import Column, columns_of
 from onward.engine import DuckEngine, Engine, Stage, quoted

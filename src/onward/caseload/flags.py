@@ -11,17 +11,14 @@ from datetime import date, datetime
 
 import pyarrow as pa
 
+from onward.caseload.batches import latest_words, moved_events
 from onward.caseload.events import PERSON
-from onward.caseload.fold import (
-    FoldPlan,
-    Moment,
-    axis_stages,
-    heard_stages,
-    latest_words,
-    moved_events,
-    there_stages,
-)
+from onward.caseload.fold_plan import FoldPlan
+from onward.caseload.heard import heard_stages
 from onward.caseload.model import EventTables
+from onward.caseload.moment import Moment
+from onward.caseload.readable import there_stages
+from onward.caseload.spells import axis_stages
 from onward.caseload.table import columns_of
 from onward.engine import DuckEngine, Engine, Stage, quoted
 from onward.engine.stages import literal

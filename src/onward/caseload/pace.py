@@ -15,9 +15,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from onward.caseload.batches import BATCH_CELLS
 from onward.caseload.counting import changes, period_stages, stratum_columns
 from onward.caseload.events import PERSON
-from onward.caseload.fold import BATCH_CELLS
 from onward.caseload.model import Caseload, EventTables
 from onward.caseload.stays import IN_ORDER, belonging_stages, one_in
 from onward.caseload.waits import TOGETHER, WAITED, stay_stages

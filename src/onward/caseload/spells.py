@@ -10,18 +10,14 @@ from datetime import date, datetime
 
 import pyarrow as pa
 
+from onward.caseload.batches import BATCH_CELLS, person_batches
 from onward.caseload.events import PERSON
-from onward.caseload.fold import (
-    BATCH_CELLS,
-    FoldPlan,
-    Moment,
-    axis_stages,
-    heard_stages,
-    person_batches,
-)
+from onward.caseload.fold_plan import FoldPlan
+from onward.caseload.heard import heard_stages
 from onward.caseload.model import EventTables
+from onward.caseload.moment import Moment
 from onward.caseload.rules import word_sql
-from onward.engine import DuckEngine, Engine, Stage
+from onward.engine import DuckEngine, Engine, Stage, quoted
 from onward.engine.stages import literal
 from onward.rulebook.model import Rulebook
 
@@ -91,5 +87,35 @@ def spell_stages(rulebook: Rulebook, moment: Moment) -> list[Stage]:
             "WHERE e.axis NOT LIKE 'process_%' OR e.state = 1 "
             "ORDER BY i.id, e.axis, e.position",
             "Stays in words.",
+        ),
+    ]
+
+
+def axis_stages(rulebook: Rulebook, heard: str, *, processes: bool = False) -> list[Stage]:
+    """`axis_change`: every change of state on any axis, with the state it left (codes).
+
+    processes  also every opening (1) and closing (0) of a process, as axis process_<name>
+    """
+    axes = [*rulebook.axes]
+    if processes:
+        axes += [f"process_{name}" for name in rulebook.processes]
+    rows = " UNION ALL ".join(
+        f"SELECT subject, {literal(axis)} AS axis, position, effective_last AS on_day, kind, "
+        f"{quoted(axis)} AS state FROM axis_heard WHERE {quoted(axis)} IS NOT NULL"
+        for axis in axes
+    )
+    return [
+        Stage("axis_heard", heard, "Events that have taken effect."),
+        Stage(
+            "axis_word",
+            "SELECT *, lag(state) OVER (PARTITION BY subject, axis ORDER BY position) AS before "
+            f"FROM ({rows}) AS w",
+            "Every word on every axis beside the one before.",
+        ),
+        Stage(
+            "axis_change",
+            "SELECT subject, axis, position, on_day, kind, before, state FROM axis_word "
+            "WHERE before IS NULL OR before <> state",
+            "Only the words that changed the state.",
         ),
     ]

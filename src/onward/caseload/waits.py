@@ -14,8 +14,8 @@ from itertools import pairwise
 
 import pyarrow as pa
 
+from onward.caseload.batches import BATCH_CELLS
 from onward.caseload.counting import changes
-from onward.caseload.fold import BATCH_CELLS
 from onward.caseload.model import EventTables
 from onward.engine import DuckEngine, Engine, Stage
 from onward.engine.stages import literal

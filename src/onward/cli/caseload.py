@@ -211,7 +211,8 @@ def _explain(
     """Every stage in the order it runs: why, its SQL, its number of rows and the first of them."""
     import sqlglot
 
-    from onward.caseload.fold import FoldPlan, Moment
+    from onward.caseload.fold_plan import FoldPlan
+    from onward.caseload.moment import Moment
 
     plan = FoldPlan(rulebook, Moment(day, instant))
     inputs = plan.inputs(operation.events_table(rulebook))

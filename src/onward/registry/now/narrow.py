@@ -19,8 +19,11 @@ from typing import Any
 import pyarrow as pa
 
 from onward.caseload import Caseload, Event, events_table
+from onward.caseload.batches import in_order
 from onward.caseload.events import MERGED, OVERRIDE, PERSON, RECORDED
-from onward.caseload.fold import FoldPlan, Moment, in_order, word_stages
+from onward.caseload.fold_plan import FoldPlan
+from onward.caseload.moment import Moment
+from onward.caseload.readable import word_stages
 from onward.caseload.rules import adult_columns
 from onward.engine import Stage
 from onward.registry.log.db_store import DatabaseStore, events_of, points_to
