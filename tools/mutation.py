@@ -46,6 +46,7 @@ LEAST_SECONDS, TIMES = 10, 5
 """A mutant computes for ever when it takes so many times the seconds of its tests, and these."""
 
 RECORD = "tests/registry"
+OF_CONDITIONS = ("tests/safeguards/test_evaluate.py", "tests/safeguards/test_meaning.py")
 # What is changed, and the tests that must notice. More tests would notice no less and take longer.
 SUBJECTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "ledger": ("registry/log/ledger.py", (f"{RECORD}/test_ledger.py",)),
@@ -74,10 +75,10 @@ SUBJECTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "counted": ("report/counted.py", ("tests/report/test_report.py",)),
     "release": ("report/release.py", ("tests/report/test_release.py",)),
     "evaluate": ("safeguards/evaluate.py", ("tests/safeguards/test_evaluate.py",)),
-    "compile": (
-        "safeguards/compile.py",
-        ("tests/safeguards/test_evaluate.py", "tests/safeguards/test_meaning.py"),
-    ),
+    "asking": ("safeguards/asking.py", OF_CONDITIONS),
+    "expression": ("safeguards/expression.py", OF_CONDITIONS),
+    "frames": ("safeguards/frames.py", OF_CONDITIONS),
+    "compile": ("safeguards/compile.py", OF_CONDITIONS),
 }
 
 

@@ -18,7 +18,7 @@ from onward.caseload import Caseload
 from onward.engine import DuckEngine
 from onward.rulebook import Rulebook, load, shipped_names, shipped_path
 from onward.rulebook.situations import Situation, load_situations
-from onward.safeguards.compile import Asking
+from onward.safeguards.asking import Asking
 from onward.safeguards.evaluate import ask
 from onward.safeguards.overrides import findings_of
 from onward.safeguards.planted import caseload_of_rows

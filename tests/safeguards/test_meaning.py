@@ -16,7 +16,8 @@ from onward.rulebook.model import Finding
 from onward.rulebook.situations import Interpreter
 from onward.rulebook.worlds import random_rows
 from onward.safeguards import evaluate
-from onward.safeguards.compile import Asking, born_on_or_before
+from onward.safeguards.asking import Asking
+from onward.safeguards.expression import born_on_or_before
 from onward.safeguards.overrides import findings_of
 
 ON = date(2026, 6, 1)

@@ -25,7 +25,7 @@ from onward.caseload import Caseload
 from onward.engine import Engine
 from onward.report.disclosure import Counts, alone, counted
 from onward.report.reading import Reading
-from onward.safeguards.compile import Asking
+from onward.safeguards.asking import Asking
 from onward.safeguards.evaluate import ask
 from onward.safeguards.everybody import WORD, NextSteps
 from onward.safeguards.help import is_option, own_steps

@@ -156,7 +156,7 @@ class Quantifier:
     """all_true or any_true over a relation of a row; `part` is one level further in.
 
     level  the row the relation belongs to: 0, the row it stands in, as parsed; more only after
-           a derived fact of an outer row was put in its place (see safeguards/compile.py)
+           a derived fact of an outer row was put in its place (see safeguards/asking.py)
     """
 
     every: bool

@@ -24,8 +24,10 @@ from onward.caseload import Caseload
 from onward.engine import Engine, Stage
 from onward.errors import Fault, Faults, one_of
 from onward.rulebook.model import Finding, Move, Rulebook, When
-from onward.safeguards.compile import KIND, Asking, Compiler
+from onward.safeguards.asking import Asking
+from onward.safeguards.compile import Compiler
 from onward.safeguards.explain import Reason, reasons_for
+from onward.safeguards.frames import KIND
 from onward.safeguards.overrides import Override, counting, findings_of, leads_to
 
 Booleans: TypeAlias = npt.NDArray[np.bool_]

@@ -22,7 +22,8 @@ import pyarrow.compute as pc
 from onward.caseload import Caseload
 from onward.engine import Engine, Stage
 from onward.rulebook.model import Finding, Move, Rulebook, When
-from onward.safeguards.compile import KIND, Asking, Compiler
+from onward.safeguards.asking import Asking
+from onward.safeguards.compile import Compiler
 from onward.safeguards.evaluate import (
     PATHWAY_OWN,
     asked_findings,
@@ -30,6 +31,7 @@ from onward.safeguards.evaluate import (
     next_step,
     nulls_of,
 )
+from onward.safeguards.frames import KIND
 from onward.safeguards.overrides import counting, findings_of, leads_to
 
 Booleans: TypeAlias = npt.NDArray[np.bool_]

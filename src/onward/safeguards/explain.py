@@ -30,13 +30,10 @@ from onward.rulebook.grammar import (
     terms,
 )
 from onward.rulebook.model import Finding, Move, Owner, Rulebook
-from onward.safeguards.compile import (
-    KIND,
-    Asking,
-    Compiler,
-    columns_of,
-    stored,
-)
+from onward.safeguards.asking import Asking
+from onward.safeguards.compile import Compiler
+from onward.safeguards.expression import columns_of, stored
+from onward.safeguards.frames import KIND
 
 Status = Literal["false", "unknown"]
 MOST_ROWS = 5  # rows named per relation

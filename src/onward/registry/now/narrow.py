@@ -29,8 +29,10 @@ from onward.engine import Stage
 from onward.registry.log.db_store import DatabaseStore, events_of, points_to
 from onward.registry.now import kept_rows, neighbourhood
 from onward.rulebook.model import Finding, Rulebook
-from onward.safeguards.compile import KIND, Asking, Compiler
+from onward.safeguards.asking import Asking
+from onward.safeguards.compile import Compiler
 from onward.safeguards.everybody import NextSteps, evaluate_all
+from onward.safeguards.frames import KIND
 from onward.safeguards.help import own_steps
 
 _EMPTY = {
