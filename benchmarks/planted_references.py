@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import planted
+from benchmarks.planted import camps, forecasts
 from onward.forecast.kernel import Outputs, simulate
 from onward.forecast.lending import paces_of
 from onward.forecast.paces import Paces, Seen
@@ -46,12 +46,12 @@ def others_of(number: int, many: int) -> list[Paces]:
 
 @cache
 def _other(one: int) -> Paces:
-    camp, world = planted.camp_of(
-        FIRST_OTHER + one, planted.STRUCTURES[0], people=OTHER_PEOPLE, futures=50
+    camp, world = camps.camp_of(
+        FIRST_OTHER + one, camps.STRUCTURES[0], people=OTHER_PEOPLE, futures=50
     )
-    rates = planted.inputs_of(camp, world).rates
+    rates = forecasts.inputs_of(camp, world).rates
     counted = paces_of(rates, world.rulebook, f"other_{one + 1}")
-    return released(counted, planted.SEEN_DAYS)
+    return released(counted, camps.SEEN_DAYS)
 
 
 def misleading(others: Sequence[Paces], number: int) -> list[Paces]:
@@ -71,14 +71,12 @@ def rows_of(
 ) -> list[dict[str, float | str]]:
     """One row per camp and way of forecasting it."""
     rows: list[dict[str, float | str]] = []
-    days = planted.DEADLINE_DAY - planted.SEEN_DAYS
+    days = camps.DEADLINE_DAY - camps.SEEN_DAYS
     for number in range(first, first + camps):
-        camp, world = planted.camp_of(
-            number, planted.STRUCTURES[0], people=people, futures=futures
-        )
+        camp, world = camps.camp_of(number, camps.STRUCTURES[0], people=people, futures=futures)
         others = others_of(number, many)
         for way, given in zip(WAYS, ([], others, misleading(others, number)), strict=True):
-            inputs = planted.inputs_of(camp, world, paces=given)
+            inputs = forecasts.inputs_of(camp, world, paces=given)
             left = simulate(
                 inputs.model, inputs.draws(futures, number), futures, number, days=days,
                 outputs=Outputs(),

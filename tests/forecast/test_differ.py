@@ -4,14 +4,12 @@ chance; what is then simulated is the same people, divided."""
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from benchmarks.planted import camps, forecasts, simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,22 +33,6 @@ from onward.forecast.model import Arrival, Model, State, Transition
 from onward.forecast.options import ways
 from onward.forecast.run import forecast
 from onward.forecast.wording import variables
-
-ROOT = Path(__file__).parents[2]
-
-
-def _benchmark():
-    """benchmarks/planted.py, which simulates people one by one."""
-    name = "onward_planted"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / "planted.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-planted = _benchmark()
 
 FIRST = dt.date(2026, 1, 1)
 DAYS, PERIOD = 240, 20
@@ -412,15 +394,15 @@ def test_a_pace_that_is_no_familys_own_stays_the_same_for_all():
 
 
 def camp(size):
-    structure = planted.Structure("truth", frailty=size)
-    return planted.camp_of(1, structure, people=2500, futures=200)
+    structure = camps.Structure("truth", frailty=size)
+    return camps.camp_of(1, structure, people=2500, futures=200)
 
 
 def test_a_log_without_differences_is_forecast_as_if_nobody_had_asked():
     found, world = camp(0.0)
-    asked = planted.inputs_of(found, world)
+    asked = forecasts.inputs_of(found, world)
     found = replace(found, stays=None)
-    plain = planted.inputs_of(found, world)
+    plain = forecasts.inputs_of(found, world)
     assert not asked.rates.differ.told_apart
     assert asked.model == plain.model
     assert asked.laws == plain.laws
@@ -430,12 +412,12 @@ def test_a_log_without_differences_is_forecast_as_if_nobody_had_asked():
 
 def test_a_log_with_differences_is_forecast_in_classes_and_says_so():
     found, world = camp(0.8)
-    asked = planted.inputs_of(found, world)
+    asked = forecasts.inputs_of(found, world)
     assert asked.rates.differ.told_apart
     assert [len(of) for of in asked.groups.values()] == [3, 3]
     assert any("the quickest goes about" in one for one in asked.assumptions)
     assert asked.sources[DIFFER] == "behaviour"
-    plain = planted.inputs_of(replace(found, stays=None), world)
+    plain = forecasts.inputs_of(replace(found, stays=None), world)
     assert asked.model.people_at_start == plain.model.people_at_start
     ends = []
     for inputs in (asked, plain):
@@ -447,7 +429,7 @@ def test_a_log_with_differences_is_forecast_in_classes_and_says_so():
 
 def test_a_scenario_may_hold_how_far_families_differ():
     found, world = camp(0.8)
-    inputs = planted.inputs_of(found, world)
+    inputs = forecasts.inputs_of(found, world)
     alike = replace(inputs, laws={**inputs.laws, DIFFER: Fixed(0.0)})
     drawn = alike.draws(50, 2)
     for one in inputs.own:
@@ -461,28 +443,30 @@ def test_a_scenario_may_hold_how_far_families_differ():
 
 def test_the_answer_speaks_of_groups_not_of_classes():
     found, world = camp(0.8)
-    inputs = planted.inputs_of(found, world)
+    inputs = forecasts.inputs_of(found, world)
     made = forecast(
-        inputs, operation="camp", as_of=planted.AS_OF,
-        deadline=planted.AS_OF + dt.timedelta(days=60), futures=200, seed=1,
+        inputs, operation="camp", as_of=simulator.AS_OF,
+        deadline=simulator.AS_OF + dt.timedelta(days=60), futures=200, seed=1,
     )  # fmt: skip
-    assert set(made.fan) == {"everyone", *planted.GROUPS}
-    assert {group for row in made.why for group in row.get("groups", ())} <= set(planted.GROUPS)
+    assert set(made.fan) == {"everyone", *simulator.GROUPS}
+    assert {group for row in made.why for group in row.get("groups", ())} <= set(
+        simulator.GROUPS
+    )
     assert sum(made.split.values()) == pytest.approx(1.0, abs=0.01)
     assert all("," not in name for _, name, _ in map(dict.values, made.narrow))
     # How far families differ is part of how people answer: without it, less comes from there.
     held = replace(inputs, sources={k: v for k, v in inputs.sources.items() if k != DIFFER})
     less = forecast(
-        held, operation="camp", as_of=planted.AS_OF,
-        deadline=planted.AS_OF + dt.timedelta(days=60), futures=200, seed=1,
+        held, operation="camp", as_of=simulator.AS_OF,
+        deadline=simulator.AS_OF + dt.timedelta(days=60), futures=200, seed=1,
     )  # fmt: skip
     assert less.split["behaviour"] <= made.split["behaviour"]
 
 
 def test_plans_are_compared_with_families_divided():
     found, world = camp(0.8)
-    inputs = planted.inputs_of(found, world)
-    steps = [(m.from_state, m.move, m.to_state) for m in planted.STEPS(world.rulebook)]
+    inputs = forecasts.inputs_of(found, world)
+    steps = [(m.from_state, m.move, m.to_state) for m in forecasts.steps()]
     run = play(inputs, ways(world.rulebook, steps), futures=100, seed=1, days=60)
     assert (run.here <= found.here).all()
     names, values = variables(run)

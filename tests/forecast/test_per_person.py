@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 import random
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.planted import camps, logs, simulator
 from scipy import stats
 
 from onward.caseload import fold
@@ -25,28 +23,13 @@ from onward.forecast.draws import no_parameters
 from onward.forecast.kernel import Outputs, simulate
 from onward.forecast.model import Model, State, Transition
 
-ROOT = Path(__file__).parents[2]
-
-
-def _benchmark():
-    """benchmarks/planted.py, which holds the per-person simulator."""
-    name = "onward_planted"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / "planted.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-planted = _benchmark()
-EVEN = dict.fromkeys(planted.PACE, 1.0)
+EVEN = dict.fromkeys(simulator.PACE, 1.0)
 
 
 def exact_world():
     """Hazards that depend on nothing but the forecast state: the map loses nothing."""
-    return planted.World(
-        planted.load_rulebook(), lambda axes, name: planted._pace(axes, name, EVEN)
+    return simulator.World(
+        camps.load_rulebook(), lambda axes, name: camps.pace(axes, name, EVEN)
     )
 
 
@@ -61,16 +44,16 @@ def lumped(world, units):
     gone = {name: bool(state.gone) for name, state in world.rulebook.forecast_states.items()}
     start = {}
     for combo, size, group in zip(units.combo, units.size, units.group, strict=True):
-        key = (world.states[combo], planted.GROUPS[group], int(size))
+        key = (world.states[combo], simulator.GROUPS[group], int(size))
         start[key] = start.get(key, 0) + 1
     return Model(
         states=[State(name, present=not left) for name, left in gone.items()],
-        strata=planted.GROUPS,
+        strata=simulator.GROUPS,
         start=start,
         transitions=[
             Transition(
                 f"{move} from {source} to {target}", source, target, hazard,
-                size_change=-1 if move == planted.DEATH else 0,
+                size_change=-1 if move == simulator.DEATH else 0,
             )
             for (source, move, target), hazard in edges.items()
             if source != target
@@ -83,12 +66,12 @@ def lumped(world, units):
 def test_with_known_rates_and_an_exact_map_counts_and_people_agree_in_distribution():
     world = exact_world()
     rng = np.random.default_rng(5)
-    units = planted.new_units(world, 250, rng)
+    units = camps.new_units(world, 250, rng)
     model = lumped(world, units)
     copies, days = 250, 120
-    course = planted.Course(np.ones((days, len(world.moves))))
-    together = planted.live(world, units.copies(copies), course, range(days), rng)
-    people = planted.present(world, together, copies)
+    course = simulator.Course(np.ones((days, len(world.moves))))
+    together = simulator.live(world, units.copies(copies), course, range(days), rng)
+    people = simulator.present(world, together, copies)
     futures = simulate(model, no_parameters(1), 2000, 3, days=days, outputs=Outputs())
     counted = futures.present["all"][:, -1]
     assert stats.ks_2samp(people, counted).pvalue > 0.001
@@ -100,8 +83,8 @@ def test_with_known_rates_and_an_exact_map_counts_and_people_agree_in_distributi
 def test_families_widen_the_distribution_as_they_do_person_by_person():
     world = exact_world()
     rng = np.random.default_rng(6)
-    units = planted.new_units(world, 120, rng)
-    alone = planted.Units(
+    units = camps.new_units(world, 120, rng)
+    alone = simulator.Units(
         np.repeat(units.combo, units.size), np.ones(units.size.sum(), int),
         np.repeat(units.group, units.size), np.zeros(units.size.sum()), np.ones(units.size.sum()),
     )  # fmt: skip
@@ -119,7 +102,7 @@ def written(world, units, record, days):
     rulebook = world.rulebook
     instant = datetime(2025, 1, 1, tzinfo=UTC)
     chance = random.Random(3)
-    first = planted.AS_OF - dt.timedelta(days=days - 1)
+    first = simulator.AS_OF - dt.timedelta(days=days - 1)
     events = []
 
     def add(kind, subject, day, facts):
@@ -137,16 +120,16 @@ def written(world, units, record, days):
         add("registered", Subject("household", f"h{unit}"), -1, {})
         for member in range(units.size[unit]):
             axes = world.axes[units.combo[unit]]
-            facts = {"household": f"h{unit}", "group": planted.GROUPS[units.group[unit]],
+            facts = {"household": f"h{unit}", "group": simulator.GROUPS[units.group[unit]],
                      "intended_pathway": "return", "intended_destination": "XAA", **axes}  # fmt: skip
             add("registered", Subject("person", f"p{unit}-{member}"), -1, facts)
     size = units.size.copy()
     for day, unit, move, _, people in record:
         name = world.moves[move]
-        members = [size[unit] - 1] if name == planted.DEATH else range(size[unit])
+        members = [size[unit] - 1] if name == simulator.DEATH else range(size[unit])
         for member in members:
             add(name, Subject("person", f"p{unit}-{member}"), day, {})
-        if name == planted.DEATH and people:
+        if name == simulator.DEATH and people:
             size[unit] -= 1
     return events_table(events, rulebook)
 
@@ -164,23 +147,23 @@ def by_cell(table, columns, value):
 def test_the_shortcut_of_the_benchmark_is_what_the_record_itself_would_give():
     """Events, fold and exposures on one side; the benchmark's own tables on the other."""
     rng = np.random.default_rng(8)
-    world = planted.World(
-        planted.load_rulebook(), lambda axes, name: planted._pace(axes, name, EVEN, True)
+    world = simulator.World(
+        camps.load_rulebook(), lambda axes, name: camps.pace(axes, name, EVEN, True)
     )
-    units = planted.new_units(world, 200, rng, merged=True)
-    before = planted.Units(*(part.copy() for part in vars(units).values()))
+    units = camps.new_units(world, 200, rng, merged=True)
+    before = simulator.Units(*(part.copy() for part in vars(units).values()))
     record = []
     days = 90
-    course = planted.Course(np.ones((days, len(world.moves))))
-    planted.live(world, units, course, range(days), rng, record)
+    course = simulator.Course(np.ones((days, len(world.moves))))
+    simulator.live(world, units, course, range(days), rng, record)
     engine = DuckEngine(memory_gb=1, threads=1)
     table = written(world, before, record, days)
     asked = {
-        "since": planted.AS_OF - dt.timedelta(days=days - 1),
-        "until": planted.AS_OF + dt.timedelta(days=1), "period_days": 14, "engine": engine,
+        "since": simulator.AS_OF - dt.timedelta(days=days - 1),
+        "until": simulator.AS_OF + dt.timedelta(days=1), "period_days": 14, "engine": engine,
     }  # fmt: skip
     seen = exposures(table, world.rulebook, **asked)
-    moves = [*planted.DEPARTURES, "T2.done", "T3.held", "T5.done"]
+    moves = [*simulator.DEPARTURES, "T2.done", "T3.held", "T5.done"]
     first = asked["since"]
     read = pace(table, world.rulebook, moves=moves, waits_since=first, **asked)
     assert read.exposures.equals(seen)
@@ -188,14 +171,14 @@ def test_the_shortcut_of_the_benchmark_is_what_the_record_itself_would_give():
         waits(table, world.rulebook, since=first, until=asked["until"], engine=engine)
     )
     day = ["forecast_state", "group", "move", "on_day"]
-    mine = planted.departures_of(world, before, record, days, units.group, moves)
+    mine = logs.departures_of(world, before, record, days, units.group, moves)
     for value in ("transitions", "waiting"):
         assert by_cell(mine, day, value) == by_cell(read.departures, day, value)
     assert len(by_cell(read.departures, day, "transitions")) > 50
-    ours = planted.stays_of(world, before, record, days, units.group)
+    ours = logs.stays_of(world, before, record, days, units.group)
     first_period = [first + dt.timedelta(days=14 * n) for n in range(7)]
     asked_of = {(row["forecast_state"], row["move"]) for row in ours.to_pylist() if row["move"]}
-    ways = {key for key in asked_of if key[1] != planted.DEATH}
+    ways = {key for key in asked_of if key[1] != simulator.DEATH}
     both = [
         differ.histories(
             one, lambda row: row["group"], ["group"], ways, first_period, asked["until"]
@@ -204,7 +187,7 @@ def test_the_shortcut_of_the_benchmark_is_what_the_record_itself_would_give():
     ]
     # A death leaves a shorter history in the family's name; there are none in the other table.
     assert len(both[1].moves) - len(both[0].moves) <= sum(
-        world.moves[move] == planted.DEATH for _, _, move, _, _ in record
+        world.moves[move] == simulator.DEATH for _, _, move, _, _ in record
     )
     told = []
     for one in both:
@@ -219,15 +202,17 @@ def test_the_shortcut_of_the_benchmark_is_what_the_record_itself_would_give():
         told.append(sorted(sorted(pieces, key=str) for pieces in of_family.values()))
     assert all(pieces in told[1] for pieces in told[0])
     assert sum(map(len, told[0])) > 500
-    shortcut = planted.exposures_of(world, before, record, days, 14, units.group)
+    shortcut = logs.exposures_of(world, before, record, days, 14, units.group)
     cell = ["forecast_state", "group", "period_start"]
     assert by_cell(shortcut, cell, "person_days") == by_cell(seen, cell, "person_days")
     step = [*cell, "move", "to_state"]
     assert by_cell(shortcut, step, "transitions") == by_cell(seen, step, "transitions")
-    caseload = fold(table, world.rulebook, as_of=planted.AS_OF, known_at=None, engine=engine)
+    caseload = fold(table, world.rulebook, as_of=simulator.AS_OF, known_at=None, engine=engine)
     counted = by_cell(counts(caseload, engine=engine), ["forecast_state", "group"], "people")
-    mine = by_cell(planted.counts_of(world, units), ["forecast_state", "group"], "people")
-    dead = sum(people for _, _, move, _, people in record if world.moves[move] == planted.DEATH)
+    mine = by_cell(logs.counts_of(world, units), ["forecast_state", "group"], "people")
+    dead = sum(
+        people for _, _, move, _, people in record if world.moves[move] == simulator.DEATH
+    )
     counted.pop(("deceased", "main_group"), 0)
     counted.pop(("deceased", "recognised_group"), 0)
     mine.pop(("deceased", "main_group"), 0)

@@ -1,0 +1,1 @@
+"""Planted truths: does the forecast know how much it does not know?"""
