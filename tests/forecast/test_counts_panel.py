@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-from onward.errors import Faults, OnwardError
-from onward.forecast.backtest_scores import crps
-from onward.forecast.history import Count, Series
-from onward.forecast.reference_class import ReferenceClass
-from onward.forecast.reference_class_panel import (
+from benchmarks.history.measure import run_pairs
+from benchmarks.history.panel import (
     Panel,
     PanelForecaster,
     known_on,
@@ -24,6 +18,11 @@ from onward.forecast.reference_class_panel import (
     weighted_crps,
     weighted_quantile,
 )
+
+from onward.errors import Faults, OnwardError
+from onward.forecast.backtest_scores import crps
+from onward.forecast.history import Count, Series
+from onward.forecast.reference_class import ReferenceClass
 
 COUNTRIES = [f"{a}{b}{c}" for a in "AB" for b in "CD" for c in "EFGHI"]
 
@@ -121,17 +120,6 @@ def test_every_bad_row_of_the_panel_is_named(tmp_path: Path):
     ]
 
 
-def _benchmark():
-    name = "onward_history_benchmark"
-    if name not in sys.modules:
-        file = Path(__file__).parents[2] / "benchmarks" / "history.py"
-        spec = importlib.util.spec_from_file_location(name, file)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
 def test_a_pair_asked_by_name_is_forecast_without_the_row_that_was_not_yet_out(panel, tmp_path):
     file = tmp_path / "pairs.csv"
     file.write_text(
@@ -139,7 +127,6 @@ def test_a_pair_asked_by_name_is_forecast_without_the_row_that_was_not_yet_out(p
         "no_change,last_rate,linear,exponential\n"
         "ACE,XXX,2018-12-31,2020-12-31,1000,900,1000,950,900,990\n"
     )
-    run_pairs = _benchmark().run_pairs
     found = run_pairs(panel, file)
     assert found["crps_over_origin"]["linear"] == 0
     assert found["crps_over_origin"]["no_change"] == pytest.approx(0.1)

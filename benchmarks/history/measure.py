@@ -23,6 +23,14 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.history.panel import (
+    Panel,
+    PanelForecaster,
+    known_on,
+    read_panel,
+    weighted_crps,
+    weighted_quantile,
+)
 from onward.forecast import backtest
 from onward.forecast.backtest_scores import crps, pit_bars
 from onward.forecast.counts import FloatArray
@@ -32,14 +40,6 @@ from onward.forecast.reference_class import (
     PLAIN_PACE,
     ReferenceClass,
     shipped_operations,
-)
-from onward.forecast.reference_class_panel import (
-    Panel,
-    PanelForecaster,
-    known_on,
-    read_panel,
-    weighted_crps,
-    weighted_quantile,
 )
 
 SEED = 7
@@ -433,7 +433,3 @@ def main() -> None:
             ahead = data["panel"]["years_ahead"]
             options.svg.write_text(svg({h: entry["pit"] for h, entry in ahead.items()}))
     print(json.dumps(data, indent=2) if options.json else page(data))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""How well published counts are forecast: past operations, and thousands of country pairs."""
