@@ -168,9 +168,9 @@ def test_an_officer_changes_three_lines_of_the_workbook_and_they_come_back_as_lo
     assert list(by_row) == [n + 1 for n in placed[:3]]
     locks = list(by_row.values())
     assert [x.case for x in locks] == [rows[n][0] for n in placed[:3]]
-    again = propose(replace(proposal.compiled.tables, locks=tuple(locks)), AIMS)
-    assert again.place_of(locks[0].case) is None
-    assert again.place_of(locks[1].case) == proposal.place_of(locks[1].case)
+    again = propose(replace(proposal.compiled.tables, locks=tuple(locks)), AIMS).places()
+    assert locks[0].case not in again
+    assert again.get(locks[1].case) == proposal.places().get(locks[1].case)
 
 
 def test_results_are_written_as_csv_xlsx_and_json(tmp_path):

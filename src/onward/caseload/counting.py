@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 import pyarrow as pa
 
 from onward.caseload.batches import BATCH_CELLS, person_batches
-from onward.caseload.events import PERSON, REGISTERED
+from onward.caseload.events import PERSON
 from onward.caseload.fold_plan import FoldPlan
 from onward.caseload.heard import heard_stages
 from onward.caseload.model import Caseload, EventTables
@@ -346,7 +346,3 @@ def _stratum_word(column: Column) -> str:
     if _is_word(column):
         return f"{quoted('word_' + column.name)}.word"
     return f"CASE {source} WHEN 1 THEN TRUE WHEN 0 THEN FALSE END"
-
-
-ARRIVAL = REGISTERED
-"""The move under which somebody's first record is counted."""

@@ -65,13 +65,6 @@ class Question:
         """What is not met and was set aside by two people for this step, destination and day."""
         return tuple(each for each in self.findings if each.status == "aside")
 
-    @property
-    def only_soft(self) -> bool:
-        """Whether everything that fails could be set aside by two people."""
-        return (
-            bool(self.failed) and all(not each.hard for each in self.failed) and self.next_step
-        )
-
 
 def ask(seen: Seen, move_key: str, destination: str | None, on: date) -> Question:
     """Put the question to the safeguards as they are on record now."""

@@ -700,17 +700,6 @@ def _without_groups(header: str) -> str:
 SLASHED = re.compile(r"^(\d{1,2})[/.\-](\d{1,2})[/.\-]\d{4}$")
 
 
-def person_key(secret: bytes, numbers: str, office_number: str) -> str:
-    """The key that `stage` gives the person of an office number.
-
-    secret         the operation's own key
-    numbers        whose numbers these are: the profile's `numbers`, or its name
-    office_number  as the list writes it
-    """
-    text = "\x1f".join(("person", numbers, digits(clean(office_number))))
-    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()[:32]
-
-
 def _with_latest(options: Options, latest: dt.date) -> Options:
     old = options.dates
     dates = DateRules(

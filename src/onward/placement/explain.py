@@ -9,12 +9,11 @@ linear relaxation; what would place a case is counted exactly, with everybody el
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from onward.placement.inputs import Window
 from onward.placement.model import (
     BARRIERS,
     Doors,
@@ -631,8 +630,3 @@ def links(proposal: Proposal) -> list[Row]:
             }
         )
     return rows
-
-
-def with_places(window: Window, add: int) -> Window:
-    """The same window with more (or fewer) places, never below none."""
-    return replace(window, persons=max(0, window.persons + add))

@@ -76,15 +76,6 @@ class Proposal:
     outcome_price: FloatArray | None = None
     floors: list[dict[str, object]] = field(default_factory=list)
 
-    def place_of(self, case: str) -> tuple[str, str] | None:
-        """(programme, window) of a case, or None."""
-        names = {c.case: i for i, c in enumerate(self.compiled.tables.cases)}
-        column = self.chosen[self.compiled.unit_of_case[names[case]]]
-        if column < 0:
-            return None
-        window = self.compiled.slots[self.compiled.model.slot[column]]
-        return window.programme, window.window
-
     def places(self) -> dict[str, tuple[str, str]]:
         """Every placed case with its (programme, window)."""
         found = {}

@@ -64,22 +64,15 @@ class Reading:
             way
         )
 
-    def left_places(self) -> set[str]:
-        """Places people are in once they are gone."""
-        return self._places(LEAVES)
-
     def lost_places(self) -> set[str]:
         """Places of the absent and the dead."""
-        return self._places(LOST)
-
-    def _places(self, ends: tuple[str, ...]) -> set[str]:
         states = self.rulebook.axes["stage"].states
         return {
             move.targets["place"]
             for move in self._steps()
             if "place" in move.targets
             and "stage" in move.targets
-            and states[move.targets["stage"]].ends in ends
+            and states[move.targets["stage"]].ends in LOST
         }
 
     def moves_within(self) -> set[str]:

@@ -50,7 +50,6 @@ MAX_TOKENS = 2_000
 MAX_DEPTH = 60
 
 _TEXTS = frozenset({"text", "code", "country", "language", "ref", "pathway"})
-_ORDERED = frozenset({"date", "integer", "number"})
 
 
 # ------------------------------------------------------------------ the typed tree

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 FIRST = bytes(32)
 """What the first line is sealed over."""
 
-ASSIGNED = ("person", "account", "organisation", "ended")
 RECIPIENT = (
     "code", "kind", "country", "age_key", "classes", "purposes", "agreement", "agreement_ends",
     "impact_on", "active", "made_by", "confirmed_by",
