@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -279,6 +280,24 @@ def test_a_report_is_written_in_the_language_asked_for(camp, tmp_path):
     assert '<html lang="fa" dir="rtl">' in page
     assert "این ترجمه پیش‌نویس است" in page
     assert (tmp_path / "out" / "report.pdf").read_bytes()[:5] == b"%PDF-"
+
+
+@pytest.mark.slow
+def test_an_external_report_that_cannot_be_written_is_no_release(camp, tmp_path):
+    """What counts as published and that nobody has would hold up the next one for four weeks."""
+    camp = shutil.copytree(camp, tmp_path / "camp")
+    words = ["report", camp, "--audience", "external", "--no-forecast", "-o"]
+    (tmp_path / "a-file").write_text("in the way", "utf-8")
+    done = onward(*words, tmp_path / "a-file", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "so nothing was kept of this report" in done.stderr
+    assert not list((camp / "reports").glob("external-*"))
+    out = tmp_path / "out"
+    assert onward(*words, out, cwd=tmp_path).returncode == 0
+    assert sorted(file.name for file in out.iterdir()) == [
+        "report.html", "report.pdf", "report.xlsx",
+    ]  # fmt: skip
+    assert len(list((camp / "reports").glob("external-*"))) == 1
 
 
 @pytest.mark.slow

@@ -713,6 +713,44 @@ def test_a_release_too_close_to_the_last_one_is_not_begun(planned, monkeypatch):
     assert f"Counts of {outside.hide_from} to {outside.hide_to} are hidden" in close
 
 
+@pytest.mark.parametrize("fails", ["they may no longer", "the disk"])
+def test_no_release_is_spent_on_a_report_that_nobody_got(planned, monkeypatch, fails):
+    from onward.registry.computing import reporting
+    from onward.registry.computing.runs import external_releases
+    from onward.registry.models import Account, JobFile
+    from onward.registry.web import jobs
+
+    made = reporting.make_report
+
+    def then_it_fails(*args, **how):
+        report = made(*args, **how)
+        if fails == "the disk":
+            monkeypatch.setattr(JobFile, "save", full)
+        else:
+            Account.objects.filter(username="lead").update(is_active=False)
+        return report
+
+    def full(*args, **how):
+        raise OSError(28, "No space left on device")
+
+    lead = people.account("lead", "plan_lead", office="")
+    job = jobs.ask(lead, "report", {"audience": "external", "futures": 200})
+    with monkeypatch.context() as during:
+        during.setattr(reporting, "make_report", then_it_fails)
+        if fails == "the disk":
+            with pytest.raises(OSError, match="No space"):
+                jobs.run_next()
+        else:
+            assert jobs.run_next().state == "failed"
+    assert external_releases(planned) == []
+    assert not JobFile.objects.filter(job=job).exists()
+    monkeypatch.undo()
+    again = people.account("other", "plan_lead", office="")
+    jobs.ask(again, "report", {"audience": "external", "futures": 200})
+    assert jobs.run_next().state == "done"
+    assert len(external_releases(planned)) == 1
+
+
 def test_a_language_the_desk_does_not_have_is_english_and_a_release_is_one_in_every_language(
     planned,
 ):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,8 +19,9 @@ from onward.cli.forecast import app
 from onward.engine import DuckEngine
 from onward.errors import Faults, OnwardError
 from onward.forecast.paces import read
+from onward.registry import open_operation
 from onward.registry.computing.analysis import forecast_of, opened
-from onward.registry.computing.paces import release
+from onward.registry.computing.paces import keep, released_on, to_release
 from onward.registry.computing.region import _jobs, region_of
 from onward.registry.computing.snapshot import open_snapshot, write_snapshot
 
@@ -46,6 +50,29 @@ def north(tmp_path, office):
 def south(tmp_path, office):
     """Too small for that."""
     return a_camp(tmp_path, office, "south", 15)
+
+
+def release(found):
+    made = to_release(found)
+    keep(found, made)
+    return made
+
+
+def command(*words):
+    return CliRunner().invoke(app, ["paces", *map(str, words)], catch_exceptions=False)
+
+
+@contextmanager
+def no_room_for(bytes_):
+    """No file can grow beyond so many bytes: the system itself refuses, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
 
 
 def lend(giver, taker):
@@ -95,6 +122,79 @@ def test_two_releases_of_few_days_are_refused_for_they_could_be_subtracted(north
         release(opened(north))
     north.settings = replace(north.settings, data_ends=AS_OF + timedelta(days=28))
     assert release(opened(north)).digest != first.digest
+
+
+def grown(camp, office, days):
+    """The record some days later, with one person more."""
+    drafts = [
+        office.register("P990"),
+        office.draft("T1.done", ("person", "P990"), "2025-06-08"),
+    ]
+    camp.record([replace(draft, operation=camp.settings.id) for draft in drafts])
+    settings = camp.path / "operation.toml"
+    text = settings.read_text("utf-8")
+    later = (AS_OF + timedelta(days=days)).isoformat()
+    assert AS_OF.isoformat() in text
+    settings.write_text(text.replace(AS_OF.isoformat(), later), "utf-8")
+    return open_operation(camp.path)
+
+
+def test_a_file_that_cannot_be_written_spends_no_release_and_leaves_nothing(
+    north, office, tmp_path
+):
+    out = tmp_path / "out"
+    out.mkdir()
+    with (
+        no_room_for(64),
+        pytest.raises(OnwardError, match=r"cannot be written .* so nothing was released"),
+    ):
+        command(north.path, "-o", out / "north.json")
+    with pytest.raises(OnwardError, match="nothing was released"):
+        command(north.path, "-o", out)  # a folder
+    with pytest.raises(OnwardError, match="nothing was released"):
+        command(north.path, "-o", out / "there is none" / "north.json")
+    with pytest.raises(OnwardError, match="nothing was released"):
+        command(north.path, "-o", "/dev/null")
+    assert not list(out.iterdir())
+    assert released_on(north) == []
+    # So the record may grow, and its paces may leave the day after all the same.
+    later = grown(north, office, 9)
+    done = command(later.path, "-o", out / "north.json")
+    assert done.exit_code == 0
+    assert [file.name for file in out.iterdir()] == ["north.json"]
+    assert released_on(later) == [AS_OF + timedelta(days=9)]
+
+
+def test_a_release_that_is_refused_or_cannot_be_kept_leaves_the_file_that_was_there(
+    north, office, tmp_path
+):
+    out = tmp_path / "out"
+    out.mkdir()
+    file = out / "north.json"
+    file.write_text("of old\n", "utf-8")
+    file.chmod(0o600)
+    kept = north.path / "reports"
+    if kept.is_dir():
+        kept.rename(tmp_path / "moved")
+    kept.write_text("no folder", "utf-8")  # nothing can be kept in it
+    with pytest.raises(OnwardError, match=r"reports/paces-.* cannot be kept"):
+        command(north.path, "-o", file)
+    assert [(one.name, one.read_text("utf-8")) for one in out.iterdir()] == [
+        ("north.json", "of old\n")
+    ]
+    kept.unlink()
+    assert command(north.path, "-o", file).exit_code == 0
+    first = file.read_bytes()
+    assert file.stat().st_mode & 0o777 == 0o600
+    later = grown(north, office, 9)
+    with pytest.raises(OnwardError, match=f"--again {AS_OF}"):
+        command(later.path, "-o", file)
+    assert [(one.name, one.read_bytes()) for one in out.iterdir()] == [("north.json", first)]
+    # What was released then can be given again, to the byte, whatever was recorded since.
+    assert command(later.path, "-o", out / "again.json", "--again", AS_OF).exit_code == 0
+    assert (out / "again.json").read_bytes() == first
+    with pytest.raises(OnwardError, match=f"No paces of 2024-01-01 .* expected {AS_OF}"):
+        command(later.path, "-o", out / "again.json", "--again", "2024-01-01")
 
 
 def test_a_forecast_uses_what_was_given_says_so_and_keeps_whose_it_was(north, south):

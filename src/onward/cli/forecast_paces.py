@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onward.cli.forecast_compare import DIRECTORY, JSON
+from onward.cli.work import Beside, day
 
 if TYPE_CHECKING:
     from onward.forecast.paces import Paces
@@ -23,6 +24,9 @@ def paces(
     out: Annotated[
         Path, typer.Option("-o", "--out", help="The file to write, for another operation.")
     ],
+    again: Annotated[
+        str, typer.Option("--again", help="Write again what was released of a day.")
+    ] = "",
     as_json: JSON = False,
 ) -> None:
     """Example: onward forecast paces camp -o meridian.json
@@ -30,16 +34,24 @@ def paces(
     How fast people move here, for the forecast of another operation under the same rulebook: for each
     move how many families made it and the days in which families could have. No person, group or
     date; counts of ten or fewer are hidden, the others rounded. Put a file that you were given in
-    paces/ of the operation folder: every forecast then learns from it.
+    paces/ of the operation folder: every forecast then learns from it. What is written is kept as
+    released; a file that cannot be written releases nothing.
     """
     from onward.registry import open_operation
+    from onward.registry.computing import paces as giving
     from onward.registry.computing.analysis import opened
-    from onward.registry.computing.paces import release
 
     found = opened(open_operation(directory))
-    sys.stderr.write("Reading the record\n")
-    made = release(found)
-    out.write_text(made.to_json(), encoding="utf-8")
+    then = day(again, "--again")
+    if then is not None:
+        made = giving.released_then(found.operation, then)
+    else:
+        sys.stderr.write("Reading the record\n")
+        made = giving.to_release(found)
+    with Beside("nothing was released") as files:
+        files.write(out, made.to_json().encode())
+        if then is None:
+            giving.keep(found, made)
     if as_json:
         typer.echo(made.to_json(), nl=False)
     else:

@@ -74,14 +74,22 @@ class FolderKept:
         return {name: self.read(folder, name) for name in names if name in there}
 
     def write(self, folder: str, name: str, content: bytes) -> None:
-        inside = self._path / _known(folder)
-        inside.mkdir(exist_ok=True)
-        descriptor, made = tempfile.mkstemp(dir=inside, prefix=f".{name}.")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(made, inside / _named(name))
+        inside, made = self._path / _known(folder), ""
+        try:
+            inside.mkdir(exist_ok=True)
+            descriptor, made = tempfile.mkstemp(dir=inside, prefix=f".{_named(name)}.")
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(made, inside / name)
+        except OSError as error:
+            if made:
+                Path(made).unlink(missing_ok=True)
+            raise OnwardError(
+                f"{folder}/{name} cannot be kept ({error.strerror}), so nothing was. Look at the disk "
+                f"and at {inside}, and ask again."
+            ) from error
 
 
 class DatabaseKept:

@@ -3,18 +3,18 @@
 Exists so that operations of one rulebook can learn from each other without a record leaving any of
 them. Comes in: an operation, or those of a region. Goes out: the paces that may leave, under the rule
 for outside. What left is kept: a second release within four weeks would let somebody subtract the one
-from the other.
+from the other. So whoever hands them out writes the file first, then keeps them, then lets the file
+stand: a disk that fails spends no release.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from onward.errors import OnwardError
+from onward.errors import OnwardError, one_of
 from onward.registry.computing.analysis import (
     Groundwork,
     Opened,
@@ -26,6 +26,7 @@ from onward.registry.kept import kept
 
 if TYPE_CHECKING:
     from onward.forecast.paces import Paces
+    from onward.registry.operation import Operation
 
 KEPT = "paces-"
 AHEAD = dt.timedelta(days=365)
@@ -55,29 +56,52 @@ def paces_to_give(found: Opened, ground: Groundwork | None = None) -> Paces:
     return released(counted, (found.as_of - first_day(found)).days + 1)
 
 
-def release(found: Opened) -> Paces:
-    """The paces that may leave, kept among what was released.
+def to_release(found: Opened) -> Paces:
+    """The paces that may leave today; they count as released once they are kept (`keep`).
 
     raises  OnwardError when others left less than four weeks ago, or on the same day
     """
     from onward.report.release import LEAST_DAYS_APART
 
-    made, files = paces_to_give(found), kept(found.operation)
-    for name in files.names("reports"):
-        if not name.startswith(KEPT):
-            continue
-        before = dt.date.fromisoformat(name[len(KEPT) :].removesuffix(".json"))
-        same = json.loads(files.read("reports", name)).get("sha256") == made.digest
+    made = paces_to_give(found)
+    for before in released_on(found.operation):
+        same = released_then(found.operation, before).digest == made.digest
         apart = abs((found.as_of - before).days)
         if not same and apart < LEAST_DAYS_APART:
             raise OnwardError(
                 f"Paces of {before} were released, and those of {found.as_of} are {apart} days from "
                 f"them; expected at least {LEAST_DAYS_APART}: their difference would point at single "
-                "families. Give the file of then."
+                f"families. Give the file of then: --again {before}."
             )
-    name = f"{KEPT}{found.as_of}.json"
-    files.write("reports", name, made.to_json().encode())
     return made
+
+
+def keep(found: Opened, made: Paces) -> None:
+    """Keep paces among what was released, against which every later release is held."""
+    name = f"{KEPT}{found.as_of}.json"
+    kept(found.operation).write("reports", name, made.to_json().encode())
+
+
+def released_on(operation: Operation) -> list[dt.date]:
+    """The days of which paces were released."""
+    names = kept(operation).names("reports")
+    days = [name[len(KEPT) :].removesuffix(".json") for name in names if name.startswith(KEPT)]
+    return [dt.date.fromisoformat(day) for day in days]
+
+
+def released_then(operation: Operation, day: dt.date) -> Paces:
+    """The paces that were released of a day, to be given again: the same bytes.
+
+    raises  OnwardError naming the days of which some were
+    """
+    from onward.forecast.paces import read
+
+    days = released_on(operation)
+    if day not in days:
+        said = f"expected {one_of(days)}" if days else "none were released yet"
+        raise OnwardError(f"No paces of {day} were released; {said}.")
+    name = f"{KEPT}{day}.json"
+    return read(kept(operation).read("reports", name).decode(), f"reports/{name}")
 
 
 def of_each_other(members: Sequence[tuple[Opened, Groundwork]]) -> dict[str, list[Paces]]:

@@ -1,8 +1,9 @@
 """Makes the situation report of an opened operation: the same three files for both doors.
 
 Comes in: an operation, a date and an audience. Goes out: page, paper and workbook as bytes, with
-the headline. An external report is checked against every earlier release before it exists, and
-what was shown is kept in the operation's `reports/`.
+the headline. An external report is checked against every earlier release before it exists. What was
+shown is kept in the operation's `reports/` by `MadeReport.keep`, when the files lie where they are for:
+a release is not spent on a file that nobody got.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -48,6 +50,7 @@ class MadeReport:
     """A report ready to be written or sent.
 
     contents  "html", "pdf", "xlsx" -> the file's bytes
+    keep      keeps what was shown: an external report counts as released from then on
     """
 
     headline: str
@@ -55,6 +58,7 @@ class MadeReport:
     as_of: dt.date
     audience: str
     contents: Mapping[str, bytes]
+    keep: Callable[[], None]
 
 
 def checkpoint_of(operation: Operation) -> str:
@@ -207,7 +211,7 @@ def make_report(
                     a=Listed(reasons, "; "),
                 )
             )
-        keep_release(operation, found.as_of, new)
+        keep = partial(keep_release, operation, found.as_of, new)
     else:
-        keep_figures(operation, found.as_of, done.figures())
-    return MadeReport(report.headline, tuple(report.summary), found.as_of, kind, contents)
+        keep = partial(keep_figures, operation, found.as_of, done.figures())
+    return MadeReport(report.headline, tuple(report.summary), found.as_of, kind, contents, keep)

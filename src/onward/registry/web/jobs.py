@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
@@ -83,10 +83,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a piece of work leaves: small figures for its page, and files."""
+    """What a piece of work leaves: small figures for its page, and files.
+
+    keep  what is kept of it elsewhere, together with the files or not at all
+    """
 
     result: Mapping[str, Any]
     files: Mapping[str, bytes]
+    keep: Callable[[], None] = lambda: None
 
 
 def _kept_quiet(found: Opened) -> dict[str, str]:
@@ -224,6 +228,7 @@ def _report(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome
             "audience": made.audience,
         },
         {f"report.{name}": data for name, data in made.contents.items()},
+        made.keep,
     )
 
 
@@ -388,15 +393,17 @@ def run_next() -> Job | None:
             result={"error": type(error).__name__},
         )
     else:
-        for name, data in outcome.files.items():
-            JobFile.objects.create(
-                operation=current().operation,
-                job=job,
-                name=name,
-                media_type=MEDIA[name.rsplit(".", 1)[-1]],
-                content=wrap(_key(), data, f"{job.pk}/{name}"),
-            )
-        _end(job, DONE, result=dict(outcome.result))
+        with transaction.atomic():
+            for name, data in outcome.files.items():
+                JobFile.objects.create(
+                    operation=current().operation,
+                    job=job,
+                    name=name,
+                    media_type=MEDIA[name.rsplit(".", 1)[-1]],
+                    content=wrap(_key(), data, f"{job.pk}/{name}"),
+                )
+            outcome.keep()
+            _end(job, DONE, result=dict(outcome.result))
     job.refresh_from_db()
     return job
 
