@@ -22,3 +22,13 @@ def test_reasons_and_doubts_are_told_in_the_forecasts_own_words():
         assert any(line.startswith(f"  {words} ") for line in told), source
     made.inputs = {}
     assert not any("the plan's steps happen" in line for line in doubt(made))
+
+
+def test_whom_safeguards_hold_back_on_the_day_says_by_what_it_is_reckoned():
+    levels = {"today": 40, "q10": 40.0, "median": 60.0, "q90": 80.0}
+    made = SimpleNamespace(why=[], held={"G6": levels}, remedies=False)
+    assert "on the day if nothing is remedied" in " ".join(why(made, {}))
+    made.remedies = True
+    told = " ".join(why(made, {}))
+    assert "at the pace of remedies on record" in told
+    assert "nothing is remedied" not in told

@@ -90,6 +90,14 @@ def run(
             help="Steps a day, 1 to 24; more than 1 also says what a daily step costs.",
         ),
     ] = 1,
+    remedies: Annotated[
+        bool,
+        typer.Option(
+            "--remedies",
+            help="Also judge the past year month by month, for whom safeguards will hold back on "
+            "the day at the pace of its remedies. Takes longer.",
+        ),
+    ] = False,
     as_json: JSON = False,
     counts: Annotated[
         Path | None,
@@ -157,7 +165,7 @@ def run(
     made = forecast_of(
         found, by=target, futures=futures, seed=seed, use_plan=plan,
         behaviour=Behaviour.of(behaviour).without(*(without or [])), steps_per_day=steps,
-        progress=_say, ready=compiled,
+        remedies=remedies, progress=_say, ready=compiled,
     )  # fmt: skip
     kept = keep_forecast(operation, made)
     if as_json:

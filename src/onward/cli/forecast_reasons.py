@@ -15,7 +15,7 @@ MOST = 8
 
 
 def why(made: Forecast, titles: Mapping[str, str]) -> list[str]:
-    """Who is left and why, and whom safeguards hold back today."""
+    """Who is left and why, and whom safeguards hold back."""
     lines: list[str] = []
     if made.why:
         from onward.forecast.wording import REASONS, groups_told, in_groups, reason_title
@@ -35,7 +35,12 @@ def why(made: Forecast, titles: Mapping[str, str]) -> list[str]:
                 of = "".join(f"{people:>8,.0f}" for people in in_groups(row, told))
                 lines.append((line + of).rstrip())
     if made.held:
-        lines += ["", "Held back by a safeguard   today, and on the day if nothing is remedied"]
+        on_the_day = (
+            "on the day, 8 in 10, at the pace of remedies on record"
+            if made.remedies
+            else "on the day if nothing is remedied"
+        )
+        lines += ["", f"Held back by a safeguard   today, and {on_the_day}"]
         for guard, at in list(made.held.items())[:MOST]:
             lines.append(
                 f"  {titles.get(guard, guard):<58}{at['today']:>6,.0f}   "

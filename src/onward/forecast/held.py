@@ -1,19 +1,20 @@
-"""Whom a safeguard holds back today, counted by the state they stand in.
+"""Whom a safeguard holds back on a day, by the state they stand in.
 
 Exists because the simulator knows counts and gates, and a safeguard is judged person by person.
 Comes in: everybody's next steps as the safeguards room judged them, as a table that can be kept.
 Goes out: forecast state -> safeguard -> people, counts only. A person is held back when no step
 that leads on from where they stand is clear; they are counted under every safeguard that fails on
-the first of those steps.
+the first of those steps. `remedies` follows the same people from one past day to the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
     from onward.forecast.edges import Edge
@@ -59,6 +60,18 @@ def held_back(
     steps    from `judged`
     edges    the moves the model simulates;  forward  names of those that lead on
     """
+    found: dict[str, dict[str, int]] = {}
+    for state, _, by_guard in each_state(steps, edges, forward):
+        for guard, people in by_guard.items():
+            found.setdefault(state, {})[guard] = len(people)
+    return found
+
+
+def each_state(
+    steps: pa.Table, edges: Collection[Edge], forward: Collection[str]
+) -> Iterator[tuple[str, npt.NDArray[np.int64], dict[str, npt.NDArray[np.int64]]]]:
+    """(state from which a step leads on, everybody there, safeguard -> whom of them it holds back);
+    people as numbers of the table, each once."""
     import numpy as np
 
     person, clear = np.asarray(steps["person"]), np.asarray(steps["clear"])
@@ -72,17 +85,19 @@ def held_back(
     for state, moves in onward.items():
         leads = np.isin(move_of, [named.get(move, NOWHERE) for move in moves])
         free[person[(state_of == states.get(state, NOWHERE)) & leads & clear]] = True
-    found: dict[str, dict[str, int]] = {}
     for state, moves in onward.items():
+        there = state_of == states.get(state, NOWHERE)
         first = move_of == named.get(moves[0], NOWHERE)
-        held = (state_of == states.get(state, NOWHERE)) & first & ~free[person]
-        if not held.any():
-            continue
-        for guard in steps.column_names[len(PLAIN) :]:
-            count = len(np.unique(person[held & np.asarray(steps[guard])]))
-            if count:
-                found.setdefault(state, {})[guard] = count
-    return found
+        held = there & first & ~free[person]
+        by_guard = {
+            guard: np.unique(person[held & np.asarray(steps[guard])])
+            for guard in steps.column_names[len(PLAIN) :]
+        }
+        yield (
+            state,
+            np.unique(person[there]),
+            {guard: people for guard, people in by_guard.items() if len(people)},
+        )
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[np.ndarray, dict[str, int]]:

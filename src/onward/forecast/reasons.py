@@ -58,7 +58,8 @@ class Reason:
 def reasons(inputs: Inputs, rows: ParameterDraws, made: Futures, days: int) -> list[Reason]:
     """Everybody still here on the last day, each under one reason.
 
-    made   with units on the last day, and flows on the last day and LAST_DAYS before it
+    made   with units on the last day, and flows on the last day and LAST_DAYS before it (or the
+           first)
     A capacity turns away a share of those who ask; that share of the people who wait for it is
     counted as finding no place, the same in every group.
     """
@@ -67,7 +68,7 @@ def reasons(inputs: Inputs, rows: ParameterDraws, made: Futures, days: int) -> l
     model = inputs.model
     sizes = np.array(made.sizes)
     people = (made.units[:, -1] * sizes).sum(axis=3).astype(float)
-    turned = _turned_away(made)
+    turned = _turned_away(made, max(days - 1 - LAST_DAYS, 0))
     shut = {
         factor.id: ~_open(factor, rows, days - 1)
         for factor in model.factors
@@ -129,12 +130,13 @@ def _gate(name: str) -> tuple[Kind, str]:
     return "shut", name
 
 
-def _turned_away(made: Futures) -> dict[str, FloatArray]:
-    """Capacity -> (futures,) share of those who asked in the last weeks and found no room."""
+def _turned_away(made: Futures, since: int) -> dict[str, FloatArray]:
+    """Capacity -> (futures,) share of those who asked since a day and found no room."""
     import numpy as np
 
-    given = (made.used[:, -1] - made.used[:, 0]).astype(float)
-    refused = (made.refused[:, -1] - made.refused[:, 0]).astype(float)
+    first = made.flows_on.index(since)
+    given = (made.used[:, -1] - made.used[:, first]).astype(float)
+    refused = (made.refused[:, -1] - made.refused[:, first]).astype(float)
     share = np.divide(refused, given + refused, out=np.zeros_like(given), where=refused > 0)
     return {name: share[:, k] for k, name in enumerate(made.capacities)}
 

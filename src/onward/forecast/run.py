@@ -64,7 +64,9 @@ class Forecast:
                       way"), name of state, gate or capacity, levels, and where there are several
                       groups their levels under "groups". Each person once
     held              safeguard -> people it holds back today in the state where they stand, and
-                      levels of those still in that state on the deadline if nothing is remedied
+                      levels of those it holds back on the deadline
+    remedies          whether those of the deadline follow the pace at which the record saw people
+                      freed and caught; else the share of each state is today's
     narrow            the single things that would narrow the answer most: kind, name, share
     unknown           what the record cannot tell yet, in words
     step              steps per day, and how many people more the daily step leaves than it does
@@ -102,6 +104,7 @@ class Forecast:
     unknown: Sequence[str] = field(default_factory=tuple)
     step: Mapping[str, float] = field(default_factory=dict)
     afterwards: bool = False
+    remedies: bool = False
 
     def to_json(self) -> str:
         """Canonical text: the same forecast gives the same bytes."""
@@ -162,6 +165,7 @@ def forecast(
     progress: Callable[[str], None] | None = None,
     steps_per_day: int = 1,
     held: Callable[[], Mapping[str, Mapping[str, int]]] | None = None,
+    turns: pa.Table | None = None,
     afterwards: bool = False,
 ) -> Forecast:
     """Simulate to the deadline and summarise.
@@ -173,11 +177,13 @@ def forecast(
     steps_per_day  above 1, also reports how far the daily step is off
     held      gives forecast state -> safeguard -> people there whom it holds back today; asked
               only after simulating, so it may be worked out beside it
+    turns     from `remedies.turns`: what became of those held back and free on past days; None
+              takes the share that each safeguard holds back as today's
     afterwards  the day it starts from was already past when it was asked for
     """
     import numpy as np
 
-    from onward.forecast import reasons
+    from onward.forecast import reasons, remedies
     from onward.forecast.kernel import Group, Outputs, simulate
 
     days = (deadline - as_of).days
@@ -193,7 +199,8 @@ def forecast(
             for name, strata in inputs.told_apart.items()
         }
     before = max(days - 1 - reasons.LAST_DAYS, 0)
-    wanted = Outputs(present=groups, units_on=[days - 1], flows_on=sorted({before, days - 1}))
+    kept_on = {before, days - 1} | set(remedies.step_ends(days) if turns is not None else ())
+    wanted = Outputs(present=groups, units_on=[days - 1], flows_on=sorted(kept_on))
     draws = inputs.draws(futures, seed)
     if progress:
         progress(f"{futures:,} futures of {days} days")
@@ -240,6 +247,12 @@ def forecast(
         if float(np.quantile(one.people, LEVELS["q975"])) >= LEAST_SHOWN
     ]
     spread = equally_likely(everyone[:, shown])
+    on_the_day = {name: by_state[:, i].astype(float) for i, name in enumerate(made.states)}
+    then = None
+    if turns is not None:
+        inside = {name: people for name, people in on_the_day.items() if name in here}
+        during = remedies.currents(model, made, inside, days)
+        then = remedies.held_then(remedies.past(turns), during, seed)
     shares = splitting.result() if splitting is not None else {}
     return Forecast(
         operation=operation,
@@ -263,11 +276,7 @@ def forecast(
         width=reasons.narrowing(shares),
         split=shares,
         why=why,
-        held=_held(
-            held() if held else {},
-            inputs,
-            {n: by_state[:, i] for i, n in enumerate(made.states)},
-        ),
+        held=_held(held() if held else {}, inputs, on_the_day, then),
         narrow=[{"kind": kind, "name": name, "share": share} for kind, name, share in named],
         unknown=reasons.unknown(
             inputs,
@@ -282,6 +291,7 @@ def forecast(
         inputs=dict(hashes or {}),
         spread=spread,
         afterwards=afterwards,
+        remedies=then is not None,
     )
 
 
@@ -408,12 +418,13 @@ def _gone(everyone: Any, start: int, as_of: dt.date) -> dict[str, str | None]:
 
 
 def _held(
-    held: Mapping[str, Mapping[str, int]], inputs: Inputs, people: Mapping[str, FloatArray]
-) -> dict[str, dict[str, float]]:
-    """Safeguard -> people it holds back today, and levels on the deadline by today's record.
+    held: Mapping[str, Mapping[str, int]], inputs: Inputs, people: Mapping[str, FloatArray],
+    paced: Mapping[str, FloatArray] | None,
+) -> dict[str, dict[str, float]]:  # fmt: skip
+    """Safeguard -> people it holds back today, and levels of those it holds back on the deadline.
 
-    Of those who will stand in a state on the deadline, the same share is taken to be held back
-    as today: nobody can know today what will have been remedied by then.
+    paced  from `remedies.held_then`; None: of those who will stand in a state the same share is
+           taken to be held back as today
     """
     import numpy as np
 
@@ -429,6 +440,8 @@ def _held(
             mine = people.get(state)
             if mine is not None:
                 then[guard] = np.asarray(then.get(guard, 0.0) + share * mine)
+    if paced is not None:
+        then = {guard: paced[guard] for guard in then if guard in paced}
     return {
         guard: {"today": today[guard], **_levels(then[guard])}
         for guard in sorted(then, key=lambda one: (-today[one], one))

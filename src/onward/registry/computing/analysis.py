@@ -8,6 +8,7 @@ the operation's own default date.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from onward.forecast.behaviour import Behaviour
+    from onward.forecast.inputs import Inputs
     from onward.forecast.paces import Paces
     from onward.forecast.run import Forecast
     from onward.forecast.track import Track
@@ -220,11 +222,14 @@ def forecast_of(
     behaviour: bool | Behaviour = True,
     split: bool = True,
     steps_per_day: int = 1,
+    remedies: bool = False,
     progress: Callable[[str], None] | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> Forecast:
     """Forecast from the operation's own log, rulebook and plan.
 
+    remedies  judge past days too, for whom safeguards will hold back on the date; takes as long
+              again for each of them as for today, the first time
     ready   waits for the simulator where it is being prepared; asked before simulating
     """
     from onward.forecast.behaviour import Behaviour
@@ -276,6 +281,11 @@ def forecast_of(
                 _keep(found, place, {"steps": steps})
             return held_back(steps, inputs.edges, inputs.forward)
 
+        turned = None
+        if remedies and split:
+            turned = turns_of(found, inputs, progress or (lambda _text: None))
+        if turned is not None:
+            hashes["remedies"] = "on record"
         ready()
         return forecast(
             inputs,
@@ -289,8 +299,49 @@ def forecast_of(
             progress=progress,
             steps_per_day=steps_per_day,
             held=held if split else None,
+            turns=turned,
             afterwards=found.as_of < found.operation.default_date(),
         )
+
+
+JUDGING_PAST = "Judging past months by the safeguards"
+
+
+def turns_of(found: Opened, inputs: Inputs, say: Callable[[str], None]) -> pa.Table | None:
+    """What became of those a safeguard held back, and of those it did not, on past days; None
+    where the record is too short. Every day is judged by the rulebook of the date."""
+    import numpy as np
+
+    from onward.caseload.fold import fold
+    from onward.forecast.held import judged
+    from onward.forecast.remedies import Standing, past_days, standing, turns
+    from onward.safeguards.everybody import evaluate_all
+
+    days = past_days(found.as_of, first_day(found))
+    if not days:
+        return None
+    rulebook = found.rulebook
+    leads = repr(
+        [(edge.source, edge.move, edge.name in inputs.forward) for edge in inputs.edges]
+    )
+    ways = hashlib.sha256(leads.encode()).hexdigest()[:24]
+    about = f"turns-{rulebook.floor_hash[:24]}-{ways}-{found.as_of}"
+    place = found.operation.cached(found.head, rulebook, about)
+    if kept := place.read():
+        return kept[0]["turns"]
+    say(JUDGING_PAST)
+    number: dict[str, int] = {}
+    stood: list[Standing] = []
+    for day in days:
+        caseload = fold(found.events, rulebook, as_of=day, engine=found.engine)
+        steps = judged(evaluate_all(caseload, on=day, engine=found.engine))
+        who = [number.setdefault(one, len(number)) for one in caseload.people["id"].to_pylist()]
+        stood.append(
+            standing(steps, np.array(who, dtype=np.int64), inputs.edges, inputs.forward)
+        )
+    made = turns(stood)
+    _keep(found, place, {"turns": made})
+    return made
 
 
 def hashes_of(found: Opened) -> dict[str, str]:
