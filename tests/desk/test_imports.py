@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -555,24 +556,64 @@ def test_why_somebody_on_record_may_be_on_a_list_stays_a_sentence_under_their_se
     assert 'lang="en"' not in "".join(re.findall(r"<legend>.*?</legend>", page, re.S))
 
 
+def brought(clerk, rows):
+    """A list of these rows is brought in; the ids of everybody it added."""
+    from onward.registry.models import PersonNow
+
+    before = set(PersonNow.objects.values_list("person", flat=True))
+    lines = [
+        f"{LIST.splitlines()[0]},Site",
+        *(f"{row},{people.OFFICE}" for row in rows),
+        "",
+    ]
+    address = upload(clerk, "\n".join(lines))["Location"]
+    clerk.post(address, {"do": "map", **COLUMNS, "to:7": "site"})
+    recorded(clerk, address)
+    return set(PersonNow.objects.values_list("person", flat=True)) - before
+
+
+def test_a_legal_hold_keeps_what_lists_replace_and_whom_undoing_one_would_take_out(
+    small, clerk
+):
+    from onward.errors import OnwardError
+    from onward.registry.data_protection import retention
+    from onward.registry.importing.receipts import receipts, undo
+
+    rows = LIST.splitlines()[1:]
+    new = brought(clerk, rows)
+    first = receipts(small)[-1].id
+    (kamran,) = (p for p in new if "Kamran" in small.vault.get(p)["name.full.Latn"])
+    other = next(p for p in new if p != kamran)
+    keeper = people.account("keeper", "custodian", office="")
+    hold = retention.hold(keeper, kamran, "Case 44 before the court.")
+    for name in ("Kamyar", "Kambiz"):
+        brought(clerk, [row.replace("Kamran", name) for row in rows])
+    kept = json.loads(small.vault.get(kamran)["sealed.former"])
+    assert [each["value"].split()[0] for each in kept] == ["Kamran"], (
+        "the one before: its undoing"
+    )
+    assert "sealed.former" not in small.vault.get(other)
+    undo(small)
+    undo(small, receipts(small)[-2].id)
+    told = small.vault.get(kamran)
+    named = {each["value"].split()[0] for each in json.loads(told["sealed.former"])}
+    assert {"Kamran", "Kambiz"} <= named
+    last = small.store.last_seq()
+    with pytest.raises(OnwardError, match="A legal hold keeps the file of somebody"):
+        undo(small, first)
+    assert small.store.last_seq() == last
+    assert small.vault.get(kamran) == told
+    retention.release(keeper, hold)
+    assert undo(small, first).changed
+    assert not small.vault.get(kamran)
+
+
 def test_a_list_brought_in_again_does_not_undo_what_was_put_right_at_the_desk(small, clerk):
     from onward.registry.models import PersonNow
     from onward.registry.recording import acts
 
-    head, *rows = LIST.splitlines()
-    columns = {"do": "map", **COLUMNS, "to:7": "site"}
-
-    def brought(text):
-        lines = [f"{head},Site", *(f"{row},{people.OFFICE}" for row in text), ""]
-        address = upload(clerk, "\n".join(lines))["Location"]
-        clerk.post(address, columns)
-        recorded(clerk, address)
-
-    before = set(PersonNow.objects.values_list("person", flat=True))
-    brought(rows)
-    new = [
-        one for one in PersonNow.objects.values_list("person", flat=True) if one not in before
-    ]
+    rows = LIST.splitlines()[1:]
+    new = brought(clerk, rows)
     (kamran,) = (p for p in new if "Kamran" in small.vault.get(p)["name.full.Latn"])
     acts.put_right(
         people.account("chantal", "supervisor"), kamran,
@@ -580,7 +621,7 @@ def test_a_list_brought_in_again_does_not_undo_what_was_put_right_at_the_desk(sm
         effective="2026-06-10", idempotency_key="put right",
     )  # fmt: skip
     again = [row.replace("1984-05-06", "1984-05-07").replace("Leyla", "Layla") for row in rows]
-    brought(again)
+    brought(clerk, again)
     after = small.vault.get(kamran)
     assert after["name.full.Latn"] == "Kamyar Daneshvar"
     assert "name.father.Latn" not in after, "what was taken away stays away"

@@ -159,22 +159,194 @@ def test_a_class_that_is_read_of_others_only_is_not_put_right(small, monkeypatch
     assert small.vault.get("H1-P1") == before
 
 
-def test_a_legal_hold_lets_a_line_be_put_right_and_none_be_taken_away(small, officer):
+SHOW = "/people/H1-P1/identity/"
+
+
+def shown_to(account) -> str:
+    client = people.signed_in(account)
+    return client.post(SHOW, {"purpose": "verify"}).content.decode()
+
+
+@pytest.fixture
+def hold(small):
     from onward.registry.data_protection import retention
 
     keeper = people.account("keeper", "custodian", office="")
-    hold = retention.hold(keeper, "H1-P1", "Case 44 before the court.")
+    return retention.hold(keeper, "H1-P1", "Case 44 before the court.")
+
+
+def test_while_a_legal_hold_keeps_the_file_what_is_put_right_stays_beside_it(
+    small, officer, hold
+):
+    from onward.registry.data_protection import retention
+    from onward.registry.log import verify
+
+    page = officer.get(PAGE)
+    assert "A legal hold keeps this file" in text(page)
+    assert "What stood there before is not kept" not in text(page)
+    form = form_of(page)
+    line, paper = line_of(form, "Zarifeh Nowruzian"), line_of(form, "QX7788123")
+    sent = form | {line: "Zarife Nowruzi", paper: ""}
+    assert officer.post(PAGE, sent).status_code == 303
+    kept = small.vault.get("H1-P1")
+    assert kept["name.full.latin"] == "Zarife Nowruzi"
+    assert "QX7788123" not in {value for name, value in kept.items() if "sealed" not in name}
+
+    seen = shown_to(people.account("second", "supervisor"))
+    before = text_of(seen).partition("What stood there before")[2]
+    assert "Zarifeh Nowruzian" in before
+    assert "QX7788123" in before
+    assert "{" not in before, "in words, not as it is kept"
+    medic = shown_to(people.account("medic", "medical"))
+    assert "Zarifeh Nowruzian" in medic
+    assert "QX7788123" not in medic, "a paper's number is for who reads such numbers"
+    compared = {value for _person, _field, value in small.vault.names()}
+    assert "Zarife Nowruzi" in compared
+    assert "Zarifeh Nowruzian" not in compared, "nobody is found by a name that is not theirs"
+    for event in small.store.read():
+        assert "Nowruzian" not in str(event)
+    assert verify.verify(small).sound
+
+    # The hold over, it goes with the file and in no other way; what is put right then is not kept.
+    retention.release(people.account("other", "custodian", office=""), hold)
+    page = officer.get(PAGE)
+    assert "What stood there before is not kept" in text(page)
+    form = form_of(page)
+    assert officer.post(PAGE, form | {line: "Zarifa Nowruz"}).status_code == 303
+    before = text_of(shown_to(people.account("fourth", "supervisor")))
+    assert "Zarifeh Nowruzian" in before
+    assert "Zarife Nowruzi" not in before.replace("Zarifeh Nowruzian", "")
+    small.vault.erase("H1-P1", by="keeper")
+    assert not small.vault.get("H1-P1")
+
+
+def text_of(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def test_a_hold_keeps_also_what_a_list_had_left_for_its_undoing(small, officer, hold):
+    before = {"event": "e", "fields": {"name.full.latin": "Old Name", "number": "7"}}
+    small.vault.put(
+        {"H1-P1": {**small.vault.get("H1-P1"), "sealed.before_import": json.dumps(before)}}
+    )
     form = form_of(officer.get(PAGE))
     line = line_of(form, "Zarifeh Nowruzian")
-    refused = officer.post(PAGE, form | {line: ""})
-    assert refused.status_code == 422
-    assert "A legal hold keeps this file" in text(refused)
-    assert small.vault.get("H1-P1")["name.full.latin"] == "Zarifeh Nowruzian"
     assert officer.post(PAGE, form | {line: "Zarife Nowruzi"}).status_code == 303
-    retention.release(keeper, hold)
+    kept = json.loads(small.vault.get("H1-P1")["sealed.former"])
+    assert {(each["field"], each["value"]) for each in kept} == {
+        ("name.full.latin", "Old Name"), ("name.full.latin", "Zarifeh Nowruzian")
+    }  # fmt: skip
+    assert {each["until"] for each in kept} == {"2026-06-10"}
+
+
+def test_a_hold_on_an_id_that_was_merged_keeps_what_is_put_right_of_the_person(small, officer):
+    from onward.registry.data_protection import retention
+    from onward.registry.recording import acts
+
+    retention.hold(
+        people.account("keeper", "custodian", office=""), "H1-P2", "Case 44 before the court."
+    )
+    acts.record(
+        people.account("chantal", "supervisor"), ("person", "H1-P2"), "merged",
+        effective="2026-06-10", facts={"into": "H1-P1"}, idempotency_key="one person",
+    )  # fmt: skip
     form = form_of(officer.get(PAGE))
-    assert officer.post(PAGE, form | {line: ""}).status_code == 303
-    assert "name.full.latin" not in small.vault.get("H1-P1")
+    line = line_of(form, "Zarifeh Nowruzian")
+    assert officer.post(PAGE, form | {line: "Zarife Nowruzi"}).status_code == 303
+    assert "Zarifeh Nowruzian" in small.vault.get("H1-P1")["sealed.former"]
+
+
+@pytest.fixture
+def one_person(small):
+    """H1-P2 turned out to be H1-P1, registered elsewhere under other names and numbers."""
+    from onward.registry.recording import acts
+
+    small.vault.put(
+        {
+            "H1-P2": {
+                "name.full.latin": "Parvaneh Xelil",
+                "number": "KRG-8812",
+                "contact.phone": "0701",
+            }
+        }
+    )
+    acts.record(
+        people.account("chantal", "supervisor"), ("person", "H1-P2"), "merged",
+        effective="2026-06-10", facts={"into": "H1-P1"}, idempotency_key="one person",
+    )  # fmt: skip
+
+
+def test_who_was_registered_twice_is_found_and_shown_by_what_either_list_says(
+    small, one_person
+):
+    from onward.registry.now.search import find_people
+    from onward.registry.permissions import access
+
+    reader = access.Reader(people.account("amina", "protection_officer"))
+    for asked in ("Parvaneh Xelil", "KRG-8812", "Zarifeh Nowruzian", "QX7788123"):
+        assert [hit.person for hit in find_people(reader, asked, limit=1)] == ["H1-P1"], asked
+    shown = text_of(shown_to(people.account("second", "protection_officer")))
+    other = shown.partition("From another registration of the same person")[2]
+    assert "Parvaneh Xelil" in other
+    assert "KRG-8812" in other
+    assert "0701" not in shown_to(people.account("third", "supervisor")), "reads no telephones"
+    dawit = access.Reader(people.account("dawit", "protection_officer", office="camp-2"))
+    assert not find_people(dawit, "KRG-8812")
+
+
+def test_what_another_registration_left_is_put_right_where_it_lies(small, officer, one_person):
+    from onward.errors import OnwardError
+    from onward.registry.log import verify
+    from onward.registry.recording import acts
+
+    mine = small.vault.get("H1-P1")
+    form = form_of(officer.get(PAGE))
+    phone, name = line_of(form, "0701"), line_of(form, "Zarifeh Nowruzian")
+    sent = form | {phone: "", name: "Zarife Nowruzi"}
+    for _ in range(2):  # sent twice, done once
+        assert officer.post(PAGE, sent).status_code == 303
+    assert small.vault.get("H1-P1") == {**mine, "name.full.latin": "Zarife Nowruzi"}
+    assert small.vault.get("H1-P2") == {
+        "name.full.latin": "Parvaneh Xelil", "number": "KRG-8812"
+    }  # fmt: skip
+    own, other = list(small.store.read())[-2:]
+    assert (own.subject.id, own.evidence) == ("H1-P1", ("put-right:name.full.latin",))
+    assert (other.subject.id, other.evidence) == ("H1-P2", ("put-right:contact.phone",))
+    assert verify.verify(small).sound
+    amina = people.account("second", "protection_officer")
+    with pytest.raises(OnwardError, match="no registration of this person"):
+        acts.put_right(
+            amina, "H1-P1", {"number": "1"}, under="H2-P1", effective="2026-06-10",
+            idempotency_key="x",
+        )  # fmt: skip
+    # Found to be two people after all, each keeps what is theirs.
+    merge = next(e for e in small.store.read() if e.kind == "merged")
+    acts.retract(people.account("boss", "supervisor"), merge.id, idempotency_key="two")
+    assert len(form_of(officer.get(PAGE))) < len(form)
+
+
+def test_what_a_list_replaced_is_shown_by_the_class_of_each_line_and_never_as_it_is_kept(small):
+    """It is kept under seal as one text; whoever reads sealed notes need not read telephones."""
+    from onward.registry.permissions import access
+
+    before = {
+        "event": "e-1",
+        "fields": {"name.full.latin": "Old Name", "contact.phone": "0700"},
+    }
+    small.vault.put(
+        {"H1-P1": {**small.vault.get("H1-P1"), "sealed.before_import": json.dumps(before)}}
+    )
+    reviewer = people.account("reviewer", "rsd_reviewer")
+    access.assign(
+        people.account("amina", "protection_officer"), "H1-P1", to=reviewer, reason="review"
+    )
+    page = shown_to(reviewer)
+    assert "blue heron" in page, "she reads what is sealed"
+    assert "Old Name" in text_of(page).partition("What stood there before")[2]
+    assert "0700" not in page
+    assert "e-1" not in page
+    amina = shown_to(people.account("second", "protection_officer"))
+    assert "0700" in amina
 
 
 def test_a_name_written_with_joiners_or_a_long_address_hinders_nothing(small, officer):

@@ -255,15 +255,19 @@ def test_an_erasure_reaches_every_id_of_the_person_and_waits_for_a_legal_hold(sm
 
     acts.record(cast["amina"], ("person", "H1-P2"), "merged", effective="2026-06-10",
                 facts={"into": "H1-P1"}, idempotency_key="one person")  # fmt: skip
-    hold = retention.hold(cast["keeper"], "H1-P2", "Proceedings 2026/17, until judgment.")
-    request = asks(cast, "deletion")
-    with pytest.raises(OnwardError, match="legal hold"):
-        rights.prepare_erasure(cast["chantal"], request, "Asked in person twice, alone.")
     PersonNow.objects.filter(person="H1-P1").update(
         active=False, stage="returned", stage_since=date(2010, 1, 1)
     )
     disposal = retention.propose(cast["keeper"], date(2026, 6, 10), signed_in=now())
+    hold = retention.hold(cast["keeper"], "H1-P2", "Proceedings 2026/17, until judgment.")
+    request = asks(cast, "deletion")
+    with pytest.raises(OnwardError, match="legal hold"):
+        rights.prepare_erasure(cast["chantal"], request, "Asked in person twice, alone.")
+    assert retention.due(date(2026, 6, 10)) == []
     assert retention.carry_out(cast["second"], disposal, signed_in=now()) == 0
+    for each in ("H1-P1", "H1-P2"):  # nor by whoever would pass the acts by
+        with pytest.raises(OnwardError, match="legal hold"):
+            small.vault.erase(each, by="keeper")
     retention.release(cast["keeper"], hold)
     rights.prepare_erasure(cast["chantal"], request, "Asked in person twice, alone.")
     rights.erase(cast["second"], request, signed_in=now())
@@ -311,6 +315,38 @@ def test_disposal_takes_two_people_and_looks_again(small, cast):
     assert retention.carry_out(cast["chantal"], made, signed_in=now()) == 1
     assert not small.vault.get("H1-P1")
     assert small.vault.get("H1-P2")
+
+
+def test_a_hold_set_on_what_was_erased_is_refused(small, cast):
+    from onward.registry.data_protection import retention
+
+    small.vault.erase("H1-P1", by="keeper")
+    with pytest.raises(OnwardError, match="erased already"):
+        retention.hold(cast["keeper"], "H1-P1", "Case 44 before the court.")
+
+
+def test_what_a_hold_kept_is_read_to_the_person_and_goes_with_the_file_alone(small, cast):
+    from onward.registry.data_protection import retention
+    from onward.registry.data_protection.read_out import read_out
+    from onward.registry.recording import acts
+
+    hold = retention.hold(cast["keeper"], "H1-P1", "Case 44 before the court.")
+    acts.put_right(
+        cast["amina"], "H1-P1", {"name.full.latin": "Zarife Nowruzi"}, effective="2026-06-10",
+        idempotency_key="right",
+    )  # fmt: skip
+    told = read_out(cast["chantal"], asks(cast, language="en"), signed_in=now())
+    assert ("Whole name, Latin script", "Zarifeh Nowruzian") not in lines_of(
+        told, "Who you are"
+    )
+    [line] = lines_of(told, "What stood there before")
+    assert line[1] == "Zarifeh Nowruzian"
+    assert "{" not in str([lines_of(told, title) for title in dict(told.sections)])
+    retention.release(cast["keeper"], hold)
+    small.vault.put({"H1-P1": {**small.vault.get("H1-P1"), "contact.phone": "0700"}})
+    assert "Zarifeh Nowruzian" in small.vault.get("H1-P1")["sealed.former"]
+    small.vault.erase("H1-P1", by="keeper")
+    assert not small.vault.get("H1-P1")
 
 
 def test_the_leap_day_has_a_day_ten_years_before():

@@ -237,8 +237,8 @@ def test_what_was_put_right_at_the_desk_stands_when_an_earlier_list_is_undone(ca
     bilal = person_of(camp, "Bilal")["id"]
     camp.vault.put({bilal: {**camp.vault.get(bilal), "contact.phone": "0700", "number": "12"}})
     bring(camp, CORRECTED)
-    assert "0700" in camp.vault.get(bilal)["sealed.before_import"]
     right = {**camp.vault.get(bilal), "name.full.Latn": "Bilal Right"}
+    assert right.pop("contact.phone") == "0700"
     camp.vault.put({bilal: right})
     record(camp, "recorded", ("person", bilal), "2026-03-01",
            evidence=[MARK + "name.full.Latn", MARK + "contact.phone"])  # fmt: skip
@@ -247,6 +247,25 @@ def test_what_was_put_right_at_the_desk_stands_when_an_earlier_list_is_undone(ca
     assert after["name.full.Latn"] == "Bilal Right"
     assert "contact.phone" not in after, "what was taken away stays away"
     assert after["number"] == "12", "what nobody put right is as before the list"
+
+
+def test_a_list_takes_nothing_away_that_it_does_not_say(camp):
+    """A list with names only says nothing of papers, contacts, other scripts or sealed notes."""
+    bring(camp, LIST)
+    bilal = person_of(camp, "Bilal")["id"]
+    more = {
+        "name.full.Arab": "بلال", "document.passport": "A 1", "contact.phone": "0700",
+        "notes": "Told in confidence.",
+    }  # fmt: skip
+    camp.vault.put({bilal: {**camp.vault.get(bilal), **more}})
+    for name in ("Storm", "Wind"):
+        bring(camp, LIST.replace("Bilal Star", f"Bilal {name}"))
+        kept = camp.vault.get(bilal)
+        assert kept["name.full.Latn"] == f"Bilal {name}"
+        assert {field: kept[field] for field in more} == more
+    undo(camp)
+    kept = camp.vault.get(bilal)
+    assert {field: kept[field] for field in more} == more
 
 
 # -- refused while something rests on it

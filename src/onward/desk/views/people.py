@@ -15,6 +15,7 @@ from onward.desk import here, sight, story, totals, words
 from onward.desk.views.shared import PAGE, page, paged, place
 from onward.registry.data_protection import rights
 from onward.registry.models import PersonNow, ThingNow
+from onward.registry.identities.merged import ids_of
 from onward.registry.now import judging
 from onward.registry.permissions import access
 
@@ -273,8 +274,17 @@ def reveal(request: HttpRequest, person: str) -> HttpResponse:
             leave = reader.reveal(
                 person, purpose=purpose, place=place(request), signed_in=signed_in
             )
-            identity = leave.of(here.operation().vault.get(person))
-            shown["identity"] = story.identity(identity)
+            first, *others = ids_of(person)
+            kept = here.operation().vault.get_many([first, *others])
+            shown["identity"] = story.identity(leave.of(kept.get(first)))
+            shown["others"] = [
+                lines for one in others if (lines := story.identity(leave.of(kept.get(one))))
+            ]
+            shown["before"] = [
+                (story.field_label(each.field), each.value, each.until)
+                for one in (first, *others)
+                for each in leave.before(kept.get(one))
+            ]
             shown["may_put_right"] = reader.may("person.edit", row)
             shown["revealed"] = True
     if getattr(request, "htmx", False):

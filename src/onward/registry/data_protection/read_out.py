@@ -76,8 +76,14 @@ def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None)
     with override(language):
         kept = site.operation().vault.get_many(ids)
         who = [_who(each, leave.of(kept.get(each))) for each in ids]
+        before = [
+            (_field(line.field), line.value)
+            for each in ids
+            for line in leave.before(kept.get(each))
+        ]
         found = [
             (gettext("Who you are"), list(dict.fromkeys(line for each in who for line in each))),
+            (gettext("What stood there before"), before),
             (gettext("What is known about you"), _known(seen)),
             (gettext("What happened"), _happened(seen, ids)),
         ]  # fmt: skip

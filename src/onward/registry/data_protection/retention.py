@@ -17,8 +17,11 @@ from django.utils import timezone
 
 from onward.errors import OnwardError
 from onward.registry import site
+from onward.registry.data_protection import rights
 from onward.registry.data_protection.rights import rules
+from onward.registry.identities.held import held
 from onward.registry.identities.merged import ids_of
+from onward.registry.identities.vault_db import EncryptedVault
 from onward.registry.models import (
     Account,
     Attachment,
@@ -39,14 +42,13 @@ def due(on: date) -> list[str]:
     """
     years = int(rules()["retention"]["case"]["years"])
     last = _years_before(on, years)
-    held = LegalHold.objects.filter(until=None).values("person")
     kept = Q(person__in=Identity.objects.values("person"))
     kept |= Q(person__in=Attachment.objects.exclude(key_id="").values("person"))
     kept |= Q(person__in=RightsRequest.objects.exclude(words_key="").values("person"))
     rows = (
         PersonNow.objects.filter(active=False, stage_since__lte=last)
         .filter(kept)
-        .exclude(person__in=held)
+        .exclude(person__in=held())
         .exclude(stage="absent")  # somebody absent may come back and ask
     )
     return list(rows.order_by("person").values_list("person", flat=True))
@@ -60,15 +62,21 @@ def _years_before(day: date, years: int) -> date:
 
 
 def hold(by: Account, person: str, reason: str) -> LegalHold:
-    """Keep a file beyond its time, with a reason."""
+    """Keep a file beyond its time, with a reason. What is put right of it meanwhile is kept as it
+    was (`identities.former`); that, too, goes with the file alone, by two people."""
     access.require(by, "retention.manage", place="retention")
     if len(reason.strip()) < 10:
         raise OnwardError("Say which proceedings need the file, by their reference.")
     access.log(by, "retention.manage", person=person, purpose="hold")
-    return LegalHold.objects.create(
-        operation=site.current().operation, person=person, reason=reason.strip()[:200],
-        by=by.account_id,
-    )  # fmt: skip
+    with EncryptedVault().writing():  # never while an erasure is under way
+        if rights.erased_on(person):
+            raise OnwardError(
+                "This identity was erased already: there is nothing left to keep."
+            )
+        return LegalHold.objects.create(
+            operation=site.current().operation, person=person, reason=reason.strip()[:200],
+            by=by.account_id,
+        )  # fmt: skip
 
 
 def release(by: Account, found: LegalHold) -> None:
@@ -100,13 +108,10 @@ def carry_out(by: Account, disposal: Disposal, *, signed_in: datetime | None) ->
     if disposal.proposed_by == by.account_id:
         raise access.Refused("Another person than the one who proposed it carries it out.")
     still = set(due(disposal.as_of)) & set(disposal.people)
-    ids = {person: ids_of(person) for person in still}
-    held = set(LegalHold.objects.filter(until=None).values_list("person", flat=True))
-    still = {person for person in still if not held & set(ids[person])}
     vault: Any = site.operation().vault
     with transaction.atomic():
         for person in sorted(still):
-            for each in ids[person]:
+            for each in ids_of(person):
                 vault.erase(each, by=by.account_id)
         Disposal.objects.filter(pk=disposal.pk).update(
             done_by=by.account_id, done_at=timezone.now()

@@ -24,6 +24,7 @@ from django.utils import timezone
 from onward.errors import OnwardError, one_of
 from onward.registry import site
 from onward.registry.data_protection import own_words
+from onward.registry.identities.held import is_held
 from onward.registry.identities.merged import ids_of, whose
 from onward.registry.identities.vault_db import EncryptedVault
 from onward.registry.models import (
@@ -31,7 +32,6 @@ from onward.registry.models import (
     Assignment,
     EventRow,
     Grave,
-    LegalHold,
     PersonNow,
     RightsRequest,
 )
@@ -251,11 +251,6 @@ def erased_on(person: str) -> date | None:
     """The day on which a person's identity was destroyed; None while it can be read."""
     found = Grave.objects.filter(person=person).values_list("destroyed", flat=True).first()
     return date.fromisoformat(found[:10]) if found else None
-
-
-def is_held(person: str) -> bool:
-    """Whether a legal hold keeps somebody's file, under whichever of their ids it was set."""
-    return LegalHold.objects.filter(person__in=ids_of(person), until=None).exists()
 
 
 def _not_held(person: str) -> None:

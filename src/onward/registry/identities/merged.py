@@ -18,6 +18,27 @@ def ids_of(person: str) -> list[str]:
     return found
 
 
+def known_by() -> dict[str, str]:
+    """Every id that was merged into another -> the id that somebody is known by now."""
+    merged = EventRow.objects.filter(kind="merged", subject_kind="person")
+    undone = EventRow.objects.filter(supersedes__in=merged.values("event_id"))
+    rows = merged.exclude(event_id__in=undone.values("supersedes"))
+    # Sorted here: the database would read the whole log to have them in order.
+    into = {
+        one: str(other)
+        for _seq, one, other in sorted(rows.values_list("seq", "subject_id", "owner"))
+        if other
+    }
+    return {person: _end(person, into) for person in into}
+
+
+def _end(person: str, into: dict[str, str]) -> str:
+    seen = {person}
+    while (found := into.get(person)) and found not in seen:
+        seen.add(person := found)
+    return person
+
+
 def whose(person: str) -> str:
     """The id that somebody is known by now: another one where theirs was merged into it."""
     seen = {person}

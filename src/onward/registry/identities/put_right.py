@@ -7,17 +7,12 @@ go fields of the vault.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from onward.caseload.events import Event
 
 MARK = "put-right:"
 """What a piece of such an event's evidence begins with; a field follows. No hand writes it."""
-
-BEFORE_IMPORT = "sealed.before_import"
-"""The vault's field with who a person was before the last import that said otherwise, so that an
-undo gives the earlier name back. Guarded and erased like everything sealed."""
 
 
 def fields_of(evidence: Sequence[str]) -> tuple[str, ...]:
@@ -47,14 +42,3 @@ def standing(
     stays as it is `kept`, also where it was taken away."""
     made = {field: text for field, text in said.items() if field not in stands}
     return made | {field: kept[field] for field in stands if field in kept}
-
-
-def forgotten(kept: Mapping[str, str], fields: Collection[str]) -> dict[str, str]:
-    """An identity without what these fields said before an import."""
-    if BEFORE_IMPORT not in kept:
-        return dict(kept)
-    before = json.loads(kept[BEFORE_IMPORT])
-    before["fields"] = {
-        field: text for field, text in before["fields"].items() if field not in fields
-    }
-    return {**kept, BEFORE_IMPORT: json.dumps(before, ensure_ascii=False)}

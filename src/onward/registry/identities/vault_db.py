@@ -13,10 +13,11 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from onward.registry.identities.former import FORMER, preserved
 from onward.registry.identities.vault import VaultRefused
 from onward.registry.keyring.keys import KEY_BYTES, KeyRefused, unwrap, wrap
 
@@ -41,16 +42,27 @@ class EncryptedVault:
     def put(
         self, identities: Mapping[str, Mapping[str, str]], *, office: str = OFFICE_NAME
     ) -> None:
-        """Keep or replace the identity of these people, all of them or none."""
+        """Keep or replace the identity of these people, all of them or none. What a legal hold
+        keeps of an identity that is replaced stays beside the new one (`identities.former`)."""
+        from onward.registry.database import trips
+        from onward.registry.identities.held import held
         from onward.registry.models import Grave, Identity
 
         with _writing():
             people = sorted(identities)
-            erased = set()
+            keeps = held()
+            erased: set[str] = set()
+            beside = {*keeps.intersection(people)}
             for part in _parts(people):
-                erased |= set(
-                    Grave.objects.filter(person__in=part).values_list("person", flat=True)
-                )
+                graves, former = trips.ask(
+                    Grave.objects.filter(person__in=part).values_list("person", flat=True),
+                    Identity.objects.filter(person__in=part, field=FORMER)
+                    .values_list("person", flat=True),
+                )  # fmt: skip
+                erased.update(graves)
+                beside.update(former)
+            identities = self._preserved(identities, beside, keeps)
+            for part in _parts(people):
                 Identity.objects.filter(person__in=part).delete()
             if erased:
                 raise VaultRefused(
@@ -77,6 +89,29 @@ class EncryptedVault:
                         )
                     )  # fmt: skip
             Identity.objects.bulk_create(rows, batch_size=500)
+
+    def _preserved(
+        self,
+        identities: Mapping[str, Mapping[str, str]],
+        beside: set[str],
+        keeps: Collection[str],
+    ) -> Mapping[str, Mapping[str, str]]:
+        """Identities about to be kept, with what is not lost of those kept now.
+
+        beside  who has something kept beside their identity, or may get it now
+        keeps   whom a legal hold keeps
+        """
+        from onward.registry.site import operation
+
+        if not beside:
+            return identities
+        day, kept = operation().default_date().isoformat(), self.read([*beside])
+        return dict(identities) | {
+            person: preserved(
+                kept.get(person, {}), identities[person], held=person in keeps, day=day
+            )
+            for person in beside
+        }
 
     def get(self, person: str) -> Mapping[str, str] | None:
         """One person's whole identity, sealed fields included; None when none is kept."""
@@ -197,10 +232,19 @@ class EncryptedVault:
         return unwrap(keys[key_id], sealed, _note_place(place, person, key_id))
 
     def erase(self, person: str, *, by: str) -> bool:
-        """Destroy a person's keys and what they kept; whether there was anything."""
+        """Destroy a person's keys and what they kept; whether there was anything.
+
+        raises  VaultRefused while a legal hold keeps the file
+        """
+        from onward.registry.identities.held import is_held
         from onward.registry.models import Grave, Identity, WrappedKey
 
         with _writing():
+            if is_held(person):
+                raise VaultRefused(
+                    "A legal hold keeps this file, so nothing was erased. It is erased after whoever "
+                    "set the hold ends it."
+                )
             gone, _ = WrappedKey.objects.filter(
                 purpose__in=(IDENTITY, SEALED), owner=person
             ).delete()

@@ -527,7 +527,7 @@ def _vault_fields(identity: Identity) -> dict[str, str]:
     for kind, text in identity.contacts:
         fields[f"contact.{kind}"] = text
     if identity.notes:
-        fields["notes"] = "\\n".join(identity.notes)
+        fields["notes"] = "\n".join(identity.notes)
     if identity.office_number:
         fields["number"] = identity.office_number
     for name, value in identity.sealed.items():

@@ -33,7 +33,9 @@ from onward.caseload.events import (
 from onward.dates import day_range
 from onward.errors import OnwardError
 from onward.intake.events import AXES, Corrections, idempotency_key, imported_key
-from onward.registry.identities.put_right import BEFORE_IMPORT, put_right_in, standing
+from onward.registry.identities.former import BEFORE_IMPORT
+from onward.registry.identities.former import now as as_it_stands
+from onward.registry.identities.put_right import put_right_in, standing
 from onward.registry.identities.vault import VaultRefused
 from onward.registry.importing.doubles import IMPORTED_DECISION
 from onward.registry.operation import Operation
@@ -66,15 +68,15 @@ def with_what_was_before(
     stands: Mapping[str, Collection[str]],
 ) -> dict[str, dict[str, str]]:
     """Identities as an import gives them, each with what it replaces; what was put right at the desk
-    stands against any list (`stands`: person -> fields)."""
+    stands against any list (`stands`: person -> fields), and what a list does not say stays."""
     event_of: dict[str, str] = {}
     for event in events:
         if event.subject.kind == PERSON:
             event_of.setdefault(event.subject.id, event.id)
     made = {person: dict(fields) for person, fields in named.items()}
     for person, kept in operation.vault.get_many(named).items():
-        made[person] = standing(named[person], kept, stands.get(person, ()))
-        old = {name: text for name, text in kept.items() if name != BEFORE_IMPORT}
+        old = as_it_stands(kept)
+        made[person] = standing({**old, **named[person]}, old, stands.get(person, ()))
         if old and old != made[person]:
             before = {"event": event_of.get(person, ""), "fields": old}
             made[person][BEFORE_IMPORT] = json.dumps(before, ensure_ascii=False)
@@ -364,7 +366,7 @@ def undo(
     wanted  a receipt's id, or as much of it as is unmistakable; None: the last import
     returns what was done; undoing what is undone changes nothing
     raises  Depended, naming how many later events rest on the import; OnwardError when there is
-            no such receipt
+            no such receipt, or a legal hold keeps somebody whom it would take out
 
     Events that opened something are retracted. Where the import had corrected an earlier event,
     that event is put back: said again in the place of the correction. Nothing is deleted.
@@ -378,6 +380,7 @@ def undo(
     created = _created(batch, log)
     _refuse_if_needed(receipt, _dependants(batch, standing, created, log))
     people = {name for kind, name in created if kind == PERSON}
+    _refuse_if_held(operation, people)
     ours = {e: log.by_id[e] for e in batch if e in log.by_id}
     before = _named_before(operation, ours, log.events)
     before = {person: fields for person, fields in before.items() if person not in people}
@@ -408,6 +411,16 @@ def _chosen(found: Sequence[Written], wanted: str | None) -> Written:
         count = f"{len(near)} receipts have" if near else "no receipt has"
         raise OnwardError(f"{count} that in their name; expected one, as {few}.".capitalize())
     return near[0]
+
+
+def _refuse_if_held(operation: Operation, people: Collection[str]) -> None:
+    """Undoing takes the people of a list out of the record, with their names."""
+    if not operation.settings.encrypted:
+        return
+    from onward.registry.identities.held import STAYS, held
+
+    if held().intersection(people):
+        raise OnwardError(STAYS)
 
 
 def _created(batch: frozenset[str], log: _Log) -> set[tuple[str, str]]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from onward.intake.fold import digits
 from onward.intake.names import compare_names, name_keys, name_words, word_keys, word_likeness
+from onward.registry.identities.merged import known_by
 from onward.registry.log.db_store import CHUNK
 from onward.registry.permissions.access import Reader
 
@@ -85,27 +86,33 @@ def find_people(reader: Reader, asked: str, *, limit: int = 50) -> list[Hit]:
     asked = asked.strip()
     if not asked:
         return []
-    index = _index()
+    index, now = _index(), known_by()
     found: dict[str, Hit] = {}
     plain = _plain_number(asked)
+
+    def known(people: Iterable[str]) -> set[str]:
+        """What two registrations left lies under each: the ids these people are known by."""
+        return {now.get(person, person) for person in people}
+
     if any(sign.isdigit() for sign in plain):
         # A whole number proves that it was seen; its ending, tried digit by digit, would tell it.
-        exact = index.numbers.get(plain, set())
+        exact = known(index.numbers.get(plain, ()))
         whole = _allowed(reader, "documents", exact) | _allowed(reader, "names", exact)
-        for person in whole or _allowed(reader, "documents", _by_ending(index, plain)):
+        for person in whole or _allowed(reader, "documents", known(_by_ending(index, plain))):
             found[person] = Hit(person, "number", 1.0)
     if any(sign.isalpha() for sign in asked):
         shared: dict[str, int] = defaultdict(int)
         for key in _keys(asked):
             for person in tuple(index.keys.get(key, ())):  # another thread may add to it
                 shared[person] += 1
-        may = _allowed(reader, "names", shared.keys())
-        shared = {person: keys for person, keys in shared.items() if person in may}
+        may = _allowed(reader, "names", known(shared))
+        shared = {one: keys for one, keys in shared.items() if now.get(one, one) in may}
         likely = sorted(shared, key=lambda person: (-shared[person], person))[:MOST_COMPARED]
-        for person in likely:
-            names = index.names.get(person, [])
+        for one in likely:
+            person, names = now.get(one, one), index.names.get(one, [])
             likeness = max((_alike(asked, name) for name in names), default=0.0)
-            if likeness >= LEAST and person not in found:
+            before = found.get(person)
+            if likeness >= LEAST and (before is None or before.likeness < likeness):
                 found[person] = Hit(person, "name", likeness)
     return sorted(found.values(), key=lambda hit: (-hit.likeness, hit.person))[:limit]
 

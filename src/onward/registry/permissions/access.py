@@ -29,6 +29,7 @@ from django.utils import timezone
 from onward.errors import OnwardError
 from onward.registry import site
 from onward.registry.database import trips
+from onward.registry.identities import former
 from onward.registry.models import (
     AccessEntry,
     Account,
@@ -397,7 +398,7 @@ class Revealed:
         rules = rules or load_rules()
         return {
             name: value
-            for name, value in (identity or {}).items()
+            for name, value in former.now(identity or {}).items()
             if rules.vault_class(name) in self.classes
         }
 
@@ -408,6 +409,16 @@ class Seen:
 
     reader: Reader
     person: PersonNow
+    def before(self, identity: Mapping[str, str] | None) -> list[former.Before]:
+        """What is kept of what an identity said before, as far as it may be shown: each value by
+        the class of its own field."""
+        rules = load_rules()
+        return [
+            each
+            for each in former.said_before(identity or {})
+            if rules.vault_class(each.field) in self.classes
+        ]
+
     classes: frozenset[str]
 
     @cached_property

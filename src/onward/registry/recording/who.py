@@ -3,7 +3,7 @@
 Exists because a person's first right is that their name is right, and names are no facts of the log: they
 lie in the vault, and an event never holds them. In come fields of the vault and what they should
 hold; out goes an event that says which fields were put right, when and by whom, and never what they
-say. What a field held before is not kept, and nothing is taken away while a legal hold keeps the file.
+say. What a field held before is not kept, unless a legal hold keeps the file (`identities.former`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from onward.caseload.events import PERSON, RECORDED, TEXT_LIMIT, Subject
 from onward.errors import OnwardError
-from onward.registry.identities.put_right import forgotten
+from onward.registry.identities.former import forgotten
 from onward.registry.permissions.roles import load_rules
 from onward.registry.recording import duties
 from onward.registry.recording.actors import Acting
@@ -33,16 +33,18 @@ def put_right(
     effective: str,
     evidence: Sequence[str] = (),
     revision: int | None = None,
+    under: str = "",
     idempotency_key: str,
 ) -> Done:
     """Keep other values of these fields of the vault, and say in the log which; "" takes one away.
 
+    under   an id that was merged into the person, where what another registration left is put right
     raises  Refused and Hidden as every act; VaultRefused for somebody whose identity was erased;
             OnwardError for a field that is no name, number or contact, or that the actor does not
-            read of this person, where nothing changes, and for what a legal hold keeps
+            read of this person, and where nothing changes
     """
     writing = Writing(actor)
-    about = Subject(PERSON, person)
+    about = Subject(PERSON, under or person)
     writing.key(idempotency_key, (about, {}))
     duties.require(actor, person, [(duties.EDIT,)])
     rules, reads = load_rules(), _reads(actor, person)
@@ -52,29 +54,26 @@ def put_right(
         )
 
     def act() -> Done:
-        from onward.registry.data_protection.rights import is_held
+        from onward.registry.identities.merged import ids_of
 
         if revision is not None:
             writing.unchanged([person], revision)
+        if about.id not in ids_of(person):
+            raise OnwardError("That is no registration of this person. Open the form again.")
         vault = writing.operation.vault
-        now = dict(vault.get(person) or {})
+        now = dict(vault.get(about.id) or {})
         said = {name: value.strip() for name, value in fields.items()}
         changed = sorted(name for name, value in said.items() if now.get(name, "") != value)
         if not changed:
             raise OnwardError("Nothing was changed, so nothing was recorded.")
         if not all(_is_one_line(said[name]) for name in changed):
             raise OnwardError("One line, without signs that cannot be printed.")
-        if not all(said[name] for name in changed) and is_held(person):
-            raise OnwardError(
-                "A legal hold keeps this file: a line may be put right, and none is taken away until "
-                "whoever set the hold ends it."
-            )
         after = {**forgotten(now, changed), **said}
         event = writing.event(
             about, RECORDED, effective, key=idempotency_key, evidence=evidence,
             puts_right=changed,
         )  # fmt: skip
-        vault.put({person: {name: value for name, value in after.items() if value}})
+        vault.put({about.id: {name: value for name, value in after.items() if value}})
         return Done(tuple(writing.append([event])))
 
     return writing.once(idempotency_key, act)
