@@ -148,6 +148,65 @@ def test_a_person_assigned_in_the_database_stays_hidden(small, cast):
     assert "assignments" in told(small)
 
 
+@pytest.mark.parametrize("how", ["made", "turned to somebody else", "referred", "not ended"])
+def test_an_assignment_that_nobody_gave_opens_no_list_no_search_and_no_export(small, cast, how):
+    """Not only the person's page: who is listed, found by name, or read on a list, goes by it too."""
+    from onward.registry.models import Alarm, Assignment
+    from onward.registry.now.search import find_people
+    from onward.registry.permissions import access
+
+    amina = cast["amina"]
+    if how == "referred":
+        dora = people.account("dora", "partner", organisation="Friends", office="")
+        row = access.assign(amina, "H2-P1", organisation="Friends", reason="a referral")
+    else:
+        dora = people.account("dora", "rsd_officer", office="")
+        row = access.assign(amina, "H2-P1", to=dora, reason="her claim")
+    browser = people.signed_in(dora)
+
+    def reach():
+        now = type(dora).objects.get(pk=dora.pk)
+        return set(access.people_visible_to(now).values_list("person", flat=True))
+
+    assert reach() == {"H2-P1"}
+    if how == "made":
+        Assignment.objects.create(
+            operation="meridian", person="H1-P1", account=dora, reason="x", by="x"
+        )
+    elif how == "referred":
+        Assignment.objects.create(
+            operation="meridian", person="H1-P1", organisation="Friends", reason="x", by="x"
+        )
+    elif how == "not ended":
+        other = access.assign(amina, "H1-P1", to=dora, reason="her claim")
+        access.end_assignment(amina, other, reason="over")
+        by_hand("UPDATE onward_assignment SET until = NULL WHERE id = %s", uuid_of(other))
+    else:
+        by_hand("UPDATE onward_assignment SET person = 'H1-P1' WHERE id = %s", uuid_of(row))
+    still = set() if how == "turned to somebody else" else {"H2-P1"}
+    assert reach() == still
+    reader = access.Reader(type(dora).objects.get(pk=dora.pk))
+    assert not find_people(reader, "Zarifeh Nowruzian", limit=3)
+    assert "H1-P1" not in browser.get("/people/").content.decode()
+    assert Alarm.objects.filter(kind="changed", account=dora.account_id).exists()
+    assert "assignments" in told(small)
+
+
+def test_a_person_is_assigned_rightly_where_somebody_had_written_it_into_the_database(
+    small, cast
+):
+    from onward.registry.models import Assignment
+    from onward.registry.permissions import access
+
+    Assignment.objects.create(
+        operation="meridian", person="H1-P1", account=cast["bilal"], reason="x", by="x"
+    )
+    made = access.assign(cast["amina"], "H1-P1", to=cast["bilal"], reason="an interview")
+    assert made.by == cast["amina"].account_id
+    assert people.signed_in(cast["bilal"]).get("/people/H1-P1/").status_code == 200
+    assert verify.verify(small, deep=False).sound
+
+
 def test_a_line_of_the_list_cannot_be_made_changed_or_taken_away_unseen(small, cast):
     from onward.registry.log import signing
     from onward.registry.models.accounts import Grant

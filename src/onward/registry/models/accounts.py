@@ -63,6 +63,9 @@ class Account(AbstractBaseUser):
             models.UniqueConstraint(fields=["operation", "username"], name="account_username"),
         )
 
+    forged: frozenset[uuid.UUID] | None = None
+    """Its assignments that nobody gave, where it was read for a page (`grants.account_of`)."""
+
     # -- what the record's functions ask (registry.actors.Acting) -------------------------
 
     @property

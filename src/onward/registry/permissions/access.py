@@ -90,13 +90,20 @@ def _within(account: Account, reaches: Iterable[str]) -> Q:
 
 
 def _assigned(account: Account) -> QuerySet[Assignment]:
-    return Assignment.objects.filter(account_id=account.pk, until=None)
+    return _given(account, account_id=account.pk)
 
 
 def _referred(account: Account) -> QuerySet[Assignment]:
-    return Assignment.objects.filter(
-        organisation=account.organisation, account=None, until=None
-    ).exclude(organisation="")
+    return _given(account, organisation=account.organisation, account=None).exclude(
+        organisation=""
+    )
+
+
+def _given(whose: Account, **to: Any) -> QuerySet[Assignment]:
+    """Assignments that hold, without those that somebody wrote into the database."""
+    rows = Assignment.objects.filter(**to, until=None)
+    forged = grants.forged(whose)
+    return rows.exclude(pk__in=forged) if forged else rows
 
 
 def _roles(account: Account) -> frozenset[str]:
@@ -402,13 +409,6 @@ class Revealed:
             if rules.vault_class(name) in self.classes
         }
 
-
-@dataclass(frozen=True)
-class Seen:
-    """One person opened by one account."""
-
-    reader: Reader
-    person: PersonNow
     def before(self, identity: Mapping[str, str] | None) -> list[former.Before]:
         """What is kept of what an identity said before, as far as it may be shown: each value by
         the class of its own field."""
@@ -419,6 +419,13 @@ class Seen:
             if rules.vault_class(each.field) in self.classes
         ]
 
+
+@dataclass(frozen=True)
+class Seen:
+    """One person opened by one account."""
+
+    reader: Reader
+    person: PersonNow
     classes: frozenset[str]
 
     @cached_property
@@ -579,10 +586,14 @@ def assign(
         raise OnwardError("Say why: whoever asks later must be able to read the reason.")
     with_whom = {"account": to, "organisation": organisation}
     found = Assignment.objects.filter(person=person, until=None, **with_whom).first()
-    if found is not None:
+    if found is not None and grants.assignments_are_as_given([found]):
         return found
     log(by, "person.assign", person=person, purpose=reason)
     with transaction.atomic():
+        if found is not None:  # written into the database by somebody else
+            found.until = timezone.now()
+            found.save(update_fields=["until"])
+            grants.seal_assignment(found)
         made = Assignment.objects.create(
             operation=site.current().operation, person=person, reason=reason.strip()[:200],
             by=by.account_id, **with_whom,
@@ -594,6 +605,7 @@ def assign(
 def end_assignment(by: Account, assignment: Assignment, *, reason: str) -> None:
     """End an assignment or referral; the row stays as the explanation of past reads."""
     if not people_visible_to(by, "person.assign").filter(person=assignment.person).exists():
+        log(by, "person.unassign", person=assignment.person, allowed=False)
         raise Hidden
     with transaction.atomic():
         Assignment.objects.filter(pk=assignment.pk, until=None).update(until=timezone.now())

@@ -10,6 +10,7 @@ stands in every checkpoint, so that taking lines away is found by `registry.log.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -249,14 +250,70 @@ def account_is_as_given(account: Account) -> bool:
 
 def account_of(key: Any) -> tuple[Account | None, bool]:
     """The account of a key, and whether it and its second factors are what the program last made
-    of them: what every page asks first, in one trip."""
+    of them: what every page asks first, in one trip. Which of its assignments nobody gave is
+    noted with it."""
     from onward.registry.database import trips
     from onward.registry.models import Account
 
-    [accounts, *given] = trips.ask(Account.objects.filter(pk=key), *_of_account(key))
+    [accounts, lines, factors, *assigned] = trips.ask(
+        Account.objects.filter(pk=key), *_of_account(key), *_of_assigned(key)
+    )
     if not accounts:
         return None, False
-    return accounts[0], _as_given(accounts[0], *given)
+    accounts[0].forged = _forged(*assigned)
+    return accounts[0], _as_given(accounts[0], lines, factors)
+
+
+def forged(account: Account) -> frozenset[Any]:
+    """The assignments of an account, and referrals to its organisation, that are not as they were
+    given: they open nothing. Looked at once for an account read for a page, else now."""
+    from onward.registry.database import trips
+
+    if account.forged is None:
+        return _forged(*trips.ask(*_of_assigned(account.pk)))
+    return account.forged
+
+
+def _of_assigned(key: Any) -> list[Any]:
+    """What to ask for the assignments of an account and their lines, in one trip."""
+    from django.db import connection
+    from django.db.models import Q
+
+    from onward.registry.models import Account, Assignment
+
+    theirs = Account.objects.filter(pk=key).exclude(organisation="")
+    rows = Assignment.objects.filter(
+        Q(account_id=key) | Q(account=None, organisation__in=theirs.values("organisation")),
+        until=None,
+    )
+    # An id is kept as a type of its own on a server, and as 32 letters in the embedded database.
+    name = "id::text" if connection.vendor == "postgresql" else _DASHED
+    held, values = rows.values_list("id").query.sql_with_params()
+    return [
+        rows,
+        (
+            f"SELECT number, subject, content, before, seal FROM {TABLE} WHERE operation = %s "
+            f"AND subject IN (SELECT 'assignment:' || {name} FROM ({held}) AS held) "
+            "ORDER BY number",
+            [_operation(), *values],
+        ),
+    ]
+
+
+_DASHED = "||'-'||".join(
+    f"substr(id, {at}, {n})" for at, n in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+)
+
+
+def _forged(rows: Iterable[Assignment], lines: Iterable[Any]) -> frozenset[Any]:
+    newest = {line[1]: line for line in lines}
+    given = {}
+    for subject, line in newest.items():
+        with contextlib.suppress(Changed):
+            given[subject] = _content(*line)
+    return frozenset(
+        row.pk for row in rows if given.get(f"assignment:{row.pk}") != of_assignment(row)
+    )
 
 
 def _of_account(key: Any) -> list[Any]:

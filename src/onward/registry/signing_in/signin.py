@@ -87,6 +87,8 @@ class AccountBackend(ModelBackend):
         if not given:
             changed(found)
             return None
+        if found.forged:
+            grants.report(f"assignments of {found.pk}", account=found.account_id)
         return found
 
 
