@@ -123,6 +123,65 @@ def test_nobody_reviews_the_pause_that_their_own_movement_opened(small):
     assert go().events
 
 
+def another(small, who, key, **facts):
+    """The person signs the same consent again, as consents are renewed."""
+    from onward.registry.models import ThingNow
+
+    old = ThingNow.objects.get(kind="consent", thing=consent_of(small, who))
+    record(("consent", key), "recorded", key=key, **{**old.facts, "person": who, **facts})
+    return Subject("consent", key)
+
+
+def is_withdrawn(thing):
+    from onward.registry.models import ThingNow
+
+    return ThingNow.objects.get(thing=thing).facts.get("withdrawn")
+
+
+def test_who_takes_a_consent_back_is_not_let_go_by_an_older_one(small):
+    first = consent_of(small, "H1-P1")
+    newer = another(small, "H1-P1", "newer")
+    unsaid = another(small, "H1-P1", "unsaid", destination=None)
+    other = another(small, "H1-P1", "elsewhere", destination="SWE")
+    theirs = consent_of(small, "H1-P2")
+    done = record(newer, "recorded", key="w", withdrawn=True)
+    assert [event.subject.id for event in done.events] == ["newer", *sorted([first, unsaid.id])]
+    assert record(newer, "recorded", key="w", withdrawn=True).again
+    assert [is_withdrawn(name) for name in (first, "newer", "unsaid")] == [True] * 3
+    assert not is_withdrawn(other.id), "to go elsewhere they agreed apart"
+    assert not is_withdrawn(theirs), "and each speaks for themselves"
+    with pytest.raises(acts.NotOpen) as refused:
+        go()
+    assert "G3.consent" in {reason.finding for reason in refused.value.reasons}
+    # Who agrees again is let go by what they sign then.
+    assert not is_withdrawn(another(small, "H1-P1", "again", withdrawn=False).id)
+
+
+@pytest.mark.parametrize("door", ["alone", "with others"])
+def test_a_choice_taken_back_takes_the_consents_with_it(small, door):
+    first, newer = consent_of(small, "H1-P1"), another(small, "H1-P1", "newer")
+    if door == "alone":
+        record(person("H1-P1"), "T4.withdrawn", key="w")
+    else:
+        entry = {"subject": person("H1-P1"), "kind": "T4.withdrawn", "effective": TODAY}
+        acts.record_batch(AMINA, [entry], idempotency_key="w")
+    assert is_withdrawn(first) is is_withdrawn(newer.id) is True
+    assert not is_withdrawn(consent_of(small, "H1-P2"))
+    with pytest.raises(acts.NotOpen) as refused:
+        acts.authorise(AMINA, "H1-P1", "T4.return", None, on=DAY, idempotency_key="old word")
+    assert "G3.consent" in {reason.finding for reason in refused.value.reasons}
+
+
+def test_a_release_taken_back_takes_every_other_to_that_recipient_for_that_purpose_with_it(
+    small,
+):
+    given = {"person": "H1-P1", "recipient": "aid", "purpose": "return", "agreement": True}
+    for name, said in (("r1", {}), ("r2", {}), ("r3", {"purpose": "protection"})):
+        record(("release", name), "recorded", key=name, **given | said)
+    record(("release", "r2"), "recorded", key="w", withdrawn=True)
+    assert [is_withdrawn(name) for name in ("r1", "r2", "r3")] == [True, True, False]
+
+
 def test_what_is_not_a_choice_is_not_taken_as_one(small):
     with pytest.raises(OnwardError, match="not a person's choice"):
         acts.choose(AMINA, "H1-P1", "T7.done", consent={}, idempotency_key="k")

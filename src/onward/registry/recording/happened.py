@@ -64,10 +64,64 @@ def record(
             writing.unchanged([owner] if owner else [], revision)
         event = made()
         if alone:
-            return Done(tuple(writing.append([event])))
+            return Done(tuple(writing.append([event, *_falls_with(writing, event)])))
         return breached.write(writing, [Moved(event, moves[kind], destination)])
 
     return writing.once(idempotency_key, act, look=(about, owner))
+
+
+FOR: Mapping[str, tuple[str, ...]] = {
+    "consent": ("pathway", "destination"),
+    "release": ("recipient", "purpose"),
+    "waiver": ("destination",),
+}
+"""What somebody agrees to with each of these. Consents are renewed, so several may stand for one thing."""
+
+
+def _falls_with(writing: Writing, event: Event) -> list[Event]:
+    """What else of a person's word no longer stands when they take something back: every other consent,
+    release or waiver for the same, and with the choice itself every consent to a pathway. Else
+    an older one would go on opening what the person has taken back."""
+    from onward.registry.models import ThingNow
+    from onward.registry.now import projection
+
+    kind, gave_up = event.subject.kind, writing.gives_up(event.kind)
+    if gave_up:
+        kind = "consent"
+    name = duties.WITHDRAWS.get(kind, "")
+    known = kind in writing.rulebook.kinds and name in writing.facts(kind)
+    if not known or not (gave_up or event.facts.get(name) is True):
+        return []
+    projection.follow(writing.operation)
+    said, person = dict(event.facts), event.subject.id
+    if not gave_up:
+        thing = ThingNow.objects.filter(kind=kind, thing=event.subject.id).first()
+        if thing is not None:
+            said = {**thing.facts, "person": thing.person, **said}
+        person = str(said.get("person") or "")
+    same = () if gave_up else FOR[kind]
+    standing = [
+        row
+        for row in ThingNow.objects.filter(kind=kind, person=person).order_by("thing")
+        if row.thing != event.subject.id
+        and row.facts.get(name) is not True
+        and _may_be_for_one(said, row.facts, same)
+    ]
+    return [
+        writing.event(
+            Subject(kind, row.thing), RECORDED, event.effective, facts={name: True},
+            evidence=put_right.papers(event.evidence), key=f"{event.idempotency_key}/{number}",
+        )
+        for number, row in enumerate(standing, 1)
+    ]  # fmt: skip
+
+
+def _may_be_for_one(
+    said: Mapping[str, Any], other: Mapping[str, Any], names: Sequence[str]
+) -> bool:
+    """Whether two of a person's words are for the same thing. What is not known may be the same."""
+    pairs = [(said.get(name), other.get(name)) for name in names]
+    return all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
 def record_batch(
@@ -124,6 +178,9 @@ def record_batch(
                 moved.append(Moved(event, moves[kind], entry.get("destination")))
             else:
                 said.append(event)
+                taken = {(each.subject, each.kind) for each in said}
+                falls = _falls_with(writing, event)
+                said += [each for each in falls if (each.subject, each.kind) not in taken]
         placed = tuple(writing.append(said)) if said else ()
         if not moved:
             return Done(placed)

@@ -391,12 +391,16 @@ class Writing:
             idempotency_key=key,
         )
 
-    def _given_up(self, kind: str) -> dict[str, None]:
-        """Whoever takes their choice back, or makes none, has none: their family is judged by that."""
+    def gives_up(self, kind: str) -> bool:
+        """Whether it is recorded by this that a person takes their choice back, or makes none."""
         move = self.rulebook.moves().get(kind)
         if move is None or not move.records:
-            return {}
-        if self.rulebook.transitions[move.transition].pathway != "chosen":
+            return False
+        return self.rulebook.transitions[move.transition].pathway == "chosen"
+
+    def _given_up(self, kind: str) -> dict[str, None]:
+        """Whoever takes their choice back, or makes none, has none: their family is judged by that."""
+        if not self.gives_up(kind):
             return {}
         known = self.rulebook.kinds[PERSON].facts
         return {name: None for name in (PATHWAY, DESTINATION) if name in known}
