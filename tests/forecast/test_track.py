@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from onward.forecast.run import EVERYONE, LEVELS, Forecast
+from onward.forecast.levels import LEVELS
+from onward.forecast.run import EVERYONE, Forecast
 from onward.forecast.track import days_wanted, track
 from onward.report.track_record import blocks, sentences, track_report
 

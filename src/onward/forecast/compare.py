@@ -22,6 +22,7 @@ from onward.forecast.building_differ import DIFFER
 from onward.forecast.differ import SIZES
 from onward.forecast.draws import Fixed, Triangular
 from onward.forecast.inputs import Inputs
+from onward.forecast.levels import at_levels, over_days
 from onward.forecast.options import Way, days_needed, opened, used_share
 from onward.forecast.scenarios import Change, Scenario
 
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
     FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-LEVELS = {
-    "q025": 0.025, "q10": 0.1, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9, "q975": 0.975,
-}  # fmt: skip
 PLAN = "plan"
 KIND = "onward-comparison-1"
 SURE = 0.9
@@ -327,9 +325,7 @@ def levels(values: FloatArray) -> dict[str, float]:
     """Level -> value, and the mean."""
     import numpy as np
 
-    found = {name: round(float(np.quantile(values, q)), 1) for name, q in LEVELS.items()}
-    found["mean"] = round(float(np.mean(values)), 2)
-    return found
+    return {**at_levels(values), "mean": round(float(np.mean(values)), 2)}
 
 
 def cost_per_option(more: FloatArray, cost: Mapping[str, float]) -> dict[str, dict[str, float]]:
@@ -365,7 +361,6 @@ def _case(scenario: Scenario, made: Run, base: Run, shown: Sequence[int]) -> Cas
     final = made.here[:, -1]
     change = final - base.here[:, -1]
     more = made.opened - base.opened
-    table = np.quantile(made.here[:, list(shown)], list(LEVELS.values()), axis=0)
     paths = dict.fromkeys([*base.options, *made.options])
     nothing = np.zeros(len(final))
     return Case(
@@ -378,10 +373,7 @@ def _case(scenario: Scenario, made: Run, base: Run, shown: Sequence[int]) -> Cas
         cost=scenario.cost,
         here=levels(final),
         options=levels(made.opened),
-        fan={
-            name: [round(float(v), 1) for v in row]
-            for name, row in zip(LEVELS, table, strict=True)
-        },
+        fan=over_days(made.here[:, list(shown)]),
         here_change=levels(change),
         options_change=levels(more),
         by_pathway={

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from onward import __version__
 from onward.errors import OnwardError
 from onward.forecast.inputs import Inputs
+from onward.forecast.levels import LEVELS, at_levels, over_days
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
     FloatArray = npt.NDArray[np.float64]
 
-LEVELS = {
-    "q025": 0.025, "q10": 0.1, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9, "q975": 0.975,
-}  # fmt: skip
 EVERYONE = "everyone"
 SPREAD = 40
 SPLIT_FUTURES = 120
@@ -235,11 +233,11 @@ def forecast(
         if states[transition.source] and not states[transition.target]:
             flow = made.flows[:, -1, index, :].sum(axis=1).astype(float)
             left[transition.pathway] = left.get(transition.pathway, np.zeros(futures)) + flow
-    fan = {name: _levels_over(values[:, shown]) for name, values in made.present.items()}
-    ways = {name: _levels(values) for name, values in sorted(left.items())}
+    fan = {name: over_days(values[:, shown]) for name, values in made.present.items()}
+    ways = {name: at_levels(values) for name, values in sorted(left.items())}
     named = reasons.narrow(inputs, draws, final.astype(float))
     why = [
-        {"kind": one.kind, "name": one.name, **_levels(one.people), **_by_group(one, inputs)}
+        {"kind": one.kind, "name": one.name, **at_levels(one.people), **_by_group(one, inputs)}
         for one in sorted(
             reasons.reasons(inputs, draws, made, days),
             key=lambda one: (-float(one.people.mean()), one.kind, one.name),
@@ -264,7 +262,9 @@ def forecast(
         days=[(as_of + dt.timedelta(days=day + 1)).isoformat() for day in shown],
         fan=fan,
         states={
-            name: _levels(by_state[:, i]) for i, name in enumerate(made.states) if name in here
+            name: at_levels(by_state[:, i])
+            for i, name in enumerate(made.states)
+            if name in here
         },
         left=ways,
         mean=round(float(final.mean()), 2),
@@ -360,29 +360,12 @@ def scored(made: Forecast, present: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _levels(values: Any) -> dict[str, float]:
-    import numpy as np
-
-    at = np.quantile(values, list(LEVELS.values()))
-    return {name: round(float(value), 1) for name, value in zip(LEVELS, at, strict=True)}
-
-
 def _by_group(one: Reason, inputs: Inputs) -> dict[str, dict[str, dict[str, float]]]:
     """Levels of a reason in each group whom it concerns, where there are several groups."""
     if len(inputs.told_apart) == 1:
         return {}
-    found = {name: _levels(one.groups[:, i]) for i, name in enumerate(inputs.told_apart)}
+    found = {name: at_levels(one.groups[:, i]) for i, name in enumerate(inputs.told_apart)}
     return {"groups": {name: at for name, at in found.items() if at["q975"] >= LEAST_SHOWN}}
-
-
-def _levels_over(values: Any) -> dict[str, list[float]]:
-    """(futures, days) -> level -> one value per day."""
-    import numpy as np
-
-    table = np.quantile(values, list(LEVELS.values()), axis=0)
-    return {
-        name: [round(float(v), 1) for v in row] for name, row in zip(LEVELS, table, strict=True)
-    }
 
 
 def equally_likely(values: Any) -> list[list[int]]:
@@ -443,7 +426,7 @@ def _held(
     if paced is not None:
         then = {guard: paced[guard] for guard in then if guard in paced}
     return {
-        guard: {"today": today[guard], **_levels(then[guard])}
+        guard: {"today": today[guard], **at_levels(then[guard])}
         for guard in sorted(then, key=lambda one: (-today[one], one))
     }
 
