@@ -36,7 +36,7 @@ def changed(small):
     return small, first.sha256
 
 
-def kept_from_the_terminal(operation, inputs):
+def kept_from_the_terminal(operation, inputs, **more):
     from onward.forecast.run import Forecast
     from onward.registry.computing.runs import keep_forecast
 
@@ -55,7 +55,7 @@ def kept_from_the_terminal(operation, inputs):
                  unknown=["This log cannot tell how people answer a date that draws near.",
                           "What would narrow it most, if it were known: when quiet_offer begins and ends."],
                  held={"G11": {"today": 60, **LEVELS}, "G6": {"today": 19, **LEVELS}},
-                 split={"plan dates": 0.7, "behaviour": 0.296, "chance": 0.004}),
+                 split={"plan dates": 0.7, "behaviour": 0.296, "chance": 0.004}, **more),
     )  # fmt: skip
 
 
@@ -103,6 +103,12 @@ def test_a_forecast_says_what_it_cannot_tell_and_what_would_narrow_it(changed):
     assert re.findall(r'scope="row">([^<]+)</th><td class="n">(\d+)</td>', held) == [
         ("Fit to travel", "60")
     ]
+    assert "on the date if nothing is remedied" in page
+    # Where past months were judged, whom a safeguard holds on the date follows their pace.
+    kept_from_the_terminal(operation, {"plan": version, "remedies": "on record"}, remedies=True)
+    paced = browser("plan_lead", name="fourth").get("/forecasts/").content.decode()
+    assert "freed and held anew as in the past year" in paced
+    assert "if nothing is remedied" not in paced
     persian = browser("analyst", name="third")
     persian.cookies["django_language"] = "fa"
     assert "This log cannot tell" not in persian.get("/forecasts/").content.decode()

@@ -202,6 +202,7 @@ PROGRESS = (
     (r"([\d,]+) of ([\d,]+): decided on .*", _("%(one)s of %(two)s days tried")),
     (r"([\d,]+) of ([\d,]+): .*", _("%(one)s of %(two)s scenarios")),
     (r"Working out where the width comes from", _("Working out where the width comes from")),
+    (r"Judging past months by the safeguards", _("Judging past months by the safeguards")),
     (r"Asking the safeguards for each country", _("Asking the safeguards for each country")),
     (r"Saying why", _("Saying why")),
 )

@@ -45,6 +45,7 @@ LEAST_TOLD = 20
 INPUTS = {
     "log": gettext_lazy("the record"), "rulebook": gettext_lazy("the rulebook"), "plan": gettext_lazy("the plan"),
     "paces": gettext_lazy("the paces of other operations"),
+    "remedies": gettext_lazy("how the past year held people back"),
 }  # fmt: skip
 
 
@@ -169,7 +170,7 @@ def why_here(
 
 
 def _held(made: Forecast) -> list[dict[str, Any]]:
-    """How many each safeguard holds back today, and on the date if nothing is remedied."""
+    """How many each safeguard holds back today, and on the date."""
     guards = here.rulebook().safeguards
     return [
         {"title": words.translated(guards[name].title), "today": round(at["today"]), **_round({n: at[n] for n in LEVELS})}

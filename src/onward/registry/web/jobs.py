@@ -127,6 +127,7 @@ def _forecast(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outco
         seed=int(asked["seed"]),
         use_plan=bool(asked["plan"]),
         behaviour=bool(asked["behaviour"]),
+        remedies=True,
         progress=say,
     )
     past = [(day.isoformat(), people) for day, people in observed(found, stays)]
