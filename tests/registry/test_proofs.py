@@ -6,6 +6,7 @@ import copy
 import json
 
 import pytest
+import registry_cast as people
 from registry_cast import EVERYBODYS
 
 from onward.caseload.events import Subject
@@ -57,3 +58,90 @@ def test_a_changed_proof_does_not_hold(small, key, change):
     change(proof)
     with pytest.raises(OnwardError):
         proofs.check(proof, key)
+
+
+def test_a_record_that_has_not_grown_is_the_beginning_of_itself(small, key):
+    now = signing.now(small)
+    said = proofs.check(proofs.growth(small, now), key)
+    size = checkpoints.read(now).size
+    assert said == f"The first {size} of the {size} events are those of the earlier checkpoint."
+
+
+def forged(small, **said):
+    """An earlier checkpoint, rightly signed, that says something else of the first ten events."""
+    size, root, _recorded = small.store.tree()
+    given = {"origin": "onward/meridian", "size": 10, "root": bytes(32)} | said
+    assert size > given["size"] or "size" in said
+    assert root != given["root"]
+    return checkpoints.sign(checkpoints.Checkpoint(**given), signing.signing_seed())
+
+
+def growing(small):
+    from onward.registry.log.ledger import root_of
+
+    ten = root_of(small.store.leaves()[:10])
+    return proofs.growth(small, forged(small, root=ten))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p, small: p["path"].pop(),
+        lambda p, small: p["path"].reverse(),
+        lambda p, small: p["path"].append("00" * 32),
+        # Signed by the same key: a record that was split, and one of another operation.
+        lambda p, small: p.update(earlier=forged(small)),
+        lambda p, small: p.update(
+            earlier=forged(
+                small, origin="onward/other", root=checkpoints.read(p["earlier"]).root
+            )
+        ),
+    ],
+)
+def test_a_changed_proof_of_growth_does_not_hold(small, key, change):
+    proof = growing(small)
+    assert proofs.check(proof, key)
+    change(proof, small)
+    with pytest.raises(
+        proofs.NotProven, match=r"^The proof does not hold: the event, a hash or"
+    ):
+        proofs.check(proof, key)
+
+
+def test_a_checkpoint_says_how_far_the_log_and_the_list_of_who_was_given_what_go(small):
+    from onward.registry.permissions import grants
+
+    public = signing.public_key()
+    before = checkpoints.check(signing.now(small), public)
+    assert (before.size, before.root, before.recorded) == small.store.tree()
+    assert before.recorded, "the instant of the last event stands on every report"
+    assert (before.grants, before.given()) == ("", None), "nobody was given anything yet"
+    people.account("amina", "protection_officer")
+    after = checkpoints.check(signing.now(small), public)
+    assert after.given() == grants.head()
+    assert after.given()[0] > 0
+
+
+def test_what_cannot_be_proven_is_said(small, key, tmp_path):
+    from onward.registry import Settings, create_operation
+    from onward.rulebook import shipped_path
+
+    more = forged(small, size=small.store.last_seq() + 1)
+    with pytest.raises(proofs.NotProven, match=r"^The earlier checkpoint counts more events"):
+        proofs.growth(small, more)
+    with pytest.raises(OnwardError, match=r"^There is no such event in this record\.$"):
+        proofs.inclusion(small, "nothing")
+    for strange in ({}, {"proof": "growth"}, {**growing(small), "proof": "trust me"}):
+        with pytest.raises(
+            OnwardError, match=r"^That is not a proof; expected the JSON of onward"
+        ):
+            proofs.check(strange, key)
+    plain = create_operation(
+        tmp_path / "plain",
+        Settings(id="plain", title="Plain", kind="protected-camp", demonstration=True),
+        rulebook_text=shipped_path("protected-camp").read_text("utf-8"),
+        effective="2026-01-01", by="amina",
+    )  # fmt: skip
+    with pytest.raises(OnwardError, match=r"^A record in plain files has no tree; only an"):
+        proofs.inclusion(plain, "any")
+    assert signing.now(plain) == "", "nor has it a checkpoint"
