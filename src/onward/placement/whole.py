@@ -11,42 +11,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from onward.placement.anew import fill_anew
+from onward.placement.anew import place_everybody
+from onward.placement.by_programme import Choices
 from onward.placement.choices import CoreAnswer, open_pledges, possible, total_value
 from onward.placement.cuts import Cuts
-from onward.placement.exchange import exchange
-from onward.placement.fitting import Fitting, fit_everybody
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model
-from onward.placement.part import Part, part_around
-from onward.placement.pricing import Pricing, lost_by
+from onward.placement.part import Part
+from onward.placement.pricing import Pricing
 from onward.placement.program import INF, Clock
 from onward.placement.rounding import (
     QUICK_COLUMNS,
     refill_slots,
     round_shares,
-    within_limits,
 )
 
 # What a choice may lose by the relaxation to be looked at, as shares of the bound, in turn.
 NARROW = (3e-5, 1e-4)
 NODES = 40
-FROM_HAND_NODES = 10  # from a choice in hand, where more of them bring little
-ROUNDS = 6
-# How warm changes of places begin from a choice far from its bound, as shares of the mean value.
-WARM = (0.3, 0.2)
-COOLER = 0.4  # from a good choice, as a share of what is missing per case
-LAST_COLUMNS = 60_000  # columns above which no integer program looks at all of them
-EXCHANGES = 120
-IDLE = 8  # exchanges in a row that bring nothing before they end
-# Sizes of the cases that change places at once, in turn, and how many cases that may be.
-SWEEPS = ((1,), (2,), (3,), (4,), (5,), (3, 4))
-SWEEP_UNITS = 600
-# What a choice may lose to be looked at from a choice in hand, as a share of the mean value.
-MAY_LOSE = 0.12
-CLOSE = 0.03  # the same when everybody is in and the choice is near its bound already
-TOGETHER = 90  # cases in one exchange
 SMALL = 2_500  # columns that are looked at to the end at once
-FROM_HAND = 1_000  # the same from a choice in hand
 
 
 def sharp_bound(model: Model, value: AnyArray, must: BoolArray, seconds: float) -> float:
@@ -146,32 +128,6 @@ def solve_whole(
         )
         return np.concatenate([own[part.column_unit], together[bundles.group]]) + 1e-9
 
-    everything = np.arange(model.columns)
-
-    def swap(warmths: tuple[float, ...], idle_after: int) -> None:
-        """Rounds of changes of places: as warm as asked, then as what is missing per case."""
-        idle = 0
-        for round_ in range(ROUNDS):
-            if done():
-                break
-            before = best_value
-            cases = max(1, int((best >= 0).sum()))
-            warmth = (
-                warmths[round_]
-                if round_ < len(warmths)
-                else COOLER * (bound - best_value) / cases
-            )
-            better(
-                exchange(
-                    model, value, bundles, best, everything, pricing.must,
-                    warmth=warmth, seed=round_ + 1,
-                )
-            )  # fmt: skip
-            idle = idle + 1 if best_value - before < 0.1 * (bound - best_value) else 0
-            if idle == idle_after:
-                break
-        note(f"changed places: {best_value:.4f}")
-
     def look(
         at_most: float | FloatArray, wanted: float, nodes: int | None, begin: IntArray
     ) -> Part:
@@ -198,86 +154,10 @@ def solve_whole(
         note(f"integer program over {len(columns)} columns: {best_value:.4f}")
         return sub
 
-    def decide(free: BoolArray, nodes: int) -> None:
-        """The best choices of some units, the rest staying where it is."""
-        width = np.where(free, np.inf, -1.0)
-        sub, rest = part_around(pricing, free, width, None, held=best)
-        sub.quick(sub.m <= QUICK_COLUMNS)
-        x = sub.whole(clock.left() * 0.2, np.inf, gap, best, nodes=nodes)
-        if x is not None:
-            trial = rest.copy()
-            sub.write(np.round(x), trial)
-            better(trial)
-
-    if start is None and not done() and model.columns > LAST_COLUMNS:
-        swap((), 2)
-    all_in = False
-    each = abs(bound) / max(1, model.units)
-    if start is not None and not done() and model.columns > LAST_COLUMNS:
-        # a choice in hand that is far from its bound would only lead the program astray
-        before = best_value
-        look(CLOSE * each, gap / 10, FROM_HAND_NODES, none)
-        all_in = best_value > before
-    if start is not None and not done() and not all_in and model.columns > LAST_COLUMNS:
-        wanted = share[part.m + part.nb :][: part.p] > 0.5
-        inside = within_limits(pricing, price, rounded, wanted)
-        if inside is not None:
-            # with this many cases some few choices away from the relaxation everybody fits
-            fitting = Fitting(pricing, loss, share[: part.m + part.nb], bound)
-            found = fit_everybody(fitting, inside[0], clock)
-            all_in = found is not None
-            if found is not None:
-                better(found)
-                note(f"everybody fitted in: {best_value:.4f}")
-                look(CLOSE * each, gap / 10, FROM_HAND_NODES, best)
-        if not all_in and not done():
-            swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
-    if start is not None and not done() and not all_in:
-        # a choice in hand that is far from its bound: cases of one size change places, which is
-        # nearly an assignment and soon solved; then the choices that lose little are looked at
-        pricing(price)
-        for sizes in SWEEPS:
-            free = np.isin(model.size, sizes)
-            if free.any() and free.sum() <= SWEEP_UNITS and not done():
-                decide(free, 5)
-        note(f"cases of one size changed places: {best_value:.4f}")
-        if not done():
-            look(MAY_LOSE * each, gap / 10, FROM_HAND_NODES, best)
-        swap(tuple(share * abs(best_value) / max(1, model.units) for share in WARM), 1)
-    if all_in and not done():
-        swap((), 1)
-    if start is not None and not done() and model.columns <= LAST_COLUMNS:
-        better(
-            fill_anew(
-                pricing, loss, share[: part.m + part.nb], best, each,
-                lambda value: bound - value <= gap * abs(bound) or clock.left() <= 0,
-            )
-        )  # fmt: skip
-        note(f"some programmes at a time filled anew: {best_value:.4f}")
-    elif start is not None and not done():
-        rng = np.random.default_rng(1)
-        idle = 0
-        for _ in range(EXCHANGES):
-            before = best_value
-            pricing(price)
-            lost = np.maximum(0.0, lost_by(pricing, best))
-            if lost.sum() < 1e-9 or done():
-                break
-            slot = np.where(best >= 0, model.slot[best], -1)
-            wants = np.where(pricing.chosen >= 0, model.slot[pricing.chosen], -1)
-            free = np.zeros(model.units, bool)
-            some = min(TOGETHER, int((lost > 0).sum()))
-            for unit in rng.choice(model.units, some, p=lost / lost.sum()):
-                if free.sum() >= TOGETHER:
-                    break
-                for s in (slot[unit], wants[unit]):
-                    free |= (slot == s) & (s >= 0)
-                free[unit] = True
-            decide(free, NODES)
-            idle = idle + 1 if best_value < before + 1e-5 * abs(bound) else 0
-            if idle == IDLE:
-                break
-        note(f"exchanged among a few windows at a time: {best_value:.4f}")
+    if start is not None and not done():
+        choices = Choices(pricing, loss, share[: part.m + part.nb])
+        best, bound = place_everybody(choices, best, bound, gap, clock.left, note)
+        best_value = total_value(model, value, bundles, best)
     if model.columns > SMALL and start is None:
         if not done():
             look(in_hand(), gap / 10, NODES, best)
@@ -286,16 +166,14 @@ def solve_whole(
                 look(narrow * abs(bound), gap / 10, NODES, best)
     # nothing that loses more than this can be part of a better choice
     rest_of_it = bound - best_value + 1e-7
-    few = model.columns <= LAST_COLUMNS
-    least = start is None or np.count_nonzero(loss <= rest_of_it) <= FROM_HAND
-    if few and not done() and least:
+    if start is None and not done():
         last = look(rest_of_it, gap, None, best)
         proven = float(last.highs.getInfo().mip_dual_bound)
         if abs(proven) < 1e29:
             bound = min(bound, max(proven, best_value))
     bound = max(bound, best_value)
     alone = np.inf
-    if few and start is not None and bundles is not None and nb and cuts.found:
+    if start is not None and bundles is not None and nb and cuts.found:
         shared = total_value(model, np.zeros(model.columns), bundles, best)
         alone = _values_at_most(part, cuts, bundles.bonus, shared, clock.left())
         note(f"values alone at most {alone:.4f}")
