@@ -39,7 +39,7 @@ class Server:
         data = self.folder / "data"
         self._run("initdb", "-D", str(data), "-U", "boss", "--auth=trust", "-E", "UTF8", "--no-sync",
                   "--locale=C.UTF-8")  # fmt: skip
-        options = f"-c listen_addresses='' -k {self.folder} -c max_connections=60 -c jit=off"
+        options = f"-c listen_addresses='' -k {self.folder} -c max_connections=60"
         options += " -c shared_preload_libraries=pg_stat_statements"
         self._run("pg_ctl", "-D", str(data), "-o", options, "-l", str(self.folder / "log"), "-w",
                   "start")  # fmt: skip

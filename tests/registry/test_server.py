@@ -46,6 +46,17 @@ def test_a_connection_that_has_not_said_its_operation_sees_nothing(small, server
     assert said(server, small, "SELECT count(*) FROM onward_identity", "onward_desk", "") == "0"
 
 
+def test_no_statement_is_compiled_while_somebody_waits(small, server):
+    if server is None:  # the embedded store compiles nothing
+        return
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW jit")
+        assert cursor.fetchone() == ("off",)
+    assert said(server, small, "SHOW jit", "onward_desk") == "on", "the server's own setting"
+
+
 @pytest.mark.parametrize(
     ("user", "text"),
     [
