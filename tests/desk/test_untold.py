@@ -54,7 +54,7 @@ def kept_from_the_terminal(operation, inputs, **more):
                          {"kind": "behaviour", "name": "news", "share": 0.36}],
                  unknown=["This log cannot tell how people answer a date that draws near.",
                           "What would narrow it most, if it were known: when quiet_offer begins and ends."],
-                 held={"G11": {"today": 60, **LEVELS}, "G6": {"today": 19, **LEVELS}},
+                 held={"G11": {"today": 60, **LEVELS}, "G12": {"today": 80, **LEVELS}, "G6": {"today": 19, **LEVELS}},
                  split={"plan dates": 0.7, "behaviour": 0.296, "chance": 0.004}, **more),
     )  # fmt: skip
 
@@ -101,8 +101,8 @@ def test_a_forecast_says_what_it_cannot_tell_and_what_would_narrow_it(changed):
     assert comes_from.count("<li>") == 2
     held = page.split('id="held"')[1].split("</table>")[0]
     assert re.findall(r'scope="row">([^<]+)</th><td class="n">(\d+)</td>', held) == [
-        ("Fit to travel", "60")
-    ]
+        ("Permissions to travel", "80"), ("Fit to travel", "60"),
+    ]  # fmt: skip
     assert "on the date if nothing is remedied" in page
     # Where past months were judged, whom a safeguard holds on the date follows their pace.
     kept_from_the_terminal(operation, {"plan": version, "remedies": "on record"}, remedies=True)

@@ -170,13 +170,14 @@ def why_here(
 
 
 def _held(made: Forecast) -> list[dict[str, Any]]:
-    """How many each safeguard holds back today, and on the date."""
+    """How many each safeguard holds back today, and on the date; most people first."""
     guards = here.rulebook().safeguards
-    return [
+    rows = [
         {"title": words.translated(guards[name].title), "today": round(at["today"]), **_round({n: at[n] for n in LEVELS})}
         for name, at in made.held.items()
         if name in guards and at["today"] >= LEAST_TOLD
     ]  # fmt: skip
+    return sorted(rows, key=lambda row: -row["today"])
 
 
 def _narrows(reader: access.Reader, made: Forecast) -> list[dict[str, Any]]:
