@@ -9,6 +9,7 @@ from pathlib import Path
 _REGISTRY = Path(__file__).parents[1] / "registry"
 sys.path.insert(0, str(_REGISTRY))  # registry_cast
 sys.path.append(str(Path(__file__).parent))  # what one test of the desk lends another
+sys.path.append(str(Path(__file__).parents[1] / "placement"))  # its small problems
 _spec = importlib.util.spec_from_file_location("onward_test_site", _REGISTRY / "site.py")
 assert _spec is not None
 assert _spec.loader is not None

@@ -9,7 +9,7 @@ import registry_cast as people
 from test_planning import PLAN
 
 from onward.placement.inputs import Case, Score, Tables, Window
-from onward.registry.computing.runs import keep_proposal
+from onward.registry.computing.runs import keep_proposal, kept_proposals
 
 SECRET = "An offer in confidence"
 NAME = "2026-06-10-001-aaaaaaaaaaaa.json"
@@ -320,3 +320,46 @@ def test_a_programme_is_called_by_its_country_and_title_and_never_by_its_id_alon
     assert "no longer holds" in gone
     assert gone != "gone_offer"
     assert offers.title(None) == ""
+
+
+@pytest.mark.parametrize("language", ["ar", "fa", "ckb"])
+def test_why_a_case_has_no_place_is_read_in_the_readers_language_with_the_plans_titles(
+    proposed, language
+):
+    from test_words import left_in_english
+
+    content = dict(kept_proposals(proposed))[NAME]
+    unplaced = [
+        {"case": f"household/H{3 + n}", "size": 2, "priority": "urgent", "draw": 0.5, "code": "x",
+         "stopped_by": [], "reason": reason, "change": change}
+        for n, (reason, change) in enumerate((
+            ("every possible window is full; nearest: open_offer, 1", "2 more places in open_offer, 1"),
+            ("this destination is forbidden for the case (1 programme)", "review the ban on open_offer"),
+            ("processing cannot end before the deadline (2 programmes)",
+             "12 days more, or faster processing, in open_offer, 1 and 1 more place in open_offer, 1"),
+            ("held back by a lock", "release the lock"),
+        ))
+    ]  # fmt: skip
+    keep_proposal(proposed, {
+        **content, "on": "2026-06-11", "state": "time_limit", "unplaced": unplaced,
+        "unused": [{"programme": "open_offer", "window": "1", "free": 1, "cause": "the aims place others first"}],
+        "conflict": ["lock of case household/H1 to open_offer, 1", "places of open_offer, 1: at most 2 persons (everybody)"],
+    })  # fmt: skip
+    lead = browser("plan_lead")
+    lead.cookies["django_language"] = language
+    pages = [lead.get("/places/")]
+    name = kept_proposals(proposed)[0][0]
+    officer = browser("resettlement_officer", name="officer")
+    officer.cookies["django_language"] = language
+    pages += [
+        officer.get(f"/places/case/?proposal={name}&case={row['case']}") for row in unplaced
+    ]
+    for page in pages:
+        assert page.status_code == 200
+        text = page.content.decode()
+        assert "An open offer" in text
+        assert "open_offer, 1" not in text, "an offer is called by its title"
+        assert (
+            left_in_english(text.replace("An open offer", "_").replace("open_offer", "_"))
+            == set()
+        )

@@ -92,7 +92,7 @@ def _templates() -> Iterator[tuple[str, str]]:
 
 def rulebook_texts() -> list[str]:
     """Titles, labels, sentences, remedies, owners and allowed values of the shipped rulebooks."""
-    from onward.desk import list_words, words
+    from onward.desk import list_words, placement_words, words
     from onward.forecast.wording import DOUBTS, REASONS, REMEDIES_OF_DOUBT
     from onward.placement.model import BARRIERS
     from onward.plan.clocks import STATUS_BY_LAW
@@ -129,7 +129,7 @@ def rulebook_texts() -> list[str]:
         *FAN_WORDS,
         *REASONS.values(),
         *BARRIERS.values(),
-        *words.PLACEMENT,
+        *placement_words.FIXED,
         *STEPS,
         *RENEWING,
         *REPORTED,

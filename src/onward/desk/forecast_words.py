@@ -65,6 +65,13 @@ def said(text: str) -> str:
     return ""
 
 
+def reported(text: str) -> str:
+    """A sentence as a report in the reader's language says it; "" where it cannot."""
+    plain = wording.remark(text, here.rulebook(), wording.titles(here.rulebook(), here.plan()))
+    found = dates.sayer()(plain)
+    return "" if found.strip("\u2066\u2069") == plain else found
+
+
 def narrowing(kind: str, name: str, titled: Mapping[str, str]) -> str:
     """A single thing that would narrow a forecast if it were known.
 

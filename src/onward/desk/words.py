@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from onward.desk import dates
@@ -221,37 +221,6 @@ def progress(text: str) -> str:
     return gettext(text)
 
 
-# What the placement room says beside its barriers: what would help, and why places are left.
-PLACEMENT = (
-    "ask the people, in private, about another destination",
-    "see which safeguard is not open, and what would lift it",
-    "none: a refusal stands until the people change it",
-    "review the ban on", "have the pledge confirmed", "ask to accept this nationality",
-    "ask to accept these categories", "ask to accept this size",
-    "ask whether the need can be met", "score the case for a programme",
-    "no window accepts all cases of this household together",
-    "ask each adult of the household whether they agree to be apart",
-    "processing ends after the deadline", "nobody left who may go there",
-    "cases too large for what is left", "a sub-quota is full", "optimal", "preference",
-)  # fmt: skip
-
-
-def placement_says(text: str) -> str:
-    """What a proposal says of a case, part by part; what no catalogue knows stays as it is."""
-    if text in PLACEMENT:
-        return gettext(text)
-    parts = []
-    for part in filter(None, text.split("; ")):
-        if match := re.fullmatch(r"(.+) \((\d+) programmes?\)", part):
-            count = ngettext("%(n)s programme", "%(n)s programmes", int(match[2]))
-            part = f"{gettext(match[1])} ({count % {'n': dates.digits(match[2])}})"
-        elif ": " in part:
-            head, names = part.split(": ", 1)
-            part = f"{gettext(head)}: {names}" if head in PLACEMENT else part
-        parts.append(part)
-    return listed(parts, ";")
-
-
 def status(name: str) -> Any:
     return STATUS.get(name, name)
 
@@ -339,6 +308,7 @@ def event_kind(rulebook: Rulebook, kind: str) -> str:
 SPELT = {
     "National id": "National identity card",
     "Rsd": "Refugee status determination", "Follow up": "Follow-up",
+    "Onward": "Onward departure", "Handover": "Hand-over",
     "Sc resolution": "Security Council resolution", "Mou": "Memorandum of understanding",
     "Sop": "Standard operating procedure",
 }  # fmt: skip

@@ -177,6 +177,23 @@ def called(text: str, titles: Mapping[str, str]) -> str:
     return re.sub(r"[a-z][a-z0-9_]*", name, text)
 
 
+_STEP = re.compile(r"\b(T\d+[a-z]?)(?:\.[a-z_]+)?\b(?: \([^()]*\))?(?: from ([a-z_]+)\b)?")
+
+
+def remark(text: str, rulebook: Rulebook, titles: Mapping[str, str]) -> str:
+    """A remark of the forecast in the titles of the plan and the rulebook, without their keys."""
+
+    def step(found: re.Match[str]) -> str:
+        move = rulebook.transitions.get(found[1])
+        if move is None:
+            return found[0]
+        state = rulebook.forecast_states.get(found[2] or "")
+        source = f" from “{state.title}”" if state else f" from {found[2]}" if found[2] else ""
+        return f"“{move.title}”{source}"
+
+    return called(_STEP.sub(step, text), titles)
+
+
 def conditions_of(
     run: Run,
     *,

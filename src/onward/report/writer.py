@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from onward.forecast.wording import called, titles
+from onward.forecast.wording import remark, titles
 from onward.report.counted import Counted
 from onward.report.disclosure import RULES, TOTAL, Audience, rounded
 from onward.report.indicators import Record
@@ -24,9 +24,6 @@ HIDDEN_NOTE: Mapping[Audience, str] = {
     "internal": "… stands for fewer than 5, or for a count hidden to protect one.",
     "external": "Rounded to 5; … stands for 10 or fewer, or for a count hidden to protect one.",
 }
-
-
-_STEP = re.compile(r"\b(T\d+[a-z]?)(?:\.[a-z_]+)?\b(?: \([^()]*\))?(?: from ([a-z_]+)\b)?")
 
 
 class Writer:
@@ -126,18 +123,7 @@ class Writer:
 
     def remark(self, text: str) -> str:
         """A remark of the forecast in the titles of the plan and the rulebook, without their keys."""
-
-        def step(found: re.Match[str]) -> str:
-            move = self.rulebook.transitions.get(found[1])
-            if move is None:
-                return found[0]
-            state = self.rulebook.forecast_states.get(found[2] or "")
-            source = (
-                f" from “{state.title}”" if state else f" from {found[2]}" if found[2] else ""
-            )
-            return f"“{move.title}”{source}"
-
-        return called(_STEP.sub(step, text), self._titles)
+        return remark(text, self.rulebook, self._titles)
 
     @cached_property
     def _titles(self) -> Mapping[str, str]:

@@ -211,7 +211,7 @@ def foretold(text: str) -> SafeString | str:
         return said
     if (get_language() or "en").startswith("en"):
         return forecast_words.in_plain(text)
-    if (said := words.translated(text)) != text:
+    if (said := words.translated(text)) != text or (said := forecast_words.reported(text)):
         return said
     with override("en"):
         text = forecast_words.in_plain(text)
@@ -246,12 +246,6 @@ def file_said(name: str) -> SafeString:
 def progress(text: str) -> str:
     """How far long work is, in the reader's language."""
     return words.progress(text) if text else ""
-
-
-@register.filter
-def proposal(value: Any) -> str:
-    """A sentence of a proposal of places in the reader's language."""
-    return words.placement_says(str(value)) if value else ""
 
 
 @register.filter

@@ -7,7 +7,6 @@ only to those whose roles name it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,7 +16,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from onward.desk import dates, here, words
+from onward.desk import dates, here, placement_words, words
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
 from onward.registry.computing.placements import (
@@ -37,11 +36,15 @@ from onward.report.offers import open_names
 SHOWN = 200
 PRIORITIES = ("emergency", "urgent", "normal")
 STATES = {
-    "optimal": gettext_lazy("No better proposal exists."),
-    "within_gap": gettext_lazy("No proposal is better by more than the gap beside it."),
-    "time_limit": gettext_lazy("Stopped by time: a better proposal may exist, by at most the gap beside it."),
-    "infeasible": gettext_lazy("No proposal can keep all of what was asked."),
+    "optimal": (gettext_lazy("Best"), gettext_lazy("No better proposal exists.")),
+    "within_gap": (gettext_lazy("Nearly best"),
+                   gettext_lazy("No proposal is better by more than the gap beside it.")),
+    "time_limit": (gettext_lazy("Stopped by time"),
+                   gettext_lazy("A better proposal may exist, by at most the gap beside it.")),
+    "infeasible": (gettext_lazy("Impossible"),
+                   gettext_lazy("No proposal can keep all of what was asked.")),
 }  # fmt: skip
+"""How good a proposal is known to be: in a word, and in a sentence."""
 
 
 @page("placements", "placement.read")
@@ -81,18 +84,15 @@ def about(
         return {**row, "programme": offers.title(row.get("programme")),
                 "window": offers.window(row.get("programme"), row.get("window"))}  # fmt: skip
 
-    def quiet(row: dict[str, Any]) -> dict[str, Any]:
-        return {
-            **row,
-            "reason": _quiet(row["reason"], secret, offers),
-            "change": _quiet(row["change"], secret, offers),
-        }
+    def quiet(text: str) -> str:
+        return _quiet(text, secret, offers)
 
     content = {
         **content,
-        "conflict": [_quiet(line, secret) for line in content.get("conflict", ())],
-        "unplaced": [quiet(row) for row in content["unplaced"]],
-    }
+        "conflict": [quiet(line) for line in content.get("conflict", ())],
+        "unplaced": [{**row, "reason": quiet(row["reason"]), "change": quiet(row["change"])}
+                     for row in content["unplaced"]],
+    }  # fmt: skip
     every = [
         {
             **told(row),
@@ -111,13 +111,15 @@ def about(
         case: decision for case, decision in word.items()
         if case not in {row["case"] for row in content["assignments"]}
     }  # fmt: skip
+    state = STATES.get(content["state"], (words.code(content["state"]), ""))
     worth = sorted(
         (row for row in content["limits"] if row["worth_of_one_more"]),
         key=lambda row: (-row["worth_of_one_more"], row["limit"]),
     )  # fmt: skip
     return {
         "content": content,
-        "state_words": STATES.get(content["state"], ""),
+        "state_short": state[0],
+        "state_words": state[1],
         "assignments": assignments,
         "all_assignments": every,
         "more": max(len(content["assignments"]) - SHOWN, 0),
@@ -127,9 +129,9 @@ def about(
         "stopped": _stopped(content["unplaced"]),
         "more_unplaced": max(len(content["unplaced"]) - SHOWN, 0),
         "emergencies": sum(row["priority"] == "emergency" for row in content["unplaced"]),
-        "worth": [{**row, "said": offers.limit(row)} for row in worth[:10] if row["limit"] == _quiet(row["limit"], secret)
+        "worth": [{**row, "said": offers.limit(row)} for row in worth[:10] if not any(name in row["limit"] for name in secret)
                   and row.get("programme") not in secret],
-        "unused": [{**told(row), "where": words.listed((told(row)["programme"], told(row)["window"])), "cause": _quiet(str(row.get("cause") or ""), secret)} for row in content["unused"]],
+        "unused": [{**told(row), "where": words.listed((told(row)["programme"], told(row)["window"])), "cause": quiet(str(row.get("cause") or ""))} for row in content["unused"]],
         "fairness": [
             {**row, "said": here.destination(str(row["group"])) if row["grouping"] == "nationality"
              else words.code(str(row["group"]))}
@@ -187,11 +189,9 @@ class Offers:
             (self.title(row["programme"]), self.window(row["programme"], row["window"]))
         )
 
-    def in_text(self, text: str) -> str:
-        """A sentence of a proposal with titles where it names programmes."""
-        for name in sorted(self._pledges, key=len, reverse=True):
-            text = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self.title(name), text)
-        return text
+    def place(self, name: str, window: str) -> str:
+        """A programme and its window as the plan calls them."""
+        return words.listed((self.title(name), self.window(name, window)))
 
 
 DECIDED = {
@@ -250,16 +250,12 @@ def next_words(
     return {**there, "where": words.listed((there["programme"], there["window"])), "said": said}
 
 
-def _quiet(text: str, secret: set[str], offers: Offers | None = None) -> str:
-    """A sentence of the proposal in the plan's words, unless it names an offer made in
-    confidence."""
+def _quiet(text: str, secret: set[str], offers: Offers) -> str:
+    """A sentence of the proposal in the reader's and the plan's words, unless it names an offer
+    made in confidence."""
     if any(name in text for name in secret):
         return _("an offer made in confidence")
-    if offers is None:
-        return text
-    # What a sentence names comes after its colon or its count; before it stand our own words.
-    found = re.match(r"(.*?: |\d+ more places? in )(.*)", text, re.DOTALL)
-    return found[1] + offers.in_text(found[2]) if found else text
+    return placement_words.said(text, offers.place)
 
 
 def _stopped(unplaced: list[dict[str, Any]]) -> list[dict[str, Any]]:

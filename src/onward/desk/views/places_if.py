@@ -17,7 +17,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from onward.desk import dates, forms, here, words
+from onward.desk import dates, forms, here, placement_words, words
 from onward.desk.views.compared import message_for
 from onward.desk.views.placements import ASKED_FIRST, Offers, _confidential
 from onward.desk.views.shared import done, page, place
@@ -167,7 +167,7 @@ def answer(request: HttpRequest, job: UUID) -> HttpResponse:
         "lines": {name: [_line(one, secret, offers) for one in row.result.get(name) or ()][:SHOWN]
                   for name in ("moved", "dropped", "gained")},
         "counts": row.result.get("counts") or {},
-        "conflict": [CONFIDENCE if any(name in line for name in secret) else offers.in_text(line)
+        "conflict": [CONFIDENCE if any(name in line for name in secret) else placement_words.said(line, offers.place)
                      for line in row.result.get("conflict") or ()],
         "impossible": row.state == jobs.DONE and not row.result.get("feasible"),
         "failed": row.state != jobs.DONE,
