@@ -155,6 +155,54 @@ def test_a_release_withdrawn_after_approval_takes_the_person_out(small, cast, id
     assert export.left_out == {"release": 1}
 
 
+@pytest.mark.parametrize("meanwhile", ["withdrawn", "ended", "somebody else"])
+def test_what_is_taken_back_while_the_file_is_made_counts(
+    small, cast, identity, monkeypatch, meanwhile
+):
+    from onward.errors import OnwardError
+    from onward.registry.data_protection import exports
+    from onward.registry.kept import DatabaseKept
+    from onward.registry.models import ThingNow
+    from onward.registry.recording import acts
+
+    for person in ("H1-P1", "H1-P2"):
+        release(small, person, "harbour-aid", "protection")
+    to = recipient(cast, identity)
+    export = approved(cast, asked(cast, to))
+    mine = ThingNow.objects.filter(kind="release", person="H1-P2")
+    theirs = mine.get(facts__recipient="harbour-aid").thing
+    seal = exports.seal
+
+    def sealing(*args):
+        if meanwhile == "ended":
+            exports.end_recipient(cast["chantal"], to, signed_in=now())
+        elif meanwhile == "withdrawn":
+            acts.record(
+                cast["amina"], ("release", theirs), "recorded", effective="2026-06-10",
+                facts={"withdrawn": True}, idempotency_key="taken back",
+            )  # fmt: skip
+        else:
+            acts.record(
+                cast["amina"], ("person", "H3-P1"), "recorded", effective="2026-06-10",
+                facts={"language": "fa"}, idempotency_key="of no matter",
+            )  # fmt: skip
+        return seal(*args)
+
+    monkeypatch.setattr(exports, "seal", sealing)
+    if meanwhile == "somebody else":
+        assert exports.write(cast["amina"], export, typed_count=2, signed_in=now())[1]
+        return
+    why = "the recipient was ended" if meanwhile == "ended" else "while the file was made"
+    with pytest.raises(OnwardError, match=why):
+        exports.write(cast["amina"], export, typed_count=2, signed_in=now())
+    export.refresh_from_db()
+    assert (export.state, export.rows_written) == ("approved", None)
+    assert not DatabaseKept().names("exports")
+    monkeypatch.setattr(exports, "seal", seal)
+    if meanwhile == "withdrawn":
+        exports.write(cast["amina"], export, typed_count=1, signed_in=now())
+
+
 def test_a_recipient_can_tell_a_family_name_from_a_fathers_and_a_passport_from_a_telephone(
     small, cast, identity
 ):

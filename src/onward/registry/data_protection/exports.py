@@ -636,6 +636,8 @@ def write(
     if timezone.now() - newest > timedelta(days=APPROVAL_DAYS):
         raise OnwardError("The approval is older than seven days; ask again.")
     _usable(recipient, profile, export.purpose)
+    store = DatabaseStore(site.current().operation)
+    seen = store.last_seq()
     rows, out = eligible(by, profile, recipient, export.purpose, export.people)
     if typed_count != len(rows):
         said = _(
@@ -652,7 +654,17 @@ def write(
     plain = workbook(heading, list(profile.fields), table, checkpoint)
     check_workbook(plain, heading, list(profile.fields), table, checkpoint)
     sealed = seal(plain, recipient.age_key)
-    with DatabaseStore(site.current().operation).writing():
+    with store.writing():
+        if store.last_seq() != seen:  # what was taken back meanwhile counts
+            again, _out = eligible(by, profile, recipient, export.purpose, export.people)
+            if table_of(again, profile, recipient) != table:
+                raise OnwardError(
+                    _(
+                        "Something was recorded about people in it while the file was made. Nothing was sent: look again at who would be in it, then type that number."
+                    )
+                )
+        recipient.refresh_from_db()
+        _usable(recipient, profile, export.purpose)
         releases = _stays_closed(rows, profile)
         now = ExportRequest.objects.select_for_update().get(pk=export.pk)
         if now.state != "approved":
