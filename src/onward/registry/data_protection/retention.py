@@ -87,7 +87,7 @@ def release(by: Account, found: LegalHold) -> None:
 
 def propose(by: Account, on: date, *, signed_in: datetime | None) -> Disposal:
     """The first of two people: everybody who is due on a day."""
-    _fresh(signed_in)
+    access.require_fresh(signed_in)
     access.require(by, "retention.manage", place="retention")
     people = due(on)
     if not people:
@@ -101,7 +101,7 @@ def propose(by: Account, on: date, *, signed_in: datetime | None) -> Disposal:
 
 def carry_out(by: Account, disposal: Disposal, *, signed_in: datetime | None) -> int:
     """The second of two people: keys are destroyed; who is no longer due is left out."""
-    _fresh(signed_in)
+    access.require_fresh(signed_in)
     access.require(by, "rights.erase", place="retention")
     if disposal.done_at is not None:
         raise OnwardError("This disposal was carried out already.")
@@ -121,8 +121,3 @@ def carry_out(by: Account, disposal: Disposal, *, signed_in: datetime | None) ->
         )
     disposal.refresh_from_db()
     return len(still)
-
-
-def _fresh(signed_in: datetime | None) -> None:
-    if signed_in is None or timezone.now() - signed_in >= access.FRESH:
-        raise access.SignInAgain("Sign in again to go on.")

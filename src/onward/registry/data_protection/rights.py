@@ -281,8 +281,7 @@ def erase(by: Account, request: RightsRequest, *, signed_in: datetime | None) ->
     Names, documents, contacts and narratives can then be read by nobody, in any copy of the
     database; events without identity stay, so that the record remains true.
     """
-    if signed_in is None or timezone.now() - signed_in >= access.FRESH:
-        raise access.SignInAgain("Sign in again to approve an erasure.")
+    access.require_fresh(signed_in)
     access.require(by, "rights.erase", place="rights")
     if request.state != "prepared":
         raise OnwardError("This erasure is not prepared yet.")

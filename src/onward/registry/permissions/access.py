@@ -67,6 +67,18 @@ class SignInAgain(OnwardError):
     """Only soon after a sign-in; the desk asks for one and comes back."""
 
 
+def is_fresh(signed_in: datetime | None) -> bool:
+    """Whether a full sign-in was at that instant, and not longer ago than `FRESH`."""
+    return signed_in is not None and timezone.now() - signed_in < FRESH
+
+
+def require_fresh(signed_in: datetime | None) -> datetime:
+    """The instant of a fresh sign-in; raises SignInAgain for any other."""
+    if signed_in is None or not is_fresh(signed_in):
+        raise SignInAgain("Sign in again to go on.")
+    return signed_in
+
+
 # -- the log ----------------------------------------------------------------------------------
 
 
@@ -334,9 +346,7 @@ class Reader:
         raises  SignInAgain, Hidden, Refused without a purpose; beyond 200 people in a day the
                 account is frozen
         """
-        now = timezone.now()
-        if signed_in is None or now - signed_in >= FRESH:
-            raise SignInAgain("Sign in again to see who this is.")
+        signed_in = require_fresh(signed_in)
         if len(purpose.strip()) < 3:
             raise Refused(
                 "Say why you need to see who this is; the reason is kept with the log."
@@ -346,7 +356,7 @@ class Reader:
         if only and only not in reads:
             log(self.account, "person.reveal", person=person, allowed=False, place=place)
             raise Hidden
-        self._within_limits(person, signed_in, now)
+        self._within_limits(person, signed_in)
         classes = reads & (frozenset({only}) if only else self.rules.identity)
         log(
             self.account, "person.reveal",
@@ -355,7 +365,8 @@ class Reader:
         self._taken(baits)
         return Revealed(person, classes, reads)
 
-    def _within_limits(self, person: str, signed_in: datetime, now: datetime) -> None:
+    def _within_limits(self, person: str, signed_in: datetime) -> None:
+        now = timezone.now()
         seen = AccessEntry.objects.filter(
             account=self.account.account_id, action="person.reveal", decision="allowed"
         )

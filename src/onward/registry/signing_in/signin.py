@@ -34,7 +34,6 @@ from onward.registry.permissions import access, alarms, grants
 from onward.registry.signing_in.sessions import SessionStore
 from onward.registry.site import current
 
-FRESH = access.FRESH
 BEGAN, SEEN, LOCKED = "onward.began", "onward.seen", "onward.locked"
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
@@ -192,16 +191,12 @@ def signed_in_at(request: HttpRequest) -> datetime | None:
 
 def is_fresh(request: HttpRequest) -> bool:
     """Whether this session signed in fully within the last ten minutes."""
-    at = signed_in_at(request)
-    return at is not None and timezone.now() - at < FRESH
+    return access.is_fresh(signed_in_at(request))
 
 
 def require_fresh(request: HttpRequest) -> datetime:
     """The instant of the last full sign-in, when it is fresh; else SignInAgain."""
-    at = signed_in_at(request)
-    if at is None or timezone.now() - at >= FRESH:
-        raise access.SignInAgain("Sign in again to go on.")
-    return at
+    return access.require_fresh(signed_in_at(request))
 
 
 def lock(request: HttpRequest) -> None:
