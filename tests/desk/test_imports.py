@@ -577,7 +577,8 @@ def test_a_legal_hold_keeps_what_lists_replace_and_whom_undoing_one_would_take_o
 ):
     from onward.errors import OnwardError
     from onward.registry.data_protection import retention
-    from onward.registry.importing.receipts import receipts, undo
+    from onward.registry.importing.receipts import receipts
+    from onward.registry.importing.undoing import undo
 
     rows = LIST.splitlines()[1:]
     new = brought(clerk, rows)

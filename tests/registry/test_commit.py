@@ -11,7 +11,8 @@ from onward.caseload.events import Subject, new_event
 from onward.errors import Faults, OnwardError
 from onward.registry import Settings, create_operation, open_operation
 from onward.registry.importing.commit import Importer, Undecided, lists_of
-from onward.registry.importing.receipts import receipts, undo
+from onward.registry.importing.receipts import receipts
+from onward.registry.importing.undoing import undo
 from onward.rulebook import shipped_path
 
 NOW = dt.datetime(2026, 3, 1, 8, tzinfo=dt.UTC)

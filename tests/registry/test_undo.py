@@ -9,7 +9,8 @@ from onward.caseload.events import Subject, new_event
 from onward.errors import OnwardError
 from onward.registry import Settings, create_operation, open_operation
 from onward.registry.importing.commit import Importer
-from onward.registry.importing.receipts import Depended, is_undone, receipts, undo
+from onward.registry.importing.receipts import is_undone, receipts
+from onward.registry.importing.undoing import Depended, undo
 from onward.rulebook import shipped_path
 
 PEOPLE = """

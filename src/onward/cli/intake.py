@@ -421,7 +421,7 @@ def undo(
     again. Refused with exit code 1 when later events rest on it.
     """
     from onward.registry import open_operation
-    from onward.registry.importing.receipts import undo as undo_import
+    from onward.registry.importing.undoing import undo as undo_import
 
     undone = undo_import(open_operation(directory), receipt, by=by)
     if as_json:

@@ -52,14 +52,9 @@ from onward.registry.importing.doubles import (
     known_as,
     merges,
 )
-from onward.registry.importing.receipts import (
-    BREACH_KEY,
-    Written,
-    receipt_id,
-    together,
-    with_what_was_before,
-    write_receipt,
-)
+from onward.registry.importing.named_before import with_what_was_before
+from onward.registry.importing.receipts import BREACH_KEY, Written, receipt_id, write_receipt
+from onward.registry.log.store import together
 from onward.registry.operation import Operation
 from onward.rulebook.model import Rulebook
 from onward.safeguards.evaluate import evaluate
@@ -325,7 +320,7 @@ class Importer:
         }
         recorded = instant_text(now)
         events = [replace(event, recorded=recorded) for event in (*batch.events, *beside)]
-        with together(self.operation):
+        with together(self.operation.store):
             if any(set(fields) - {"number"} for fields in named.values()):
                 stands = put_right_in(self._log)
                 self.operation.vault.put(

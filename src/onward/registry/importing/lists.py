@@ -29,7 +29,7 @@ from onward.registry.importing import drafts
 from onward.registry.importing.commit import Importer
 from onward.registry.importing.doubles import Doubles
 from onward.registry.importing.doubles import decide as keep_decisions
-from onward.registry.importing.receipts import undo
+from onward.registry.importing.undoing import undo
 from onward.registry.models import Account, ImportDraft, PersonNow
 from onward.registry.operation import Operation
 from onward.registry.permissions import access, grants

@@ -7,8 +7,9 @@ events go in once, in order, and come out unchanged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from onward.caseload.events import Event
 from onward.errors import OnwardError
@@ -61,3 +62,15 @@ class EventStore(Protocol):
     def unfinished_bytes(self) -> int:
         """Bytes at the end of the log that were never committed, of a crash or of a write."""
         ...
+
+
+@runtime_checkable
+class WritesTogether(Protocol):
+    """A store that takes everything written inside `writing` entirely or not at all."""
+
+    def writing(self) -> AbstractContextManager[None]: ...
+
+
+def together(store: EventStore) -> AbstractContextManager[None]:
+    """One transaction over log and vault, where the store has any."""
+    return store.writing() if isinstance(store, WritesTogether) else nullcontext()
