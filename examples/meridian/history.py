@@ -99,6 +99,7 @@ class Casework:
         self.rng = rng
         self.declared = declared
         self.late = random.Random(20260930)  # contacts made late, beside the walk
+        self.looked = random.Random(20261007)  # what was made of concerns, beside the walk
         self.logs = Logs()
         self.counter: dict[str, int] = defaultdict(int)
         self.known: dict[str, Row] = defaultdict(dict)
@@ -252,6 +253,10 @@ class Casework:
                 self.logs.follow_ups.append(
                     {**row, "date": done, "done_on": done, "result": result}
                 )
+                seen = done + dt.timedelta(days=self.looked.randint(2, 12))
+                if result == "concern" and seen <= END:
+                    made = self.looked.choices(["help_given", "no_harm_found"], [0.6, 0.4])[0]
+                    self.logs.follow_ups.append({**row, "date": seen, "looked_into": made})
 
     def leave(self, case: Case, day: dt.date, step: str, days: list[int]) -> None:
         for person in case.people:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+import pytest
 import registry_cast as cast
 
 
@@ -149,3 +150,182 @@ def test_somebody_handed_over_is_overdue_in_days_and_somebody_who_went_home_in_w
     assert re.findall(r"(\d+)</?(?:b|span)", tile)[:2] == ["3", "1"]
     due = home.split('id="due"')[1].split("</table>")[0]
     assert due.count("status overdue") == 1
+
+
+# -- concerns ------------------------------------------------------------------------------------
+
+
+def reviews(client):
+    return set(re.findall(r"/reviews/follow_up/([^/]+)/", text(client.get("/people/reviews/"))))
+
+
+def tile(client):
+    """How many concerns wait, as home says; 0 where it has no such tile."""
+    found = re.search(r"<b>(\d+)</b><span>concerns to be looked at", text(client.get("/")))
+    return int(found[1]) if found else 0
+
+
+def test_a_concern_stays_in_the_list_whatever_page_is_closed_and_whatever_comes_later(small):
+    boss = cast.signed_in(cast.account("boss", "supervisor"))
+    worried = followed()
+    followed(person="H2-P1", name="f-2", due="2026-06-08")
+    assert (reviews(boss), tile(boss)) == (set(), 0)
+    client = monitor("H1-P1", "H2-P1")
+    said = text(contact(client, worried, result="concern", done_on="2026-06-02"))
+    assert "waits for a review until somebody says what was made of it" in said
+    contact(client, "/people/H2-P1/follow_up/f-2/", result="safe", done_on="2026-06-08")
+    assert (reviews(boss), tile(boss)) == ({"f-1"}, 1), "the page that led on was closed"
+    contact(client, "/people/H1-P1/add/follow_up/", result="safe", done_on="2026-06-09")
+    assert (reviews(boss), tile(boss)) == ({"f-1"}, 1), "a later contact takes none away"
+    assert "Nobody has said yet what was made of it" in text(boss.get("/people/H1-P1/"))
+    assert listed(client) == set(), "who gave an answer is not looked for any more"
+
+
+def test_whoever_may_review_says_what_was_made_of_a_concern_and_nobody_else(small):
+    from onward.caseload.events import Subject
+    from onward.registry.models import Account, ThingNow
+    from onward.registry.permissions import access
+    from onward.registry.recording import acts
+
+    worried, client = followed(), monitor()
+    contact(client, worried, result="concern", done_on="2026-06-02")
+    assert 'name="looked_into"' not in text(client.get(worried))
+    assert 'name="result"' not in text(client.get(worried)), "what was found stays found"
+    assert client.get("/people/reviews/").status_code in (403, 404)
+    assert client.get("/reviews/follow_up/f-1/").status_code in (403, 404)
+    mira = Account.objects.get(username="mira")
+    for number, facts in enumerate(({"looked_into": "help_given"}, {"result": "safe"})):
+        with pytest.raises(access.Refused):
+            acts.record(mira, Subject("follow_up", "f-1"), "recorded", effective="2026-06-10",
+                        facts=facts, idempotency_key=f"no-{number}")  # fmt: skip
+    boss = cast.signed_in(cast.account("boss", "supervisor"))
+    page = text(boss.get("/reviews/follow_up/f-1/"))
+    assert "never pressed" in page
+    silent = contact_review(boss, "f-1")
+    assert silent.status_code == 422, "looked into, and what of it?"
+    unsaid = contact_review(boss, "f-1", looked_into="incident_recorded")
+    assert unsaid.status_code == 422
+    assert "None is on record about this person" in text(unsaid)
+    assert reviews(boss) == {"f-1"}
+    contact_review(boss, "f-1", looked_into="help_given")
+    assert (reviews(boss), tile(boss)) == (set(), 0)
+    row = ThingNow.objects.get(kind="follow_up", thing="f-1")
+    assert (row.facts["looked_into"], row.due) == ("help_given", None)
+
+
+def contact_review(client, name, **facts):
+    page = text(client.get(f"/reviews/follow_up/{name}/"))
+    key = re.search(r'name="key" value="([^"]*)"', page)[1]
+    return client.post(
+        f"/reviews/follow_up/{name}/", {"key": key, "effective": "2026-06-10", **facts}
+    )
+
+
+def test_an_incident_recorded_from_the_review_is_what_was_made_of_the_concern(small):
+    from onward.registry.models import ThingNow
+
+    client = monitor()
+    contact(client, followed(), result="concern", done_on="2026-06-02")
+    boss = cast.signed_in(cast.account("boss", "supervisor"))
+    page = text(boss.get("/reviews/follow_up/f-1/"))
+    address = re.search(r'href="(/people/H1-P1/add/incident/\?concern=f-1)"', page)[1]
+    assert "what was made of the concern" in text(boss.get(address))
+    contact(boss, address, severity="1", destination="IRN", happened_on="2026-06-01")
+    kept = ThingNow.objects.filter(kind="incident")
+    assert [row.person for row in kept if not row.facts.get("of_breach")] == ["H1-P1"]
+    assert ThingNow.objects.get(thing="f-1").facts["looked_into"] == "incident_recorded"
+    assert reviews(boss) == set()
+    assert "/reviews/incident/" in text(boss.get("/people/reviews/")), (
+        "it waits for its own review"
+    )
+
+
+def test_nobody_is_sent_to_look_for_somebody_who_has_died(small):
+    from onward.caseload.events import Subject
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+
+    followed()
+    client = monitor()
+    assert listed(client) == {"f-1"}
+    acts.record(Actor("mira", cast.EVERYBODYS), Subject("person", "H1-P1"), "T22.deceased",
+                effective="2026-06-01", idempotency_key="died")  # fmt: skip
+    assert listed(client) == set()
+    assert "status overdue" not in text(client.get("/people/H1-P1/"))
+
+
+def test_a_concern_is_the_persons_own_word_and_never_taken_back(small):
+    from onward.registry.models import EventRow
+
+    client = monitor()
+    contact(client, followed(), result="concern", done_on="2026-06-02")
+    event = EventRow.objects.filter(subject_id="f-1").latest("seq").event_id
+    assert event not in text(client.get("/people/H1-P1/timeline/"))
+    assert client.get(f"/people/H1-P1/taken-back/{event}/").status_code in (403, 404)
+
+
+def test_a_rulebook_without_a_word_for_it_keeps_no_list_that_nobody_could_empty(small):
+    from dataclasses import replace
+
+    from onward.caseload import contacts
+    from onward.registry.now.kept_rows import due_on
+
+    book = small.rulebook
+    kind = book.kinds["follow_up"]
+    facts = {name: fact for name, fact in kind.facts.items() if name != "looked_into"}
+    without = replace(book, kinds={**book.kinds, "follow_up": replace(kind, facts=facts)})
+    row = {"result": "concern", "done_on": "2026-06-02", "looked_into": None}
+    assert due_on(book, contacts.KIND, row) == "2026-06-02"
+    assert due_on(without, contacts.KIND, row) is None
+
+
+# -- one place knows what came of a contact -----------------------------------------------------
+
+
+def test_home_the_list_and_the_report_count_the_same_contacts(small):
+    """Every result on every side of every limit, for people gone in three ways and one still here."""
+    from itertools import product
+
+    from onward.caseload import contacts, spells
+    from onward.caseload.events import Subject
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+    from onward.report import indicators
+
+    anybody = Actor("mira", cast.EVERYBODYS)
+    went = {"H1-P1": "T7.done", "H2-P1": "T20.done", "H3-P1": "T17.departed", "H4-P1": None,
+            "H1-P2": "T22.deceased"}  # fmt: skip
+    number = 0
+    for person, move in went.items():
+        if move:
+            acts.record(anybody, Subject("person", person), move, effective="2026-03-01",
+                        idempotency_key=f"went-{person}")  # fmt: skip
+        made = product(("2026-05-01", "2026-05-27", "2026-06-07", "2026-06-09", "2026-06-30"),
+                       (None, "safe", "concern", "refused", "not_reached"))  # fmt: skip
+        for due, result in made:
+            if person == "H1-P1" and result not in (None, "not_reached"):
+                continue  # they never answered at all
+            number += 1
+            facts = {"person": person, "due_on": due}
+            if result:
+                facts |= {"done_on": min(due, "2026-06-08"), "result": result}
+            acts.record(anybody, Subject("follow_up", f"f-{number}"), "recorded", effective="2026-03-01",
+                        facts=facts, idempotency_key=f"f-{number}")  # fmt: skip
+    engine = small.engine()
+    log = small.events_table(small.rulebook)
+    stays = spells(log, small.rulebook, as_of=small.default_date(), engine=engine)
+    record = indicators.Record(small.caseload(engine=engine), stays, engine)
+    due = indicators.follow_ups(record).due.values
+    reported = {
+        state: sum(n for (_way, s), n in due.items() if s == state)
+        for state in contacts.STANDINGS
+    }
+    assert all(reported.values()), "every way in which a contact can stand was made"
+    boss = cast.signed_in(cast.account("boss", "supervisor"))
+    home = text(boss.get("/")).split("/calendar/follow-ups/")[1].split("</a>")[0]
+    told = [int(n) for n in re.findall(r"(\d+)</?(?:b|span)", home)[:2]]
+    still = sum(reported[state] for state in contacts.STILL_TO_BE_MADE)
+    assert told == [still, reported[contacts.OVERDUE]]
+    page = text(boss.get("/calendar/follow-ups/")).split("<tbody>")[1]
+    assert page.count("</th>") == still
+    assert page.count("status overdue") == reported[contacts.OVERDUE]

@@ -314,3 +314,61 @@ def test_whoever_is_assigned_nobody_yet_is_told_how_people_come_to_them(small):
     assert said not in cast.signed_in(bilal).get("/").content
     boss = cast.account("erin", "supervisor", office="camp-9")
     assert said not in cast.signed_in(boss).get("/").content
+
+
+COUNTED = (
+    r'<a class="tile[^"]*" href="(?P<list>/people/[^"]*)"><b>(?P<n>\d+)</b>',
+    r'<a class="more" href="(?P<list>/people/[^"]*)">Who \((?P<n>\d+)\)</a>',
+    r'<td class="n">(?P<n>\d+)</td><td><a href="(?P<list>/people/\?[^"]*)">',
+)
+"""How home says a number beside the list it leads to."""
+
+
+@pytest.mark.parametrize(
+    "role",
+    ["supervisor", "protection_officer", "counsellor", "medical", "data_clerk", "analyst"],
+)
+def test_a_number_on_home_is_that_of_the_list_it_leads_to(small, monkeypatch, role):
+    from onward.caseload.events import Subject
+    from onward.desk.views import home as view
+    from onward.desk.views import home_roles
+    from onward.registry.models import PersonNow
+    from onward.registry.permissions import access
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+
+    monkeypatch.setattr(view, "SHOWN", 2)
+    monkeypatch.setattr(home_roles, "SHOWN", 0)
+    view._kept.clear()
+    anybody, boss = Actor("mira", cast.EVERYBODYS), cast.account("boss", "supervisor")
+    who, people = (
+        cast.account("someone", role),
+        sorted(PersonNow.objects.values_list("person", flat=True)),
+    )
+    for number, person in enumerate(people):
+        for paper in ("exit_permit", "entry_permission")[: 1 + number % 2]:
+            facts = {"person": person, "type": paper, "valid_to": "2026-06-18"}
+            acts.record(anybody, Subject("document", f"{paper}-{person}"), "recorded", facts=facts,
+                        effective="2026-06-01", idempotency_key=f"{paper}-{person}")  # fmt: skip
+        if role == "counsellor" and number % 3:
+            access.assign(boss, person, to=who, reason="case")
+    acts.record(anybody, Subject("person", people[0]), "T22.absent", effective="2026-06-09",
+                idempotency_key="away")  # fmt: skip
+    client = cast.signed_in(who)
+    page = html.unescape(client.get("/").content.decode())
+    said = [
+        (each["list"], int(each["n"])) for form in COUNTED for each in re.finditer(form, page)
+    ]
+    assert len(said) > (role != "medical"), "a doctor of people who are all checked has no list"
+    if role == "supervisor":
+        assert {"/people/?ends=soon", "/people/?steps=blocked"} <= {
+            address for address, _n in said
+        }
+        assert any("missing=" in address or "finding=" in address for address, _n in said)
+    for address, number in said:
+        if "reviews" in address:
+            continue
+        answer = client.get(address)
+        listed = re.search(r'id="total">(\d+) ', answer.content.decode())
+        assert answer.status_code == 200
+        assert int(listed[1]) == number, address

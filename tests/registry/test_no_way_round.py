@@ -228,6 +228,9 @@ def test_what_a_complaint_or_a_fear_holds_up_is_lifted_only_by_who_may(small):
     )
     record(("claim", "f1"), "recorded", key="f", by=clerk, person="H1-P1", expressed_on=TODAY)
     record(("incident", "i1"), "recorded", key="i", by=monitor, person="H1-P1", severity=1)
+    record(
+        ("follow_up", "u1"), "recorded", key="u", by=monitor, person="H1-P1", result="concern"
+    )
     lifting = [
         (clerk, ("complaint", "c1"), {"category": "services"}),
         (clerk, ("complaint", "c1"), {"triaged": True}),
@@ -237,6 +240,9 @@ def test_what_a_complaint_or_a_fear_holds_up_is_lifted_only_by_who_may(small):
         (clerk, ("claim", "f1"), {"finally_rejected": True}),
         (monitor, ("incident", "i1"), {"severity": 3}),
         (monitor, ("incident", "i1"), {"destination": "CAN"}),
+        (monitor, ("follow_up", "u1"), {"result": "safe"}),
+        (monitor, ("follow_up", "u1"), {"person": "H2-P1"}),
+        (monitor, ("follow_up", "u1"), {"looked_into": "no_harm_found"}),
     ]
     head = small.store.head()
     for number, (who, about, facts) in enumerate(lifting):
@@ -246,6 +252,8 @@ def test_what_a_complaint_or_a_fear_holds_up_is_lifted_only_by_who_may(small):
     # What was not known yet is added by anybody, and a claim is lodged by anybody.
     record(("incident", "i1"), "recorded", key="i2", by=monitor, happened_on=TODAY)
     record(("claim", "f1"), "recorded", key="f2", by=clerk, lodged=True)
+    record(("follow_up", "u1"), "recorded", key="u2", by=monitor, done_on=TODAY)
+    record(("follow_up", "u1"), "recorded", key="u3", by=boss, looked_into="help_given")
     record(
         ("complaint", "c1"), "recorded", key="c2", by=boss, category="services", triaged=True
     )

@@ -126,7 +126,11 @@ NAMED = {
     "needs": "specific_needs categories capacity_doubted other_parent_settled",
     "complaints": "departure_for_release departure_for_services",
 }
-ELSEWHERE = {("consent", "pressure"): "complaints", ("follow_up", "result"): "complaints"}
+ELSEWHERE = {
+    ("consent", "pressure"): "complaints",
+    ("follow_up", "result"): "complaints",
+    ("follow_up", "looked_into"): "complaints",
+}
 DERIVED = {
     "id": "open", "first_on": "internal",
     "legal": "confidential", "legal_since": "confidential", "stage": "confidential",

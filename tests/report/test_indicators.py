@@ -156,7 +156,7 @@ def test_follow_ups_are_overdue_only_past_the_pathways_tolerance(world):
     contacts = [
         ("2026-01-03", "2026-01-03", "safe"),
         ("2026-02-01", "2026-02-02", "concern"),
-        ("2026-04-01", "2026-04-01", "not_reached"),
+        ("2026-04-01", "2026-04-01", "not_reached"),  # and not since: overdue
         ("2026-05-01", None, None),  # overdue
         ("2026-06-20", None, None),  # within the 14 days
         ("2026-06-01", "2026-07-05", "safe"),  # made after the date: not made yet
@@ -169,9 +169,30 @@ def test_follow_ups_are_overdue_only_past_the_pathways_tolerance(world):
     r = world.record()
     found = I.follow_ups(r)
     states = {k[1]: v for k, v in found.due.values.items()}
-    assert states == {"safe": 1, "concern": 1, I.UNREACHED: 1, "overdue": 2, "waiting": 1}
+    assert states == {"safe": 1, "concern": 1, "overdue": 3, "waiting": 1}
     assert found.soon.value(()) == 1
     assert I.person_months_observed(r) == pytest.approx(32 / 30.4375)
+
+
+def test_whoever_was_not_reached_is_looked_for_until_they_answer(world):
+    """Tried in vain within the days tolerated, tried in vain and found later, and a refusal."""
+    for name in ("silent", "found", "no"):
+        world.person(name, stage="return_cleared")
+        world.move(name, "T7.done", "2026-01-01")
+    for name, due, done, result in (
+        ("silent", "2026-06-20", "2026-06-21", "not_reached"),
+        ("found", "2026-02-01", "2026-02-01", "not_reached"),
+        ("found", "2026-05-01", "2026-05-03", "safe"),
+        ("found", "2026-06-22", "2026-06-23", "not_reached"),
+        ("no", "2026-05-01", "2026-05-01", "refused"),
+        ("no", "2026-06-22", "2026-06-22", None),  # a day and no word of what came of it
+    ):
+        world.thing(
+            "follow_up", "2026-01-01", person=name, due_on=due, done_on=done, result=result
+        )
+    found = I.follow_ups(world.record())
+    states = {k[1]: v for k, v in found.due.values.items()}
+    assert states == {"tried": 3, "answered later": 1, "safe": 1, "refused": 1}
 
 
 def test_incidents_after_the_date_are_not_counted(world):

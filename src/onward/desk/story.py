@@ -17,12 +17,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from onward.caseload.events import OVERRIDE, RECORDED
-from onward.desk import dates, here, sight, values, words
+from onward.desk import contacts, dates, here, sight, values, words
 from onward.plan.clocks import STATUS_BY_LAW
 from onward.registry.identities import attachments, put_right
 from onward.registry.identities.scans import SUFFIX
 from onward.registry.models import EventRow, PersonNow, ThingNow
-from onward.registry.now.kept_rows import UNREACHED
 from onward.registry.permissions.access import Seen
 from onward.registry.recording import duties, exceptions
 from onward.rulebook.model import Move, Rulebook
@@ -384,23 +383,24 @@ def _record(
         "id": thing.thing,
         "on": thing.first_on,
         "facts": rest,
-        "status": _status(thing.kind, facts),
+        "status": _status(seen, thing.kind, facts),
     }
 
 
-def _status(kind: str, facts: Mapping[str, Any]) -> str:
+def _status(seen: Seen, kind: str, facts: Mapping[str, Any]) -> str:
     """The status a record is shown with, where it has one."""
     today = here.today().isoformat()
+    if kind == contacts.KIND:
+        theirs = [told for _id, told in seen.things(kind)]
+        return contacts.status(
+            facts, theirs, seen.facts.get("stage"), here.rulebook(), here.today()
+        )
     if kind == "consent" and facts.get("withdrawn"):
         return "paused"
     if kind == "complaint":
         return {False: "due", True: "done"}.get(facts.get("triaged"), "")  # type: ignore[call-overload]
     if kind == "incident" and facts.get("severity") == 1:
         return "done" if facts.get("reviewed") else "paused"
-    if kind == "follow_up":
-        if facts.get("done_on") and facts.get("result") != UNREACHED:
-            return "done"
-        return "overdue" if str(facts.get("due_on") or "9") < today else "due"
     if kind == "document" and facts.get("valid_to"):
         return "open" if str(facts["valid_to"]) >= today else "ended"
     if kind == "appointment":
@@ -581,6 +581,15 @@ def warnings(seen: Seen) -> list[tuple[str, str]]:
     if facts.get("open_duplicate"):
         found.append(("unknown", _("A possible duplicate of this record is still open.")))
     if seen.reads("complaints"):
+        rulebook = here.rulebook()
+        found_by = (told for _id, told in seen.things(contacts.KIND))
+        if any(contacts.is_to_be_looked_at(told, rulebook) for told in found_by):
+            found.append(
+                (
+                    "due",
+                    _("A contact found a concern. Nobody has said yet what was made of it."),
+                )
+            )
         for _id, complaint in seen.things("complaint"):
             if complaint.get("category") == "coercion" and not complaint.get("triaged"):
                 found.append(

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from onward.caseload import Caseload
+from onward.caseload import Caseload, contacts
 from onward.engine import Engine
 from onward.report.disclosure import Counts, alone, counted
 from onward.report.reading import Reading
@@ -54,7 +54,7 @@ DEFINITIONS: Mapping[str, tuple[str, str]] = {
     "blocked": ("Held back", "People whose next step fails at least one safeguard. One person can fail several, so the rows must not be added."),
     "no_open_pathway": ("No open pathway", "People to whom no step towards any lawful, voluntary outcome is open on the date."),
     "basis_lapsing": ("Basis lapsing", "People whose legal status, place or covering authority has its clock run out within 30, 60 or 90 days. Nobody's case is closed by a clock: the basis is reviewed."),
-    "follow_ups": ("Follow-ups", "Due: scheduled on or before the date. Overdue: due, not done, past the pathway's tolerance. Contact rate: contacts in which the person was reached, divided by contacts due. Contacts made after the date are not counted."),
+    "follow_ups": ("Follow-ups", "Due: scheduled on or before the date. Whoever was not reached is looked for until they answer: that they are safe, that something worries or harmed them, or that they want no contact. Overdue: due and not answered, tried or not, past the days tolerated where the person is. Of somebody who has died none is due any more. Contact rate: contacts in which the person was reached, divided by contacts due. Contacts made after the date are not counted."),
     "incidents": ("Incidents after departure", "Incidents recorded after an outcome, and for every 100 months observed: the months from each departure to the last contact that reached the person. A pause after a movement against a safeguard is not one. Always beside the contact rate: silence is not safety."),
     "family": ("Family unity", "Households whose living members are in different places, with and without every adult's own agreement; separated and unaccompanied children, and how many have a best-interests determination."),
     "complaints": ("Complaints", "Received in the last 90 days, open, median days to close, and coercion complaints that wait for triage."),
@@ -670,9 +670,6 @@ def _mark(n: int, rows: npt.NDArray[np.int64]) -> Mask:
 
 # -- after leaving --------------------------------------------------------------------------------
 
-REACHED = ("safe", "concern")
-UNREACHED = "tried, not reached"
-
 
 @dataclass(frozen=True)
 class FollowUps:
@@ -682,38 +679,56 @@ class FollowUps:
     soon: Counts
 
 
-STATES = ("safe", "concern", UNREACHED, "waiting", "overdue")
-
-
 def follow_ups(r: Record) -> FollowUps | None:
-    """Contacts due, made and overdue. A contact made after the date is not made yet."""
-    if not r.has("follow_up", "person", "due_on", "done_on", "result"):
+    """Contacts due, by where each stands on the day."""
+    if not r.has(contacts.KIND, "person", "due_on", "done_on", "result"):
         return None
-    contacts = r.table("follow_up", "due_on", "done_on", "result")
+    made = _contacts(r)
     way, _ = r.left_on
+    stage, tolerated = r.col("stage"), contacts.tolerated(r.rulebook)
+    dead = contacts.beyond_reach(r.rulebook)
+    answered = contacts.last_answers(
+        ((row, done, result) for row, _, done, result in made), r.on
+    )
     values: dict[tuple[str, ...], int] = {}
     ways: list[str] = []
     soon = 0
-    for due, done, result, row in zip(*(contacts[c] for c in ("due_on", "done_on", "result", "row")), strict=True):  # fmt: skip
-        if np.isnat(due):
+    for row, due, done, result in made:
+        if due is None:
             continue
-        made = not np.isnat(done) and done <= r.day
-        if due > r.day:
-            soon += int(not made and (due - r.day).astype(int) <= 30)
+        known = row >= 0
+        gone = known and stage[row] in dead
+        if due > r.on:
+            soon += int((done is None or done > r.on) and (due - r.on).days <= 30 and not gone)
             continue
-        name = (way[row] if row >= 0 else None) or "not recorded"
-        rule = r.rulebook.follow_up.get(name)
-        if made:
-            state = result if result in REACHED else UNREACHED
-        else:
-            late = (r.day - due).astype(int) > (rule.tolerance_days if rule else 0)
-            state = "overdue" if late else "waiting"
+        days = tolerated.get(stage[row] or "", 0) if known else 0
+        state = contacts.standing(
+            due, done, result, answered.get(row) if known else None, r.on, days
+        )
+        if gone and state in contacts.STILL_TO_BE_MADE:
+            continue
+        name = (way[row] if known else None) or "not recorded"
         ways.append(name)
         values[name, state] = values.get((name, state), 0) + 1
     order = tuple(w for w in (*r.reading.ways, "not recorded") if w in ways)
-    due_counts = Counts("follow-ups", ("follow-up way", "contact"), (order, STATES), values,
-                        universe="contacts")  # fmt: skip
+    due_counts = Counts("follow-ups", ("follow-up way", "contact"), (order, contacts.STANDINGS),
+                        values, universe="contacts")  # fmt: skip
     return FollowUps(due_counts, alone("follow-ups soon", soon))
+
+
+def _contacts(r: Record) -> list[tuple[int, dt.date | None, dt.date | None, str | None]]:
+    """Every contact: the person's row or -1, the day it is due, the day it was made, its result."""
+    found = r.table(contacts.KIND, "due_on", "done_on", "result")
+
+    def day(value: np.datetime64) -> dt.date | None:
+        return None if np.isnat(value) else value.astype(dt.date)
+
+    return [
+        (int(row), day(due), day(done), result)
+        for row, due, done, result in zip(
+            *(found[name] for name in ("row", "due_on", "done_on", "result")), strict=True
+        )
+    ]
 
 
 def incidents(r: Record) -> Counts | None:
@@ -761,15 +776,14 @@ def person_months_observed(r: Record) -> float:
     if not r.has("follow_up", "person", "done_on", "result"):
         return 0.0
     _, left = r.left_on
-    contacts = r.table("follow_up", "done_on", "result")
-    last: dict[int, np.datetime64] = {}
-    for done, result, row in zip(
-        contacts["done_on"], contacts["result"], contacts["row"], strict=True
-    ):
-        if row >= 0 and result in REACHED and not np.isnat(done) and done <= r.day:
+    last: dict[int, dt.date] = {}
+    for row, _due, done, result in _contacts(r):
+        if row >= 0 and result in contacts.REACHED and done is not None and done <= r.on:
             last[row] = max(done, last.get(row, done))
     days = [
-        (day - left[row]).astype(int) for row, day in last.items() if not np.isnat(left[row])
+        (np.datetime64(day) - left[row]).astype(int)
+        for row, day in last.items()
+        if not np.isnat(left[row])
     ]
     return float(sum(max(d, 0) for d in days)) / 30.4375
 

@@ -262,6 +262,8 @@ TEXTS: tuple[str, ...] = (
     "Due",
     "Safe",
     "Concern",
+    "Refused",
+    "Answered later",
     "Tried, not reached",
     "Not yet done",
     "Overdue",

@@ -19,7 +19,6 @@ from onward.desk import booking, contacts, dates, forms, here, sight, words
 from onward.desk.views.shared import done, once, page, paged, place, sent_key
 from onward.errors import OnwardError
 from onward.registry.models import Account, PersonNow, ThingNow
-from onward.registry.now.kept_rows import UNREACHED
 from onward.registry.permissions import access
 from onward.registry.recording import acts
 from onward.safeguards.record import WENT_TO
@@ -209,7 +208,7 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
     today = here.today()
     people = reader.people().filter(reader.within("confidential"))
-    rows = contacts.waiting(reader.things("confidential"))
+    rows = contacts.waiting(reader.things("confidential"), here.rulebook())
     which = request.GET.get("which", "due")
     rows = rows.filter(due__gt=today) if which == "ahead" else rows.filter(due__lte=today)
     found = paged(request, rows.order_by("due", "person", "thing"))
@@ -234,9 +233,9 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
             {
                 "thing": row.thing, "person": row.person, "due": due,
                 "late": (today - due).days if due < today else 0,
-                "overdue": contacts.is_overdue(due, today, person and person.stage, tolerated),
+                "overdue": contacts.is_overdue(due, today, tolerated.get((person and person.stage) or "", 0)),
                 "may": row.person in mine,
-                "tried": told.get("done_on") if told.get("result") == UNREACHED else None,
+                "tried": told.get("done_on") if told.get("result") == contacts.UNREACHED else None,
                 "pathway": words.state(rulebook, "stage", person.stage) if person else "",
                 "where": here.destination(str(person.facts.get(WENT_TO) or "")) if person else "",
             }

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import islice
 from threading import Lock
 from typing import Any
@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from onward.desk import contacts, here, sight, totals, words
+from onward.desk import contacts, ending, here, totals, words
 from onward.desk.views import home_roles
 from onward.desk.views.forecasts import why_here
 from onward.desk.views.plan import running_out
@@ -30,9 +30,7 @@ from onward.registry import breaches
 from onward.registry.computing.runs import latest_forecast
 from onward.registry.data_protection import rights
 from onward.registry.models import BreachNotice, ExportRequest, PersonNow, ThingNow
-from onward.registry.now import kept_rows
 
-SOON_DAYS = 14
 SHOWN = 8
 """Lines of each list on the page; the rest is one link away."""
 
@@ -66,7 +64,7 @@ def home(request: HttpRequest) -> HttpResponse:
     casework = reader.people().filter(reader.within("confidential"))
     if reader.reads_somewhere("confidential"):
         about = reader.things("confidential")
-        shown |= _due(about, today)
+        shown |= _due(reader, about, today)
         shown["ending"] = _kept_for(
             reader, "ending", today, lambda: _ending(about, mine, today), about
         )
@@ -100,11 +98,12 @@ def home(request: HttpRequest) -> HttpResponse:
             to_see = ThingNow.objects.filter(kind=kind, due__isnull=False)
             theirs = reader.things("complaints").filter(kind=kind, due__isnull=False)
             shown[name] = totals.total(theirs) + to_see.filter(person=None).count()
+        shown["concerns"] = totals.total(contacts.concerns(reader.things("complaints")))
     listed = [
         line["person"]
         for line in [
             *shown.get("due", []),
-            *shown.get("ending", []),
+            *shown.get("ending", {}).get("lines", []),
             *shown.get("meetings", []),
             *shown.get("requests", []),
         ]
@@ -140,13 +139,15 @@ def _days_left() -> int | None:
     return (end - here.today()).days if end else None
 
 
-def _due(about: Any, today: date) -> dict[str, Any]:
+def _due(reader: Any, about: Any, today: date) -> dict[str, Any]:
     """Appointments of the day and follow-ups that are due, the oldest first."""
     appointments = about.filter(kind="appointment", due=today)
-    waiting = contacts.waiting(about).filter(due__lte=today)
+    waiting = contacts.waiting(about, here.rulebook()).filter(due__lte=today)
     follow_ups = list(waiting.order_by("due", "person", "thing")[:SHOWN])
     people = PersonNow.objects.filter(person__in=[row.person for row in follow_ups])
     stages = dict(people.values_list("person", "stage"))
+    mine = reader.people("person.record_follow_up").filter(person__in=list(stages))
+    mine = set(mine.values_list("person", flat=True))
     tolerated = contacts.tolerated(here.rulebook())
     lines = [
         {
@@ -161,7 +162,8 @@ def _due(about: Any, today: date) -> dict[str, Any]:
         {
             "person": row.person, "what": _("Follow-up"), "kind": "follow_up",
             "on": row.due, "late": (today - row.due).days, "thing": row.thing,
-            "overdue": contacts.is_overdue(row.due, today, stages.get(row.person), tolerated),
+            "may": row.person in mine,
+            "overdue": contacts.is_overdue(row.due, today, tolerated.get(stages.get(row.person) or "", 0)),
         }
         for row in follow_ups
     ]  # fmt: skip
@@ -201,40 +203,14 @@ def _to_tell(reader: Any) -> dict[str, Any]:
     return {"to_tell": lines, "to_tell_all": len(untold)}
 
 
-def _ending(about: Any, mine: Any, today: date) -> list[dict[str, Any]]:
-    """Consents, papers and checks that run out soon, by the rulebook's own conditions, of people who
-    are here: the exit permit of somebody who has left is not asked for again."""
-    rulebook = here.rulebook()
-    soon = about.filter(ends__gte=today, ends__lte=today + timedelta(days=SOON_DAYS))
-    soon = soon.filter(person__in=mine.order_by().values("person"))
-    lines: list[dict[str, Any]] = []
-    for row in soon.order_by("ends", "person", "thing")[:SHOWN]:
-        for clock, day in kept_rows.ends_of(rulebook, row.kind, row.facts):
-            if day == row.ends:
-                lines.append(
-                    {
-                        "person": row.person,
-                        "what": _ending_what(row.kind, row.facts),
-                        "day": day,
-                        "days": (day - today).days,
-                        "remedy": words.translated(clock.remedy),
-                    }
-                )
-                break
-    return lines
-
-
-def _ending_what(kind: str, facts: dict[str, Any]) -> str:
-    """What runs out, in few words: "Consent: onward", "Exit permit"."""
-    if kind == "consent":
-        return _("Consent: %(pathway)s %(to)s") % {
-            "pathway": sight.pathway_title(str(facts.get("pathway") or "")),
-            "to": here.destination(str(facts["destination"])) if facts.get("destination") else "",
-        }  # fmt: skip
-    detail = facts.get("type") or facts.get("topic")
-    if detail:
-        return words.code(str(detail))
-    return words.translated(here.rulebook().kinds[kind].title)
+def _ending(about: Any, mine: Any, today: date) -> dict[str, Any]:
+    """The first lines of what runs out soon, and of how many people something does."""
+    rows = ending.soon(about, mine, today)
+    return {
+        "lines": ending.lines(rows, today, SHOWN),
+        "all": rows.count(),
+        "people": mine.filter(person__in=rows.order_by().values("person")).count(),
+    }
 
 
 def _stuck(people: Any) -> list[dict[str, Any]]:

@@ -44,8 +44,10 @@ def work_wrong() -> list[str]:
     return []
 
 
-def gaps(reader: Any, people: QuerySet[PersonNow], today: date) -> list[dict[str, Any]]:
-    """What this reader's own work fills in, and of whom it is missing."""
+def missing(
+    reader: Any, people: QuerySet[PersonNow], today: date
+) -> list[tuple[work.Work, QuerySet[PersonNow]]]:
+    """What this reader's own work fills in, each with those of some people of whom it is missing."""
     rulebook = here.rulebook()
     if work_wrong():
         return []
@@ -59,13 +61,18 @@ def gaps(reader: Any, people: QuerySet[PersonNow], today: date) -> list[dict[str
             theirs = theirs.filter(reader.within(classes.get(column, "")))
         if not all(reader.reads_somewhere(classes.get(column, "")) for column in line.columns):
             continue
-        rows = line.missing(theirs, today, rulebook)
-        found.append(
-            {"title": words.translated(line.title), "people": totals.total(rows),
-             "remedy": _remedy(reader, line.columns[-1]),
-             "rows": [row.person for row in rows.order_by("registered_on", "person")[:SHOWN]]}
-        )  # fmt: skip
+        found.append((line, line.missing(theirs, today, rulebook)))
     return found
+
+
+def gaps(reader: Any, people: QuerySet[PersonNow], today: date) -> list[dict[str, Any]]:
+    """What this reader's own work fills in, and the first of whom it is missing."""
+    return [
+        {"name": line.name, "title": words.translated(line.title), "people": totals.total(rows),
+         "remedy": _remedy(reader, line.columns[-1]),
+         "rows": [row.person for row in rows.order_by("registered_on", "person")[:SHOWN]]}
+        for line, rows in missing(reader, people, today)
+    ]  # fmt: skip
 
 
 def with_people(reader: Any, people: QuerySet[PersonNow], today: date) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 
-from onward.desk import here, sight, story, totals, words
+from onward.desk import contacts, ending, here, sight, story, totals, words
+from onward.desk.views import home_roles
 from onward.desk.views.shared import PAGE, page, paged, place
 from onward.registry.data_protection import rights
-from onward.registry.models import PersonNow, ThingNow
 from onward.registry.identities.merged import ids_of
+from onward.registry.models import PersonNow, ThingNow
 from onward.registry.now import judging
 from onward.registry.permissions import access
 
@@ -40,6 +41,7 @@ def people(request: HttpRequest) -> HttpResponse:
             "lines": sight.lines(reader, found.rows),
             "filters": filters,
             "finding": _finding(reader, request.GET.get("finding", "")),
+            "line": _line(request, reader, rows),
             "casework": reader.reads_somewhere("confidential"),
             "bulk": [
                 a
@@ -129,6 +131,8 @@ def filtered(
             rows = rows.filter(open_steps=0)
         else:
             rows = rows.filter(blocked__in=(value == "blocked",))
+    if (line := _line(request, reader, rows)) is not None:
+        rows = line["rows"]
     if finding := _finding(reader, request.GET.get("finding", "")):
         rows = rows.filter(
             reader.within("confidential"), blocked__in=(True,), active__in=(True,),
@@ -137,6 +141,23 @@ def filtered(
         for class_ in finding["classes"]:
             rows = rows.filter(reader.within(class_))
     return rows, filters
+
+
+def _line(
+    request: HttpRequest, reader: access.Reader, rows: QuerySet[PersonNow]
+) -> dict[str, Any] | None:
+    """The line of home whose people are asked for: what runs out soon, or what somebody's own work
+    fills in. Its `rows` are those of some people."""
+    today, wanted = here.today(), request.GET.get("missing", "")
+    if request.GET.get("ends") == "soon" and reader.reads_somewhere("confidential"):
+        soon = ending.soon(reader.things("confidential"), rows, today)
+        return {"name": "ends", "value": "soon", "title": _("Runs out soon"), "what": _("In two weeks"),
+                "rows": rows.filter(person__in=soon.order_by().values("person"))}  # fmt: skip
+    for line, theirs in home_roles.missing(reader, rows, today) if wanted else ():
+        if line.name == wanted:
+            return {"name": "missing", "value": wanted, "title": _("To be filled in"),
+                    "what": words.translated(line.title), "rows": theirs}  # fmt: skip
+    return None
 
 
 def _finding(reader: access.Reader, key: str) -> dict[str, Any] | None:
@@ -327,35 +348,41 @@ def pauses(row: ThingNow) -> bool:
 # -- what waits for a review ---------------------------------------------------------------------
 
 
+MOST_REVIEWS = 200
+
+
 @page("people", "incident.review")
 def reviews(request: HttpRequest) -> HttpResponse:
-    """Complaints to triage and grave incidents to review: each pauses moves until it is done."""
+    """Complaints to triage, grave incidents to review and concerns to look at; the first two pause
+    moves until it is done."""
     reader = request.reader  # type: ignore[attr-defined]
-    rulebook = here.rulebook()
-    found: list[ThingNow] = []
-    for kind in ("complaint", "incident"):
-        for rows in (reader.things("complaints"), ThingNow.objects.filter(person=None)):
-            rows = rows.filter(kind=kind, due__isnull=False)
-            found += rows.order_by("due", "person", "thing")[:200]
-    found = sorted(found, key=lambda row: (not pauses(row), row.due, row.thing))[:200]
+    rulebook, theirs = here.rulebook(), reader.things("complaints")
+    nobodys = ThingNow.objects.filter(person=None)
+    waiting = [
+        rows.filter(kind=kind, due__isnull=False)
+        for kind in ("complaint", "incident") for rows in (theirs, nobodys)
+    ] + [contacts.concerns(theirs)]  # fmt: skip
+    found = [
+        row
+        for rows in waiting
+        for row in rows.order_by("due", "person", "thing")[:MOST_REVIEWS]
+    ]
+    found = sorted(found, key=lambda row: (not pauses(row), row.due, row.thing))[:MOST_REVIEWS]
+    all_ = len(found) if len(found) < MOST_REVIEWS else sum(rows.count() for rows in waiting)
     reader.listed([row for row in found if row.person], place=place(request))
-    fields = {
-        kind: rulebook.kinds[kind].facts
-        for kind in ("complaint", "incident")
-        if kind in rulebook.kinds
-    }
     shown = [
         {
             "row": row,
             "title": words.translated(rulebook.kinds[row.kind].title),
-            "what": words.code(str(row.facts.get("category") or "")) if row.kind == "complaint"
-            else here.destination(str(row.facts.get("destination") or "")),
-            "on": row.facts.get("received_on") or row.facts.get("happened_on") or row.first_on,
+            "what": here.destination(str(row.facts.get("destination") or "")) if row.kind == "incident"
+            else words.code(str(row.facts.get("result" if row.kind == contacts.KIND else "category") or "")),
+            "on": row.facts.get("received_on") or row.facts.get("happened_on")
+            or row.facts.get("done_on") or row.first_on,
             "pauses": pauses(row),
         }
         for row in found
     ]  # fmt: skip
-    return render(request, "desk/reviews.html", {"rows": shown, "fields": fields})
+    return render(request, "desk/reviews.html", {"rows": shown, "all": all_})
 
 
 urls = [

@@ -27,7 +27,6 @@ from onward.desk.views.shared import done, nothing_changed, once, page, place, s
 from onward.errors import Faults, OnwardError
 from onward.registry.identities import attachments
 from onward.registry.models import ThingNow
-from onward.registry.now.kept_rows import UNREACHED
 from onward.registry.permissions import access
 from onward.registry.recording import acts, duties
 from onward.safeguards.record import OF_BREACH, WENT_TO
@@ -395,9 +394,13 @@ def _recorded(
         said += " " + _(
             "Pending moves are paused until somebody has reviewed it: %(to)s. Tell the focal points of the ICRC and UNHCR, and the family where the person agreed."
         ) % {"to": to}
-    if facts.get("result") == UNREACHED:
+    if facts.get("result") == contacts.UNREACHED:
         said += " " + _("The contact stays on the list of follow-ups until the person answers.")
-    if facts.get("result") == "concern":
+    if facts.get("result") == contacts.CONCERN:
+        if contacts.LOOKED_INTO in here.rulebook().kinds[contacts.KIND].facts:
+            said += " " + _(
+                "The concern waits for a review until somebody says what was made of it."
+            )
         said += " " + _(
             "If the person was detained, hurt or has disappeared, record it now under Incident after departure: moves there are then paused. Pressure of any kind is a complaint."
         )
@@ -449,6 +452,8 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
     else:  # what can only come later is not asked at the beginning
         columns -= {"closed_on", *LATER}
     columns.discard(OF_BREACH)  # said by the record itself, never by somebody
+    if kind == contacts.KIND:
+        columns.discard(contacts.LOOKED_INTO)  # said on the page of the review
     form = forms.form_for(
         rulebook, kind, columns, values=on_record or _suggested(seen, kind),
         places=here.destinations(),
@@ -494,12 +499,29 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
                         ), about=kind, thing=subject.id))  # fmt: skip
             if result is not None:
                 title = words.translated(rulebook.kinds[kind].title)
+                if row is None and (concern := _concern_behind(request, person, kind)):
+                    acts.record(
+                        request.user, Subject(contacts.KIND, concern.thing), "recorded",
+                        effective=here.today().isoformat(),
+                        facts={contacts.LOOKED_INTO: contacts.RECORDED[kind]},
+                        idempotency_key=f"{key}/concern",
+                    )  # fmt: skip
                 return _recorded(request, person, title, result, facts)
     return shown(
         request, "desk/record.html", seen, form,
         {"title": words.translated(rulebook.kinds[kind].title), "amending": thing is not None,
-         "kind": kind, **extra},
+         "kind": kind, "concern": thing is None and _concern_behind(request, person, kind), **extra},
     )  # fmt: skip
+
+
+def _concern_behind(request: HttpRequest, person: str, kind: str) -> ThingNow | None:
+    """The concern from whose review an incident or a complaint is recorded, while it waits."""
+    name = request.GET.get("concern", "")
+    reader = request.reader  # type: ignore[attr-defined]
+    if not name or kind not in contacts.RECORDED or not reader.may("incident.review"):
+        return None
+    theirs = contacts.concerns(reader.things("complaints", "incident.review"))
+    return theirs.filter(person=person, thing=name).first()  # type: ignore[no-any-return]
 
 
 def _within(reader: access.Reader, person: str, needs: Sequence[str]) -> str:
@@ -620,13 +642,17 @@ def take_back(request: HttpRequest, person: str, event: str) -> HttpResponse:
 
 @page("people", "incident.review", methods=BOTH)
 def review(request: HttpRequest, kind: str, thing: str) -> HttpResponse:
-    """Triage a complaint or review an incident, which lets the moves it paused be asked again."""
+    """Triage a complaint or review an incident, which lets the moves it paused be asked again; or
+    say what was made of a concern."""
     reader = request.reader  # type: ignore[attr-defined]
-    fact = {"complaint": "triaged", "incident": "reviewed"}.get(kind)
-    row = ThingNow.objects.filter(kind=kind, thing=thing).first() if fact else None
-    if row is None or fact is None:
-        raise access.Hidden
     rulebook = here.rulebook()
+    fact = duties.SEEN_TO.get(kind, "")
+    row = ThingNow.objects.filter(kind=kind, thing=thing).first() if fact else None
+    concern = kind == contacts.KIND
+    if row is None or fact not in rulebook.kinds[kind].facts:
+        raise access.Hidden
+    if concern and row.facts.get("result") != contacts.CONCERN:
+        raise access.Hidden
     if row.person is not None:
         seen = reader.open(row.person, action="incident.review", place=place(request))
         told = reader.show(rulebook, kind, row.facts, seen.classes)
@@ -636,7 +662,7 @@ def review(request: HttpRequest, kind: str, thing: str) -> HttpResponse:
     form = forms.form_for(
         rulebook,
         kind,
-        [fact, "closed_on", "category", "destination"],
+        [fact] if concern else [fact, "closed_on", "category", "destination"],
         values=told,
         places=here.destinations(),
         required=(fact,),
@@ -649,6 +675,8 @@ def review(request: HttpRequest, kind: str, thing: str) -> HttpResponse:
     extra: dict[str, Any] = {}
     if request.method == "POST":
         form.read(request.POST)
+        if concern and form.valid:
+            _must_be_recorded(form, str(row.person))
         changed = {n: v for n, v in form.facts.items() if n in declared and told.get(n) != v}
         if form.valid and changed:
             result, extra = sent(request, form, lambda: acts.record(
@@ -670,11 +698,26 @@ def review(request: HttpRequest, kind: str, thing: str) -> HttpResponse:
     return render(
         request, "desk/review.html",
         {"form": form, "row": row, "lines": lines, "title": words.translated(rulebook.kinds[kind].title),
-         "paused": paused, "asked": words.translated(declared[fact].label),
+         "paused": paused, "asked": words.translated(declared[fact].label), "concern": concern,
+         "to_record": [(one, words.translated(rulebook.kinds[one].title)) for one in contacts.RECORDED
+                       if concern and not told.get(fact)],
          "where": here.destination(str(told.get("destination") or "")),
          "key": request.POST.get("key") or once(), **extra},
         status=422 if form.problems or extra.get("faults") else 200,
     )  # fmt: skip
+
+
+def _must_be_recorded(form: forms.Form, person: str) -> None:
+    """Nobody says that a concern became an incident or a complaint of which nothing is on record."""
+    for kind, word in contacts.RECORDED.items():
+        if form.facts.get(contacts.LOOKED_INTO) != word:
+            continue
+        known = ThingNow.objects.filter(person=person, kind=kind)
+        if all(row.facts.get(OF_BREACH) for row in known):  # a pause is no incident
+            form.fail(
+                contacts.LOOKED_INTO,
+                _("None is on record about this person. Record it first: the button is on this page."),
+            )  # fmt: skip
 
 
 urls = [

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from onward.caseload import Caseload, Event
+from onward.caseload import Caseload, Event, contacts
 from onward.plan.clocks import Clock, clocks
 from onward.rulebook.model import Rulebook
 from onward.safeguards.evaluate import PATHWAY_OWN
@@ -20,8 +20,6 @@ from onward.safeguards.help import own_steps
 PERSON, HOUSEHOLD = "person", "household"
 
 SEVERE = 1
-UNREACHED = "not_reached"
-"""The result of a contact that was tried and came to nothing."""
 
 
 FIELDS = (
@@ -153,7 +151,7 @@ def thing_rows(
                     "thing": row["id"],
                     "person": person,
                     "office": (sites.get(person) or "") if person is not None else None,
-                    "due": due_on(kind, row),
+                    "due": due_on(caseload.rulebook, kind, row),
                     "ends": ends_of(kind, row),
                     "household": row["id"] if kind == HOUSEHOLD else row.get("household"),
                     "facts": facts,
@@ -164,11 +162,13 @@ def thing_rows(
     return rows
 
 
-def due_on(kind: str, row: Mapping[str, Any]) -> date | None:
+def due_on(rulebook: Rulebook, kind: str, row: Mapping[str, Any]) -> date | None:
     """From when somebody has to see to a thing; None: nobody has to, or somebody has."""
     if kind == "appointment" and row.get("state") == "planned":
         return row.get("day")
-    if kind == "follow_up" and (row.get("done_on") is None or row.get("result") == UNREACHED):
+    if kind == contacts.KIND and contacts.is_to_be_looked_at(row, rulebook):
+        return row.get("done_on") or row.get("due_on") or row.get("first_on")
+    if kind == contacts.KIND and contacts.is_still_to_be_made(row):
         return row.get("due_on")  # silence is not safety: who was not reached is looked for
     if kind == "complaint" and row.get("triaged") is False:
         return row.get("first_on")

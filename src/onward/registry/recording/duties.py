@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from onward.caseload import contacts
 from onward.caseload.events import ADOPTED, BREACH, OVERRIDE, RETRACTED
 from onward.registry.permissions.roles import load_rules
 from onward.registry.recording.actors import Acting
@@ -46,17 +47,20 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """Any one of these is enough to record something of a kind. A kind not named: the plan's editors."""
 
-SEEN_TO: Mapping[str, str] = {"complaint": "triaged", "incident": "reviewed"}
-"""What lets the moves paused by a complaint or an incident be asked again: a reviewer's word."""
+SEEN_TO: Mapping[str, str] = {
+    "complaint": "triaged", "incident": "reviewed", contacts.KIND: contacts.LOOKED_INTO,
+}  # fmt: skip
+"""A reviewer's word: what lets the moves paused by a complaint or an incident be asked again, and
+what was made of a concern that a contact found."""
 
 PAUSE = "/pause"
 """What the key of an incident ends in that a movement against a safeguard opened."""
 
 SETTLES: Mapping[str, tuple[str, ...]] = {
-    "complaint": (REVIEW,), "incident": (REVIEW,), "claim": (DECISION,),
+    "complaint": (REVIEW,), "incident": (REVIEW,), "claim": (DECISION,), contacts.KIND: (REVIEW,),
 }  # fmt: skip
-"""Who may say otherwise what is on record of a complaint, an incident or a claim: to call coercion
-something else, an incident less grave or a fear withdrawn lifts what it holds up."""
+"""Who may say otherwise what is on record of a complaint, an incident, a claim or a concern: to call
+coercion something else, an incident less grave or a fear withdrawn lifts what it holds up."""
 
 LODGING = ("lodged",)
 """What a person does with a claim by themselves, at any time: anybody with access records it."""
@@ -65,7 +69,8 @@ OF_THEIR_OWN = (ADOPTED, BREACH, OVERRIDE, RETRACTED)
 """What no hand writes: an exception is two people's word, a breach follows from a movement."""
 
 SAID = ("claim", "complaint", "incident")
-"""Kinds that hold what somebody said or suffered: never taken back, only added to."""
+"""Kinds that hold what somebody said or suffered: never taken back, only added to. So is a concern
+that a contact found."""
 
 WITHDRAWS: Mapping[str, str] = {
     "consent": "withdrawn",
@@ -126,14 +131,20 @@ def is_their_word(
     if kind in rulebook.moves():
         others = befell(rulebook, kind) or decided_elsewhere(rulebook, kind)
         return is_always(rulebook, kind) and not others
-    return subject_kind in SAID or facts.get(WITHDRAWS.get(subject_kind, "")) is True
+    concern = subject_kind == contacts.KIND and facts.get("result") == contacts.CONCERN
+    taken_back = facts.get(WITHDRAWS.get(subject_kind, "")) is True
+    return subject_kind in SAID or concern or taken_back
 
 
 def settled(rulebook: Rulebook, kind: str, on_record: Mapping[str, Any]) -> frozenset[str]:
     """What is said already of a complaint, an incident or a claim, and whom or what it touches:
-    only those of `SETTLES` say it otherwise. What is not known yet is added as before."""
+    only those of `SETTLES` say it otherwise. What is not known yet is added as before. Of a contact
+    only that it found a concern is settled."""
     if kind not in SETTLES:
         return frozenset()
+    if kind == contacts.KIND:
+        concern = on_record.get("result") == contacts.CONCERN
+        return frozenset({"person", "result"} if concern else ())
     touches = {
         column
         for relations in rulebook.relations.values()
@@ -156,8 +167,11 @@ def to_record(
             step = (ALWAYS,) if is_always(rulebook, kind) else (MOVEMENT,)
         return [step, *_of_facts(rulebook, facts)]
     if subject_kind != "person":
-        seen_to = facts.get(SEEN_TO.get(subject_kind, ""))
-        return [KINDS.get(subject_kind, (PLAN,)), *([(REVIEW,)] if seen_to else [])]
+        word = SEEN_TO.get(subject_kind, "")
+        by_word = [(REVIEW,)] if facts.get(word) else []
+        # Who reviews need not keep the contacts to say what was made of one.
+        alone = bool(by_word) and facts.keys() == {word}
+        return by_word if alone else [KINDS.get(subject_kind, (PLAN,)), *by_word]
     if kind == "registered":
         return [(REGISTER,)]
     if kind in ("merged", "retracted"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from onward.caseload import contacts
 from onward.report import indicators
 from onward.report.disclosure import TOTAL
 from onward.report.indicators import PERIOD_DAYS
@@ -26,6 +27,8 @@ def after_departure(w: Writer) -> Section | None:
             "Due",
             "Safe",
             "Concern",
+            "Refused",
+            "Answered later",
             "Tried, not reached",
             "Not yet done",
             "Overdue",
@@ -33,18 +36,20 @@ def after_departure(w: Writer) -> Section | None:
         ]
         rows = []
         for way in (*shown.counts.labels[0], TOTAL):
-            values = {state: shown.shown[way, state] for state in indicators.STATES}
+            values = {state: shown.shown[way, state] for state in contacts.STANDINGS}
             due = shown.shown[way, TOTAL]
-            safe, concern = values["safe"], values["concern"]
+            safe, concern = (values[state] for state in contacts.REACHED)
             reached = (
                 None
                 if None in (safe, concern, due) or not due
                 else ((safe or 0) + (concern or 0)) / due
             )
-            late = values["overdue"]
+            late = values[contacts.OVERDUE]
             rows.append(
                 [words("All" if way == TOTAL else w.reading.way(way)), count(due), count(safe),
-                 count(concern), count(values[indicators.UNREACHED]), count(values["waiting"]),
+                 count(concern),
+                 *(count(values[state]) for state in (
+                     contacts.REFUSED, contacts.FOUND_SINCE, contacts.TRIED, contacts.WAITING)),
                  count(late, "late" if late else ""),
                  words("…") if reached is None else share(min(reached, 1.0))]
             )  # fmt: skip
@@ -83,7 +88,8 @@ def after_departure(w: Writer) -> Section | None:
 
 def _contact_rate(w: Writer) -> Cell:
     shown = w.ledger.table("follow-ups").shown
-    due, safe, concern = shown[TOTAL, TOTAL], shown[TOTAL, "safe"], shown[TOTAL, "concern"]
+    due = shown[TOTAL, TOTAL]
+    safe, concern = (shown[TOTAL, state] for state in contacts.REACHED)
     if due is None or safe is None or concern is None:
         return words("…")
     return share(min((safe + concern) / due, 1.0) if due else None)
