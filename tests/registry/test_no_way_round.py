@@ -222,7 +222,8 @@ def test_what_a_complaint_or_a_fear_holds_up_is_lifted_only_by_who_may(small):
 
     clerk, boss = people.account("dana", "data_clerk"), people.account("boss", "supervisor")
     monitor = people.account("malik", "follow_up_monitor")
-    access.assign(boss, "H1-P1", to=monitor, reason="case")
+    for person in ("H1-P1", "H2-P1"):
+        access.assign(boss, person, to=monitor, reason="case")
     record(
         ("complaint", "c1"), "recorded", key="c", by=clerk, person="H1-P1", category="coercion"
     )
