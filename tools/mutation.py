@@ -66,6 +66,10 @@ SUBJECTS: dict[str, tuple[str, tuple[str, ...]]] = {
         "registry/permissions/access.py",
         (f"{RECORD}/test_access.py", f"{RECORD}/test_access_ends.py"),
     ),
+    "assignments": (
+        "registry/permissions/assignments.py",
+        (f"{RECORD}/test_access.py", f"{RECORD}/test_access_ends.py"),
+    ),
     "access_log": (
         "registry/permissions/access_log.py",
         (f"{RECORD}/test_access.py", f"{RECORD}/test_access_ends.py"),

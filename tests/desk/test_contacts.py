@@ -24,14 +24,14 @@ def followed(due="2026-06-01", person="H1-P1", name="f-1"):
 
 
 def monitor(*people):
-    from onward.registry.permissions import access
+    from onward.registry.permissions import assignments
 
     mira, boss = (
         cast.account("mira", "follow_up_monitor"),
         cast.account("chantal", "supervisor"),
     )
     for person in people or ("H1-P1",):
-        access.assign(boss, person, to=mira, reason="follow-up")
+        assignments.assign(boss, person, to=mira, reason="follow-up")
     return cast.signed_in(mira)
 
 

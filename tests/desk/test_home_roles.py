@@ -43,13 +43,13 @@ def test_a_clerk_sees_open_identities_and_whether_people_were_counted(small):
 
 
 def test_a_partner_sees_only_those_referred_to_it(small):
-    from onward.registry.permissions import access
+    from onward.registry.permissions import assignments
 
     boss = cast.account("boss", "supervisor")
     partner = cast.account("ngo", "partner", organisation="harbour-aid")
     empty = cast.signed_in(partner).get("/").content.decode()
     assert "Nobody has been referred to your organisation yet." in empty
-    access.assign(boss, "H1-P1", organisation="harbour-aid", reason="shelter")
+    assignments.assign(boss, "H1-P1", organisation="harbour-aid", reason="shelter")
     page = cast.signed_in(partner).get("/").content.decode()
     assert "/people/H1-P1/" in page
     assert "/people/H2-P1/" not in page
@@ -84,11 +84,11 @@ def panel(page, title):
 
 def test_a_counsellor_sees_who_of_their_own_people_is_not_counselled_yet(small):
     from onward.registry.models import PersonNow
-    from onward.registry.permissions import access
+    from onward.registry.permissions import assignments
 
     boss, mine = cast.account("boss", "supervisor"), cast.account("carl", "counsellor")
     PersonNow.objects.filter(person__in=("H1-P1", "H2-P1")).update(stage="verified")
-    access.assign(boss, "H1-P1", to=mine, reason="counselling")
+    assignments.assign(boss, "H1-P1", to=mine, reason="counselling")
     part = panel(
         cast.signed_in(mine).get("/").content.decode(), "Verified, and not counselled yet"
     )
@@ -305,12 +305,14 @@ def test_home_says_once_what_many_breaches_ask_for_by_the_same_minute(small):
 
 
 def test_whoever_is_assigned_nobody_yet_is_told_how_people_come_to_them(small):
-    from onward.registry.permissions import access
+    from onward.registry.permissions import assignments
 
     bilal = cast.account("bilal", "interviewer")
     said = b"Nobody is assigned to you yet."
     assert said in cast.signed_in(bilal).get("/").content
-    access.assign(cast.account("chantal", "supervisor"), "H1-P1", to=bilal, reason="interview")
+    assignments.assign(
+        cast.account("chantal", "supervisor"), "H1-P1", to=bilal, reason="interview"
+    )
     assert said not in cast.signed_in(bilal).get("/").content
     boss = cast.account("erin", "supervisor", office="camp-9")
     assert said not in cast.signed_in(boss).get("/").content
@@ -333,7 +335,7 @@ def test_a_number_on_home_is_that_of_the_list_it_leads_to(small, monkeypatch, ro
     from onward.desk.views import home as view
     from onward.desk.views import home_roles
     from onward.registry.models import PersonNow
-    from onward.registry.permissions import access
+    from onward.registry.permissions import assignments
     from onward.registry.recording import acts
     from onward.registry.recording.actors import Actor
 
@@ -351,7 +353,7 @@ def test_a_number_on_home_is_that_of_the_list_it_leads_to(small, monkeypatch, ro
             acts.record(anybody, Subject("document", f"{paper}-{person}"), "recorded", facts=facts,
                         effective="2026-06-01", idempotency_key=f"{paper}-{person}")  # fmt: skip
         if role == "counsellor" and number % 3:
-            access.assign(boss, person, to=who, reason="case")
+            assignments.assign(boss, person, to=who, reason="case")
     acts.record(anybody, Subject("person", people[0]), "T22.absent", effective="2026-06-09",
                 idempotency_key="away")  # fmt: skip
     client = cast.signed_in(who)

@@ -72,12 +72,12 @@ def test_a_search_finds_only_people_the_account_may_see(small):
 
 def test_a_document_number_cannot_be_guessed_digit_by_digit(small):
     from onward.registry.models import Account
-    from onward.registry.permissions import access
+    from onward.registry.permissions import assignments
 
     reader = browser("interviewer", name="bilal")
     bilal = Account.objects.get(username="bilal")
     lead = cast.account("chantal", "supervisor")
-    access.assign(lead, "H1-P1", to=bilal, reason="interview")
+    assignments.assign(lead, "H1-P1", to=bilal, reason="interview")
     ending = text(reader.post("/people/search/", {"q": "8123"}, follow=True))
     assert "/people/H1-P1/" not in ending
     whole = text(reader.post("/people/search/", {"q": "QX7788123"}, follow=True))
@@ -109,10 +109,12 @@ def test_the_order_of_a_list_tells_no_more_than_its_lines(small):
 
 
 def test_a_list_leads_only_to_pages_that_open(small):
-    from onward.registry.permissions import access
+    from onward.registry.permissions import assignments
 
     account = cast.account("iris", "interviewer")
-    access.assign(cast.account("lead", "supervisor"), "H1-P1", to=account, reason="interview")
+    assignments.assign(
+        cast.account("lead", "supervisor"), "H1-P1", to=account, reason="interview"
+    )
     iris = cast.signed_in(account)
     leads = re.compile(r'href="/people/(H[^/"]+)/"')
     assert leads.findall(text(iris.get("/people/"))) == ["H1-P1"]

@@ -327,7 +327,7 @@ def test_what_another_registration_left_is_put_right_where_it_lies(small, office
 
 def test_what_a_list_replaced_is_shown_by_the_class_of_each_line_and_never_as_it_is_kept(small):
     """It is kept under seal as one text; whoever reads sealed notes need not read telephones."""
-    from onward.registry.permissions import access
+    from onward.registry.permissions import assignments
 
     before = {
         "event": "e-1",
@@ -337,7 +337,7 @@ def test_what_a_list_replaced_is_shown_by_the_class_of_each_line_and_never_as_it
         {"H1-P1": {**small.vault.get("H1-P1"), "sealed.before_import": json.dumps(before)}}
     )
     reviewer = people.account("reviewer", "rsd_reviewer")
-    access.assign(
+    assignments.assign(
         people.account("amina", "protection_officer"), "H1-P1", to=reviewer, reason="review"
     )
     page = shown_to(reviewer)

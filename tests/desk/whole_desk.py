@@ -80,7 +80,7 @@ def make(template: Path, folder: Path) -> Whole:
         Recipient,
         ThingNow,
     )
-    from onward.registry.permissions import access, alarms, grants
+    from onward.registry.permissions import alarms, assignments, grants
     from onward.registry.planning import adopt_plan
     from onward.registry.recording import acts
     from onward.registry.web import jobs
@@ -100,8 +100,8 @@ def make(template: Path, folder: Path) -> Whole:
     }  # fmt: skip
     boss, officer = accounts["supervisor"], accounts["protection_officer"]
     for role in ASSIGNED:
-        access.assign(boss, "H1-P1", to=accounts[role], reason="interview")
-    access.assign(boss, "H1-P1", organisation="harbour-aid", reason="shelter")
+        assignments.assign(boss, "H1-P1", to=accounts[role], reason="interview")
+    assignments.assign(boss, "H1-P1", organisation="harbour-aid", reason="shelter")
     # Exports: one that waits, one that may be written.
     recipient = Recipient.objects.create(
         operation="meridian", name="Harbour Aid", code="harbour-aid", kind="partner",

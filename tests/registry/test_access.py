@@ -50,7 +50,7 @@ def test_hidden_and_missing_are_told_in_the_same_words_and_both_are_logged(small
 def test_what_was_typed_for_a_person_who_does_not_exist_is_not_kept(small, cast):
     """A name in an address is refused and leaves its length and a digest, the same each time."""
     from onward.registry.models import AccessEntry
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
     amina, dawit = people.signed_in(cast["amina"]), people.signed_in(cast["dawit"])
     typed = "Zarifeh Nowruzian 0770 555"
@@ -60,7 +60,7 @@ def test_what_was_typed_for_a_person_who_does_not_exist_is_not_kept(small, cast)
     amina.get(f"/people/{typed * 9}/")
     dawit.get("/people/H1-P1/")
     with pytest.raises(access.Hidden):
-        access.assign(cast["amina"], typed, to=cast["bilal"], reason="interview")
+        assignments.assign(cast["amina"], typed, to=cast["bilal"], reason="interview")
     access.log(cast["amina"], "rights.open", person=typed, allowed=False)
     kept = list(AccessEntry.objects.filter(decision="refused").values_list("person", flat=True))
     assert len(kept) >= 6
@@ -72,27 +72,27 @@ def test_what_was_typed_for_a_person_who_does_not_exist_is_not_kept(small, cast)
 
 
 def test_an_interviewer_reads_only_people_assigned_to_them(small, cast):
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
     with pytest.raises(access.Hidden):
         access.Reader(cast["bilal"]).open("H1-P1")
-    given = access.assign(
+    given = assignments.assign(
         cast["chantal"], "H1-P1", to=cast["bilal"], reason="interview on Monday"
     )
     seen = access.Reader(cast["bilal"]).open("H1-P1")
     assert "confidential" in seen.classes
     assert "grounds" not in seen.classes
-    access.end_assignment(cast["chantal"], given, reason="done")
+    assignments.end_assignment(cast["chantal"], given, reason="done")
     with pytest.raises(access.Hidden):
         access.Reader(cast["bilal"]).open("H1-P1")
 
 
 def test_a_partner_sees_its_own_referrals_and_no_casework(small, cast):
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
     helper = people.account("helper", "partner", organisation="harbour-aid", office="")
     other = people.account("other", "partner", organisation="hill-aid", office="")
-    access.assign(cast["chantal"], "H2-P1", organisation="harbour-aid", reason="shelter")
+    assignments.assign(cast["chantal"], "H2-P1", organisation="harbour-aid", reason="shelter")
     seen = access.Reader(helper).open("H2-P1")
     assert not seen.shows("stage")
     assert "stage" not in seen.facts
@@ -100,24 +100,24 @@ def test_a_partner_sees_its_own_referrals_and_no_casework(small, cast):
 
 
 def test_a_person_is_assigned_only_by_somebody_who_may_see_them(small, cast):
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
     with pytest.raises(access.Hidden):
-        access.assign(cast["dawit"], "H1-P1", to=cast["dawit"], reason="curious")
+        assignments.assign(cast["dawit"], "H1-P1", to=cast["dawit"], reason="curious")
 
 
 def test_nobody_assigns_people_to_themselves(small, cast):
     """Being assigned opens the person's own account of what happened: somebody else decides it."""
     from onward.registry.models import Assignment
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
     amina, other = cast["amina"], people.account("esra", "protection_officer")
     assert "narrative" not in access.Reader(amina).open("H1-P1").classes
     with pytest.raises(access.Refused, match="to themselves"):
-        access.assign(amina, "H1-P1", to=amina, reason="my case")
+        assignments.assign(amina, "H1-P1", to=amina, reason="my case")
     assert not Assignment.objects.exists()
     assert "narrative" not in access.Reader(amina).open("H1-P1").classes
-    access.assign(other, "H1-P1", to=amina, reason="her case")
+    assignments.assign(other, "H1-P1", to=amina, reason="her case")
     assert "narrative" in access.Reader(amina).open("H1-P1").classes
     desk = people.signed_in(amina)
     form = desk.post("/people/chosen/", {"do": "assign", "people": "H1-P1"})
@@ -250,10 +250,10 @@ def test_looking_at_the_same_person_again_does_not_count_twice(small, cast):
 
 def test_opening_somebody_who_does_not_exist_raises_an_alarm(small, cast):
     from onward.registry.now import projection
-    from onward.registry.permissions import access, alarms
+    from onward.registry.permissions import access, alarms, honeytokens
 
     before = access.people_visible_to(cast["amina"]).filter(active=True).count()
-    bait = access.add_honeytoken(
+    bait = honeytokens.add_honeytoken(
         cast["chantal"], {"name.full.latin": "Farid Someone"}, office=people.OFFICE
     )
     assert projection.compare(small) == []
@@ -349,7 +349,7 @@ def test_a_demonstration_gives_each_role_whom_it_works_with(small):
     from onward.caseload.events import Subject
     from onward.registry import site
     from onward.registry.models import Account
-    from onward.registry.permissions import access, demo_accounts
+    from onward.registry.permissions import access, assignments, demo_accounts
     from onward.registry.recording import acts
 
     by = people.account("chantal", "supervisor")
@@ -357,7 +357,7 @@ def test_a_demonstration_gives_each_role_whom_it_works_with(small):
     acts.record(by, Subject("person", "H1-P1"), "T17.left_unassisted", effective="2026-06-09",
                 facts={}, idempotency_key="left")  # fmt: skip
     monitor = people.account("dawit", "follow_up_monitor")
-    access.assign(by, "H1-P1", to=monitor, reason="left yesterday")
+    assignments.assign(by, "H1-P1", to=monitor, reason="left yesterday")
     due = {"person": "H1-P1", "due_on": "2026-06-10"}
     acts.record(monitor, Subject("follow_up", "F-1"), "recorded", effective="2026-06-09", facts=due,
                 idempotency_key="due")  # fmt: skip

@@ -39,16 +39,16 @@ def log_of(account, **asked):
 
 
 def test_a_referral_opens_one_person_to_one_partner_until_it_ends(small, cast):
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
     helper = people.account("helper", "partner", organisation="harbour-aid", office="")
     other = people.account("other", "partner", organisation="hill-aid", office="")
     nobodys = people.account("nobodys", "partner", organisation="hill-aid", office="")
     nobodys.organisation = ""
-    given = access.assign(
+    given = assignments.assign(
         cast["chantal"], "H2-P1", organisation="harbour-aid", reason="shelter"
     )
-    access.assign(cast["chantal"], "H3-P1", to=cast["bilal"], reason="interview")
+    assignments.assign(cast["chantal"], "H3-P1", to=cast["bilal"], reason="interview")
     assert (seen_by(helper), seen_by(other), seen_by(nobodys)) == ({"H2-P1"}, set(), set())
     row = access.people_visible_to(helper).get()
     assert "biodata" in access.readable(helper, row)
@@ -57,7 +57,7 @@ def test_a_referral_opens_one_person_to_one_partner_until_it_ends(small, cast):
         assert not access.may(stranger, "person.read", row)
         with pytest.raises(access.Hidden):
             access.Reader(stranger).open("H2-P1")
-    access.end_assignment(cast["chantal"], given, reason="sheltered")
+    assignments.end_assignment(cast["chantal"], given, reason="sheltered")
     assert seen_by(helper) == set()
     assert access.readable(helper, row) == frozenset()
     with pytest.raises(access.Hidden):
@@ -65,31 +65,31 @@ def test_a_referral_opens_one_person_to_one_partner_until_it_ends(small, cast):
 
 
 def test_an_ended_assignment_reads_no_class_of_the_person_any_more(small, cast):
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
     bilal, row = cast["bilal"], access.people_visible_to(cast["amina"]).get(person="H1-P1")
-    given = access.assign(cast["amina"], "H1-P1", to=bilal, reason="interview")
+    given = assignments.assign(cast["amina"], "H1-P1", to=bilal, reason="interview")
     assert "confidential" in access.Reader(bilal).classes(row)
     assert access.Reader(bilal).things("confidential").filter(person="H1-P1").exists()
     assert not access.Reader(bilal).things("confidential").exclude(person="H1-P1").exists()
-    access.end_assignment(cast["amina"], given, reason="done")
+    assignments.end_assignment(cast["amina"], given, reason="done")
     assert access.Reader(bilal).classes(row) == {"open", "internal"}
     assert not access.Reader(bilal).things("confidential").exists()
 
 
 def test_somebody_elses_assignment_is_ended_only_by_who_could_have_made_it(small, cast):
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
-    given = access.assign(cast["amina"], "H1-P1", to=cast["bilal"], reason="interview")
+    given = assignments.assign(cast["amina"], "H1-P1", to=cast["bilal"], reason="interview")
     for stranger in (cast["dawit"], cast["bilal"]):
         with pytest.raises(access.Hidden):
-            access.end_assignment(stranger, given, reason="mischief")
+            assignments.end_assignment(stranger, given, reason="mischief")
     given.refresh_from_db()
     assert given.until is None
     assert "H1-P1" in seen_by(cast["bilal"])
-    access.end_assignment(cast["chantal"], given, reason="done")
+    assignments.end_assignment(cast["chantal"], given, reason="done")
     ended = given.until
-    access.end_assignment(cast["chantal"], given, reason="done again")
+    assignments.end_assignment(cast["chantal"], given, reason="done again")
     given.refresh_from_db()
     assert given.until == ended
 
@@ -127,7 +127,7 @@ def test_either_of_the_two_marks_closes_an_account(small, cast, change):
 
 def test_an_assignment_is_to_one_and_says_why(small, cast):
     from onward.registry.models import Assignment
-    from onward.registry.permissions import access
+    from onward.registry.permissions import assignments
 
     amina, bilal = cast["amina"], cast["bilal"]
     for asked in (
@@ -136,23 +136,23 @@ def test_an_assignment_is_to_one_and_says_why(small, cast):
         {"to": bilal, "reason": " no "},
     ):
         with pytest.raises(OnwardError, match=r"Choose one|Say why"):
-            access.assign(amina, "H1-P1", **asked)
+            assignments.assign(amina, "H1-P1", **asked)
     assert not Assignment.objects.exists()
-    given = access.assign(amina, "H1-P1", to=bilal, reason=" ask ")
+    given = assignments.assign(amina, "H1-P1", to=bilal, reason=" ask ")
     assert (given.reason, given.by, given.until) == ("ask", amina.account_id, None)
-    assert access.assign(amina, "H1-P1", to=bilal, reason="again").pk == given.pk
+    assert assignments.assign(amina, "H1-P1", to=bilal, reason="again").pk == given.pk
     assert Assignment.objects.count() == 1
     assert log_of(amina, action="person.assign") == [("person.assign", "H1-P1", "allowed", "")]
 
 
 def test_a_refused_assignment_is_in_the_log_and_leaves_nothing(small, cast):
     from onward.registry.models import Assignment
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
     with pytest.raises(access.Hidden):
-        access.assign(cast["dawit"], "H1-P1", to=cast["bilal"], reason="curious")
+        assignments.assign(cast["dawit"], "H1-P1", to=cast["bilal"], reason="curious")
     with pytest.raises(access.Refused):
-        access.assign(cast["amina"], "H1-P1", to=cast["amina"], reason="my case")
+        assignments.assign(cast["amina"], "H1-P1", to=cast["amina"], reason="my case")
     for who in (cast["dawit"], cast["amina"]):
         assert log_of(who) == [("person.assign", "H1-P1", "refused", "")]
     assert not Assignment.objects.exists()
@@ -193,7 +193,7 @@ def test_what_somebody_may_do_somewhere_they_may_not_do_with_everybody(small, ca
 
 def test_a_list_opens_and_may_be_asked_only_by_what_is_read_of_everybody_in_it(small, cast):
     from onward.registry.models import PersonNow
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
     amina, bilal = access.Reader(cast["amina"]), access.Reader(cast["bilal"])
     assert amina.opens_all_it_lists
@@ -206,7 +206,7 @@ def test_a_list_opens_and_may_be_asked_only_by_what_is_read_of_everybody_in_it(s
     assert not bilal.reads_somewhere("grounds")
     asked = PersonNow.objects.filter(bilal.within("confidential"))
     assert not asked.exists()
-    access.assign(cast["amina"], "H1-P1", to=cast["bilal"], reason="interview")
+    assignments.assign(cast["amina"], "H1-P1", to=cast["bilal"], reason="interview")
     assert set(asked.values_list("person", flat=True)) == {"H1-P1"}
 
 
@@ -348,9 +348,9 @@ def test_the_two_hundredth_person_within_a_day_is_shown_and_the_next_freezes(sma
 
 def test_asking_for_the_names_of_somebody_who_does_not_exist_raises_an_alarm(small, cast):
     from onward.registry.models import Alarm
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, honeytokens
 
-    bait = access.add_honeytoken(
+    bait = honeytokens.add_honeytoken(
         cast["chantal"], {"name.full.latin": "Farid Someone"}, office=people.OFFICE
     )
     amina = access.Reader(cast["amina"])
@@ -366,10 +366,12 @@ def test_asking_for_the_names_of_somebody_who_does_not_exist_raises_an_alarm(sma
 
 def test_only_who_handles_breaches_invents_somebody(small, cast):
     from onward.registry.models import Honeytoken
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, honeytokens
 
     before = len(small.store.read())
     with pytest.raises(access.Refused):
-        access.add_honeytoken(cast["amina"], {"name.full.latin": "X"}, office=people.OFFICE)
+        honeytokens.add_honeytoken(
+            cast["amina"], {"name.full.latin": "X"}, office=people.OFFICE
+        )
     assert not Honeytoken.objects.exists()
     assert len(small.store.read()) == before

@@ -229,11 +229,11 @@ def test_a_fresh_sign_in_is_asked_first(small):
 
 
 def test_who_may_not_read_papers_is_not_told_that_there_is_one(small):
-    from onward.registry.permissions import access
+    from onward.registry.permissions import assignments
 
     boss = people.account("chantal", "supervisor")
     bilal = people.account("bilal", "interviewer")
-    access.assign(boss, "H1-P1", to=bilal, reason="interview")
+    assignments.assign(boss, "H1-P1", to=bilal, reason="interview")
     one = reference(attach())
     (address,) = addresses(people.signed_in(boss))
     assert one in address

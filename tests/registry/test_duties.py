@@ -104,7 +104,7 @@ def stopped(small, monkeypatch):
 @pytest.fixture
 def staff(small):
     """An account of each role in the first office, to which one person is assigned or referred."""
-    from onward.registry.permissions import access
+    from onward.registry.permissions import assignments
 
     people.elsewhere(small)
     boss = people.account("boss", "supervisor", factor=False)
@@ -114,8 +114,8 @@ def staff(small):
             f"a.{role}", role, factor=False,
             organisation="harbour-aid" if role == "partner" else "",
         )  # fmt: skip
-        access.assign(boss, MINE, to=found[role], reason="case")
-    access.assign(boss, MINE, organisation="harbour-aid", reason="shelter")
+        assignments.assign(boss, MINE, to=found[role], reason="case")
+    assignments.assign(boss, MINE, organisation="harbour-aid", reason="shelter")
     return found
 
 

@@ -78,7 +78,7 @@ def world(small_template, tmp_path_factory):
 
     from onward.registry.data_protection import exports, rights
     from onward.registry.models import ExportRequest, Recipient, ThingNow
-    from onward.registry.permissions import access, alarms, grants
+    from onward.registry.permissions import alarms, assignments, grants
     from onward.registry.web import starting
 
     folder = tmp_path_factory.mktemp("addresses") / "meridian"
@@ -94,8 +94,8 @@ def world(small_template, tmp_path_factory):
     }
     boss = accounts["supervisor"]
     for role in ASSIGNED:
-        access.assign(boss, "H1-P1", to=accounts[role], reason="interview")
-    access.assign(boss, "H1-P1", organisation="harbour-aid", reason="shelter")
+        assignments.assign(boss, "H1-P1", to=accounts[role], reason="interview")
+    assignments.assign(boss, "H1-P1", organisation="harbour-aid", reason="shelter")
     asker = people.account("asker", "protection_officer")
     recipient = Recipient.objects.create(
         operation="meridian", name="R", code="r", kind="partner", age_key="age1", agreement="A",

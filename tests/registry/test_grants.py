@@ -153,15 +153,15 @@ def test_an_assignment_that_nobody_gave_opens_no_list_no_search_and_no_export(sm
     """Not only the person's page: who is listed, found by name, or read on a list, goes by it too."""
     from onward.registry.models import Alarm, Assignment
     from onward.registry.now.search import find_people
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
     amina = cast["amina"]
     if how == "referred":
         dora = people.account("dora", "partner", organisation="Friends", office="")
-        row = access.assign(amina, "H2-P1", organisation="Friends", reason="a referral")
+        row = assignments.assign(amina, "H2-P1", organisation="Friends", reason="a referral")
     else:
         dora = people.account("dora", "rsd_officer", office="")
-        row = access.assign(amina, "H2-P1", to=dora, reason="her claim")
+        row = assignments.assign(amina, "H2-P1", to=dora, reason="her claim")
     browser = people.signed_in(dora)
 
     def reach():
@@ -178,8 +178,8 @@ def test_an_assignment_that_nobody_gave_opens_no_list_no_search_and_no_export(sm
             operation="meridian", person="H1-P1", organisation="Friends", reason="x", by="x"
         )
     elif how == "not ended":
-        other = access.assign(amina, "H1-P1", to=dora, reason="her claim")
-        access.end_assignment(amina, other, reason="over")
+        other = assignments.assign(amina, "H1-P1", to=dora, reason="her claim")
+        assignments.end_assignment(amina, other, reason="over")
         by_hand("UPDATE onward_assignment SET until = NULL WHERE id = %s", uuid_of(other))
     else:
         by_hand("UPDATE onward_assignment SET person = 'H1-P1' WHERE id = %s", uuid_of(row))
@@ -196,12 +196,12 @@ def test_a_person_is_assigned_rightly_where_somebody_had_written_it_into_the_dat
     small, cast
 ):
     from onward.registry.models import Assignment
-    from onward.registry.permissions import access
+    from onward.registry.permissions import assignments
 
     Assignment.objects.create(
         operation="meridian", person="H1-P1", account=cast["bilal"], reason="x", by="x"
     )
-    made = access.assign(cast["amina"], "H1-P1", to=cast["bilal"], reason="an interview")
+    made = assignments.assign(cast["amina"], "H1-P1", to=cast["bilal"], reason="an interview")
     assert made.by == cast["amina"].account_id
     assert people.signed_in(cast["bilal"]).get("/people/H1-P1/").status_code == 200
     assert verify.verify(small, deep=False).sound

@@ -218,12 +218,12 @@ def test_what_a_person_took_back_or_said_stays_so(small):
 
 
 def test_what_a_complaint_or_a_fear_holds_up_is_lifted_only_by_who_may(small):
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
     clerk, boss = people.account("dana", "data_clerk"), people.account("boss", "supervisor")
     monitor = people.account("malik", "follow_up_monitor")
     for person in ("H1-P1", "H2-P1"):
-        access.assign(boss, person, to=monitor, reason="case")
+        assignments.assign(boss, person, to=monitor, reason="case")
     record(
         ("complaint", "c1"), "recorded", key="c", by=clerk, person="H1-P1", category="coercion"
     )
@@ -262,11 +262,11 @@ def test_what_a_complaint_or_a_fear_holds_up_is_lifted_only_by_who_may(small):
 
 def test_a_step_carries_no_facts_that_its_recorder_may_not_write(small):
     """Anybody may record an absence; nobody settles an identity or a fitness check with it."""
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
     partner = people.account("bus", "partner", organisation="harbour-aid")
     boss = people.account("boss", "supervisor")
-    access.assign(boss, "H1-P1", organisation="harbour-aid", reason="shelter")
+    assignments.assign(boss, "H1-P1", organisation="harbour-aid", reason="shelter")
     for facts in (
         {"identity_resolved": True},
         {"fitness_finding": "fit"},

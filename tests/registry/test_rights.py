@@ -43,12 +43,12 @@ def test_each_kind_of_request_has_its_day(small, cast, kind, due):
 
 def test_whoever_may_open_the_person_takes_the_request_and_nobody_else(small, cast):
     from onward.registry.data_protection import rights
-    from onward.registry.permissions import access
+    from onward.registry.permissions import access, assignments
 
     for name in ("bilal", "dawit"):
         with pytest.raises(access.Hidden):
             rights.take(cast[name], "H1-P1", "access", language="fa")
-    access.assign(cast["chantal"], "H1-P1", to=cast["bilal"], reason="interview")
+    assignments.assign(cast["chantal"], "H1-P1", to=cast["bilal"], reason="interview")
     rights.take(cast["bilal"], "H1-P1", "access", language="fa")
 
 

@@ -229,6 +229,7 @@ SAYS_NO = (
     "recording",
     "breaches",
     "access",
+    "assignments",
     "rights",
     "retention",
     "placements",

@@ -18,7 +18,7 @@ from onward.desk import words
 from onward.desk.views.shared import done, page, paged, place
 from onward.errors import OnwardError
 from onward.registry.models import AccessEntry, Account, Alarm, Honeytoken
-from onward.registry.permissions import access, alarms
+from onward.registry.permissions import access, alarms, honeytokens
 from onward.registry.permissions.roles import load_rules
 from onward.registry.signing_in import signin
 
@@ -149,7 +149,7 @@ def bait(request: HttpRequest) -> HttpResponse:
         wrong = {"wrong": {"bait-name": told}, "about": "bait"}
         return render(request, "audit/alarms.html", _alarms(request) | wrong, status=422)
     script = "latin" if name.isascii() else "arabic"
-    access.add_honeytoken(
+    honeytokens.add_honeytoken(
         request.user, {f"name.full.{script}": name}, office=request.user.office
     )
     return done(request, _("Added. Whoever opens it raises an alarm."), "desk:alarms")

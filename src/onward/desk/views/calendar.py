@@ -19,7 +19,7 @@ from onward.desk import booking, contacts, dates, forms, here, sight, words
 from onward.desk.views.shared import done, once, page, paged, place, sent_key
 from onward.errors import OnwardError
 from onward.registry.models import Account, PersonNow, ThingNow
-from onward.registry.permissions import access
+from onward.registry.permissions import access, assignments
 from onward.registry.recording import acts
 from onward.safeguards.record import WENT_TO
 
@@ -500,7 +500,9 @@ def _assign(request: HttpRequest, reader: access.Reader, rows: list[PersonNow]) 
             to = next(row for row in accounts if row.account_id == form.facts["account"])
             try:
                 for row in rows:
-                    access.assign(request.user, row.person, to=to, reason=form.facts["reason"])
+                    assignments.assign(
+                        request.user, row.person, to=to, reason=form.facts["reason"]
+                    )
             except OnwardError as error:
                 extra["faults"] = [str(error)]
             else:

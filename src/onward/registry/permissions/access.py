@@ -22,7 +22,6 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -77,9 +76,6 @@ def require_fresh(signed_in: datetime | None) -> datetime:
     if signed_in is None or not is_fresh(signed_in):
         raise SignInAgain("Sign in again to go on.")
     return signed_in
-
-
-# -- the log ----------------------------------------------------------------------------------
 
 
 def people_visible_to(account: Account, action: str = "person.list") -> QuerySet[PersonNow]:
@@ -562,7 +558,7 @@ def _cached(name: str, rules: Rules, rulebook: Rulebook, make: Any) -> Any:
     return _TABLES[key]
 
 
-# -- accounts held back, people assigned ------------------------------------------------------
+# -- accounts held back --------------------------------------------------------------------------
 
 
 def freeze(account: Account, why: str, *, by: str = "alarm") -> None:
@@ -573,95 +569,3 @@ def freeze(account: Account, why: str, *, by: str = "alarm") -> None:
     account.is_active, account.frozen_at, account.frozen_why = False, timezone.now(), why[:200]
     grants.seal_closed(account)
     log(account, "account.frozen", purpose=f"{by}: {why}")
-
-
-def assign(
-    by: Account, person: str, *, to: Account | None = None, organisation: str = "", reason: str
-) -> Assignment:
-    """Assign a person to an account, or refer them to a partner's organisation."""
-    row = people_visible_to(by, "person.assign").filter(person=person).first()
-    if row is None:
-        log(by, "person.assign", person=person, allowed=False)
-        raise Hidden
-    if (to is None) == (not organisation):
-        raise OnwardError(
-            "Choose one: a colleague to assign to, or an organisation to refer to."
-        )
-    if to is not None and to.pk == by.pk:
-        log(by, "person.assign", person=person, allowed=False)
-        raise Refused(
-            "Nobody assigns people to themselves: being assigned opens more of a file. Ask a "
-            "colleague who assigns people, or a supervisor."
-        )
-    if len(reason.strip()) < 3:
-        raise OnwardError("Say why: whoever asks later must be able to read the reason.")
-    with_whom = {"account": to, "organisation": organisation}
-    found = Assignment.objects.filter(person=person, until=None, **with_whom).first()
-    if found is not None and grants.assignments_are_as_given([found]):
-        return found
-    log(by, "person.assign", person=person, purpose=reason)
-    with transaction.atomic():
-        if found is not None:  # written into the database by somebody else
-            found.until = timezone.now()
-            found.save(update_fields=["until"])
-            grants.seal_assignment(found)
-        made = Assignment.objects.create(
-            operation=site.current().operation, person=person, reason=reason.strip()[:200],
-            by=by.account_id, **with_whom,
-        )  # fmt: skip
-        grants.seal_assignment(made)
-    return made
-
-
-def end_assignment(by: Account, assignment: Assignment, *, reason: str) -> None:
-    """End an assignment or referral; the row stays as the explanation of past reads."""
-    if not people_visible_to(by, "person.assign").filter(person=assignment.person).exists():
-        log(by, "person.unassign", person=assignment.person, allowed=False)
-        raise Hidden
-    with transaction.atomic():
-        Assignment.objects.filter(pk=assignment.pk, until=None).update(until=timezone.now())
-        assignment.refresh_from_db()
-        grants.seal_assignment(assignment)
-    log(by, "person.unassign", person=assignment.person, purpose=reason)
-
-
-# -- people who do not exist ------------------------------------------------------------------
-
-
-def add_honeytoken(by: Account, identity: Mapping[str, str], *, office: str) -> str:
-    """Somebody invented, found by name like anybody else; opening the page raises an alarm.
-
-    Spoken of in the record and never registered, so that no count, list of cases or figure holds
-    them. Returns the id. Only those who handle breaches know that it is one.
-    """
-    import random
-    import uuid
-    from datetime import UTC
-
-    from onward.caseload.events import RECORDED, Subject, new_event
-    from onward.registry.now import projection
-
-    require(by, "breach.handle")
-    operation = site.operation()
-    instant = datetime.now(UTC)
-    maker = random.SystemRandom()
-    person = str(uuid.uuid4())
-    where = {"site": office} if office else {}
-    # A household of its own: somebody of none might belong to any, and would hold up everybody.
-    operation.record(
-        [
-            new_event(
-                operation.rulebook, operation=operation.settings.id,
-                subject=Subject("person", person), kind=RECORDED,
-                effective=operation.default_date().isoformat(), by=by.account_id, instant=instant,
-                random=maker, facts={**where, "household": str(uuid.uuid4())},
-                idempotency_key=f"spoken:{person}",
-            )
-        ]
-    )  # fmt: skip
-    operation.vault.put({person: identity})
-    Honeytoken.objects.create(
-        operation=site.current().operation, person=person, office=office, made_by=by.account_id
-    )
-    projection.ensure(operation)
-    return person

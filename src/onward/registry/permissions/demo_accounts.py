@@ -24,7 +24,7 @@ from django.db import transaction
 
 from onward.errors import OnwardError
 from onward.registry.models import Account, OneTimeLink, PersonNow, ThingNow
-from onward.registry.permissions import access, accounts
+from onward.registry.permissions import accounts, assignments
 from onward.registry.permissions.roles import load_rules
 from onward.registry.signing_in.signin import SecondFactors
 from onward.registry.site import current
@@ -222,6 +222,6 @@ def _assign_some(people: int = 40) -> None:
             continue
         for person in some(role.name):
             if "assigned" in reaches:
-                access.assign(boss, person, to=account, reason="demonstration")
+                assignments.assign(boss, person, to=account, reason="demonstration")
             else:
-                access.assign(boss, person, organisation=PARTNER, reason="demonstration")
+                assignments.assign(boss, person, organisation=PARTNER, reason="demonstration")
