@@ -156,15 +156,15 @@ def test_nothing_lies_in_clear_while_it_is_made_or_brought_back(
 
     monkeypatch.setattr(backup, "_put_keys", bringing)
     if sys.modules["onward_test_site"].DATABASE != "sqlite":
-        from onward.registry.database import postgres
+        from onward.registry.database import snapshot
 
-        load = postgres.load_snapshot
+        load = snapshot.load_snapshot
 
         def filling(*found):
             seen.extend(in_clear(tmp_path))
             load(*found)
 
-        monkeypatch.setattr(postgres, "load_snapshot", filling)
+        monkeypatch.setattr(snapshot, "load_snapshot", filling)
     come_back(made, tmp_path / "back", safe, small)
     assert seen == []
 

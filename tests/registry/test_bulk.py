@@ -124,14 +124,14 @@ if site_for_tests.DATABASE == "postgresql":  # an embedded store has one writer
     def test_a_load_waits_for_readers_a_little_at_a_time_and_then_says_so(empty, monkeypatch):
         from django.db import connection
 
-        from onward.registry.database import postgres
+        from onward.registry.database import loading
 
         lines = [
             canonical_bytes(event) for event in site_for_tests.small_events(empty.rulebook)
         ]
         server, database = site_for_tests.server(), connection.settings_dict["NAME"]
         reading = "BEGIN; SELECT count(*) FROM onward_event; SELECT pg_sleep({}); COMMIT"
-        monkeypatch.setattr(postgres, "ASK_SECONDS", 0.2)
+        monkeypatch.setattr(loading, "ASK_SECONDS", 0.2)
 
         def read_for(seconds):
             reader = threading.Thread(
@@ -141,14 +141,14 @@ if site_for_tests.DATABASE == "postgresql":  # an embedded store has one writer
             time.sleep(0.5)
             return reader
 
-        monkeypatch.setattr(postgres, "PATIENCE_SECONDS", 0.4)
+        monkeypatch.setattr(loading, "PATIENCE_SECONDS", 0.4)
         reader = read_for(4)
         with pytest.raises(OnwardError, match="longer than a load waits"):
             load(empty.store, empty.rulebook, lines, workers=1)
         reader.join()
         assert empty.store.last_seq() == 1
 
-        monkeypatch.setattr(postgres, "PATIENCE_SECONDS", 60)
+        monkeypatch.setattr(loading, "PATIENCE_SECONDS", 60)
         reader = read_for(3)
         assert load(empty.store, empty.rulebook, lines, workers=1) == len(lines)
         reader.join()

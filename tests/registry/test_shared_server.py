@@ -9,7 +9,7 @@ import pytest
 import registry_cast as people
 
 from onward.errors import OnwardError
-from onward.registry.database import backup, postgres
+from onward.registry.database import backup, postgres, walls
 from onward.registry.keyring.creating import preparing
 from onward.registry.keyring.keys import with_key_file
 from onward.registry.log import verify
@@ -70,8 +70,8 @@ def test_every_table_that_says_anything_of_an_operation_shows_it_to_that_one_onl
     from django.db import connection
 
     with connection.cursor() as cursor:
-        assert postgres.without_operation(cursor) == []
-        walled = [table for table, known in postgres.tables(cursor) if known]
+        assert walls.without_operation(cursor) == []
+        walled = [table for table, known in walls.tables(cursor) if known]
     assert {
         "django_session",
         "mfa_authenticator",
@@ -142,7 +142,7 @@ def test_a_server_from_before_keeps_every_second_factor_and_ends_every_session(
     with connection.cursor() as cursor:
         from_packages = [
             table
-            for table, known in postgres.tables(cursor)
+            for table, known in walls.tables(cursor)
             if known and not table.startswith("onward_")
         ]
     assert len(from_packages) > 4

@@ -500,13 +500,13 @@ def test_a_server_elsewhere_is_not_spoken_to_without_verified_tls(
 def test_a_wire_that_leaves_the_machine_in_clear_is_noticed_however_it_came_about():
     from types import SimpleNamespace
 
-    from onward.registry.database.postgres import _in_clear
+    from onward.registry.database.server_checks import in_clear
 
     for address, tls, noticed in (
         (b"192.0.2.7", False, True), (b"192.0.2.7", True, False), (b"127.0.0.1", False, False),
         (b"::1", False, False), (b"", False, False), (b"/var/run/postgresql", False, False),
     ):  # fmt: skip
-        assert _in_clear(SimpleNamespace(hostaddr=address, ssl_in_use=tls)) is noticed
+        assert in_clear(SimpleNamespace(hostaddr=address, ssl_in_use=tls)) is noticed
 
 
 def test_what_a_forecast_keeps_of_an_encrypted_operation_is_sealed(small):

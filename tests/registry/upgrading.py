@@ -118,14 +118,14 @@ def back_to_the_first() -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from onward.registry.database import postgres
+    from onward.registry.database import postgres, walls
 
     if connection.vendor != "postgresql":
         call_command("migrate", "registry", FIRST, verbosity=0)
         return
     with postgres.as_owner(connection):
         with connection.cursor() as cursor:
-            postgres.drop_views(cursor)
+            walls.drop_views(cursor)
         call_command("migrate", "registry", FIRST, verbosity=0)
 
 

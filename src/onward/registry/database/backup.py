@@ -259,7 +259,7 @@ def _snapshot(
     from django.db import connection
 
     if connection.vendor != "sqlite":
-        from onward.registry.database.postgres import snapshot
+        from onward.registry.database.snapshot import snapshot
 
         return snapshot(archive.add, operation.settings.id)
     work = Path(tempfile.mkdtemp(dir=operation.path, prefix=".backup-"))
@@ -500,7 +500,7 @@ def _bring_up(
     starting.open_site(work, key=key)
     operation = open_operation(work)
     if on_server:
-        from onward.registry.database.postgres import load_snapshot
+        from onward.registry.database.snapshot import load_snapshot
 
         load_snapshot(tables)
     people, closed, erased = _put_keys(wrapped)

@@ -36,7 +36,7 @@ from onward.registry.log.ledger import HASH_BYTES, SALT_BYTES, event_leaf
 from onward.rulebook.model import Rulebook
 
 if TYPE_CHECKING:
-    from onward.registry.database.postgres import NewPartition
+    from onward.registry.database.loading import NewPartition
 
 CHUNK = 4000
 MOST_FAULTS = 100
@@ -135,7 +135,7 @@ def load(
             "twice. Nothing was loaded."
         ) from None
     except OperationalError as error:
-        from onward.registry.database.postgres import LOCKED
+        from onward.registry.database.loading import LOCKED
 
         if getattr(error.__cause__, "sqlstate", "") != LOCKED:
             raise
@@ -251,7 +251,7 @@ def sound_row(data: dict[str, Any], seq: int, recorded: str, salt: bytes) -> tup
 
 def _written(as_copy: bool) -> Callable[[tuple[Any, ...]], Any]:
     """How a row is handed on: as a line for COPY, or as it is."""
-    from onward.registry.database.postgres import copy_line
+    from onward.registry.database.loading import copy_line
 
     return copy_line if as_copy else lambda row: row
 
@@ -272,7 +272,7 @@ def _as_owner(connection: Any) -> AbstractContextManager[Any]:
 
 
 def _new_partition(cursor: Any, operation: str) -> NewPartition | None:
-    from onward.registry.database.postgres import NewPartition
+    from onward.registry.database.loading import NewPartition
 
     possible = NewPartition.possible(cursor, operation)
     return NewPartition(cursor, operation) if possible else None

@@ -438,7 +438,7 @@ def insert_rows(
     if len(rows) <= 20:
         return [(text, row) for row in rows]
     if connection.vendor == "postgresql":
-        from onward.registry.database.postgres import copy_rows
+        from onward.registry.database.loading import copy_rows
 
         copy_rows(cursor, TABLE, COLUMNS, rows)
     else:

@@ -10,11 +10,11 @@ TABLES = ("onward_event", "onward_tree_head", "onward_access_log")
 
 
 def forward(apps: Any, schema_editor: Any) -> None:
-    from onward.registry.database import append_only, postgres
+    from onward.registry.database import append_only, walls
 
     if schema_editor.connection.vendor == "postgresql":
         with schema_editor.connection.cursor() as cursor:
-            postgres.partition_events(cursor)
+            walls.partition_events(cursor)
     append_only.install(schema_editor.connection, TABLES)
 
 

@@ -157,23 +157,23 @@ def bring_up_to_date() -> None:
 
     waiting = upgrade.is_waiting()
     if connection.vendor == "postgresql":
-        from onward.registry.database import postgres
+        from onward.registry.database import postgres, walls
 
         with connection.cursor() as cursor:
-            open_to_all = postgres.without_operation(cursor)
+            open_to_all = walls.without_operation(cursor)
         if not (waiting or open_to_all or os.environ.get(postgres.OWNER_VARIABLE)):
             return
         desk = connection.settings_dict["USER"]
         with postgres.as_owner(connection):
             if waiting:
                 with connection.cursor() as cursor:
-                    postgres.drop_views(cursor)
+                    walls.drop_views(cursor)
                 upgrade.migrate()
             # At once: in between, the desk's role would have lost a right or a table its guard.
             with transaction.atomic(), connection.cursor() as cursor:
-                postgres.add_partition(cursor, site.current().operation)
-                postgres.give_operation(cursor)
-                postgres.guard(cursor, desk)
+                walls.add_partition(cursor, site.current().operation)
+                walls.give_operation(cursor)
+                walls.guard(cursor, desk)
     elif waiting:
         upgrade.migrate()
 
@@ -203,6 +203,6 @@ def check_store() -> None:
                 "The embedded store needs IMMEDIATE transactions and 20 s patience."
             )
     else:
-        from onward.registry.database.postgres import check_server
+        from onward.registry.database.server_checks import check_server
 
         check_server(connection)
