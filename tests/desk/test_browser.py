@@ -565,7 +565,7 @@ def test_pages_in_the_middle_of_work_have_no_fault_either(desk, small, language)
 
 def exported(officer, supervisor, small, release, key):
     """An export that one officer asked for and nobody has decided on."""
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import recipients
     from onward.registry.models import Recipient
 
     amina, chantal = cast.signed_in(officer), cast.signed_in(supervisor)
@@ -576,7 +576,7 @@ def exported(officer, supervisor, small, release, key):
     }  # fmt: skip
     amina.post("/exports/recipients/", form)
     made = Recipient.objects.get()
-    chantal.post(f"/exports/recipients/{made.pk}/confirm/", {"read": exports.as_read(made)})
+    chantal.post(f"/exports/recipients/{made.pk}/confirm/", {"read": recipients.as_read(made)})
     release(small, "H1-P1", "harbour-aid", "protection")
     ask = {
         "profile": "referral", "recipient": str(made.pk), "purpose": "protection",

@@ -129,7 +129,7 @@ def test_a_recipient_entered_again_is_confirmed_anew_and_nothing_leaves_under_th
 ):
     from pyrage import x25519
 
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import recipients
     from onward.registry.models import Recipient
 
     release(small, "H1-P1", "harbour-aid", "protection")
@@ -146,7 +146,7 @@ def test_a_recipient_entered_again_is_confirmed_anew_and_nothing_leaves_under_th
     assert "under another agreement or key" in said
     assert (
         chantal.post(
-            f"/exports/recipients/{row.pk}/confirm/", {"read": exports.as_read(row)}
+            f"/exports/recipients/{row.pk}/confirm/", {"read": recipients.as_read(row)}
         ).status_code
         == 303
     )
@@ -155,7 +155,7 @@ def test_a_recipient_entered_again_is_confirmed_anew_and_nothing_leaves_under_th
 
 def test_a_recipient_that_was_ended_receives_nothing(small, cast, identity):
     from onward.errors import OnwardError
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
 
     release(small, "H1-P1", "harbour-aid", "protection")
     to = recipient(cast, identity)
@@ -169,7 +169,7 @@ def test_a_recipient_that_was_ended_receives_nothing(small, cast, identity):
         asked(cast, to)
     export.refresh_from_db()
     with pytest.raises(OnwardError, match="the recipient was ended"):
-        exports.write(cast["amina"], export, typed_count=1, signed_in=now())
+        requests.write(cast["amina"], export, typed_count=1, signed_in=now())
 
 
 def test_what_was_erased_is_said_to_be_erased_wherever_one_looks(small, cast):

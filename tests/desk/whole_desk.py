@@ -69,7 +69,8 @@ def make(template: Path, folder: Path) -> Whole:
 
     from onward.caseload.events import Subject
     from onward.registry import breaches, site
-    from onward.registry.data_protection import exports, own_words, rights
+    from onward.registry.data_protection import own_words, rights
+    from onward.registry.exporting import profiles
     from onward.registry.models import (
         Breach,
         EventRow,
@@ -111,7 +112,7 @@ def make(template: Path, folder: Path) -> Whole:
     grants.seal_recipient(recipient)
     asked = [
         ExportRequest.objects.create(
-            operation="meridian", profile=next(iter(exports.profiles())), recipient=recipient,
+            operation="meridian", profile=next(iter(profiles.profiles())), recipient=recipient,
             purpose="protection", reason="Winter shelter.", asked_by=officer, people=["H1-P1"],
             state=state, left_out={"release": 2},
         ) for state in ("asked", "approved")

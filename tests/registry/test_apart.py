@@ -10,7 +10,7 @@ import registry_cast as people
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onward.registry.data_protection.apart import set_apart
+from onward.registry.exporting.apart import set_apart
 
 LEAST = 3
 
@@ -81,35 +81,29 @@ def counted(small, monkeypatch):
     """A table without names that may hold three, and six people who may be in it."""
     from dataclasses import replace
 
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import profiles
     from onward.registry.models import PersonNow
 
-    profile = replace(exports.profiles()["counts of people"], least=LEAST)
+    profile = replace(profiles.profiles()["counts of people"], least=LEAST)
     # Their stages differ, so that there is more than one outcome.
     rows = list(PersonNow.objects.order_by("person")[:8])
     for number, row in enumerate(rows):
         row.sex, row.legal, row.stage = "female", "gc4_protected", ("x", "y")[number % 2]
-    return exports, profile, rows
+    return profile, rows
 
 
 def test_a_second_table_of_one_person_less_is_refused_and_the_same_one_is_not(counted):
     from onward.errors import OnwardError
-    from onward.registry.kept import DatabaseKept
+    from onward.registry.exporting.without_names import remember, stays_closed
 
-    exports, profile, rows = counted
-    first = exports._stays_closed(rows, profile)
+    profile, rows = counted
+    first = stays_closed(rows, profile)
     assert len(first) == 1
-    DatabaseKept().write(exports.RELEASES, exports._kept_name(profile), _bytes(first))
-    assert exports._stays_closed(rows, profile) == first
+    remember(first, profile)
+    assert stays_closed(rows, profile) == first
     with pytest.raises(OnwardError, match="Subtracted from what was sent before"):
-        exports._stays_closed(rows[1:], profile)
-    assert len(exports._stays_closed(rows[4:], profile)) == 2
-
-
-def _bytes(releases) -> bytes:
-    import json
-
-    return json.dumps(releases).encode()
+        stays_closed(rows[1:], profile)
+    assert len(stays_closed(rows[4:], profile)) == 2
 
 
 def test_head_counts_are_shown_where_one_sees_people_one_by_one(small):

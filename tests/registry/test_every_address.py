@@ -76,7 +76,8 @@ def world(small_template, tmp_path_factory):
     """The small operation, with one account per role in the first office, and something to open for each kind of address."""
     import onward_test_site as operations
 
-    from onward.registry.data_protection import exports, rights
+    from onward.registry.data_protection import rights
+    from onward.registry.exporting import profiles
     from onward.registry.models import ExportRequest, Recipient, ThingNow
     from onward.registry.permissions import alarms, assignments, grants
     from onward.registry.web import starting
@@ -103,7 +104,7 @@ def world(small_template, tmp_path_factory):
     )  # fmt: skip
     grants.seal_recipient(recipient)
     export = ExportRequest.objects.create(
-        operation="meridian", profile=next(iter(exports.profiles())), recipient=recipient,
+        operation="meridian", profile=next(iter(profiles.profiles())), recipient=recipient,
         purpose="protection", reason="reason", asked_by=asker, people=["H1-P1"],
     )  # fmt: skip
     requests = {

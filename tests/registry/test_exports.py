@@ -51,7 +51,7 @@ def release(operation, person: str, recipient: str, purpose: str, **facts: objec
 
 
 def recipient(cast, identity, code="harbour-aid", kind="partner", country="", **kwargs):
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import recipients
     from onward.registry.permissions.roles import load_rules
 
     known = {
@@ -59,10 +59,10 @@ def recipient(cast, identity, code="harbour-aid", kind="partner", country="", **
         "classes": list(load_rules().classes), "agreement": "MoU 2026/4", "agreement_ends": ENDS,
         "impact_on": date(2026, 1, 1), "age_key": str(identity.to_public()),
     } | kwargs  # fmt: skip
-    made = exports.add_recipient(
+    made = recipients.add_recipient(
         cast["amina"], code=code, kind=kind, country=country, signed_in=now(), **known
     )
-    exports.confirm_recipient(cast["chantal"], made, signed_in=now())
+    recipients.confirm_recipient(cast["chantal"], made, signed_in=now())
     made.refresh_from_db()
     return made
 
@@ -70,19 +70,19 @@ def recipient(cast, identity, code="harbour-aid", kind="partner", country="", **
 def asked(
     cast, to, who=("H1-P1", "H1-P2"), profile="referral", purpose="protection", by="amina"
 ):
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
 
-    return exports.ask(
+    return requests.ask(
         cast[by], profile=profile, recipient=to, purpose=purpose, people=who,
         reason="Shelter for the winter is arranged there.", signed_in=now(),
     )  # fmt: skip
 
 
 def approved(cast, export, *who):
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
 
     for name in who or ("chantal",):
-        exports.decide(cast[name], export, approves=True, reason="checked", signed_in=now())
+        requests.decide(cast[name], export, approves=True, reason="checked", signed_in=now())
     return export
 
 
@@ -90,13 +90,13 @@ def test_from_asking_to_a_sealed_file_that_only_the_recipient_opens(small, cast,
     from pyrage import decrypt
     from python_calamine import CalamineWorkbook
 
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
     from onward.registry.models import AccessEntry
 
     release(small, "H1-P1", "harbour-aid", "protection")
     export = approved(cast, asked(cast, recipient(cast, identity)))
     assert (export.people, export.left_out) == (["H1-P1"], {"release": 1})
-    name, sealed = exports.write(cast["amina"], export, typed_count=1, signed_in=now())
+    name, sealed = requests.write(cast["amina"], export, typed_count=1, signed_in=now())
     assert name.endswith(".xlsx.age")
     assert b"Nowruzian" not in sealed
     book = CalamineWorkbook.from_filelike(io.BytesIO(decrypt(sealed, [identity])))
@@ -130,7 +130,7 @@ def test_without_a_release_of_their_own_nobody_is_in_it(small, cast, identity):
 
 def test_a_release_withdrawn_after_approval_takes_the_person_out(small, cast, identity):
     from onward.errors import OnwardError
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
     from onward.registry.models import ThingNow
     from onward.registry.now import projection
 
@@ -149,8 +149,8 @@ def test_a_release_withdrawn_after_approval_takes_the_person_out(small, cast, id
     )  # fmt: skip
     projection.ensure(small)
     with pytest.raises(OnwardError, match="You typed 2; the number in it is 1"):
-        exports.write(cast["amina"], export, typed_count=2, signed_in=now())
-    exports.write(cast["amina"], export, typed_count=1, signed_in=now())
+        requests.write(cast["amina"], export, typed_count=2, signed_in=now())
+    requests.write(cast["amina"], export, typed_count=1, signed_in=now())
     export.refresh_from_db()
     assert export.left_out == {"release": 1}
 
@@ -160,7 +160,7 @@ def test_what_is_taken_back_while_the_file_is_made_counts(
     small, cast, identity, monkeypatch, meanwhile
 ):
     from onward.errors import OnwardError
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import recipients, requests
     from onward.registry.kept import DatabaseKept
     from onward.registry.models import ThingNow
     from onward.registry.recording import acts
@@ -171,11 +171,11 @@ def test_what_is_taken_back_while_the_file_is_made_counts(
     export = approved(cast, asked(cast, to))
     mine = ThingNow.objects.filter(kind="release", person="H1-P2")
     theirs = mine.get(facts__recipient="harbour-aid").thing
-    seal = exports.seal
+    seal = requests.seal
 
     def sealing(*args):
         if meanwhile == "ended":
-            exports.end_recipient(cast["chantal"], to, signed_in=now())
+            recipients.end_recipient(cast["chantal"], to, signed_in=now())
         elif meanwhile == "withdrawn":
             acts.record(
                 cast["amina"], ("release", theirs), "recorded", effective="2026-06-10",
@@ -188,26 +188,26 @@ def test_what_is_taken_back_while_the_file_is_made_counts(
             )  # fmt: skip
         return seal(*args)
 
-    monkeypatch.setattr(exports, "seal", sealing)
+    monkeypatch.setattr(requests, "seal", sealing)
     if meanwhile == "somebody else":
-        assert exports.write(cast["amina"], export, typed_count=2, signed_in=now())[1]
+        assert requests.write(cast["amina"], export, typed_count=2, signed_in=now())[1]
         return
     why = "the recipient was ended" if meanwhile == "ended" else "while the file was made"
     with pytest.raises(OnwardError, match=why):
-        exports.write(cast["amina"], export, typed_count=2, signed_in=now())
+        requests.write(cast["amina"], export, typed_count=2, signed_in=now())
     export.refresh_from_db()
     assert (export.state, export.rows_written) == ("approved", None)
     assert not DatabaseKept().names("exports")
-    monkeypatch.setattr(exports, "seal", seal)
+    monkeypatch.setattr(requests, "seal", seal)
     if meanwhile == "withdrawn":
-        exports.write(cast["amina"], export, typed_count=1, signed_in=now())
+        requests.write(cast["amina"], export, typed_count=1, signed_in=now())
 
 
 def test_a_recipient_can_tell_a_family_name_from_a_fathers_and_a_passport_from_a_telephone(
     small, cast, identity
 ):
     from onward.registry import site
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import lines, profiles
     from onward.registry.models import PersonNow
 
     site.operation().vault.put(
@@ -219,8 +219,8 @@ def test_a_recipient_can_tell_a_family_name_from_a_fathers_and_a_passport_from_a
         }
     )  # fmt: skip
     row = PersonNow.objects.get(person="H1-P1")
-    profile = exports.profiles()["referral"]
-    (line,) = exports.table_of([row], profile, recipient(cast, identity))
+    profile = profiles.profiles()["referral"]
+    (line,) = lines.table_of([row], profile, recipient(cast, identity))
     told = dict(zip(profile.fields, line, strict=True))
     assert "family: پاییزی; father: آرام" in told["name"]
     assert "Aram Invented" in told["name"]
@@ -228,19 +228,19 @@ def test_a_recipient_can_tell_a_family_name_from_a_fathers_and_a_passport_from_a
 
 
 def test_a_list_of_many_is_judged_as_one_of_few(small, cast, identity, monkeypatch):
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import eligible
 
     release(small, "H1-P1", "harbour-aid", "protection")
     to = recipient(cast, identity)
     few = asked(cast, to)
-    monkeypatch.setattr(exports, "PART", 1)
+    monkeypatch.setattr(eligible, "PART", 1)
     many = asked(cast, to)
     assert (many.people, many.left_out) == (few.people, few.left_out)
     assert (many.people, many.left_out) == (["H1-P1"], {"release": 1})
 
 
 def test_nobody_approves_their_own_export_and_nobody_twice(small, cast, identity):
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
     from onward.registry.permissions import access
 
     release(small, "H1-P1", "canada", "resettlement")
@@ -249,9 +249,9 @@ def test_nobody_approves_their_own_export_and_nobody_twice(small, cast, identity
         cast, to, who=["H1-P1"], by="chantal", profile="submission", purpose="resettlement"
     )
     with pytest.raises(access.Refused, match="asked for themselves"):
-        exports.decide(cast["chantal"], export, approves=True, reason="mine", signed_in=now())
+        requests.decide(cast["chantal"], export, approves=True, reason="mine", signed_in=now())
     with pytest.raises(access.Refused):
-        exports.decide(
+        requests.decide(
             cast["amina"], export, approves=True, reason="not my role", signed_in=now()
         )
     approved(cast, export, "second")
@@ -260,33 +260,33 @@ def test_nobody_approves_their_own_export_and_nobody_twice(small, cast, identity
 
 def test_above_fifty_people_it_takes_two_others(small, cast, identity):
     from onward.errors import OnwardError
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
     from onward.registry.permissions import access
 
     release(small, "H1-P1", "harbour-aid", "protection")
     export = asked(cast, recipient(cast, identity))
     export.people = [f"p{n}" for n in range(51)]
     export.save()
-    assert exports.approvers_needed(export) == 2
+    assert requests.approvers_needed(export) == 2
     approved(cast, export, "chantal")
     assert export.state == "asked"
     with pytest.raises(OnwardError, match="not approved"):
-        exports.write(cast["amina"], export, typed_count=51, signed_in=now())
+        requests.write(cast["amina"], export, typed_count=51, signed_in=now())
     with pytest.raises(access.Refused, match="already"):
         approved(cast, export, "chantal")
     approved(cast, export, "second")
     assert export.state == "approved"
     export.people = export.people[:50]
-    assert exports.approvers_needed(export) == 1
+    assert requests.approvers_needed(export) == 1
 
 
 def test_one_no_ends_it(small, cast, identity):
     from onward.errors import OnwardError
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
 
     release(small, "H1-P1", "harbour-aid", "protection")
     export = asked(cast, recipient(cast, identity))
-    exports.decide(
+    requests.decide(
         cast["chantal"], export, approves=False, reason="why so many", signed_in=now()
     )
     with pytest.raises(OnwardError):
@@ -296,20 +296,20 @@ def test_one_no_ends_it(small, cast, identity):
 def test_what_waits_for_a_recipient_that_is_entered_again_says_why_it_was_refused(
     small, cast, identity
 ):
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import recipients, requests
 
     release(small, "H1-P1", "harbour-aid", "protection")
     to = recipient(cast, identity)
     sent, waits, agreed = (asked(cast, to) for _ in range(3))
-    exports.decide(cast["chantal"], sent, approves=False, reason="not now", signed_in=now())
+    requests.decide(cast["chantal"], sent, approves=False, reason="not now", signed_in=now())
     approved(cast, agreed)
     recipient(cast, identity, agreement="MoU 2027/1")
     for export in (sent, waits, agreed):
         export.refresh_from_db()
         assert export.state == "refused"
-    assert exports.overtaken_by(sent) is None, "somebody had said no to it before"
+    assert recipients.overtaken_by(sent) is None, "somebody had said no to it before"
     for export in (waits, agreed):
-        line = exports.overtaken_by(export)
+        line = recipients.overtaken_by(export)
         assert (line.account, line.people) == (cast["amina"].account_id, ["H1-P1"])
     page = people.signed_in(cast["amina"]).get(f"/exports/{agreed.pk}/").content.decode()
     assert "The recipient was entered again" in page
@@ -323,30 +323,32 @@ def test_nobody_confirms_an_agreement_that_was_entered_again_while_they_read(
     from pyrage import x25519
 
     from onward.errors import OnwardError
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import recipients
 
     made = recipient(cast, identity)
     other = str(x25519.Identity.generate().to_public())
     known = {name: getattr(made, name) for name in (
         "name", "code", "kind", "country", "purposes", "classes", "agreement", "agreement_ends",
         "impact_on")}  # fmt: skip
-    again = exports.add_recipient(cast["amina"], age_key=made.age_key, signed_in=now(), **known)
-    read = exports.as_read(again)
-    exports.add_recipient(cast["amina"], age_key=other, signed_in=now(), **known)
+    again = recipients.add_recipient(
+        cast["amina"], age_key=made.age_key, signed_in=now(), **known
+    )
+    read = recipients.as_read(again)
+    recipients.add_recipient(cast["amina"], age_key=other, signed_in=now(), **known)
     with pytest.raises(OnwardError, match="entered again while you read"):
-        exports.confirm_recipient(cast["chantal"], again, signed_in=now(), read=read)
+        recipients.confirm_recipient(cast["chantal"], again, signed_in=now(), read=read)
     page = people.signed_in(cast["chantal"]).get("/exports/recipients/").content.decode()
     again.refresh_from_db()
     assert again.confirmed_by == ""
-    assert f'value="{exports.as_read(again)}"' in page
-    exports.confirm_recipient(
-        cast["chantal"], again, signed_in=now(), read=exports.as_read(again)
+    assert f'value="{recipients.as_read(again)}"' in page
+    recipients.confirm_recipient(
+        cast["chantal"], again, signed_in=now(), read=recipients.as_read(again)
     )
     assert again.confirmed_by == cast["chantal"].account_id
 
 
 def test_every_step_needs_a_fresh_sign_in(small, cast, identity):
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
     from onward.registry.permissions import access
 
     release(small, "H1-P1", "harbour-aid", "protection")
@@ -354,22 +356,22 @@ def test_every_step_needs_a_fresh_sign_in(small, cast, identity):
     export = asked(cast, to)
     old = now() - timedelta(minutes=11)
     with pytest.raises(access.SignInAgain):
-        exports.decide(cast["chantal"], export, approves=True, reason="yes", signed_in=old)
+        requests.decide(cast["chantal"], export, approves=True, reason="yes", signed_in=old)
     approved(cast, export)
     with pytest.raises(access.SignInAgain):
-        exports.write(cast["amina"], export, typed_count=1, signed_in=None)
+        requests.write(cast["amina"], export, typed_count=1, signed_in=None)
 
 
 def test_the_country_people_fled_gets_nothing_but_a_manifest_of_their_own_return(
     small, cast, identity
 ):
     from onward.errors import OnwardError
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import profiles
 
     origin = recipient(cast, identity, code="IRN", kind="origin", country="IRN")
     for person in ("H1-P1", "H2-P1", "H4-P1"):
         release(small, person, "IRN", "return", origin_consent=True)
-    for profile in exports.profiles():
+    for profile in profiles.profiles():
         if profile != "manifest":
             with pytest.raises(OnwardError):
                 asked(cast, origin, who=["H1-P1"], profile=profile, purpose="return")
@@ -447,7 +449,7 @@ def test_a_state_cannot_hide_that_it_is_the_country_people_fled(small, cast, ide
 
 
 def test_a_long_list_cut_into_short_ones_takes_two_others_too(small, cast, identity):
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
 
     release(small, "H1-P1", "harbour-aid", "protection")
     to = recipient(cast, identity)
@@ -455,25 +457,25 @@ def test_a_long_list_cut_into_short_ones_takes_two_others_too(small, cast, ident
     first.people = [f"p{n}" for n in range(30)]
     first.save()
     second.people = [f"q{n}" for n in range(30)]
-    assert exports.approvers_needed(second) == 2
+    assert requests.approvers_needed(second) == 2
     approved(cast, first, "chantal")
     assert first.state == "approved"
     other = recipient(cast, identity, code="elsewhere")
     release(small, "H1-P1", "elsewhere", "protection")
-    assert exports.approvers_needed(asked(cast, other)) == 1
+    assert requests.approvers_needed(asked(cast, other)) == 1
 
 
 def test_somebody_whose_country_is_not_known_goes_to_nobody_without_asking(
     small, cast, identity
 ):
     from onward.errors import OnwardError
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
 
     person = people.elsewhere(small)
     to = recipient(cast, identity)
     release(small, person, "harbour-aid", "protection")
     with pytest.raises(OnwardError, match="from the country that would receive it"):
-        exports.ask(
+        requests.ask(
             cast["dawit"], profile="referral", recipient=to, purpose="protection", people=[person],
             reason="Shelter for the winter is arranged there.", signed_in=now(),
         )  # fmt: skip
@@ -481,7 +483,7 @@ def test_somebody_whose_country_is_not_known_goes_to_nobody_without_asking(
 
 def test_people_the_asker_may_not_see_or_read_are_left_out(small, cast, identity):
     from onward.errors import OnwardError
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
     from onward.registry.permissions import access
 
     far = people.elsewhere(small)
@@ -492,7 +494,7 @@ def test_people_the_asker_may_not_see_or_read_are_left_out(small, cast, identity
     with pytest.raises(OnwardError, match="may not read"):
         asked(cast, to, who=[far])
     with pytest.raises(access.Refused):
-        exports.ask(
+        requests.ask(
             cast["bilal"], profile="referral", recipient=to, purpose="protection", people=["H1-P1"],
             reason="Shelter for the winter is arranged there.", signed_in=now(),
         )  # fmt: skip
@@ -519,7 +521,7 @@ def test_what_the_agreement_does_not_cover_is_not_exported(
 
 def test_a_recipient_needs_a_key_an_assessment_and_a_second_person(small, cast, identity):
     from onward.errors import OnwardError
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import recipients
     from onward.registry.permissions import access
 
     for wrong in ({"age_key": "ssh-rsa AAAA"}, {"impact_on": None}, {"agreement": " "}):
@@ -528,22 +530,22 @@ def test_a_recipient_needs_a_key_an_assessment_and_a_second_person(small, cast, 
     for kind in ("police", "intelligence", "group", "newspaper"):
         with pytest.raises(OnwardError):
             recipient(cast, identity, code=kind, kind=kind)
-    made = exports.add_recipient(
+    made = recipients.add_recipient(
         cast["chantal"], name="X", code="x", kind="partner", country="", purposes=["protection"],
         age_key=str(identity.to_public()), classes=["names"], agreement="A", agreement_ends=ENDS,
         impact_on=date(2026, 1, 1), signed_in=now(),
     )  # fmt: skip
     with pytest.raises(access.Refused):
-        exports.confirm_recipient(cast["chantal"], made, signed_in=now())
+        recipients.confirm_recipient(cast["chantal"], made, signed_in=now())
 
 
 def test_two_recipients_cannot_join_their_codes(small, cast, identity):
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import lines
 
     one, two = recipient(cast, identity, code="a"), recipient(cast, identity, code="b")
-    assert exports.code_for(one, "H1-P1") == exports.code_for(one, "H1-P1")
-    assert exports.code_for(one, "H1-P1") != exports.code_for(two, "H1-P1")
-    assert "H1" not in exports.code_for(one, "H1-P1")
+    assert lines.code_for(one, "H1-P1") == lines.code_for(one, "H1-P1")
+    assert lines.code_for(one, "H1-P1") != lines.code_for(two, "H1-P1")
+    assert "H1" not in lines.code_for(one, "H1-P1")
 
 
 @pytest.mark.parametrize(
@@ -552,10 +554,10 @@ def test_two_recipients_cannot_join_their_codes(small, cast, identity):
 def test_what_looks_like_a_formula_is_written_as_the_text_it_is(text):
     from python_calamine import CalamineWorkbook
 
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import sealing
 
-    data = exports.workbook("heading", ["name"], [[text]])
-    exports.check_workbook(data, "heading", ["name"], [[text]])
+    data = sealing.workbook("heading", ["name"], [[text]])
+    sealing.check_workbook(data, "heading", ["name"], [[text]])
     rows = (
         CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_name("People").to_python()
     )
@@ -566,7 +568,7 @@ def test_a_file_that_holds_anything_else_is_not_sent():
     import xlsxwriter
 
     from onward.errors import OnwardError
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import sealing
 
     def made(change) -> bytes:
         written = io.BytesIO()
@@ -578,7 +580,7 @@ def test_a_file_that_holds_anything_else_is_not_sent():
         book.close()
         return written.getvalue()
 
-    exports.check_workbook(made(lambda book, sheet: None), "heading", ["name"], [["Amina"]])
+    sealing.check_workbook(made(lambda book, sheet: None), "heading", ["name"], [["Amina"]])
     changes = [
         lambda book, sheet: book.add_worksheet("Others").hide(),
         lambda book, sheet: book.add_worksheet("Others"),
@@ -593,7 +595,7 @@ def test_a_file_that_holds_anything_else_is_not_sent():
     ]
     for change in changes:
         with pytest.raises(OnwardError):
-            exports.check_workbook(made(change), "heading", ["name"], [["Amina"]])
+            sealing.check_workbook(made(change), "heading", ["name"], [["Amina"]])
 
 
 def test_writing_leaves_nothing_in_temporary_files(
@@ -601,7 +603,7 @@ def test_writing_leaves_nothing_in_temporary_files(
 ):
     import tempfile
 
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
 
     release(small, "H1-P1", "harbour-aid", "protection")
     export = approved(cast, asked(cast, recipient(cast, identity)))
@@ -611,26 +613,26 @@ def test_writing_leaves_nothing_in_temporary_files(
     opened = []
     real = tempfile.mkstemp
     monkeypatch.setattr(tempfile, "mkstemp", lambda *a, **k: opened.append(a) or real(*a, **k))
-    exports.write(cast["amina"], export, typed_count=1, signed_in=now())
+    requests.write(cast["amina"], export, typed_count=1, signed_in=now())
     assert opened == []
     assert list(spool.iterdir()) == []
 
 
 def test_an_export_is_written_once_and_not_after_a_week(small, cast, identity):
     from onward.errors import OnwardError
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
 
     release(small, "H1-P1", "harbour-aid", "protection")
     to = recipient(cast, identity)
     first, second = approved(cast, asked(cast, to)), approved(cast, asked(cast, to))
-    exports.write(cast["amina"], first, typed_count=1, signed_in=now())
+    requests.write(cast["amina"], first, typed_count=1, signed_in=now())
     with pytest.raises(OnwardError):
-        exports.write(cast["amina"], first, typed_count=1, signed_in=now())
+        requests.write(cast["amina"], first, typed_count=1, signed_in=now())
     with (
         time_machine.travel(now() + timedelta(days=8)),
         pytest.raises(OnwardError, match="seven"),
     ):
-        exports.write(cast["amina"], second, typed_count=1, signed_in=now())
+        requests.write(cast["amina"], second, typed_count=1, signed_in=now())
 
 
 def rows_of(groups: dict[tuple[str, str, str], int]):
@@ -651,9 +653,9 @@ def test_rows_without_names_are_shared_by_eleven_with_two_outcomes(small):
     import pandas as pd
     from pycanon import anonymity
 
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import profiles, without_names
 
-    profile = exports.profiles()["counts of people"]
+    profile = profiles.profiles()["counts of people"]
     made = list(
         rows_of(
             {
@@ -662,10 +664,13 @@ def test_rows_without_names_are_shared_by_eleven_with_two_outcomes(small):
             }
         )
     )  # fmt: skip
-    kept, left = exports._enough(made, profile)
+    kept, left = without_names.enough(made, profile)
     assert (len(kept), left) == (13, 30)
     table = pd.DataFrame(
         [(row.sex, row.legal, row.stage) for row in kept], columns=["sex", "legal", "stage"]
     )
     assert anonymity.k_anonymity(table, ["sex", "legal"]) >= profile.least
-    assert anonymity.l_diversity(table, ["sex", "legal"], ["stage"]) >= exports.LEAST_OUTCOMES
+    assert (
+        anonymity.l_diversity(table, ["sex", "legal"], ["stage"])
+        >= without_names.LEAST_OUTCOMES
+    )

@@ -291,7 +291,7 @@ def test_an_export_set_to_approved_in_the_database_is_not_written(small, cast):
     from datetime import UTC, date, datetime
 
     from onward.errors import OnwardError
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import requests
     from onward.registry.models import ExportRequest, Recipient
     from onward.registry.permissions import grants
 
@@ -307,7 +307,7 @@ def test_an_export_set_to_approved_in_the_database_is_not_written(small, cast):
     by_hand("UPDATE onward_export SET state = %s", "approved")
     export.refresh_from_db()
     with pytest.raises(OnwardError, match="not approved"):
-        exports.write(cast["amina"], export, typed_count=1, signed_in=datetime.now(UTC))
+        requests.write(cast["amina"], export, typed_count=1, signed_in=datetime.now(UTC))
 
 
 def test_a_recipients_key_changed_in_the_database_receives_nothing(small, cast):
@@ -315,25 +315,25 @@ def test_a_recipients_key_changed_in_the_database_receives_nothing(small, cast):
 
     from pyrage import x25519
 
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import profiles, recipients, requests
     from onward.registry.models import Recipient
     from onward.registry.permissions import grants
 
     now = datetime.now(UTC)
-    made = exports.add_recipient(
+    made = recipients.add_recipient(
         cast["amina"], name="Harbour Aid", code="harbour", kind="partner", country="",
         age_key=str(x25519.Identity.generate().to_public()), purposes=["protection"],
         classes=["open", "internal"], agreement="MoU 7", agreement_ends=date(2030, 1, 1),
         impact_on=date(2026, 1, 1), signed_in=now,
     )  # fmt: skip
-    exports.confirm_recipient(cast["chantal"], made, signed_in=now)
+    recipients.confirm_recipient(cast["chantal"], made, signed_in=now)
     grants.check_recipient(Recipient.objects.get())
     assert verify.verify(small, deep=False).sound
     other = str(x25519.Identity.generate().to_public())
     by_hand("UPDATE onward_recipient SET age_key = %s", other)
     with pytest.raises(grants.Changed, match="recipient"):
-        exports.ask(
-            cast["amina"], profile=next(iter(exports.profiles())), recipient=Recipient.objects.get(),
+        requests.ask(
+            cast["amina"], profile=next(iter(profiles.profiles())), recipient=Recipient.objects.get(),
             purpose="protection", reason="a sentence of reason", people=["H1-P1"], signed_in=now,
         )  # fmt: skip
     assert "Recipient" in told(small)

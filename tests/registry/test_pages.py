@@ -24,7 +24,7 @@ def test_an_export_from_the_form_to_the_sealed_file(small, cast):
     from pyrage import decrypt, x25519
     from test_exports import release
 
-    from onward.registry.data_protection import exports
+    from onward.registry.exporting import recipients
     from onward.registry.models import ExportRequest, Recipient
 
     key = x25519.Identity.generate()
@@ -39,7 +39,7 @@ def test_an_export_from_the_form_to_the_sealed_file(small, cast):
     assert amina.post(f"/exports/recipients/{made.pk}/confirm/").status_code == 403
     assert (
         chantal.post(
-            f"/exports/recipients/{made.pk}/confirm/", {"read": exports.as_read(made)}
+            f"/exports/recipients/{made.pk}/confirm/", {"read": recipients.as_read(made)}
         ).status_code
         == 303
     )

@@ -235,7 +235,7 @@ SAYS_NO = (
     "placements",
     "vault_db",
     "lists",
-    "exports",
+    "exporting",
     "planning",
 )
 """Rooms and modules of the registry whose refusals a page shows as they are."""

@@ -7,7 +7,8 @@ log, database      the append-only log and its proofs; the two databases beneath
 identities, keyring  names and evidence, sealed; the keys that open them
 recording, now     what may be done to the record; the caseload that follows from it
 permissions, signing_in  who may see and do what; how they prove who they are
-importing, data_protection  lists on their way in; what leaves, and what is destroyed when
+importing, exporting  lists on their way in; data about people on its way out
+data_protection    what people may ask of their own file, and what is destroyed when
 computing, web     what forecasts, places and reports ask; the server of the desk
 opening, operation, settings, site  a folder opened; the operation; operation.toml; which is open
 planning, breaches, kept  the plan; the register of breaches; where what was made is kept

@@ -17,7 +17,14 @@ from onward.desk import sight, words
 from onward.desk.days import DayField
 from onward.desk.views.shared import done, fresh_or_kept, page, place, typed_before
 from onward.errors import OnwardError
-from onward.registry.data_protection import exports
+from onward.registry.exporting import eligible, profiles, requests
+from onward.registry.exporting.recipients import (
+    add_recipient,
+    as_read,
+    confirm_recipient,
+    end_recipient,
+    overtaken_by,
+)
 from onward.registry.models import Account, ExportRequest, Recipient
 from onward.registry.permissions import access
 from onward.registry.permissions.roles import load_rules
@@ -50,7 +57,7 @@ class AskForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        known = exports.profiles()
+        known = profiles.profiles()
         self.fields["profile"].choices = [(name, _(p.title)) for name, p in known.items()]
         self.fields["recipient"].choices = [
             (str(r.pk), r.name)
@@ -94,8 +101,8 @@ class RecipientForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["kind"].choices = [(k, _(t)) for k, t in exports.recipient_kinds().items()]
-        purposes = dict.fromkeys(e for p in exports.profiles().values() for e in p.purposes)
+        self.fields["kind"].choices = [(k, _(t)) for k, t in profiles.recipient_kinds().items()]
+        purposes = dict.fromkeys(e for p in profiles.profiles().values() for e in p.purposes)
         self.fields["purposes"].choices = [(name, words.outcome(name)) for name in purposes]
         self.fields["classes"].choices = [
             (name, _(each.title)) for name, each in load_rules().classes.items()
@@ -123,7 +130,7 @@ def listed(request: HttpRequest) -> HttpResponse:
         "exports/list.html",
         {
             "form": form,
-            "rows": [(row, exports.profiles()[row.profile]) for row in rows[:SHOWN]],
+            "rows": [(row, profiles.profiles()[row.profile]) for row in rows[:SHOWN]],
             "recipients": Recipient.objects.order_by("name"),
             "holds": _holds(),
             "again": said is not None,
@@ -137,7 +144,7 @@ def _holds() -> list[tuple[str, list[str]]]:
     titles = load_rules().classes
     return [
         (profile.title, sorted(_(titles[name].title) for name in profile.classes()))
-        for profile in exports.profiles().values()
+        for profile in profiles.profiles().values()
     ]
 
 
@@ -146,10 +153,10 @@ def _asked(request: HttpRequest, form: AskForm, signed_in: Any) -> ExportRequest
     recipient = get_object_or_404(Recipient, pk=said["recipient"])
     people = re.split(r"[\s,;]+", said["people"].strip()) if said["people"].strip() else None
     try:
-        return exports.ask(
+        return requests.ask(
             request.user, profile=said["profile"], recipient=recipient, purpose=said["purpose"],
             reason=said["reason"], signed_in=signed_in,
-            people=people or exports.who_agreed(request.user, recipient, said["purpose"]),
+            people=people or eligible.who_agreed(request.user, recipient, said["purpose"]),
         )  # fmt: skip
     except (access.SignInAgain, access.Refused):
         raise
@@ -178,7 +185,7 @@ def _show(
 ) -> HttpResponse:
     """wrong: the field it is about (reason or count), and the sentence."""
     said = typed_before(request)
-    profile = exports.profiles()[export.profile]
+    profile = profiles.profiles()[export.profile]
     mine = export.asked_by_id == request.user.pk
     reader = request.reader  # type: ignore[attr-defined]
     rows = list(reader.people().filter(person__in=export.people).order_by("person"))
@@ -186,8 +193,8 @@ def _show(
     opens = sight.opening(reader, [row.person for row in rows])
     who = [(row.person, row.person in opens) for row in rows]
     decisions = list(export.decisions.select_related("account").order_by("at"))
-    overtaken = exports.overtaken_by(export)
-    week = exports.people_in_a_week(export)
+    overtaken = overtaken_by(export)
+    week = requests.people_in_a_week(export)
     titles = load_rules().classes
     return render(
         request,
@@ -196,16 +203,16 @@ def _show(
             "export": export,
             "profile": profile,
             "classes": sorted(_(titles[name].title) for name in profile.classes()),
-            "left_out": [(_(exports.LEFT_OUT[why]), n) for why, n in export.left_out.items()],
+            "left_out": [(_(eligible.LEFT_OUT[why]), n) for why, n in export.left_out.items()],
             "decisions": decisions,
             "overtaken": overtaken,
             "overtaken_by": overtaken and Account.objects.filter(pk=overtaken.account).first(),
-            "needed": exports.approvers_needed(export),
+            "needed": requests.approvers_needed(export),
             "who": who,
             "unseen": len(export.people) - len(who),
             "agreed": all(each.approves for each in decisions),
-            "many": exports.MANY,
-            "week": week if week > exports.MANY else 0,
+            "many": requests.MANY,
+            "week": week if week > requests.MANY else 0,
             "mine": mine,
             "may_decide": (
                 export.state == "asked"
@@ -230,7 +237,7 @@ def decide(request: HttpRequest, pk: Any) -> HttpResponse:
     signed_in = fresh_or_kept(request)
     approves = request.POST.get("decision") == "yes"
     try:
-        exports.decide(
+        requests.decide(
             request.user, export, approves=approves, reason=request.POST.get("reason", ""),
             signed_in=signed_in,
         )  # fmt: skip
@@ -253,7 +260,7 @@ def write(request: HttpRequest, pk: Any) -> HttpResponse:
     try:
         if not typed.isdecimal():
             raise OnwardError(_("Type the number of people in it, in digits."))
-        name, sealed = exports.write(
+        name, sealed = requests.write(
             request.user, export, typed_count=int(typed), signed_in=signed_in
         )
     except (access.SignInAgain, access.Refused):
@@ -280,7 +287,7 @@ def recipients(request: HttpRequest) -> HttpResponse:
         signed_in = fresh_or_kept(request)
         if form.is_valid():
             try:
-                exports.add_recipient(request.user, signed_in=signed_in, **form.cleaned_data)
+                add_recipient(request.user, signed_in=signed_in, **form.cleaned_data)
             except (access.SignInAgain, access.Refused):
                 raise
             except OnwardError as error:
@@ -296,7 +303,7 @@ def recipients(request: HttpRequest) -> HttpResponse:
         {
             "form": form,
             "rows": [
-                (row, exports.recipient_kinds().get(row.kind, row.kind), exports.as_read(row),
+                (row, profiles.recipient_kinds().get(row.kind, row.kind), as_read(row),
                  row.active and not row.confirmed_by and row.made_by != request.user.account_id
                  and reader.may("export.approve"))
                 for row in rows
@@ -315,10 +322,10 @@ def confirm(request: HttpRequest, pk: Any) -> HttpResponse:
     signed_in = signin.require_fresh(request)
     recipient = get_object_or_404(Recipient, pk=pk)
     if request.POST.get("do") == "end":
-        exports.end_recipient(request.user, recipient, signed_in=signed_in)
+        end_recipient(request.user, recipient, signed_in=signed_in)
         return done(request, _("Ended. Nothing goes to this recipient."), "desk:recipients")
     try:
-        exports.confirm_recipient(
+        confirm_recipient(
             request.user, recipient, signed_in=signed_in, read=request.POST.get("read", "")
         )
     except (access.SignInAgain, access.Refused):

@@ -1,1 +1,1 @@
-"""What leaves, what people may ask about their own file, what is destroyed and when."""
+"""What people may ask about their own file, what is destroyed and when."""
