@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
 
-from onward.desk import story
+from onward.desk.story import on_record
 from onward.desk.views.people import purpose_of, purposes
 from onward.desk.views.shared import page, place
 from onward.registry.identities import attachments
@@ -23,7 +23,7 @@ def file(request: HttpRequest, person: str, reference: str) -> HttpResponse:
 
     reader = request.reader  # type: ignore[attr-defined]
     seen = reader.open(person, place=place(request))
-    lines = {line["reference"]: line for line in story.files(seen)}
+    lines = {line["reference"]: line for line in on_record.files(seen)}
     if reference not in lines:
         raise access.Hidden
     shown: dict[str, Any] = {

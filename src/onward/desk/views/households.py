@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
 
-from onward.desk import story
+from onward.desk.story.household import household_of
 from onward.desk.views.shared import page, paged, place
 from onward.registry.models import PersonNow
 from onward.registry.permissions import access
@@ -73,7 +73,7 @@ def _grouped(reader: access.Reader, rows: QuerySet[PersonNow]) -> Any:
 @page("households", "person.list")
 def household(request: HttpRequest, household: str) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
-    found = story.household_of(reader, household)
+    found = household_of(reader, household)
     if not found.members:
         raise access.Hidden
     reader.listed(found.members, place=place(request))

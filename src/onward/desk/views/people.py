@@ -11,7 +11,11 @@ from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 
-from onward.desk import contacts, ending, here, sight, story, totals, words
+from onward.desk import contacts, ending, here, sight, totals, words
+from onward.desk.story import happened, on_record, recordable, warned
+from onward.desk.story.household import household
+from onward.desk.story.identity_lines import field_label, identity_lines
+from onward.desk.story.standing import axes
 from onward.desk.views import home_roles
 from onward.desk.views.shared import PAGE, page, paged, place
 from onward.registry.data_protection import rights
@@ -233,14 +237,14 @@ def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
         seen.person.steps_on = here.today()
     facts = seen.facts
     pathway = facts.get("intended_pathway")
-    always = story.always(seen)
+    always = recordable.always(seen)
     return {
         "seen": seen,
         "today": here.today(),
         "person": seen.person.person,
         "facts": facts,
         "sex_age": sight.sex_age(facts, here.today()),
-        "axes": story.axes(seen),
+        "axes": axes(seen),
         "ways": sight.ways(rulebook, facts.get("stage"), facts.get("place"), pathway)
         if "stage" in facts else [],
         "processes": [
@@ -249,25 +253,25 @@ def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
         ],
         "steps": sight.steps(seen),
         "judged": seen.person.steps_on,
-        "household": story.household(seen),
-        "records": story.records(seen),
-        "details": story.details(seen),
-        "files": story.files(seen),
-        "timeline": story.timeline(seen, limit=12),
-        "warnings": story.warnings(seen),
+        "household": household(seen),
+        "records": on_record.records(seen),
+        "details": on_record.details(seen),
+        "files": on_record.files(seen),
+        "timeline": happened.timeline(seen, limit=12),
+        "warnings": warned.warnings(seen),
         "masked": sorted(seen.masked),
         "may": {
             "reveal": seen.may("person.reveal"),
             "put_right": seen.may("person.edit"),
-            "facts": bool(story.correctable(seen)),
+            "facts": bool(on_record.correctable(seen)),
             "read_aloud": seen.may("person.record_interview"),
             "rights": seen.may("rights.open"),
         },
         "always": always,
         "kinds_of_always": {line["group"] for line in always},
-        "dead": story.is_dead(seen),
+        "dead": warned.is_dead(seen),
         "erased": rights.erased_on(seen.person.person),
-        "recordable": story.recordable(seen),
+        "recordable": recordable.recordable(seen),
     }  # fmt: skip
 
 
@@ -297,12 +301,12 @@ def reveal(request: HttpRequest, person: str) -> HttpResponse:
             )
             first, *others = ids_of(person)
             kept = here.operation().vault.get_many([first, *others])
-            shown["identity"] = story.identity(leave.of(kept.get(first)))
+            shown["identity"] = identity_lines(leave.of(kept.get(first)))
             shown["others"] = [
-                lines for one in others if (lines := story.identity(leave.of(kept.get(one))))
+                lines for one in others if (lines := identity_lines(leave.of(kept.get(one))))
             ]
             shown["before"] = [
-                (story.field_label(each.field), each.value, each.until)
+                (field_label(each.field), each.value, each.until)
                 for one in (first, *others)
                 for each in leave.before(kept.get(one))
             ]
@@ -336,7 +340,7 @@ def timeline(request: HttpRequest, person: str) -> HttpResponse:
     return render(
         request,
         "desk/timeline.html",
-        {"person": person, "timeline": story.timeline(seen, limit=1000), "whole": True},
+        {"person": person, "timeline": happened.timeline(seen, limit=1000), "whole": True},
     )
 
 

@@ -20,7 +20,10 @@ from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
 from onward.dates import partial_text
-from onward.desk import asking, booking, contacts, forms, here, sight, story, values, words
+from onward.desk import asking, booking, contacts, forms, here, sight, values, words
+from onward.desk.story import recordable
+from onward.desk.story.happened import Happened, timeline
+from onward.desk.story.on_record import correctable
 from onward.desk.views.calendar import ask_who
 from onward.desk.views.people import pauses
 from onward.desk.views.shared import done, nothing_changed, once, page, place, sent_key
@@ -41,7 +44,7 @@ OWN_DAY = {
 LATER = ("triaged", "reviewed", "withdrawn", "cancelled", "lifted", "finally_rejected",
          "withdrawn_freely", "counselled_on_withdrawal", "legal_advice_available")  # fmt: skip
 """What is not so when a record is made, and is added to it when it becomes so."""
-RECORDS = dict.fromkeys(action for needs in story.NEEDS.values() for action in needs)
+RECORDS = dict.fromkeys(action for needs in recordable.NEEDS.values() for action in needs)
 
 
 def _opened(request: HttpRequest, person: str, action: str = "person.read") -> access.Seen:
@@ -115,10 +118,10 @@ def with_files(
     )  # fmt: skip
 
 
-def stale_lines(seen: access.Seen, stale: Any, since: int) -> list[story.Happened]:
+def stale_lines(seen: access.Seen, stale: Any, since: int) -> list[Happened]:
     """What was recorded since the form was opened, for the reader to compare with the form."""
     return [
-        entry for entry in story.timeline(seen, limit=40)
+        entry for entry in timeline(seen, limit=40)
         if entry.seq > since
     ]  # fmt: skip
 
@@ -431,10 +434,10 @@ def amend(request: HttpRequest, person: str, kind: str, thing: str) -> HttpRespo
 
 def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> HttpResponse:
     rulebook = here.rulebook()
-    if kind not in story.NEEDS or kind not in rulebook.kinds:
+    if kind not in recordable.NEEDS or kind not in rulebook.kinds:
         raise Http404
     reader = request.reader  # type: ignore[attr-defined]
-    needs = story.NEEDS[kind]
+    needs = recordable.NEEDS[kind]
     seen = _with(request, person, reader.widest(needs) or _within(reader, person, needs))
     on_record: dict[str, Any] = {}
     row = None
@@ -573,7 +576,7 @@ def facts(request: HttpRequest, person: str) -> HttpResponse:
     """The person's own facts that this account may read and correct."""
     seen = _opened(request, person)
     rulebook = here.rulebook()
-    columns = story.correctable(seen)
+    columns = correctable(seen)
     if not columns:
         raise access.Hidden
     known = dict(seen.facts)
@@ -613,7 +616,7 @@ def take_back(request: HttpRequest, person: str, event: str) -> HttpResponse:
     """An event that should never have been recorded: it stays in the log and counts no more."""
     seen = _opened(request, person)
     entry = next(
-        (e for e in story.timeline(seen, limit=1000) if e.event == event and not e.gone), None
+        (e for e in timeline(seen, limit=1000) if e.event == event and not e.gone), None
     )
     if entry is None:
         raise access.Hidden

@@ -16,8 +16,9 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override
 
-from onward.desk import here, story
+from onward.desk import here
 from onward.desk.days import DayField
+from onward.desk.story.happened import Happened, timeline
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
 from onward.registry.data_protection import own_words, rights
@@ -165,7 +166,7 @@ def one(request: HttpRequest, pk: Any) -> HttpResponse:
 
 def _corrections(
     request: HttpRequest, found: RightsRequest
-) -> tuple[list[story.Happened], list[story.Happened], int]:
+) -> tuple[list[Happened], list[Happened], int]:
     """Of a request to correct something: what corrected it, what may have, and how much corrected
     it that this account may not read."""
     if found.kind != "correction":
@@ -176,7 +177,7 @@ def _corrections(
         return [], [], len(found.corrections)
     seen = reader.open(person, place=place(request))
     since = rights.since_asked(found)
-    told = [each for each in story.timeline(seen, limit=200) if each.id in since]
+    told = [each for each in timeline(seen, limit=200) if each.id in since]
     did = [each for each in told if each.id in found.corrections]
     may_have = [each for each in told if each.id not in found.corrections and not each.breach]
     return did, may_have, len(found.corrections) - len(did)

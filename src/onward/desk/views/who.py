@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext as _
 
-from onward.desk import forms, here, story, words
+from onward.desk import forms, here, words
+from onward.desk.story.identity_lines import field_label, field_order
 from onward.desk.views import record
 from onward.desk.views.shared import done, page, place, sent_key
 from onward.intake.names import is_arabic
@@ -45,22 +46,20 @@ def put_right(request: HttpRequest, person: str) -> HttpResponse:
     kept = {one: leave.of(vault.get(one)) for one in ids}
     known = {}  # input -> the registration, its field and what it says
     for number, one in enumerate(ids):
-        for name in sorted(kept[one], key=story.field_order):
+        for name in sorted(kept[one], key=field_order):
             if reader.rules.vault_class(name) in reads:
                 where = f"kept-{number}-{name}" if number else f"kept-{name}"
                 known[where] = one, name, kept[one][name]
     inputs = [
         forms.Input(
-            where, story.field_label(name), "text", value=value,
+            where, field_label(name), "text", value=value,
             limit=max(LONGEST, len(value)),
             hint="" if one == person else _("From another registration of the same person"),
         )
         for where, (one, name, value) in known.items()
     ]  # fmt: skip
     more = [
-        (name, story.field_label(name))
-        for name in ADDED
-        if reader.rules.vault_class(name) in reads
+        (name, field_label(name)) for name in ADDED if reader.rules.vault_class(name) in reads
     ]
     inputs += [
         forms.Input("what", _("Add"), "pick", options=more),
