@@ -150,7 +150,7 @@ def commands_page() -> str:
 
 INDICATORS = """# Indicators
 
-<!-- Written by tools/reference_pages.py from onward.report.indicators. Change them there, not here. -->
+<!-- Written by tools/reference_pages.py from onward.report.indicators.definitions. Change them there, not here. -->
 
 What each figure of the [situation report](../tutorial/first-report.md) means. The report prints the
 same definitions at its end, and every table there leads to its own.
@@ -165,7 +165,7 @@ of UNHCR's statistical yearbooks.
 
 def indicators_page() -> str:
     """docs/reference/indicators.md."""
-    from onward.report.indicators import DEFINITIONS
+    from onward.report.indicators.definitions import DEFINITIONS
 
     parts = [
         f'<a id="{anchor}"></a>\n\n## {title}\n\n`{anchor}`: {text}\n'

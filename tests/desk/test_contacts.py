@@ -290,7 +290,8 @@ def test_home_the_list_and_the_report_count_the_same_contacts(small):
     from onward.caseload.events import Subject
     from onward.registry.recording import acts
     from onward.registry.recording.actors import Actor
-    from onward.report import indicators
+    from onward.report.indicators.afterwards import follow_ups
+    from onward.report.indicators.record import Record
 
     anybody = Actor("mira", cast.EVERYBODYS)
     went = {"H1-P1": "T7.done", "H2-P1": "T20.done", "H3-P1": "T17.departed", "H4-P1": None,
@@ -314,8 +315,8 @@ def test_home_the_list_and_the_report_count_the_same_contacts(small):
     engine = small.engine()
     log = small.events_table(small.rulebook)
     stays = spells(log, small.rulebook, as_of=small.default_date(), engine=engine)
-    record = indicators.Record(small.caseload(engine=engine), stays, engine)
-    due = indicators.follow_ups(record).due.values
+    record = Record(small.caseload(engine=engine), stays, engine)
+    due = follow_ups(record).due.values
     reported = {
         state: sum(n for (_way, s), n in due.items() if s == state)
         for state in contacts.STANDINGS

@@ -70,7 +70,7 @@ def test_every_option_of_every_command_stands_under_its_heading(name, command):
 
 
 def test_every_indicator_is_explained_with_its_definition():
-    from onward.report.indicators import DEFINITIONS
+    from onward.report.indicators.definitions import DEFINITIONS
 
     text = words("indicators.md")
     for anchor, (title, definition) in DEFINITIONS.items():

@@ -18,7 +18,7 @@ from onward.engine import DuckEngine
 from onward.forecast.run import EVERYONE, Forecast
 from onward.plan.draws import plan_draws
 from onward.plan.load import load_plan
-from onward.report.indicators import Record
+from onward.report.indicators.record import Record
 from onward.report.material import Material
 from onward.rulebook import load, shipped_names, shipped_path
 from onward.safeguards.everybody import evaluate_all

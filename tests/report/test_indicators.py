@@ -4,8 +4,17 @@ from datetime import date, timedelta
 
 import pytest
 
-from onward.report import indicators as I
 from onward.report.disclosure import TOTAL
+from onward.report.indicators import (
+    afterwards,
+    claims,
+    complained,
+    consent,
+    families,
+    held_back,
+    leaving,
+    presence,
+)
 
 PRIVATE = {"alone": True, "impartial_body": True, "confidential_place": True,
            "own_interpreter": True, "observer_present": False}  # fmt: skip
@@ -18,7 +27,7 @@ def test_caseload_counts_active_people_once_by_status_and_place_of_stay(world):
     world.people("r", 2, legal="refugee", site="main")
     world.move("a0", "T22.deceased", "2026-01-05")
     world.add("merged", ("person", "a1"), "2026-01-06", into="a2")
-    found = I.by_status_and_site(world.record())
+    found = presence.by_status_and_site(world.record())
     assert found.value(("gc4_protected", "main")) == 1
     assert found.value(("refugee", "main")) == 2
     assert found.value((TOTAL, TOTAL)) == 3
@@ -32,7 +41,7 @@ def test_interview_coverage_counts_adults_and_lone_children_heard_in_private(wor
     world.thing("interview", "2026-01-01", person=heard, held_on="2026-01-01", **PRIVATE)
     world.thing("interview", "2026-01-01", person=watched, held_on="2026-01-01",
                 **{**PRIVATE, "observer_present": True})  # fmt: skip
-    found = I.interview_coverage(world.record())
+    found = consent.interview_coverage(world.record())
     assert (found.value(("heard",)), found.value(("asked",))) == (1, 4)
 
 
@@ -45,7 +54,9 @@ def test_consent_rate_divides_valid_consents_by_people_who_could_choose_the_path
     world.consent(people[2], "return", on="2025-06-01")  # older than the rulebook allows
     world.consent(refugees[0], "resettlement")
     r = world.record()
-    rate = {c.name: c for c in I.consents(r, I.valid_consents(r.caseload, r.engine))}
+    rate = {
+        c.name: c for c in consent.consents(r, consent.valid_consents(r.caseload, r.engine))
+    }
     back, away = rate["consent return"], rate["consent resettlement"]
     assert (back.value(("valid",)), back.value(("could choose",))) == (1, 8)
     assert (away.value(("valid",)), away.value(("could choose",))) == (1, 2)
@@ -59,7 +70,7 @@ def test_withdrawals_count_only_those_of_the_period(world):
     world.add("recorded", ("consent", consents[1]), "2026-05-20", withdrawn=True)
     r = world.record()
     before = world.caseload(AS_OF - timedelta(days=90))
-    found = I.withdrawals(r, before, I.valid_consents(r.caseload, r.engine))
+    found = consent.withdrawals(r, before, consent.valid_consents(r.caseload, r.engine))
     assert (found.value(("withdrawn",)), found.value((TOTAL,))) == (1, 3)
 
 
@@ -69,7 +80,7 @@ def test_not_engaging_are_those_who_declined_interview_or_choice(world):
     world.move("no", "T3.declined", "2026-01-01")
     world.person("none", stage="interviewed")
     world.move("none", "T4.none", "2026-01-01")
-    found = I.not_engaging(world.record())
+    found = consent.not_engaging(world.record())
     assert (found.value(("declining",)), found.value((TOTAL,))) == (2, 5)
 
 
@@ -83,12 +94,12 @@ def test_recognition_rates_leave_closures_out_and_keep_exclusions_inside(world):
     world.move("p4", "T11.overturned", "2026-04-01")
     world.move("p5", "T11.upheld", "2026-04-01")
     r = world.record()
-    made = I.decisions(r)
+    made = claims.decisions(r)
     assert made.value(("recognised",)) == 3
     assert made.value(("protected",)) == 4
     assert made.value((TOTAL,)) == 7
     assert made.value(("T10.excluded",)) == 1
-    appeals = I.appeals(r)
+    appeals = claims.appeals(r)
     assert (appeals.value(("protected",)), appeals.value((TOTAL,))) == (1, 2)
 
 
@@ -103,7 +114,7 @@ def test_the_claims_equation_holds_and_agrees_with_the_open_procedures(world):
     world.move("took_back", "T9.withdrawn", "2026-05-02")
     world.move("again", "T9.withdrawn", "2025-10-01")
     world.move("again", "T9.lodged", "2026-06-15")
-    found = I.backlog(world.record(), AS_OF - timedelta(days=89))
+    found = claims.backlog(world.record(), AS_OF - timedelta(days=89))
     came = {k[0]: v for k, v in found.came.values.items()}
     went = {k[0]: v for k, v in found.went.values.items()}
     assert came == {"before": 3, "new": 2, "reopened": 1}
@@ -113,7 +124,7 @@ def test_the_claims_equation_holds_and_agrees_with_the_open_procedures(world):
 
 def test_a_claim_without_a_recorded_beginning_is_flagged(world):
     world.person("p", legal="asylum_seeker", stage="intent_protection")
-    found = I.backlog(world.record(), AS_OF - timedelta(days=89))
+    found = claims.backlog(world.record(), AS_OF - timedelta(days=89))
     assert (found.pending, found.counted, found.agrees) == (1, 0, False)
 
 
@@ -130,13 +141,13 @@ def test_departures_are_dated_by_the_crossing_and_relocations_stand_apart(world)
     world.person("dead")
     world.move("dead", "T22.deceased", "2026-06-10")
     r = world.record()
-    found = I.departures(r)
+    found = leaving.departures(r)
     assert found.value(("2026-05", "return")) == 1
     assert found.value(("2026-05", "resettlement")) == 1
     assert found.value(("2026-06", TOTAL)) == 0
-    assert found.value((I.EARLIER, TOTAL)) == 1
-    assert I.relocations(r).value(("2026-06", TOTAL)) == 1
-    where = I.whereabouts(r)
+    assert found.value((leaving.EARLIER, TOTAL)) == 1
+    assert leaving.relocations(r).value(("2026-06", TOTAL)) == 1
+    where = presence.whereabouts(r)
     assert (where.value(("here",)), where.value(("gone",)), where.value((TOTAL,))) == (1, 3, 5)
 
 
@@ -145,9 +156,9 @@ def test_state_acceptance_leaves_deferred_decisions_out(world):
         world.person(name, legal="refugee", stage="submitted")
         world.move(name, f"T15.{key}", "2026-03-01")
     r = world.record()
-    found = I.state_decisions(r, "resettlement_place")
+    found = leaving.state_decisions(r, "resettlement_place")
     assert (found.value(("accepted",)), found.value((TOTAL,))) == (2, 3)
-    assert I.place_users(r, "resettlement_place").value(("waiting",)) == 2
+    assert leaving.place_users(r, "resettlement_place").value(("waiting",)) == 2
 
 
 def test_follow_ups_are_overdue_only_past_the_pathways_tolerance(world):
@@ -167,11 +178,11 @@ def test_follow_ups_are_overdue_only_past_the_pathways_tolerance(world):
             "follow_up", "2026-01-01", person="home", due_on=due, done_on=done, result=result
         )
     r = world.record()
-    found = I.follow_ups(r)
+    found = afterwards.follow_ups(r)
     states = {k[1]: v for k, v in found.due.values.items()}
     assert states == {"safe": 1, "concern": 1, "overdue": 3, "waiting": 1}
     assert found.soon.value(()) == 1
-    assert I.person_months_observed(r) == pytest.approx(32 / 30.4375)
+    assert afterwards.person_months_observed(r) == pytest.approx(32 / 30.4375)
 
 
 def test_whoever_was_not_reached_is_looked_for_until_they_answer(world):
@@ -190,7 +201,7 @@ def test_whoever_was_not_reached_is_looked_for_until_they_answer(world):
         world.thing(
             "follow_up", "2026-01-01", person=name, due_on=due, done_on=done, result=result
         )
-    found = I.follow_ups(world.record())
+    found = afterwards.follow_ups(world.record())
     states = {k[1]: v for k, v in found.due.values.items()}
     assert states == {"tried": 3, "answered later": 1, "safe": 1, "refused": 1}
 
@@ -200,9 +211,9 @@ def test_incidents_after_the_date_are_not_counted(world):
     for on, severity in (("2026-05-01", 1), ("2026-05-02", 3), ("2026-07-02", 1)):
         world.thing("incident", "2026-01-01", person="home", happened_on=on, severity=severity)
     r = world.record()
-    assert I.incidents(r).value(("gravest",)) == 1
-    assert I.incidents(r).value((TOTAL,)) == 2
-    assert I.incidents_unreviewed(r).value(("waiting",)) == 2
+    assert afterwards.incidents(r).value(("gravest",)) == 1
+    assert afterwards.incidents(r).value((TOTAL,)) == 2
+    assert afterwards.incidents_unreviewed(r).value(("waiting",)) == 2
 
 
 def test_a_pause_after_a_breach_is_no_incident_and_waits_for_review_all_the_same(world):
@@ -211,9 +222,9 @@ def test_a_pause_after_a_breach_is_no_incident_and_waits_for_review_all_the_same
         world.thing("incident", "2026-01-01", person="home", happened_on="2026-05-01",
                     severity=severity, of_breach=pause)  # fmt: skip
     r = world.record()
-    assert I.incidents(r).value(("gravest",)) == 1
-    assert I.incidents(r).value((TOTAL,)) == 2
-    assert I.incidents_unreviewed(r).value(("waiting",)) == 3
+    assert afterwards.incidents(r).value(("gravest",)) == 1
+    assert afterwards.incidents(r).value((TOTAL,)) == 2
+    assert afterwards.incidents_unreviewed(r).value(("waiting",)) == 3
 
 
 def test_a_household_is_split_with_agreement_only_when_every_adult_agreed(world):
@@ -228,7 +239,7 @@ def test_a_household_is_split_with_agreement_only_when_every_adult_agreed(world)
         world.person(f"{home}2", household=home, split_agreed=answers[1])
         if gone:
             world.move(f"{home}1", "T7.done", "2026-05-01")
-    assert I.split_households(world.record()) == (1, 1)
+    assert families.split_households(world.record()) == (1, 1)
 
 
 def test_separated_children_with_a_determination(world):
@@ -237,7 +248,7 @@ def test_separated_children_with_a_determination(world):
     world.person("grown", birth="1990", child_situation="separated")
     world.thing("assessment", "2026-01-01", person="with", topic="best_interests",
                 finding="in_best_interests", made_on="2026-01-01", qualified=True)  # fmt: skip
-    found = I.separated_children(world.record())
+    found = families.separated_children(world.record())
     assert (found.value(("determined",)), found.value(("apart",))) == (1, 2)
 
 
@@ -248,7 +259,7 @@ def test_complaints_received_open_and_waiting(world):
     for received, closed, category, triaged in rows:
         world.thing("complaint", received, person="p", received_on=received, closed_on=closed,
                     category=category, triaged=triaged)  # fmt: skip
-    found = I.complaints(world.record(), least=2)
+    found = complained.complaints(world.record(), least=2)
     assert found.received.value(("yes",)) == 3
     assert found.open.value(("yes",)) == 2  # one was closed after the date
     assert found.coercion.value(("yes",)) == 1
@@ -259,10 +270,10 @@ def test_days_per_stage_show_completed_stays_beside_the_age_of_open_ones():
     day = date(2026, 1, 1)
     done = [("interviewed", day, day + timedelta(days=n)) for n in range(1, 22)]
     still = [("interviewed", day, None)] * 20
-    (entry,) = I.days_per_stage([*done, *still], until=AS_OF, order=["interviewed"])
+    (entry,) = leaving.days_per_stage([*done, *still], until=AS_OF, order=["interviewed"])
     assert (entry.mean, entry.median, entry.p90) == (11, 11, pytest.approx(19))
     assert entry.open_median == 180
-    assert I.days_per_stage(done[:5], until=AS_OF, order=["interviewed"])[0].mean is None
+    assert leaving.days_per_stage(done[:5], until=AS_OF, order=["interviewed"])[0].mean is None
 
 
 def test_held_back_counts_agree_with_the_safeguards_room(world):
@@ -277,7 +288,7 @@ def test_held_back_counts_agree_with_the_safeguards_room(world):
     )
     r = world.record()
     steps = evaluate_all(r.caseload, on=AS_OF, engine=r.engine)
-    overall, held = I.blocked(r, steps)
+    overall, held = held_back.blocked(r, steps)
     wanted = counts(steps)
     assert overall.value(("held back",)) == wanted.blocked
     assert overall.value(("asked",)) == wanted.asked
@@ -294,4 +305,4 @@ def test_the_rulebook_is_read_not_assumed(worlds, rulebook):
     assert set(r.reading.exits) <= stages
     assert r.reading.declining() <= stages
     assert set(r.reading.decisions) <= set(w.rulebook.moves())
-    assert I.whereabouts(r).value(("here",)) == 3
+    assert presence.whereabouts(r).value(("here",)) == 3

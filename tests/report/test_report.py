@@ -17,7 +17,7 @@ from onward.report import release
 from onward.report.build import build, exchange_table
 from onward.report.disclosure import RULES, SAFE_RANGE, TOTAL, recoverable
 from onward.report.html import render_html
-from onward.report.indicators import DEFINITIONS
+from onward.report.indicators.definitions import DEFINITIONS
 from onward.report.model import Figure, Table, Text, words
 from onward.report.pdf import render_pdf
 from onward.report.xlsx import render_xlsx

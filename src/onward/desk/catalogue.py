@@ -100,7 +100,7 @@ def rulebook_texts() -> list[str]:
     from onward.registry.keyring.rotation import STEPS as RENEWING
     from onward.registry.permissions.roles import load_rules
     from onward.report.charts import FAN_WORDS
-    from onward.report.indicators import DEFINITIONS
+    from onward.report.indicators.definitions import DEFINITIONS
     from onward.report.texts import TEXTS as REPORTED
     from onward.rulebook import load, shipped_names, shipped_path
 

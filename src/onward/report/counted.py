@@ -16,9 +16,19 @@ import pyarrow as pa
 
 from onward.placement.summary import summary as placement_summary
 from onward.plan.lapses import lapses
-from onward.report import indicators
 from onward.report.disclosure import Audience, Counts, alone
-from onward.report.indicators import PERIOD_DAYS, Record
+from onward.report.indicators import (
+    afterwards,
+    claims,
+    complained,
+    consent,
+    families,
+    held_back,
+    leaving,
+    presence,
+)
+from onward.report.indicators.definitions import PERIOD_DAYS
+from onward.report.indicators.record import Record
 from onward.report.ledger import LEAST_BEHIND
 from onward.report.material import Material
 from onward.report.offers import Offers
@@ -61,43 +71,43 @@ class Counted:
         self.on = material.caseload.as_of
         r = record
         tables: list[Counts | None] = [
-            indicators.by_status_and_site(r), indicators.pipeline(r), indicators.by_sex_and_age(r),
-            indicators.whereabouts(r), alone("cases", indicators.cases(r)),
-            indicators.not_engaging(r), indicators.interview_coverage(r),
-            indicators.decisions(r), indicators.appeals(r), indicators.departures(r),
-            indicators.relocations(r), indicators.incidents(r), indicators.incidents_unreviewed(r),
-            indicators.separated_children(r),
+            presence.by_status_and_site(r), presence.pipeline(r), presence.by_sex_and_age(r),
+            presence.whereabouts(r), alone("cases", presence.cases(r)),
+            consent.not_engaging(r), consent.interview_coverage(r),
+            claims.decisions(r), claims.appeals(r), leaving.departures(r),
+            leaving.relocations(r), afterwards.incidents(r), afterwards.incidents_unreviewed(r),
+            families.separated_children(r),
         ]  # fmt: skip
-        valid = indicators.valid_consents(r.caseload, r.engine)
-        tables += indicators.consents(r, valid) if "consent" in r.caseload.tables else []
+        valid = consent.valid_consents(r.caseload, r.engine)
+        tables += consent.consents(r, valid) if "consent" in r.caseload.tables else []
         if material.before is not None:
-            tables.append(indicators.withdrawals(r, material.before, valid))
+            tables.append(consent.withdrawals(r, material.before, valid))
         self.since = self.on - dt.timedelta(days=PERIOD_DAYS - 1)
-        self.backlog = indicators.backlog(r, self.since)
+        self.backlog = claims.backlog(r, self.since)
         if self.backlog is not None:
             tables += [self.backlog.came, self.backlog.went]
         self.capacities = sorted({p.capacity for p in self.offers.known if p.capacity})
         for capacity in self.capacities:
             tables += [
-                indicators.state_decisions(r, capacity),
-                indicators.place_users(r, capacity),
+                leaving.state_decisions(r, capacity),
+                leaving.place_users(r, capacity),
             ]
         self.remedies: list[Remedy] = []
         if material.steps is not None:
-            overall, held = indicators.blocked(r, material.steps)
-            tables += [overall, *held, indicators.no_open_pathway(r, material.steps)]
+            overall, held = held_back.blocked(r, material.steps)
+            tables += [overall, *held, held_back.no_open_pathway(r, material.steps)]
             found = remedies(material.steps)
             self.remedies = [x for x in found if x.owner in HELPERS and x.options]
             tables += [table for x in self.remedies[:8] for table in self._remedy_counts(x)]
-        self.contacts = indicators.follow_ups(r)
+        self.contacts = afterwards.follow_ups(r)
         if self.contacts is not None:
             tables += [self.contacts.due, self.contacts.soon]
-        households = indicators.split_households(r)
+        households = families.split_households(r)
         if households is not None:
             agreed, apart = households
             tables.append(Counts("split households", ("households",), (("agreed", "not agreed"),),
                 {("agreed",): agreed, ("not agreed",): apart}, universe="households"))  # fmt: skip
-        self.heard = indicators.complaints(r, LEAST_BEHIND[audience])
+        self.heard = complained.complaints(r, LEAST_BEHIND[audience])
         if self.heard is not None:
             tables += [self.heard.received, self.heard.open, self.heard.coercion]
         tables += self._breach_counts() + self._exception_counts()

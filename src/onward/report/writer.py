@@ -14,7 +14,7 @@ from functools import cached_property
 from onward.forecast.wording import remark, titles
 from onward.report.counted import Counted
 from onward.report.disclosure import RULES, TOTAL, Audience, rounded
-from onward.report.indicators import Record
+from onward.report.indicators.record import Record
 from onward.report.ledger import Ledger
 from onward.report.material import Material
 from onward.report.model import Cell, Table, count, share, words

@@ -439,7 +439,7 @@ def material_of(
 ) -> Material:
     """Everything the report is made from."""
     from onward.caseload.spells import spells
-    from onward.report.indicators import PERIOD_DAYS
+    from onward.report.indicators.definitions import PERIOD_DAYS
     from onward.report.material import Material
     from onward.rulebook.floor import load_floor
     from onward.safeguards.everybody import evaluate_all

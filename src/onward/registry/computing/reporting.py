@@ -117,7 +117,7 @@ def make_report(
     from onward.report.build import build, exchange_table
     from onward.report.disclosure import RULES
     from onward.report.html import render_html
-    from onward.report.indicators import DEFINITIONS
+    from onward.report.indicators.definitions import DEFINITIONS
     from onward.report.pdf import render_pdf
     from onward.report.saying import ENGLISH, Sayer
     from onward.report.spoken import spoken

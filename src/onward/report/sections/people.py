@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from onward.report import charts, indicators
+from onward.report import charts
 from onward.report.disclosure import TOTAL
-from onward.report.indicators import EARLIER, PERIOD_DAYS
+from onward.report.indicators import leaving
+from onward.report.indicators.definitions import PERIOD_DAYS
+from onward.report.indicators.leaving import EARLIER
 from onward.report.ledger import LEAST_BEHIND
 from onward.report.model import (
     Block,
@@ -217,7 +219,7 @@ def _days_table(w: Writer) -> Table:
         (r["state"], r["from_date"], r["to_date"]) for r in rows_of if r["axis"] == "stage"
     ]
     waiting = [name for name, state in states.items() if not state.ends]
-    found = indicators.days_per_stage(
+    found = leaving.days_per_stage(
         spells, until=w.on, order=waiting, least=LEAST_BEHIND[w.audience]
     )
     hidden = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from onward.caseload import contacts
-from onward.report import indicators
 from onward.report.disclosure import TOTAL
-from onward.report.indicators import PERIOD_DAYS
+from onward.report.indicators import afterwards
+from onward.report.indicators.definitions import PERIOD_DAYS
 from onward.report.ledger import LEAST_BEHIND
 from onward.report.model import Block, Cell, Section, Table, Text, count, share, words
 from onward.report.writer import Writer
@@ -62,7 +62,7 @@ def after_departure(w: Writer) -> Section | None:
         blocks.append(Text(f"Due in the next 30 days: {w.cell('follow-ups soon').text}."))
     if "incidents" in w.ledger:
         seen = w.ledger.value("incidents")
-        months = indicators.person_months_observed(w.record)
+        months = afterwards.person_months_observed(w.record)
         rate = words("…")
         if seen is not None and months >= LEAST_BEHIND[w.audience]:
             rate = Cell(f"{100 * seen / months:.1f}", round(100 * seen / months, 1))
