@@ -68,6 +68,12 @@ out/tools/sbom:
 	$(PYTHON) -m venv $@
 	$@/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
 
+# A desk and nothing else: .venv may hold what tests and benchmarks need.
+out/tools/desk: pyproject.toml tools/constraints.txt
+	$(PYTHON) -m venv --clear $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check -c tools/constraints.txt -e '.[desk]'
+	touch $@
+
 ## mutation: whether the tests bite, subject by subject (hours): make mutation SUBJECTS="ledger keys"
 mutation: out/tools/mutation
 	for subject in $(or $(SUBJECTS),$$(out/tools/mutation/bin/python tools/mutation.py --list)); do \
@@ -81,9 +87,9 @@ packages: $(VENV)/.installed
 	  --dest out/packages -r out/packages/locked.txt
 
 ## sbom: what an installed desk consists of, as CycloneDX, to out/sbom.json
-sbom: $(VENV)/.installed-desk out/tools/sbom
+sbom: out/tools/desk out/tools/sbom
 	out/tools/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
-	  --output-file out/sbom.json $(PY)
+	  --output-file out/sbom.json out/tools/desk/bin/python
 
 ## serve: the desk on an encrypted copy of the example, with one account per role, printed once
 serve: $(VENV)/.installed-desk $(DESK)/operation.toml
