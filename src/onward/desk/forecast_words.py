@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from onward.desk import dates, here, sight, words
@@ -51,6 +52,16 @@ PATTERNS = tuple((re.compile(pattern), said) for pattern, said in (
     (r"Resettlement places are not what people wait for under the plan: (?P<n>\d+)% of them are used in the middle future\. More of them alone opens little\.",
      _("Resettlement places are not what people wait for under the plan: %(n)s in a hundred are used in the middle future. More of them alone opens little.")),
 ))  # fmt: skip
+REMARKS = tuple((re.compile(pattern), said) for pattern, said in (
+    (rf"{WHAT}: only for (?P<limits>.+); its places are counted as open to everybody waiting",
+     _("%(what)s: only for %(limits)s; its places are counted as open to everybody waiting")),
+    (rf"{WHAT}: only for (?P<limits>.+); taken as for everybody waiting", _("%(what)s: only for %(limits)s; taken as for everybody waiting")),
+    (rf"{WHAT} opens its places (?P<n>\d+) days after (?P<m>\d+) people have left on “?(?P<other>[^“”]+?)”?; (?P<gone>\d+) have left by such places "
+     r"so far, and those to come are shared among the pledges by their places\. Its own opening date is not waited for beyond that\.",
+     _("%(what)s: opens its places %(n)s days after %(m)s people have left on %(other)s. %(gone)s have left by such places so far; those to come are shared among the pledges by their places. Its own opening date is not waited for beyond that.")),
+))  # fmt: skip
+"""Remarks on what a forecast assumes or leaves out, once titles stand in place of keys, that a report
+does not tell: conditions of single offers."""
 UNITS = {
     "interview slots": _("interview slots"), "resettlement places": _("resettlement places"),
 }  # fmt: skip
@@ -66,10 +77,19 @@ def said(text: str) -> str:
 
 
 def reported(text: str) -> str:
-    """A sentence as a report in the reader's language says it; "" where it cannot."""
+    """A remark on what a forecast assumes or leaves out, as a report in the reader's language says
+    it; "" where neither knows it."""
     plain = wording.remark(text, here.rulebook(), wording.titles(here.rulebook(), here.plan()))
-    found = dates.sayer()(plain)
-    return "" if found.strip("\u2066\u2069") == plain else found
+    for pattern, sentence in REMARKS:
+        if found := pattern.fullmatch(plain):
+            parts = found.groupdict()
+            return str(sentence) % {name: _part(name, parts[name]) for name in parts}
+    say = dates.sayer()
+    for end in ("", "."):  # a report writes whole sentences
+        found_in = say(plain + end)
+        if re.sub("[\u2066\u2069]", "", found_in) != plain + end:
+            return found_in
+    return ""
 
 
 def narrowing(kind: str, name: str, titled: Mapping[str, str]) -> str:
@@ -93,7 +113,7 @@ def way(name: str) -> str:
 def _part(name: str, text: str) -> str:
     if name == "day":
         return dates.shown(datetime.strptime(text, "%d %B %Y").date())  # noqa: DTZ007
-    if name in ("n", "m"):
+    if name in ("n", "m", "gone"):
         return dates.counted(int(text.replace(",", "")))
     if name == "x":
         return dates.digits(text)
@@ -101,11 +121,27 @@ def _part(name: str, text: str) -> str:
         return way(text)
     if name == "answers":
         return words.listed(map(words.translated, text.split("; nor ")), ";")
+    if name == "limits":
+        return words.listed(map(_limit, text.split("; ")), ";")
     if name == "unit":
         return str(UNITS.get(text, text))
     if name == "steps":
         return words.steps_named(here.rulebook(), text)
     return words.translated(text)
+
+
+def _limit(text: str) -> str:
+    """For whom alone an offer is, as the forecast room writes it: "families", or a fact and its
+    values ("affiliation none or family member")."""
+    if text == "families":
+        return gettext("families")
+    for name, fact in here.rulebook().kinds["person"].facts.items():
+        column = name.replace("_", " ")
+        if text.startswith(f"{column} "):
+            values = text.removeprefix(f"{column} ").split(" or ")
+            said_of = words.listed(words.code(value.replace(" ", "_")) for value in values)
+            return f"{words.translated(fact.label)}{words.sign(':')} {said_of}"
+    return text
 
 
 def in_plain(text: str) -> str:
