@@ -110,6 +110,43 @@ def test_an_account_that_nobody_made_is_nobody(small, cast):
     assert "eve" in told(small)
 
 
+@pytest.mark.parametrize("name", ["seed", "migrated_codes", "unheard_of"])
+def test_recovery_codes_put_in_place_open_nothing_and_counting_those_used_does(
+    small, cast, name
+):
+    from allauth.mfa.models import Authenticator
+
+    amina = people.signed_in(cast["amina"])
+    codes = Authenticator.objects.get(user_id=cast["amina"].pk, type="recovery_codes")
+    assert "seed" in codes.data
+    codes.data = {**codes.data, "used_mask": 3}
+    codes.save()
+    assert opens(amina), "a code that was used changes nothing of what was given"
+    codes.data = {**codes.data, name: ["1234 5678"] if name == "migrated_codes" else "mine"}
+    codes.save()
+    assert opens(amina) is (name == "unheard_of")
+    assert ("amina" in told(small)) is (name != "unheard_of")
+
+
+def test_an_account_that_is_put_back_keeps_its_factors_and_stays_frozen(small, cast):
+    from allauth.mfa.models import Authenticator
+
+    from onward.registry.models import Account
+    from onward.registry.permissions import access, grants
+
+    bilal = cast["bilal"]
+    access.freeze(bilal, "too many looks")
+    since = Account.objects.get(pk=bilal.pk).frozen_at
+    by_hand("UPDATE onward_account SET office = 'camp-2' WHERE id = %s", uuid_of(bilal))
+    held = set(Authenticator.objects.filter(user_id=bilal.pk).values_list("pk", flat=True))
+    assert grants.put_back(Account.objects.get(pk=bilal.pk))
+    after = Account.objects.get(pk=bilal.pk)
+    assert (after.office, after.is_active, after.frozen_at) == (people.OFFICE, False, since)
+    factors = Authenticator.objects.filter(user_id=bilal.pk).values_list("pk", flat=True)
+    assert set(factors) == held
+    assert not grants.put_back(after), "it is as it was given"
+
+
 def test_a_closed_account_opened_again_in_the_database_stays_closed(small, cast):
     from onward.registry.permissions import accounts
 
@@ -240,18 +277,31 @@ def test_the_database_refuses_to_change_the_list(small, cast):
 
 
 def test_a_record_with_accounts_of_before_is_sealed_as_it_stands_once(small, cast):
+    from datetime import date
+
     from django.apps import apps
 
+    from onward.registry.models import Recipient
     from onward.registry.models.accounts import Grant
-    from onward.registry.permissions import grants
+    from onward.registry.permissions import assignments, grants
 
     assert opens(people.signed_in(cast["amina"]))
+    aid = Recipient.objects.create(
+        operation="meridian", name="R", code="r", kind="partner", age_key="age1", agreement="A",
+        agreement_ends=date(2030, 1, 1), made_by="x",
+    )  # fmt: skip
+    assignments.assign(cast["amina"], "H1-P1", to=cast["bilal"], reason="an interview")
     free("delete")
     by_hand("DELETE FROM onward_grant")
     assert not opens(people.signed_in(cast["amina"]))
+    with pytest.raises(grants.Changed):
+        grants.check_recipient(aid)
     grants.seal_what_is_there(apps.get_model)
-    assert Grant.objects.count() >= 8
+    assert Grant.objects.count() >= 10
     assert opens(people.signed_in(cast["amina"]))
+    grants.check_recipient(aid)
+    assert people.signed_in(cast["bilal"]).get("/people/H1-P1/").status_code == 200
+    assert verify.verify(small, deep=False).sound
 
 
 def test_a_yes_written_into_the_database_lets_nothing_out(small, cast):
