@@ -397,6 +397,32 @@ def test_a_complaint_can_be_taken_by_somebody_who_may_not_read_complaints(small)
     assert "Moves paused" in text(browser("supervisor", name="chantal").get("/people/reviews/"))
 
 
+def test_a_fear_is_seen_before_anything_else_by_who_may_read_it_until_it_is_withdrawn(small):
+    from onward.caseload.events import Subject
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+
+    said = "Fear or a claim is on record."
+    officer = browser("protection_officer")
+    boss = browser("supervisor", name="chantal")
+
+    def records(key, **facts):
+        acts.record(Actor("mira", cast.EVERYBODYS), Subject("claim", "fear"), "recorded", facts=facts,
+                    effective="2026-06-09", idempotency_key=key)  # fmt: skip
+
+    assert said not in text(officer.get("/people/H1-P1/"))
+    records("said", person="H1-P1", expressed_on="2026-06-09")
+    assert said in text(officer.get("/people/H1-P1/"))
+    assert said not in text(boss.get("/people/H1-P1/")), "it is a sealed field"
+    records(
+        "back",
+        withdrawn_freely=True,
+        counselled_on_withdrawal=True,
+        legal_advice_available=True,
+    )
+    assert said not in text(officer.get("/people/H1-P1/"))
+
+
 def test_a_field_left_alone_stays_unknown(small):
     officer = browser("protection_officer")
     send(officer, "/people/H1-P1/add/interview/", purpose="interview", held_on="2026-06-10",

@@ -41,6 +41,10 @@ def warnings(seen: Seen) -> list[tuple[str, str]]:
         )
     if facts.get("open_duplicate"):
         found.append(("unknown", _("A possible duplicate of this record is still open.")))
+    if seen.reads("grounds") and facts.get("active") and _fears(seen):
+        found.append(
+            ("paused", _("Fear or a claim is on record. Nothing that leads back there is proposed over it."))
+        )  # fmt: skip
     if seen.reads("complaints"):
         rulebook = here.rulebook()
         found_by = (told for _id, told in seen.things(contacts.KIND))
@@ -58,6 +62,15 @@ def warnings(seen: Seen) -> list[tuple[str, str]]:
                 )
                 break
     return found
+
+
+def _fears(seen: Seen) -> bool:
+    """Whether a fear or a claim is on record that was neither withdrawn freely nor finally rejected:
+    whether a step is open in spite of one is the safeguards' word, not this page's."""
+    return any(
+        not (claim.get("withdrawn_freely") or claim.get("finally_rejected"))
+        for _id, claim in seen.things("claim")
+    )
 
 
 def is_dead(seen: Seen) -> bool:
