@@ -84,6 +84,7 @@ def make(template: Path, folder: Path) -> Whole:
     from onward.registry.permissions import alarms, assignments, grants
     from onward.registry.planning import adopt_plan
     from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
     from onward.registry.web import jobs
 
     small = operations.unlocked(operations.copied(template, folder))
@@ -193,6 +194,10 @@ def make(template: Path, folder: Path) -> Whole:
             facts={"person": "H1-P1", **({"category": "coercion"} if kind == "complaint" else {"severity": 1})},
             idempotency_key=f"{kind}-1",
         )  # fmt: skip
+    acts.record(
+        Actor("mira", cast.EVERYBODYS), Subject("follow_up", "contact-1"), "recorded", effective="2026-06-10",
+        facts={"person": "H1-P1", "done_on": "2026-06-09", "result": "concern"}, idempotency_key="contact-1",
+    )  # fmt: skip
     # Somebody went although safeguards were not met.
     acts.record(
         boss, Subject("person", "H5-P1"), "T16.departed", effective="2026-06-10",
@@ -221,7 +226,9 @@ def make(template: Path, folder: Path) -> Whole:
         "desk:take_back": [[person, event.event_id]],
         "desk:add": [[person, kind] for kind in kinds],
         "desk:amend": [[person, kind, name] for kind, name in things.items()],
-        "desk:review": [["complaint", "complaint-1"], ["incident", "incident-1"]],
+        "desk:review": [
+            ["complaint", "complaint-1"], ["incident", "incident-1"], ["follow_up", "contact-1"],
+        ],
         "desk:override": [["H3-P1", "T7.done", "G1.resolved"]],
         "desk:plan_entry": [
             *([section, "new"] for section in ("authorities", "assurances", "pledges", "actions",
