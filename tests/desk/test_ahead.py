@@ -822,8 +822,8 @@ def test_why_a_case_has_no_place_names_no_offer_made_in_confidence(planned):
     from onward.registry.computing.runs import keep_proposal
 
     row = {"case": "household/H1", "size": 2, "priority": "normal", "code": "full",
-           "reason": "every possible window is full; nearest: quiet_offer 1",
-           "change": "2 more places in quiet_offer 1", "stopped_by": ["quiet_offer 1"]}  # fmt: skip
+           "reason": "every possible window is full; nearest: quiet_offer, 1",
+           "change": "2 more places in quiet_offer, 1", "stopped_by": ["quiet_offer, 1"]}  # fmt: skip
     content = {
         "format": "onward-placement-1", "on": "2026-06-10", "input_sha256": "b" * 64,
         "state": "infeasible", "gap": 0.0,
