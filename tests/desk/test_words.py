@@ -622,6 +622,8 @@ REMARKED = (
     "open_offer: only for categories LPN or SVT; taken as for everybody waiting",
     "open_offer opens its places 30 days after 40 people have left on open_offer; 32 have left by such places so far, "
     "and those to come are shared among the pledges by their places. Its own opening date is not waited for beyond that.",
+    "open_offer opens its places 30 days after 40 people have left on open_offer; by the plan 12 have so far, "
+    "and those to come are shared among the pledges by their places. Its own opening date is not waited for beyond that.",
     "resettlement_place: places of one pledge left over when it ends are counted as usable until the last pledge ends",
     "open_offer: concerns hand-over, which nobody has begun",
 )
