@@ -304,7 +304,7 @@ def test_capacities_of_different_rhythm_add_up():
 def test_a_conditional_pledge_opens_after_enough_have_left():
     first = effect("cap", ["return_seat"], id="one/1", values=ONES * 30)
     then = effect("cap", ["return_seat"], id="two/1", values=ONES * 15, start=1,
-                  after=Threshold("one", 200 + 20, 10))  # fmt: skip
+                  after=Threshold("one", 200 + 20, 10), gone=200)  # fmt: skip
     log = logged(("return_cleared", "main_group", "T7.done", "returned", 50, 6000), periods=4)
     inputs = made(CLEARED, log, first, then)
     so_far = moved(run(inputs), "T7.done")

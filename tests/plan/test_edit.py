@@ -24,13 +24,13 @@ EVERY = [(section, id) for section in SECTIONS for id in entries(TEXT, section)]
 
 def test_a_changed_key_is_the_only_line_that_changes():
     norway = entries(TEXT, "pledges")["norway"]
-    new = with_entry(TEXT, "pledges", "norway", {**norway, "filled": 9})
+    new = with_entry(TEXT, "pledges", "norway", {**norway, "filled": 12})
     changed = [
         (a, b)
         for a, b in zip(TEXT.splitlines(), new.splitlines(), strict=True)
         if a != b
     ]  # fmt: skip
-    assert changed == [("    filled: 6", "    filled: 9")]
+    assert changed == [("    filled: 9", "    filled: 12")]
 
 
 def test_a_new_entry_stands_at_the_end_of_its_section_before_the_remarks_of_the_next():

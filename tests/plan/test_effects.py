@@ -47,9 +47,10 @@ def test_gates_of_one_recipient_are_alternatives_of_each_other(effects):
 
 def test_caps_are_places_left_and_wait_for_their_dates(effects):
     places = {e.id: e for e in effects.on("resettlement_place")}
-    assert np.all(places["norway/1"].values == 60 - 6)
+    assert np.all(places["norway/1"].values == 60 - 9)
     assert places["norway/1"].window_days is None
-    assert places["portugal/1"].after.pledge == "norway"
+    assert (places["portugal/1"].after.pledge, places["portugal/1"].gone) == ("norway", 9)
+    assert "portugal_first/1" not in places, "nothing is left of it"
     assert places["canada/1"].families_only
     quiet = places["quiet_offer/1"]
     assert np.mean(quiet.starts < math.inf) == pytest.approx(0.3, abs=0.1)

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from onward.plan.model import CHANNELS
 from onward.rulebook.codes import code_title
 
 HERE = Path(__file__).parent
@@ -196,7 +197,7 @@ def _example_texts() -> Iterator[str]:
             yield str(value)
 
     found = yaml.safe_load((folder / "plan.yaml").read_text("utf-8"))
-    yield from (one["channel"].replace("_", " ") for one in found["pledges"].values())
+    yield from (channel.replace("_", " ") for channel in CHANNELS)
     yield from said(found)
     for file in sorted((folder / "scenarios").glob("*.yaml")):
         yield from said(yaml.safe_load(file.read_text("utf-8")))

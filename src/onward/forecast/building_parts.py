@@ -47,7 +47,7 @@ class Parts:
         self.left_out: list[str] = []
         self._on_move: dict[str, list[str]] = {}
         self._supplies: dict[str, list[tuple[Supply, int | None, str]]] = {}
-        self._waiting: list[tuple[PlanEffect, int]] = []
+        self._waiting: list[PlanEffect] = []
         self._answering: dict[str, list[str]] = {}
         self._gates: dict[str, dict[str, list[tuple[Number, Number]]]] = {}
         self.as_of = as_of

@@ -7,7 +7,7 @@ them, pledges that wait for others, and in words what of the plan could not be s
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -72,11 +72,8 @@ class Planned(Parts):
                 )
             self.assumptions.append(f"{move} ({title}) happens on certain days: {seen}. {then}")
 
-    def add(self, effect: PlanEffect, seen: Mapping[tuple[str, str, str], int]) -> None:
-        """Take one effect of the plan, or say why it is left out.
-
-        seen  (from state, move, to state) -> people who made it
-        """
+    def add(self, effect: PlanEffect) -> None:
+        """Take one effect of the plan, or say why it is left out."""
         if effect.target_kind == "finding":
             self._leave(effect, "changes a safeguard's finding; its pace is in the log's rates")
             return
@@ -99,7 +96,7 @@ class Planned(Parts):
             else:
                 self._speed(effect, effect.targets)
         elif effect.kind == "cap":
-            self._supply(effect, seen)
+            self._supply(effect)
         else:
             self._speed(effect, self._consumers(*effect.targets))
 
@@ -144,15 +141,13 @@ class Planned(Parts):
         self.factors.append(Effect(effect.id, factor, *self._window(effect)))
         self._attach(effect.id, moves)
 
-    def _supply(self, effect: PlanEffect, seen: Mapping[tuple[str, str, str], int]) -> None:
+    def _supply(self, effect: PlanEffect) -> None:
         self._not_everyone(effect)
         pool = effect.targets[0]
         amount = self._column(f"{effect.id} amount", effect.values, "effects")
         start, end = self._window(effect)
         if effect.after is not None:
-            moves = set(self._consumers(pool))
-            gone = sum(people for (_, move, _), people in seen.items() if move in moves)
-            self._waiting.append((effect, gone))
+            self._waiting.append(effect)
             return
         supply = Supply(amount, start, end)
         self._supplies.setdefault(pool, []).append((supply, effect.window_days, effect.counts))
@@ -191,7 +186,7 @@ class Planned(Parts):
         supplies = self._supplies.get(pool, [])
         if len(moves) != 1 or moves[0] not in self.movements or not supplies:
             return None
-        if any(effect.targets[0] == pool for effect, _ in self._waiting):
+        if any(effect.targets[0] == pool for effect in self._waiting):
             return None
         windows = [length for _, length, _ in supplies if length is not None]
         kinds = {kind for *_, kind in supplies}
@@ -215,7 +210,7 @@ class Planned(Parts):
         return Capacity(pool, items, counts, 1)
 
     def _filled(self) -> set[str]:
-        return set(self._supplies) | {effect.targets[0] for effect, _ in self._waiting}
+        return set(self._supplies) | {effect.targets[0] for effect in self._waiting}
 
     def _every(self, supply: Supply, length: int | None, days: int) -> Supply:
         """The same supply, counted every so many days; a one-off falls in one window."""
@@ -233,13 +228,13 @@ class Planned(Parts):
     def pledges(self, transitions: Sequence[Transition], occupied: set[str]) -> list[Pledge]:
         """Places that open once enough people have left on another pledge.
 
-        Which pledge a place came from is not kept, so those who leave are shared among the
-        pledges of the pool by their places, future by future.
+        How many have is what the plan says of that pledge. Which pledge a place will come from nobody
+        knows, so those who leave are shared among the pledges of the pool by their places, future by future.
         """
         import numpy as np
 
         made = []
-        for effect, gone in self._waiting:
+        for effect in self._waiting:
             assert effect.after is not None
             pool = effect.targets[0]
             other = effect.after.pledge
@@ -252,7 +247,7 @@ class Planned(Parts):
                 places += amount
                 if str(supply.amount).startswith(f"{other}/"):
                     theirs += amount
-            needed = max(effect.after.departed_people - gone, 0)
+            needed = max(effect.after.departed_people - effect.gone, 0)
             share = np.divide(theirs, places, out=np.zeros_like(places), where=places > 0)
             threshold = np.divide(
                 needed, share, out=np.full_like(share, np.inf), where=share > 0
@@ -280,8 +275,8 @@ class Planned(Parts):
             )
             self.assumptions.append(
                 f"{effect.source} opens its places {effect.after.delay_days} days after "
-                f"{effect.after.departed_people} people have left on {other}; {gone} have left "
-                "by such places so far, and those to come are shared among the pledges by their "
+                f"{effect.after.departed_people} people have left on {other}; by the plan "
+                f"{effect.gone} have so far, and those to come are shared among the pledges by their "
                 "places. Its own opening date is not waited for beyond that."
             )
         return made
@@ -295,7 +290,7 @@ class Planned(Parts):
             if not supplies or any(length is not None for _, length, _ in supplies):
                 continue
             ends = [self.columns[str(supply.end)] for supply, *_ in supplies]
-            waiting = [effect for effect, _ in self._waiting if effect.targets[0] == pool]
+            waiting = [effect for effect in self._waiting if effect.targets[0] == pool]
             ends += [effect.ends for effect in waiting]
             last = np.max(ends, axis=0)
             if not np.isfinite(last).any():

@@ -333,7 +333,7 @@ def build(
     )  # fmt: skip
     builder.lost(counts, seen, edges)
     for effect in plan:
-        builder.add(effect, seen)
+        builder.add(effect)
     transitions = builder.transitions(sizes)
     arrivals = builder.arrivals(rows, start, births)
     transitions += builder.births(rows, births)

@@ -38,7 +38,7 @@ class PlanEffect:
     starts, ends (futures,) first and last day in days from as_of; minus infinity: already;
                  infinity: never begins, or never ends
     values       (futures,) the multiplier or the amount; 1 for gates
-    after        the effect waits until so many people have left on another pledge
+    after        the effect waits until so many people have left on another pledge; gone: how many have
     who          whom it concerns; destination: for which country ("" for any)
     one_of_many  that country is one of several people may go to: neither the host, whose decisions
                  hold for everybody here, nor the origin, the one country of a return
@@ -57,6 +57,7 @@ class PlanEffect:
     closed: bool = False
     window_days: int | None = None
     after: Threshold | None = None
+    gone: int = 0
     who: Rule = field(default_factory=Rule)
     conditions: Mapping[str, tuple[str, ...]] | None = None
     families_only: bool = False
@@ -188,9 +189,11 @@ def plan_effects(plan: Plan, draws: PlanDraws, rulebook: Rulebook) -> PlanEffect
             filled = max(filled - places, 0)
             if not pledge.capacity or not left:
                 continue
+            after = pledge.conditional_on
+            gone = plan.pledges[after.pledge].filled_people if after is not None else 0
             found.append(
                 PlanEffect(f"{pledge.id}/{i + 1}", pledge.id, "capacity", (pledge.capacity,),
-                           "cap", start, end, ones * left, after=pledge.conditional_on,
+                           "cap", start, end, ones * left, after=after, gone=gone,
                            conditions=pledge.conditions, families_only=pledge.families_only,
                            destination=pledge.country,
                            one_of_many=one_of_many(pledge.country))
