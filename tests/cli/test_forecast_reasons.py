@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from onward.cli.forecast_reasons import doubt, why
+from onward.cli.forecast_reasons import TOO_NARROW, doubt, why
 from onward.forecast.reasons import SOURCES
 from onward.forecast.wording import DOUBTS, REASONS
 
@@ -27,8 +27,11 @@ def test_reasons_and_doubts_are_told_in_the_forecasts_own_words():
 def test_whom_safeguards_hold_back_on_the_day_says_by_what_it_is_reckoned():
     levels = {"today": 40, "q10": 40.0, "median": 60.0, "q90": 80.0}
     made = SimpleNamespace(why=[], held={"G6": levels}, remedies=False)
-    assert "on the day if nothing is remedied" in " ".join(why(made, {}))
+    told = " ".join(why(made, {}))
+    assert "8 in 10 on the day if as large a share of each state is held back as today" in told
+    assert TOO_NARROW in told
     made.remedies = True
     told = " ".join(why(made, {}))
     assert "at the pace of remedies on record" in told
-    assert "nothing is remedied" not in told
+    assert "as large a share" not in told
+    assert TOO_NARROW in told

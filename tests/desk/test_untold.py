@@ -103,12 +103,18 @@ def test_a_forecast_says_what_it_cannot_tell_and_what_would_narrow_it(changed):
     assert re.findall(r'scope="row">([^<]+)</th><td class="n">(\d+)</td>', held) == [
         ("Permissions to travel", "80"), ("Fit to travel", "60"),
     ]  # fmt: skip
-    assert "on the date if nothing is remedied" in page
+    # What holds few back today and will hold many is told as well, the few without their number.
+    assert held.count("<tr>") == 4
+    assert 'fewer than 20</td><td class="n">40</td>' in held
+    assert "19" not in held
+    assert "on the date if as large a share of each stage is held back as today" in page
+    assert "Low and high are too close together" in page
     # Where past months were judged, whom a safeguard holds on the date follows their pace.
     kept_from_the_terminal(operation, {"plan": version, "remedies": "on record"}, remedies=True)
     paced = browser("plan_lead", name="fourth").get("/forecasts/").content.decode()
     assert "freed and held anew as in the past year" in paced
-    assert "if nothing is remedied" not in paced
+    assert "as large a share of each stage" not in paced
+    assert "Low and high are too close together" in paced
     persian = browser("analyst", name="third")
     persian.cookies["django_language"] = "fa"
     assert "This log cannot tell" not in persian.get("/forecasts/").content.decode()

@@ -285,6 +285,19 @@ def test_people_held_back_are_carried_at_the_pace_of_remedies_where_past_days_we
     # The others leave and these stay, so far more than a tenth of those left are held.
     assert paced.held["G6"]["median"] > 2 * plain.held["G6"]["median"]
     assert paced.held["G6"]["q975"] < 36
+    # What holds nobody back today and will is told too; what never will is not.
+    caught = (("free", "free", 220), ("free", "held", 60), ("held", "held", 30),
+              ("free", "gone", 40), ("new", "free", 40))  # fmt: skip
+    other = [
+        {**rows[0], "guard": "G9", "step": step, "was": was, "now": now, "people": people}
+        for step in range(13)
+        for was, now, people in caught
+    ] + [{**rows[-1], "guard": "G9"}]
+    never = [{**row, "guard": "G11"} for row in rows if row["was"] in ("free", "new")]
+    both = made(held=lambda: today, turns=pa.Table.from_pylist(rows + other + never)).held
+    assert list(both) == ["G6", "G9"]
+    assert both["G9"]["today"] == 0
+    assert both["G9"]["median"] > 20
     # Nothing else is different: the futures are the same.
     assert paced.why == plain.why
     assert paced.fan == plain.fan

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from onward.forecast.run import Forecast
 
 MOST = 8
+TOO_NARROW = (
+    "These ranges are too narrow: where they were checked, fewer than 8 in 10 counts lay inside. "
+    "Plan for wider ones."
+)
 
 
 def why(made: Forecast, titles: Mapping[str, str]) -> list[str]:
@@ -36,16 +40,17 @@ def why(made: Forecast, titles: Mapping[str, str]) -> list[str]:
                 lines.append((line + of).rstrip())
     if made.held:
         on_the_day = (
-            "on the day, 8 in 10, at the pace of remedies on record"
+            "at the pace of remedies on record"
             if made.remedies
-            else "on the day if nothing is remedied"
+            else "if as large a share of each state is held back as today"
         )
-        lines += ["", f"Held back by a safeguard   today, and {on_the_day}"]
+        lines += ["", f"Held back by a safeguard   today, and 8 in 10 on the day {on_the_day}"]
         for guard, at in list(made.held.items())[:MOST]:
             lines.append(
                 f"  {titles.get(guard, guard):<58}{at['today']:>6,.0f}   "
                 f"{at['q10']:,.0f} to {at['q90']:,.0f}"
             )
+        lines.append(f"  {TOO_NARROW}")
     return lines
 
 

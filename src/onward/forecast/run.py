@@ -424,11 +424,17 @@ def _held(
             if mine is not None:
                 then[guard] = np.asarray(then.get(guard, 0.0) + share * mine)
     if paced is not None:
-        then = {guard: paced[guard] for guard in then if guard in paced}
-    return {
-        guard: {"today": today[guard], **at_levels(then[guard])}
-        for guard in sorted(then, key=lambda one: (-today[one], one))
-    }
+        # Also what holds nobody back today and will: consents that all grow old, say.
+        then = {
+            guard: people
+            for guard, people in paced.items()
+            if today.get(guard) or float(np.quantile(people, LEVELS["q975"])) >= LEAST_SHOWN
+        }
+    rows = [
+        (guard, {"today": today.get(guard, 0), **at_levels(people)})
+        for guard, people in then.items()
+    ]
+    return dict(sorted(rows, key=lambda row: (-max(row[1]["today"], row[1]["median"]), row[0])))
 
 
 def _step(

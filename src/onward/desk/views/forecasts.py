@@ -172,12 +172,20 @@ def why_here(
 def _held(made: Forecast) -> list[dict[str, Any]]:
     """How many each safeguard holds back today, and on the date; most people first."""
     guards = here.rulebook().safeguards
-    rows = [
-        {"title": words.translated(guards[name].title), "today": round(at["today"]), **_round({n: at[n] for n in LEVELS})}
-        for name, at in made.held.items()
-        if name in guards and at["today"] >= LEAST_TOLD
-    ]  # fmt: skip
-    return sorted(rows, key=lambda row: -row["today"])
+    few = _("fewer than %(n)s") % {"n": dates.counted(LEAST_TOLD)}
+    told = sorted(
+        ((at["today"], name, at) for name, at in made.held.items()
+         if name in guards and max(at["today"], at["q90"]) >= LEAST_TOLD),
+        key=lambda one: -max(one[0], LEAST_TOLD),
+    )  # fmt: skip
+    return [
+        {
+            "title": words.translated(guards[name].title),
+            "today": dates.counted(round(today)) if today >= LEAST_TOLD else few,
+            **_round({n: at[n] for n in LEVELS}),
+        }
+        for today, name, at in told
+    ]
 
 
 def _narrows(reader: access.Reader, made: Forecast) -> list[dict[str, Any]]:
