@@ -8,6 +8,8 @@ import pytest
 import registry_cast as people
 from test_planning import PLAN
 
+from onward.errors import OnwardError
+
 SECRET = "An offer in confidence"
 
 
@@ -456,6 +458,33 @@ def test_what_cannot_be_worked_out_says_why_in_a_sentence(small):
     page = lead.get(address).content.decode()
     assert "There is no deadline to forecast to" in page
     assert "Traceback" not in page
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (OnwardError("The disk is full."), "The disk is full."),
+        (OSError("/secret/place"), "OSError"),
+    ],
+)
+def test_work_that_cannot_be_kept_ends_and_leaves_nothing(planned, monkeypatch, problem, said):
+    """What it made was there, and keeping it failed: the page must not say for ever that it goes on."""
+    from onward.registry.models import JobFile
+    from onward.registry.web import jobs
+
+    def fails():
+        raise problem
+
+    monkeypatch.setitem(
+        jobs.KINDS, "placement", lambda *_: jobs.Outcome({}, {"report.html": b"made"}, fails)
+    )
+    lead = browser("plan_lead")
+    address = lead.post("/places/run/")["Location"]
+    assert jobs.run_next().state == "failed"
+    assert not JobFile.objects.exists()
+    page = lead.get(address).content.decode()
+    assert said in page
+    assert "/secret/" not in page
 
 
 def test_an_unexpected_error_leaves_no_word_of_the_record(planned, monkeypatch):

@@ -382,6 +382,7 @@ def run_next() -> Job | None:
             outcome = KINDS[job.kind](open_operation(current().folder), job.asked, say)
             if job.kind not in FIRST:
                 require_still(job)
+        _leave(job, outcome)
     except OnwardError as error:
         _end(job, FAILED, message=kept(next(iter(error.args), "")))
     except Exception as error:
@@ -393,20 +394,24 @@ def run_next() -> Job | None:
             message=BROKE,
             result={"error": type(error).__name__},
         )
-    else:
-        with transaction.atomic():
-            for name, data in outcome.files.items():
-                JobFile.objects.create(
-                    operation=current().operation,
-                    job=job,
-                    name=name,
-                    media_type=MEDIA[name.rsplit(".", 1)[-1]],
-                    content=wrap(_key(), data, f"{job.pk}/{name}"),
-                )
-            outcome.keep()
-            _end(job, DONE, result=dict(outcome.result))
     job.refresh_from_db()
     return job
+
+
+def _leave(job: Job, outcome: Outcome) -> None:
+    """End a piece of work with what it leaves: its files, what is kept elsewhere and that it is done,
+    all of it or nothing."""
+    with transaction.atomic():
+        for name, data in outcome.files.items():
+            JobFile.objects.create(
+                operation=current().operation,
+                job=job,
+                name=name,
+                media_type=MEDIA[name.rsplit(".", 1)[-1]],
+                content=wrap(_key(), data, f"{job.pk}/{name}"),
+            )
+        outcome.keep()
+        _end(job, DONE, result=dict(outcome.result))
 
 
 def _made_meanwhile(job: Job) -> Outcome | None:
