@@ -172,6 +172,22 @@ def test_a_choice_taken_back_takes_the_consents_with_it(small, door):
     assert "G3.consent" in {reason.finding for reason in refused.value.reasons}
 
 
+def test_a_consent_falls_also_where_the_same_batch_had_said_something_else_of_it(small):
+    first, newer = consent_of(small, "H1-P1"), another(small, "H1-P1", "newer")
+    said = {"kind": "recorded", "effective": TODAY}
+    entries = [
+        {"subject": ("consent", first), "facts": {"person": "H1-P1", "informed": True}, **said},
+        {"subject": newer, "facts": {"withdrawn": True}, **said},
+    ]
+    acts.record_batch(AMINA, entries, idempotency_key="w")
+    assert is_withdrawn(first) is is_withdrawn(newer.id) is True
+    again = another(small, "H1-P1", "again", withdrawn=False)
+    more = another(small, "H1-P1", "more", withdrawn=False)
+    both = [{"subject": one, "facts": {"withdrawn": True}, **said} for one in (again, more)]
+    done = acts.record_batch(AMINA, both, idempotency_key="both")
+    assert [event.subject.id for event in done.events].count("again") == 1
+
+
 def test_a_release_taken_back_takes_every_other_to_that_recipient_for_that_purpose_with_it(
     small,
 ):

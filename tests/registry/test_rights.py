@@ -317,6 +317,38 @@ def test_disposal_takes_two_people_and_looks_again(small, cast):
     assert small.vault.get("H1-P2")
 
 
+def test_whom_holds_keep_is_found_under_every_id_in_as_many_questions_as_for_one(small, cast):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from onward.registry.data_protection import retention
+    from onward.registry.identities.held import held, is_held
+    from onward.registry.recording import acts
+
+    def merge(one, into):
+        acts.record(cast["amina"], ("person", one), "merged", effective="2026-06-10",
+                    facts={"into": into}, idempotency_key=f"{one} into {into}")  # fmt: skip
+
+    def asked():
+        with CaptureQueriesContext(connection) as seen:
+            found = held()
+        return len(seen), found
+
+    assert held() == frozenset()
+    merge("H1-P2", "H1-P1")
+    merge("H1-P1", "H2-P1")
+    retention.hold(cast["keeper"], "H1-P2", "Case 44 before the court.")
+    first, found = asked()
+    assert found == {"H1-P2", "H1-P1", "H2-P1"}
+    for number, person in enumerate(("H3-P1", "H4-P1", "H5-P1", "H2-P1")):
+        retention.hold(cast["keeper"], person, f"Case {number} before the court.")
+    many, found = asked()
+    assert found == {"H1-P2", "H1-P1", "H2-P1", "H3-P1", "H4-P1", "H5-P1"}
+    assert all(is_held(person) for person in found)
+    assert not is_held("H6-P1")
+    assert many == first
+
+
 def test_a_hold_set_on_what_was_erased_is_refused(small, cast):
     from onward.registry.data_protection import retention
 

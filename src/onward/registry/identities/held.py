@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_noop
 
-from onward.registry.identities.merged import ids_of, whose
+from onward.registry.identities.merged import all_ids_of, ids_of, whose
 from onward.registry.models import LegalHold
 
 STAYS = gettext_noop(
@@ -20,7 +20,7 @@ STAYS = gettext_noop(
 def held() -> frozenset[str]:
     """Every id of everybody whose file a legal hold keeps."""
     people = LegalHold.objects.filter(until=None).values_list("person", flat=True).distinct()
-    return frozenset(name for person in people for name in ids_of(whose(person)))
+    return all_ids_of(people)
 
 
 def is_held(person: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from onward.registry.models import EventRow
 
 
@@ -20,16 +22,40 @@ def ids_of(person: str) -> list[str]:
 
 def known_by() -> dict[str, str]:
     """Every id that was merged into another -> the id that somebody is known by now."""
+    into = dict(_merged())
+    return {person: _end(person, into) for person in into}
+
+
+def all_ids_of(people: Iterable[str]) -> frozenset[str]:
+    """Every id that these people have had, whichever of them are given: one question for all."""
+    given = frozenset(people)
+    if not given:
+        return given
+    merged = _merged()
+    into = dict(merged)
+    found = {_end(person, into) for person in given}
+    under: dict[str, list[str]] = {}
+    for one, other in merged:
+        under.setdefault(other, []).append(one)
+    waiting = [*found]
+    while waiting:
+        new = [one for one in under.get(waiting.pop(), ()) if one not in found]
+        found.update(new)
+        waiting += new
+    return given | found
+
+
+def _merged() -> list[tuple[str, str]]:
+    """(id, the id it was merged into) of every merging that stands, in the order of the log."""
     merged = EventRow.objects.filter(kind="merged", subject_kind="person")
     undone = EventRow.objects.filter(supersedes__in=merged.values("event_id"))
     rows = merged.exclude(event_id__in=undone.values("supersedes"))
     # Sorted here: the database would read the whole log to have them in order.
-    into = {
-        one: str(other)
+    return [
+        (one, str(other))
         for _seq, one, other in sorted(rows.values_list("seq", "subject_id", "owner"))
         if other
-    }
-    return {person: _end(person, into) for person in into}
+    ]
 
 
 def _end(person: str, into: dict[str, str]) -> str:

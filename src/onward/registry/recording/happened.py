@@ -178,9 +178,15 @@ def record_batch(
                 moved.append(Moved(event, moves[kind], entry.get("destination")))
             else:
                 said.append(event)
-                taken = {(each.subject, each.kind) for each in said}
-                falls = _falls_with(writing, event)
-                said += [each for each in falls if (each.subject, each.kind) not in taken]
+                said += [
+                    falls
+                    for falls in _falls_with(writing, event)
+                    if not any(
+                        each.subject == falls.subject
+                        and falls.facts.items() <= each.facts.items()
+                        for each in said
+                    )
+                ]
         placed = tuple(writing.append(said)) if said else ()
         if not moved:
             return Done(placed)
