@@ -295,7 +295,7 @@ def test_people_held_back_are_carried_at_the_pace_of_remedies_where_past_days_we
     ] + [{**rows[-1], "guard": "G9"}]
     never = [{**row, "guard": "G11"} for row in rows if row["was"] in ("free", "new")]
     both = made(held=lambda: today, turns=pa.Table.from_pylist(rows + other + never)).held
-    assert list(both) == ["G6", "G9"]
+    assert sorted(both) == ["G6", "G9"]
     assert both["G9"]["today"] == 0
     assert both["G9"]["median"] > 20
     # Nothing else is different: the futures are the same.
