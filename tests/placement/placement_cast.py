@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from itertools import product
 
@@ -78,6 +79,63 @@ def locked_tables(draw: st.DrawFn, most: int = 4) -> Tables:
         Lock(c.case, *draw(st.sampled_from(places))) for c in t.cases if draw(st.booleans())
     )
     return replace(t, locks=locks)
+
+
+def crowd(number: int) -> Tables:
+    """Ten to forty cases drawn from a number: pairs and threes that belong together, households,
+    caps, earmarks, conditional pledges, locks; every other time scores that many share."""
+    rng = random.Random(number)
+    n, names = rng.randint(10, 40), ["North", "South", "East", "West", "Coast", "Hills"]
+    names = names[: rng.choice([2, 3, 4, 6])]
+    side = {name: "NS"[k % 2] for k, name in enumerate(names)}
+    windows = []
+    for p in names:
+        several = "abcd"[: rng.randint(1, 4)]
+        room = rng.choice([0.6, 0.9, 1.2]) * 2.6 * n / len(names) / len(several)
+        for w in several:
+            persons = round(room * rng.uniform(0.3, 1.7))
+            most = rng.choice([None, None, None, 4])
+            windows.append(Window(p, persons, w, side[p], max_size=most))
+    numbers = [f"C{i:02}" for i in range(n)]
+    apart = rng.sample(numbers, n)
+    linked: dict[str, tuple[str, ...]] = {}
+    for _ in range(rng.choice([0, 1, 3])):
+        first, *others = (apart.pop() for _ in range(rng.choice([2, 3, 3])))
+        linked |= dict.fromkeys(others, (first,))
+    cases = [
+        Case(
+            c, rng.choice([1, 1, 2, 2, 3, 4, 5, 6]), rng.choice(["", "", "", "", "H1", "H2"]),
+            nationality=rng.choice("AB"), category=rng.choice(["LPN", "WGR"]),
+            linked_to=linked.get(c, ()), refused=rng.choice([(), (), (), (names[0],), ("S",)]),
+            preferred=tuple(rng.sample(names, rng.choice([0, 0, 1, 2]))),
+        )
+        for c in numbers
+    ]  # fmt: skip
+    scores = [
+        Score(c, p, rng.randint(0, 10) / 10 if number % 2 else rng.random())
+        for c in numbers
+        for p in names
+        if rng.random() < 0.9
+    ]
+    some = [Selector(categories=("WGR",)), Selector(nationalities=("A",)), Selector(min_size=3)]
+    limits = [
+        Limit(f"L{k}", rng.choice([*names, "all", "N"]), rng.randint(0, n), rng.choice(["", "a"]),
+              rng.choice(["cap", "earmark"]), rng.choice(some))
+        for k in range(rng.choice([0, 1, 2, 4]))
+    ]  # fmt: skip
+    pledges = []
+    for k in range(rng.choice([0, 1, 2, 3])):
+        to = rng.choice(windows)
+        who = rng.choice([Selector(), some[0]])
+        pledges.append(Pledge(f"K{k}", rng.choice(names), rng.randint(0, 12), to.programme,
+                              rng.randint(1, 8), to.window, who))  # fmt: skip
+    locks = [
+        Lock(c, *rng.choice([(w.programme, ""), (w.programme, w.window), ("", "")]))
+        for c in rng.sample(numbers, rng.choice([0, 0, 1, 2]))
+        for w in [rng.choice(windows)]
+    ]
+    return Tables(tuple(cases), tuple(windows), tuple(limits), tuple(pledges), tuple(scores),
+                  locks=tuple(locks))  # fmt: skip
 
 
 def everything(t: Tables) -> list[dict[str, tuple[str, str]]]:

@@ -3,15 +3,21 @@ bound, the same each time."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import lru_cache
+
+import highspy
 import numpy as np
 import pytest
 from benchmarks.placement.generate import reference
-from placement_cast import placed_by_hand
+from placement_cast import crowd, placed_by_hand
 
+from onward.placement.aims import read_aims
 from onward.placement.anew import place_everybody
 from onward.placement.by_programme import Choices
 from onward.placement.choices import bundles_of, open_pledges, total_value
 from onward.placement.core import solve_core
+from onward.placement.model import compile_tables
 from onward.placement.part import Part
 from onward.placement.pricing import Pricing
 
@@ -34,7 +40,10 @@ def filled(pricing, none, begin):
     found, bound = place_everybody(
         all_, begin, float(most) + bonus, 0.05, lambda: 1e6, lambda text: None
     )
-    assert bound >= total_value(pricing.model, pricing.value, pricing.bundles, found) - 1e-6
+    got = total_value(pricing.model, pricing.value, pricing.bundles, found)
+    assert bound >= got - 1e-6
+    # every choice was part of the program, so its own bound holds, however little the first one said
+    assert bound - got <= 0.05 * bound
     return found
 
 
@@ -99,3 +108,101 @@ def test_the_bound_is_true_and_a_small_problem_is_solved_to_the_end(seed, bonus)
     loose = solve_core(r.model, r.outcome, bundles=bundles, must=must, gap=0.02, start=begin)
     assert loose.bound >= best - 1e-6
     assert loose.bound - loose.value <= 0.02 * loose.bound
+
+
+def tried_plainly(pricing, begin):
+    """The program over all columns, its best choice and whether that is proven."""
+    model, bundles = pricing.model, pricing.bundles
+    every = np.arange(0 if bundles is None else len(bundles))
+    plain = Part(
+        pricing, np.arange(model.columns), every, model.limit, slack_cost=None,
+        units=np.arange(model.units),
+    )  # fmt: skip
+    plain.highs.setOptionValue("mip_feasibility_tolerance", 1e-9)
+    x = plain.whole(60.0, np.inf, 0.0, begin)
+    chosen = np.full(model.units, -1)
+    if x is None:
+        return None, False
+    plain.write(np.round(x), chosen)
+    return chosen, plain.highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+
+
+@lru_cache(maxsize=64)
+def crowded(number):
+    """A crowd in which everybody placed by some choice is held, that choice, and the best there is."""
+    rng = np.random.default_rng(number)
+    for tables in (crowd(number), replace(crowd(number), locks=())):
+        compiled = compile_tables(tables, read_aims(), seed=1)
+        model = compiled.model
+        none = np.full(model.units, -1)
+        some = Pricing(model, rng.random(model.columns), None, compiled.must)
+        begin, _ = tried_plainly(some, none)
+        if begin is not None:
+            break
+    value = compiled.outcome + 0.05 * rng.integers(0, number % 3 + 1, model.columns)
+    bonus = (0.0, 0.3, 2.0)[number % 3]
+    pricing = Pricing(model, value, bundles_of(model, bonus) if bonus else None, begin >= 0)
+    best, proven = tried_plainly(pricing, begin)
+    assert proven
+    return pricing, begin, total_value(model, value, pricing.bundles, best)
+
+
+def allowed(pricing, chosen):
+    """What a choice is worth that keeps every limit and everybody who is held."""
+    unit = pricing.model.unit_of_column()
+    taken = np.flatnonzero(chosen >= 0)
+    assert open_pledges(pricing.model, chosen)[1].all()
+    assert np.array_equal(unit[chosen[taken]], taken)
+    assert not np.any(pricing.must & (chosen < 0))
+    return total_value(pricing.model, pricing.value, pricing.bundles, chosen)
+
+
+CROWDS = range(1, 17)
+
+
+@pytest.mark.parametrize("number", CROWDS)
+@pytest.mark.parametrize(("gap", "seconds"), [(0.0, 60.0), (0.03, 60.0), (0.0, 0.0)])
+def test_a_crowd_with_every_kind_of_limit_has_a_true_bound_whenever_it_ends(
+    number, gap, seconds
+):
+    pricing, begin, best = crowded(number)
+    ask = {"bundles": pricing.bundles, "must": pricing.must, "gap": gap, "start": begin}
+    answer = solve_core(pricing.model, pricing.value, seconds=seconds, **ask)
+    value = allowed(pricing, answer.chosen)
+    assert value == pytest.approx(answer.value)
+    assert value >= allowed(pricing, begin) - 1e-6
+    assert answer.bound >= best - 1e-5
+    if seconds:
+        assert value >= best - gap * answer.bound - 1e-4
+        again = solve_core(pricing.model, pricing.value, seconds=seconds, **ask)
+        assert np.array_equal(again.chosen, answer.chosen)
+        assert again.bound == answer.bound
+
+
+@pytest.mark.parametrize("number", CROWDS)
+def test_what_a_program_leaves_out_is_in_the_bound(number):
+    """Over the choices that lose little: no state is worth more than its own bound, or what the
+    relaxation allows without them; however few nodes or seconds it has."""
+    pricing, begin, best = crowded(number)
+    model, bundles = pricing.model, pricing.bundles
+    many = 0 if bundles is None else len(bundles)
+    part = Part(
+        pricing, np.arange(model.columns), np.arange(many), model.limit, slack_cost=None,
+        units=np.arange(model.units),
+    )  # fmt: skip
+    assert part.cuts(model).tighten(60.0)
+    solution = part.highs.getSolution()
+    count = model.columns + many
+    loss = np.maximum(0.0, -np.asarray(solution.col_dual)[:count])
+    relaxed = part.highs.getInfo().objective_function_value
+    all_ = Choices(pricing, loss, np.asarray(solution.col_value)[:count])
+    x, every = all_.state(begin), np.ones(len(all_.kind), bool)
+    assert all_.cost @ x == pytest.approx(allowed(pricing, all_.columns(x)))
+    for share in (0.0, 0.5, 1.0):
+        near = float(np.quantile(all_.loss, share))
+        left_out = all_.loss[all_.loss > near].min(initial=np.inf)
+        for nodes, seconds in ((0, 60.0), (1, 60.0), (10_000, 60.0), (10_000, 0.0)):
+            found, bound = all_.take(x, every, near, nodes=nodes, gap=0.0, seconds=seconds)
+            assert max(bound, relaxed - left_out) >= best - 1e-5
+            if found is not None:
+                assert allowed(pricing, all_.columns(found)) >= all_.cost @ found - 1e-6

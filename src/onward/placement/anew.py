@@ -65,8 +65,9 @@ def place_everybody(
         )  # fmt: skip
         if found is not None and float(all_.cost @ found) > value():
             x = found
-        # a choice that is no part of the program loses more than `near` of what the relaxation allows
-        bound = max(value(), min(bound, max(proven, relaxed - near)))
+        # what is no part of the program loses at least so much of what the relaxation allows
+        left_out = all_.loss[all_.loss > near].min(initial=np.inf)
+        bound = max(value(), min(bound, max(proven, relaxed - left_out)))
         many = int(np.count_nonzero(all_.loss <= near))
         note(f"one program of {many} choices: {value():.4f} of {bound:.4f}")
 

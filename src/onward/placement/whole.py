@@ -156,8 +156,8 @@ def solve_whole(
 
     if start is not None and not done():
         choices = Choices(pricing, loss, share[: part.m + part.nb])
-        best, bound = place_everybody(choices, best, bound, gap, clock.left, note)
-        best_value = total_value(model, value, bundles, best)
+        trial, bound = place_everybody(choices, best, bound, gap, clock.left, note)
+        better(trial)
     if model.columns > SMALL and start is None:
         if not done():
             look(in_hand(), gap / 10, NODES, best)
