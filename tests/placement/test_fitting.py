@@ -44,12 +44,12 @@ def test_whoever_is_held_is_placed_within_every_limit(held):
         slack_cost=None, units=np.arange(model.units),
     )  # fmt: skip
     bound, price, share = part.relax(60)
-    loss = np.maximum(0, -np.asarray(part.highs.getSolution().col_dual)[: part.m + part.nb])
+    loss = np.maximum(0, -np.asarray(part.highs.getSolution().col_dual)[: part.m])
     rounded = np.full(model.units, -1)
     part.write(share, rounded)
     inside, room = within_limits(pricing, price, rounded, None)
     assert room.min() >= -1e-6
-    fitting = Fitting(pricing, loss, share[: part.m + part.nb], bound)
+    fitting = Fitting(pricing, loss, bound)
     found = fit_everybody(fitting, inside, Clock(60))
     assert found is not None
     assert np.all(found >= 0)
@@ -61,8 +61,7 @@ def test_whoever_is_held_is_placed_within_every_limit(held):
 def test_who_is_put_in_stays_and_others_make_room(held):
     model, value, bundles = held
     pricing = Pricing(model, value, bundles, np.ones(model.units, bool))
-    nothing = np.zeros(model.columns + len(bundles))
-    fitting = Fitting(pricing, nothing, nothing, 1.0)
+    fitting = Fitting(pricing, np.zeros(model.columns), 1.0)
     chosen, stays = np.full(model.units, -1), np.zeros(model.units, bool)
     for unit in range(model.units):
         if model.start[unit] < model.start[unit + 1]:

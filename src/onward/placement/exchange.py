@@ -70,10 +70,9 @@ def moves(
     chosen: IntArray,
     columns: IntArray,
     must: BoolArray,
-    joint: BoolArray | None = None,
 ) -> Moves:
     """The moves among `columns` (sorted); groups that share a slot may take every slot that all
-    of them could share. joint: groups that go as one although nobody of them is placed yet."""
+    of them could share."""
     unit = np.searchsorted(model.start, columns, side="right") - 1
     # options as (item, slot, value, units, columns), an item being named by its first unit
     lead = np.arange(model.units)
@@ -85,8 +84,6 @@ def moves(
         full = np.add.reduceat(match, bundles.start[:-1]) == np.diff(bundles.start)
         shares = np.zeros(len(model.group_start) - 1, bool)
         shares[bundles.group[full]] = True
-        if joint is not None:
-            shares |= joint
         mine = np.flatnonzero(shares[bundles.group])
         e = _flat(bundles.start, mine)
         first = bundles.unit[bundles.start[mine]]
@@ -165,7 +162,6 @@ def exchange(
     warmth: float,
     seed: int,
     steps: int | None = None,
-    joint: BoolArray | None = None,
 ) -> IntArray:
     """A choice worth at least as much as `chosen`, which keeps every limit and every `must`.
 
@@ -175,7 +171,7 @@ def exchange(
     if not fits.all():
         return chosen
     columns = np.union1d(columns, chosen[chosen >= 0])
-    m = moves(model, value, bundles, chosen, columns, must, joint)
+    m = moves(model, value, bundles, chosen, columns, must)
     if len(m.size) < 2:
         return chosen
     add = model.pledged(opened)

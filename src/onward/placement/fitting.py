@@ -1,10 +1,10 @@
-"""Everybody who has a place keeps one: from the relaxation's answer to a choice in which all fit.
+"""Everybody who has a place keeps one: from choices by prices to one in which all fit.
 
 When only *where* is asked, all who are held must stay placed, in windows that are nearly full.
-Whole choices read off the relaxation leave some dozens out. Here the cases change places among
+Whole choices made by prices leave some dozens out. Here the cases change places among
 choices that lose little, a person without a place costing more than any place brings. Who is left
 out even so is put where it loses least and stays in from then on; those in its way, who have more
-choices, find others in the next round. In: a relaxation of some ten thousand columns. Out: a
+choices, find others in the next round. In: what each column loses at the prices. Out: a
 choice that places everybody, or None.
 """
 
@@ -36,54 +36,33 @@ MOST_LEFT = 150  # more than so many left out, and other ways are better
 
 @dataclass
 class Fitting:
-    """pricing of the problem; the relaxation over all its columns and bundles: loss and share."""
+    """pricing of the problem; loss (m,): what each column loses by the prices whose bound it is."""
 
     pricing: Pricing
     loss: FloatArray
-    share: FloatArray
     bound: float
 
     def __post_init__(self) -> None:
-        model, bundles = self.pricing.model, self.pricing.bundles
-        m = model.columns
+        model = self.pricing.model
         unit = model.unit_of_column()
         self.mean = abs(self.bound) / max(1, model.units)
         person = COSTS * float(np.max(self.pricing.value, initial=1e-9))
         self.value = np.asarray(self.pricing.value, float) + person * model.size[unit]
         self.unit = unit
-        self.joint = np.zeros(max(0, len(model.group_start) - 1), bool)
-        if bundles is not None and len(bundles):
-            shares = np.bincount(
-                bundles.group, weights=self.share[m : m + len(bundles)],
-                minlength=len(self.joint),
-            )  # fmt: skip
-            self.joint = shares > 0.5
         self.look(NEAR)
 
     def look(self, near: float) -> None:
         """Look at the columns that lose at most this share of the mean value."""
-        model, bundles = self.pricing.model, self.pricing.bundles
-        m = model.columns
-        little = self.loss <= near * self.mean
-        some = little[:m] | (self.share[:m] > 1e-9)
-        if bundles is not None and len(bundles):
-            of = np.repeat(np.arange(len(bundles)), np.diff(bundles.start))
-            some[bundles.column[little[m : m + len(bundles)][of]]] = True
+        some = self.loss <= near * self.mean
         self.columns = np.flatnonzero(some)
         # who has most to choose from makes room first, the small before the large
-        choices = np.bincount(self.unit[some], minlength=model.units)
-        self.gives_way = np.lexsort((model.size, -choices))
+        choices = np.bincount(self.unit[some], minlength=self.pricing.model.units)
+        self.gives_way = np.lexsort((self.pricing.model.size, -choices))
 
     def change_places(self, chosen: IntArray, stays: BoolArray, warm: float) -> IntArray:
-        model = self.pricing.model
-        placed = np.zeros(len(self.joint), bool)
-        if len(model.group_member):
-            placed = np.logical_or.reduceat(
-                chosen[model.group_member] >= 0, model.group_start[:-1]
-            )
         return exchange(
-            model, self.value, self.pricing.bundles, chosen, self.columns, stays,
-            warmth=warm * self.mean, seed=1, steps=STEPS, joint=self.joint & ~placed,
+            self.pricing.model, self.value, self.pricing.bundles, chosen, self.columns, stays,
+            warmth=warm * self.mean, seed=1, steps=STEPS,
         )  # fmt: skip
 
     def put_in(self, unit: int, chosen: IntArray, stays: BoolArray) -> None:
@@ -106,17 +85,9 @@ def fit_everybody(fitting: Fitting, begun: IntArray, clock: Clock) -> IntArray |
     """A choice that places every unit, near the bound; None if somebody is left out.
 
     begun: a choice that keeps every limit and leaves some out."""
-    model, bundles = fitting.pricing.model, fitting.pricing.bundles
+    model = fitting.pricing.model
     chosen = begun.copy()
     stays = np.zeros(model.units, bool)
-    if bundles is not None and len(bundles):
-        match = np.logical_and.reduceat(
-            chosen[bundles.unit] == bundles.column, bundles.start[:-1]
-        )
-        whole = np.zeros(len(fitting.joint), bool)
-        whole[bundles.group[match]] = True
-        apart = np.repeat(fitting.joint & ~whole, np.diff(model.group_start))
-        chosen[model.group_member[apart]] = -1
     for warm in WARM:
         chosen = fitting.change_places(chosen, stays, warm)
     near = NEAR

@@ -261,10 +261,7 @@ def _fitting(pricing: Pricing, price: FloatArray) -> Fitting:
     unit = model.unit_of_column()
     cell = pricing.cell[model.klass[unit], model.slot]
     worth = pricing.value - model.size[unit] * cell
-    nb = 0 if pricing.bundles is None else len(pricing.bundles)
-    loss = np.full(model.columns + nb, np.inf)
-    loss[: model.columns] = np.maximum(0.0, pricing.first[unit] - worth)
-    return Fitting(pricing, loss, np.zeros(model.columns + nb), bound)
+    return Fitting(pricing, np.maximum(0.0, pricing.first[unit] - worth), bound)
 
 
 def refill_slots(
