@@ -185,7 +185,7 @@ def test_a_page_that_breaks_tells_nobody_what_was_typed(day, caplog, capfd, monk
     from onward.desk.views import people as view
 
     _, spool, _, persons = day
-    monkeypatch.setattr(view, "story", None)
+    monkeypatch.setattr(view, "identity_lines", None)
     amina = people.signed_in(people.account("amina", "protection_officer"))
     amina.raise_request_exception = False
     broken = amina.post(f"/people/{persons[0]}/identity/", {"purpose": CANARIES[3]})

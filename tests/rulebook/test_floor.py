@@ -46,6 +46,20 @@ def test_a_shipped_rulebook_is_sound(name):
     assert adopted.floor_hash == load_floor(name).hash != ""
 
 
+@pytest.mark.parametrize("name", shipped_names())
+def test_a_fact_more_makes_no_sound_rulebook_unsound(name):
+    """Worlds are drawn fact after fact, so each fact more is another draw of all that follow."""
+    text = shipped_path(name).read_text("utf-8")
+    for places in range(1, 13):
+        facts = "".join(
+            f"      noted_{k}: {{type: boolean, label: Noted, sensitivity: internal, retention: case}}\n"
+            for k in range(places)
+        )
+        more = text.replace("      due_on:  ", f"{facts}      due_on:  ", 1)
+        assert more != text
+        assert check_bytes(more.encode(), file="mine.yaml").faults == ()
+
+
 WEAKER = {
     "a safeguard detached": (
         ("safeguards: [G2, G3, G5, G6, G8, G9, G10]", "safeguards: [G2, G3, G6, G8, G9, G10]"),

@@ -11,7 +11,7 @@ from onward.rulebook.model import Fact, Rulebook
 from onward.rulebook.situations import Interpreter
 
 
-def always_true(condition: g.Condition, interpreter: Interpreter, trials: int = 40) -> bool:
+def always_true(condition: g.Condition, interpreter: Interpreter, trials: int = 2_000) -> bool:
     """Whether a condition is TRUE with everything unknown, or in every one of many random
     worlds. The worlds are the same on every run."""
     nobody = {"person": [{"id": "P1"}]}
