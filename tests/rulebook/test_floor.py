@@ -55,7 +55,7 @@ def test_a_fact_more_makes_no_sound_rulebook_unsound(name):
             f"      noted_{k}: {{type: boolean, label: Noted, sensitivity: internal, retention: case}}\n"
             for k in range(places)
         )
-        more = text.replace("      due_on:  ", f"{facts}      due_on:  ", 1)
+        more = text.replace("    facts:\n", f"    facts:\n{facts}", 1)
         assert more != text
         assert check_bytes(more.encode(), file="mine.yaml").faults == ()
 
