@@ -361,6 +361,44 @@ def test_opening_and_what_happened_make_who_is_present(small):
             assert day.opening == days[day.day - timedelta(days=1)].present
 
 
+def test_who_is_absent_by_place_and_here_by_their_step_is_told_and_not_counted_as_present(
+    small,
+):
+    """Marked absent, and met the day after: the list of people has them, no count of a day does."""
+    from onward.registry.recording import acts
+
+    boss = cast.account("boss", "supervisor")
+    clerk = browser("supervisor")
+    told = "something took place since"
+    assert told not in text(clerk.get("/head-count/"))
+    assert "16" in text(clerk.get("/head-count/"))
+    acts.record(
+        boss, ("person", "H8-P2"), "T22.absent", effective="2026-06-09", idempotency_key="gone"
+    )
+    assert told not in text(clerk.get("/head-count/")), "absent, and nothing since"
+    assert told not in text(clerk.get("/people/H8-P2/"))
+    acts.record(
+        boss, ("person", "H8-P2"), "T3.held", effective="2026-06-10", idempotency_key="met"
+    )
+    page = text(clerk.get("/head-count/"))
+    assert f"1 person of this site is on record as absent, and {told}" in page
+    assert "<b>15</b>" in page
+    [address] = re.findall(r'href="(/people/\?place=[^"]+)"', page)
+    listed = text(clerk.get(address))
+    assert "/people/H8-P2/" in listed
+    assert "/people/H8-P1/" not in listed
+    assert told in text(clerk.get("/people/H8-P2/"))
+    acts.record(
+        boss,
+        ("person", "H8-P2"),
+        "T22.reappeared",
+        effective="2026-06-10",
+        idempotency_key="back",
+    )
+    assert told not in text(clerk.get("/head-count/"))
+    assert told not in text(clerk.get("/people/H8-P2/"))
+
+
 def test_a_count_that_differs_is_shown_with_its_difference(small):
     clerk = browser("supervisor")
     page = text(clerk.get("/head-count/"))

@@ -22,6 +22,24 @@ def test_a_doctor_sees_whose_health_check_is_missing_and_no_casework(small):
     assert "Chose return" not in page
 
 
+def test_a_doctor_is_not_told_to_examine_everybody_for_a_journey_nobody_makes(small):
+    """A check is repeated within days of travel: asked for a person's step, never of everybody."""
+    from onward.registry.models import PersonNow
+
+    PersonNow.objects.filter(person="H1-P1").update(facts={"language": "fa"})
+    finding = small.rulebook.safeguards["G11"].findings["valid"]
+    assert "fitness_checked_on" in finding.condition
+    part = html.unescape(panel(home("medical"), "No health check on record"))
+    assert "/people/H1-P1/" in part
+    assert "<b>1</b> people</p>" in part, "and nothing of a journey"
+    clerk = html.unescape(
+        cast.signed_in(cast.account("carl", "data_clerk")).get("/").content.decode()
+    )
+    assert small.rulebook.safeguards["G1"].findings["resolved"].remedy in clerk, (
+        "what is so on any day is still said"
+    )
+
+
 def test_a_check_that_is_recorded_leaves_the_list(small):
     from onward.registry.models import PersonNow
 

@@ -254,7 +254,7 @@ def make(template: Path, folder: Path) -> Whole:
     for name in ("desk:export", "desk:export-decide", "desk:export-write"):
         args[name] = [[one.pk] for one in asked]
     for name in ("person", "reveal", "timeline", "took_place", "facts", "read_aloud", "waiver",
-                 "put-right"):  # fmt: skip
+                 "put-right", "assigned"):  # fmt: skip
         args[f"desk:{name}"] = [[person]]
     assert site.operation()
     return Whole(small, accounts, args)

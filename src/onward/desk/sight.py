@@ -207,6 +207,18 @@ def ways(
     return found
 
 
+def absent_places(rulebook: Rulebook) -> list[str]:
+    """Places of people who are absent: where a step leads that ends in absence."""
+    states = rulebook.axes["stage"].states
+    ends = {name for name, state in states.items() if state.ends == "absence"}
+    found = {
+        move.targets["place"]
+        for move in rulebook.moves().values()
+        if move.targets.get("stage") in ends and "place" in move.targets
+    }
+    return sorted(found)
+
+
 def pathway_title(pathway: str) -> str:
     titles = {
         "return": _("Return home"), "protection": _("Protection"),

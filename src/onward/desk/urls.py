@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from onward.desk.views import (
     administration,
+    assigned,
     audit,
     breaches,
     calendar,
@@ -48,6 +49,7 @@ urlpatterns = [
     *people.urls,
     *files.urls,
     *who.urls,
+    *assigned.urls,
     *record.urls,
     *plan.urls,
     *plan_entries.urls,

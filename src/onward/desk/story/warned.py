@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from onward.desk import contacts, dates, here
+from onward.desk import contacts, dates, here, sight
 from onward.registry.models import EventRow
 from onward.registry.permissions.access import Seen
 
@@ -35,6 +35,10 @@ def warnings(seen: Seen) -> list[tuple[str, str]]:
         found.append(
             ("gone", _("No longer present here. What happens after can still be recorded."))
         )
+    elif facts.get("active") and facts.get("place") in sight.absent_places(here.rulebook()):
+        found.append(
+            ("unknown", _("On record as absent, and something took place since. See whether the person is back, and record it."))
+        )  # fmt: skip
     if facts.get("adult") is None and "birth_first" in facts:
         found.append(
             ("unknown", _("Not known to be adult: protected as a child until decided."))

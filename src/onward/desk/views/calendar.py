@@ -480,10 +480,11 @@ def _assign(request: HttpRequest, reader: access.Reader, rows: list[PersonNow]) 
     if not reader.may("person.assign"):
         access.require(request.user, "person.assign", place=place(request))
     colleagues = Account.objects.filter(is_active=True, office=reader.account.office)
-    # Nobody assigns people to themselves, or to who could not open their page.
+    # Nobody assigns people to themselves, or to who could not open their page by that: a partner's
+    # account opens whom its organisation is referred.
     accounts = [
         row for row in colleagues.exclude(pk=reader.account.pk).order_by("username")
-        if reader.rules.may(row.roles, "person.read")
+        if set(reader.rules.may(row.roles, "person.read")) - {"referred"}
     ]  # fmt: skip
     options = [(row.account_id, str(row)) for row in accounts]
     form = forms.Form(

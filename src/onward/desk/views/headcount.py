@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from onward.caseload.events import Subject
 from onward.dates import NotADate, day_range
-from onward.desk import dates, forms, here
+from onward.desk import dates, forms, here, sight
 from onward.desk.views.shared import done, once, page, sent_key
 from onward.errors import OnwardError
 from onward.registry.models import EventRow, PersonNow, ThingNow
@@ -157,6 +157,14 @@ def _said(site: str, day: date) -> tuple[str, str]:
     ) % n, "held"
 
 
+def _absent(rulebook: Rulebook, site: str) -> list[tuple[str, int]]:
+    """Places of the absent, each with the people of a site who are there and of whom something took
+    place since: the list of people has them among those who are here, and no count of a day does."""
+    places = sight.absent_places(rulebook)
+    rows = PersonNow.objects.filter(site=site, place__in=places, active__in=(True,))
+    return sorted(Counter(rows.values_list("place", flat=True)).items())
+
+
 @page("headcount", "headcount.record", methods=("GET", "POST"))
 def headcount(request: HttpRequest) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
@@ -211,7 +219,7 @@ def headcount(request: HttpRequest) -> HttpResponse:
     return render(
         request, "desk/headcount.html",
         {"sites": sites, "site": site, "days": days_of(site, here.today()) if site else [],
-         "form": form, "key": request.POST.get("key") or once(), **extra},
+         "absent": _absent(rulebook, site), "form": form, "key": request.POST.get("key") or once(), **extra},
         status=422 if form.problems or extra else 200,
     )  # fmt: skip
 

@@ -96,12 +96,14 @@ def with_people(reader: Any, people: QuerySet[PersonNow], today: date) -> dict[s
 
 
 def _remedy(reader: Any, fact: str) -> str:
-    """What the rulebook says would lift it, of a finding this reader may be told."""
+    """What the rulebook says would lift it, of a finding this reader may be told. What is so only for a
+    day of travel is asked of nobody who has none."""
     for safeguard in here.rulebook().safeguards.values():
         for finding in safeguard.findings.values():
-            if re.search(rf"\b{fact}\b", finding.condition) and reader.told_of(
+            asks = re.search(rf"\b{fact}\b", finding.condition)
+            if asks and ":on" not in finding.condition and reader.told_of(
                 here.rulebook(), finding.key
-            ):
+            ):  # fmt: skip
                 return words.translated(finding.remedy)
     return ""
 

@@ -266,6 +266,7 @@ def about(request: HttpRequest, seen: access.Seen) -> dict[str, Any]:
             "facts": bool(on_record.correctable(seen)),
             "read_aloud": seen.may("person.record_interview"),
             "rights": seen.may("rights.open"),
+            "assign": seen.may("person.assign"),
         },
         "always": always,
         "kinds_of_always": {line["group"] for line in always},

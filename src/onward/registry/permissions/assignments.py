@@ -56,13 +56,26 @@ def assign(
     return made
 
 
+def of(person: str) -> list[Assignment]:
+    """The assignments and referrals of a person that hold, without those that nobody gave."""
+    rows = list(
+        Assignment.objects.filter(person=person, until=None)
+        .select_related("account").order_by("since", "pk")
+    )  # fmt: skip
+    if grants.assignments_are_as_given(rows):
+        return rows
+    return [row for row in rows if grants.assignments_are_as_given([row])]
+
+
 def end_assignment(by: Account, assignment: Assignment, *, reason: str) -> None:
     """End an assignment or referral; the row stays as the explanation of past reads."""
     if not people_visible_to(by, "person.assign").filter(person=assignment.person).exists():
         log(by, "person.unassign", person=assignment.person, allowed=False)
         raise Hidden
+    if len(reason.strip()) < 3:
+        raise OnwardError("Say why: whoever asks later must be able to read the reason.")
+    log(by, "person.unassign", person=assignment.person, purpose=reason)
     with transaction.atomic():
         Assignment.objects.filter(pk=assignment.pk, until=None).update(until=timezone.now())
         assignment.refresh_from_db()
         grants.seal_assignment(assignment)
-    log(by, "person.unassign", person=assignment.person, purpose=reason)
