@@ -67,12 +67,12 @@ def misleading(others: Sequence[Paces], number: int) -> list[Paces]:
 
 
 def rows_of(
-    camps: int, many: int, futures: int, first: int, people: int
+    count: int, many: int, futures: int, first: int, people: int
 ) -> list[dict[str, float | str]]:
     """One row per camp and way of forecasting it."""
     rows: list[dict[str, float | str]] = []
     days = camps.DEADLINE_DAY - camps.SEEN_DAYS
-    for number in range(first, first + camps):
+    for number in range(first, first + count):
         camp, world = camps.camp_of(number, camps.STRUCTURES[0], people=people, futures=futures)
         others = others_of(number, many)
         for way, given in zip(WAYS, ([], others, misleading(others, number)), strict=True):
@@ -92,7 +92,7 @@ def rows_of(
                 }
             )
         if sys.stderr.isatty():
-            sys.stderr.write(f"\r{number + 1 - first} of {camps} camps")
+            sys.stderr.write(f"\r{number + 1 - first} of {count} camps")
     if sys.stderr.isatty():
         sys.stderr.write("\n")
     return rows
@@ -102,16 +102,16 @@ MEASURES = ("crps", "coverage90", "width90", "bias")
 
 
 def measure(
-    camps: int, many: int, futures: int, first: int = 0, people: int = 300
+    count: int, many: int, futures: int, first: int = 0, people: int = 300
 ) -> dict[str, Any]:
     """Means over camps, and for each way the difference of the CRPS from that of the camp alone with
     its standard error."""
-    rows = rows_of(camps, many, futures, first, people)
+    rows = rows_of(count, many, futures, first, people)
     table = {
         way: np.array([[row[m] for m in MEASURES] for row in rows if row["way"] == way], float)
         for way in WAYS
     }
-    found: dict[str, Any] = {"camps": camps, "people": people, "others": many, "ways": {}}
+    found: dict[str, Any] = {"camps": count, "people": people, "others": many, "ways": {}}
     for way, values in table.items():
         off = values[:, 0] - table[WAYS[0]][:, 0]
         found["ways"][way] = {
@@ -149,8 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="8 camps")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
-    camps = 8 if asked.quick else max(asked.camps, 2)  # one alone has no standard error
-    found = measure(camps, asked.others, asked.futures, asked.first, asked.people)
+    count = 8 if asked.quick else max(asked.camps, 2)  # one alone has no standard error
+    found = measure(count, asked.others, asked.futures, asked.first, asked.people)
     print(json.dumps(found, indent=2)) if asked.json else print_table(found)
 
 
