@@ -620,8 +620,6 @@ REMARKED = (
     "People keep arriving as they did after the first registration: about 3 a month, one by one.",
     "open_offer: only for families; affiliation none or family member; its places are counted as open to everybody waiting",
     "open_offer: only for categories LPN or SVT; taken as for everybody waiting",
-    "open_offer opens its places 30 days after 40 people have left on open_offer; 32 have left by such places so far, "
-    "and those to come are shared among the pledges by their places. Its own opening date is not waited for beyond that.",
     "open_offer opens its places 30 days after 40 people have left on open_offer; by the plan 12 have so far, "
     "and those to come are shared among the pledges by their places. Its own opening date is not waited for beyond that.",
     "resettlement_place: places of one pledge left over when it ends are counted as usable until the last pledge ends",

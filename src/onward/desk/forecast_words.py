@@ -56,8 +56,8 @@ REMARKS = tuple((re.compile(pattern), said) for pattern, said in (
     (rf"{WHAT}: only for (?P<limits>.+); its places are counted as open to everybody waiting",
      _("%(what)s: only for %(limits)s; its places are counted as open to everybody waiting")),
     (rf"{WHAT}: only for (?P<limits>.+); taken as for everybody waiting", _("%(what)s: only for %(limits)s; taken as for everybody waiting")),
-    (rf"{WHAT} opens its places (?P<n>\d+) days after (?P<m>\d+) people have left on “?(?P<other>[^“”]+?)”?; (?:by the plan )?(?P<gone>\d+) have "
-     r"(?:left by such places )?so far, and those to come are shared among the pledges by their places\. Its own opening date is not waited for beyond that\.",
+    (rf"{WHAT} opens its places (?P<n>\d+) days after (?P<m>\d+) people have left on “?(?P<other>[^“”]+?)”?; by the plan (?P<gone>\d+) have "
+     r"so far, and those to come are shared among the pledges by their places\. Its own opening date is not waited for beyond that\.",
      _("%(what)s: opens its places %(n)s days after %(m)s people have left on %(other)s. So far %(gone)s have; those to come are shared among the pledges by their places. Its own opening date is not waited for beyond that.")),
 ))  # fmt: skip
 """Remarks on what a forecast assumes or leaves out, once titles stand in place of keys, that a report

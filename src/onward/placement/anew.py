@@ -3,8 +3,8 @@
 One program over the choices that lose least by the relaxation finds room for everybody. Then some
 programmes at a time are filled anew, exactly: those of the cases that lose most by the relaxation, and
 where it would have them. A program over a few programmes has some hundred choices and is soon solved. At
-last one program over every choice that could still matter says how good the choice in hand is, and betters
-it where it can. In: a choice that keeps every limit, and the choices by programme. Out: a choice at least
+last one program says how good the choice in hand is: over every choice that could still matter where they
+are few, else over those that lose least. In: a choice that keeps every limit, and the choices by programme. Out: a choice at least
 as good and its bound.
 """
 
@@ -23,13 +23,11 @@ FEWEST = 2  # programmes
 NODES = 5  # of one such program: most are decided at the first
 NEAR = 0.15  # what a choice may lose to be looked at, as a share of the mean value
 ROUNDS = 250
-MANY = 2**31 - 1
+MANY = 2**31 - 1  # nodes: to the end
 IDLE = 60  # programs in a row that bring nothing before they end
 CHOICES = (1.7, 2.0)  # of a program over all programmes, for each unit, in turn
 WHOLE_NODES = 300  # of such a program: the first answers come late
-LAST = (
-    0.5  # what a choice may lose to be part of the last program, as a share of what is missing
-)
+LAST = 0.5  # what a choice may lose in the last program, as a share of what is missing
 LAST_NODES = 2
 TO_THE_END = 1_000  # choices up to which all that could still matter are looked at to the end
 
