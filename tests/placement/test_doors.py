@@ -22,7 +22,7 @@ from onward.placement.columns import FILES
 from onward.placement.document import document
 from onward.placement.files import read_folder, read_tables
 from onward.placement.inputs import Case, Limit, Lock, Score, Selector, Tables, Window
-from onward.placement.model import compile_tables
+from onward.placement.model import BARRIERS, compile_tables
 from onward.placement.propose import propose
 from onward.placement.questions import parse_change
 from onward.placement.summary import summary
@@ -485,6 +485,32 @@ def test_a_place_is_kept_for_those_expected_only_while_it_is_worth_more_to_them(
         [line] = document(proposal)["unplaced"]
         assert line["code"] == "kept"
         assert "North" in line["change"]
+        # the places that wait for those expected say so, as their case does
+        assert [(row["free"], row["cause"]) for row in document(proposal)["unused"]] == [
+            (2, BARRIERS["kept"])
+        ]
+
+
+@pytest.mark.parametrize(
+    ("others", "cause"),
+    [
+        ({}, BARRIERS["kept"]),
+        # somebody who may go there, and whom the aims leave out, hides no place that is kept
+        ({"cases": (NORMAL, replace(NORMAL, case="C2", size=3))}, BARRIERS["kept"]),
+        ({"kept": ()}, "a sub-quota is full"),
+        # who is larger than what is free does not wait for anybody expected later
+        ({"cases": (replace(NORMAL, size=3),)}, "nobody left who may go there"),
+        # a refusal stands whoever else may come
+        ({"cases": (replace(NORMAL, refused=("North",)),)}, "nobody left who may go there"),
+    ],
+)
+def test_an_unused_place_is_kept_for_later_only_where_a_case_waits_for_that(others, cause):
+    town = Tables(
+        (NORMAL,), (Window("North", 2),), limits=(Limit("none", "North", 0),), expected=3,
+        kept=(("C1", "North", ""),),
+    )  # fmt: skip
+    [row] = document(propose(replace(town, **others), AIMS))["unused"]
+    assert row["cause"] == cause
 
 
 def test_as_the_date_nears_fewer_are_expected():

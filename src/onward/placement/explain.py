@@ -523,10 +523,12 @@ def pledges(proposal: Proposal) -> list[Row]:
 
 
 def unused(proposal: Proposal) -> list[Row]:
-    """One row per window with free places: free persons and the cause: pledge state, nobody
-    left who may go there, cases too large for what is left, a sub-quota, or the aims."""
+    """One row per window with free places: free persons and the cause: pledge state, places kept
+    for cases expected later, nobody left who may go there, cases too large for what is left, a
+    sub-quota, or the aims."""
     c, model = proposal.compiled, proposal.compiled.model
     slack = _slack(proposal)
+    keeping = _kept_for_later(proposal)
     waiting: dict[int, list[int]] = {}
     for u in np.flatnonzero(proposal.chosen < 0).tolist():
         for j in range(model.start[u], model.start[u + 1]):
@@ -541,7 +543,9 @@ def unused(proposal: Proposal) -> list[Row]:
         if free <= 0:
             continue
         who = waiting.get(s, [])
-        if not who:
+        if any(model.size[u] <= free for u in keeping.get(s, ())):
+            cause = BARRIERS["kept"]
+        elif not who:
             late = any(
                 c.barriers.get((i, s)) == "deadline" and proposal.chosen[c.unit_of_case[i]] < 0
                 for i in range(len(c.tables.cases))
@@ -568,6 +572,21 @@ def unused(proposal: Proposal) -> list[Row]:
             }
         )
     return rows
+
+
+def _kept_for_later(proposal: Proposal) -> dict[int, list[int]]:
+    """Per slot the units that have no place and that wait there only for cases expected later."""
+    c = proposal.compiled
+    slots = {(w.programme, w.window): s for s, w in enumerate(c.slots)}
+    unit = {x.case: int(u) for x, u in zip(c.tables.cases, c.unit_of_case, strict=True)}
+    found: dict[int, list[int]] = {}
+    for case, programme, window in c.tables.kept:
+        s, u = slots.get((programme, window)), unit.get(case)
+        if s is None or u is None or proposal.chosen[u] >= 0:
+            continue
+        if {c.barriers.get((i, s), "") for i in c.members[u]} <= {"kept", ""}:
+            found.setdefault(s, []).append(u)
+    return found
 
 
 def links(proposal: Proposal) -> list[Row]:
