@@ -75,6 +75,7 @@ def test_interview_consent_refusal_withdrawal_and_departure_by_keyboard_without_
     to(page, "#f-move")
     page.keyboard.type(page.locator('#f-move option[value="T7.done"]').inner_text()[:12])
     assert page.locator("#f-move").input_value() == "T7.done"
+    choose(page, "#f-led-0")
     send(page)
     assert "T7.done" in recorded(small, "H4-P1")
 

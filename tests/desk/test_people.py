@@ -189,7 +189,13 @@ def test_names_are_shown_for_a_reason_after_a_fresh_sign_in(small):
 
 def test_the_timeline_tells_a_breach_and_whom_to_tell(small):
     officer = browser("supervisor")
-    send(officer, "/people/H2-P1/took-place/", move="T7.done", effective="2026-06-10")
+    send(
+        officer,
+        "/people/H2-P1/took-place/",
+        move="T7.done",
+        led="chosen",
+        effective="2026-06-10",
+    )
     page = text(officer.get("/people/H2-P1/timeline/"))
     assert "Breach: Return home" in page
     assert "Must be told:" in page
@@ -326,16 +332,61 @@ def test_a_refusal_is_recorded_though_nothing_is_in_order(small):
 
 def test_a_step_that_took_place_is_recorded_against_the_safeguards_with_a_breach(small):
     officer = browser("supervisor")
-    answer = send(officer, "/people/H2-P1/took-place/", move="T7.done", effective="2026-06-10")
+    answer = send(
+        officer,
+        "/people/H2-P1/took-place/",
+        move="T7.done",
+        led="chosen",
+        effective="2026-06-10",
+    )
     assert answer.status_code == 303
     kinds = [e.kind for e in events(small, "H2-P1")]
     assert kinds[-2:] == ["T7.done", "breach"]
     assert "Must be told" in text(officer.get("/people/H2-P1/"))
 
 
+def test_where_a_step_led_is_said_by_whoever_records_it_and_never_guessed(small):
+    """Somebody taken elsewhere than they chose: the true place is on record, and is the one paused."""
+    officer = browser("supervisor")
+    form = {"move": "T7.done", "effective": "2026-06-10"}
+    unsaid = send(officer, "/people/H2-P1/took-place/", **form)
+    assert unsaid.status_code == 422
+    assert "choose where it led" in text(unsaid)
+    unnamed = send(officer, "/people/H2-P1/took-place/", led="elsewhere", **form)
+    assert unnamed.status_code == 422
+    both = send(officer, "/people/H2-P1/took-place/", led="chosen", went_to="DEU", **form)
+    assert both.status_code == 422
+    assert "T7.done" not in [e.kind for e in events(small, "H2-P1")]
+    send(officer, "/people/H2-P1/took-place/", led="elsewhere", went_to="DEU", **form)
+    send(officer, "/people/H3-P1/took-place/", led="not_known", **form)
+    (left,) = [e for e in events(small, "H2-P1") if e.kind == "T7.done"]
+    assert left.facts["went_to"] == "DEU"
+    (unknown,) = [e for e in events(small, "H3-P1") if e.kind == "T7.done"]
+    assert "went_to" not in unknown.facts
+    paused = {
+        e.facts["person"]: e.facts.get("destination")
+        for e in small.store.read()
+        if e.subject.kind == "incident" and e.facts.get("person") in ("H2-P1", "H3-P1")
+    }
+    assert paused == {"H2-P1": "DEU", "H3-P1": None}
+
+
+def test_who_left_alone_is_asked_where_and_nothing_else_is(small):
+    officer = browser("protection_officer")
+    assert "Where it led" in text(officer.get("/people/H2-P1/happened/T17.left_unassisted/"))
+    assert "Where it led" not in text(officer.get("/people/H2-P1/happened/T4.withdrawn/"))
+    answer = send(
+        officer, "/people/H2-P1/happened/T17.left_unassisted/", effective="2026-06-10",
+        went_to="TUR",
+    )  # fmt: skip
+    assert answer.status_code == 303
+    (left,) = [e for e in events(small, "H2-P1") if e.kind == "T17.left_unassisted"]
+    assert left.facts["went_to"] == "TUR"
+
+
 def test_a_key_stands_for_one_form_of_one_account_and_for_no_other(small):
     first, second = browser("supervisor"), browser("supervisor", name="second")
-    form = {"key": "moved", "move": "T7.done", "effective": "2026-06-10"}
+    form = {"key": "moved", "move": "T7.done", "led": "chosen", "effective": "2026-06-10"}
     early = {"key": "moved/breach", "move": "T22.absent", "effective": "2026-06-10"}
     for who in (first, second):
         assert who.post("/people/H3-P1/took-place/", early).status_code == 303

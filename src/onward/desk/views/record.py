@@ -316,6 +316,47 @@ def _sheet_for(seen: access.Seen, pathway: str) -> dict[str, Any]:
 # -- recording ----------------------------------------------------------------------------------------
 
 
+CHOSEN, ELSEWHERE, NOT_KNOWN = "chosen", "elsewhere", "not_known"
+"""Where a step led by which somebody leaves."""
+
+
+def _where_it_led() -> list[forms.Input]:
+    return [
+        forms.Input("led", _("Where it led"), "one",
+                    options=[(CHOSEN, _("Where the person chose to go")),
+                             (ELSEWHERE, _("Elsewhere")), (NOT_KNOWN, _("Not known"))],
+                    hint=_("Only for a step by which the person leaves.")),
+        forms.Input("went_to", _("Elsewhere: which country or place"), "text",
+                    options=here.destinations(),
+                    hint=_("The code of a country, or the name of a site or recipient.")),
+    ]  # fmt: skip
+
+
+def _led(form: forms.Form, seen: access.Seen, move: str) -> str | None:
+    """Where the step led, as `acts.record` takes it; what is missing is said in the form.
+
+    Nothing is taken for granted: a place that nobody named would be a false fact, and would leave
+    the way to the true one open after a breach.
+    """
+    rulebook = here.rulebook()
+    found = rulebook.moves()[move]
+    if not rulebook.is_movement(found):
+        return None
+    led, where = form.value("led"), form.value("went_to")
+    if led == ELSEWHERE or (where and led is None):
+        if not where:
+            form.fail("went_to", _("Enter the country or the place, or choose: not known."))
+        return str(where or "")
+    if where:
+        form.fail("went_to", _("Choose: elsewhere. Or leave this empty."))
+    if led == CHOSEN:
+        own = seen.facts.get("intended_destination") if found.records else None
+        return str(own) if own else None
+    if led is None:
+        form.fail("led", _("The person leaves by this step: choose where it led."))
+    return acts.NOT_KNOWN
+
+
 @page("people", "person.record_always", methods=BOTH)
 def happened(request: HttpRequest, person: str, move: str) -> HttpResponse:
     """A refusal, a withdrawal, a claim, an absence, a death: never refused."""
@@ -341,6 +382,7 @@ def took_place(request: HttpRequest, person: str) -> HttpResponse:
         [
             forms.Input("move", _("What took place"), "pick", options=options, required=True,
                         value=request.GET.get("move", "")),
+            *_where_it_led(),
             forms.when(here.today().isoformat()),
             forms.evidence(),
             forms.scanned(),
@@ -349,12 +391,13 @@ def took_place(request: HttpRequest, person: str) -> HttpResponse:
     extra: dict[str, Any] = {}
     if request.method == "POST":
         form.read(request.POST, request.FILES)
+        led = _led(form, seen, form.facts["move"]) if form.valid else None
         if form.valid:
             result, extra = sent(request, form, with_files(
                 request, person, form, lambda evidence: acts.record(
                     request.user, Subject("person", person), form.facts["move"],
                     effective=form.facts["effective"], facts={}, evidence=evidence,
-                    revision=revision_of(request, seen), idempotency_key=sent_key(request),
+                    destination=led, revision=revision_of(request, seen), idempotency_key=sent_key(request),
                 )))  # fmt: skip
             if result is not None:
                 return _recorded(
@@ -367,17 +410,26 @@ def took_place(request: HttpRequest, person: str) -> HttpResponse:
 def _record_move(
     request: HttpRequest, seen: access.Seen, move: str, title: str
 ) -> HttpResponse:
-    person = seen.person.person
-    form = forms.Form([forms.when(here.today().isoformat()), forms.evidence(), forms.scanned()])
+    person, rulebook = seen.person.person, here.rulebook()
+    leaves = rulebook.is_movement(rulebook.moves()[move])
+    form = forms.Form(
+        [
+            *(_where_it_led() if leaves else ()),
+            forms.when(here.today().isoformat()),
+            forms.evidence(),
+            forms.scanned(),
+        ]
+    )
     extra: dict[str, Any] = {}
     if request.method == "POST":
         form.read(request.POST, request.FILES)
+        led = _led(form, seen, move) if form.valid else None
         if form.valid:
             result, extra = sent(request, form, with_files(
                 request, person, form, lambda evidence: acts.record(
                     request.user, Subject("person", person), move,
                     effective=form.facts["effective"], facts={}, evidence=evidence,
-                    revision=revision_of(request, seen), idempotency_key=sent_key(request),
+                    destination=led, revision=revision_of(request, seen), idempotency_key=sent_key(request),
                 )))  # fmt: skip
             if result is not None:
                 return _recorded(request, person, title, result)

@@ -11,6 +11,7 @@ an actor whose roles do not include it (`registry.recording.duties`), whatever d
 from __future__ import annotations
 
 from onward.registry.recording.authorising import NotOpen, authorise, choose
+from onward.registry.recording.breached import NOT_KNOWN
 from onward.registry.recording.exceptions import (
     approve_override,
     propose_override,
@@ -28,6 +29,7 @@ from onward.registry.recording.who import put_right
 from onward.registry.recording.writing import Done, StaleEdit
 
 __all__ = [
+    "NOT_KNOWN",
     "Done",
     "Member",
     "NotOpen",

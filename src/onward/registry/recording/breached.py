@@ -21,12 +21,16 @@ from onward.rulebook.model import Move, When
 from onward.safeguards.evaluate import asked_findings
 from onward.safeguards.record import OF_BREACH, SEVERITY, WENT_TO, Breach, breach_for, where_to
 
+NOT_KNOWN = ""
+"""Where a movement went, when nobody knows: no place has an assurance or a consent by this name."""
+
 
 @dataclass(frozen=True)
 class Moved:
     """A movement about to be written.
 
-    destination  where it went; None: as the event itself says, else where the person chose to go
+    destination  where it went; None: as the event itself says, else where the person chose to go;
+                 NOT_KNOWN: nobody knows
     """
 
     event: Event
@@ -35,7 +39,8 @@ class Moved:
 
     @property
     def to(self) -> str | None:
-        return self.destination or self.event.facts.get(WENT_TO)
+        said: str | None = self.event.facts.get(WENT_TO)
+        return said if self.destination is None else self.destination
 
     @property
     def day(self) -> date:

@@ -38,7 +38,8 @@ def record(
 
     kind         a move of the rulebook, "recorded", "registered" …
     revision     given, two people who edit one record at once are told; None: recorded anyway
-    destination  where to, or to whom, for a movement; None: the person's own chosen one
+    destination  where to, or to whom, for a movement; None: the person's own chosen one;
+                 NOT_KNOWN: nobody knows where
     raises       Faults for an event that is malformed, StaleEdit; never because of a safeguard
     """
     writing = Writing(actor)
