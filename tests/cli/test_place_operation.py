@@ -133,6 +133,18 @@ def test_nobody_without_valid_consent_and_open_safeguards_is_proposed(camp):
     }
 
 
+def test_fairness_counts_each_person_of_the_record_by_sex_and_age(camp):
+    content = json.loads(run(camp.path, "--on", "2026-03-01", "--json").stdout)
+    fair = {}
+    for row in content["fairness"]:
+        fair.setdefault(row["grouping"], []).append(row)
+    assert {"sex", "age"} <= fair.keys()
+    assert not any("principal" in grouping for grouping in fair)
+    for grouping in ("sex", "age"):
+        assert sum(row["persons"] for row in fair[grouping]) == content["persons"]["all"]
+        assert {row["counted"] for row in fair[grouping]} == {"each person"}
+
+
 def test_what_is_open_is_asked_of_the_safeguards_for_each_country(camp):
     tables = placement_tables(opened(camp, date(2026, 3, 1)))
     allowed = {(x.case, x.destination): x.allowed for x in tables.openings}

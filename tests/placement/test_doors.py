@@ -446,6 +446,54 @@ def test_fairness_stands_beside_random_order():
     assert 0 < whole["share_random_order"] <= 1
 
 
+FAMILY = (("f", 34), ("m", 8), ("f", 61), ("", None))
+
+
+def fair(*cases: Case) -> dict[tuple[str, str], dict]:
+    """The fairness table of these cases, of which the ones of four persons have no place."""
+    town = Tables(cases, (Window("North", 9, max_size=3),), on=date(2026, 3, 1))
+    content = document(propose(town, AIMS))
+    jsonschema.validate(content, SCHEMA)
+    return {(row["grouping"], row["group"]): row for row in content["fairness"]}
+
+
+def test_sex_and_age_count_each_person_where_persons_are_known():
+    rows = fair(
+        Case("C1", 4, sex="f", age=34, people=FAMILY),
+        Case("C2", 2, sex="m", age=40, people=(("m", 40), ("f", 17))),
+    )
+
+    def counted(grouping, group):
+        row = rows[grouping, group]
+        assert row["counted"] == "each person"
+        return row["cases"], row["persons"], row["placed_persons"]
+
+    assert counted("sex", "f") == (2, 3, 1)
+    assert counted("sex", "m") == (2, 2, 1)
+    assert counted("age", "0-17") == (2, 2, 1)
+    assert counted("age", "18-59") == (2, 2, 1)
+    assert counted("age", "60+") == (1, 1, 0)
+    assert not any("principal" in grouping for grouping, _ in rows)
+    assert rows["size", "4-6"]["counted"] == "everybody in the case"
+
+
+def test_where_only_the_principal_applicant_is_known_the_grouping_says_so():
+    rows = fair(Case("C1", 4, sex="f", age=34), Case("C2", 2, sex="m", age=70))
+    row = rows["sex of the principal applicant", "f"]
+    assert (row["persons"], row["placed_persons"]) == (4, 0)
+    assert row["counted"] == "everybody in the case, by its principal applicant"
+    assert rows["age of the principal applicant", "60+"]["persons"] == 2
+    assert not {grouping for grouping, _ in rows} & {"sex", "age"}
+
+
+def test_waits_are_a_mean_over_persons():
+    since = date(2026, 2, 1)
+    rows = fair(
+        Case("C1", 3, registered_on=since), Case("C2", 1, registered_on=date(2026, 3, 1))
+    )
+    assert rows["all", "all"]["mean_wait_days"] == 21.0  # 28 days for three, none for one
+
+
 def test_the_effect_of_the_chance_of_acceptance_on_flagged_groups_is_reported():
     cases = (Case("C1", 1, needs=("SM",)), Case("C2", 1))
     scores = (Score("C1", "North", 0.5, 0.4), Score("C2", "North", 0.5, 0.9))

@@ -324,6 +324,20 @@ def test_the_section_on_places_has_its_four_parts_and_no_small_count(worlds, pro
         assert (row[3].number is None) == (row[1].number is None or row[2].number is None)
 
 
+def test_fairness_says_that_it_counts_each_person_only_where_it_does(worlds, proposal):
+    def note(content):
+        world = worlds()
+        world.people("p", 60, stage="interviewed")
+        report = build(world.material(AS_OF, proposal=content), "internal").report
+        return next(t.note for t in report.tables() if t.name == "fairness")
+
+    persons = dict(proposal, fairness=[
+        {**x, "grouping": x["grouping"].removesuffix(" of the principal applicant"), "counted": "each person"}
+        for x in proposal["fairness"]])  # fmt: skip
+    assert "each person is counted" not in note(proposal)
+    assert "By sex and age each person is counted" in note(persons)
+
+
 def test_an_offer_in_confidence_leaves_no_total_to_subtract_it_from(worlds, proposal, tmp_path):
     plan = (example("meridian") / "plan.yaml").read_text("utf-8")
     secret = dict(proposal, limits=[

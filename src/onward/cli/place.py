@@ -375,6 +375,7 @@ def _from_operation(
     from onward.placement.files import read_beside, read_windows
     from onward.registry import open_operation
     from onward.registry.computing.analysis import opened
+    from onward.registry.computing.people_of_cases import with_people
     from onward.registry.computing.placing import placement_tables, site_tables
     from onward.registry.computing.runs import kept_proposals
 
@@ -389,6 +390,7 @@ def _from_operation(
     tables = (
         placement_tables(found) if sites is None else site_tables(found, read_windows(sites))
     )
+    tables = with_people(tables, found)
     given = {key: path for key, path in files.items() if path is not None}
     if given:
         tables = replace(tables, **read_beside(tables, given))

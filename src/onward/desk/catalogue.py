@@ -95,6 +95,7 @@ def rulebook_texts() -> list[str]:
     """Titles, labels, sentences, remedies, owners and allowed values of the shipped rulebooks."""
     from onward.desk import list_words, placement_words, words
     from onward.forecast.wording import DOUBTS, REASONS, REMEDIES_OF_DOUBT
+    from onward.placement.fairness import GROUPINGS
     from onward.placement.model import BARRIERS
     from onward.plan.clocks import STATUS_BY_LAW
     from onward.registry.computing.reporting import STEPS
@@ -144,7 +145,7 @@ def rulebook_texts() -> list[str]:
     found += [each.title for each in rules.classes.values()]
     found += [code_text(name) for name in rules.classes]
     found += ["Name", "Number", "National id", *PAIRS]
-    found += [code_text(name) for name in FAIRNESS]
+    found += [code_text(name) for name in (*GROUPINGS, *FAIRNESS)]
     found += ["Day", "Week", "Month", "Once"]
     found += [*SIGNING_IN, *list_words.texts(), *_work_titles()]
     found += [title for _, title in words.GROUPS]
@@ -214,11 +215,8 @@ PAIRS = (
 )  # fmt: skip
 """What is set side by side of two who may be one person (`intake.review`)."""
 
-FAIRNESS = (
-    "all", "priority", "normal", "urgent", "emergency", "category", "nationality", "sex", "age",
-    "size", "need", "none", "lone_older_person", "single_parent", "yes", "no",
-)  # fmt: skip
-"""Groups of a proposal of places."""
+FAIRNESS = ("normal", "urgent", "emergency", "none", "yes", "no")
+"""Groups of a proposal of places that are words; what they are groups of is asked of `fairness`."""
 
 SIGNING_IN = (
     "Current Password", "New Password", "New Password (again)", "Passwordless",

@@ -7,7 +7,8 @@ share when cases are taken in random order, each to the first best place that fi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,10 +23,18 @@ AGE_BANDS = ((0, 17), (18, 59), (60, 200))
 DRAWS = 20
 
 
-def _age_band(case: Case) -> str:
-    if case.age is None:
+Persons = Mapping[str, int]
+"""Group -> how many persons of a case stand in it."""
+EACH = "each person"
+CASE = "everybody in the case"
+PRINCIPAL = "everybody in the case, by its principal applicant"
+"""What the persons of a group are: those to whom it applies, or whole cases."""
+
+
+def _age_band(age: int | None) -> str:
+    if age is None:
         return ""
-    low, high = next(b for b in AGE_BANDS if b[0] <= case.age <= b[1])
+    low, high = next(b for b in AGE_BANDS if b[0] <= age <= b[1])
     return f"{low}+" if high == 200 else f"{low}-{high}"
 
 
@@ -37,21 +46,43 @@ def _yes(value: bool | None) -> str:
     return "" if value is None else ("yes" if value else "no")
 
 
-GROUPINGS: dict[str, Callable[[Case, bool], tuple[str, ...]]] = {
-    "all": lambda c, linked: ("all",),
-    "priority": lambda c, linked: (c.priority,),
-    "category": lambda c, linked: c.categories,
-    "nationality": lambda c, linked: (c.nationality,),
-    "sex": lambda c, linked: (c.sex,),
-    "age": lambda c, linked: (_age_band(c),),
-    "size": lambda c, linked: (_size_band(c),),
-    "need": lambda c, linked: c.needs or ("none",),
-    "lone older person": lambda c, linked: (
-        "" if c.age is None and c.size == 1 else _yes(lone_older(c)),
+def _everybody(case: Case, *groups: str) -> Persons:
+    """A case that stands in these groups with all its persons."""
+    return {group: case.size for group in groups if group}
+
+
+def _each(groups: Iterable[str]) -> Persons:
+    """A case of which each person stands in a group of their own."""
+    return Counter(group for group in groups if group)
+
+
+GROUPINGS: dict[str, tuple[str, Callable[[Case, bool], Persons]]] = {
+    "all": (EACH, lambda c, linked: _everybody(c, "all")),
+    "priority": (CASE, lambda c, linked: _everybody(c, c.priority)),
+    "category": (CASE, lambda c, linked: _everybody(c, *c.categories)),
+    "nationality": (CASE, lambda c, linked: _everybody(c, c.nationality)),
+    "sex": (EACH, lambda c, linked: _each(sex for sex, _ in c.people)),
+    "sex of the principal applicant": (
+        PRINCIPAL, lambda c, linked: {} if c.people else _everybody(c, c.sex),
     ),
-    "single parent": lambda c, linked: (_yes(c.single_parent),),
-    "linked": lambda c, linked: (_yes(linked),),
-}
+    "age": (EACH, lambda c, linked: _each(_age_band(age) for _, age in c.people)),
+    "age of the principal applicant": (
+        PRINCIPAL, lambda c, linked: {} if c.people else _everybody(c, _age_band(c.age)),
+    ),
+    "size": (CASE, lambda c, linked: _everybody(c, _size_band(c))),
+    "need": (CASE, lambda c, linked: _everybody(c, *(c.needs or ("none",)))),
+    "lone older person": (
+        CASE,
+        lambda c, linked: _everybody(
+            c, "" if c.age is None and c.size == 1 else _yes(lone_older(c))
+        ),
+    ),
+    "single parent": (CASE, lambda c, linked: _everybody(c, _yes(c.single_parent))),
+    "linked": (CASE, lambda c, linked: _everybody(c, _yes(linked))),
+}  # fmt: skip
+"""Per grouping what its persons are, and how many of a case stand in which group. Where sex and
+age of every person are known they count persons; where only the principal applicant's are, the
+grouping says so in its name."""
 
 
 def random_order(compiled: Compiled, seed: int, draws: int = DRAWS) -> FloatArray:
@@ -83,8 +114,9 @@ def random_order(compiled: Compiled, seed: int, draws: int = DRAWS) -> FloatArra
 
 
 def fairness(proposal: Proposal, draws: int | None = None) -> list[dict[str, Any]]:
-    """Rows: grouping, group, cases, persons, placed_persons, share, share_random_order,
-    mean_wait_days and mean_window (0 is the first) of those placed; None where not known."""
+    """Rows: grouping, group, counted (`EACH`, `CASE` or `PRINCIPAL`), cases, persons,
+    placed_persons, share, share_random_order, mean_wait_days and mean_window (0 is the first) over
+    the persons placed; None where not known."""
     c, model = proposal.compiled, proposal.compiled.model
     if draws is None:
         draws = DRAWS if model.units <= 2_000 else 3
@@ -102,13 +134,13 @@ def fairness(proposal: Proposal, draws: int | None = None) -> list[dict[str, Any
             day = first_day(case, c.slots[slot], c.tables.on)
             since = case.registered_on or case.ready_on or c.tables.on
             wait = float((day - since).days) if day and since else None
-        line = (case.size, column >= 0, float(chance[unit]), wait, window)
-        for grouping, of in GROUPINGS.items():
-            for group in of(case, bool(c.linked[unit])):
-                if group:
-                    table.setdefault((grouping, group), []).append(line)
+        for grouping, (_, of) in GROUPINGS.items():
+            for group, persons in of(case, bool(c.linked[unit])).items():
+                table.setdefault((grouping, group), []).append(
+                    (persons, column >= 0, float(chance[unit]), wait, window)
+                )
     rows = []
-    for grouping in GROUPINGS:
+    for grouping, (counted, _) in GROUPINGS.items():
         groups = sorted(g for k, g in table if k == grouping)
         if grouping != "all" and groups in ([], ["none"], ["no"]):
             continue
@@ -116,22 +148,30 @@ def fairness(proposal: Proposal, draws: int | None = None) -> list[dict[str, Any
             lines = table[grouping, group]
             persons = sum(x[0] for x in lines)
             got = sum(x[0] for x in lines if x[1])
-            waits = [x[3] for x in lines if x[3] is not None]
-            orders = [x[4] for x in lines if x[4] is not None]
             rows.append(
                 {
                     "grouping": grouping,
                     "group": group,
+                    "counted": counted,
                     "cases": len(lines),
                     "persons": persons,
                     "placed_persons": got,
                     "share": round(got / persons, 4),
                     "share_random_order": round(sum(x[0] * x[2] for x in lines) / persons, 4),
-                    "mean_wait_days": round(float(np.mean(waits)), 1) if waits else None,
-                    "mean_window": round(float(np.mean(orders)), 2) if orders else None,
+                    "mean_wait_days": _mean([(x[0], x[3]) for x in lines], 1),
+                    "mean_window": _mean([(x[0], x[4]) for x in lines], 2),
                 }
             )
     return rows
+
+
+def _mean(values: list[tuple[int, float | None]], digits: int) -> float | None:
+    """The mean over persons of what is known; None where nothing is."""
+    known = [(persons, x) for persons, x in values if x is not None]
+    if not known:
+        return None
+    persons, found = zip(*known, strict=True)
+    return round(float(np.average(found, weights=persons)), digits)
 
 
 def acceptance_effect(proposal: Proposal, seconds: float = 20.0) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ PRIORITIES = ("emergency", "urgent", "normal")
 PLEDGE_STATES = ("verbal", "offered", "confirmed", "open", "exhausted", "withdrawn")
 CONFIDENTIALITY = ("public", "partners", "sensitive")
 LIMIT_KINDS = ("cap", "earmark")
+FOR_SHARE = "those for whom the share is kept"
+BUT_SHARE = f"everybody but {FOR_SHARE}"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,12 @@ class Case:
     Lists are tuples of codes. Destinations in `refused`, `forbidden`, `preferred`, `consents`
     and `ties` are names of programmes or of countries. `consents` is None when the input holds
     no consents at all (then the proposal says so); an empty tuple means: consented to none.
+    `sex` and `age` are those of the principal applicant; `people` holds the sex and age of every
+    person of the case, and is empty where they are not known one by one.
+
+    unmet   programmes of whose declared conditions one is not known to be met; which, and by
+            whom, stays with the record
+    shares  named shares of programmes (`Selector.shares`) that are kept for this case too
     """
 
     case: str
@@ -53,6 +61,9 @@ class Case:
     age: int | None = None
     single_parent: bool | None = None
     registered_on: date | None = None
+    people: tuple[tuple[str, int | None], ...] = ()
+    unmet: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -61,15 +72,22 @@ class Case:
 
 @dataclass(frozen=True)
 class Selector:
-    """Whom a limit or a pledge counts: empty fields select everybody."""
+    """Whom a limit or a pledge counts: empty fields select everybody.
+
+    shares   the cases for whom one of these shares is kept; `outside`: everybody else
+    """
 
     categories: tuple[str, ...] = ()
     nationalities: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     min_size: int | None = None
     max_size: int | None = None
+    shares: tuple[str, ...] = ()
+    outside: bool = False
 
     def selects(self, case: Case) -> bool:
+        if self.shares and bool(set(self.shares) & set(case.shares)) == self.outside:
+            return False
         if self.categories and not set(self.categories) & set(case.categories):
             return False
         if self.nationalities and case.nationality not in self.nationalities:
@@ -82,6 +100,8 @@ class Selector:
 
     def words(self) -> str:
         parts = []
+        if self.shares:
+            parts.append(BUT_SHARE if self.outside else FOR_SHARE)
         if self.categories:
             parts.append("category " + "/".join(self.categories))
         if self.nationalities:

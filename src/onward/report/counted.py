@@ -41,8 +41,9 @@ HELPERS = ("authority", "operation")
 """Whose remedies count as help; a person's own consent or claim is never asked for."""
 ANSWERED = ("late", "waiting", "told", "closed")
 """What became of a breach: somebody was not told in time, is still to be told, all were, closed."""
-PARTITIONS = ("all", "priority", "nationality", "sex", "age", "size", "lone older person",
-              "single parent", "linked")  # fmt: skip
+PARTITIONS = ("all", "priority", "nationality", "sex", "sex of the principal applicant", "age",
+              "age of the principal applicant", "size", "lone older person", "single parent",
+              "linked")  # fmt: skip
 """Groupings in which everybody stands once; of categories and needs a person may have several."""
 
 
@@ -240,42 +241,59 @@ class Counted:
             or "persons" not in self.material.proposal
         ):
             return []
-        sensitive = tuple(sorted(self.offers.secrets))
-        found = self.proposed = placement_summary(
-            dict(self.material.proposal), sensitive=sensitive
+        self.proposed, made = proposal_counts(
+            self.material.proposal, tuple(sorted(self.offers.secrets))
         )
-        everybody = int(self.material.proposal["persons"]["all"])
-        filled = {x["programme"]: int(x["filled"]) for x in found["programmes"]}
-        others = everybody - sum(filled.values())
-        dims = ("programme", "placed")
-        made = [
-            Counts("proposed", dims, ((*filled, "-"), ("yes", "no")),
-                   {**{(name, "yes"): n for name, n in filled.items()}, ("-", "no"): others},
-                   universe="proposal")
-        ]  # fmt: skip
-        why: dict[str, int] = {}
-        for x in found["unplaced_emergencies"]:
-            why[stopped_by(x)] = why.get(stopped_by(x), 0) + int(x["size"])
-        made.append(Counts("emergencies", ("stopped by",), (tuple(why) or ("-",),),
-                           {(k,): n for k, n in why.items()}, universe="emergencies"))  # fmt: skip
-        placed = everybody - others
-        for grouping, rows in by_grouping(found["fairness"]).items():
-            alone_ones = [rows] if grouping in PARTITIONS else [[row] for row in rows]
-            for part in alone_ones:
-                groups = {
-                    x["group"]: (int(x["placed_persons"]), int(x["persons"])) for x in part
-                }
-                rest = (placed - sum(a for a, _ in groups.values()),
-                        everybody - sum(b for _, b in groups.values()))  # fmt: skip
-                groups["-"] = rest
-                name = grouping if grouping in PARTITIONS else f"{grouping} {part[0]['group']}"
-                made.append(
-                    Counts(f"placed by {name}", (f"placed by {name}", "placed"),
-                           (tuple(groups), ("yes", "no")),
-                           {(g, state): n for g, (a, b) in groups.items()
-                            for state, n in (("yes", a), ("no", b - a))}, universe="proposal")
-                )  # fmt: skip
         return made
+
+
+def proposal_counts(
+    proposal: Mapping[str, Any], sensitive: tuple[str, ...]
+) -> tuple[dict[str, list[dict[str, Any]]], list[Counts]]:
+    """What a proposal comes to, and its tables of counts to be protected together.
+
+    sensitive  programmes that must not appear
+    """
+    found = placement_summary(dict(proposal), sensitive=sensitive)
+    everybody = int(proposal["persons"]["all"])
+    filled = {x["programme"]: int(x["filled"]) for x in found["programmes"]}
+    others = everybody - sum(filled.values())
+    dims = ("programme", "placed")
+    made = [
+        Counts("proposed", dims, ((*filled, "-"), ("yes", "no")),
+               {**{(name, "yes"): n for name, n in filled.items()}, ("-", "no"): others},
+               universe="proposal")
+    ]  # fmt: skip
+    why: dict[str, int] = {}
+    for x in found["unplaced_emergencies"]:
+        why[stopped_by(x)] = why.get(stopped_by(x), 0) + int(x["size"])
+    made.append(Counts("emergencies", ("stopped by",), (tuple(why) or ("-",),),
+                       {(k,): n for k, n in why.items()}, universe="emergencies"))  # fmt: skip
+    placed = everybody - others
+    for grouping, rows in by_grouping(found["fairness"]).items():
+        alone_ones = [rows] if grouping in PARTITIONS else [[row] for row in rows]
+        for part in alone_ones:
+            groups = {x["group"]: (int(x["placed_persons"]), int(x["persons"])) for x in part}
+            rest = (placed - sum(a for a, _ in groups.values()),
+                    everybody - sum(b for _, b in groups.values()))  # fmt: skip
+            groups["-"] = rest
+            made.append(
+                Counts(table_of(part[0]), (table_of(part[0]), "placed"),
+                       (tuple(groups), ("yes", "no")),
+                       {(g, state): n for g, (a, b) in groups.items()
+                        for state, n in (("yes", a), ("no", b - a))}, universe="proposal")
+            )  # fmt: skip
+    return found, made
+
+
+def table_of(row: Mapping[str, Any]) -> str:
+    """The table of counts in which a line of the fairness table stands."""
+    grouping = str(row["grouping"])
+    return (
+        f"placed by {grouping}"
+        if grouping in PARTITIONS
+        else f"placed by {grouping} {row['group']}"
+    )
 
 
 def by_grouping(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

@@ -238,6 +238,7 @@ TEXTS: tuple[str, ...] = (
     "Officers decide; nobody without a valid consent and open safeguards is in it.",
     "A share below that of a random order is no proof of a wrong, but a question somebody has to answer.",
     "– stands where fewer than %(a)s people are behind a mean.",
+    "By sex and age each person is counted; in the other groups everybody in a case.",
     "Nationality: %(a)s",
     "Programmes filled and open in the proposal",
     "Programme",

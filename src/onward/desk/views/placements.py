@@ -137,6 +137,10 @@ def about(
              else words.code(str(row["group"]))}
             for row in content["fairness"]
         ],
+        "each_person": any(
+            row.get("counted") == "each person" for row in content["fairness"]
+            if row["grouping"] in ("sex", "age")
+        ),
         "held": [(case, decision, decision_said(decision)) for case, decision in sorted(elsewhere.items())],
         "programmes": sorted(
             {(row["programme"], row["window"], offers.title(row["programme"]),

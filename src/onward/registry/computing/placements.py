@@ -14,9 +14,13 @@ from typing import Any
 from onward.errors import OnwardError
 from onward.placement.inputs import Lock, Tables
 from onward.registry.computing.analysis import Opened
+from onward.registry.computing.people_of_cases import with_people
 from onward.registry.computing.placing import placement_tables
 from onward.registry.computing.runs import keep_proposal, last_proposal
-from onward.registry.models import PlacementDecision
+from onward.registry.models import Account, PlacementDecision
+from onward.registry.permissions import access
+from onward.registry.permissions.cases import Cases
+from onward.registry.recording import duties
 from onward.registry.recording.actors import Acting
 from onward.registry.site import current
 
@@ -37,7 +41,7 @@ def propose_places(
     from onward.placement.propose import propose
 
     say("Asking the safeguards for each country")
-    tables = with_word_of_officers(placement_tables(found), found)
+    tables = with_people(with_word_of_officers(placement_tables(found), found), found)
     say(f"Placing {len(tables.cases)} cases in {len(tables.windows)} windows")
     proposal = propose(tables, read_aims(None), seed=seed, seconds=SECONDS)
     say("Saying why")
@@ -111,8 +115,10 @@ def decide(
 ) -> PlacementDecision:
     """Write an officer's word on a case down.
 
-    raises  OnwardError where a reason is missing or the decision is not one of DECISIONS
+    raises  OnwardError where a reason is missing or the decision is not one of DECISIONS;
+            Refused: no role includes it; Hidden: not of this case, or there is none
     """
+    _require_reach(actor, case)
     require_said(decision, programme, reason)
     made: PlacementDecision = PlacementDecision.objects.create(
         operation=current().operation,
@@ -126,6 +132,24 @@ def decide(
         predicted=dict(predicted or {}),
     )
     return made
+
+
+DECIDE = "placement.decide"
+
+
+def _require_reach(actor: Acting, case: str) -> None:
+    """Refuse a word on a case for which an actor has no role, or of whose people one is out of
+    reach; a refusal is logged."""
+    if isinstance(actor, Account):
+        access.require(actor, DECIDE, place="act")
+        Cases(access.Reader(actor), DECIDE).open(case, place="act")
+        return
+    # Not an account: whoever holds the key. The acts of the record ask the same of them.
+    people = Cases.people_of([case])[case]
+    if not people:
+        raise access.Hidden
+    for row in people:
+        duties.require(actor, row.person, [(DECIDE,)], rows={row.person: row})
 
 
 def require_said(decision: str, programme: str, reason: str) -> None:

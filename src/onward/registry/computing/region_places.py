@@ -18,6 +18,7 @@ from onward.errors import OnwardError, one_of
 from onward.placement.inputs import Case, Opening, Tables, Window
 from onward.plan.model import THIRD_COUNTRY
 from onward.registry.computing.analysis import opened
+from onward.registry.computing.people_of_cases import with_people
 from onward.registry.computing.placing import tables_for
 from onward.registry.computing.region import Say, common_day
 from onward.registry.computing.snapshot import SnapshotOperation
@@ -60,7 +61,7 @@ def region_tables(
         if all(move.consumes != capacity for move in found.rulebook.transitions.values()):
             continue
         asked = True
-        own = tables_for(found, windows, capacity)
+        own = with_people(tables_for(found, windows, capacity), found)
         cases += [
             replace(
                 case,

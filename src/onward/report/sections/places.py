@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from onward.report.counted import PARTITIONS, by_grouping, stopped_by
+from onward.report.counted import by_grouping, stopped_by, table_of
 from onward.report.disclosure import TOTAL
 from onward.report.ledger import LEAST_BEHIND
 from onward.report.model import Block, Cell, Section, Table, Text, count, share, words
@@ -28,11 +28,11 @@ def pledges(w: Writer) -> Section | None:
         pledged = sum(p.places_people for p in known if p.capacity == capacity and p.sure)
         # Allocations that name people on a list are places held for them.
         kept = sum(
-            n
+            max(share.places_people - share.filled_people, 0)
             for p in known
             if p.capacity == capacity and p.sure
-            for rule, n in p.allocations
-            if rule.people
+            for share in p.allocations
+            if share.to.people
         )
         table = f"places {capacity}"
         waiting, gone = w.ledger.value(table, "waiting"), w.ledger.value(table, "departed")
@@ -125,12 +125,10 @@ def placement(w: Writer) -> Section | None:
 def _fairness(w: Writer) -> Table | None:
     """Share placed by group, beside taking cases in random order; only from shown counts."""
     rows = []
-    for grouping, lines in by_grouping(
-        w.counted.proposed["fairness"] if w.counted.proposed else []
-    ).items():
+    found = w.counted.proposed["fairness"] if w.counted.proposed else []
+    for grouping, lines in by_grouping(found).items():
         for x in lines:
-            name = grouping if grouping in PARTITIONS else f"{grouping} {x['group']}"
-            table = f"placed by {name}"
+            table = table_of(x)
             people = w.ledger.value(table, x["group"], TOTAL)
             placed = w.ledger.value(table, x["group"], "yes")
             known = people is not None and placed is not None
@@ -145,10 +143,14 @@ def _fairness(w: Writer) -> Table | None:
             )  # fmt: skip
     if not rows:
         return None
+    each = any(
+        x.get("counted") == "each person" for x in found if x["grouping"] in ("sex", "age")
+    )
+    counted = "By sex and age each person is counted; in the other groups everybody in a case. "
     return Table(
         "fairness", "Who has a proposed place, group by group, beside a random order",
         ["Group", "People", "Placed", "Share", "In random order", "Mean days waited"], rows, w.on,
-        "A share below that of a random order is no proof of a wrong, but a question somebody has to answer. "
+        f"{counted if each else ''}A share below that of a random order is no proof of a wrong, but a question somebody has to answer. "
         f"– stands where fewer than {LEAST_BEHIND[w.audience]} people are behind a mean. {w.note}",
         (), "placement", folded=True,
     )  # fmt: skip
