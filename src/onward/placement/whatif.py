@@ -69,6 +69,7 @@ class Session:
         compiled, model = proposal.compiled, proposal.compiled.model
         unit = model.unit_of_column()
         value = stage_values(compiled, "protection", unit, np.arange(model.columns))
+        self.value = value
         self.pricing = Pricing(model, value, None, compiled.must)
         # equal choices have a draw each: prices of a problem of ties alone do not settle
         drawn = value + NUDGE * compiled.column_ticket * model.size[unit]
@@ -104,11 +105,17 @@ class Session:
         self.first_in = np.lexsort((-compiled.ticket, -weight))
         self.first_out = self.first_in[::-1][~compiled.must[self.first_in[::-1]]]
         self.first_in = self.first_in[(np.diff(model.start) > 0)[self.first_in]]
-        self.before = float(compiled.weight[proposal.chosen >= 0].sum())
+        self.before = self._protection(proposal.chosen)
         self.limits({0: float(model.limit[0])} if len(model.limit) else {})
+
+    def _protection(self, chosen: IntArray) -> float:
+        """Protection-weighted persons of a choice; by chance of acceptance where the aims say so."""
+        return float(self.value[chosen[chosen >= 0]].sum())
 
     def bound(self, limit: FloatArray) -> float:
         """A proven bound of the protection-weighted persons under these limits."""
+        if not self.proposal.compiled.model.columns:
+            return 0.0  # whatever the limits: nobody may go anywhere
         price = self.program.prices()
         if price is None:
             return float("inf")
@@ -141,7 +148,7 @@ class Session:
         for r in changes:
             take_out(self.first_out, r, *args)
         put_in(self.first_in, model.start, self.order, *args)
-        value = float(compiled.weight[chosen >= 0].sum())
+        value = self._protection(chosen)
         return {
             **difference(*self._places(chosen)),
             "value": value,
