@@ -326,6 +326,13 @@ def test_shares_of_an_offer_are_asked_and_are_never_more_than_its_places(planned
     assert "5 places for" in shown
     assert now(planned, "pledges")["quiet_offer"]["allocations"] == [{"to": {"group": ["main_group"]}, "places": 5}]  # fmt: skip
     address, sent = opened(client, "pledges", "An offer in confidence")
+    used = {"allocations.0.filled": "2", "filled": "3"}
+    shown, answer = kept(client, address, sent, reason="Two have left", **used)
+    assert answer.status_code == 303
+    assert "Places already used: 2" in shown
+    (share,) = now(planned, "pledges")["quiet_offer"]["allocations"]
+    assert share == {"to": {"group": ["main_group"]}, "places": 5, "filled": 2}
+    address, sent = opened(client, "pledges", "An offer in confidence")
     more = {
         **sent,
         "allocations.0.places": str(places + 1),

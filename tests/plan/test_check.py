@@ -289,6 +289,21 @@ def test_pledges_that_cannot_be_as_written(codes):
     assert ("unreachable", "q") in codes(pledges=chained)
 
 
+def test_places_used_are_said_of_a_share(codes):
+    def found(*filled, used, places=20):
+        shares = [
+            {"to": {"group": [group]}, "places": 10, "filled": n}
+            for group, n in zip(("main_group", "recognised_group"), filled, strict=True)
+        ]
+        offer = pledge(filled=used, allocations=shares, places=places)
+        return ("share_unsaid", "p") in codes(pledges={"p": offer})
+
+    assert found(0, 0, used=3)
+    assert found(1, 1, used=3)
+    assert not found(1, 2, used=3)
+    assert not found(0, 0, used=3, places=23)
+
+
 def test_a_deadline_agrees_with_the_clock_it_follows(codes):
     deadline = {
         "title": "End",

@@ -15,6 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from onward.desk import dates, words
+from onward.placement.inputs import FOR_SHARE
 
 Where = Callable[[str, str], str]
 """Programme and window -> what the plan calls them."""
@@ -29,7 +30,7 @@ FIXED = (
     "no proposal: locks or floors clash", "every possible window is full",
     "processing ends after the deadline", "nobody left who may go there",
     "cases too large for what is left", "a sub-quota is full", "the aims place others first",
-    "everybody", "optimal", "preference",
+    "everybody", "optimal", "preference", FOR_SHARE,
 )  # fmt: skip
 """Whole sentences, and parts of sentences that stand by themselves."""
 

@@ -352,6 +352,7 @@ class Allocations(Rows):
             [
                 forms.Input(f"{name}.to", _("Kept for"), "pick", options, value=value, blank="–"),
                 forms.Input(f"{name}.places", _("Places for people"), "number", value=shown("number", worth.get("places"))),
+                forms.Input(f"{name}.filled", _("Places already used"), "number", value=shown("number", worth.get("filled"))),
             ],
             _("All shares together are at most the places offered. To take a share out, choose – for whom it is."),
         )  # fmt: skip
@@ -382,12 +383,16 @@ class Allocations(Rows):
         elif key != EVERYBODY:
             column, _sign, value = key.partition("=")
             to = {column: [value]}
-        return {"to": to, "places": places}
+        filled = form.facts.get(start + "filled")
+        return {"to": to, "places": places} | ({} if filled is None else {"filled": filled})
 
     def one_said(self, about: About, row: Mapping[str, Any]) -> str:
-        return gettext("%(n)s places for %(whom)s") % {
+        said = gettext("%(n)s places for %(whom)s") % {
             "n": plain(row.get("places") or 0), "whom": rule_said(about, row.get("to")),
         }  # fmt: skip
+        if not row.get("filled"):
+            return said
+        return words.listed((said, f"{gettext('Places already used')}: {plain(row['filled'])}"))
 
 
 def _key(to: Any) -> str:

@@ -118,6 +118,8 @@ def _broken(
         faults.append("refused destination")
     if names & set(case.forbidden):
         faults.append("forbidden destination")
+    if window.programme in case.unmet:
+        faults.append("a condition of the offer not met")
     if scored is not None and (case.case, window.programme) not in scored:
         faults.append("not scored for this programme")
     if window.nationalities and case.nationality not in window.nationalities:

@@ -169,7 +169,7 @@ def read_beside(
 
     files    name -> path, names as in `read_tables`
     where    what the tables come from, as a fault calls it
-    returns  the fields of `Tables` to replace
+    returns  the fields of `Tables` to replace; limits are added to those that stand
     raises   Faults with every fault of all files
     """
     faults: list[Fault] = []
@@ -181,6 +181,13 @@ def read_beside(
         if name in files
     }
     check_rows(sheets, known, faults)
+    standing = {limit.limit for limit in tables.limits}
+    for line, values in sheets["limits"].known if "limits" in sheets else ():
+        if values.get("limit") in standing:
+            faults.append(
+                Fault(sheets["limits"].name, f"row {line}", "limit", f"a limit that {where} has",
+                      "another name", "Rename it: both limits hold.")
+            )  # fmt: skip
     if "locks" in files:
         locks = read_locks(files["locks"], faults)
         check_locks(files["locks"].name, locks, known, faults)
@@ -192,7 +199,7 @@ def read_beside(
     if "scores" in sheets:
         found["scores"] = _scores(sheets)
     if "limits" in sheets:
-        found["limits"] = _limits(sheets)
+        found["limits"] = (*tables.limits, *_limits(sheets))
     if "pledges" in sheets:
         found["pledges"] = _pledges(sheets)
     return found

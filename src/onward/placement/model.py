@@ -40,6 +40,7 @@ BARRIERS = {
     "category": "the country does not accept these categories",
     "size": "the country does not accept a case of this size",
     "need": "the country cannot meet a need of this case",
+    "condition": "the case does not meet a condition of this offer",
     "deadline": "processing cannot end before the deadline",
     "not scored": "no score was given for this programme",
     "kept": "the place is kept for cases expected later, for whom it is worth more",
@@ -432,6 +433,8 @@ class Doors:
         if case.forbidden and _any_of(names, case.forbidden):
             yield "forbidden"
         yield from self._country(case)[s]
+        if window.programme in case.unmet:
+            yield "condition"
         earliest = first_day(case, window, self.tables.on)
         latest = deadline(case, window)
         if earliest is not None and latest is not None and earliest > latest:

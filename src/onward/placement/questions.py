@@ -185,6 +185,7 @@ def _with_programme(tables: Tables, change: Change) -> Tables:
             case,
             refused=also(case.refused),
             forbidden=also(case.forbidden),
+            unmet=also(case.unmet),
             preferred=also(case.preferred),
             ties=also(case.ties),
             consents=None if case.consents is None else also(case.consents),

@@ -62,6 +62,7 @@ def keep_for_later(
         replace(
             c, case=PAST + c.case, household="", linked_to=(), ready_on=None, leave_by=None,
             consents=None, refused=(), forbidden=(), locked="", locked_window="",
+            unmet=(), shares=(),
         )
         for c in past
     )  # fmt: skip

@@ -29,7 +29,7 @@ from onward.plan.draws import (
     ready,
     wanted_by,
 )
-from onward.plan.model import FACTORS, SERVICE_METRICS, Action, Message, Plan
+from onward.plan.model import COUNSELLING, FACTORS, SERVICE_METRICS, Action, Message, Plan
 from onward.rulebook.model import Rulebook
 from onward.said import Listed, Said, Share, form, titled
 
@@ -55,6 +55,7 @@ CODES: Mapping[str, str] = {
     "onward_transfer": "an assurance that leaves onward transfer open",
     "pledge_lapsed": "a pledge past its last day",
     "overfilled": "more places filled than pledged",
+    "share_unsaid": "places used of an offer with shares, and not said of which share",
     "unreachable": "a condition on another pledge, or work a message waits for, that is never met",
     "capacity_missing": "a step draws on a capacity the plan does not mention",
     "sheet_missing": "a pathway people may choose has no information sheet",
@@ -369,6 +370,13 @@ def _pledges(plan: Plan, as_of: dt.date) -> Iterable[PlanFinding]:
             yield PlanFinding("overfilled", "must", p.id, p.line,
                               Said("%(a)s places filled of %(b)s", a=p.filled_people, b=p.places_people),
                               "Correct the number or record the larger pledge.")  # fmt: skip
+        kept = [share for share in p.allocations if not share.to.everyone]
+        unsaid = p.filled_people - sum(share.filled_people for share in p.allocations)
+        free = p.places_people - sum(share.places_people for share in kept)
+        if kept and unsaid > free:
+            yield PlanFinding("share_unsaid", "look", p.id, p.line,
+                              Said("%(a)s places used are not said of any share", a=unsaid - free),
+                              "Give `filled` with each share; until then places stay free in proposals.")  # fmt: skip
         other = plan.pledges.get(p.conditional_on.pledge) if p.conditional_on else None
         if (
             p.conditional_on
@@ -416,7 +424,7 @@ def _sheets(plan: Plan, rulebook: Rulebook) -> Iterable[PlanFinding]:
     for t in plan.messages.values():
         if t.id in replaced:
             continue
-        needed = plan.languages if t.kind == "sheet" else tuple(t.texts)
+        needed = plan.languages if t.kind in COUNSELLING else tuple(t.texts)
         lacking = [one for one in needed if one not in t.texts]
         unapproved = [one for one in needed if one in t.texts and not t.texts[one].approved]
         if lacking:

@@ -30,6 +30,8 @@ _WORDS = form("a small word: letters a to z, digits and _, beginning with a lett
 _COUNTRY = re.compile(r"[A-Z]{3}\Z")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
+ACCEPTED = ("code", "codes", "country", "language", "text")
+"""Types of facts of which a State can be said to accept some values and not others."""
 _PERIODS: Mapping[str, int | None] = {"day": 1, "week": 7, "month": 30, "once": None}
 
 
@@ -538,7 +540,11 @@ class PlanReader(Reader):
         conditions: dict[str, tuple[str, ...]] = {}
         families = False
         if "conditions" in p:
-            facts = self.rulebook.kinds["person"].facts
+            facts = {
+                name: fact
+                for name, fact in self.rulebook.kinds["person"].facts.items()
+                if fact.type in ACCEPTED
+            }
             entries = self.mapping(
                 p["conditions"], f"{path}.conditions", optional=("families_only", *facts)
             )
@@ -552,12 +558,21 @@ class PlanReader(Reader):
                     if allowed
                     else self.strings(value, here)
                 )
-        allocations: list[tuple[m.Rule, int]] = []
+                if isinstance(value, yaml.SequenceNode) and not value.value:
+                    self.fault(value, here, "nobody", "at least one value that is accepted")
+        allocations: list[m.Allocation] = []
         for item in self.items(p.get("allocations"), f"{path}.allocations"):
-            a = self.mapping(item, f"{path}.allocations", required=("to", "places"))
-            allocations.append((self._rule(a.get("to"), f"{path}.allocations.to"), self.integer(a.get("places"), f"{path}.allocations.places")))  # fmt: skip
+            here = f"{path}.allocations"
+            a = self.mapping(item, here, required=("to", "places"), optional=("filled",))
+            allocations.append(
+                m.Allocation(
+                    self._rule(a.get("to"), f"{here}.to"),
+                    self.integer(a.get("places"), f"{here}.places"),
+                    self.integer(a["filled"], f"{here}.filled") if "filled" in a else 0,
+                )
+            )
         places = sum(window.places_people for window in windows)
-        if sum(count for _, count in allocations) > places:
+        if sum(share.places_people for share in allocations) > places:
             self.fault(p["allocations"], f"{path}.allocations", "more places than pledged",
                        Said("%(a)s or fewer together", a=places))  # fmt: skip
         conditional = None
@@ -571,6 +586,10 @@ class PlanReader(Reader):
                 self.integer(c.get("departed"), f"{c_path}.departed"),
                 self.integer(c["delay_days"], f"{c_path}.delay_days") if "delay_days" in c else 0,
             )  # fmt: skip
+        filled = self.integer(p["filled"], f"{path}.filled") if "filled" in p else 0
+        if sum(share.filled_people for share in allocations) > filled:
+            self.fault(p["allocations"], f"{path}.allocations", "more places used than of the whole offer",
+                       Said("%(a)s or fewer together", a=filled))  # fmt: skip
         state = self.choice(p.get("state"), f"{path}.state", m.PLEDGE_STATES)
         sure = state in m.SURE_PLEDGES
         if state in ("verbal", "offered") and "chance" not in p:
@@ -596,7 +615,7 @@ class PlanReader(Reader):
             allocations=tuple(allocations),
             conditional_on=conditional,
             capacity=capacity,
-            filled_people=self.integer(p["filled"], f"{path}.filled") if "filled" in p else 0,
+            filled_people=filled,
             line=line_of(node),
         )  # fmt: skip
 
@@ -680,7 +699,7 @@ class PlanReader(Reader):
         return m.Message(
             id=id,
             title=self.string(p.get("title"), f"{path}.title"),
-            kind=cast(Any, self.choice(p.get("kind"), f"{path}.kind", ("sheet", "notice", "answer"))),
+            kind=cast(Any, self.choice(p.get("kind"), f"{path}.kind", ("sheet", "notice", "answer", "waiver"))),
             audience=cast(Any, self.choice(p.get("audience"), f"{path}.audience", ("internal", "partners", "everyone", "group", "individual", "host"))),
             version=self.string(p.get("version"), f"{path}.version"),
             texts=texts,

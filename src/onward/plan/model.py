@@ -293,12 +293,20 @@ class Threshold:
 
 
 @dataclass(frozen=True)
+class Allocation:
+    """A share of an offer that is kept for some people; `filled_people` places of it are used."""
+
+    to: Rule
+    places_people: int
+    filled_people: int = 0
+
+
+@dataclass(frozen=True)
 class Pledge:
     """Places a State has spoken of.
 
     conditions   person column -> values accepted; `families_only` beside it
     chance       the planner's chance that it opens at all
-    allocations  (whom, places): how the places are shared out
     """
 
     id: str
@@ -312,7 +320,7 @@ class Pledge:
     valid_to: dt.date | None
     confidentiality: Confidentiality
     chance: float
-    allocations: tuple[tuple[Rule, int], ...]
+    allocations: tuple[Allocation, ...]
     conditional_on: Threshold | None
     capacity: str
     filled_people: int
@@ -367,9 +375,14 @@ class MessageText:
         return bool(self.approved_by) and self.approved_on is not None
 
 
+COUNSELLING = ("sheet", "waiver")
+"""Kinds read aloud to one person in their language, which need one approved text in each."""
+
+
 @dataclass(frozen=True)
 class Message:
-    """Something told to people: an information sheet, a notice, an answer to a rumour.
+    """Something told to people: an information sheet, a notice, an answer to a rumour, or the text
+    of the waiver that who leaves onward signs.
 
     released      a date, or the action on whose completion it goes out
     mentions      pledges, deadlines, authorities and assurances it speaks of
@@ -380,7 +393,7 @@ class Message:
 
     id: str
     title: str
-    kind: Literal["sheet", "notice", "answer"]
+    kind: Literal["sheet", "notice", "answer", "waiver"]
     audience: Literal["internal", "partners", "everyone", "group", "individual", "host"]
     version: str
     texts: Mapping[str, MessageText]

@@ -17,18 +17,16 @@ from typing import Any
 import pyarrow as pa
 
 from onward.errors import OnwardError
-from onward.placement.inputs import Case, Opening, Selector, Tables, Window
-from onward.placement.inputs import Pledge as Condition
-from onward.plan.model import SURE_PLEDGES, Plan, UncertainDate
-from onward.plan.model import Pledge as PlanPledge
+from onward.placement.inputs import PRIORITIES, Case, Opening, Tables, Window
+from onward.plan.model import SURE_PLEDGES
 from onward.registry.computing.analysis import Opened
+from onward.registry.computing.offers import Offers, offers
 from onward.rulebook.grammar import parse_condition
 from onward.rulebook.model import Move, Rulebook
 from onward.safeguards.evaluate import Evaluation, evaluate
 
 SITE_BEDS = "relocation_bed"
 """The capacity of the rulebook that the beds of relocation sites are."""
-PRIORITY_ORDER = ("emergency", "urgent", "normal")
 
 
 def placement_tables(found: Opened) -> Tables:
@@ -48,10 +46,8 @@ def placement_tables(found: Opened) -> Tables:
             "The plan holds no confirmed or open pledge with places and a capacity; "
             "see docs/reference/plan.md."
         )
-    return _tables(
-        found, {pledge.capacity for pledge in pledges}, _windows(found.plan, pledges, found),
-        _conditions(found.plan, pledges),
-    )  # fmt: skip
+    offered = offers(found.plan, pledges, found.as_of)
+    return _tables(found, {pledge.capacity for pledge in pledges}, offered)
 
 
 def site_tables(found: Opened, sites: Sequence[Window]) -> Tables:
@@ -63,15 +59,10 @@ def site_tables(found: Opened, sites: Sequence[Window]) -> Tables:
 def tables_for(found: Opened, windows: Sequence[Window], capacity: str) -> Tables:
     """The tables of a proposal for places that stand in no plan of this operation; `capacity` is what
     its rulebook calls such places."""
-    return _tables(found, {capacity}, windows, ())
+    return _tables(found, {capacity}, Offers((), tuple(windows), (), ()))
 
 
-def _tables(
-    found: Opened,
-    capacities: set[str],
-    windows: Sequence[Window],
-    conditions: Sequence[Condition],
-) -> Tables:
+def _tables(found: Opened, capacities: set[str], offered: Offers) -> Tables:
     rulebook = found.caseload.rulebook
     step = submission(rulebook, capacities)
     answers = {
@@ -79,17 +70,19 @@ def _tables(
             found.caseload, step.key, destination=destination, on=found.as_of, at="decision",
             engine=found.engine,
         )
-        for destination in sorted({window.destination for window in windows})
+        for destination in sorted({window.destination for window in offered.windows})
     }  # fmt: skip
     units = _ready(next(iter(answers.values())))
     members = _members(found.caseload.people, units)
     consents = _consents(units, answers, rulebook)
     return Tables(
         cases=tuple(
-            _case(unit, members[unit], consents[unit], found.as_of) for unit in sorted(units)
+            _case(unit, members[unit], consents[unit], offered, found.as_of)
+            for unit in sorted(units)
         ),
-        windows=tuple(windows),
-        pledges=tuple(conditions),
+        windows=offered.windows,
+        limits=offered.limits,
+        pledges=offered.opens,
         openings=tuple(_openings(units, answers)),
         on=found.as_of,
     )
@@ -132,7 +125,11 @@ def _members(people: pa.Table, units: set[str]) -> dict[str, list[dict[str, Any]
 
 
 def _case(
-    unit: str, members: Sequence[dict[str, Any]], consents: Sequence[str], on: dt.date
+    unit: str,
+    members: Sequence[dict[str, Any]],
+    consents: Sequence[str],
+    offered: Offers,
+    on: dt.date,
 ) -> Case:
     """One movement unit as placement sees it; what is not recorded stays blank."""
     first = _lead(members)
@@ -140,7 +137,7 @@ def _case(
     kinds = [c for m in members for c in m.get("categories") or ()]
     categories = list(dict.fromkeys(kinds))[:2]
     priorities = {m.get("priority") for m in members}
-    priority = next((p for p in PRIORITY_ORDER if p in priorities), "normal")
+    priority = next((p for p in PRIORITIES if p in priorities), "normal")
     adults = [m for m in members if m.get("adult")]
     children = [m for m in members if m.get("adult") is False]
     born = first.get("birth_last")
@@ -165,6 +162,8 @@ def _case(
         age=None if born is None else _age(born, on),
         single_parent=len(adults) == 1 and bool(children),
         registered_on=first.get("registered_on"),
+        unmet=offered.unmet(members),
+        shares=offered.shares(members),
     )
 
 
@@ -224,67 +223,3 @@ def _openings(units: set[str], answers: dict[str, Evaluation]) -> list[Opening]:
             # proposal that many read.
             made.append(Opening(unit, country, allowed, reason, told=False))
     return made
-
-
-def _windows(plan: Plan, pledges: Sequence[PlanPledge], found: Opened) -> list[Window]:
-    """One row per pledge and window, less the places already used."""
-    made = []
-    for pledge in pledges:
-        used = pledge.filled_people
-        for number, window in enumerate(pledge.windows, 1):
-            places = max(window.places_people - used, 0)
-            used = max(used - window.places_people, 0)
-            opens = _likely(window.start)
-            closes = window.end or pledge.valid_to
-            if closes is not None and closes < found.as_of:
-                continue
-            if pledge.conditional_on is not None:
-                # Opened by the condition below, never by itself.
-                places = 0
-            made.append(
-                Window(
-                    programme=pledge.id,
-                    persons=places,
-                    window=str(number),
-                    country=pledge.country,
-                    channel=pledge.channel,
-                    opens=opens,
-                    closes=closes,
-                    min_size=2 if pledge.families_only else None,
-                    nationalities=tuple(pledge.conditions.get("nationality", ())),
-                    categories=tuple(pledge.conditions.get("categories", ())),
-                    state=pledge.state,
-                    valid_to=pledge.valid_to,
-                    confidentiality=pledge.confidentiality,
-                )
-            )
-    return made
-
-
-def _conditions(plan: Plan, pledges: Sequence[PlanPledge]) -> list[Condition]:
-    """Pledges that open once another has been used."""
-    known = {pledge.id for pledge in pledges}
-    made = []
-    for pledge in pledges:
-        if pledge.conditional_on is None or pledge.conditional_on.pledge not in known:
-            continue
-        left = max(pledge.conditional_on.departed_people - plan.pledges[
-            pledge.conditional_on.pledge].filled_people, 0)  # fmt: skip
-        for number, window in enumerate(pledge.windows, 1):
-            made.append(
-                Condition(
-                    pledge=f"{pledge.id}/{number}",
-                    if_programme=pledge.conditional_on.pledge,
-                    if_persons=left,
-                    opens_programme=pledge.id,
-                    opens_persons=window.places_people,
-                    opens_window=str(number),
-                    who=Selector(),
-                    state=pledge.state,
-                )
-            )
-    return made
-
-
-def _likely(date: UncertainDate) -> dt.date:
-    return date.likely
