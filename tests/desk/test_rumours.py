@@ -104,3 +104,43 @@ def test_an_answer_that_bears_on_somebodys_next_step_is_read_from_their_own_page
     assert 'class="sheet unapproved"' in part, "a translation nobody approved is marked"
     mine = page[page.index("Buses to the border") :]
     assert 'class="sheet"' in mine[: mine.index("</section>")]
+
+
+def test_the_waivers_words_are_the_plans_once_somebody_approved_them(small):
+    from test_ahead import PLAN
+
+    from onward.registry.models import PersonNow
+    from onward.registry.planning import adopt_plan
+
+    def page_in(language):
+        person = PersonNow.objects.get(person="H1-P1")
+        person.facts = {**person.facts, "language": language}
+        person.save()
+        return officer.get("/people/H1-P1/waiver/").content.decode()
+
+    plan = yaml.safe_load(PLAN)
+    draft = {"text": "مسودة الإقرار", "translator": "interpreter 2"}
+    words = {**APPROVED, "text": "متن برگه"}
+    plan["messages"] = {
+        "waiver_1": {
+            **BASE, "title": "Waiver", "kind": "waiver", "version": "1", "audience": "individual",
+            "pathways": ["onward"], "texts": {"fa": words, "ar": draft},
+        }
+    }  # fmt: skip
+    text = yaml.safe_dump(plan, allow_unicode=True, sort_keys=False)
+    adopt_plan(small, text, effective="2026-05-01", by="chantal")
+    officer = cast.signed_in(cast.account("chantal", "protection_officer"))
+    approved = page_in("fa")
+    assert "متن برگه" in approved
+    assert 'class="sheet waiver"' in approved
+    assert "Draft: nobody approved" not in approved
+    unapproved = page_in("ar")
+    assert "مسودة الإقرار" in unapproved
+    assert 'class="sheet waiver unapproved"' in unapproved
+    shipped = page_in("ckb")
+    assert 'class="sheet waiver unapproved"' in shipped
+    assert "words that come with Onward" in shipped
+    unknown = page_in("prs")
+    assert "printed in English" in unknown, "nobody is given a paper they cannot read unawares"
+    assert "Waiver" in officer.get("/texts/").content.decode()
+    assert "متن برگه" not in officer.get("/people/H1-P1/read-aloud/").content.decode()

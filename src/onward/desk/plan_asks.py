@@ -272,7 +272,7 @@ SECTIONS: dict[str, Section] = {
     "messages": Section("messages", _("Messages"), _("Message"), (
         Group(_("What is told"), (
             Ask("title", _("What it is called"), required=True),
-            Ask("kind", _("Kind"), "one", _coded(("sheet", "notice", "answer")), required=True,
+            Ask("kind", _("Kind"), "one", _coded(("sheet", "notice", "answer", "waiver")), required=True,
                 hint=_("An answer is for a rumour.")),
             Ask("audience", _("For"), "one", _coded(("internal", "partners", "everyone", "group", "individual", "host")), required=True),
             Ask("version", _("Version"), required=True),

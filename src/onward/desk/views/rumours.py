@@ -19,6 +19,7 @@ from onward.caseload.events import Subject
 from onward.desk import forms, here, words
 from onward.desk.views.shared import done, once, page, place, sent_key
 from onward.errors import OnwardError
+from onward.plan.model import COUNSELLING
 from onward.plan.telling import may_be_told, replaced
 from onward.registry.models import ThingNow
 from onward.registry.permissions import access
@@ -84,7 +85,7 @@ def rumour(request: HttpRequest, rumour: str) -> HttpResponse:
     # What is kept from people, or not yet to be told, answers no rumour.
     answers = {
         name: words.translated(message.title) for name, message in found.items()
-        if message.kind != "sheet" and name not in gone and may_be_told(plan, message, here.today())
+        if message.kind not in COUNSELLING and name not in gone and may_be_told(plan, message, here.today())
     }  # fmt: skip
     rulebook = here.rulebook()
     form = forms.form_for(

@@ -6,6 +6,7 @@ marked across the page and cannot support a consent.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,6 +18,7 @@ from django.utils.translation import gettext as _
 from onward import __version__
 from onward.desk import dates, here, sight, words
 from onward.desk.views.shared import page, place
+from onward.plan.model import COUNSELLING
 from onward.plan.telling import may_be_told, replaced
 from onward.registry.models import ThingNow
 from onward.registry.permissions import access
@@ -31,9 +33,12 @@ WAIVER_HOLDS = (
 WAIVER_NEVER = ("releases_claims", "renounces_convention_rights", "accepts_refoulement")
 
 
-def _texts(pathway: str = "", *, answers: bool = False) -> list[dict[str, Any]]:
+def _texts(
+    pathway: str = "", *, kinds: Collection[str] = ("sheet",), answers: bool = False
+) -> list[dict[str, Any]]:
     """Every language of every sheet of the plan, the newest version first.
 
+    kinds    of messages
     answers  also of the notices and answers that people may be told today
     """
     found = here.plan()
@@ -42,9 +47,8 @@ def _texts(pathway: str = "", *, answers: bool = False) -> list[dict[str, Any]]:
     rows = []
     gone = replaced(found)
     for message in found.messages.values():
-        if message.kind != "sheet" and not (
-            answers and may_be_told(found, message, here.today())
-        ):
+        told = message.kind not in COUNSELLING and may_be_told(found, message, here.today())
+        if message.kind not in kinds and not (answers and told):
             continue
         if pathway and pathway not in message.pathways:
             continue
@@ -70,7 +74,8 @@ def _texts(pathway: str = "", *, answers: bool = False) -> list[dict[str, Any]]:
 
 def unapproved() -> int:
     """Texts in force that nobody has approved yet."""
-    return sum(row["current"] and not row["approved"] for row in _texts())
+    rows = _texts(kinds=COUNSELLING)
+    return sum(row["current"] and not row["approved"] for row in rows)
 
 
 @page("sheets", "person.record_interview", "text.approve")
@@ -83,7 +88,7 @@ def sheets(request: HttpRequest) -> HttpResponse:
         ): row.facts
         for row in ThingNow.objects.filter(kind="sheet")
     }
-    rows = _texts(answers=True)
+    rows = _texts(kinds=COUNSELLING, answers=True)
     for row in rows:
         facts = on_record.get((row["pathway"], row["version"], row["language"]), {})
         row["supports"] = bool(
@@ -97,7 +102,7 @@ def sheet(request: HttpRequest, message: str, language: str) -> HttpResponse:
     row = next(
         (
             r
-            for r in _texts(answers=True)
+            for r in _texts(kinds=COUNSELLING, answers=True)
             if r["message"] == message and r["language"] == language
         ),
         None,
@@ -143,7 +148,11 @@ def _answers(seen: access.Seen) -> list[dict[str, Any]]:
 
 @page("people", "person.record_interview")
 def waiver(request: HttpRequest, person: str) -> HttpResponse:
-    """The voluntary-departure waiver to print: what it must hold and what it may never say."""
+    """The voluntary-departure waiver to print: what it must hold and what it may never say.
+
+    What the person declares is the plan's text in the person's language, with who translated and
+    who approved it; where the plan has none, the shipped words, which nobody of the operation approved.
+    """
     reader = request.reader  # type: ignore[attr-defined]
     seen: access.Seen = reader.open(
         person, action="person.record_interview", place=place(request)
@@ -151,7 +160,9 @@ def waiver(request: HttpRequest, person: str) -> HttpResponse:
     rulebook = here.rulebook()
     if "waiver" not in rulebook.kinds:
         raise Http404
-    language = str(seen.facts.get("language") or "en").split("-")[0]
+    spoken = str(seen.facts.get("language") or "en")
+    text = _own_waiver(spoken)
+    language = spoken.split("-")[0]
     language = language if language in DRAFT else "en"
     declared = rulebook.kinds["waiver"].facts
     with translation.override(language):
@@ -176,8 +187,19 @@ def waiver(request: HttpRequest, person: str) -> HttpResponse:
     return render(
         request, "desk/waiver.html",
         {"person": person, "language": language, "mark": DRAFT[language],
-         "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr", **shown},
+         "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr", "text": text,
+         "lacks": "" if text or spoken.split("-")[0] == language else words.language(spoken), **shown},
     )  # fmt: skip
+
+
+def _own_waiver(language: str) -> dict[str, Any] | None:
+    """The waiver's text of the plan in this language, an approved one before a draft."""
+    rows = [row for row in _texts(kinds=("waiver",)) if row["current"]]
+    rows = [
+        row for tag in dict.fromkeys((language, language.split("-")[0])) for row in rows
+        if row["language"] == tag
+    ]  # fmt: skip
+    return min(rows, key=lambda row: not row["approved"], default=None)
 
 
 @page("people")
