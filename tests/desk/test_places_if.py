@@ -48,7 +48,8 @@ def keep_places(small):
     """A proposal of places, kept under its name."""
     row = {"size": 2, "window": "1", "country": "CAN", "departs": "2026-09-01", "locked": False,
            "kept": None, "why": {}, "full_limits": [], "next_best": None}  # fmt: skip
-    limit = {"kind": "places", "window": "1", "limit": "", "worth_of_one_more": 0}
+    limit = {"kind": "places", "window": "1", "limit": "", "worth_of_one_more": 0, "allowed": 40,
+             "persons": 2, "counts": "everybody", "holds_for_more": None}  # fmt: skip
     content = {
         "format": "onward-placement-1", "on": "2026-06-10", "input_sha256": "a" * 64, "state": "optimal", "gap": 0.0, "conflict": [],
         "persons": {"all": 4, "placed": 4, "unplaced": 0}, "cases": {"all": 2, "placed": 2, "unplaced": 0},
@@ -161,9 +162,9 @@ def test_another_proposal_in_between_is_looked_at_first(proposed):
 
 
 def test_what_if_says_line_by_line_what_would_be_different(proposed):
-    lead = browser("plan_lead")
-    assert "An offer in confidence" in lead.get("/places/what-if/").content.decode()
-    begun = lead.post(
+    officer = browser("resettlement_officer")
+    assert "An offer in confidence" in officer.get("/places/what-if/").content.decode()
+    begun = officer.post(
         "/places/what-if/",
         {"what-1": "remove", "which-1": "open_offer@1", "what-2": "places",
          "which-2": "quiet_offer@1", "amount-2": "+0"},
@@ -172,15 +173,17 @@ def test_what_if_says_line_by_line_what_would_be_different(proposed):
     job = worked_out()
     assert job.state == "done"
     assert job.asked["changes"] == ["remove:open_offer@1", "places:quiet_offer@1=+0"]
-    page = lead.get(f"/places/asked/{job.pk}/").content.decode()
+    page = officer.get(f"/places/asked/{job.pk}/").content.decode()
     assert "An open offer: falls away." in re.sub(r"<[^>]+>", "", page)
     assert "no place" in page
     assert "Keep my word" not in page
-    again = lead.get("/places/what-if/").content.decode()
+    again = officer.get("/places/what-if/").content.decode()
     assert f"/places/asked/{job.pk}/" in again, "found again by who asked"
     assert (
         f"/places/asked/{job.pk}/"
-        not in browser("plan_lead", name="other").get("/places/what-if/").content.decode()
+        not in browser("resettlement_officer", name="other")
+        .get("/places/what-if/")
+        .content.decode()
     )
 
 

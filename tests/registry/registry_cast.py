@@ -60,7 +60,7 @@ PASSWORD = "walnut-heron-quartz-tulip"
 def elsewhere(operation: Any, person: str = "far-1") -> str:
     """Somebody in another office."""
     rulebook = operation.rulebook
-    maker = random.Random(5)
+    maker = random.Random(f"elsewhere {person}")
     events = [
         new_event(
             rulebook, operation=operation.settings.id, subject=Subject(kind, name),

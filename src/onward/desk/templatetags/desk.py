@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, override
 
 from onward.desk import dates, forecast_words, here, list_words, sight, words
+from onward.desk.proposal_counts import HIDDEN
 
 register = template.Library()
 
@@ -94,12 +95,14 @@ def number(value: Any) -> str:
     """A count with thousands apart, in the reader's digits."""
     if value is None:
         return "–"
-    return dates.counted(value)
+    return HIDDEN if value == HIDDEN else dates.counted(value)
 
 
 @register.filter
-def percent(share: float | None) -> str:
+def percent(share: float | str | None) -> str:
     """A share of one as a percentage: one rule for every page."""
+    if share == HIDDEN:
+        return HIDDEN
     return "–" if share in (None, "") else dates.percent(float(share))
 
 

@@ -1,7 +1,8 @@
 """Long work: its page shows how far it is and can be left; what it made is fetched from it.
 
 The page renews itself where scripts run, and says so where they do not. Whoever may start a kind
-of work may see all of that kind: nothing in it names anybody.
+of work may see all of that kind: nothing in it names anybody. Work that was asked for about a case
+is for those who see the case.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from onward.desk import dates
 from onward.desk.views import compared
+from onward.desk.views.places_if import asked_of
 from onward.desk.views.shared import page, place
 from onward.registry.models import Job, JobFile
 from onward.registry.permissions import access
@@ -63,6 +65,7 @@ def found(request: HttpRequest, job: UUID) -> Job:
         or not any(reader.may(action) for action in actions_of(row))
     ):
         raise access.Hidden
+    asked_of(request, row).listed(jobs.cases_of(row), place=place(request))
     return row
 
 

@@ -1,13 +1,15 @@
 """Places: the proposal line by line with its reasons, and the officer's word on each case.
 
 The officer decides; a proposal places nobody. Only cases whose members all consented to that
-country and for whom every safeguard is open are ever in it. An offer made in confidence is named
-only to those whose roles name it.
+country and for whom every safeguard is open are ever in it. A case stands here for whoever may
+read all of its people (`permissions.cases`), and nowhere for anybody else, who is told only the
+counts of everybody. An offer made in confidence is named only to those whose roles name it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,9 +18,10 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from onward.desk import dates, here, placement_words, words
+from onward.desk import dates, here, placement_words, proposal_counts, words
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
+from onward.placement.model import BARRIERS
 from onward.registry.computing.placements import (
     DECISIONS,
     LEAST_REASON,
@@ -29,6 +32,7 @@ from onward.registry.computing.placements import (
 from onward.registry.computing.runs import kept_proposals
 from onward.registry.models import Job
 from onward.registry.permissions import access
+from onward.registry.permissions.cases import Cases
 from onward.registry.planning import ever_sensitive
 from onward.registry.web import jobs
 from onward.report.offers import open_names
@@ -66,16 +70,28 @@ def placements(request: HttpRequest) -> HttpResponse:
     }
     if content is not None:
         before = next((c for n, c in kept if n < name), None)
-        shown |= about(content, before, sensitive=reader.may("pledge.sensitive"))
+        cases = Cases(reader)
+        shown |= about(content, before, cases, sensitive=reader.may("pledge.sensitive"))
+        cases.listed(
+            (row["case"] for name in ("assignments", "unplaced", "changes", "held") for row in shown[name]),
+            place=place(request),
+        )  # fmt: skip
     return render(request, "desk/placements.html", shown)
 
 
 def about(
-    content: dict[str, Any], before: dict[str, Any] | None, *, sensitive: bool
+    content: dict[str, Any], before: dict[str, Any] | None, cases: Cases, *, sensitive: bool
 ) -> dict[str, Any]:
-    """What the page says of one proposal."""
-    secret = set() if sensitive else _confidential()
-    word, offers = standing(), Offers()
+    """What the page says of one proposal to who sees these of its cases."""
+    ever = _confidential()
+    secret = set() if sensitive else ever
+    word = {case: said for case, said in standing().items() if cases.sees(case)}
+    offers, whole, everybody = Offers(), content, None
+    content, before = _of_theirs(content, cases), before and _of_theirs(before, cases)
+    if not cases.tell_needs or any(
+        len(content[name]) != len(whole[name]) for name in ("assignments", "unplaced")
+    ):
+        everybody = proposal_counts.of_everybody(whole, secret, ever)
 
     def told(row: dict[str, Any]) -> dict[str, Any]:
         if row.get("programme") in secret:
@@ -89,7 +105,7 @@ def about(
 
     content = {
         **content,
-        "conflict": [quiet(line) for line in content.get("conflict", ())],
+        "conflict": conflict_told(content.get("conflict", ()), cases, quiet),
         "unplaced": [{**row, "reason": quiet(row["reason"]), "change": quiet(row["change"])}
                      for row in content["unplaced"]],
     }  # fmt: skip
@@ -107,10 +123,11 @@ def about(
     for row in every:
         row["where"] = words.listed((row["programme"], row["window"]))
     assignments = every[:SHOWN]
-    elsewhere = {
-        case: decision for case, decision in word.items()
-        if case not in {row["case"] for row in content["assignments"]}
-    }  # fmt: skip
+    proposed = {row["case"] for row in content["assignments"]}
+    held = [
+        {"case": case, "word": decision, "said": decision_said(decision)}
+        for case, decision in sorted(word.items()) if case not in proposed
+    ]  # fmt: skip
     state = STATES.get(content["state"], (words.code(content["state"]), ""))
     worth = sorted(
         (row for row in content["limits"] if row["worth_of_one_more"]),
@@ -135,13 +152,18 @@ def about(
         "fairness": [
             {**row, "said": here.destination(str(row["group"])) if row["grouping"] == "nationality"
              else words.code(str(row["group"]))}
-            for row in content["fairness"]
+            for row in (everybody or content)["fairness"]
         ],
+        "everybody": everybody and {
+            **everybody,
+            "programmes": [{**row, "where": offers.title(row["programme"])} for row in everybody["programmes"]],
+            "emergencies": [{**row, "reason": quiet(row["reason"])} for row in everybody["emergencies"]],
+        },
         "each_person": any(
             row.get("counted") == "each person" for row in content["fairness"]
             if row["grouping"] in ("sex", "age")
         ),
-        "held": [(case, decision, decision_said(decision)) for case, decision in sorted(elsewhere.items())],
+        "held": held[:SHOWN],
         "programmes": sorted(
             {(row["programme"], row["window"], offers.title(row["programme"]),
               offers.window(row["programme"], row["window"]))
@@ -151,6 +173,53 @@ def about(
         "difference": _difference(content, before) if before is not None else None,
         "changes": _changes(content, before, told) if before is not None else [],
     }  # fmt: skip
+
+
+def _of_theirs(content: dict[str, Any], cases: Cases) -> dict[str, Any]:
+    """A proposal with only the cases that its reader sees."""
+    lines = {
+        name: [row for row in content.get(name) or () if cases.sees(row["case"])]
+        for name in ("assignments", "unplaced")
+    }
+    if not cases.tell_needs:
+        lines["unplaced"] = [_without_needs(row) for row in lines["unplaced"]]
+    return {**content, **lines}
+
+
+def _without_needs(row: dict[str, Any]) -> dict[str, Any]:
+    """A case without a place, for who may not read what its people need."""
+    barred = tuple(BARRIERS[name] for name in OF_NEEDS)
+    reasons = row["reason"].split("; ")
+    told = [one for one in reasons if not one.startswith(barred)]
+    change = [one for one in row["change"].split("; ") if not one.startswith(ASKED_OF_NEEDS)]
+    return {
+        **row,
+        "reason": "; ".join([*told, *([WITHHELD] if len(told) < len(reasons) else [])]),
+        "change": "; ".join(change),
+    }
+
+
+OF_NEEDS = ("need", "category")
+"""What can stand before a place that tells what somebody needs."""
+ASKED_OF_NEEDS = ("ask whether the need can be met", "ask to accept these categories")
+WITHHELD = "Something that your role may not read is not met."
+
+
+def conflict_told(lines: Iterable[str], cases: Cases, quiet: Callable[[str], str]) -> list[str]:
+    """What cannot hold together, as far as this reader sees the cases it names."""
+    found = [
+        quiet(line) if all(map(cases.sees, _cases_in(line))) else _("a case that you may not see")
+        for line in lines
+    ]  # fmt: skip
+    return list(dict.fromkeys(found))
+
+
+def _cases_in(line: str) -> list[str]:
+    """The cases that a sentence of the placement room names."""
+    return [
+        name if kind == "case" else f"{kind}/{name}"
+        for kind, name in re.findall(r"\b(case|household) ([^\s,:]+)", line)
+    ]
 
 
 class Offers:
@@ -348,13 +417,15 @@ def case(request: HttpRequest) -> HttpResponse:
     kept = dict(kept_proposals(here.operation()))
     content = kept.get(given.get("proposal", ""))
     name = given.get("case", "")
+    cases = Cases(reader, "placement.decide")
     if content is None:
-        raise access.Hidden
-    shown = about(content, None, sensitive=reader.may("pledge.sensitive"))
+        raise cases.hidden(name, place=place(request))
+    shown = about(content, None, cases, sensitive=reader.may("pledge.sensitive"))
     row = next((r for r in content["assignments"] if r["case"] == name), None)
     left = next((r for r in shown["content"]["unplaced"] if r["case"] == name), None)
     if row is None and left is None:
-        raise access.Hidden
+        raise cases.hidden(name, place=place(request))
+    cases.open(name, place=place(request))
     secret = (
         row is not None
         and not reader.may("pledge.sensitive")

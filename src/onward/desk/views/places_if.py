@@ -1,7 +1,8 @@
 """What if: other places, other days, a case let go; and what an override would cost, and did.
 
 Asking is long work that can be left. Its answer says line by line who would go elsewhere, lose or
-gain a place, and what each aim would lose, in words an officer uses. An override is kept only from
+gain a place, as far as its reader sees the cases, and what each aim would lose, in words an officer
+uses. A question about a case out of reach is as one that was never asked. An override is kept only from
 here, after that was shown; the log keeps proposal, override and what came of it side by side.
 """
 
@@ -17,15 +18,16 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from onward.desk import dates, forms, here, placement_words, words
+from onward.desk import dates, forms, here, placement_words, proposal_counts, words
 from onward.desk.views.compared import message_for
-from onward.desk.views.placements import ASKED_FIRST, Offers, _confidential
+from onward.desk.views.placements import ASKED_FIRST, Offers, _confidential, conflict_told
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
 from onward.registry.computing.placements import decide, standing
 from onward.registry.computing.runs import kept_proposals
-from onward.registry.models import Job, PersonNow, PlacementDecision
+from onward.registry.models import Job, PlacementDecision
 from onward.registry.permissions import access
+from onward.registry.permissions.cases import Cases
 from onward.registry.web import jobs
 
 LINES = 3
@@ -67,7 +69,8 @@ def places_if(request: HttpRequest) -> HttpResponse:
     access.require(request.user, "placement.run", place=place(request))
     reader = request.reader  # type: ignore[attr-defined]
     offers = _offers(sensitive=reader.may("pledge.sensitive"))
-    locked = [(case, case.rpartition("/")[2]) for case in standing()]
+    cases = Cases(reader)
+    locked = [(case, case.rpartition("/")[2]) for case in standing() if cases.sees(case)]
     rows = [
         {
             "what": forms.Input(f"what-{n}", _("What would be different"), "pick",
@@ -94,21 +97,32 @@ def places_if(request: HttpRequest) -> HttpResponse:
                 {"changes": changes, "seed": 1, "as_of": here.today().isoformat()},
             )  # fmt: skip
             return HttpResponseRedirect(reverse("desk:job", args=[job.pk]), status=303)
-    shown["earlier"] = _earlier(
-        request.user.account_id, sensitive=reader.may("pledge.sensitive")
+    shown["earlier"], named = _earlier(
+        request.user.account_id, cases, sensitive=reader.may("pledge.sensitive")
     )
+    cases.listed([*(case for case, _name in locked), *named], place=place(request))
     return render(request, "desk/places_if.html", shown, status=422 if form.problems else 200)
 
 
-def _earlier(account: str, *, sensitive: bool) -> list[dict[str, Any]]:
-    """What this account asked of late, for who left before the answer came."""
+def _earlier(
+    account: str, cases: Cases, *, sensitive: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """What this account asked of late, for who left before the answer came; the cases it names."""
     secret, offers = set() if sensitive else _confidential(), Offers()
     asked = Job.objects.filter(kind=jobs.PLACES_IF, by=account).order_by("-asked_at")[:EARLIER]
-    return [
-        {"job": row, "asked": [_asked(text, offers) for text in row.asked["changes"]]}
+    told = [
+        row
         for row in asked
-        if not any(_names(text) & secret for text in row.asked["changes"])
+        if all(map(cases.sees, jobs.cases_of(row)))
+        and not any(_names(text) & secret for text in row.asked["changes"])
     ]
+    return (
+        [
+            {"job": row, "asked": [_asked(text, offers) for text in row.asked["changes"]]}
+            for row in told
+        ],
+        [case for row in told for case in jobs.cases_of(row)],
+    )
 
 
 def _question(form: forms.Form, row: Mapping[str, forms.Input]) -> str:
@@ -147,6 +161,7 @@ def answer(request: HttpRequest, job: UUID) -> HttpResponse:
     row = Job.objects.filter(pk=job, kind__in=(jobs.PLACES_IF, jobs.OVERRIDE)).first()
     if row is None or not access.may(request.user, jobs.needed(row.kind, row.asked)):
         raise access.Hidden
+    cases = asked_of(request, row)
     access.require(request.user, jobs.needed(row.kind, row.asked), place=place(request))
     if row.state not in ENDED:
         return HttpResponseRedirect(reverse("desk:job", args=[row.pk]), status=303)
@@ -156,6 +171,12 @@ def answer(request: HttpRequest, job: UUID) -> HttpResponse:
     secret, offers = set() if sensitive else _confidential(), Offers()
     if not sensitive and any(_names(text) & secret for text in row.asked["changes"]):
         raise access.Hidden
+    lines = {
+        name: [_line(one, secret, offers) for one in row.result.get(name) or () if cases.sees(one["case"])][:SHOWN]
+        for name in ("moved", "dropped", "gained")
+    }  # fmt: skip
+    named = (one["case"] for some in lines.values() for one in some)
+    cases.listed([*jobs.cases_of(row), *named], place=place(request))
     kept = request.session.get("override") or {}
     reason = kept.get("reason", "") if kept.get("job") == str(row.pk) else ""
     deciding = row.kind == jobs.OVERRIDE
@@ -164,11 +185,14 @@ def answer(request: HttpRequest, job: UUID) -> HttpResponse:
         "job": row, "asked": [_asked(text, offers) for text in row.asked["changes"]],
         "deciding": deciding, "reason": given, "form": forms.Form([]),
         "aims": aims(row.result.get("aims") or ()),
-        "lines": {name: [_line(one, secret, offers) for one in row.result.get(name) or ()][:SHOWN]
-                  for name in ("moved", "dropped", "gained")},
-        "counts": row.result.get("counts") or {},
-        "conflict": [CONFIDENCE if any(name in line for name in secret) else placement_words.said(line, offers.place)
-                     for line in row.result.get("conflict") or ()],
+        "lines": lines,
+        "counts": _counts(row, cases),
+        "some": not cases.everybodys,
+        "conflict": conflict_told(
+            row.result.get("conflict") or (), cases,
+            lambda line: str(CONFIDENCE) if any(name in line for name in secret)
+            else placement_words.said(line, offers.place),
+        ),
         "impossible": row.state == jobs.DONE and not row.result.get("feasible"),
         "failed": row.state != jobs.DONE,
     }  # fmt: skip
@@ -191,6 +215,28 @@ def answer(request: HttpRequest, job: UUID) -> HttpResponse:
         request.session.pop("override", None)
         return done(request, _("Your word on this case was kept."), "desk:placements")
     return render(request, "desk/places_answer.html", shown)
+
+
+def asked_of(request: HttpRequest, row: Job) -> Cases:
+    """The cases that the reader of a piece of work sees.
+
+    raises  Hidden where it was asked about one that the reader does not see; logged as anywhere
+    """
+    cases = Cases(request.reader, jobs.seen_by(row.kind))  # type: ignore[attr-defined]
+    for case in jobs.cases_of(row):
+        if not cases.sees(case):
+            raise cases.hidden(case, place=place(request))
+    return cases
+
+
+def _counts(row: Job, cases: Cases) -> dict[str, Any]:
+    """How many cases would go elsewhere, gain or lose a place; where the reader does not see each
+    of them, as a report would say it."""
+    counts = row.result.get("counts") or {}
+    unseen = any(
+        not cases.sees(one["case"]) for name in counts for one in row.result.get(name) or ()
+    )
+    return {name: proposal_counts.small(n) if unseen else n for name, n in counts.items()}
 
 
 def _require_newest(row: Job) -> None:
@@ -300,15 +346,13 @@ def overridden(request: HttpRequest) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
     secret = set() if reader.may("pledge.sensitive") else _confidential()
     offers, rulebook = Offers(), here.rulebook()
-    rows = list(
-        PlacementDecision.objects.filter(decision__in=ASKED_FIRST).order_by("-at")[:SHOWN]
-    )
+    cases = Cases(reader, "placement.decide")
+    said = PlacementDecision.objects.filter(decision__in=ASKED_FIRST).order_by("-at")
+    rows = [row for row in said if cases.sees(row.case)][:SHOWN]
     last = Job.objects.filter(kind=jobs.COSTS, state=jobs.DONE).order_by("-ended_at").first()
     costs = (last.result.get("costs") or {}) if last else {}
     proposed = dict(kept_proposals(here.operation()))
-    people: dict[str, list[PersonNow]] = {}
-    for one in reader.people().filter(unit__in={row.case for row in rows}):
-        people.setdefault(str(one.unit), []).append(one)
+    people = cases.listed((row.case for row in rows), place=place(request))
     lines = []
     for row in rows:
         before = next(

@@ -246,6 +246,14 @@ class Reader:
         reaches = self.rules.may(self._roles, action)
         return set(self.rules.reads(self._roles, class_)) == set(reaches)
 
+    def reach_of(self, action: str) -> frozenset[str]:
+        """Whom the account may do something with."""
+        return frozenset(self.rules.may(self._roles, action))
+
+    def reach_to_read(self, class_: str) -> frozenset[str]:
+        """Of whom the account may read a class of fields."""
+        return frozenset(self.rules.reads(self._roles, class_))
+
     def within(self, class_: str) -> Q:
         """The people of whom a class of fields may be read, as a filter: nobody may ask a list
         by what may not be read of the people in it."""

@@ -294,6 +294,24 @@ NEEDS = {
 }  # fmt: skip
 
 
+def cases_of(job: Job) -> list[str]:
+    """The cases of a proposal that a piece of work was asked about: whoever does not see each of
+    them sees nothing of the work."""
+    from onward.placement.questions import OF_CASES
+
+    named = [str(job.asked["case"])] if job.asked.get("case") else []
+    for question in job.asked.get("changes") or ():
+        what, _colon, rest = str(question).partition(":")
+        if what in OF_CASES:
+            named.append(rest.partition("=")[0])
+    return list(dict.fromkeys(named))
+
+
+def seen_by(kind: str) -> str:
+    """The action whose reach says whose cases somebody sees in this kind of work."""
+    return "placement.decide" if kind == OVERRIDE else "placement.read"
+
+
 def needed(kind: str, asked: Mapping[str, Any]) -> str:
     """The action whoever asks for this must be allowed."""
     return f"report.{asked['audience']}" if kind == "report" else NEEDS[kind]
