@@ -2,7 +2,9 @@
 
     python killing.py FOLDER LANDED SEED
 
-A kill has landed when the desk had begun to write something and had not yet confirmed it. The
+A kill has landed when the desk had begun to write something and had not yet confirmed it. How long
+each kind of work takes is measured first, here and now, and a kill comes at any moment of it; every
+other one on keys, at any moment after the new root key stands beside the old one. The
 desk is a fork of this process, so that a thousand of them cost minutes. Prints what was found.
 """
 
@@ -27,6 +29,9 @@ from onward.registry.log import verify
 from onward.registry.web import starting
 
 BATCH = 5
+MEASURED = 3
+BEYOND = 1.25
+"""How far beyond the measured length of some work a kill may come: it grows with the record."""
 KINDS = ("events", "events", "names", "keys", "erase", "list", "asked")
 LISTS = "lists"
 LISTED = 40
@@ -56,20 +61,21 @@ def main() -> None:
     close()
     landed, kills, faults, acknowledged = 0, 0, [], set()
     by_kind: dict[str, int] = {}
+    takes = {kind: length(operation, rulebook, kind) for kind in sorted(set(KINDS))}
+    deck: list[str] = []
+    renewing = 0
     while landed < wanted and not faults:
         kills += 1
-        kind, number = chance.choice(KINDS), kills
-        reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(reading)
-            try:
-                work(operation, rulebook, kind, number, writing)
-            finally:
-                os._exit(0)
-        os.close(writing)
+        if not deck:
+            deck = chance.sample(KINDS, len(KINDS))
+        kind, number, roots = deck.pop(), kills, roots_of(folder)
+        child, reading = desk(operation, rulebook, kind, number)
         told = os.read(reading, 1)
-        time.sleep(chance.random() * (0.09 if kind == "list" else 0.012))
+        part_of_it = BEYOND
+        if kind == "keys" and chance.random() < 0.5:
+            begun(folder, roots)
+            part_of_it = 0.5
+        time.sleep(chance.random() * takes[kind] * part_of_it)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         while part := os.read(reading, 4096):
@@ -80,11 +86,75 @@ def main() -> None:
             by_kind[kind] = by_kind.get(kind, 0) + 1
         if kind == "events":
             acknowledged |= {f"kill-{number}-{n}" for n in range(told.count(b"A"))}
+        # A new root key stands beside the old one: begun, and not finished.
+        now = roots_of(folder)
+        renewing += kind == "keys" and now != roots and len(now) > 1
         faults += looked_at(operation, folder, acknowledged, deep=kills % 25 == 0)
         close()
+    faults += renewed_at_last(operation, rulebook, folder, acknowledged)
     json.dump(
-        {"landed": landed, "kills": kills, "faults": faults, "kinds": by_kind}, sys.stdout
-    )
+        {"landed": landed, "kills": kills, "faults": faults, "kinds": by_kind,
+         "renewing": renewing, "takes": takes}, sys.stdout
+    )  # fmt: skip
+
+
+def desk(operation, rulebook, kind: str, number: int, rounds: int = 10_000) -> tuple[int, int]:
+    """A fork at work, and where to read what it says: B before each piece, A after it."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            work(operation, rulebook, kind, number, writing, rounds)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    return child, reading
+
+
+def length(operation, rulebook, kind: str) -> float:
+    """Seconds that one piece of this work takes a desk that has just started."""
+    found = []
+    for number in range(10**6, 10**6 + MEASURED):
+        child, reading = desk(operation, rulebook, kind, number, rounds=1)
+        assert os.read(reading, 1) == b"B"
+        began = time.perf_counter()
+        done = os.read(reading, 1)
+        found.append(time.perf_counter() - began)
+        os.close(reading)
+        os.waitpid(child, 0)
+        assert done == b"A", f"{kind} does not work, also without a kill"
+        opened_anew(operation.path)
+    return sorted(found)[MEASURED // 2]
+
+
+def opened_anew(folder: Path) -> None:
+    """Whether or not a renewal went through, the same way in opens the record."""
+    here = site.current()
+    here.root = with_key_file(folder, folder.with_name(folder.name + ".key"))
+    here.ring = keys.opened(folder, here.root)
+
+
+def roots_of(folder: Path) -> set[str]:
+    """The root keys that lie in the file of keys."""
+    return set(keys.read(folder)["roots"])
+
+
+def begun(folder: Path, before: set[str]) -> None:
+    """Wait until a new root key stands in the file."""
+    until = time.monotonic() + 30
+    while roots_of(folder) == before:
+        assert time.monotonic() < until, "no renewal begins"
+
+
+def renewed_at_last(operation, rulebook, folder: Path, acknowledged: set[str]) -> list[str]:
+    """Whatever the kills left, one renewal that nobody kills ends with one root key and a whole record."""
+    length(operation, rulebook, "keys")
+    faults = looked_at(operation, folder, acknowledged, deep=True)
+    if len(roots_of(folder)) != 1:
+        faults.append("a renewal after the last kill left an old root key")
+    close()
+    return faults
 
 
 def close() -> None:
@@ -94,12 +164,13 @@ def close() -> None:
     del connections["default"]
 
 
-def work(operation, rulebook, kind: str, number: int, pipe: int) -> None:
+def work(operation, rulebook, kind: str, number: int, pipe: int, rounds: int) -> None:
     """Do one kind of thing over and over, saying before and after each."""
     maker, vault = random.Random(f"{number}"), EncryptedVault()
+    officer()  # the way to the record is open: what is killed is the writing, not the opening
     if kind == "list":
-        return bring_lists(operation, number, pipe)
-    for round_ in range(10_000):
+        return bring_lists(operation, number, pipe, rounds)
+    for round_ in range(rounds):
         batch = f"kill-{number}-{round_}"
         events = [
             new_event(
@@ -176,12 +247,12 @@ def renew() -> None:
         pass
 
 
-def bring_lists(operation, number: int, pipe: int) -> None:
+def bring_lists(operation, number: int, pipe: int, rounds: int) -> None:
     """Import one list of invented people after another: names and events in each."""
     folder = operation.path.parent
     (folder / "killed.yaml").write_text(LIST_PROFILE, "utf-8")
     importer = Importer(operation, by=LISTS)
-    for round_ in range(10_000):
+    for round_ in range(rounds):
         rows = "".join(
             f"{number}-{round_}-{n},,Invented {number} {round_},1980,head,2026-01-01\n"
             for n in range(LISTED)
@@ -223,10 +294,7 @@ def lists_looked_at(rows) -> list[str]:
 def looked_at(operation, folder: Path, acknowledged: set[str], *, deep: bool) -> list[str]:
     """What is not as it must be after a kill."""
     faults = []
-    # Whether or not a renewal went through, the same way in opens the record.
-    here = site.current()
-    here.root = with_key_file(folder, folder.with_name(folder.name + ".key"))
-    here.ring = keys.opened(folder, here.root)
+    opened_anew(folder)
     from onward.registry.models import Job
 
     if Job.objects.filter(state="failed").exists():
@@ -255,7 +323,7 @@ def looked_at(operation, folder: Path, acknowledged: set[str], *, deep: bool) ->
     if len(said) > 1:
         faults.append("names of one writing are there in part")
     if deep:
-        faults += verify._database_findings()
+        faults += verify._database_findings() + verify._vault_findings()[1]
     return faults
 
 
