@@ -8,6 +8,7 @@ here, after that was shown; the log keeps proposal, override and what came of it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -177,6 +178,7 @@ def answer(request: HttpRequest, job: UUID) -> HttpResponse:
     }  # fmt: skip
     named = (one["case"] for some in lines.values() for one in some)
     cases.listed([*jobs.cases_of(row), *named], place=place(request))
+    some = _some_unseen(row, cases)
     kept = request.session.get("override") or {}
     reason = kept.get("reason", "") if kept.get("job") == str(row.pk) else ""
     deciding = row.kind == jobs.OVERRIDE
@@ -184,10 +186,13 @@ def answer(request: HttpRequest, job: UUID) -> HttpResponse:
     shown: dict[str, Any] = {
         "job": row, "asked": [_asked(text, offers) for text in row.asked["changes"]],
         "deciding": deciding, "reason": given, "form": forms.Form([]),
-        "aims": aims(row.result.get("aims") or ()),
+        "aims": aims(row.result.get("aims") or (), few=not some),
         "lines": lines,
-        "counts": _counts(row, cases),
-        "some": not cases.everybodys,
+        "counts": {
+            name: proposal_counts.small(n) if some else n
+            for name, n in (row.result.get("counts") or {}).items()
+        },
+        "some": some,
         "conflict": conflict_told(
             row.result.get("conflict") or (), cases,
             lambda line: str(CONFIDENCE) if any(name in line for name in secret)
@@ -229,14 +234,13 @@ def asked_of(request: HttpRequest, row: Job) -> Cases:
     return cases
 
 
-def _counts(row: Job, cases: Cases) -> dict[str, Any]:
-    """How many cases would go elsewhere, gain or lose a place; where the reader does not see each
-    of them, as a report would say it."""
-    counts = row.result.get("counts") or {}
-    unseen = any(
-        not cases.sees(one["case"]) for name in counts for one in row.result.get(name) or ()
+def _some_unseen(row: Job, cases: Cases) -> bool:
+    """Whether an answer speaks of a case that its reader does not see."""
+    return any(
+        not cases.sees(one["case"])
+        for name in ("moved", "dropped", "gained")
+        for one in row.result.get(name) or ()
     )
-    return {name: proposal_counts.small(n) if unseen else n for name, n in counts.items()}
 
 
 def _require_newest(row: Job) -> None:
@@ -299,8 +303,11 @@ def _line(row: Mapping[str, str], secret: set[str], offers: Offers) -> dict[str,
     }  # fmt: skip
 
 
-def aims(stages: Any) -> list[dict[str, Any]]:
-    """What each aim would lose or gain, as an officer says it: a sentence, then the numbers."""
+def aims(stages: Any, *, few: bool = True) -> list[dict[str, Any]]:
+    """What each aim would lose or gain, as an officer says it: a sentence, then the numbers.
+
+    few  whether a count of a few may be told
+    """
     found = []
     for stage in stages:
         before, after = stage["before"], stage["after"]
@@ -314,13 +321,15 @@ def aims(stages: Any) -> list[dict[str, Any]]:
         else:
             said, tone = _("more than now"), "done"
         found.append(
-            {"aim": AIMS[stage["name"]], "before": _number(before), "after": _number(after),
+            {"aim": AIMS[stage["name"]], "before": _number(before, few), "after": _number(after, few),
              "said": said, "tone": tone, "change": change}
         )  # fmt: skip
     return found
 
 
-def _number(value: float) -> str:
+def _number(value: float, few: bool = True) -> str:
+    if not few and proposal_counts.small(math.ceil(value)) == proposal_counts.HIDDEN:
+        return proposal_counts.HIDDEN
     return dates.digits(f"{value:.2f}".rstrip("0").rstrip("."))
 
 
@@ -373,7 +382,7 @@ def overridden(request: HttpRequest) -> HttpResponse:
         )  # fmt: skip
     return render(
         request, "desk/overridden.html",
-        {"lines": lines, "worked_out": last.ended_at.isoformat() if last and last.ended_at else ""},
+        {"lines": lines, "some": not cases.everybodys, "worked_out": last.ended_at.isoformat() if last and last.ended_at else ""},
     )  # fmt: skip
 
 
