@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from onward.placement.aims import Aims
-    from onward.placement.inputs import Tables
+    from onward.placement.inputs import Lock, Tables
     from onward.registry import Operation
 
 app = command_app()
@@ -146,7 +146,7 @@ def place(
             raise Faults([Fault(str(replay), "", "", "no such file", "a log of overrides")])
         typer.echo(json.dumps(log.replay(log.read(replay)), ensure_ascii=False, indent=2))
         return
-    operation, tables = _tables(
+    operation, tables, decided = _tables(
         folder, cases=cases, programmes=programmes, scores=scores, limits=limits,
         pledges=pledges, openings=openings, locks=locks, previous=previous, on=on, sites=sites,
     )  # fmt: skip
@@ -200,10 +200,11 @@ def place(
 
         day = _needed_day(on)
         before = propose(
-            replace(tables, locks=()), proposal.compiled.aims, seed=seed, seconds=time_limit,
-            gap=gap,
+            replace(tables, locks=decided), proposal.compiled.aims, seed=seed,
+            seconds=time_limit, gap=gap,
         )  # fmt: skip
-        lines = log.entries(before, tables.locks, day)
+        # What was decided at the desk stands in the record, with who and why.
+        lines = log.entries(before, [x for x in tables.locks if x not in decided], day)
         unsigned = log.unsigned(lines)
         if unsigned:
             raise Faults(
@@ -328,7 +329,8 @@ def _say(text: str, cases: int) -> None:
 
 def _tables(
     folder: Path | None, *, on: str | None, sites: Path | None, **files: Path | None
-) -> tuple[Operation | None, Tables]:
+) -> tuple[Operation | None, Tables, tuple[Lock, ...]]:
+    """The operation, if it is one; the tables; which locks in them its officers decided."""
     from onward.placement.files import read_tables
 
     day = None
@@ -364,17 +366,19 @@ def _tables(
                    "missing", "a CSV file", "See `onward place --help` for the smallest input.")
              for key in missing]
         )  # fmt: skip
-    return None, read_tables(on=day, **files)  # type: ignore[arg-type]
+    return None, read_tables(on=day, **files), ()  # type: ignore[arg-type]
 
 
 def _from_operation(
     folder: Path, day: date | None, files: dict[str, Path | None], sites: Path | None
-) -> tuple[Operation, Tables]:
+) -> tuple[Operation, Tables, tuple[Lock, ...]]:
     """Cases from the record, places from the plan or the beds of sites, what is open from the
-    safeguards; a file given beside them (scores, limits, locks, last week's proposal) is added."""
+    safeguards, what officers decided at the desk; a file given beside them (scores, limits, locks,
+    last week's proposal) is added."""
     from onward.placement.files import read_beside, read_windows
     from onward.registry import open_operation
     from onward.registry.computing.analysis import opened
+    from onward.registry.computing.decided import word_of_officers
     from onward.registry.computing.people_of_cases import with_people
     from onward.registry.computing.placing import placement_tables, site_tables
     from onward.registry.computing.runs import kept_proposals
@@ -391,6 +395,15 @@ def _from_operation(
         placement_tables(found) if sites is None else site_tables(found, read_windows(sites))
     )
     tables = with_people(tables, found)
+    decided: tuple[Lock, ...] = ()
+    if sites is None:
+        decided, gone = word_of_officers(tables, found)
+        tables = replace(tables, locks=decided)
+        if gone:
+            typer.echo(
+                f"{len(gone)} decided at the desk and no longer possible, so decided anew here: "
+                f"{', '.join(gone)}.", err=True,
+            )  # fmt: skip
     given = {key: path for key, path in files.items() if path is not None}
     if given:
         tables = replace(tables, **read_beside(tables, given))
@@ -405,7 +418,7 @@ def _from_operation(
                 x["case"]: (x["programme"], x["window"]) for x in earlier[0]["assignments"]
             }
             tables = replace(tables, previous=places)
-    return operation, tables
+    return operation, tables, decided
 
 
 def print_proposal(content: dict[str, Any]) -> None:

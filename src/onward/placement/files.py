@@ -169,7 +169,7 @@ def read_beside(
 
     files    name -> path, names as in `read_tables`
     where    what the tables come from, as a fault calls it
-    returns  the fields of `Tables` to replace; limits are added to those that stand
+    returns  the fields of `Tables` to replace; limits and locks are added to those that stand
     raises   Faults with every fault of all files
     """
     faults: list[Fault] = []
@@ -191,7 +191,18 @@ def read_beside(
     if "locks" in files:
         locks = read_locks(files["locks"], faults)
         check_locks(files["locks"].name, locks, known, faults)
-        found["locks"] = tuple(locks.values())
+        decided = {lock.case: lock for lock in tables.locks}
+        for line, lock in sorted(locks.items()):
+            word = decided.get(lock.case)
+            if word is not None and not _same_place(lock, word):
+                faults.append(
+                    Fault(files["locks"].name, f"row {line}", "programme",
+                          f"not what an officer decided in {where}", "the same place",
+                          "Take the row out, or have the decision taken back there first.")
+                )  # fmt: skip
+        found["locks"] = (
+            *tables.locks, *(lock for lock in locks.values() if lock.case not in decided)
+        )  # fmt: skip
     if "previous" in files:
         found["previous"] = read_previous(files["previous"], faults)
     if faults:
@@ -203,6 +214,10 @@ def read_beside(
     if "pledges" in sheets:
         found["pledges"] = _pledges(sheets)
     return found
+
+
+def _same_place(lock: Lock, word: Lock) -> bool:
+    return lock.programme == word.programme and lock.window in ("", word.window)
 
 
 def _count(faults: Sequence[Fault]) -> str:

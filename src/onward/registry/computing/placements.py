@@ -1,22 +1,22 @@
 """Proposals of places and what officers decided about them, kept side by side.
 
 Comes in: an opened operation, decisions of officers. Goes out: a proposal that keeps their word
-as locks and last week's places where nothing else decides. A decision about a place authorises
+and last week's places where nothing else decides, as `decided` reads them. A decision about a place authorises
 nothing: submitting somebody is a step of its own, judged by the safeguards on its day.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from onward.errors import OnwardError
-from onward.placement.inputs import Lock, Tables
 from onward.registry.computing.analysis import Opened
+from onward.registry.computing.decided import standing as standing
+from onward.registry.computing.decided import with_word_of_officers
 from onward.registry.computing.people_of_cases import with_people
 from onward.registry.computing.placing import placement_tables
-from onward.registry.computing.runs import keep_proposal, last_proposal
+from onward.registry.computing.runs import keep_proposal
 from onward.registry.models import Account, PlacementDecision
 from onward.registry.permissions import access
 from onward.registry.permissions.cases import Cases
@@ -48,58 +48,10 @@ def propose_places(
     content = document(proposal)
     if not content["check"]["passed"]:
         raise OnwardError(
-            "The independent check of the proposal failed; nothing was kept. "
-            + " ".join(content["check"]["faults"])
+            "The independent check of the proposal failed; nothing was kept. Ask whoever holds the "
+            "key of the record to run onward place: it says what is wrong, case by case."
         )
     return keep_proposal(found.operation, content), content
-
-
-def with_word_of_officers(tables: Tables, found: Opened) -> Tables:
-    """The tables with locks from decisions that still stand, and last week's places.
-
-    A lock whose case or programme is gone, or is no longer open, is left out: the officer's word
-    never takes the place of a safeguard.
-    """
-    cases = {case.case for case in tables.cases}
-    windows = {(window.programme, window.window) for window in tables.windows}
-    countries = {window.programme: window.country for window in tables.windows}
-    open_to = {
-        (opening.case, opening.destination)
-        for opening in tables.openings or ()
-        if opening.allowed
-    }
-    locks = []
-    for case, decision in standing().items():
-        if case not in cases:
-            continue
-        held = decision.decision == "held"
-        there = (decision.programme, decision.window) in windows
-        allowed = (case, countries.get(decision.programme, "")) in open_to
-        if held or (there and allowed):
-            locks.append(
-                Lock(
-                    case,
-                    "" if held else decision.programme,
-                    "" if held else decision.window,
-                    decision.by,
-                    decision.reason,
-                )
-            )
-    before = last_proposal(found.operation) or {}
-    previous = {
-        row["case"]: (row["programme"], str(row.get("window") or ""))
-        for row in before.get("assignments", ())
-        if row["case"] in cases and (row["programme"], str(row.get("window") or "")) in windows
-    }
-    return replace(tables, locks=tuple(locks), previous=previous)
-
-
-def standing() -> Mapping[str, PlacementDecision]:
-    """The latest decision of each case, released ones left out."""
-    latest: dict[str, PlacementDecision] = {}
-    for row in PlacementDecision.objects.order_by("at", "id"):
-        latest[row.case] = row
-    return {case: row for case, row in latest.items() if row.decision != "released"}
 
 
 def decide(

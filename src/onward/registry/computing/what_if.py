@@ -13,7 +13,8 @@ from typing import Any
 from onward.errors import Fault, Faults, OnwardError
 from onward.placement.inputs import Tables
 from onward.registry.computing.analysis import Opened
-from onward.registry.computing.placements import SECONDS, standing, with_word_of_officers
+from onward.registry.computing.decided import standing, with_word_of_officers
+from onward.registry.computing.placements import SECONDS
 from onward.registry.computing.placing import placement_tables
 from onward.registry.models import PlacementDecision
 
