@@ -10,13 +10,13 @@ import registry_cast as cast
 
 
 def followed(due="2026-06-01", person="H1-P1", name="f-1"):
-    """Somebody who went home, with a contact that is due."""
+    """Somebody who went home, with a contact that is due; those of the calendar are ahead."""
     from onward.caseload.events import Subject
     from onward.registry.recording import acts
     from onward.registry.recording.actors import Actor
 
     anybody = Actor("mira", cast.EVERYBODYS)
-    acts.record(anybody, Subject("person", person), "T7.done", effective="2026-05-20",
+    acts.record(anybody, Subject("person", person), "T7.done", effective="2026-06-09",
                 idempotency_key=f"went-{person}")  # fmt: skip
     acts.record(anybody, Subject("follow_up", name), "recorded", effective="2026-05-20",
                 facts={"person": person, "due_on": due}, idempotency_key=name)  # fmt: skip
@@ -128,7 +128,7 @@ def test_somebody_handed_over_is_overdue_in_days_and_somebody_who_went_home_in_w
 
     boss, anybody = cast.account("chantal", "supervisor"), Actor("mira", cast.EVERYBODYS)
     for person, went in (("H1-P1", "T7.done"), ("H2-P1", "T20.done")):
-        acts.record(anybody, Subject("person", person), went, effective="2026-05-20",
+        acts.record(anybody, Subject("person", person), went, effective="2026-06-10",
                     idempotency_key=f"went-{person}")  # fmt: skip
     for person, due in (("H1-P1", "2026-06-05"), ("H2-P1", "2026-06-05"), ("H2-P1", "2026-06-08")):  # fmt: skip
         acts.record(anybody, Subject("follow_up", f"{person}-{due}"), "recorded", effective="2026-05-20",
@@ -249,7 +249,7 @@ def test_nobody_is_sent_to_look_for_somebody_who_has_died(small):
     client = monitor()
     assert listed(client) == {"f-1"}
     acts.record(Actor("mira", cast.EVERYBODYS), Subject("person", "H1-P1"), "T22.deceased",
-                effective="2026-06-01", idempotency_key="died")  # fmt: skip
+                effective="2026-06-10", idempotency_key="died")  # fmt: skip
     assert listed(client) == set()
     assert "status overdue" not in text(client.get("/people/H1-P1/"))
 
@@ -330,3 +330,89 @@ def test_home_the_list_and_the_report_count_the_same_contacts(small):
     page = text(boss.get("/calendar/follow-ups/")).split("<tbody>")[1]
     assert page.count("</th>") == still
     assert page.count("status overdue") == reported[contacts.OVERDUE]
+
+
+def test_who_is_overdue_is_asked_as_it_is_told_for_every_stage_and_every_day(small):
+    """Of every stage there is, of one nobody knows and of somebody not on record, for every lateness."""
+    from datetime import date, timedelta
+
+    from onward.caseload.contacts import is_overdue, tolerated
+    from onward.desk import contacts
+    from onward.registry.models import PersonNow, ThingNow
+
+    today, days = date(2026, 6, 10), tolerated(small.rulebook)
+    assert len(set(days.values())) > 1, "ways with different days are told apart"
+    person = PersonNow.objects.get(person="H1-P1")
+    stages = [*small.rulebook.axes["stage"].states, "unheard_of", None]
+    PersonNow.objects.bulk_create(
+        PersonNow(operation=person.operation, person=f"at-{stage}", stage=stage)
+        for stage in stages
+    )
+    wanted = set()
+    for stage in [*stages, "nobody"]:
+        for late in range(-2, max(days.values()) + 3):
+            due, thing = today - timedelta(days=late), f"{stage}-{late}"
+            ThingNow.objects.create(
+                operation=person.operation, kind="follow_up", thing=thing, due=due, person=f"at-{stage}"
+            )  # fmt: skip
+            if is_overdue(due, today, days.get(stage, 0)):
+                wanted.add(thing)
+    asked = ThingNow.objects.filter(contacts.overdue(small.rulebook, today), kind="follow_up")
+    assert set(asked.values_list("thing", flat=True)) == wanted
+
+
+# -- what it costs -------------------------------------------------------------------------------
+
+
+def plan(rows):
+    """How the database finds rows, the embedded one in its own words."""
+    from django.db import connection
+
+    sql, values = rows.query.sql_with_params()
+    with connection.cursor() as cursor:
+        server = connection.vendor == "postgresql"
+        if server:  # so few rows are always read from end to end
+            cursor.execute("SET enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {'' if server else 'QUERY PLAN '}{sql}", values)
+        told = [str(row[-1]) for row in cursor.fetchall()]
+        if server:
+            cursor.execute("RESET enable_seqscan")
+    return told
+
+
+@pytest.mark.parametrize("reach", ["office", "operation"])
+def test_contacts_are_counted_in_an_index(small, reach):
+    """However many are ahead of people, home opens the row of none to count them."""
+    from django.db import connection
+
+    from onward.desk import contacts, here
+    from onward.registry.models import ThingNow
+    from onward.registry.permissions.access import Reader
+
+    followed()
+    things = ThingNow.objects.filter(person__isnull=False)
+    if reach == "office":
+        things = Reader(cast.account("boss", "supervisor")).things("confidential")
+    assert any("thing_concern" in line for line in plan(contacts.concerns(things)))
+    waiting = contacts.waiting(things, here.rulebook()).filter(due__lte=here.today())
+    if connection.vendor == "sqlite":
+        counted = plan(waiting.order_by().values("due"))
+        assert "COVERING INDEX thing_due" in counted[0], counted
+    told = str(waiting.values("due").query).partition(" WHERE ")[2].partition("EXISTS")[0]
+    assert "facts" not in told
+
+
+def test_rows_that_an_older_program_made_say_of_contacts_what_this_one_asks(small):
+    from onward.registry.models import ProjectionState, ThingNow
+    from onward.registry.now import projection
+
+    boss = cast.signed_in(cast.account("boss", "supervisor"))
+    contact(monitor(), followed(), result="concern", done_on="2026-06-02")
+    ThingNow.objects.update(concern=False, tried=None)
+    ProjectionState.objects.filter(name="now/3").update(name="now/2")
+    assert reviews(boss) == set()
+    assert projection.ensure(small)
+    assert reviews(boss) == {"f-1"}
+    row = ThingNow.objects.get(kind="follow_up", thing="f-1")
+    assert (row.concern, str(row.tried)) == (True, "2026-06-02")
+    assert projection.compare(small) == []

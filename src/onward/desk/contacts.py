@@ -6,7 +6,6 @@ those that wait, as conditions on the record; what a form on one must say; the s
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -52,17 +51,17 @@ def waiting(things: QuerySet[ThingNow], rulebook: Rulebook) -> QuerySet[ThingNow
     since = ThingNow.objects.filter(person=OuterRef("person"), kind__endswith=KIND)
     since = since.annotate(came=_said("result"), on=_said("done_on"))
     # Of contacts that still have a day only those not reached were tried on another.
-    answered = since.filter(came__in=ANSWERED, on__gte=OuterRef("tried_on"))
-    tried = things.filter(kind=KIND, due__isnull=False).annotate(tried_on=_said("done_on"))
-    living = tried.exclude(person__in=dead.values("person"))
-    return living.filter(Q(tried_on=None) | ~Exists(answered))
+    answered = since.filter(came__in=ANSWERED, on__gte=Cast(OuterRef("tried"), CharField()))
+    living = things.filter(kind=KIND, due__isnull=False).exclude(
+        person__in=dead.values("person")
+    )
+    return living.filter(Q(tried=None) | ~Exists(answered))
 
 
 def concerns(things: QuerySet[ThingNow]) -> QuerySet[ThingNow]:
     """The contacts that found somebody worried or harmed, and of which nobody has said yet what was
     made of it. No later contact and no day takes one away."""
-    found = things.filter(kind=KIND, due__isnull=False, facts__result=CONCERN)
-    return found.filter(**{f"facts__{LOOKED_INTO}__isnull": True})
+    return things.filter(concern=True)
 
 
 def status(facts: Mapping[str, Any], others: Iterable[Mapping[str, Any]], stage: str | None,
@@ -109,15 +108,16 @@ def complete(form: Form, on_record: Mapping[str, Any], today: date) -> None:
 
 
 def overdue(rulebook: Rulebook, today: date) -> Q:
-    """The contacts that are overdue, among those that are due."""
-    stages: dict[int, list[str]] = defaultdict(list)
-    for stage, days in tolerated(rulebook).items():
-        stages[days].append(stage)
-    known = PersonNow.objects.filter(
-        stage__in=[each for some in stages.values() for each in some]
-    )
-    found = Q(due__lt=today) & ~Q(person__in=known.values("person"))
-    for days, some in stages.items():
-        there = PersonNow.objects.filter(stage__in=some).values("person")
-        found |= Q(due__lt=today - timedelta(days=days), person__in=there)
+    """The contacts that are overdue, among those that are due. Where somebody stands is looked up of
+    those alone whose lateness it decides: how many people there are changes nothing."""
+    by_stage = tolerated(rulebook)
+    longest = max(by_stage.values(), default=0)
+    found = Q(due__lt=today - timedelta(days=longest))
+    theirs = PersonNow.objects.filter(person=OuterRef("person"))
+    after = 0
+    for days in sorted({*by_stage.values()} - {0}):
+        late = Q(due__gte=today - timedelta(days=days), due__lt=today - timedelta(days=after))
+        may_be = [stage for stage, most in by_stage.items() if most >= days]
+        found |= late & ~Q(Exists(theirs.filter(stage__in=may_be)))
+        after = days
     return found

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from onward.desk import here, sight, words
@@ -27,7 +27,8 @@ def soon(
     """What runs out, of people who are here: the exit permit of somebody who has left is not asked
     for again."""
     rows = about.filter(ends__gte=today, ends__lte=today + timedelta(days=SOON_DAYS))
-    return rows.filter(person__in=people.order_by().values("person"))
+    # Asked of each record that runs out, not of everybody here: those are few.
+    return rows.filter(Exists(people.order_by().filter(person=OuterRef("person"))))
 
 
 def lines(rows: QuerySet[ThingNow], today: date, most: int) -> list[dict[str, Any]]:

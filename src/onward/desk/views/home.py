@@ -209,7 +209,7 @@ def _ending(about: Any, mine: Any, today: date) -> dict[str, Any]:
     return {
         "lines": ending.lines(rows, today, SHOWN),
         "all": rows.count(),
-        "people": mine.filter(person__in=rows.order_by().values("person")).count(),
+        "people": rows.order_by().values("person").distinct().count(),
     }
 
 

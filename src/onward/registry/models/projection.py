@@ -95,6 +95,8 @@ class ThingNow(Here):
     office  of the person it is about; null when that is nobody known
     due     the day from which somebody has to see to it, while nobody has: an appointment, a
             follow-up, a complaint to triage, a grave incident to review
+    tried   of a contact that has such a day: the day on which it was tried or made
+    concern somebody was found worried or harmed, and nobody has said what was made of it
     ends    the last day on which it counts, by the rulebook's conditions (`plan.clocks`)
     """
 
@@ -105,6 +107,8 @@ class ThingNow(Here):
     household = models.CharField(max_length=80, null=True)
     office = models.CharField(max_length=80, null=True)
     due = models.DateField(null=True)
+    tried = models.DateField(null=True)
+    concern = models.BooleanField(default=False, db_default=False)
     ends = models.DateField(null=True)
     facts = models.JSONField(default=dict)
     first_on = models.DateField(null=True)
@@ -116,9 +120,18 @@ class ThingNow(Here):
             models.Index(fields=["operation", "person", "household"], name="thing_person"),
             models.Index(fields=["operation", "household"], name="thing_household"),
             models.Index(
-                fields=["operation", "kind", "office", "due", "person"], name="thing_due_office"
+                fields=["operation", "kind", "office", "due", "person", "tried"],
+                name="thing_due_office",
             ),
-            models.Index(fields=["operation", "kind", "due"], name="thing_due"),
+            models.Index(
+                fields=["operation", "kind", "due", "person", "tried"], name="thing_due"
+            ),
+            # As `thing_person` begins, so that the embedded database takes it for every reach.
+            models.Index(
+                fields=["operation", "person", "office"],
+                name="thing_concern",
+                condition=models.Q(concern=True),
+            ),
             models.Index(fields=["operation", "office", "ends"], name="thing_ends_office"),
             models.Index(fields=["operation", "ends"], name="thing_ends"),
             models.Index(

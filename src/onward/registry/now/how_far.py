@@ -15,7 +15,7 @@ from onward.registry.log.db_store import DatabaseStore
 from onward.registry.operation import Operation
 from onward.rulebook.model import Rulebook
 
-NOW, WIDE = "now/2", "wide"
+NOW, WIDE = "now/3", "wide"
 """Names of the states kept: how far the rows are, and the last event that bore on everybody. The
 number is that of the rows' columns: rows that an older program made are made again."""
 

@@ -145,13 +145,16 @@ def thing_rows(
                 if name not in ("id", "first_on") and value is not None
             }
             person = row.get("person") if "person" in refs else None
+            due, contact = due_on(caseload.rulebook, kind, row), kind == contacts.KIND
             rows.append(
                 {
                     "kind": kind,
                     "thing": row["id"],
                     "person": person,
                     "office": (sites.get(person) or "") if person is not None else None,
-                    "due": due_on(caseload.rulebook, kind, row),
+                    "due": due,
+                    "tried": row.get("done_on") if contact and due is not None else None,
+                    "concern": contact and contacts.is_to_be_looked_at(row, caseload.rulebook),
                     "ends": ends_of(kind, row),
                     "household": row["id"] if kind == HOUSEHOLD else row.get("household"),
                     "facts": facts,
