@@ -218,9 +218,11 @@ def retained(request: HttpRequest) -> HttpResponse:
         else:
             return done(request, said, "desk:retention")
     rows = Disposal.objects.order_by("-as_of")[:20]
-    waiting = [person for row in rows if row.done_at is None for person in row.people]
-    if waiting:
-        access.log(request.user, RETENTION, people=waiting, place=place(request))
+    named = [person for row in rows if row.done_at is None for person in row.people]
+    named += [row.person for row in shown["holds"]]
+    if named:
+        people = list(dict.fromkeys(named))
+        access.log(request.user, RETENTION, people=people, place=place(request))
     mine = request.user.account_id  # type: ignore[union-attr]
     shown["disposals"] = [(row, row.proposed_by == mine) for row in rows]
     return render(

@@ -208,7 +208,7 @@ def _seats(
         classes = reader.classes(person) if person is not None else frozenset()
         found.append(
             Seat(
-                row.thing, str(row.person), bool(row.facts.get("listed")), row.facts.get("boarded"),
+                row.thing, str(row.person) if person is not None else "", bool(row.facts.get("listed")), row.facts.get("boarded"),
                 row.facts.get("arrived"), str(row.facts.get("explained") or ""),
                 None if step is None else bool(step["open"]),
                 tuple(dict.fromkeys(
@@ -303,7 +303,7 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
             "title": words.move(rulebook, move.key) if move else "",
             "pathway": sight.pathway_title(str(row.facts.get("pathway"))),
             "explanations": [(code, words.code(code)) for code in rulebook.kinds["seat"].facts["explained"].allowed],
-            "ready": _ready(reader, row, move, {seat.person for seat in seats}),
+            "ready": _ready(request, row, move, {seat.person for seat in seats}),
             "past": not replanning.ahead(row),
             "chosen": request.POST.getlist("people"),
             "gone": row.facts.get("state") in boarding.GONE,
@@ -341,12 +341,13 @@ def _ask_which(
 
 
 def _ready(
-    reader: access.Reader, convoy: ThingNow, move: Move | None, there: set[str]
+    request: HttpRequest, convoy: ThingNow, move: Move | None, there: set[str]
 ) -> list[sight.Line]:
     """People whose next step this convoy is, to the same destination, whole movement units together;
     nobody while next steps are being judged again."""
     if move is None or here.judging():
         return []
+    reader = request.reader  # type: ignore[attr-defined]
     rows = (
         reader.people("person.record_movement").filter(
             active=True, steps__icontains=f'"{move.key}"', destination=convoy.facts.get("destination")
@@ -357,6 +358,7 @@ def _ready(
         row for row in rows
         if row.person not in there and (step := _step(row, move)) is not None and set(step["failed"]) <= day
     ]  # fmt: skip
+    reader.listed(fit, place=place(request))
     return sight.lines(reader, fit)
 
 
