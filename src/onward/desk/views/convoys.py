@@ -263,7 +263,6 @@ def convoy(request: HttpRequest, convoy: str) -> HttpResponse:
                 return done(request, said, "desk:convoy", convoy)
             extra["form"] = change
         row.refresh_from_db()
-    reader = request.reader  # type: ignore[attr-defined]
     rulebook = here.rulebook()
     seats = _seats(request, row, marked=bool(extra), meanwhile=meanwhile)
     move = movement_of(rulebook, str(row.facts.get("pathway")))
