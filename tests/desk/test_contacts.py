@@ -82,7 +82,9 @@ def test_a_contact_with_a_day_says_what_came_of_it_and_one_with_a_result_has_a_d
     assert "This day has not come yet" in text(ahead)
     assert listed(client) == {"f-1"}
     assert contact(client, address, result="safe").status_code == 200
-    assert ThingNow.objects.get(kind="follow_up").facts["done_on"] == "2026-06-10", "today"
+    assert (
+        ThingNow.objects.get(kind="follow_up", thing="f-1").facts["done_on"] == "2026-06-10"
+    ), "today"
 
 
 def test_a_concern_leads_on_to_the_incident_that_pauses_moves_there(small):

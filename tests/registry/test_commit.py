@@ -332,3 +332,101 @@ def test_the_page_of_imports_reads_the_log_again_only_for_what_bears_on_one(smal
     happens(1, kind="retracted", key="back", supersedes=ordinary.id)
     assert receipts.imports_now(small) == whole(small)
     assert len(read) == 3
+
+
+CONTACTS = """
+profile: contacts
+numbers: camp
+rows: events
+file: {encoding: utf-8, delimiter: comma}
+event: {kind: follow_up}
+date_order: year-month-day
+columns: {ref: row, person: person, date: event.date, due: due_on, made: done_on, result: result}
+"""
+WENT = "person,date,step\n1,2026-02-01,T7.done\n2,2026-02-01,T7.done\n"
+HOME = (2, 30, 90, 180, 365)
+
+
+def due(camp, on=dt.date(2028, 1, 1)):
+    """The day of each contact after an outcome."""
+    caseload = open_operation(camp.path).caseload(on)
+    return sorted(
+        row["due_on"] for row in caseload.tables["follow_up"].to_pylist() if row["due_on"]
+    )
+
+
+def calendar(*days, people=1):
+    return sorted(
+        day + dt.timedelta(days=n) for day in days for n in HOME for _ in range(people)
+    )
+
+
+LEFT = dt.date(2026, 2, 1)
+
+
+def test_a_list_of_who_left_plans_their_contacts_once(camp):
+    bring(camp, PEOPLE, LIST)
+    assert bring(camp, STEPS, WENT).events == 2 + 2 + 2 * len(HOME)
+    assert due(camp) == calendar(LEFT, people=2)
+    head = camp.store.head()
+    bring(camp, STEPS, WENT)
+    assert camp.store.head() == head
+    undo(camp)
+    assert due(camp) == []
+    bring(camp, STEPS, WENT)
+    assert due(camp) == calendar(LEFT, people=2)
+
+
+def test_trying_a_list_says_how_much_it_would_record_of_contacts(camp):
+    bring(camp, PEOPLE, LIST)
+    assert bring(camp, STEPS, WENT, check_only=True).events == 2 + 2 + 2 * len(HOME)
+    assert due(camp) == []
+
+
+@pytest.mark.parametrize("first", ["contacts", "departures"])
+def test_a_contact_on_a_list_is_the_calendars_for_that_person_and_day(camp, first):
+    listed = "ref,person,date,due,made,result\nu1,1,2026-02-01,2026-03-03,,\nu2,1,2026-02-01,2026-04-09,,\n"
+    bring(camp, PEOPLE, LIST)
+    steps = [(STEPS, WENT), (CONTACTS, listed)]
+    for profile, text in steps if first == "departures" else reversed(steps):
+        bring(camp, profile, text)
+    wanted = sorted([*calendar(LEFT, people=2), dt.date(2026, 4, 9)])
+    assert due(camp) == wanted
+    made = f"{listed}u1,1,2026-02-28,,2026-02-28,safe\n"
+    bring(camp, CONTACTS, made)
+    assert due(camp) == wanted, "what came of it is on record of the same contact"
+    head = camp.store.head()
+    bring(camp, CONTACTS, made)
+    assert camp.store.head() == head
+
+
+def test_undoing_a_list_of_contacts_leaves_the_calendars(camp):
+    bring(camp, PEOPLE, LIST)
+    bring(camp, STEPS, WENT)
+    bring(camp, CONTACTS, "ref,person,date,due,made,result\nu1,1,2026-02-01,2026-03-03,,\n")
+    undo(camp)
+    assert due(camp) == calendar(LEFT, people=2)
+
+
+def test_a_contact_made_stays_when_the_list_of_departures_is_undone(camp):
+    bring(camp, PEOPLE, LIST)
+    left = bring(camp, STEPS, WENT).receipt
+    bring(
+        camp,
+        CONTACTS,
+        "ref,person,date,due,made,result\nu1,1,2026-02-05,2026-02-03,2026-02-05,safe\n",
+    )
+    undo(camp, left)
+    assert due(camp) == [dt.date(2026, 2, 3)]
+
+
+def test_a_corrected_row_moves_what_was_not_made(camp):
+    bring(camp, PEOPLE, LIST)
+    bring(camp, STEPS, "person,date,step\n1,2026-02-01,T7.done\n")
+    bring(camp, STEPS, "person,date,step\n1,2026-02-01,T17.left_unassisted\n")
+    wanted = {"T7.done": HOME, "T17.left_unassisted": (30,)}
+    standing = {e.supersedes for e in camp.store.read()}
+    moves = [e.kind for e in camp.store.read() if e.kind in wanted and e.id not in standing]
+    assert due(camp) == sorted(
+        {LEFT + dt.timedelta(days=n) for move in moves for n in wanted[move]}
+    )

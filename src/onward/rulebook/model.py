@@ -21,6 +21,9 @@ Sensitivity = Literal["open", "internal", "confidential", "sealed"]
 Owner = Literal["operation", "authority", "person"]
 When = Literal["decision", "movement"]
 
+ENDS_LIVING = ("outcome", "handover")
+"""How somebody's case ends who is somewhere afterwards and can be asked how they are."""
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -261,6 +264,24 @@ class Rulebook:
     @cached_property
     def _moves(self) -> Mapping[str, Move]:
         return {m.key: m for t in self.transitions.values() for m in t.moves.values()}
+
+    @cached_property
+    def contacts_after(self) -> Mapping[str, tuple[int, ...]]:
+        """Move -> days after it on which somebody is contacted: the calendar of its pathway.
+
+        What opens the process `follow_up` says which moves these are. For a pathway of which it
+        names none, every move into a stage that ends in an outcome or a hand-over.
+        """
+        process = self.processes.get("follow_up")
+        opens = process.opens if process else ()
+        ends = {s.name for s in self.axes["stage"].states.values() if s.ends in ENDS_LIVING}
+        found: dict[str, tuple[int, ...]] = {}
+        for rule in self.follow_up.values():
+            theirs = [m for m in self._moves.values() if m.pathway == rule.pathway]
+            named = [m for m in theirs if m.key in opens or m.transition in opens]
+            for move in named or [m for m in theirs if m.targets.get("stage") in ends]:
+                found[move.key] = rule.days
+        return found
 
     def safeguards_for(self, move: Move, at: When) -> tuple[str, ...]:
         """The safeguards asked of a move, in the rulebook's order, without repeats.

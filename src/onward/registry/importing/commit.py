@@ -53,6 +53,7 @@ from onward.registry.importing.doubles import (
     merges,
 )
 from onward.registry.importing.named_before import with_what_was_before
+from onward.registry.importing.planned_contacts import as_planned, contacts_beside
 from onward.registry.importing.receipts import BREACH_KEY, Written, receipt_id, write_receipt
 from onward.registry.log.store import together
 from onward.registry.operation import Operation
@@ -97,7 +98,7 @@ class Receipt:
 
     rows       rows read
     added, corrected, unchanged   rows by what became of them
-    events     events recorded, breaches included
+    events     events recorded, breaches and contacts that are due after them included
     breaches   movements recorded although a safeguard was not met
     notices    what a person should know about the file
     merged     people of the list recorded as people already there or twice on it
@@ -282,10 +283,16 @@ class Importer:
                 instant=now,
                 effective={key: days[who] for key, who in new.items()},
             )
+        batch = as_planned(batch, self._log)
         breaches = self._breaches(batch.events, now)
+        due = contacts_beside(
+            operation, self._log, (*batch.events, *decided), by=self.by, now=now
+        )
         receipt = ""
         if not check_only:
-            placed = self._keep(staged, batch, (*decided, *breaches), now)
+            placed = self._keep(staged, batch, (*decided, *breaches, *due), now)
+            # Contacts follow from the record, not from the list: undoing the list works them out anew.
+            placed = placed[: len(placed) - len(due)]
             receipt = self._receipt(staged, rows, batch, placed)
         return Receipt(
             checked.file,
@@ -293,7 +300,7 @@ class Importer:
             batch.added,
             batch.corrected,
             batch.unchanged,
-            len(batch.events) + len(decided) + len(breaches),
+            len(batch.events) + len(decided) + len(breaches) + len(due),
             len(breaches),
             tuple(staged.notices),
             recorded=not check_only,

@@ -21,6 +21,7 @@ from onward.errors import OnwardError
 from onward.intake.events import AXES, Corrections, idempotency_key, imported_key
 from onward.registry.identities.vault import VaultRefused
 from onward.registry.importing.named_before import named_before
+from onward.registry.importing.planned_contacts import contacts_beside
 from onward.registry.importing.receipts import PUTS_BACK, Log, Written, receipts, standing_of
 from onward.registry.log.store import together
 from onward.registry.operation import Operation
@@ -84,11 +85,14 @@ def undo(
     ours = {e: log.by_id[e] for e in batch if e in log.by_id}
     before = named_before(operation, ours, log.events)
     before = {person: fields for person, fields in before.items() if person not in people}
-    written = _Undoing(operation, log, batch, standing, by, clock(), frozenset(before)).events()
+    now = clock()
+    written = _Undoing(operation, log, batch, standing, by, now, frozenset(before)).events()
+    due = contacts_beside(operation, log.events, written, by=by, now=now)
     with together(operation.store):
         if before:
             operation.vault.put(before)
-        placed = operation.record(written, file=receipt.id)
+        placed = operation.record([*written, *due], file=receipt.id)
+        placed = placed[: len(placed) - len(due)]
         hidden = _hide(operation, people)
     return Undone(
         receipt.id,

@@ -434,15 +434,16 @@ def insert_rows(
 ) -> list[tuple[str, Sequence[Any]]]:
     """Write rows by the quickest way the database has, or give the statements that do."""
     marks = ", ".join(["%s"] * len(COLUMNS))
-    text = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES ({marks})"
+    head = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES "
     if len(rows) <= 20:
-        return [(text, row) for row in rows]
+        together = ", ".join([f"({marks})"] * len(rows))
+        return [(head + together, [value for row in rows for value in row])]
     if connection.vendor == "postgresql":
         from onward.registry.database.loading import copy_rows
 
         copy_rows(cursor, TABLE, COLUMNS, rows)
     else:
-        cursor.executemany(text, rows)
+        cursor.executemany(f"{head}({marks})", rows)
     return []
 
 

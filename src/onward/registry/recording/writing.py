@@ -31,7 +31,7 @@ from onward.registry.identities import put_right
 from onward.registry.log.db_store import DatabaseStore, end_of, events_of
 from onward.registry.now import foreseeing, how_far, neighbourhood, projection
 from onward.registry.operation import Operation
-from onward.registry.recording import duties
+from onward.registry.recording import afterwards, duties
 from onward.registry.recording.actors import Acting
 from onward.rulebook.model import Move
 from onward.safeguards.evaluate import Evaluation, evaluate
@@ -42,7 +42,8 @@ from onward.safeguards.record import Breach
 class Done:
     """What an act wrote.
 
-    events    as the log has them; the same ones when the act was sent twice
+    events    as the log has them; the same ones when the act was sent twice. Contacts that are due
+              because of them are written with them and are not among them
     breaches  steps that took place against a safeguard, and which roles must be told
     again     the act had been done before under the same idempotency key
     pauses    destinations to which every like move now waits for a review
@@ -52,11 +53,6 @@ class Done:
     breaches: tuple[Breach, ...] = ()
     again: bool = False
     pauses: tuple[str, ...] = ()
-
-    @property
-    def revision(self) -> int:
-        """seq of the last event written; the person's revision from now on."""
-        return max((event.seq for event in self.events), default=0)
 
     @property
     def tell(self) -> tuple[str, ...]:
@@ -406,19 +402,25 @@ class Writing:
         return {name: None for name in (PATHWAY, DESTINATION) if name in known}
 
     def append(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Write events with what follows from them for contacts; returns the events themselves."""
         projection.follow(self.operation)
         self._seen = None  # from now on it is what it was
+        contacts = afterwards.beside(
+            self.store, self.rulebook, events, operation=self.operation.settings.id,
+            by=self.actor.account_id,
+        )  # fmt: skip
         placed = self.store.append(
-            events,
+            [*events, *contacts],
             also=lambda placed: projection.refresh(self.operation, placed),
             beside=lambda placed: foreseeing.foreseen(self.operation, placed),
         )
-        if len(placed) != len(events):  # else a breach could be passed over without a word
+        if len(placed) != len(events) + len(contacts):
+            # Else a breach could be passed over without a word.
             raise OnwardError(
                 "Something else was recorded under the same key; nothing was recorded. "
                 "Open the form again and send it from there."
             )
-        return placed
+        return placed[: len(events)]
 
     def standing(self, event_id: str) -> Event:
         """An event that nothing corrects or retracts yet."""

@@ -1,0 +1,364 @@
+"""The contacts that the rulebook's calendar asks for after an outcome: which are due, which are not.
+
+Exists so that nobody who left is looked for only if somebody remembers to plan it. Comes in: what
+is on record of some people and of their contacts, with what is about to be recorded. Goes out: the
+events to record with it. They depend on nothing but the record: asked again, there are none.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from random import Random
+from typing import Any
+
+from onward.caseload.contacts import KIND, beyond_reach, is_still_to_be_made
+from onward.caseload.events import (
+    PERSON,
+    RECORDED,
+    RETRACTED,
+    Event,
+    Subject,
+    new_event,
+)
+from onward.dates import LAST_YEAR, day_range
+from onward.rulebook.model import Rulebook
+
+DUE = "due_on"
+AFTER, TAKEN_BACK, NO_LONGER = "after:", "after-taken-back:", "after-no-longer:"
+"""What the keys of events begin with that follow from an outcome, and from its being unsaid."""
+
+_KEY = re.compile(rf"{AFTER}([^:]+):(\d+)(?::\d+)?")
+
+
+def keeps(rulebook: Rulebook) -> bool:
+    """Whether contacts can be kept under a rulebook: it has a kind for them, with a person and a
+    day."""
+    kind = rulebook.kinds.get(KIND)
+    if kind is None or kind.refs.get(PERSON) != PERSON or DUE not in kind.facts:
+        return False
+    return kind.facts[DUE].type in ("date", "partial_date") and bool(rulebook.contacts_after)
+
+
+def whom(rulebook: Rulebook, said: Iterable[Event]) -> set[str]:
+    """The people whose contacts may change by some events: an outcome, a death, or anything that
+    corrects or takes back what was said of somebody."""
+    if not keeps(rulebook):
+        return set()
+    telling = rulebook.contacts_after.keys() | _deaths(rulebook)
+    return {
+        event.subject.id
+        for event in said
+        if event.subject.kind == PERSON and (event.supersedes or event.kind in telling)
+    }
+
+
+def everybody_they_are(people: Iterable[str], whose: Mapping[str, str]) -> set[str]:
+    """Some people with every other id that they were recorded under.
+
+    whose  merged id -> the id that stands
+    """
+    ends = {whose.get(person, person) for person in people}
+    return {*people, *ends, *(one for one, end in whose.items() if end in ends)}
+
+
+def about(events: Iterable[Event], people: set[str]) -> list[Event]:
+    """What a log says of some people and of the contacts that name one of them."""
+    events = list(events)
+    theirs = {
+        event.subject.id
+        for event in events
+        if event.subject.kind == KIND and event.facts.get(PERSON) in people
+    }
+    return [
+        event
+        for event in events
+        if (event.subject.kind == PERSON and event.subject.id in people)
+        or (event.subject.kind == KIND and event.subject.id in theirs)
+    ]
+
+
+def consequences(
+    rulebook: Rulebook,
+    events: Sequence[Event],
+    *,
+    whose: Mapping[str, str],
+    operation: str,
+    by: str,
+    instant: datetime,
+    random: Random,
+) -> list[Event]:
+    """What must be recorded of the contacts of some people, because of what was said of them.
+
+    events   all that is said of them and of their contacts, in the order of the log, with what is
+             about to be recorded at the end
+    whose    merged id -> the id that stands
+
+    A contact that somebody has planned for the same person and day stands for the calendar's. One
+    that was made stays whatever becomes of the outcome, and one that somebody took back by hand
+    is not brought back.
+    """
+    if not keeps(rulebook):
+        return []
+    record = _Record(rulebook, events, whose)
+
+    def event(subject: Subject, kind: str, effective: str, key: str, **more: Any) -> Event:
+        return new_event(
+            rulebook, operation=operation, subject=subject, kind=kind, effective=effective, by=by,
+            instant=instant, random=random, idempotency_key=key, **more,
+        )  # fmt: skip
+
+    found = []
+    for contact in record.unfounded():
+        if contact.said_alone:
+            found += [
+                event(
+                    one.subject,
+                    RETRACTED,
+                    one.effective,
+                    TAKEN_BACK + one.id,
+                    supersedes=one.id,
+                )
+                for one in contact.live
+            ]
+        elif contact.tried_in_vain:
+            last = contact.live[-1]
+            found.append(
+                event(
+                    last.subject,
+                    RECORDED,
+                    last.effective,
+                    NO_LONGER + last.id,
+                    facts={DUE: None},
+                )
+            )
+    for wanted in record.missing():
+        name = wanted.again or str(uuid.UUID(int=random.getrandbits(128), version=4))
+        found.append(
+            event(
+                Subject(KIND, name), RECORDED, wanted.outcome.effective, wanted.key, opens=True,
+                facts={PERSON: wanted.outcome.subject.id, DUE: wanted.day.isoformat()},
+            )
+        )  # fmt: skip
+    return found
+
+
+def planned(events: Iterable[Event], whose: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """The calendar's contacts that stand in a log: (person, day as text) -> the contact's id."""
+    found = {}
+    for contact in _contacts(events):
+        person, due = contact.facts.get(PERSON), contact.facts.get(DUE)
+        if contact.asked and person is not None and due is not None:
+            found[whose.get(person, person), str(due)] = contact.id
+    return found
+
+
+def _deaths(rulebook: Rulebook) -> frozenset[str]:
+    dead = beyond_reach(rulebook)
+    return frozenset(
+        key for key, move in rulebook.moves().items() if move.targets.get("stage") in dead
+    )
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A contact that the calendar asks for and nobody has planned.
+
+    again  the id of one that was taken back for the same person and day: it is the same contact
+    """
+
+    outcome: Event
+    day: date
+    key: str
+    again: str | None
+
+
+@dataclass
+class _Contact:
+    """A contact as the log has it.
+
+    id       of the contact
+    live     the events about it that stand, in the order of the log
+    asked    the events by which the calendar asked for it: again, when an outcome was said again
+    by_hand  somebody took it back, who was not asked to
+    """
+
+    id: str
+    live: list[Event] = field(default_factory=list)
+    asked: list[Event] = field(default_factory=list)
+    by_hand: bool = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What those that stand say together."""
+        said: dict[str, Any] = {}
+        for event in sorted(self.live, key=lambda event: day_range(event.effective)[1]):
+            said |= event.facts
+        return said
+
+    @property
+    def due_first(self) -> str:
+        """The day for which the calendar asked for it."""
+        return str(self.asked[-1].facts[DUE])
+
+    @property
+    def of(self) -> tuple[str, int] | None:
+        """The outcome it follows from and how many days after; None: somebody planned it."""
+        return _asked_by(self.asked[-1]) if self.asked else None
+
+    @property
+    def made(self) -> bool:
+        facts = self.facts
+        return facts.get("done_on") is not None or facts.get("result") is not None
+
+    @property
+    def said_alone(self) -> bool:
+        """Whether nothing says that it is to be but the calendar: neither was it made, nor does
+        somebody's list plan it."""
+        planned_too = any(
+            {PERSON, DUE} <= event.facts.keys() and event not in self.asked
+            and event.supersedes is None
+            for event in self.live
+        )  # fmt: skip
+        return not self.made and not planned_too
+
+    @property
+    def tried_in_vain(self) -> bool:
+        facts = self.facts
+        return self.made and is_still_to_be_made(facts) and facts.get(DUE) is not None
+
+
+class _Record:
+    """What is on record of some people: outcomes that stand, and contacts."""
+
+    def __init__(
+        self, rulebook: Rulebook, events: Sequence[Event], whose: Mapping[str, str]
+    ) -> None:
+        self._whose = whose
+        self._days = rulebook.contacts_after
+        self._by_id = {event.id: event for event in events}
+        gone = {event.supersedes for event in events if event.supersedes}
+        standing = [e for e in events if e.kind != RETRACTED and e.id not in gone]
+        deaths = _deaths(rulebook)
+        died: dict[str, date] = {}
+        for event in standing:
+            if event.subject.kind == PERSON and event.kind in deaths:
+                who, day = self._who(event), day_range(event.effective)[1]
+                died[who] = min(day, died.get(who, day))
+        # Who died before is brought home by it, and asked nothing.
+        self._outcomes = [
+            event
+            for event in standing
+            if event.subject.kind == PERSON and event.kind in self._days
+            and day_range(event.effective)[1] <= died.get(self._who(event), date.max)
+        ]  # fmt: skip
+        self._contacts = _contacts(events)
+        by_hand = {
+            e.supersedes for e in events
+            if e.kind == RETRACTED and not e.idempotency_key.startswith(TAKEN_BACK)
+        }  # fmt: skip
+        self._ours: dict[tuple[str, int], list[_Contact]] = defaultdict(list)
+        for contact in self._contacts:
+            contact.by_hand = not contact.live and any(
+                e.id in by_hand for e in contact.asked[-1:]
+            )
+            for event in contact.asked:
+                self._ours[_asked_by(event)].append(contact)
+
+    def _who(self, event: Event) -> str:
+        return self._whose.get(event.subject.id, event.subject.id)
+
+    def _said_as(self, event: Event) -> list[str]:
+        """The ids of an event and of everything that it stands in place of."""
+        found = [event.id]
+        while (before := self._by_id.get(found[-1])) is not None and before.supersedes:
+            found.append(before.supersedes)
+        return found
+
+    def _asked_for(self) -> list[tuple[Event, int, date, list[_Contact]]]:
+        """Outcome, how many days after it, the day, and the contacts that followed from it."""
+        asked = []
+        for event in self._outcomes:
+            said_as = self._said_as(event)
+            for after in self._days[event.kind]:
+                day = day_range(event.effective)[1] + timedelta(days=after)
+                if day.year > LAST_YEAR:  # no event can say it, and what happened is recorded
+                    continue
+                ours = [c for one in said_as for c in self._ours.get((one, after), ())]
+                asked.append((event, after, day, ours))
+        return asked
+
+    def unfounded(self) -> list[_Contact]:
+        """Contacts for which there is no outcome any more, or on another day."""
+        founded = {
+            contact.id
+            for _event, _after, day, ours in self._asked_for()
+            for contact in ours
+            if contact.due_first == day.isoformat() or contact.made
+        }
+        outcomes = {one for event in self._outcomes for one in self._said_as(event)}
+        kept = set(self._days_of())
+        return [
+            contact
+            for contact in self._contacts
+            if contact.live and contact.of is not None and contact.id not in founded
+            and (contact.of[0] not in outcomes or contact.of[1] in kept)
+        ]  # fmt: skip
+
+    def _days_of(self) -> set[int]:
+        return {after for days in self._days.values() for after in days}
+
+    def missing(self) -> list[_Wanted]:
+        """Contacts that are asked for and that nothing stands for."""
+        left = {contact.id for contact in self.unfounded() if contact.said_alone}
+        standing = {
+            (self._whose.get(person, person), due)
+            for contact in self._contacts
+            if contact.live and contact.id not in left
+            and (person := contact.facts.get(PERSON)) is not None
+            and (due := contact.facts.get(DUE)) is not None
+        }  # fmt: skip
+        again = {
+            (self._whose.get(person, person), contact.due_first): contact.id
+            for contact in self._contacts
+            if contact.asked
+            and not contact.by_hand
+            and (not contact.live or contact.id in left)
+            for person in [str(contact.asked[-1].facts[PERSON])]
+        }
+        found = []
+        for event, after, day, ours in self._asked_for():
+            there = any(c.by_hand or (c.live and c.id not in left) for c in ours)
+            place = self._who(event), day.isoformat()
+            if there or place in standing:
+                continue
+            standing.add(place)
+            base, earlier = f"{AFTER}{event.id}:{after}", len(self._ours[event.id, after])
+            key = f"{base}:{earlier}" if earlier else base
+            found.append(_Wanted(event, day, key, again.get(place)))
+        return found
+
+
+def _asked_by(event: Event) -> tuple[str, int]:
+    """The outcome because of which the calendar asked for a contact, and how many days after."""
+    found = _KEY.fullmatch(event.idempotency_key)
+    assert found is not None
+    return found[1], int(found[2])
+
+
+def _contacts(events: Iterable[Event]) -> list[_Contact]:
+    """The contacts of a log, each with what stands of it."""
+    events = [event for event in events if event.subject.kind == KIND]
+    gone = {event.supersedes for event in events if event.supersedes}
+    found: dict[str, _Contact] = {}
+    for event in events:
+        contact = found.setdefault(event.subject.id, _Contact(event.subject.id))
+        if event.kind != RETRACTED and event.id not in gone:
+            contact.live.append(event)
+        if _KEY.fullmatch(event.idempotency_key):
+            contact.asked.append(event)
+    return list(found.values())

@@ -1,0 +1,69 @@
+"""The contacts after an outcome, written and taken back with what is recorded on the open record.
+
+Exists because whoever records that somebody left need not know the calendar. In come events that
+are about to be written; out go those about contacts that must be written with them. What follows
+from what is said by `caseload.after_outcome`; here only the record is asked.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from onward.caseload import after_outcome
+from onward.caseload.contacts import KIND
+from onward.caseload.events import PERSON, Event
+from onward.registry.log.db_store import DatabaseStore, events_of
+from onward.registry.now.neighbourhood import parts
+from onward.rulebook.model import Rulebook
+
+
+def beside(
+    store: DatabaseStore, rulebook: Rulebook, said: Sequence[Event], *, operation: str, by: str
+) -> list[Event]:
+    """What must be written of contacts together with these events. Asks nothing of the record where
+    they bear on none."""
+    people = after_outcome.whom(rulebook, said)
+    if not people:
+        return []
+    from onward.registry.identities.merged import known_by
+
+    whose = known_by()
+    people = after_outcome.everybody_they_are(people, whose)
+    before = _on_record(store, people)
+    return after_outcome.consequences(
+        rulebook, [*before, *said], whose=whose, operation=operation, by=by,
+        instant=datetime.now(UTC), random=random.SystemRandom(),
+    )  # fmt: skip
+
+
+def _on_record(store: DatabaseStore, people: set[str]) -> list[Event]:
+    """All that is said of some people and of the contacts that name one of them."""
+    told = [
+        question
+        for part in parts(people)
+        for marks in [", ".join(["%s"] * len(part))]
+        for question in (
+            store.where(f"subject_kind = %s AND subject_id IN ({marks})", [PERSON, *part]),
+            store.where(f"owner IN ({marks}) AND subject_kind = %s", [*part, KIND]),
+        )
+    ]
+    found = _asked(told)
+    contacts = {event.subject.id for event in found if event.subject.kind == KIND}
+    found += _asked(
+        [
+            store.where(
+                f"subject_kind = %s AND subject_id IN ({', '.join(['%s'] * len(part))})",
+                [KIND, *part],
+            )
+            for part in parts(contacts)
+        ]
+    )
+    return sorted({event.seq: event for event in found}.values(), key=lambda event: event.seq)
+
+
+def _asked(questions: Sequence[tuple[str, list[object]]]) -> list[Event]:
+    from onward.registry.database import trips
+
+    return [event for rows in trips.ask(*questions) for event in events_of(rows)]
