@@ -230,3 +230,41 @@ def test_a_convoy_is_put_off_or_cancelled_until_somebody_boarded(small):
     assert left(small) == ["H1-P1"]
     assert 'value="change"' not in text(officer.get(convoy))
     assert change(third).status_code == 422
+
+
+def test_who_is_said_to_have_arrived_is_followed_up_from_then_and_not_who_did_not(small):
+    """Some ways are followed up from the arrival: the roll called there is what says it."""
+    from onward.registry.models import PersonNow, ThingNow
+    from onward.registry.now import projection
+
+    def now():
+        stages = PersonNow.objects.filter(person__in=["H1-P1", "H1-P2"]).order_by("person")
+        due = ThingNow.objects.filter(kind="follow_up", due__isnull=False).order_by("person")
+        return [row.stage for row in stages], [(row.person, str(row.due)) for row in due]
+
+    officer = browser("supervisor")
+    convoy = planned(officer, pathway="resettlement", destination="CAN")
+    officer.post(convoy, {"do": "unlisted", "key": "a-1", "people": ["H1-P1", "H1-P2"]})
+    seat = {row.person: row.thing for row in ThingNow.objects.filter(kind="seat")}
+    assert now() == (["departed", "departed"], [])
+
+    said = {f"arrived-{seat['H1-P1']}": "yes", f"arrived-{seat['H1-P2']}": "no",
+            f"explained-{seat['H1-P2']}": "missing"}  # fmt: skip
+    for _ in range(2):
+        officer.post(convoy, {"do": "arrived", "key": "a-2", **said})
+    assert now() == (["arrived", "departed"], [("H1-P1", "2026-07-10")])
+
+    page = text(officer.get(convoy))
+    wrong = {**form_of(page), f"arrived-{seat['H1-P1']}": "no", f"arrived-{seat['H1-P2']}": "yes",
+             f"explained-{seat['H1-P1']}": "left_on_the_way", f"explained-{seat['H1-P2']}": ""}  # fmt: skip
+    officer.post(convoy, {"do": "arrived", "key": "a-3", **wrong})
+    assert now() == (["departed", "arrived"], [("H1-P2", "2026-07-10")])
+
+    page = text(officer.get(convoy))
+    never = {**form_of(page), f"boarded-{seat['H1-P2']}": "mistake"}
+    officer.post(convoy, {"do": "boarded", "key": "a-4", **never})
+    stages, due = now()
+    assert stages[0] == "departed"
+    assert stages[1] not in ("departed", "arrived")
+    assert due == []
+    assert projection.compare(small) == []

@@ -455,14 +455,14 @@ def test_a_count_that_differs_does_not_agree(small):
 # -- a convoy -----------------------------------------------------------------------------------------
 
 
-def planned(officer, seats="4"):
+def planned(officer, seats="4", pathway="return", destination="IRN"):
     page = text(officer.get("/convoys/"))
     answer = officer.post(
         "/convoys/",
         {
             "key": key(page),
-            "pathway": "return",
-            "destination": "IRN",
+            "pathway": pathway,
+            "destination": destination,
             "day": "2026-06-10",
             "seats": seats,
         },

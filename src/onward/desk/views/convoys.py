@@ -97,6 +97,18 @@ def movement_of(rulebook: Rulebook, pathway: str) -> Move | None:
     )  # fmt: skip
 
 
+def arrival_of(rulebook: Rulebook, move: Move | None) -> Move | None:
+    """The step that records of somebody who left by a movement that they arrived; None: leaving is
+    the last that is recorded of them."""
+    if move is None:
+        return None
+    return next(
+        (each for each in rulebook.transitions[move.transition].moves.values()
+         if each.records and move.targets.get("stage") in each.sources.get("stage", ())),
+        None,
+    )  # fmt: skip
+
+
 def on_the_day(rulebook: Rulebook) -> frozenset[str]:
     """Findings that can only be met on the day of travel: asked at movement, or that grow old
     within days."""
@@ -485,6 +497,7 @@ def _tick(
     """
     rulebook = here.rulebook()
     move = movement_of(rulebook, str(convoy.facts.get("pathway")))
+    arrival = arrival_of(rulebook, move)
     day = str(convoy.facts.get("day"))
     entries: list[dict[str, Any]] = []
     asking: dict[str, Sequence[str]] = {}
@@ -512,6 +525,7 @@ def _tick(
         .filter(person__in=[s.person for s in seats])
         .values_list("person", flat=True)
     )
+    there = _arrivals(seats, arrival, day)
     for seat in seats:
         if seat.person not in mine:
             continue
@@ -520,7 +534,8 @@ def _tick(
             meanwhile.append(seat.thing)
             continue
         if said.get("boarded") == "mistake":
-            entries += [{"takes_back": one} for one in departures(seat)] + _unsaid(seat)
+            gone = [*there[seat.person], *departures(seat)]
+            entries += [{"takes_back": one} for one in gone] + _unsaid(seat)
             said_of[seat.thing] = dict.fromkeys(SAID)
             continue
         facts: dict[str, Any] = {
@@ -537,6 +552,8 @@ def _tick(
             entries += [{"takes_back": one} for one in departures(seat)]
             if seat.facts.get("arrived") is not None:
                 facts["arrived"] = None  # nor have they arrived, or failed to
+        if facts.get("arrived", True) is not True:
+            entries += [{"takes_back": one} for one in there[seat.person]]
         said_of[seat.thing] = facts
         entries.append(_entry("seat", seat.thing, facts, day))
         if facts.get("boarded") and move is not None:
@@ -544,6 +561,8 @@ def _tick(
                 _entry("person", str(seat.person), {}, day, kind=move.key)
                 | {"destination": str(convoy.facts.get("destination"))}
             )
+        if facts.get("arrived") and arrival is not None and not there[seat.person]:
+            entries.append(_entry("person", str(seat.person), {}, day, kind=arrival.key))
     if meanwhile:
         raise boarding.Meanwhile(meanwhile)
     if asking:
@@ -714,6 +733,26 @@ def _departures(seat: ThingNow, move: Move | None, convoy: ThingNow, chosen: str
     if chosen in found:
         return [chosen]
     raise Which({seat.thing: found})
+
+
+def _arrivals(
+    seats: Sequence[ThingNow], arrival: Move | None, day: str
+) -> dict[str | None, list[str]]:
+    """Of each person of a manifest: the standing events that say that they arrived, since that day."""
+    found: dict[str | None, list[str]] = {seat.person: [] for seat in seats}
+    if arrival is None:
+        return found
+    rows = list(
+        EventRow.objects.filter(
+            subject_kind="person", subject_id__in=[p for p in found if p], kind=arrival.key,
+            effective__gte=day,
+        ).order_by("-seq")
+    )  # fmt: skip
+    gone = _gone(row.event_id for row in rows)
+    for row in rows:
+        if row.event_id not in gone:
+            found[row.subject_id].append(row.event_id)
+    return found
 
 
 def _left_with_them(convoy: ThingNow) -> list[str]:
