@@ -10,13 +10,13 @@ import registry_cast as cast
 
 
 def followed(due="2026-06-01", person="H1-P1", name="f-1"):
-    """Somebody who went home, with a contact that is due."""
+    """Somebody who went home, with a contact that is due; those of the calendar are ahead."""
     from onward.caseload.events import Subject
     from onward.registry.recording import acts
     from onward.registry.recording.actors import Actor
 
     anybody = Actor("mira", cast.EVERYBODYS)
-    acts.record(anybody, Subject("person", person), "T7.done", effective="2026-05-20",
+    acts.record(anybody, Subject("person", person), "T7.done", effective="2026-06-09",
                 idempotency_key=f"went-{person}")  # fmt: skip
     acts.record(anybody, Subject("follow_up", name), "recorded", effective="2026-05-20",
                 facts={"person": person, "due_on": due}, idempotency_key=name)  # fmt: skip
@@ -82,7 +82,9 @@ def test_a_contact_with_a_day_says_what_came_of_it_and_one_with_a_result_has_a_d
     assert "This day has not come yet" in text(ahead)
     assert listed(client) == {"f-1"}
     assert contact(client, address, result="safe").status_code == 200
-    assert ThingNow.objects.get(kind="follow_up").facts["done_on"] == "2026-06-10", "today"
+    assert (
+        ThingNow.objects.get(kind="follow_up", thing="f-1").facts["done_on"] == "2026-06-10"
+    ), "today"
 
 
 def test_a_concern_leads_on_to_the_incident_that_pauses_moves_there(small):
@@ -128,7 +130,7 @@ def test_somebody_handed_over_is_overdue_in_days_and_somebody_who_went_home_in_w
 
     boss, anybody = cast.account("chantal", "supervisor"), Actor("mira", cast.EVERYBODYS)
     for person, went in (("H1-P1", "T7.done"), ("H2-P1", "T20.done")):
-        acts.record(anybody, Subject("person", person), went, effective="2026-05-20",
+        acts.record(anybody, Subject("person", person), went, effective="2026-06-10",
                     idempotency_key=f"went-{person}")  # fmt: skip
     for person, due in (("H1-P1", "2026-06-05"), ("H2-P1", "2026-06-05"), ("H2-P1", "2026-06-08")):  # fmt: skip
         acts.record(anybody, Subject("follow_up", f"{person}-{due}"), "recorded", effective="2026-05-20",
@@ -249,7 +251,7 @@ def test_nobody_is_sent_to_look_for_somebody_who_has_died(small):
     client = monitor()
     assert listed(client) == {"f-1"}
     acts.record(Actor("mira", cast.EVERYBODYS), Subject("person", "H1-P1"), "T22.deceased",
-                effective="2026-06-01", idempotency_key="died")  # fmt: skip
+                effective="2026-06-10", idempotency_key="died")  # fmt: skip
     assert listed(client) == set()
     assert "status overdue" not in text(client.get("/people/H1-P1/"))
 
@@ -416,3 +418,62 @@ def test_rows_that_an_older_program_made_say_of_contacts_what_this_one_asks(smal
     row = ThingNow.objects.get(kind="follow_up", thing="f-1")
     assert (row.concern, str(row.tried)) == (True, "2026-06-02")
     assert projection.compare(small) == []
+
+
+# -- the calendar of the rulebook ------------------------------------------------------------------
+
+
+def test_whoever_left_is_on_the_list_of_contacts_and_on_their_page_without_being_planned(small):
+    from onward.caseload.events import Subject
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+
+    acts.record(Actor("mira", cast.EVERYBODYS), Subject("person", "H1-P1"), "T7.done",
+                effective="2026-06-02", idempotency_key="went")  # fmt: skip
+    client = monitor()
+    boss = cast.signed_in(cast.account("boss", "supervisor"))
+    (first,) = listed(client)
+    assert "4 June 2026" in text(client.get("/calendar/follow-ups/"))
+    ahead = text(client.get("/calendar/follow-ups/?which=ahead"))
+    assert len(set(re.findall(r"/follow_up/([^/]+)/", ahead))) == 4
+    assert "2 July 2026" in ahead
+    home = text(boss.get("/")).split("/calendar/follow-ups/")[1].split("</a>")[0]
+    assert re.findall(r"(\d+)</?(?:b|span)", home)[:1] == ["1"]
+    assert f"/people/H1-P1/follow_up/{first}/" in text(client.get("/people/H1-P1/"))
+    contact(client, f"/people/H1-P1/follow_up/{first}/", result="safe", done_on="2026-06-05")
+    assert listed(client) == set()
+
+
+def test_who_wants_no_contact_is_listed_with_what_they_said_and_never_dropped(small):
+    from onward.caseload.events import Subject
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
+
+    acts.record(Actor("mira", cast.EVERYBODYS), Subject("person", "H1-P1"), "T20.done",
+                effective="2026-06-01", idempotency_key="went")  # fmt: skip
+    client = monitor()
+
+    def told():
+        return re.sub(r"<[^>]+>", "", text(client.get("/calendar/follow-ups/")))
+
+    first, second = sorted(listed(client))
+    address = f"/people/H1-P1/follow_up/{first}/"
+    assert "want no contact" not in told()
+    contact(client, address, result="refused", done_on="2026-06-03")
+    assert listed(client) == {second}
+    assert "said on 3 June 2026 that they want no contact" in told()
+    contact(client, "/people/H1-P1/add/follow_up/", result="safe", done_on="2026-06-09")
+    assert listed(client) == {second}
+    assert "want no contact" not in told(), "they have spoken since"
+
+
+def test_the_last_word_of_a_day_is_the_refusal():
+    from datetime import date
+
+    from onward.caseload.contacts import wants_none
+
+    day = date(2026, 6, 3)
+    said = [("one", day, "refused"), ("one", day, "safe"), ("two", day, "safe"),
+            ("three", day, "not_reached"), ("four", None, "refused"), ("five", day, "refused")]  # fmt: skip
+    assert wants_none(said, day) == {"one": day, "five": day}
+    assert wants_none(said, date(2026, 6, 2)) == {}

@@ -64,6 +64,23 @@ def last_answers(
     return found
 
 
+def wants_none(
+    contacts: Iterable[tuple[Any, date | None, str | None]], on: date
+) -> dict[Any, date]:
+    """Who said last, of contacts (person, made, result), that they want none, and on which day.
+    A contact that is due of them stands all the same: whoever is to make it knows what they said."""
+    last: dict[Any, tuple[date, str | None]] = {}
+    for person, made, result in contacts:
+        if made is not None and answers(made, result, on):
+            last[person] = max((made, result), last.get(person, (made, result)), key=_newest)
+    return {person: made for person, (made, result) in last.items() if result == REFUSED}
+
+
+def _newest(said: tuple[date, str | None]) -> tuple[date, bool]:
+    """Of two answers of one day the refusal counts."""
+    return said[0], said[1] == REFUSED
+
+
 def is_overdue(due: date, on: date, days: int) -> bool:
     return (on - due).days > days
 

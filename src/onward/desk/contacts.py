@@ -29,6 +29,7 @@ from onward.caseload.contacts import (
     last_answers,
     standing,
     tolerated,
+    wants_none,
 )
 from onward.registry.models import PersonNow, ThingNow
 from onward.rulebook.model import Rulebook
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from onward.desk.forms import Form
 
 __all__ = ["CONCERN", "KIND", "LOOKED_INTO", "RECORDED", "UNREACHED", "complete", "concerns",
-           "is_overdue", "is_to_be_looked_at", "overdue", "status", "tolerated", "waiting"]  # fmt: skip
+           "is_overdue", "is_to_be_looked_at", "overdue", "refusals", "status", "tolerated", "waiting"]  # fmt: skip
 
 RECORDED = {"incident": "incident_recorded", "complaint": "complaint_recorded"}
 """What is made of a concern by recording something else: its kind -> the word for it."""
@@ -83,6 +84,15 @@ def status(facts: Mapping[str, Any], others: Iterable[Mapping[str, Any]], stage:
     if stands == OVERDUE:
         return "overdue"
     return "due" if stands in STILL_TO_BE_MADE else "done"
+
+
+def refusals(told: Iterable[tuple[str, Mapping[str, Any]]], today: date) -> dict[str, date]:
+    """Who said last that they want no contact, and when, as far as a reader may know.
+
+    told  person and what the reader may know of a contact with them
+    """
+    said = ((who, _day(facts.get("done_on")), facts.get("result")) for who, facts in told)
+    return wants_none(said, today)
 
 
 def _day(value: Any) -> date | None:

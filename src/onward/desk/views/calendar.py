@@ -220,15 +220,20 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
     reader.listed(list(persons.values()), place=place(request))
     mine = reader.people("person.record_follow_up").filter(person__in=list(persons))
     mine = set(mine.values_list("person", flat=True))
+
+    def told_of(row: ThingNow) -> dict[str, Any]:
+        person = persons.get(row.person)
+        if person is None:
+            return {}
+        return reader.show(rulebook, contacts.KIND, row.facts, reader.classes(person))
+
+    answered = ThingNow.objects.filter(kind=contacts.KIND, person__in=list(persons), due=None)
+    refused = contacts.refusals(((row.person, told_of(row)) for row in answered), today)
     lines = []
     for row in found.rows:
         due = date.fromisoformat(str(row.facts["due_on"]))
         person = persons.get(row.person)
-        told = (
-            reader.show(rulebook, contacts.KIND, row.facts, reader.classes(person))
-            if person
-            else {}
-        )
+        told = told_of(row)
         lines.append(
             {
                 "thing": row.thing, "person": row.person, "due": due,
@@ -236,6 +241,7 @@ def follow_ups(request: HttpRequest) -> HttpResponse:
                 "overdue": contacts.is_overdue(due, today, tolerated.get((person and person.stage) or "", 0)),
                 "may": row.person in mine,
                 "tried": told.get("done_on") if told.get("result") == contacts.UNREACHED else None,
+                "refused": refused.get(row.person),
                 "pathway": words.state(rulebook, "stage", person.stage) if person else "",
                 "where": here.destination(str(person.facts.get(WENT_TO) or "")) if person else "",
             }
