@@ -109,6 +109,34 @@ def test_the_commands_of_every_day_work_as_on_any_other(office):
     assert "onward/camp" in (office / "out" / "report.html").read_text("utf-8")
 
 
+LOOKED = """
+import json, pathlib
+from onward.registry import open_operation, site
+operation = open_operation(pathlib.Path("camp"))
+people = sorted({e.subject.id for e in operation.store.read() if e.subject.kind == "person"})
+assert site.is_open()
+from onward.registry.models import AccessEntry
+rows = AccessEntry.objects.filter(purpose="onward check")
+print(json.dumps([people, list(rows.values_list("action", "person", "place", "account"))]))
+"""
+
+
+def test_looking_at_one_person_is_written_down(office):
+    def looked():
+        found = subprocess.run(
+            [sys.executable, "-c", LOOKED], cwd=office, capture_output=True, text=True,
+            env={"HOME": os.environ["HOME"], "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src")},
+        )  # fmt: skip
+        assert found.returncode == 0, found.stderr
+        return json.loads(found.stdout)
+
+    people, before = looked()
+    assert onward("check", "camp", "--person", people[0], cwd=office).returncode == 0
+    assert onward("check", "camp", "--person", "nobody", cwd=office).returncode == 2
+    _, after = looked()
+    assert after[len(before) :] == [["person.read", people[0], "terminal", ""]]
+
+
 def test_nothing_in_its_folder_is_in_clear(office):
     onward("caseload", "camp", cwd=office)
     for path in (office / "camp").rglob("*"):

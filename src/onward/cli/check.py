@@ -120,6 +120,7 @@ def check(
     }
     _progress("Asking every safeguard …")
     if person is not None:
+        _written_down(caseload, person)
         answer["steps"] = _for_person(caseload, person, moves, destination, at, day, engine)
         answer["may_choose"] = _choices(caseload, person) if moves is None else []
     elif moves is not None:
@@ -202,6 +203,18 @@ def _moves(rulebook: Rulebook, transition: str | None) -> list[Move] | None:
 
 
 # ------------------------------------------------------------------ answers as data
+
+
+def _written_down(caseload: Caseload, person: str) -> None:
+    """Looking at one person from a terminal is a line of the log of access, as at the desk. A record
+    in plain files has no such log."""
+    from onward.registry import site
+
+    known = caseload.people["id"].to_pylist()
+    if site.is_open() and person in known:
+        from onward.registry.permissions import access
+
+        access.log(None, "person.read", person=person, purpose="onward check", place="terminal")
 
 
 def _for_person(
