@@ -266,6 +266,31 @@ def test_a_choice_and_the_consent_that_carries_it_stand_together(small):
     assert projection.compare(small) == []
 
 
+def test_an_adult_chooses_alone_whatever_the_other_of_the_family_chose_or_has_not_yet(small):
+    acts.record(
+        AMINA, ("sheet", "S-stay"), "recorded", effective="2026-06-01",
+        facts={"pathway": "stay", "version": "4", "language": "fa", "approved": True,
+               "current": True}, idempotency_key="sheet",
+    )  # fmt: skip
+    assert state("H1-P1").unit == state("H1-P2").unit
+    given = {"signed_on": "2026-06-10", "given_by": "self", "in_private": True, "pressure": False,
+             "informed": True, "sheet_language": "fa"}  # fmt: skip
+    stays = {**given, "destination": "IRQ", "sheet_version": "4"}
+    with pytest.raises(acts.NotOpen, match="freely chose"):
+        acts.choose(
+            AMINA, "H1-P1", "T4.stay", consent={**stays, "pressure": True}, idempotency_key="no"
+        )
+    acts.choose(AMINA, "H1-P1", "T4.stay", consent=stays, idempotency_key="stays")
+    goes = {**given, "destination": "IRN", "sheet_version": "3"}
+    acts.choose(AMINA, "H1-P2", "T4.return", consent=goes, idempotency_key="goes")
+    assert (state("H1-P1").stage, state("H1-P2").stage) == ("intent_stay", "intent_return")
+    # What they do together stays a question about both.
+    with pytest.raises(acts.NotOpen):
+        acts.authorise(
+            AMINA, ["H1-P2"], "T5.done", "IRN", on=date(2026, 6, 10), idempotency_key="both"
+        )
+
+
 def test_whoever_takes_their_choice_back_has_none_and_their_family_is_judged_by_that(small):
     def home():
         (step,) = [one for one in state("H1-P1").steps if one["move"] == "T7.done"]

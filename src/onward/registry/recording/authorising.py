@@ -113,7 +113,8 @@ def choose(
     """Record a person's own choice with the consent that carries it, both or neither.
 
     consent  the facts of the consent; its pathway and destination become the person's choice
-    raises   NotOpen when the choice was not free and informed as the rulebook asks
+    raises   NotOpen when the choice was not free and informed as the rulebook asks; that somebody of
+             the same unit chose otherwise, or not yet, does not close it
     """
     writing = Writing(actor)
     day = on or writing.operation.default_date()
@@ -138,7 +139,8 @@ def choose(
         answer = writing.asked(
             [person], move, day, destination=destination, consent=held.subject.id
         )
-        if not answer.is_open(person):
+        # The adult alone decides: what others of the family chose, or have not yet, holds nobody back.
+        if person not in answer.open_people:
             raise NotOpen({person: answer.reasons(person)})
         chosen = {
             "intended_pathway": found.pathway,
