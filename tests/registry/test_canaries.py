@@ -16,6 +16,7 @@ import registry_cast as people
 
 WORDS = "zzyx qorv vexm kwiu ybdo jhaf"
 CANARIES = [f"Zarqand{number:03d}{WORDS.split()[number % 6]}" for number in range(204)]
+NEW = "lantern-otter-basalt-plum"
 IN_REQUESTS = CANARIES[200:]
 """What somebody says is wrong in their file, and what it should say."""
 FIELDS = (
@@ -60,6 +61,21 @@ def day(small, tmp_path, monkeypatch, caplog):
         identities[persons[number % len(persons)]][field] = word
     small.vault.put(identities)
     return small, spool, here, persons
+
+
+@pytest.fixture
+def letters(monkeypatch):
+    """Every letter that anything would send: mail is on, and somebody is told of errors."""
+    from django.core import mail
+    from django.test import override_settings
+
+    monkeypatch.setattr(mail, "outbox", [], raising=False)
+    somebody = [("Administrator", "admin@desk.example")]
+    with override_settings(
+        EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend",
+        ADMINS=somebody, MANAGERS=somebody,
+    ):  # fmt: skip
+        yield mail.outbox
 
 
 def walk(operation, persons: list[str]) -> tuple[set[str], list[str]]:
@@ -136,7 +152,7 @@ def report_files(operation) -> list[bytes]:
     return found
 
 
-def test_a_day_on_the_pages_leaves_them_nowhere(day, tmp_path, caplog, capfd):
+def test_a_day_on_the_pages_leaves_them_nowhere(day, letters, tmp_path, caplog, capfd):
     from django.db import connection
 
     from onward.registry.database import backup
@@ -146,6 +162,7 @@ def test_a_day_on_the_pages_leaves_them_nowhere(day, tmp_path, caplog, capfd):
     assert len(shown) > 50, "the pages did not show them, so this test would find nothing"
     assert set(IN_REQUESTS) <= shown
     assert hits("\n".join(addresses).encode()) == []
+    assert letters == []
     for made_of in report_files(operation):
         assert hits(made_of) == []
     made = backup.make(
@@ -178,8 +195,9 @@ def test_the_search_for_canaries_finds_one_that_is_planted(tmp_path):
     assert hits(b"nothing here") == []
 
 
-def test_a_page_that_breaks_tells_nobody_what_was_typed(day, caplog, capfd, monkeypatch):
-    from django.core import mail
+def test_a_page_that_breaks_tells_nobody_what_was_typed(
+    day, letters, caplog, capfd, monkeypatch
+):
     from django.test import Client
 
     from onward.desk.views import people as view
@@ -193,8 +211,62 @@ def test_a_page_that_breaks_tells_nobody_what_was_typed(day, caplog, capfd, monk
     assert hits(broken.content) == []
     Client(raise_request_exception=False).get(f"/nothing/?q={CANARIES[4]}")
     assert hits("\n".join([caplog.text, *capfd.readouterr()]).encode()) == []
-    assert getattr(mail, "outbox", []) == []
+    assert letters == []
     assert [hits(path.read_bytes()) for path in files(spool)] == []
+
+
+def test_signing_in_and_new_keys_send_no_letter_and_one_that_is_sent_is_seen(small, letters):
+    from django.core import mail
+    from django.test import Client
+
+    from onward.registry.signing_in import signin
+
+    account = people.account("amina", "protection_officer")
+    Client().post("/sign-in/", {"login": "amina", "password": "wrong"})
+    amina = people.signed_in(account)
+    assert amina.post("/account/codes/new/").status_code == 302
+    new = {"oldpassword": people.PASSWORD, "password1": NEW, "password2": NEW}
+    assert amina.post("/account/password/", new).status_code == 302
+    account.refresh_from_db()
+    assert account.check_password(NEW)
+    for adapter in (signin.AccountAdapter(), signin.SecondFactors()):
+        adapter.send_notification_mail("mfa/email/totp_activated", account)
+    signin.AccountAdapter().send_mail("account/email/unknown", "a@desk.example", {})
+    assert letters == []
+    mail.mail_admins(CANARIES[5], "typed")  # what this would look like
+    assert [hits(str(each.message()).encode()) for each in letters] == [[CANARIES[5]]]
+
+
+def test_no_code_of_the_product_sends_mail():
+    import ast
+
+    import onward
+
+    senders = {"send_mail", "send_mass_mail", "mail_admins", "mail_managers", "EmailMessage",
+               "EmailMultiAlternatives", "email_user", "AdminEmailHandler", "BrokenLinkEmailsMiddleware",
+               "SMTP", "SMTP_SSL", "get_connection"}  # fmt: skip
+    found = []
+    sources = sorted(Path(onward.__file__).parent.rglob("*.py"))
+    assert len(sources) > 200
+    for path in sources:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names = {each.name for each in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names = {f"{node.module}.{each.name}" for each in node.names}
+            elif isinstance(node, ast.Call):
+                called = node.func
+                name = getattr(called, "attr", getattr(called, "id", ""))
+                if name in senders:
+                    found.append(f"{path.name}:{node.lineno} {name}")
+                continue
+            else:
+                continue
+            if any(
+                name.startswith(("smtplib", "aiosmtplib", "django.core.mail")) for name in names
+            ):
+                found.append(f"{path.name}:{node.lineno} {sorted(names)}")
+    assert found == []
 
 
 def test_an_upload_of_any_size_stays_in_memory(day):

@@ -425,7 +425,14 @@ def test_the_desk_does_not_start_on_files_others_can_read(small):
         ("ALLOWED_HOSTS", ["*"], "every name"),
         ("FILE_UPLOAD_HANDLERS", ["django.core.files.uploadhandler.TemporaryFileUploadHandler"],
          "temporary files"),
-        ("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend", "Error mail"),
+        *(
+            ("EMAIL_BACKEND", f"{way}.EmailBackend", "Mail is on")
+            for way in ("django.core.mail.backends.smtp", "django.core.mail.backends.console",
+                        "django.core.mail.backends.filebased", "django.core.mail.backends.locmem",
+                        "their.dummy.smtp")
+        ),
+        ("ADMINS", [("Administrator", "admin@desk.example")], "Mail is on"),
+        ("MANAGERS", [("Administrator", "admin@desk.example")], "Mail is on"),
     ],
 )  # fmt: skip
 def test_the_desk_does_not_start_with_unsafe_settings(small, name, value, says):

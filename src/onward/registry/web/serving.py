@@ -37,6 +37,10 @@ MOST_PROCESSES = 2
 searched in memory, so more are asked for by whoever has cores and memory for them."""
 
 
+NO_MAIL = "django.core.mail.backends.dummy.EmailBackend"
+"""The only way of sending mail that sends none."""
+
+
 class NotSafe(OnwardError):
     """The desk was not started; each line says what is wrong and what to do."""
 
@@ -234,8 +238,8 @@ def refuse_settings() -> None:
         wrong.append("ATOMIC_REQUESTS is on.")
     if settings.FILE_UPLOAD_HANDLERS != ["onward.registry.importing.uploads.MemoryOnly"]:
         wrong.append("Uploads could be written to temporary files in clear.")
-    if settings.ADMINS or "dummy" not in settings.EMAIL_BACKEND:
-        wrong.append("Error mail is on: it would carry what people typed.")
+    if settings.ADMINS or settings.MANAGERS or settings.EMAIL_BACKEND != NO_MAIL:
+        wrong.append("Mail is on: it would carry what people typed.")
     if len(settings.SECRET_KEY) < 64:
         wrong.append("The secret key is too short.")
     if wrong:
