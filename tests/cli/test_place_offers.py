@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import random
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from typer.testing import CliRunner
 
 from onward.caseload import Subject, new_event
 from onward.cli.place import app
+from onward.errors import Faults, OnwardError
 from onward.registry import Settings, create_operation
+from onward.registry.computing.analysis import opened
+from onward.registry.computing.placing import placement_tables
 from onward.rulebook import load, shipped_path
 
 PATH = shipped_path("protected-camp")
@@ -79,6 +82,16 @@ def camp(tmp_path_factory):
                 sheet_language="fa", withdrawn=False)  # fmt: skip
             add("recorded", ("release", f"R-{name}"), "2026-02-01", person=name, recipient="CAN",
                 purpose="resettlement", agreement=True, withdrawn=False)  # fmt: skip
+    add("recorded", ("consent", "again"), "2026-02-02", person="free-0", pathway="resettlement",
+        destination="CAN", signed_on="2026-01-02", given_by="self", withdrawn=True)  # fmt: skip
+    add("recorded", ("household", "H-sister"), "2025-06-01", roster_size=2)
+    add("registered", ("person", "sister-gone"), "2025-06-01", household="H-sister", birth="1985-03-04",
+        sex="female", legal="refugee", stage="departed", place="left", went_to="CAN")  # fmt: skip
+    add("registered", ("person", "sister-here"), "2025-06-01", household="H-sister", birth="1985-03-04",
+        sex="female", legal="refugee", stage="intent_resettlement", intended_pathway="resettlement",
+        intended_destination="NOR")  # fmt: skip
+    add("recorded", ("consent", "C-sister"), "2026-02-01", person="sister-here", pathway="resettlement",
+        destination="CAN", signed_on="2026-02-01", given_by="self", withdrawn=True)  # fmt: skip
     operation.record(events)
     return operation
 
@@ -129,3 +142,62 @@ def test_a_limit_beside_the_operation_is_added_to_what_the_plan_says(camp, tmp_p
     result = CliRunner().invoke(app, [str(camp.path), "--limits", str(limits)])
     assert result.exit_code != 0
     assert "a limit that the operation has" in str(result.exception)
+
+
+def test_what_the_record_knows_of_relatives_and_refusals_reaches_the_case(camp):
+    tables = placement_tables(opened(camp, date(2026, 3, 1)))
+    cases = {case.case.removeprefix("household/H-"): case for case in tables.cases}
+    assert cases["sister"].ties == ("CAN",)
+    assert cases["sister"].refused == ("CAN",)
+    # Who took a consent back and has given another since refuses nothing.
+    assert cases["free"].consents == ("CAN",)
+    assert (cases["free"].refused, cases["free"].ties) == ((), ())
+
+
+def test_files_beside_the_operation_say_more_of_its_cases_and_programmes(camp, tmp_path):
+    cases, programmes = tmp_path / "more.csv", tmp_path / "offers.csv"
+    cases.write_text(
+        "case,needs,refused,leave_by,linked_to\n"
+        "household/H-free,SM,,,\n"
+        "household/H-relative,,canada,,\n"
+        "household/H-late,,,2026-04-30,\n"
+        "household/H-other,,,,household/H-late\n"
+    )
+    programmes.write_text("programme,excluded_needs,processing_days\ncanada,SM,90\n")
+    placed, left, content = place(camp, "--cases", str(cases), "--programmes", str(programmes))
+    assert placed == {"other"}
+    codes = {name: left[name]["code"] for name in ("free", "relative", "late")}
+    assert codes == {"free": "need", "relative": "refused", "late": "deadline"}
+    assert {"household/H-late", "household/H-other"} <= set(str(content["links"]).split("'"))
+
+
+def test_a_file_beside_the_operation_opens_nothing(camp, tmp_path):
+    """No consent, no category, nobody new, nothing earlier or larger."""
+    cases, programmes = tmp_path / "more.csv", tmp_path / "offers.csv"
+    before, _, _ = place(camp)
+    cases.write_text("case,ready_on,leave_by\nhousehold/H-free,2020-01-01,2030-01-01\n")
+    programmes.write_text("programme,window,opens,valid_to,max_size\ncanada,1,2020-01-01,2030-01-01,99\n")  # fmt: skip
+    after, _, _ = place(camp, "--cases", str(cases), "--programmes", str(programmes))
+    assert after == before
+
+    def faults(text, option="--cases"):
+        (tmp_path / "wrong.csv").write_text(text)
+        with pytest.raises(Faults) as found:
+            app([str(camp.path), option, str(tmp_path / "wrong.csv")], standalone_mode=False)
+        return [(fault.where, fault.field) for fault in found.value.faults]
+
+    assert faults("case,consents\nhousehold/H-free,CAN\n") == [("row 1", "")]
+    assert (
+        faults("case,split_agreed,category\nhousehold/H-free,yes,LPN\n") == [("row 1", "")] * 2
+    )
+    assert faults("case,ties\nhousehold/H-nobody,CAN\n") == [("row 2", "case")]
+    assert faults("case,linked_to\nhousehold/H-free,household/H-x\n") == [
+        ("row 2", "linked_to")
+    ]
+    assert faults("case,refused\nhousehold/H-free,Canada\n") == [("row 2", "refused")]
+    assert faults("programme,max_size\nfrance,3\n", "--programmes") == [("row 2", "programme")]
+    assert faults("programme,window,closes\ncanada,9,2026-05-01\n", "--programmes") == [("row 2", "window")]  # fmt: skip
+    assert faults("programme,persons\ncanada,99\n", "--programmes") == [("row 1", "")]
+    for option in ("--open", "--pledges"):
+        with pytest.raises(OnwardError, match=option):
+            app([str(camp.path), option, str(cases)], standalone_mode=False)

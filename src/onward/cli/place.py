@@ -45,7 +45,8 @@ each with a proven bound. The smallest useful input:
 Also: onward place FOLDER (cases.csv, programmes.csv and the rest, or its folder `placement`),
 and onward place ... --what-if "places:Norland@Spring=+5". With an operation folder the cases come
 from its record, the places from its plan, and who is open from its safeguards; the proposal is
-kept in its placements/ for the report and for next week. With --sites they are proposed for
+kept in its placements/ for the report and for next week. Beside it, --cases and --programmes may add
+wishes, ties, links, refusals, needs and limits by name, and never a consent. With --sites they are proposed for
 relocation sites instead, and nothing is kept: write it with --out, and give it as --previous.
 
 Exit code 0: every stage within the wanted gap; 1: infeasible, or a stage stopped by time;
@@ -374,7 +375,7 @@ def _from_operation(
 ) -> tuple[Operation, Tables, tuple[Lock, ...]]:
     """Cases from the record, places from the plan or the beds of sites, what is open from the
     safeguards, what officers decided at the desk; a file given beside them (scores, limits, locks,
-    last week's proposal) is added."""
+    last week's proposal, more about cases and programmes) is added."""
     from onward.placement.files import read_beside, read_windows
     from onward.registry import open_operation
     from onward.registry.computing.analysis import opened
@@ -383,10 +384,14 @@ def _from_operation(
     from onward.registry.computing.placing import placement_tables, site_tables
     from onward.registry.computing.runs import kept_proposals
 
-    for key in ("cases", "programmes", "openings", "pledges"):
+    for key, given_by in (
+        ("openings", "its safeguards"), ("pledges", "its plan"),
+        *((("programmes", f"{sites.name}, given with --sites"),) if sites is not None else ()),
+    ):  # fmt: skip
         if files.get(key) is not None:
+            option = "open" if key == "openings" else key
             raise OnwardError(
-                f"--{key}: an operation's {key} come from its record and plan; leave it out, or "
+                f"--{option}: with an operation that comes from {given_by}; leave it out, or "
                 "leave the operation folder out."
             )
     operation = open_operation(folder)

@@ -209,3 +209,23 @@ FILES: dict[str, Columns] = {
         "reason": (_text, False),
     },
 }
+
+
+def _some(table: str, needed: str, *others: str) -> Columns:
+    return {column: FILES[table][column] for column in (needed, *others)}
+
+
+BESIDE: dict[str, Columns] = {
+    "cases beside": _some(
+        "cases", "case", "needs", "languages", "skills", "ready_on", "leave_by", "ties",
+        "linked_to", "refused", "forbidden", "preferred",
+    ),
+    "programmes beside": _some(
+        "programmes", "programme", "window", "opens", "closes", "processing_days", "min_size",
+        "max_size", "nationalities", "categories", "excluded_needs", "languages", "skills",
+        "valid_to",
+    ),
+}  # fmt: skip
+"""The columns of files that stand beside cases and programmes known already; see `narrowing`."""
+
+EVERY: dict[str, Columns] = {**FILES, **BESIDE}

@@ -25,6 +25,7 @@ from onward.placement.inputs import (
     Tables,
     Window,
 )
+from onward.placement.narrowing import narrowed_cases, narrowed_windows
 from onward.placement.references import (
     check_cases,
     check_locks,
@@ -47,6 +48,8 @@ KEYS: dict[str, tuple[str, tuple[str, ...]]] = {
     "pledges": ("pledge", ("pledge",)),
     "open": ("destination", ("case", "destination")),
     "locks": ("case", ("case",)),
+    "cases beside": ("case", ("case",)),
+    "programmes beside": ("window", ("programme", "window")),
 }
 """What is given once in each file: the column that is told, and the columns that make the name."""
 
@@ -165,7 +168,8 @@ def read_windows(path: Path) -> tuple[Window, ...]:
 def read_beside(
     tables: Tables, files: Mapping[str, Path], where: str = "the operation"
 ) -> dict[str, Any]:
-    """What may stand in files beside tables made elsewhere: scores, limits, pledges, locks, previous.
+    """What may stand in files beside tables made elsewhere: scores, limits, pledges, locks, previous,
+    and more about their cases and programmes, which only narrows (`narrowing`).
 
     files    name -> path, names as in `read_tables`
     where    what the tables come from, as a fault calls it
@@ -180,7 +184,18 @@ def read_beside(
         for name in ("scores", "limits", "pledges")
         if name in files
     }
+    sheets |= {
+        f"{name} beside": _sheet(files[name], f"{name} beside", faults)
+        for name in ("cases", "programmes")
+        if name in files
+    }
     check_rows(sheets, known, faults)
+    if "cases beside" in sheets:
+        more = sheets["cases beside"]
+        check_cases(more, known, faults, slow=False, on=tables.on)
+        found["cases"] = narrowed_cases(tables.cases, more.rows, tables.on)
+    if "programmes beside" in sheets:
+        found["windows"] = narrowed_windows(tables.windows, sheets["programmes beside"], faults)
     standing = {limit.limit for limit in tables.limits}
     for line, values in sheets["limits"].known if "limits" in sheets else ():
         if values.get("limit") in standing:

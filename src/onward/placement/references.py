@@ -97,7 +97,7 @@ def check_cases(
     for tell.line, v in sheet.known:
         for other in v.get("linked_to", ()):
             if known.cases is not None and other not in known.cases:
-                tell.unknown("linked_to", "a case", sheet.name)
+                tell.unknown("linked_to", "a case", known.cases_in)
         place = (v.get("locked", ""), v.get("locked_window", ""))
         if place[1] and not place[0]:
             tell("locked", "empty, while a window is given", "the programme of that window")
@@ -148,6 +148,13 @@ def _programme(
     return True
 
 
+def _narrowed(tell: _Teller, v: Mapping[str, Any], known: Known) -> None:
+    if _programme(tell, v, known):
+        window = v.get("window", "")
+        if window and (v["programme"], window) not in (known.pairs or ()):
+            tell.unknown("window", "a window", known.places_in)
+
+
 def _score(tell: _Teller, v: Mapping[str, Any], known: Known) -> None:
     _case(tell, v, known)
     _programme(tell, v, known)
@@ -191,6 +198,8 @@ _CHECKS: dict[str, Callable[[_Teller, Mapping[str, Any], Known], None]] = {
     "limits": _limit,
     "pledges": _pledge,
     "open": _opening,
+    "cases beside": _case,
+    "programmes beside": _narrowed,
 }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from onward.errors import Fault, one_of
-from onward.placement.columns import FILES, LONG_TEXT, NotAllowed
+from onward.placement.columns import EVERY, LONG_TEXT, NotAllowed
 
 Row = tuple[int, dict[str, Any]]
 """The line of a file on which a row begins, and its values."""
@@ -76,7 +76,7 @@ def read_rows(path: Path, table: str, faults: list[Fault]) -> Sheet:
 
     Every bad cell, missing column and unknown column is appended to `faults`; cells are never
     repeated in a message, only what is wrong with them."""
-    columns = FILES[table]
+    columns = EVERY[table]
     name = path.name
     text = read_text(path, "a CSV file", faults)
     if text is None:
@@ -126,7 +126,7 @@ def read_rows(path: Path, table: str, faults: list[Fault]) -> Sheet:
 
 def _fits(name: str, header: Sequence[str], table: str, faults: list[Fault]) -> bool:
     """Whether the header has what is needed; what it should not have is a fault too."""
-    columns = FILES[table]
+    columns = EVERY[table]
     needed = [c for c, (_, required) in columns.items() if required]
     for column in needed:
         if column not in header:
@@ -176,7 +176,7 @@ def _values(
     faults: list[Fault],
 ) -> dict[str, Any]:
     """What could be read of one row; what could not is a fault."""
-    columns = FILES[table]
+    columns = EVERY[table]
     values: dict[str, Any] = {}
     bad = set()
     for column, cell in zip(header, cells, strict=False):
@@ -208,7 +208,7 @@ def _values(
 
 def _salvaged(header: Sequence[str], cells: Sequence[str], table: str) -> dict[str, Any]:
     """The name of a row that cannot be read, so that others that speak of it are not at fault."""
-    needed = {c for c, (_, required) in FILES[table].items() if required}
+    needed = {c for c, (_, required) in EVERY[table].items() if required}
     told: list[Fault] = []
     values = _values("", 0, header, cells, table, told)
     return {k: v for k, v in values.items() if k in needed}

@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from onward.caseload.model import Caseload
 from onward.errors import OnwardError
 from onward.placement.inputs import PRIORITIES, Case, Opening, Tables, Window
 from onward.plan.model import SURE_PLEDGES
@@ -75,11 +76,22 @@ def _tables(found: Opened, capacities: set[str], offered: Offers) -> Tables:
     units = _ready(next(iter(answers.values())))
     members = _members(found.caseload.people, units)
     consents = _consents(units, answers, rulebook)
+    taken_back = _taken_back(found.caseload, step.pathway)
+    relatives = _relatives(found.caseload.people)
+    cases = []
+    for unit in sorted(units):
+        case = _case(unit, members[unit], consents[unit], offered, found.as_of)
+        refused = {place for m in members[unit] for place in taken_back.get(m["id"], ())}
+        ties = {place for m in members[unit] for place in relatives.get(m["household"], ())}
+        cases.append(
+            replace(
+                case,
+                refused=tuple(sorted((refused & answers.keys()) - set(case.consents or ()))),
+                ties=tuple(sorted(ties)),
+            )
+        )
     return Tables(
-        cases=tuple(
-            _case(unit, members[unit], consents[unit], offered, found.as_of)
-            for unit in sorted(units)
-        ),
+        cases=tuple(cases),
         windows=offered.windows,
         limits=offered.limits,
         pledges=offered.opens,
@@ -133,7 +145,6 @@ def _case(
 ) -> Case:
     """One movement unit as placement sees it; what is not recorded stays blank."""
     first = _lead(members)
-    needs = sorted({need for m in members for need in m.get("specific_needs") or ()})
     kinds = [c for m in members for c in m.get("categories") or ()]
     categories = list(dict.fromkeys(kinds))[:2]
     priorities = {m.get("priority") for m in members}
@@ -150,8 +161,9 @@ def _case(
         category=categories[0] if categories else "",
         category_2=categories[1] if len(categories) > 1 else "",
         priority=priority,
-        needs=tuple(needs),
+        needs=_codes(members, "specific_needs"),
         languages=tuple(sorted({m["language"] for m in members if m.get("language")})),
+        skills=_codes(members, "skills"),
         preferred=tuple(
             sorted(
                 {m["intended_destination"] for m in members if m.get("intended_destination")}
@@ -165,6 +177,36 @@ def _case(
         unmet=offered.unmet(members),
         shares=offered.shares(members),
     )
+
+
+def _codes(members: Sequence[dict[str, Any]], fact: str) -> tuple[str, ...]:
+    """What is recorded of any of these people in a list of codes."""
+    known = (member.get(fact) for member in members)
+    return tuple(sorted({code for codes in known if isinstance(codes, list) for code in codes}))
+
+
+def _taken_back(caseload: Caseload, pathway: str) -> dict[str, set[str]]:
+    """Per person, the destinations to which a consent was taken back: a refusal, until they
+    consent anew."""
+    found: dict[str, set[str]] = {}
+    table = caseload.tables.get("consent")
+    columns = ["person", "pathway", "destination", "withdrawn"]
+    if table is None or not set(columns) <= set(table.column_names):
+        return found
+    for row in table.select(columns).to_pylist():
+        if row["withdrawn"] and row["pathway"] == pathway and row["destination"]:
+            found.setdefault(row["person"], set()).add(row["destination"])
+    return found
+
+
+def _relatives(people: pa.Table) -> dict[str, set[str]]:
+    """Per household, where those of it went who have left; nothing is taken for granted."""
+    found: dict[str, set[str]] = {}
+    if "went_to" in people.column_names:
+        for row in people.select(["household", "active", "went_to"]).to_pylist():
+            if row["household"] and row["went_to"] and row["active"] is False:
+                found.setdefault(row["household"], set()).add(row["went_to"])
+    return found
 
 
 def _lead(members: Sequence[dict[str, Any]]) -> dict[str, Any]:
