@@ -349,7 +349,9 @@ def _drawn(chart: Any, title: str, description: str, size: int, say: Sayer) -> s
             "decimal": ".", "thousands": "\u202f", "grouping": [3], "currency": ["", ""],
             "numerals": [say.speech.figures(digit) for digit in "0123456789"],
         }  # fmt: skip
-    svg = vl_convert.vegalite_to_svg(configured.to_dict(), allowed_base_urls=[], **own)
+    drawing = configured.to_dict()
+    _complete(drawing)
+    svg = vl_convert.vegalite_to_svg(drawing, allowed_base_urls=[], **own)
     svg = slim(svg)
     svg = re.sub(r'\s(aria-[a-z]+|class)="[^"]*"', "", svg)
     svg = re.sub(r'\srole="graphics-[a-z]+"', "", svg)
@@ -361,6 +363,23 @@ def _drawn(chart: Any, title: str, description: str, size: int, say: Sayer) -> s
     head = f"<title>{safe(title)}</title><desc>{safe(description)}</desc>"
     way = ' direction="ltr"' if say.mirrored else ""
     return opening[:-1] + f'{way} role="img">' + head + svg[end:]
+
+
+def _complete(part: Any, name: str = "") -> None:
+    """Refuse a chart that takes something from elsewhere: the drawing program fetches no address, and
+    leaves out without a word what it could not read, so that a page would show an empty chart."""
+    if isinstance(part, dict):
+        if outside := {"url", "href"} & part.keys():
+            raise ValueError(
+                f"A chart asks for something from elsewhere ({name or 'chart'}: {min(outside)}). "
+                "Charts hold all their data themselves."
+            )
+        for key, each in part.items():
+            if key not in ("datasets", "values"):  # rows, whose columns may have any name
+                _complete(each, key)
+    elif isinstance(part, list):
+        for each in part:
+            _complete(each, name)
 
 
 def _short(text: str, length: int) -> str:
