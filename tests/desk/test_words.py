@@ -617,7 +617,7 @@ REMARKED = (
     "T5 (confirm return) happens on certain days: about every 28 days, last on 13 October 2026. "
     "The next days are drawn from the gaps between past ones.",
     "14 people stand in no state the rulebook's forecast knows; they are not counted.",
-    "People keep arriving as they did after the first registration: about 3 a month, one by one.",
+    "People keep arriving as they did after the first registration: about 3.0 a month, in families of 2.3 people on average.",
     "open_offer: only for families; affiliation none or family member; its places are counted as open to everybody waiting",
     "open_offer: only for categories LPN or SVT; taken as for everybody waiting",
     "open_offer opens its places 30 days after 40 people have left on open_offer; by the plan 12 have so far, "

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onward.caseload.moves import forecast_moves
+from onward.caseload.newcomers import SCHEMA
 from onward.forecast.behaviour import Behaviour
 from onward.forecast.draws import Fixed, Gamma
 from onward.forecast.edges import departing, edges_of
@@ -497,29 +498,70 @@ def test_waits_that_take_their_time_do_so_in_the_forecast():
 # -- arrivals, strata, order
 
 
-def test_people_keep_arriving_as_they_did_after_the_first_registration():
+def newcomers_of(*rows):
+    """(how they came, people who come as one, how often), as the caseload counts them."""
+    return pa.Table.from_pylist(
+        [dict(zip(SCHEMA.names, one, strict=True)) for one in rows], schema=SCHEMA
+    )
+
+
+def arriving(people, newcomers=None, counts=CLEARED):
+    """So many people registered in each of five months after the first registration."""
     rows = RETURNS.to_pylist()
-    starts = sorted({one["period_start"] for one in rows})
-    for index, start in enumerate(starts):
-        rows.append(
-            row(
-                None,
-                None,
-                start,
-                30,
-                "registered",
-                "not_counselled",
-                0,
-                500 if not index else 6,
-            )
-        )
-    inputs = made(exposures=pa.Table.from_pylist(rows))
-    (arrival,) = inputs.model.arrivals
-    assert arrival.state == "not_counselled"
-    law = inputs.laws[arrival.units_per_day]
-    assert isinstance(law, Gamma)
-    assert law.shape / law.exposure == pytest.approx(6 / 30, rel=0.05)
-    assert any("keep arriving" in text for text in inputs.assumptions)
+    for index, start in enumerate(sorted({one["period_start"] for one in rows})):
+        seen = people if index else 500
+        rows.append(row(None, None, start, 30, "registered", "not_counselled", 0, seen))
+    return made(counts, pa.Table.from_pylist(rows), newcomers=newcomers)
+
+
+def test_families_keep_arriving_as_they_did_after_the_first_registration_and_as_large():
+    """Twelve people a month came: in five months 12 families of four and 12 people alone."""
+    inputs = arriving(12, newcomers_of(("together", 1, 12), ("together", 4, 12)))
+    laws = {one.size: inputs.laws[one.units_per_day] for one in inputs.model.arrivals}
+    assert set(laws) == {1, 4}
+    for law in laws.values():
+        assert law.shape / law.exposure == pytest.approx(12 / 150, rel=0.05)
+        assert law.shape == pytest.approx(12, abs=0.5)
+    assert {one.state for one in inputs.model.arrivals} == {"not_counselled"}
+    assert any("12.0 a month, in families of 2.5 people" in text for text in inputs.assumptions)
+
+
+def test_people_who_arrive_in_families_make_the_range_as_wide_as_families_do():
+    """The same people a month, alone and in fours: a sum of fours varies four times as much."""
+
+    def came(size):
+        inputs = arriving(12, newcomers_of(("together", size, 60 // size)))
+        only = replace(inputs.model, transitions=[], start={}, factors=[])
+        futures = simulate(
+            only, inputs.draws(4000, 1), 4000, 1, days=150,
+            outputs=Outputs(units_on=[149]),
+        )  # fmt: skip
+        assert (
+            futures.units.sum(axis=(0, 1, 2, 3))[np.array(futures.sizes) != size] == 0
+        ).all()
+        return futures.present["all"][:, -1]
+
+    alone, fours = came(1), came(4)
+    assert alone.mean() == pytest.approx(60, rel=0.04)
+    assert fours.mean() == pytest.approx(60, rel=0.06)
+    assert fours.var() / alone.var() == pytest.approx(4, rel=0.2)
+
+
+def test_newcomers_of_unknown_families_are_taken_to_be_like_those_here():
+    counts = counted(
+        ("return_cleared", "main_group", 2, 30), ("return_cleared", "main_group", 6, 10)
+    )
+    inputs = arriving(12, counts=counts)
+    paces = {one.size: inputs.laws[one.units_per_day].shape for one in inputs.model.arrivals}
+    assert paces[2] == pytest.approx(3 * paces[6])
+    people = sum(size * shape for size, shape in paces.items()) / 150 * 30
+    assert people == pytest.approx(12, rel=0.05)
+
+
+def test_a_family_larger_than_any_here_can_come():
+    inputs = arriving(9, newcomers_of(("together", 9, 5)))
+    assert inputs.model.sizes == tuple(range(1, 10))
+    assert [one.size for one in inputs.model.arrivals] == [9]
 
 
 def test_a_stratum_only_the_log_knows_is_known_to_the_model():
@@ -628,7 +670,9 @@ def newborns(births, people=40):
         for n in range(1, 6)
     ]  # fmt: skip
     log = pa.concat_tables([RETURNS, pa.Table.from_pylist(came, schema=RETURNS.schema)])
-    return made(CLEARED, log, births=births)
+    here = [("born", 1, births)] if births else []
+    came = [("together", 1, people - births)] if people > births else []
+    return made(CLEARED, log, newcomers=newcomers_of(*here, *came))
 
 
 def test_children_join_the_family_they_are_born_into_and_are_no_arrivals():
@@ -653,6 +697,22 @@ def test_children_join_the_family_they_are_born_into_and_are_no_arrivals():
     # 40.5 births in 30,000 person-days, in 100 days of about 200 people who can still grow.
     grown = futures.present["all"][:, -1] - 280
     assert abs(grown.mean() - 200 * 100 * 40.5 / 30_000) < 3
+
+
+def test_relatives_who_come_to_a_family_here_join_it_and_are_no_family_of_their_own():
+    log = pa.Table.from_pylist(
+        RETURNS.to_pylist()
+        + [
+            row(None, "main_group", AS_OF - dt.timedelta(days=30 * n - 1), 30, "registered",
+                "return_cleared", 0, 8)
+            for n in range(1, 6)
+        ]
+    )  # fmt: skip
+    inputs = made(CLEARED, log, newcomers=newcomers_of(("joined", 1, 30), ("born", 1, 10)))
+    assert inputs.laws["births"].shape == 40.5
+    assert any("Relatives join families here" in text and "(30 so far)" in text
+               for text in inputs.assumptions)  # fmt: skip
+    assert sum(inputs.laws[one.units_per_day].shape for one in inputs.model.arrivals) < 1
 
 
 def declared(*days):

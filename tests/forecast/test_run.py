@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from onward.caseload.moves import forecast_moves
 from onward.cli import forecast as command
 from onward.errors import OnwardError
+from onward.forecast import chances
 from onward.forecast.inputs import build
 from onward.forecast.run import forecast, from_json, present_by_day, scored
 from onward.forecast.scores import crps
@@ -105,7 +106,8 @@ def test_what_is_kept_fits_its_schema(one):
 
 def test_a_run_kept_before_the_reasons_were_given_still_reads(one):
     data = json.loads(one.to_json())
-    for name in ("split", "why", "held", "narrow", "unknown", "step", "remedies"):
+    for name in ("split", "why", "held", "narrow", "unknown", "step", "remedies", "asked",
+                 "chances"):  # fmt: skip
         del data[name]
     assert from_json(json.dumps(data)).fan == one.fan
     del data["fan"]
@@ -121,6 +123,52 @@ def test_reasons_add_up_to_those_still_here(one):
     for group in ("main_group", "recognised_group"):
         of = sum(in_groups(row, [group])[0] for row in one.why)
         assert of == pytest.approx(one.deadline_levels(group)["median"], abs=8)
+
+
+def test_chances_are_told_by_group_stage_and_way_of_whatever_number_is_asked(one):
+    asked = made(split=False, asked=[40, 7])
+    assert asked.asked == [7, 40]
+    assert asked.fan == one.fan
+    assert asked.identity != made(split=False).identity
+    groups = asked.chances["groups"]
+    assert {name: of["start"] for name, of in groups.items()} == {
+        "main_group": 270, "recognised_group": 40,
+    }  # fmt: skip
+    assert {"7", "40"} <= set(asked.fewer_than)
+    for name, of in groups.items():
+        levels = asked.deadline_levels(name)
+        chances = [of["fewer_than"][bound] for bound in sorted(of["fewer_than"], key=int)]
+        assert {"7", "40"} <= set(of["fewer_than"])
+        assert chances == sorted(chances)
+        assert of["zero"] <= chances[0]
+        # Half of the futures are below the middle, whatever is asked.
+        below = of["fewer_than"]["40"]
+        assert below >= 0.5 if levels["median"] < 40 else below <= 0.5
+    # Nobody is left only where nobody of any group is.
+    assert asked.zero <= min(of["zero"] for of in groups.values())
+    stage = asked.chances["states"]["return_cleared"]
+    way = asked.chances["left"]["return"]
+    assert set(stage["fewer_than"]) == set(way["fewer_than"]) == {"7", "40"}
+    assert way["zero"] == 0
+    assert way["fewer_than"]["40"] == 0
+
+
+def test_when_nearly_all_of_a_group_have_left_is_read_off_its_own_course():
+    present = np.tile(np.array([100, 50, 5, 4, 0]), (10, 1))
+    present[5:] = 100
+    present[9, 1] = 5
+    asked = chances.gone_95(present, 100, AS_OF)
+    assert asked == {"q10": "2026-06-02", "median": "2026-06-03", "q90": None}
+    assert chances.gone_95(present, 0, AS_OF) == {"q10": None, "median": None, "q90": None}
+    assert chances.zero(present[:, -1]) == 0.5
+    assert chances.fewer(present[:, 2], [5, 6]) == {"5": 0.0, "6": 0.5}
+
+
+def test_the_page_tells_chances_by_group_and_what_was_asked():
+    page = "\n".join(command.page(made(split=False, asked=[40]), {}))
+    for words in ("fewer than 40 are left: ", "Chances by group", "main group (270 here)",
+                  "recognised group (40 here)", "    fewer than 40: ", "    95% have left: "):  # fmt: skip
+        assert words in page, words
 
 
 def test_finer_steps_are_reported_with_what_the_daily_one_costs():
@@ -221,12 +269,14 @@ def test_help_starts_with_an_example_and_names_the_others():
 
 
 def test_everything_wrong_with_the_options_is_said_at_once():
-    result = call("--futures", "3", "--seed", "-1", "--series", "stock")
+    result = call("--futures", "3", "--seed", "-1", "--series", "stock", "--fewer-than", "0")
     assert isinstance(result.exception, OnwardError)
     said = str(result.exception)
     assert "no operation folder named" in said
     assert "200 or more" in said
     assert "--seed" in said
+    assert "--fewer-than" in said
+    assert "1 or more people" in said
     assert "only goes with --counts" in said
 
 
@@ -251,6 +301,10 @@ def test_a_published_series_is_forecast(tmp_path):
     data = json.loads(result.stdout)
     assert data["series"] == "camp_population"
     assert data["q05"] <= data["median"] <= data["q95"]
+    asked = call("--counts", file, "--series", "camp_population", "--origin", "2012-07-19",
+                 "--by", "2012-09-16", "--fewer-than", "640")  # fmt: skip
+    assert "fewer than 640 " in asked.output
+    assert "95% have left " in asked.output
 
 
 def test_the_terminal_answers_help_without_loading_the_heavy_parts():

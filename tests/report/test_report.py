@@ -777,7 +777,7 @@ REMARKS = {
     "assumptions": [
         "T13.done (relocate) from wants_relocation has not been seen yet; it may be about as fast as other steps here, or much slower.",
         "T7.done (return home) happens on certain days: about every 28 days, last on 12 October 2026. The next days are drawn from the gaps between past ones.",
-        "People keep arriving as they did after the first registration: about 1.4 a month, one by one.",
+        "People keep arriving as they did after the first registration: about 1.4 a month, in families of 2.3 people on average.",
     ],
     "left_out": [
         "1 went from absent to interviewed by T3.held, which the rulebook does not lead to from there; nobody does so again in the forecast",

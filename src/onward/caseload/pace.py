@@ -13,12 +13,11 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from onward.caseload.batches import BATCH_CELLS
 from onward.caseload.counting import changes, period_stages, stratum_columns
 from onward.caseload.events import PERSON
-from onward.caseload.model import Caseload, EventTables
+from onward.caseload.model import EventTables
 from onward.caseload.stays import IN_ORDER, belonging_stages, one_in
 from onward.caseload.waits import TOGETHER, WAITED, stay_stages
 from onward.engine import DuckEngine, Engine, Stage, quoted
@@ -81,30 +80,6 @@ def pace(
     ]
     made = engine.run(final, inputs, ["exposure", "wait", "departure", "stays"])
     return Pace(made["exposure"], made["wait"], made["departure"], made["stays"])
-
-
-def births(caseload: Caseload, since: date) -> int:
-    """Children born from a day on into households already here, as registered so far."""
-    people = caseload.people.select(["household", "birth_first", "registered_on"])
-    rows = people.filter(pc.is_valid(people["registered_on"]))
-    earliest = {
-        row["household"]: row["first"]
-        for row in rows.group_by("household")
-        .aggregate([("registered_on", "min")])
-        .rename_columns({"registered_on_min": "first"})
-        .to_pylist()
-        if row["household"] is not None
-    }
-    born = rows.filter(
-        pc.and_(
-            pc.greater_equal(rows["birth_first"], pa.scalar(since)),
-            pc.less_equal(rows["birth_first"], rows["registered_on"]),
-        )
-    )
-    return sum(
-        row["household"] in earliest and earliest[row["household"]] < row["birth_first"]
-        for row in born.to_pylist()
-    )
 
 
 def departure_stages(

@@ -98,6 +98,14 @@ def run(
             "the day at the pace of its remedies. Takes longer.",
         ),
     ] = False,
+    fewer_than: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--fewer-than",
+            help="Also say how likely it is that fewer than so many people are left, in all and by "
+            "group, stage and way. May be given several times.",
+        ),
+    ] = None,
     as_json: JSON = False,
     counts: Annotated[
         Path | None,
@@ -146,9 +154,11 @@ def run(
         "--kind": kind, "--official": official, "--keep": keep,
     }  # fmt: skip
     if counts is not None:
-        _from_counts(directory, counts, by, seed, as_json, only_counts)
+        _from_counts(directory, counts, by, seed, as_json, only_counts, fewer_than or [])
         return
-    _check_request(directory, futures, seed, only_counts, without or [], steps)
+    _check_request(
+        directory, futures, seed, only_counts, without or [], steps, fewer_than or []
+    )
     assert directory is not None
     from onward.cli.compiling import compile_beside
     from onward.cli.work import day
@@ -165,7 +175,7 @@ def run(
     made = forecast_of(
         found, by=target, futures=futures, seed=seed, use_plan=plan,
         behaviour=Behaviour.of(behaviour).without(*(without or [])), steps_per_day=steps,
-        remedies=remedies, progress=_say, ready=compiled,
+        remedies=remedies, fewer_than=fewer_than or [], progress=_say, ready=compiled,
     )  # fmt: skip
     kept = keep_forecast(operation, made)
     if as_json:
@@ -333,9 +343,10 @@ def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:
     lines.append(f"  nobody is left: {_chance(made.zero, made.futures)}")
     lines += [
         f"  fewer than {bound:,} are left: {_chance(chance, made.futures)}"
-        for bound, chance in telling(made.fewer_than)
+        for bound, chance in telling(made.fewer_than, made.asked)
     ]
     lines.append(f"  95% of those here have left: {_when(made.gone_95, made.deadline)}")
+    lines += _chances_by_part(made, titles)
     lines += [_renamed(line, titles) for line in doubt(made)]
     lines += ["", "What is assumed"]
     lines += [f"  - {called(text, titles)}" for text in made.assumptions]
@@ -360,12 +371,51 @@ def _renamed(line: str, titles: Mapping[str, str]) -> str:
     return f"  {called(found[1], titles):<64}{found[2]:>5}"
 
 
-def telling(chances: Mapping[str, float]) -> list[tuple[int, float]]:
-    """Chances worth a line: of several that never or always hold, the one that says most."""
+def telling(chances: Mapping[str, float], asked: Sequence[int] = ()) -> list[tuple[int, float]]:
+    """Chances worth a line: those asked for, and of several that never or always hold, the one
+    that says most."""
     rows = sorted((int(bound), chance) for bound, chance in chances.items())
     never = [row for row in rows if row[1] <= 0][-1:]
     always = [row for row in rows if row[1] >= 1][:1]
-    return [*never, *(row for row in rows if 0 < row[1] < 1), *always]
+    return [row for row in rows if 0 < row[1] < 1 or row in never + always or row[0] in asked]
+
+
+def _chances_by_part(made: Forecast, titles: Mapping[str, str]) -> list[str]:
+    """Chances by group, and by stage and way where they say something."""
+    lines: list[str] = []
+    groups = made.chances.get("groups", {})
+    if len(groups) > 1:
+        lines += ["", "Chances by group"]
+        for name, of in groups.items():
+            told = [f"nobody is left: {_chance(of['zero'], made.futures)}"]
+            told += [
+                f"fewer than {bound:,}: {_chance(of['fewer_than'][str(bound)], made.futures)}"
+                for bound in made.asked
+            ]
+            told.append(f"95% have left: {_when(of['gone_95'], made.deadline)}")
+            lines += [f"  {name.replace('_', ' ')} ({of['start']:,} here)"]
+            lines += [f"    {text}" for text in told]
+    for part, what, nobody, few in (
+        ("states", f"Chances by stage on {_day(made.deadline)}", "nobody stands there",
+         "fewer than {}"),
+        ("left", f"Chances by way until {_day(made.deadline)}", "nobody has left by it",
+         "fewer than {} have"),
+    ):  # fmt: skip
+        rows = []
+        names = titles if part == "states" else WAYS
+        for name, of in made.chances.get(part, {}).items():
+            chances = [(nobody, of["zero"])]
+            chances += [
+                (few.format(f"{bound:,}"), of["fewer_than"][str(bound)]) for bound in made.asked
+            ]
+            # A stage that is surely empty, or surely not, is told by the ranges above.
+            if any(0 < chance < 1 for _, chance in chances):
+                title = names.get(name, name.replace("_", " ").capitalize())
+                odds = ", ".join(f"{w}: {_chance(c, made.futures)}" for w, c in chances)
+                rows.append(f"  {title:<32} {odds}")
+        if rows:
+            lines += ["", what, *rows]
+    return lines
 
 
 WAYS = {
@@ -383,10 +433,11 @@ WAYS = {
 
 def _from_counts(
     directory: Path | None, counts: Path, by: str | None, seed: int, as_json: bool,
-    options: Mapping[str, Any],
+    options: Mapping[str, Any], fewer_than: Sequence[int],
 ) -> None:  # fmt: skip
     from onward.cli.forecast_counts import forecast_counts
     from onward.errors import Fault, Faults
+    from onward.forecast.chances import refused
 
     faults = []
     if directory is not None:
@@ -401,6 +452,7 @@ def _from_counts(
         )
         if not wanted[name]
     ]
+    faults += refused(fewer_than)
     if faults:
         raise Faults(faults)
     forecast_counts(
@@ -414,23 +466,26 @@ def _from_counts(
         official=options["--official"],
         seed=seed,
         keep=options["--keep"],
+        fewer_than=fewer_than,
         as_json=as_json,
     )
 
 
 def _check_request(
     directory: Path | None, futures: int, seed: int, options: Mapping[str, Any],
-    without: Sequence[str] = (), steps: int = 1,
+    without: Sequence[str] = (), steps: int = 1, fewer_than: Sequence[int] = (),
 ) -> None:  # fmt: skip
     """Everything wrong with the options at once."""
     from onward.errors import Fault, Faults, one_of
     from onward.forecast.behaviour import TERMS
+    from onward.forecast.chances import refused
 
     faults = [
         Fault("", "", "--without", f'"{term}"', one_of(TERMS))
         for term in without
         if term not in TERMS
     ]
+    faults += refused(fewer_than)
     if not 1 <= steps <= 24:
         faults.append(Fault("", "", "--steps", f"{steps}", "1 to 24"))
     if directory is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from onward.forecast.behaviour import Behaviour
@@ -30,6 +30,49 @@ if TYPE_CHECKING:
 
 # An incident of this share of the log shows in how long people have waited.
 STOPPED = 0.03
+ARRIVALS = "arrivals to "
+"""What parameters of arrivals begin with."""
+
+
+@dataclass(frozen=True)
+class CameAs:
+    """In what families people came after the first registration.
+
+    sizes      people of a family -> families of that size; empty where the log does not say
+    born       children born since into families here;  relatives: others who joined one
+    """
+
+    sizes: Mapping[int, int] = field(default_factory=dict)
+    born: int = 0
+    relatives: int = 0
+
+    @property
+    def joined(self) -> int:
+        """People who came to a family that was here already."""
+        return self.born + self.relatives
+
+
+def came_as(newcomers: pa.Table | None) -> CameAs:
+    """Read off `caseload.newcomers.newcomers`."""
+    sizes: dict[int, int] = {}
+    alone = {"born": 0, "joined": 0}
+    for row in newcomers.to_pylist() if newcomers is not None else ():
+        if row["how"] in alone:
+            alone[row["how"]] += row["units"]
+        else:
+            sizes[row["people"]] = sizes.get(row["people"], 0) + row["units"]
+    return CameAs(sizes, alone["born"], alone["joined"])
+
+
+def families_here(
+    rulebook: Rulebook, start: Mapping[tuple[str, str, int], int]
+) -> dict[int, int]:
+    """Families here by size, what newcomers are taken to be like where the log has none."""
+    found: dict[int, int] = {}
+    for (state, _, size), units in start.items():
+        if units and not rulebook.forecast_states[state].gone:
+            found[size] = found.get(size, 0) + units
+    return found or {1: 1}
 
 
 def occupied_states(
@@ -120,10 +163,13 @@ class ModelBuilder(Pace, Planned):
 
     def arrivals(
         self, rows: Sequence[Mapping[str, Any]], start: Mapping[tuple[str, str, int], int],
-        births: int = 0,
+        came_as: CameAs,
     ) -> list[Arrival]:  # fmt: skip
-        """People who came after the first registration, at the pace they came, one by one;
-        children born here are left out of them."""
+        """Families that came after the first registration, at the pace they came and as large.
+
+        A family of each size comes at a pace of its own (a Gamma law each), so how many come and
+        how large they are is both drawn anew in every future.
+        """
         columns = self.rulebook.forecast_strata
         periods = sorted({(row["period_start"], row["period_days"]) for row in rows})[1:]
         days = float(sum(length for _, length in periods))
@@ -143,27 +189,33 @@ class ModelBuilder(Pace, Planned):
                     stratum = largest
                 key = (row["to_state"], stratum)
                 came[key] = came.get(key, 0) + int(row["transitions"])
+        sizes = came_as.sizes or families_here(self.rulebook, start)
+        families = sum(sizes.values())
+        middle = sum(size * units for size, units in sizes.items()) / families
         made = []
         for (state, stratum), people in sorted(came.items()):
             if self.rulebook.forecast_states[state].gone or not people:
                 continue
-            name = f"arrivals to {state} [{stratum}]"
-            came_in = people * max(1 - births / sum(came.values()), 0.0)
-            self._law(name, Gamma(came_in + LEAST_SHAPE, days), "rates")
-            made.append(Arrival(name, state, stratum, 1, name))
+            expected = people * max(1 - came_as.joined / sum(came.values()), 0.0) / middle
+            for size, seen in sorted(sizes.items()):
+                share = seen / families
+                name = f"{ARRIVALS}{state} [{stratum}, {size} together]"
+                self._law(name, Gamma((expected + LEAST_SHAPE) * share, days), "rates")
+                made.append(Arrival(name, state, stratum, size, name))
         if made:
-            pace = max(sum(came.values()) - births, 0) / days * 30
+            pace = max(sum(came.values()) - came_as.joined, 0) / days * 30
             self.assumptions.append(
                 f"People keep arriving as they did after the first registration: about "
-                f"{pace:.1f} a month, one by one."
+                f"{pace:.1f} a month, in families of {middle:.1f} people on average."
                 if pace >= 0.05
                 else "All who were registered later were born here; that anybody else arrives is "
                 "possible and rare."
             )
         return made
 
-    def births(self, rows: Sequence[Mapping[str, Any]], births: int) -> list[Transition]:
-        """Children join the family they are born into, in whatever state it stands."""
+    def births(self, rows: Sequence[Mapping[str, Any]], came_as: CameAs) -> list[Transition]:
+        """Children join the family they are born into, and relatives the one they come to, in
+        whatever state it stands: one person more, and no family more."""
         states = self.rulebook.forecast_states
         periods = sorted({row["period_start"] for row in rows})[1:]
         later, days = set(periods), 0.0
@@ -171,13 +223,19 @@ class ModelBuilder(Pace, Planned):
             state = row["forecast_state"]
             if row["move"] is None and state is not None and row["period_start"] in later:
                 days += 0.0 if states[state].gone else row["person_days"]
-        if not births or not days:
+        if not came_as.joined or not days:
             return []
-        self._law("births", Gamma(births + LEAST_SHAPE, days), "rates")
-        self.assumptions.append(
-            f"Children are born into the families here at the pace of the log ({births} so far) "
-            "and leave with them."
-        )
+        self._law("births", Gamma(came_as.joined + LEAST_SHAPE, days), "rates")
+        if came_as.born:
+            self.assumptions.append(
+                "Children are born into the families here at the pace of the log "
+                f"({came_as.born} so far) and leave with them."
+            )
+        if came_as.relatives:
+            self.assumptions.append(
+                "Relatives join families here at the pace of the log "
+                f"({came_as.relatives} so far) and leave with them."
+            )
         return [
             Transition(f"birth in {name}", name, name, "births", size_change=1)
             for name, state in states.items()

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from onward.forecast.behaviour import Behaviour, learn
-from onward.forecast.building import STOPPED, ModelBuilder, occupied_states
+from onward.forecast.building import STOPPED, ModelBuilder, came_as, occupied_states
 from onward.forecast.building_differ import DIFFER, Own, with_paces
 from onward.forecast.building_pace import MOST_GROUPS, marginal
 from onward.forecast.draws import Distribution, ParameterDraws, draw
@@ -211,7 +211,7 @@ def build(
     also: frozenset[str] = frozenset(),
     waits: pa.Table | None = None,
     departures: pa.Table | None = None,
-    births: int = 0,
+    newcomers: pa.Table | None = None,
     stays: pa.Table | None = None,
     paces: Sequence[Paces] = (),
 ) -> Inputs:
@@ -232,8 +232,8 @@ def build(
                 without memory
     departures  from `caseload.pace.pace`: on which days people left; None
                 takes people as leaving on any day
-    births      from `caseload.pace.births`: children born here since the first registration
-                period, who are among those registered later
+    newcomers   from `caseload.newcomers.newcomers`: in what families people came after the first
+                registration period; None takes them to come in families like those here
     stays       from `caseload.pace.pace`: stays that belong together; None takes all families as
                 alike
     paces       of other operations under the same rulebook
@@ -335,8 +335,9 @@ def build(
     for effect in plan:
         builder.add(effect)
     transitions = builder.transitions(sizes)
-    arrivals = builder.arrivals(rows, start, births)
-    transitions += builder.births(rows, births)
+    came = came_as(newcomers)
+    arrivals = builder.arrivals(rows, start, came)
+    transitions += builder.births(rows, came)
     occupied = occupied_states(start, transitions, arrivals)
     model = Model(
         states=[
@@ -347,7 +348,7 @@ def build(
         strata=strata,
         start=start,
         transitions=[one for one in transitions if one.source in occupied],
-        sizes=sizes,
+        sizes=tuple(range(1, max([*sizes, *(one.size for one in arrivals)]) + 1)),
         factors=builder.occupied_factors(occupied),
         capacities=builder.pools(),
         pledges=builder.pledges(transitions, occupied),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from onward.forecast.behaviour import TERMS
+from onward.forecast.building import ARRIVALS
 from onward.forecast.model import Gate, Transition
 from onward.forecast.movements import NAMED
 
@@ -258,6 +259,8 @@ def narrow(
 def _named(parameter: str, source: str) -> str:
     if parameter.startswith(NAMED):
         return parameter.split(",")[0]
+    if parameter.startswith(ARRIVALS):
+        return "arrivals"
     if source == "rates" and parameter.startswith("rate "):
         return parameter.removeprefix("rate ").rsplit(" [", 1)[0]
     if source in ("plan dates", "effects"):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from onward.forecast.model import Model
     from onward.forecast.reasons import Reason
     from onward.rulebook.model import Rulebook
 
@@ -37,7 +38,7 @@ LEAST_FUTURES = 200
 LEAST_SHOWN = 0.5
 """People whom a reason must concern, in one of forty futures, to be kept."""
 KIND = "onward-forecast-1"
-DRAWS = 3
+DRAWS = 4
 """Goes up whenever the same inputs and seed come to give other futures; part of the version kept."""
 VERSION = f"{__version__}+draws.{DRAWS}"
 
@@ -54,6 +55,10 @@ class Forecast:
     mean, zero        mean people on the deadline; chance that nobody is left
     fewer_than        number -> chance that fewer than so many are left
     gone_95           level -> ISO date on which 95% of today's people have left, or null
+    asked             numbers of people somebody asked about, besides round ones
+    chances           the same by part: "groups" -> group -> start, zero, fewer_than and gone_95;
+                      "states" -> forecast state -> zero and fewer_than of those who stand there;
+                      "left" -> pathway -> zero and fewer_than of those who have left by it
     split             what the spread on the deadline comes from: rates, effects, plan dates,
                       behaviour, shocks, chance -> share; they add up to 1
     width             what narrows the 80% range if it were known: source -> share of the range;
@@ -103,6 +108,8 @@ class Forecast:
     step: Mapping[str, float] = field(default_factory=dict)
     afterwards: bool = False
     remedies: bool = False
+    asked: Sequence[int] = field(default_factory=tuple)
+    chances: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Canonical text: the same forecast gives the same bytes."""
@@ -114,7 +121,7 @@ class Forecast:
         made = json.dumps(
             [
                 self.as_of, self.deadline, self.futures, self.seed, dict(self.inputs),
-                self.version, dict(self.step).get("per_day", 1),
+                self.version, dict(self.step).get("per_day", 1), *([list(self.asked)] if self.asked else []),
             ]
         )  # fmt: skip
         return hashlib.sha256(made.encode()).hexdigest()[:12]
@@ -165,6 +172,7 @@ def forecast(
     held: Callable[[], Mapping[str, Mapping[str, int]]] | None = None,
     turns: pa.Table | None = None,
     afterwards: bool = False,
+    asked: Sequence[int] = (),
 ) -> Forecast:
     """Simulate to the deadline and summarise.
 
@@ -178,10 +186,11 @@ def forecast(
     turns     from `remedies.turns`: what became of those held back and free on past days; None
               takes the share that each safeguard holds back as today's
     afterwards  the day it starts from was already past when it was asked for
+    asked     numbers of people: how likely it is that fewer are left, also by group and stage
     """
     import numpy as np
 
-    from onward.forecast import reasons, remedies
+    from onward.forecast import chances, reasons, remedies
     from onward.forecast.kernel import Group, Outputs, simulate
 
     days = (deadline - as_of).days
@@ -224,9 +233,7 @@ def forecast(
     shown = [*range(6, days - 1, 7), days - 1]
     sizes = np.array(made.sizes)
     by_state = (made.units[:, 0] * sizes).sum(axis=(2, 3))
-    start = sum(
-        units * size for (state, _, size), units in model.start.items() if state in set(here)
-    )
+    start = _here(model, model.strata, here)
     left: dict[str, FloatArray] = {}
     states = {state.id: state.present for state in model.states}
     for index, transition in enumerate(model.transitions):
@@ -258,7 +265,7 @@ def forecast(
         deadline=deadline.isoformat(),
         futures=futures,
         seed=seed,
-        start=int(start),
+        start=start,
         days=[(as_of + dt.timedelta(days=day + 1)).isoformat() for day in shown],
         fan=fan,
         states={
@@ -268,11 +275,18 @@ def forecast(
         },
         left=ways,
         mean=round(float(final.mean()), 2),
-        zero=round(float((final == 0).mean()), 4),
-        fewer_than={
-            str(bound): round(float((final < bound).mean()), 4) for bound in _bounds(int(start))
-        },
-        gone_95=_gone(everyone, start, as_of),
+        zero=chances.zero(final),
+        fewer_than=chances.fewer(final, chances.bounds(start, asked)),
+        gone_95=chances.gone_95(everyone, start, as_of),
+        asked=sorted(set(asked)),
+        chances=chances.by_part(
+            {name: course for name, course in made.present.items() if name != EVERYONE},
+            {name: _here(model, strata, here) for name, strata in inputs.told_apart.items()},
+            {name: people for name, people in on_the_day.items() if name in here},
+            left,
+            asked,
+            as_of,
+        ),
         width=reasons.narrowing(shares),
         split=shares,
         why=why,
@@ -280,7 +294,7 @@ def forecast(
         narrow=[{"kind": kind, "name": name, "share": share} for kind, name, share in named],
         unknown=reasons.unknown(
             inputs,
-            start=int(start),
+            start=start,
             left=ways,
             named=named,
             levels={name: values[-1] for name, values in fan[EVERYONE].items()},
@@ -377,27 +391,13 @@ def equally_likely(values: Any) -> list[list[int]]:
     return [[int(v) for v in row] for row in table.T]
 
 
-def _bounds(start: int) -> list[int]:
-    """Round numbers a planner asks about: shares of today's people, to one digit and a half."""
-    found = set()
-    for share in (0.05, 0.1, 0.25, 0.5, 0.75, 0.9):
-        value = start * share
-        step = max(10 ** (len(str(int(value))) - 1) // 2, 1)
-        found.add(max(int(round(value / step) * step), 1))
-    return sorted(found)
-
-
-def _gone(everyone: Any, start: int, as_of: dt.date) -> dict[str, str | None]:
-    """When 95% of today's people have left: the date in each of three shares of the futures."""
-    import numpy as np
-
-    reached = everyone <= 0.05 * start
-    days = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
-    found: dict[str, str | None] = {}
-    for name in ("q10", "median", "q90"):
-        day = float(np.quantile(days, LEVELS[name], method="inverted_cdf"))
-        found[name] = None if np.isinf(day) else str(as_of + dt.timedelta(days=int(day)))
-    return found
+def _here(model: Model, strata: Sequence[str], here: Sequence[str]) -> int:
+    """People of these strata who are here at first."""
+    return sum(
+        units * size
+        for (state, stratum, size), units in model.start.items()
+        if state in here and stratum in strata
+    )
 
 
 def _held(

@@ -126,9 +126,14 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
             for group, v in made.fan.items() if group != EVERYONE
         ],
         "fewer": sorted(
-            ((int(number), chance) for number, chance in made.fewer_than.items() if chance > 0.005),
-            key=lambda one: one[0],
-        )[:4],
+            {*_likely(made)[:4], *((bound, made.fewer_than[str(bound)]) for bound in made.asked)}
+        ),
+        "asked": list(made.asked),
+        "sure": [
+            {"title": words.code(group), "zero": of["zero"], "gone": of["gone_95"]["median"],
+             "fewer": [of["fewer_than"][str(bound)] for bound in made.asked]}
+            for group, of in made.chances.get("groups", {}).items()
+        ],
         "gone": {n: made.gone_95.get(n) for n in LEVELS},
         "split": [
             {"source": str(SOURCES.get(name, name)), "share": share}
@@ -137,6 +142,12 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
         ],
         "changed": _changed(made, earlier) if earlier is not None else None,
     }  # fmt: skip
+
+
+def _likely(made: Forecast) -> list[tuple[int, float]]:
+    """(people, chance that fewer are left) wherever it is not as good as none, fewest people first."""
+    rows = ((int(number), chance) for number, chance in made.fewer_than.items())
+    return sorted(row for row in rows if row[1] > LEAST_SHARE)
 
 
 def _as_made(made: Forecast) -> dict[str, Any]:
@@ -329,15 +340,22 @@ def run(request: HttpRequest) -> HttpResponse:
     else:
         asked |= {"plan": request.POST.get("plan", "yes") == "yes", "behaviour": True}
         asked["as_of"] = here.today().isoformat()
+        if few := _number(request.POST.get("fewer", "")):
+            asked["fewer_than"] = [few]
     job = jobs.ask(request.user, kind, asked)
     return HttpResponseRedirect(reverse("desk:job", args=[job.pk]), status=303)
 
 
 def _futures(text: str) -> int:
     """How many futures to play; what is no number becomes the usual number."""
+    wanted = _number(text)
+    return min(max(USUAL_FUTURES if wanted is None else wanted, LEAST_FUTURES), MOST_FUTURES)
+
+
+def _number(text: str) -> int | None:
+    """A whole number in the digits of any language of the desk; None for what is none."""
     plain = dates.western(text.strip())
-    wanted = int(plain) if plain.isascii() and plain.isdigit() else USUAL_FUTURES
-    return min(max(wanted, LEAST_FUTURES), MOST_FUTURES)
+    return int(plain) if plain.isascii() and plain.isdigit() else None
 
 
 urls = [

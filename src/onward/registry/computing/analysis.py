@@ -133,7 +133,7 @@ class Groundwork:
     waits: pa.Table
     steps: Sequence[tuple[str, str, str]]
     departures: pa.Table
-    births: int
+    newcomers: pa.Table
     stays: pa.Table
     paces: Sequence[Paces] = ()
 
@@ -141,7 +141,7 @@ class Groundwork:
         """The arguments of `forecast.inputs.build` that no plan changes."""
         return {
             "counts": self.counts, "exposures": self.exposures, "steps": self.steps,
-            "waits": self.waits, "departures": self.departures, "births": self.births, "stays": self.stays,
+            "waits": self.waits, "departures": self.departures, "newcomers": self.newcomers, "stays": self.stays,
             "paces": self.paces, "as_of": found.as_of, "deadline": self.deadline, "name": found.operation.settings.id,
         }  # fmt: skip
 
@@ -164,7 +164,7 @@ def groundwork(found: Opened, by: dt.date | None = None) -> Groundwork:
     steps = list(zip(*(column.to_pylist() for column in read["steps"].columns), strict=True))
     return Groundwork(
         deadline, read["counts"], read["exposures"], read["waits"], steps, read["departures"],
-        read["births"]["children"][0].as_py(), read["stays"], found.paces,
+        read["newcomers"], read["stays"], found.paces,
     )  # fmt: skip
 
 
@@ -174,7 +174,8 @@ def _read_past(found: Opened) -> Mapping[str, pa.Table]:
 
     from onward.caseload.counting import counts
     from onward.caseload.moves import forecast_moves
-    from onward.caseload.pace import births, pace
+    from onward.caseload.newcomers import newcomers
+    from onward.caseload.pace import pace
     from onward.forecast.edges import departing
 
     first = first_day(found)
@@ -202,7 +203,7 @@ def _read_past(found: Opened) -> Mapping[str, pa.Table]:
         "steps": pa.table(
             [pa.array(one) for one in zip(*steps, strict=True)], ["from", "move", "to"]
         ),
-        "births": pa.table({"children": [births(found.caseload, settled)]}),
+        "newcomers": newcomers(found.caseload, settled),
     }
 
 
@@ -223,6 +224,7 @@ def forecast_of(
     split: bool = True,
     steps_per_day: int = 1,
     remedies: bool = False,
+    fewer_than: Sequence[int] = (),
     progress: Callable[[str], None] | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> Forecast:
@@ -230,6 +232,7 @@ def forecast_of(
 
     remedies  judge past days too, for whom safeguards will hold back on the date; takes as long
               again for each of them as for today, the first time
+    fewer_than  numbers of people: how likely it is that fewer are left
     ready   waits for the simulator where it is being prepared; asked before simulating
     """
     from onward.forecast.behaviour import Behaviour
@@ -301,6 +304,7 @@ def forecast_of(
             held=held if split else None,
             turns=turned,
             afterwards=found.as_of < found.operation.default_date(),
+            asked=fewer_than,
         )
 
 

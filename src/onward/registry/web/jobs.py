@@ -128,6 +128,7 @@ def _forecast(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outco
         use_plan=bool(asked["plan"]),
         behaviour=bool(asked["behaviour"]),
         remedies=True,
+        fewer_than=asked.get("fewer_than", []),
         progress=say,
     )
     past = [(day.isoformat(), people) for day, people in observed(found, stays)]

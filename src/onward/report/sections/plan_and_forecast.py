@@ -244,8 +244,9 @@ def the_forecast(w: Writer) -> Section | None:
     groups = [name for name in made.fan if name != EVERYONE]
     if len(groups) > 1 and w.internal:
         blocks.append(
-            Table("by-group", "Still here on the deadline, by group", ["Group", *heads],
-                  [[words(plain_name(name)), *(_guess(w, made.deadline_levels(name)[n]) for n in names)] for name in groups],
+            Table("by-group", "Still here on the deadline, by group", ["Group", *heads, *_chance_heads(made)],
+                  [[words(plain_name(name)), *(_guess(w, made.deadline_levels(name)[n]) for n in names),
+                    *_group_chances(made, name)] for name in groups],
                   w.on, "Simulated and rounded.", (), "residual")
         )  # fmt: skip
     if w.internal:
@@ -309,6 +310,28 @@ def _not_known(w: Writer, made: Forecast) -> list[Block]:
     )  # fmt: skip
     found: list[Block] = [Text("Not yet known"), Points(lines)] if lines else []
     return [*found, table] if rows else found
+
+
+def _chance_heads(made: Forecast) -> list[str]:
+    """Columns of the chances by group; none for a run kept before they were told."""
+    if not made.chances.get("groups"):
+        return []
+    few = [f"Fewer than {bound:,} left" for bound in made.asked]
+    return ["Nobody left", *few, "95% gone by (middle)"]
+
+
+def _group_chances(made: Forecast, group: str) -> list[Cell]:
+    """How likely it is that nobody, or fewer than asked, of a group are left, and by when nearly
+    all have gone."""
+    of = made.chances.get("groups", {}).get(group)
+    if of is None:
+        return []
+    gone = of["gone_95"]["median"]
+    chances = [of["zero"], *(of["fewer_than"][str(bound)] for bound in made.asked)]
+    return [
+        *(Cell(f"{chance:.0%}", round(chance, 3)) for chance in chances),
+        words(day_text(dt.date.fromisoformat(gone)) if gone else "not by the deadline"),
+    ]
 
 
 def _why_here(w: Writer, made: Forecast, heads: Sequence[str], least: int) -> Table:
