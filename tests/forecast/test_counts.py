@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from onward.errors import OnwardError
 from onward.forecast.counts import prior_settings, relevant_counts, spaced, stock_evidence
+from onward.forecast.counts_unknown import gone_95, unknown
 from onward.forecast.history import Count, Event, Kind, Series
 from onward.forecast.reference_class import CountForecast, ReferenceClass
 
@@ -92,6 +93,78 @@ def test_missed_deadlines_lower_the_faith_in_the_next(alone: ReferenceClass):
         deadline(10, 110), deadline(130, 230), deadline(250, 350), deadline(361 - 20, 460),
     )  # fmt: skip
     assert fourth.draws.mean() > first.draws.mean()
+
+
+def test_a_moved_deadline_withdraws_the_old_date_from_the_day_the_move_is_known(
+    alone: ReferenceClass,
+):
+    falling = series((0, 10000), (30, 9400), (60, 8800), (90, 8200))
+    old, new = deadline(50, 180), deadline(85, 400)
+
+    def left(*events: Event) -> float:
+        return float(ask(alone, falling, 90, 180, *events).draws.mean())
+
+    held, moved, only_new = left(old), left(old, new), left(new)
+    assert held < only_new - 400
+    assert abs(moved - only_new) < 0.25 * (only_new - held)
+    # The order of the rows does not matter, and a move that is not known yet moves nothing.
+    assert left(new, old) == moved
+    assert left(old, deadline(91, 400)) == held
+
+
+def test_a_date_moved_up_takes_the_place_of_the_later_one(alone: ReferenceClass):
+    falling = series((0, 10000), (30, 9400), (60, 8800), (90, 8200))
+    late, early = deadline(50, 400), deadline(85, 180)
+    both = ask(alone, falling, 90, 180, late, early).draws.mean()
+    alone_ = ask(alone, falling, 90, 180, early).draws.mean()
+    assert both == pytest.approx(alone_, abs=150)
+
+
+def test_a_plan_of_today_is_heard_where_the_date_beside_it_was_withdrawn(
+    alone: ReferenceClass,
+):
+    moving = series((0, 10000), (30, 9000), (60, 8000))
+    withdrawn = (deadline(20, 140), deadline(55, 400))
+    without = ask(alone, moving, 60, 140, *withdrawn)
+    told = ask(alone, moving, 60, 140, *withdrawn, official=0)
+    assert told.draws.mean() < without.draws.mean()
+
+
+def test_days_named_together_stand_beside_each_other(alone: ReferenceClass):
+    falling = series((0, 10000), (30, 9400), (60, 8800), (90, 8200))
+    near, far = deadline(85, 180), deadline(85, 400)
+    both = ask(alone, falling, 90, 180, near, far).draws.mean()
+    assert both < ask(alone, falling, 90, 180, far).draws.mean() - 300
+
+
+def test_when_nearly_all_have_left_agrees_with_how_many_are_left(alone: ReferenceClass):
+    falling = series((0, 5000), (30, 3500), (60, 2200), (90, 1200))
+    for target in (120, 200, 400):
+        forecast = ask(alone, falling, 90, target)
+        gone = np.isfinite(forecast.gone)
+        assert (forecast.gone[gone] >= 0).all()
+        assert (forecast.gone[gone] <= target - 90).all()
+        # Whoever came back after nearly all had left makes a small difference, noise another.
+        assert gone.mean() == pytest.approx((forecast.draws <= 60).mean(), abs=0.06)
+    dates = gone_95(forecast)
+    assert dates is not None
+    known = [day for day in (dates["q10"], dates["median"], dates["q90"]) if day]
+    assert known
+    assert known == sorted(known)
+    assert gone_95(ask(alone, falling, 90, 120, kind="cumulative")) is None
+
+
+def test_what_counts_cannot_tell_is_said_and_what_would_narrow_it(alone: ReferenceClass):
+    open_ = series((0, 10000), (60, 9000), (120, 8000), (150, 7000))
+    said = unknown(ask(alone, open_, 160, 400), 4)
+    assert "is not known yet" in said[0]
+    assert "whether a destination and transport are secured" in said[-1]
+    assert (
+        "a newer count (the last is 90 days old)" in unknown(ask(alone, open_, 240, 400), 4)[-1]
+    )
+    assert "more counts" in unknown(ask(alone, open_, 160, 400), 3)[-1]
+    flat = series((0, 1000), (200, 1000), (400, 998), (600, 997))
+    assert unknown(ask(alone, flat, 600, 607), 4) == []
 
 
 def test_a_pause_after_departures_is_likelier_to_end_than_a_stall(alone: ReferenceClass):

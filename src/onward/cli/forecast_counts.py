@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +37,9 @@ def _command(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed: the same seed, same answer.")] = None,
     keep: Annotated[Path | None, typer.Option(help="A folder to keep the run in.")] = None,
+    fewer_than: Annotated[
+        list[int] | None, typer.Option(help="Also the chance that it is below this.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON (forecast-counts.schema.json).")
     ] = False,
@@ -56,6 +59,7 @@ def _command(
         official=official,
         seed=seed,
         keep=keep,
+        fewer_than=fewer_than or [],
         as_json=as_json,
     )
 
@@ -72,6 +76,7 @@ def forecast_counts(
     official: float | None = None,
     seed: int | None = None,
     keep: Path | None = None,
+    fewer_than: Sequence[int] = (),
     as_json: bool = False,
 ) -> None:
     """Prints the forecast of one series of `counts` on day `by`, seen from day `origin`.
@@ -83,9 +88,10 @@ def forecast_counts(
                   from the series' name where it says so, else stock, and the answer tells which
     official      people the plan of the day leaves on `by`, where it is known
     keep          a folder to keep the run in, to be scored when its day has come
+    fewer_than    numbers asked about: the chance that the count is below each
     raises        OnwardError with everything wrong in the options or the files
     """
-    data = _forecast(counts, series, origin, by, events, case, kind, official, seed)
+    data = _forecast(counts, series, origin, by, events, case, kind, official, seed, fewer_than)
     typer.echo(json.dumps(data, indent=2) if as_json else _page(data))
     if keep is not None:
         from onward.forecast.counts_kept import kept
@@ -168,11 +174,14 @@ def _forecast(
     kind: str | None,
     official: float | None,
     seed: int | None,
+    fewer_than: Sequence[int],
 ) -> dict[str, Any]:
     from typing import cast
 
     from onward.errors import Fault, Faults, OnwardError, one_of
+    from onward.forecast.chances import bounds, fewer
     from onward.forecast.counts import SEED
+    from onward.forecast.counts_unknown import gone_95, unknown
     from onward.forecast.history import KINDS, Kind, kind_from_name, read_events, read_series
     from onward.forecast.reference_class import shipped_reference
     from onward.forecast.run import equally_likely
@@ -255,6 +264,10 @@ def _forecast(
         "chance_at_most_tenth_of_last": (
             float((draws <= 0.1 * forecast.last.value).mean()) if meant == "stock" else None
         ),
+        "fewer_than": fewer(draws, bounds(forecast.last.value, fewer_than)),
+        "asked": sorted(set(fewer_than)),
+        "gone_95": gone_95(forecast),
+        "unknown": unknown(forecast, len(chosen[0].known_on(origin))),
         "regimes": forecast.regimes,
         "reference": list(forecast.reference),
         "seed": used,
@@ -283,6 +296,17 @@ _WHAT = {
 }
 
 
+def _when(dates: Mapping[str, str | None], by: str) -> str:
+    early, middle, late = (dates[name] for name in ("q10", "median", "q90"))
+    if early is None:
+        return f"not by {by} in at least 9 of 10 futures"
+    if middle is None:
+        return f"by {early} in 1 of 10 futures, in half of them not by {by}"
+    if late is None:
+        return f"by {middle} in half of the futures, in 1 of 10 not by {by}"
+    return f"by {middle} in half of the futures, by {late} in 9 of 10"
+
+
 def _page(data: dict[str, Any]) -> str:
     def people(value: float) -> str:
         return f"{value:,.0f}"
@@ -297,15 +321,25 @@ def _page(data: dict[str, Any]) -> str:
         f"  nine in ten         {people(data['q05'])} to {people(data['q95'])}",
         f"  nineteen in twenty  {people(data['q025'])} to {people(data['q975'])}",
     ]
-    if data["kind"] == "stock":
+    few = [
+        f"  {f'fewer than {bound:,}':<19} {data['fewer_than'][str(bound)]:.0%} chance"
+        for bound in data["asked"]
+    ]
+    if data["kind"] != "stock":
+        lines += few
+    else:
         lines += [
             f"  nobody left         {data['chance_zero']:.0%} chance",
             f"  a tenth or fewer    {data['chance_at_most_tenth_of_last']:.0%} chance",
+            *few,
+            f"  95% have left       {_when(data['gone_95'], data['target'])}",
             "",
             "What the counts say is going on, on the day of the forecast:",
         ]
         for name, share in sorted(data["regimes"].items(), key=lambda item: -item[1]):
             lines.append(f"  {name:<8} {share:>4.0%}  {_MEANING[name]}")
+    if data["unknown"]:
+        lines += ["", "Not yet known", *(f"  - {text}" for text in data["unknown"])]
     lines += [
         "",
         f"Rests on {data['counts_used']} count(s) and {data['events_used']} event(s) known on the "

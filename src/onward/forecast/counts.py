@@ -12,7 +12,7 @@ each choice and its reason.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from itertools import pairwise
@@ -55,6 +55,8 @@ _COUNT_ERROR = {"high": 0.01, "medium": 0.025, "low": 0.06}
 _STEP_SHARE = 0.03
 _LEAST_GAP_DAYS = 14
 _STALE_YEARS = 8.0
+# A place is as good as empty when this share of the last count is left.
+GONE_SHARE = 0.05
 # How long a plan, an offer or an operational step makes a surge likelier; a shock, any change.
 _SPUR_DAYS = 365
 _SHOCK_DAYS = 60
@@ -199,6 +201,7 @@ class _Futures:
         self.aim = np.full(n, -1.0)
         self.aim_left = np.zeros(n)
         self.deadlines: dict[int, tuple[FloatArray, FloatArray, float]] = {}
+        self.announced: set[int] = set()
         self._enter(np.arange(n))
 
     def _draw_character(self, rows: IntArray) -> None:
@@ -268,6 +271,32 @@ class _Futures:
         late = self.of.slip * self.rng.exponential(1.0, n)
         late = np.where(self.rng.random(n) < self.of.on_time, 0.0, late)
         self.deadlines[deadline] = (start, deadline + span * late, left)
+
+    def hear_what_is_announced(self, events: Sequence[Event]) -> None:
+        """From today the dates announced last are in force, and no earlier word.
+
+        Whoever names another day while one is still ahead has moved it. Days named on one day
+        stand beside each other, and a day that has passed is missed, not moved.
+        """
+        known = [
+            (event.known_from.toordinal(), event.effective.toordinal())
+            for event in events
+            if event.kind == "deadline" and event.known_from.toordinal() <= self.day
+        ]
+        in_force = {day for heard, day in known if heard == max(known)[0]}
+        for day in {day for day in self.announced if day > self.day} - in_force:
+            self._withdraw(day)
+        for day in sorted(in_force):
+            if day > self.day and day not in self.announced:
+                self.hear_of_deadline(day)
+                self.announced.add(day)
+
+    def _withdraw(self, deadline: int) -> None:
+        """Nobody works to this date any more: courses that did go on at their own pace."""
+        _, finish, _ = self.deadlines.pop(deadline)
+        self.announced.discard(deadline)
+        freed = (self.aim > self.day) & (self.aim == finish)
+        self.aim[freed], self.aim_left[freed] = -1.0, 0.0
 
     def _follow_deadlines(self) -> None:
         for deadline, (start, finish, left) in self.deadlines.items():
@@ -402,13 +431,15 @@ def _systematic(weights: FloatArray, n: int, rng: np.random.Generator) -> IntArr
 
 
 def _advance(
-    futures: _Futures, until: int, events: Sequence[Event], longest_step: float
-) -> None:
-    """Carries the futures to day `until`, telling them of each event on the day it is known."""
+    futures: _Futures, until: int, events: Sequence[Event], longest_step: float,
+    after_each: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
+    """Carries the futures to day `until`, telling them of each event on the day it is known.
+
+    after_each  called after every step
+    """
     while futures.day < until:
-        for event in events:
-            if event.kind == "deadline" and event.known_from.toordinal() <= futures.day:
-                futures.hear_of_deadline(event.effective.toordinal())
+        futures.hear_what_is_announced(events)
         stops = [until] + [
             day
             for event in events
@@ -432,6 +463,7 @@ def _advance(
             for event in recent
         )
         futures.step(days, spurred, shaken)
+        after_each()
 
 
 def _step_for(days: int) -> float:
@@ -512,13 +544,16 @@ def forecast_stock(
     official: float | None = None,
     draws: int,
     seed: int,
-) -> tuple[FloatArray, dict[str, float]]:
-    """Draws of the people present on `target`, and the chance of each regime at the origin.
+) -> tuple[FloatArray, FloatArray, dict[str, float]]:
+    """Draws of the people present on `target`, when they were nearly all gone, and the chance of
+    each regime at the origin.
 
     counts, events  only those known at the origin; the caller has cut them
     official        people the plan of the day says will remain on `target`, where it is known;
                     heard as one more deadline unless an announced one falls within two weeks
-    returns         (draws,) people, whole and not below zero; regime name -> share of futures
+    returns         (draws,) people, whole and not below zero; (draws,) days from the origin until
+                    no more than GONE_SHARE of the last count are left, infinity where that does
+                    not come about by the target; regime name -> share of futures
     """
     rng = np.random.default_rng(seed)
     counts = relevant_counts(counts)
@@ -532,15 +567,22 @@ def forecast_stock(
         log = futures.log_likelihood(count, before.value)
         futures.accept(count, _systematic(np.exp(log - log.max()), draws, rng), pool)
     _advance(futures, origin.toordinal(), events, _step_for((origin - counts[-1].day).days))
-    announced = [e.effective for e in events if e.kind == "deadline"]
+    futures.hear_what_is_announced(events)
     if official is not None and not any(
-        abs((day - target).days) <= _LEAST_GAP_DAYS for day in announced
+        abs(day - target.toordinal()) <= _LEAST_GAP_DAYS for day in futures.announced
     ):
         futures.hear_of_deadline(target.toordinal(), official)
     shares = np.bincount(futures.regime, minlength=5) / draws
-    _advance(futures, target.toordinal(), events, _step_for((target - origin).days))
+    enough = GONE_SHARE * counts[-1].value
+    gone = np.where(futures.people <= enough, 0.0, math.inf)
+
+    def look() -> None:
+        first = np.isinf(gone) & (futures.people <= enough)
+        gone[first] = futures.day - origin.toordinal()
+
+    _advance(futures, target.toordinal(), events, _step_for((target - origin).days), look)
     people = futures.people.copy()
     moving = people > 0
     noise = rng.standard_normal(draws) * 0.02 * people
     people[moving] = np.maximum(people[moving] + noise[moving], 0.0)
-    return np.round(people), dict(zip(REGIMES, shares.tolist(), strict=True))
+    return np.round(people), gone, dict(zip(REGIMES, shares.tolist(), strict=True))

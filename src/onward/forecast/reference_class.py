@@ -13,7 +13,7 @@ import functools
 import math
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib import resources
 from itertools import pairwise
@@ -24,6 +24,7 @@ import numpy as np
 from onward.errors import OnwardError
 from onward.forecast.counts import (
     FASTEST_GROWTH,
+    GONE_SHARE,
     SEED,
     FloatArray,
     forecast_stock,
@@ -92,6 +93,8 @@ class CountForecast:
     regimes      for a stock, the chance of each regime at the origin
     reference    the operations learnt from
     notes        what the reader should know about the basis
+    gone         for a stock, days from the origin until 95% of the last count have left, ascending;
+                 infinity where they have not by the target
     """
 
     kind: Kind
@@ -102,10 +105,25 @@ class CountForecast:
     regimes: dict[str, float]
     reference: tuple[str, ...]
     notes: tuple[str, ...]
+    gone: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def quantile(self, share: float) -> float:
         """The count below which `share` of the draws lie."""
         return float(np.quantile(self.draws, share))
+
+
+def _even(last: Count, final: FloatArray, origin: date, target: date) -> FloatArray:
+    """Days from the origin until nearly all have left, where they leave evenly from the last count
+    to `final` on the target; infinity where they do not by then."""
+    days = (target - last.day).days
+    out = np.full(len(final), math.inf)
+    enough = GONE_SHARE * last.value
+    reach = final <= enough
+    share = (last.value - enough) / np.maximum(last.value - final[reach], 1e-9)
+    out[reach] = np.maximum(
+        np.ceil(days * np.minimum(share, 1.0)) - (origin - last.day).days, 0.0
+    )
+    return out
 
 
 def operations(inputs: Inputs) -> tuple[Operation, ...]:
@@ -318,7 +336,7 @@ class ReferenceClass:
         weights, used = self.weights(case, series.name, origin)
         doubted = round(self.doubt * draws)
         plain = round((draws - doubted) * self.plain_pace) if len(counts) > 1 else 0
-        people, regimes = forecast_stock(
+        people, gone, regimes = forecast_stock(
             self.settings,
             weights,
             counts,
@@ -331,6 +349,8 @@ class ReferenceClass:
         )
         carried = self._carried(series, counts, case, origin, target, plain, seed)
         unfit = counts[-1].value * (np.arange(doubted) + 0.5) / max(doubted, 1)
+        # Of both only the last day is drawn; between the last count and it they go evenly.
+        others = [_even(counts[-1], values, origin, target) for values in (carried, unfit)]
         if not used:
             notes.append(
                 "No other operation had published counts by then: general priors only."
@@ -344,6 +364,7 @@ class ReferenceClass:
             regimes,
             used,
             tuple(notes),
+            np.sort(np.concatenate([gone, *others])),
         )
 
     def _pace(
