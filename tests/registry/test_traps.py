@@ -91,6 +91,72 @@ def test_an_old_sqlite_is_refused(small, monkeypatch):
         connection.ensure_connection()
 
 
+MOUNTED = (
+    "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+    "30 22 0:40 / {above} rw shared:2 master:1 - tmpfs tmpfs rw\n"
+    "31 30 0:41 /export {here} rw,relatime shared:3 - {kind} server:/export rw,vers=4.2\n"
+    "32 22 0:42 / {here}-beside rw - nfs4 server:/other rw\n"
+)
+
+
+@pytest.mark.parametrize(
+    "kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "fuse.sshfs", "fuse.rclone"]
+)
+def test_an_embedded_store_on_a_network_file_system_is_refused(
+    small, tmp_path, monkeypatch, kind
+):
+    from onward.registry.database import local_disk
+
+    folder = small.path
+    key = keys.with_key_file(folder, folder.with_name("meridian.key"))
+    starting.close_site()
+    mounts = tmp_path / "mounts"
+    monkeypatch.setattr(local_disk, "MOUNTS", mounts)
+    mounts.write_text(MOUNTED.format(above=tmp_path, here=folder, kind=kind))
+    if not embedded:  # only keys and settings lie there; the record is on the server
+        starting.open_site(folder, key=key)
+        return
+    with pytest.raises(OnwardError, match=rf"network file system \({kind}\)"):
+        starting.open_site(folder, key=key)
+    assert not site.is_open()
+
+
+@pytest.mark.parametrize(
+    "kind", ["ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "fuse.gocryptfs"]
+)
+def test_an_embedded_store_on_a_disk_of_this_machine_opens(small, tmp_path, monkeypatch, kind):
+    from onward.registry.database import local_disk
+
+    folder = small.path
+    key = keys.with_key_file(folder, folder.with_name("meridian.key"))
+    assert local_disk.network_kind(folder) == "", "as this machine says it"
+    starting.close_site()
+    mounts = tmp_path / "mounts"
+    monkeypatch.setattr(local_disk, "MOUNTS", mounts)
+    mounts.write_text(MOUNTED.format(above=tmp_path, here=folder, kind=kind))
+    assert starting.open_site(folder, key=key).folder == folder
+
+
+def test_where_a_folder_lies_is_read_as_the_machine_writes_it(tmp_path, monkeypatch):
+    from onward.registry.database import local_disk
+
+    folder = tmp_path / "our camp"
+    folder.mkdir()
+    (tmp_path / "short").symlink_to(folder)
+    mounts = tmp_path / "mounts"
+    monkeypatch.setattr(local_disk, "MOUNTS", mounts)
+    written = str(folder).replace(" ", "\\040")
+    mounts.write_text(MOUNTED.format(above=tmp_path, here=written, kind="nfs4"))
+    assert local_disk.network_kind(folder) == "nfs4"
+    assert local_disk.network_kind(tmp_path / "short" / "deeper") == "nfs4"
+    assert local_disk.network_kind(tmp_path) == ""
+    with mounts.open("a") as more:  # a disk mounted over it later is what is seen
+        more.write(f"40 31 8:2 / {written} rw - ext4 /dev/sdb1 rw\n")
+    assert local_disk.network_kind(folder) == ""
+    mounts.unlink()
+    assert local_disk.network_kind(folder) == "", "a machine that does not say is not accused"
+
+
 # -- the file --------------------------------------------------------------------------------------
 
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from onward.errors import OnwardError
 from onward.registry import site
+from onward.registry.database import local_disk
 from onward.registry.encrypted import Encrypted
 from onward.registry.keyring import keys
 from onward.registry.keyring.keys import RootKey
 from onward.registry.log.db_store import DatabaseStore
 from onward.registry.operation import Operation
-from onward.registry.settings import SETTINGS, read_settings
+from onward.registry.settings import ENCRYPTED, SETTINGS, read_settings
 from onward.registry.site import Site
 
 DATABASE = "onward.db"
@@ -39,6 +40,8 @@ def open_site(folder: Path | str, *, key: RootKey, migrate: bool = True) -> Site
             f"{folder.name} keeps its record in plain files; the desk and the vault need the "
             "encrypted store. Make one with: onward new DIR"
         )
+    if found.store == ENCRYPTED:
+        local_disk.refuse_network(folder)
     with site.changing:
         if site.is_open():
             now = site.current()
