@@ -96,8 +96,8 @@ def camp(tmp_path_factory):
     return operation
 
 
-def place(camp, *more):
-    result = CliRunner().invoke(app, [str(camp.path), "--on", "2026-03-01", "--json", *more])
+def place(camp, *more, day="2026-03-01"):
+    result = CliRunner().invoke(app, [str(camp.path), "--on", day, "--json", *more])
     assert result.exit_code == 0, result.output
     content = json.loads(result.stdout)
     placed = {row["case"].removeprefix("household/H-") for row in content["assignments"]}
@@ -201,3 +201,25 @@ def test_a_file_beside_the_operation_opens_nothing(camp, tmp_path):
     for option in ("--open", "--pledges"):
         with pytest.raises(OnwardError, match=option):
             app([str(camp.path), option, str(cases)], standalone_mode=False)
+
+
+def test_whoever_was_put_forward_keeps_the_place_until_the_country_says_no(camp):
+    """Last in this file: the record goes on."""
+    rulebook, source = load(PATH), random.Random(2)
+
+    def step(kind, day, *people):
+        camp.record(
+            [new_event(rulebook, operation="camp", subject=Subject("person", person), kind=kind, effective=day,
+                       by="chantal", instant=datetime(2026, 3, 20, tzinfo=UTC), random=source, facts={})
+             for person in people]
+        )  # fmt: skip
+
+    step("T14.done", "2026-03-10", "other-0", "free-0")
+    step("T15.accepted", "2026-03-12", "free-0")
+    placed, _, content = place(camp, day="2026-03-13")
+    # Four places, two of them gone; the one that is left of the share stays free.
+    assert {row["limit"]: row["allowed"] for row in content["limits"]} == {"canada, 1": 2, "canada share 1": 1}  # fmt: skip
+    assert len(placed) == 1
+    step("T15.denied", "2026-03-14", "other-0")
+    _, _, content = place(camp, day="2026-03-15")
+    assert {row["limit"]: row["allowed"] for row in content["limits"]} == {"canada, 1": 3, "canada share 1": 1}  # fmt: skip

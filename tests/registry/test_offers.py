@@ -174,3 +174,33 @@ def test_places_already_used_of_an_offer_that_follows_another_are_not_opened_aga
     follows = {"conditional_on": {"pledge": "nor", "departed": 2}, "filled": 4}
     found = offered(nor={"country": "NOR"}, can=follows)
     assert [one.opens_persons for one in found.opens] == [6]
+
+
+def forward(*groups, country="CAN", **facts):
+    return country, [somebody(group=group, **facts) for group in groups]
+
+
+def test_those_put_forward_have_their_places_and_their_share():
+    plan = planned(can={**SHARES, "filled": 1}, nor={"country": "NOR"})
+    pledges = list(plan.pledges.values())
+    waiting = [forward("main_group", "main_group"), forward("recognised_group"), forward(None), forward("main_group", country="PRT")]  # fmt: skip
+    found = offers(plan, pledges, ON, waiting)
+    places = {window.programme: window.persons for window in found.windows}
+    assert places == {"can": 10 - 1 - 4, "nor": 10}
+    kept = {limit.limit: limit.persons for limit in found.limits}
+    assert kept == {"can share 1": 3, "can share 2": 4, "can share 1+2": 5}
+
+
+def test_of_several_offers_of_a_country_those_put_forward_have_the_one_that_takes_them():
+    none = {"conditions": {"affiliation": ["none"]}}
+    plan = planned(first={**none, "places": 2}, second={}, third={"conditional_on": {"pledge": "second", "departed": 9}})  # fmt: skip
+
+    def places(*waiting):
+        found = offers(plan, list(plan.pledges.values()), ON, waiting)
+        return [window.persons for window in found.windows][:2]
+
+    member, free = forward("main_group", affiliation="member"), forward("main_group", affiliation="none")  # fmt: skip
+    assert places(member) == [2, 9]
+    assert places(free, free, free) == [0, 9]
+    # What no offer that counts can take is none of their places.
+    assert places(*[member] * 14) == [0, 0]

@@ -35,36 +35,33 @@ class Offers:
 
     def unmet(self, members: Sequence[Person]) -> tuple[str, ...]:
         """The offers of whose conditions one is not known to be met by these people."""
-        return tuple(
-            pledge.id
-            for pledge in self.pledges
-            if not all(
-                accepts(members, column, values) for column, values in pledge.conditions.items()
-            )
-        )
+        return tuple(pledge.id for pledge in self.pledges if not _meets(pledge, members))
 
     def shares(self, members: Sequence[Person]) -> tuple[str, ...]:
         """The shares of offers that are kept for these people."""
-        return tuple(
-            share_name(pledge, number)
-            for pledge in self.pledges
-            for number, share in enumerate(pledge.allocations, 1)
-            if not share.to.everyone and _covers(share.to, members)
-        )
+        return tuple(name for pledge in self.pledges for name in _shares_of(pledge, members))
 
 
-def offers(plan: Plan, pledges: Sequence[Pledge], on: dt.date) -> Offers:
+def offers(
+    plan: Plan,
+    pledges: Sequence[Pledge],
+    on: dt.date,
+    put_forward: Sequence[tuple[str, Sequence[Person]]] = (),
+) -> Offers:
     """The offers of a plan that count, on a day.
 
-    pledges  those with places that count
+    pledges      those with places that count
+    put_forward  (country, people) of each case that was put forward and has not left: it has a
+                 place, until the country says no
     """
+    taken, of_shares = _taken(plan, pledges, put_forward)
     windows: list[Window] = []
     opens: list[Opens] = []
     limits: list[Limit] = []
     for pledge in pledges:
         waits = _still_to_leave(plan, pledge)
         earliest = _not_before(plan, pledges, pledge, waits, on)
-        used = pledge.filled_people
+        used = pledge.filled_people + taken[pledge.id]
         left = 0
         for number, window in enumerate(pledge.windows, 1):
             places = max(window.places_people - used, 0)
@@ -103,7 +100,7 @@ def offers(plan: Plan, pledges: Sequence[Pledge], on: dt.date) -> Offers:
                         state=pledge.state,
                     )
                 )
-        limits += _limits(pledge, left, waits=bool(waits))
+        limits += _limits(pledge, left, of_shares, waits=bool(waits))
     return Offers(tuple(pledges), tuple(windows), tuple(opens), tuple(limits))
 
 
@@ -136,14 +133,61 @@ def _covers(rule: Rule, members: Sequence[Person]) -> bool:
     return all(accepts(members, column, values) for column, values in rule.columns.items())
 
 
-def _limits(pledge: Pledge, left: int, *, waits: bool) -> Iterable[Limit]:
+def _taken(
+    plan: Plan, pledges: Sequence[Pledge], put_forward: Sequence[tuple[str, Sequence[Person]]]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """How many places of each offer, and of each share, those put forward have.
+
+    Of several offers of a country, the first that has room and whose conditions they are known to
+    meet; else the first that has room.
+    """
+    taken = {pledge.id: 0 for pledge in pledges}
+    of_shares: dict[str, int] = {}
+    for country, members in put_forward:
+        open_to = [
+            pledge
+            for pledge in pledges
+            if pledge.country == country
+            and not _still_to_leave(plan, pledge)
+            and pledge.filled_people + taken[pledge.id] < pledge.places_people
+        ]
+        meant = [pledge for pledge in open_to if _meets(pledge, members)] or open_to
+        if meant:
+            pledge = meant[0]
+            taken[pledge.id] += len(members)
+            for name in _shares_of(pledge, members)[:1]:
+                of_shares[name] = of_shares.get(name, 0) + len(members)
+    return taken, of_shares
+
+
+def _meets(pledge: Pledge, members: Sequence[Person]) -> bool:
+    return all(accepts(members, column, values) for column, values in pledge.conditions.items())
+
+
+def _shares_of(pledge: Pledge, members: Sequence[Person]) -> tuple[str, ...]:
+    return tuple(
+        share_name(pledge, number)
+        for number, share in enumerate(pledge.allocations, 1)
+        if not share.to.everyone and _covers(share.to, members)
+    )
+
+
+def _limits(
+    pledge: Pledge, left: int, of_shares: Mapping[str, int], *, waits: bool
+) -> Iterable[Limit]:
     """The limits by which shares are kept for some people: everybody else has the rest.
 
-    left   places of the offer that are left, in all its windows
-    waits  its places are opened after another offer's, so that they are none by themselves
+    left       places of the offer that are left, in all its windows
+    of_shares  places of a share that people put forward have
+    waits      its places are opened after another offer's, so that they are none by themselves
     """
     kept = {
-        number: max(share.places_people - share.filled_people, 0)
+        number: max(
+            share.places_people
+            - share.filled_people
+            - of_shares.get(share_name(pledge, number), 0),
+            0,
+        )
         for number, share in enumerate(pledge.allocations, 1)
         if not share.to.everyone
     }

@@ -47,8 +47,10 @@ def placement_tables(found: Opened) -> Tables:
             "The plan holds no confirmed or open pledge with places and a capacity; "
             "see docs/reference/plan.md."
         )
-    offered = offers(found.plan, pledges, found.as_of)
-    return _tables(found, {pledge.capacity for pledge in pledges}, offered)
+    capacities = {pledge.capacity for pledge in pledges}
+    put_forward = _put_forward(found.caseload, capacities)
+    offered = offers(found.plan, pledges, found.as_of, put_forward)
+    return _tables(found, capacities, offered)
 
 
 def site_tables(found: Opened, sites: Sequence[Window]) -> Tables:
@@ -106,16 +108,41 @@ def submission(rulebook: Rulebook, capacities: set[str]) -> Move:
 
     raises  OnwardError when the rulebook has no such pathway
     """
+    return _way(rulebook, capacities)[0]
+
+
+def _way(rulebook: Rulebook, capacities: set[str]) -> tuple[Move, tuple[Move, ...]]:
+    """The step that puts a case forward, and all moves between it and having left."""
     for transition in rulebook.transitions.values():
         if not (transition.movement and transition.consumes in capacities):
             continue
-        for earlier in (*(rulebook.transitions[n] for n in transition.path), transition):
-            if earlier.pathway == transition.pathway:
-                return next(iter(earlier.moves.values()))
+        steps = (*(rulebook.transitions[n] for n in transition.path), transition)
+        own = [step for step in steps if step.pathway == transition.pathway]
+        first = next(iter(own[0].moves.values()))
+        return first, tuple(move for step in own[1:] for move in step.moves.values())
     raise OnwardError(
         f"No movement of the rulebook {rulebook.name} consumes these places "
         f"({', '.join(sorted(capacities))}), so nobody can be proposed for them."
     )
+
+
+def _put_forward(
+    caseload: Caseload, capacities: set[str]
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """(destination, people) of each case that was put forward and has neither left nor been refused."""
+    first, later = _way(caseload.rulebook, capacities)
+    waiting = [
+        (axis, set(states) - set(first.sources.get(axis, ())))
+        for move in later
+        for axis, states in move.sources.items()
+        if axis in first.targets
+    ]
+    found: dict[str, tuple[str, list[dict[str, Any]]]] = {}
+    for row in caseload.people.to_pylist():
+        place = row["intended_destination"]
+        if row["active"] and place and any(row[axis] in states for axis, states in waiting):
+            found.setdefault(f"{row['unit']}/{place}", (place, []))[1].append(row)
+    return [found[name] for name in sorted(found)]
 
 
 def _ready(answer: Evaluation) -> set[str]:
