@@ -90,6 +90,16 @@ def test_a_condition_that_cannot_be_asked_of_anybody_is_refused_with_its_place(
     assert any(f"pledges.can.{where}" in str(fault) for fault in wrong.value.faults)
 
 
+def test_days_sizes_and_needs_that_a_country_declares_reach_its_windows():
+    found = offered(can={"processing_days": 40, "max_size": 6, "excluded_needs": ["DS", "ER"]})
+    (window,) = found.windows
+    assert (window.processing_days, window.max_size) == (40, 6)
+    assert window.excluded_needs == ("DS", "ER")
+    for wrong in ({"max_size": 0}, {"excluded_needs": ["XX"]}, {"processing_days": "soon"}):
+        with pytest.raises(Faults, match=rf"pledges\.can\.{next(iter(wrong))}"):
+            planned(can=wrong)
+
+
 SHARES = {"allocations": [{"to": {"group": ["recognised_group"]}, "places": 4},
                           {"to": {"group": ["main_group"]}, "places": 6}]}  # fmt: skip
 

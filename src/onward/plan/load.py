@@ -516,7 +516,8 @@ class PlanReader(Reader):
         p = self.mapping(
             node, path, required=("title", "country", "channel", "state", "confidentiality"),
             optional=("places", "windows", "opens", "conditions", "valid_to", "chance",
-                      "allocations", "conditional_on", "capacity", "filled"),
+                      "allocations", "conditional_on", "capacity", "filled", "processing_days",
+                      "max_size", "excluded_needs"),
         )  # fmt: skip
         valid_to = self.date(p["valid_to"], f"{path}.valid_to") if "valid_to" in p else None
         windows: list[m.PledgeWindow] = []
@@ -616,8 +617,25 @@ class PlanReader(Reader):
             conditional_on=conditional,
             capacity=capacity,
             filled_people=filled,
+            processing_days=self.integer(p["processing_days"], f"{path}.processing_days")
+            if "processing_days" in p
+            else 0,
+            max_size=self._size(p["max_size"], f"{path}.max_size") if "max_size" in p else None,
+            excluded_needs=self._needs(p.get("excluded_needs"), f"{path}.excluded_needs"),
             line=line_of(node),
         )  # fmt: skip
+
+    def _size(self, node: yaml.Node, path: str) -> int:
+        size = self.integer(node, path)
+        if size < 1:
+            self.fault(node, path, str(size), "1 or more")
+        return size
+
+    def _needs(self, node: yaml.Node | None, path: str) -> tuple[str, ...]:
+        fact = self.rulebook.kinds["person"].facts.get(m.NEEDS)
+        if fact is None or not fact.allowed:
+            return self.strings(node, path)
+        return self._word_list(node, path, fact.allowed, "value")
 
     def _capacity(self, id: str, node: yaml.Node, path: str) -> m.Capacity:
         self.refers(node, path, id, self.consumed, "capacity in the rulebook")

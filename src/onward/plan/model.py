@@ -44,6 +44,8 @@ PLEDGE_STATES: tuple[PledgeState, ...] = (
 )  # fmt: skip
 THIRD_COUNTRY = "resettlement_place"
 """What shipped rulebooks call a place in a third country: what a pledge fills when it does not say."""
+NEEDS = "specific_needs"
+"""The fact of a person whose values `excluded_needs` of a pledge names."""
 SURE_PLEDGES: tuple[PledgeState, ...] = ("confirmed", "open")
 CHANNELS = ("resettlement", "humanitarian_admission", "family", "sponsorship")
 SAYS: Mapping[str, str] = {
@@ -305,8 +307,11 @@ class Allocation:
 class Pledge:
     """Places a State has spoken of.
 
-    conditions   person column -> values accepted; `families_only` beside it
-    chance       the planner's chance that it opens at all
+    conditions       person column -> values accepted; `families_only` beside it
+    chance           the planner's chance that it opens at all
+    processing_days  from the day on which a case is ready to its departure
+    max_size         most persons in one case; None: no limit
+    excluded_needs   specific needs that cannot be met there
     """
 
     id: str
@@ -324,6 +329,9 @@ class Pledge:
     conditional_on: Threshold | None
     capacity: str
     filled_people: int
+    processing_days: int = 0
+    max_size: int | None = None
+    excluded_needs: tuple[str, ...] = ()
     line: int = 0
 
     @property

@@ -19,7 +19,7 @@ import pyarrow as pa
 from onward.caseload.model import Caseload
 from onward.errors import OnwardError
 from onward.placement.inputs import PRIORITIES, Case, Opening, Tables, Window
-from onward.plan.model import SURE_PLEDGES
+from onward.plan.model import NEEDS, SURE_PLEDGES
 from onward.registry.computing.analysis import Opened
 from onward.registry.computing.offers import Offers, offers
 from onward.rulebook.grammar import parse_condition
@@ -188,7 +188,7 @@ def _case(
         category=categories[0] if categories else "",
         category_2=categories[1] if len(categories) > 1 else "",
         priority=priority,
-        needs=_codes(members, "specific_needs"),
+        needs=_codes(members, NEEDS),
         languages=tuple(sorted({m["language"] for m in members if m.get("language")})),
         skills=_codes(members, "skills"),
         preferred=tuple(
