@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from onward.caseload.model import Caseload
 from onward.errors import OnwardError
@@ -131,16 +132,17 @@ def _put_forward(
 ) -> list[tuple[str, list[dict[str, Any]]]]:
     """(destination, people) of each case that was put forward and has neither left nor been refused."""
     first, later = _way(caseload.rulebook, capacities)
-    waiting = [
-        (axis, set(states) - set(first.sources.get(axis, ())))
-        for move in later
-        for axis, states in move.sources.items()
-        if axis in first.targets
-    ]
+    people = caseload.people
+    waits = pa.array([False] * people.num_rows)
+    for move in later:
+        for axis in move.sources.keys() & first.targets.keys():
+            states = sorted(set(move.sources[axis]) - set(first.sources.get(axis, ())))
+            waits = pc.or_(
+                waits, pc.is_in(people[axis], value_set=pa.array(states, pa.string()))
+            )
     found: dict[str, tuple[str, list[dict[str, Any]]]] = {}
-    for row in caseload.people.to_pylist():
-        place = row["intended_destination"]
-        if row["active"] and place and any(row[axis] in states for axis, states in waiting):
+    for row in people.filter(pc.and_kleene(waits, people["active"])).to_pylist():
+        if place := row["intended_destination"]:
             found.setdefault(f"{row['unit']}/{place}", (place, []))[1].append(row)
     return [found[name] for name in sorted(found)]
 
@@ -230,7 +232,8 @@ def _relatives(people: pa.Table) -> dict[str, set[str]]:
     """Per household, where those of it went who have left; nothing is taken for granted."""
     found: dict[str, set[str]] = {}
     if "went_to" in people.column_names:
-        for row in people.select(["household", "active", "went_to"]).to_pylist():
+        gone = people.select(["household", "active", "went_to"])
+        for row in gone.filter(pc.is_valid(gone["went_to"])).to_pylist():
             if row["household"] and row["went_to"] and row["active"] is False:
                 found.setdefault(row["household"], set()).add(row["went_to"])
     return found
