@@ -531,6 +531,8 @@ def _print_prices(console: Console, content: dict[str, Any]) -> None:
             f"{row['floor']}: at least {row['share']:.0%} placed, which costs {row['price']:.3g}",
             markup=False,
         )
+    for line in content["not_worked_out"]:
+        console.print(line, markup=False)
     if worth or content["pledges"] or content["floors"]:
         console.print(
             "What places, conditions and floors are worth or cost is in protection-weighted persons; "

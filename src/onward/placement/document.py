@@ -20,6 +20,7 @@ from onward.placement import explain
 from onward.placement.check import check
 from onward.placement.fairness import acceptance_effect, fairness
 from onward.placement.inputs import Tables
+from onward.placement.margin import margin_of
 from onward.placement.propose import Proposal
 from onward.placement.references import unknown_destinations
 
@@ -48,6 +49,7 @@ def document(proposal: Proposal) -> dict[str, Any]:
         if proposal.state == "infeasible"
         else check(c.tables, placed, states_that_count=c.aims.states_that_count)
     )
+    margin = None if proposal.state == "infeasible" else margin_of(proposal)
     persons = sum(x.size for x in c.tables.cases)
     placed_persons = sum(row["size"] for row in by_case)
     asked = [] if c.tables.openings is not None else ["safeguards"]
@@ -77,8 +79,9 @@ def document(proposal: Proposal) -> dict[str, Any]:
         "check": {"passed": not faults, "faults": faults},
         "assignments": by_case,
         "unplaced": left,
-        "limits": explain.worth(proposal),
-        "pledges": explain.pledges(proposal),
+        "limits": explain.worth(proposal, margin),
+        "pledges": explain.pledges(proposal, margin),
+        "not_worked_out": explain.not_worked_out(proposal, margin),
         "unused": [] if proposal.state == "infeasible" else explain.unused(proposal),
         "links": [] if proposal.state == "infeasible" else explain.links(proposal),
         "floors": proposal.floors,

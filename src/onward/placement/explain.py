@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from onward.placement.margin import Margin
 from onward.placement.model import (
     BARRIERS,
     Doors,
@@ -25,7 +26,8 @@ from onward.placement.model import (
     outcome_parts,
     scope_of,
 )
-from onward.placement.propose import Proposal
+from onward.placement.program import Program
+from onward.placement.propose import EXACT_UNITS, EXACT_WHEN_BOUND, Proposal, stage_values
 
 Row = dict[str, Any]
 
@@ -420,11 +422,16 @@ def _said_of_safeguards(proposal: Proposal, members: Sequence[int]) -> str:
     )
 
 
-def worth(proposal: Proposal) -> list[Row]:
+def worth(proposal: Proposal, margin: Margin | None = None) -> list[Row]:
     """One row per programme window, cap, earmark and pledge condition: persons used and
     allowed, worth of one more (protection-weighted persons, and outcome points with who is
-    placed held), and by how many places fewer or more that price holds (None: not computed)."""
-    _c, model = proposal.compiled, proposal.compiled.model
+    placed held), and by how many places fewer or more that price holds (None: not computed).
+
+    margin   where prices guided the search, the linear program they came near"""
+    model = proposal.compiled.model
+    price, fewer, more = proposal.price, proposal.fewer, proposal.more
+    if margin is not None and margin.prices is not None:
+        price, fewer, more = margin.prices.row, margin.prices.fewer, margin.prices.more
     if proposal.state == "infeasible":
         return []
     slack = _slack(proposal)
@@ -448,14 +455,12 @@ def worth(proposal: Proposal) -> list[Row]:
                 "counts": ("everybody but " if info.kind == "earmark" else "") + info.who,
                 "persons": round(used),
                 "allowed": round(model.limit[r] + opened),
-                "worth_of_one_more": None
-                if proposal.price is None
-                else _points(proposal.price[r]),
+                "worth_of_one_more": None if price is None else _points(price[r]),
                 "outcome_of_one_more": None
                 if proposal.outcome_price is None
                 else _points(proposal.outcome_price[r]),
-                "holds_for_fewer": _range(proposal.fewer, r),
-                "holds_for_more": _range(proposal.more, r),
+                "holds_for_fewer": _range(fewer, r),
+                "holds_for_more": _range(more, r),
             }
         )
     return rows
@@ -467,13 +472,28 @@ def _range(values: FloatArray | None, r: int) -> float | None:
     return _points(values[r])
 
 
-def pledges(proposal: Proposal) -> list[Row]:
+def not_worked_out(proposal: Proposal, margin: Margin | None = None) -> list[str]:
+    """What is left out at this size, why, and how to ask for it; in words, nothing where all is there."""
+    c = proposal.compiled
+    if proposal.price is None or proposal.fewer is not None or margin is not None:
+        return []
+    large = f"this is not worked out for {c.model.units:,} cases that may travel apart"
+    said = [
+        f"For how many places a price holds: {large}, since it would take longer than the proposal. "
+        'Ask with --what-if "places:PROGRAMME@WINDOW=+5".'
+    ]
+    if c.pledges and c.model.units > EXACT_WHEN_BOUND:
+        said.append(
+            f"What meeting the condition of a pledge is worth: {large}. "
+            'Ask with --what-if "condition:PLEDGE=0" what its places bring without it.'
+        )
+    return said
+
+
+def pledges(proposal: Proposal, margin: Margin | None = None) -> list[Row]:
     """One row per conditional pledge: condition, persons that count, met or not, and its price:
     protection-weighted persons placed with the condition met less without it (whole families
     up to `EXACT_UNITS`, by the relaxation above; None where it cannot be, or was not asked)."""
-    from onward.placement.program import Program
-    from onward.placement.propose import EXACT_UNITS, EXACT_WHEN_BOUND, stage_values
-
     c, model = proposal.compiled, proposal.compiled.model
     if proposal.state == "infeasible" or not c.pledges:
         return []
@@ -501,7 +521,10 @@ def pledges(proposal: Proposal) -> list[Row]:
             if i.kind == "pledge" and i.name == pledge.pledge
         )
         price = None
-        if model.units <= EXACT_WHEN_BOUND:
+        if margin is not None:
+            worth_it = margin.pledge(k)
+            price = None if worth_it is None else _points(worth_it)
+        elif model.units <= EXACT_WHEN_BOUND:
             for met, unmet in zip(most(k, 1.0)[::-1], most(k, 0.0)[::-1], strict=True):
                 if met is not None and unmet is not None:
                     price = _points(met - unmet)

@@ -117,6 +117,7 @@ def write_workbook(content: dict[str, Any], path: Path) -> None:
              ("persons placed", f"{content['persons']['placed']} of {content['persons']['all']}"),
              ("not in the input", ", ".join(content["not_in_input"]) or "nothing"),
              ("independent check", "passed" if content["check"]["passed"] else "FAILED")]  # fmt: skip
+    facts += [("not worked out", line) for line in content["not_worked_out"]]
     for n, (key, value) in enumerate(facts):
         about.write(n, 0, key)
         about.write_string(n, 1, str(value))
