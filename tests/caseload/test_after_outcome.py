@@ -62,7 +62,7 @@ class Log:
         people = after_outcome.everybody_they_are(people, self.whose)
         due = after_outcome.consequences(
             self.rulebook, after_outcome.about([*self.events, *said], people),
-            whose=self.whose, operation="camp", by="mira", instant=NOW, random=self.random,
+            operation="camp", by="mira", instant=NOW, random=self.random,
         ) if people else []  # fmt: skip
         for event in (*said, *due):
             stamp = "2026-06-01T08:00:00.000000Z"
@@ -253,6 +253,18 @@ def test_of_two_records_of_one_person_each_day_has_one_contact():
     log.say((PERSON, "p2"), MERGED, "2026-02-01", into="p1")
     log.left("p2")
     assert log.due("p1") == days(HOME)
+
+
+def test_two_who_were_followed_up_and_turn_out_to_be_one_are_followed_up_once_and_apart_again():
+    log = Log()
+    log.left("p1")
+    log.left("p2")
+    before = log.contacts()
+    merged = log.say((PERSON, "p2"), MERGED, "2026-02-01", into="p1")
+    log.whose = {"p2": "p1"}
+    assert log.due("p1") == days(HOME)
+    log.take_back(merged)
+    assert log.contacts() == before
 
 
 ACTIONS = st.tuples(

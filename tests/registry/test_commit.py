@@ -430,3 +430,16 @@ def test_a_corrected_row_moves_what_was_not_made(camp):
     assert due(camp) == sorted(
         {LEFT + dt.timedelta(days=n) for move in moves for n in wanted[move]}
     )
+
+
+def test_who_turns_out_to_be_one_person_on_record_is_followed_up_once(camp):
+    from onward.intake.review import Decision
+    from onward.registry.importing.doubles import decide
+
+    bring(camp, PEOPLE, LIST)
+    bring(camp, STEPS, WENT)
+    pair = sorted({e.subject.id for e in camp.store.read() if e.kind == "T7.done"})
+    decide(camp, [Decision(*pair, "merge", "amina", "")])
+    assert due(camp) == calendar(LEFT)
+    decide(camp, [Decision(*pair, "apart", "amina", "")])
+    assert due(camp) == calendar(LEFT, people=2)

@@ -171,6 +171,15 @@ def test_of_two_registrations_of_one_person_the_contacts_are_not_doubled(small):
     assert due("H4-P1") == days(HOME)
 
 
+def test_two_who_were_followed_up_and_turn_out_to_be_one_are_followed_up_once(small):
+    recorded("H4-P1", "T7.done")
+    recorded("H2-P1", "T7.done")
+    acts.record(AMINA, ("person", "H2-P1"), "merged", effective="2026-06-01",
+                facts={"into": "H4-P1"}, idempotency_key="one")  # fmt: skip
+    assert due("H4-P1") == days(HOME)
+    assert projection.compare(small) == []
+
+
 def test_recording_asks_the_record_no_more_often_because_there_is_more_in_it(small):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext

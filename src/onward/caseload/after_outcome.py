@@ -18,6 +18,7 @@ from typing import Any
 
 from onward.caseload.contacts import KIND, beyond_reach, is_still_to_be_made
 from onward.caseload.events import (
+    MERGED,
     PERSON,
     RECORDED,
     RETRACTED,
@@ -45,16 +46,18 @@ def keeps(rulebook: Rulebook) -> bool:
 
 
 def whom(rulebook: Rulebook, said: Iterable[Event]) -> set[str]:
-    """The people whose contacts may change by some events: an outcome, a death, or anything that
-    corrects or takes back what was said of somebody."""
+    """The people whose contacts may change by some events: an outcome, a death, two records found to
+    be one person, or anything that corrects or takes back what was said of somebody."""
     if not keeps(rulebook):
         return set()
-    telling = rulebook.contacts_after.keys() | _deaths(rulebook)
-    return {
-        event.subject.id
-        for event in said
-        if event.subject.kind == PERSON and (event.supersedes or event.kind in telling)
-    }
+    telling = {*rulebook.contacts_after, *_deaths(rulebook), MERGED}
+    found = set()
+    for event in said:
+        if event.subject.kind == PERSON and (event.supersedes or event.kind in telling):
+            found.add(event.subject.id)
+            if event.kind == MERGED:
+                found.add(str(event.facts["into"]))
+    return found
 
 
 def everybody_they_are(people: Iterable[str], whose: Mapping[str, str]) -> set[str]:
@@ -64,6 +67,18 @@ def everybody_they_are(people: Iterable[str], whose: Mapping[str, str]) -> set[s
     """
     ends = {whose.get(person, person) for person in people}
     return {*people, *ends, *(one for one, end in whose.items() if end in ends)}
+
+
+def merged_into(events: Iterable[Event]) -> dict[str, str]:
+    """Who is recorded as whom, by the mergers that stand: merged id -> the id that stands."""
+    events = list(events)
+    gone = {event.supersedes for event in events if event.supersedes}
+    into = {
+        event.subject.id: str(event.facts["into"])
+        for event in events
+        if event.kind == MERGED and event.id not in gone
+    }
+    return {one: _end(one, into) for one in into}
 
 
 def about(events: Iterable[Event], people: set[str]) -> list[Event]:
@@ -86,7 +101,6 @@ def consequences(
     rulebook: Rulebook,
     events: Sequence[Event],
     *,
-    whose: Mapping[str, str],
     operation: str,
     by: str,
     instant: datetime,
@@ -96,7 +110,6 @@ def consequences(
 
     events   all that is said of them and of their contacts, in the order of the log, with what is
              about to be recorded at the end
-    whose    merged id -> the id that stands
 
     A contact that somebody has planned for the same person and day stands for the calendar's. One
     that was made stays whatever becomes of the outcome, and one that somebody took back by hand
@@ -104,7 +117,7 @@ def consequences(
     """
     if not keeps(rulebook):
         return []
-    record = _Record(rulebook, events, whose)
+    record = _Record(rulebook, events)
 
     def event(subject: Subject, kind: str, effective: str, key: str, **more: Any) -> Event:
         return new_event(
@@ -235,14 +248,12 @@ class _Contact:
 class _Record:
     """What is on record of some people: outcomes that stand, and contacts."""
 
-    def __init__(
-        self, rulebook: Rulebook, events: Sequence[Event], whose: Mapping[str, str]
-    ) -> None:
-        self._whose = whose
+    def __init__(self, rulebook: Rulebook, events: Sequence[Event]) -> None:
         self._days = rulebook.contacts_after
         self._by_id = {event.id: event for event in events}
         gone = {event.supersedes for event in events if event.supersedes}
         standing = [e for e in events if e.kind != RETRACTED and e.id not in gone]
+        self._whose = merged_into(events)
         deaths = _deaths(rulebook)
         died: dict[str, date] = {}
         for event in standing:
@@ -301,13 +312,37 @@ class _Record:
             if contact.due_first == day.isoformat() or contact.made
         }
         outcomes = {one for event in self._outcomes for one in self._said_as(event)}
-        kept = set(self._days_of())
-        return [
+        kept = self._days_of()
+        found = [
             contact
             for contact in self._contacts
             if contact.live and contact.of is not None and contact.id not in founded
             and (contact.of[0] not in outcomes or contact.of[1] in kept)
         ]  # fmt: skip
+        return found + self._twice({contact.id for contact in found})
+
+    def _twice(self, left: set[str]) -> list[_Contact]:
+        """Contacts of the calendar's alone for a person and day for which another one stands: two
+        records of one person had both been followed up."""
+        standing = [
+            contact for contact in self._contacts if contact.live and contact.id not in left
+        ]
+        places: set[tuple[str, str]] = set()
+        found = []
+        for contact in sorted(standing, key=lambda one: bool(one.asked) and one.said_alone):
+            place = self._place(contact)
+            if place in places and contact.asked and contact.said_alone:
+                found.append(contact)
+            elif place is not None:
+                places.add(place)
+        return found
+
+    def _place(self, contact: _Contact) -> tuple[str, str] | None:
+        """With whom and on which day a contact is due, where both are known."""
+        person, due = contact.facts.get(PERSON), contact.facts.get(DUE)
+        if person is None or due is None:
+            return None
+        return self._whose.get(str(person), str(person)), str(due)
 
     def _days_of(self) -> set[int]:
         return {after for days in self._days.values() for after in days}
@@ -316,11 +351,10 @@ class _Record:
         """Contacts that are asked for and that nothing stands for."""
         left = {contact.id for contact in self.unfounded() if contact.said_alone}
         standing = {
-            (self._whose.get(person, person), due)
+            place
             for contact in self._contacts
             if contact.live and contact.id not in left
-            and (person := contact.facts.get(PERSON)) is not None
-            and (due := contact.facts.get(DUE)) is not None
+            and (place := self._place(contact)) is not None
         }  # fmt: skip
         again = {
             (self._whose.get(person, person), contact.due_first): contact.id
@@ -341,6 +375,15 @@ class _Record:
             key = f"{base}:{earlier}" if earlier else base
             found.append(_Wanted(event, day, key, again.get(place)))
         return found
+
+
+def _end(person: str, into: Mapping[str, str]) -> str:
+    """Who somebody is known as."""
+    seen = {person}
+    while person in into and into[person] not in seen:
+        person = into[person]
+        seen.add(person)
+    return person
 
 
 def _asked_by(event: Event) -> tuple[str, int]:

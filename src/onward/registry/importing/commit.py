@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from onward.caseload.after_outcome import merged_into
 from onward.caseload.events import MERGED, PERSON, Event, Subject, instant_text, new_event
 from onward.caseload.fold import fold
 from onward.caseload.table import events_table
@@ -50,7 +51,6 @@ from onward.registry.importing.doubles import (
     find_doubles,
     joins_of,
     known_as,
-    merges,
 )
 from onward.registry.importing.named_before import with_what_was_before
 from onward.registry.importing.planned_contacts import as_planned, contacts_beside
@@ -199,7 +199,7 @@ class Importer:
     def corrects(self, rows: Sequence[StagedRow]) -> dict[str, int]:
         """Who on record these rows are about, by the list's own numbers: person -> row."""
         self._follow()
-        earlier, gone_into = earlier_from(self._log), merges(self._log)
+        earlier, gone_into = earlier_from(self._log), merged_into(self._log)
         found = {}
         for row in rows:
             if (known := known_as(row, earlier)) is not None:

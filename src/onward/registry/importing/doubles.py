@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from onward.caseload.after_outcome import merged_into
 from onward.caseload.events import (
     MERGED,
     PERSON,
@@ -51,6 +52,7 @@ from onward.intake.review import (
 from onward.intake.stage import Identity, Name, StagedRow
 from onward.intake.values import DocumentNumber, parse_document
 from onward.registry.identities.vault import VaultRefused
+from onward.registry.importing.planned_contacts import contacts_beside
 from onward.registry.operation import Operation
 
 APART, ASK, SETTLED, BASIS = "apart:", "ask:", "settled:", "basis:"
@@ -119,7 +121,7 @@ def find_doubles(
         # Nobody new: the record need not be opened.
         found = check_households(people, on=operation.default_date())
         return Doubles((), review((), ()), {}, found)
-    gone_into = merges(log)
+    gone_into = merged_into(log)
     recorded = people_of_record(operation, log, gone_into)
     sides: dict[str, Side] = {}
     new: list[str] = []
@@ -171,7 +173,7 @@ def doubles_in_record(
 ) -> Doubles:
     """Match everybody recorded against each other: for lists brought in without matching, and
     for people registered by hand."""
-    gone_into = merges(log)
+    gone_into = merged_into(log)
     sides = {
         who: Side(who, None, replace(person, known=False))
         for who, person in people_of_record(operation, log, gone_into).items()
@@ -287,25 +289,6 @@ def _identity(fields: Mapping[str, str]) -> Identity:
 # ---------------------------------------------------------------------------------------------
 
 
-def merges(log: Iterable[Event]) -> dict[str, str]:
-    """Who is recorded as whom: merged id -> the id that stands."""
-    log = list(log)
-    corrections = Corrections(log)
-    into: dict[str, str] = {}
-    for event in log:
-        if event.kind == MERGED and corrections.live(event):
-            into[event.subject.id] = str(event.facts["into"])
-
-    def end(who: str) -> str:
-        seen = {who}
-        while who in into and into[who] not in seen:
-            who = into[who]
-            seen.add(who)
-        return who
-
-    return {who: end(who) for who in into}
-
-
 def standing_decisions(log: Sequence[Event]) -> list[Decision]:
     """What the log says about pairs of people, in the order it was decided."""
     corrections = Corrections(log)
@@ -397,7 +380,7 @@ def joins_of(
     list join the recorded one, where the merges point to one and no more.
     """
     people = [row for row in rows if row.event is None]
-    gone_into = merges(log)
+    gone_into = merged_into(log)
     stays = {
         row.person or row.key for row in people if (known_as(row, earlier) or "") in gone_into
     }
@@ -533,7 +516,8 @@ def decide(
                 )
             kept, other = sorted(decision.pair, key=writer.age)
             events += writer.events(decision, kept, other, day, home=homes.get(kept, ""))
-        operation.record(events)
+        due = contacts_beside(operation, log, events, by=at_once[-1].by, now=now)
+        operation.record([*events, *due])
     return len(decisions)
 
 

@@ -16,7 +16,6 @@ from onward.caseload import after_outcome
 from onward.caseload.contacts import KIND
 from onward.caseload.events import PERSON, Event, Subject
 from onward.intake.events import Batch
-from onward.registry.importing.doubles import merges
 from onward.registry.operation import Operation
 
 
@@ -30,7 +29,7 @@ def as_planned(batch: Batch, log: Sequence[Event]) -> Batch:
     ]
     if not opened:
         return batch
-    whose = merges(log)
+    whose = after_outcome.merged_into(log)
     there = after_outcome.planned(log, whose)
     known = {event.subject.id for event in log if event.subject.kind == KIND}
     same: dict[str, str] = {}
@@ -61,9 +60,8 @@ def contacts_beside(
     people = after_outcome.whom(operation.rulebook, said)
     if not people:
         return []
-    whose = merges(log)
-    people = after_outcome.everybody_they_are(people, whose)
+    people = after_outcome.everybody_they_are(people, after_outcome.merged_into(log))
     return after_outcome.consequences(
-        operation.rulebook, after_outcome.about([*log, *said], people), whose=whose,
+        operation.rulebook, after_outcome.about([*log, *said], people),
         operation=operation.settings.id, by=by, instant=now, random=random.SystemRandom(),
     )  # fmt: skip

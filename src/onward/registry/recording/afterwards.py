@@ -29,11 +29,10 @@ def beside(
         return []
     from onward.registry.identities.merged import known_by
 
-    whose = known_by()
-    people = after_outcome.everybody_they_are(people, whose)
+    people = after_outcome.everybody_they_are(people, known_by())
     before = _on_record(store, people)
     return after_outcome.consequences(
-        rulebook, [*before, *said], whose=whose, operation=operation, by=by,
+        rulebook, [*before, *said], operation=operation, by=by,
         instant=datetime.now(UTC), random=random.SystemRandom(),
     )  # fmt: skip
 
