@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from onward.forecast.draws import draw
-from onward.forecast.estimate import SHOCK_DOUBT, USUAL_SHOCK, Observed, fit, stopped
+from onward.forecast.estimate import Observed, fit, stopped
 from onward.forecast.kernel import Outputs, simulate
 from onward.forecast.model import Model, State, Transition
+from onward.forecast.wandering import alike
 
 
 def camp(
@@ -302,22 +303,32 @@ def test_shares_still_here_are_those_of_aalen_and_johansen():
         assert ours == pytest.approx(float(truth.predict(days)), rel=0.04)
 
 
-@pytest.mark.slow
-def test_simulation_based_calibration_of_rates_and_shocks():
-    """Truths drawn from the prior, logs simulated from them: ranks of truths among draws are even.
+def test_months_are_as_alike_as_the_means_of_a_wandering_course_over_them():
+    """Against means of a simulated course: days in a row, periods of several lengths, a moment."""
+    memory, lengths = 15.0, [28, 28, 56, 7]
+    edges = np.cumsum([0, *lengths])
+    middle, length = (edges[1:] + edges[:-1]) / 2, np.diff(edges).astype(float)
+    rng, parts, steps = np.random.default_rng(4), 4, 40_000
+    rho = np.exp(-1 / memory / parts)
+    at = rng.standard_normal(steps)
+    means, last = np.zeros((len(lengths), steps)), at
+    for moment in range(edges[-1] * parts):
+        period = np.searchsorted(edges, moment / parts, side="right") - 1
+        means[period] += at / (lengths[period] * parts)
+        at = last = rho * at + np.sqrt(1 - rho**2) * rng.standard_normal(steps)
+    found = alike(middle, length, middle, length, memory)
+    assert np.abs(found - np.cov(means)).max() < 0.02
+    end = alike(np.array([float(edges[-1])]), np.zeros(1), middle, length, memory)[0]
+    assert np.abs(end - (means * last).mean(axis=1)).max() < 0.02
+    moments = alike(middle, np.zeros(4), middle, np.zeros(4), memory)
+    assert np.allclose(moments, np.exp(-np.abs(middle[:, None] - middle) / memory))
 
-    source  Talts et al. 2018, arXiv 1804.06788
-    """
-    rng = np.random.default_rng(12)
-    ranks, runs, draws = [], 160, 199
-    for _ in range(runs):
-        rate = 0.006 * np.exp(0.3 * rng.standard_normal())
-        sd = USUAL_SHOCK * np.exp(SHOCK_DOUBT * rng.standard_normal())
-        sd = 0.0 if rng.random() < 0.2 else min(sd, 0.6)
-        found = fit(camp(rng, rates=(rate, 0.01), people=1500, days=360, shock=sd, memory=60))
-        values = draw({"x": found.posteriors[0][0]}, draws, int(rng.integers(2**31)))
-        ranks.append(int((values.column("x") < rate).sum()))
-    counts, _ = np.histogram(ranks, bins=8, range=(0, draws + 1))
-    chi2 = float(((counts - runs / 8) ** 2 / (runs / 8)).sum())
-    # 7 degrees of freedom: 24.3 is exceeded once in a thousand
-    assert chi2 < 24.3, counts
+
+def test_bad_months_that_are_soon_forgotten_are_not_read_as_small_ones():
+    """A memory of two weeks shows only in part in months: the size is found all the same."""
+    rng = np.random.default_rng(31)
+    found = [
+        fit(camp(rng, people=20_000, days=720, shock=0.5, memory=15)).shock_sd
+        for _ in range(12)
+    ]
+    assert 0.42 < np.mean(found) < 0.6

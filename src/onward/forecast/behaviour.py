@@ -27,6 +27,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from onward.forecast.wandering import alike
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -304,11 +306,12 @@ def _weights(
         return np.full(ROWS, 1 / ROWS)
     which, when = np.array(of), np.array(at)
     y, days = np.array(values), past.mid[when]
-    apart = np.abs(days[:, None] - days[None, :])
+    long = past.length[when] if past.length is not None else np.zeros(len(when))
     sd = max(shock_sd, 0.1)
     # Beside the shocks all moves share, each group's pace wanders by itself about half as much.
     own = 0.25 * (which[:, None] == which[None, :])
-    cover = sd**2 * (1 + own) * np.exp(-apart / max(memory, 1.0)) + np.diag(noise)
+    shared = alike(days, long, days, long, max(memory, 1.0))
+    cover = sd**2 * (1 + own) * shared + np.diag(noise)
     inverse = np.linalg.inv(cover)
     level = (which[:, None] == np.unique(which)[None, :]).astype(float)
     part = inverse @ level

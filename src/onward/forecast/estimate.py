@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from onward.forecast.draws import Gamma
+from onward.forecast.wandering import alike
 
 if TYPE_CHECKING:
     import numpy as np
@@ -335,7 +336,7 @@ def _shared_shock(seen: Observed, people: FloatArray, days: FloatArray) -> _Luck
         for p in np.flatnonzero(due > 1):
             values.append(float(np.log((came[p] + 0.5) / (due[p] + 0.5))))
             noise.append(1 / float(due[p] + 0.5))
-            when.append(float(middle[p]))
+            when.append(int(p))
             of.append(number)
     usual = float(np.exp(2 * np.log(USUAL_SHOCK) + 2 * SHOCK_DOUBT**2))
     if len(values) < 4:
@@ -343,19 +344,21 @@ def _shared_shock(seen: Observed, people: FloatArray, days: FloatArray) -> _Luck
             USUAL_SHOCK, SHOCK_DOUBT, usual, SHOCK_MEMORY_DAYS, 0.0, USUAL_SHOCK,
             np.zeros(periods),
         )  # fmt: skip
-    y, spread, at, which = np.array(values), np.array(noise), np.array(when), np.array(of)
-    apart = np.abs(at[:, None] - at[None, :])
+    y, spread, which = np.array(values), np.array(noise), np.array(of)
+    places = np.array(when)
+    at, long = middle[places], length[places]
     level = (which[:, None] == np.unique(which)[None, :]).astype(float)
     mood = (which[:, None] == 0) & (which[None, :] == 0)
     owns = OWN_MOODS if moody.any() and (which == 0).any() else OWN_MOODS[:1]
     bell = {sd: np.exp(-((np.log(sd / USUAL_SHOCK) / SHOCK_DOUBT) ** 2) / 2) for sd in SIZES}
     believed = {sd: (1 - NO_SHOCK) * b / sum(bell.values()) for sd, b in bell.items()}
     believed[SIZES[0] / 10] = NO_SHOCK
+    moods = alike(at, long, at, long, MOOD_DAYS)
     rows = []
     for memory in MEMORIES:
-        shape = np.exp(-apart / memory)
+        shape = alike(at, long, at, long, memory)
         for own, prior in owns:
-            wander = own**2 * mood * np.exp(-apart / MOOD_DAYS)
+            wander = own**2 * mood * moods
             for sd in believed:
                 cover = sd**2 * shape + wander + np.diag(spread)
                 fit_, _ = _restricted(cover, level, y)
@@ -372,14 +375,10 @@ def _shared_shock(seen: Observed, people: FloatArray, days: FloatArray) -> _Luck
     log_sd = float(np.sqrt(weight @ (logs - weight @ logs) ** 2))
     # The law drawn from in the futures has this middle and the same mean square.
     sd, memory = float(np.sqrt(square) * np.exp(-(log_sd**2))), float(np.exp(log_memory))
-    cover = (
-        sd**2 * np.exp(-apart / memory)
-        + own**2 * mood * np.exp(-apart / MOOD_DAYS)
-        + np.diag(spread)
-    )
+    cover = sd**2 * alike(at, long, at, long, memory) + own**2 * mood * moods + np.diag(spread)
     _, levels = _restricted(cover, level, y)
-    places = np.append(middle, end)
-    reach = sd**2 * np.exp(-np.abs(places[:, None] - at[None, :]) / memory)
+    # The course period by period, and last its value on the day the log ends.
+    reach = sd**2 * alike(np.append(middle, end), np.append(length, 0.0), at, long, memory)
     gain = np.linalg.solve(cover, reach.T).T
     course = gain @ (y - level @ levels)
     left = sd**2 - float(gain[-1] @ reach[-1])
