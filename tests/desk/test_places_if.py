@@ -130,6 +130,31 @@ def test_what_an_override_really_costs_stands_beside_what_was_expected(proposed)
     assert "an offer made in confidence" in other
 
 
+def test_what_was_decided_at_the_desk_is_a_line_of_the_log_that_is_replayed(proposed, tmp_path):
+    from onward.placement import overrides
+    from onward.registry.computing.override_log import log_lines
+
+    officer = browser("resettlement_officer")
+    address = asked(
+        officer, {**FORM, "decision": "held", "where": "", "reason": "waits for a sister"}
+    )
+    officer.post(address, {"reason": "waits for a sister"})
+    [line] = log_lines(proposed)
+    assert (line["case"], line["reason"], line["proposal"]) == ("household/H1", "waits for a sister", "a" * 64)  # fmt: skip
+    assert (line["proposed"], line["override"]) == (["quiet_offer", "1"], ["", ""])
+    assert line["predicted_cost"]["weighted_persons"] == pytest.approx(2)
+    officer.post("/places/decided/")
+    assert worked_out().state == "done"
+    log = tmp_path / "overrides.jsonl"
+    assert overrides.append(log, log_lines(proposed)) == 2
+    assert overrides.append(log, log_lines(proposed)) == 0, "the same again is not said twice"
+    [shown] = overrides.replay(overrides.read(log))["lines"]
+    assert shown["predicted_persons"] == pytest.approx(2)
+    assert shown["realised_persons"] == pytest.approx(2)
+    assert shown["realised_cost"] is not None
+    assert shown["result"] is None, "a cost says nothing of what came of the case"
+
+
 def test_a_cost_that_cannot_be_worked_out_is_said_and_does_not_stop_an_officer(
     proposed, monkeypatch
 ):

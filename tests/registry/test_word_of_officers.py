@@ -135,3 +135,17 @@ def test_only_what_a_file_changes_is_logged_as_an_override(town, tmp_path):
     locks.write_text(f"case,programme,by,reason\n{BADRI},canada,amina,Sister there\n")
     place(town, "--locks", locks, "--overrides", log)
     assert [json.loads(line)["case"] for line in log.read_text().splitlines()] == [BADRI]
+
+
+def test_an_override_at_the_desk_reaches_the_log_that_is_replayed(town, tmp_path):
+    decide(AHMAD, "held")
+    decide(BADRI, "accepted", "norway", "1", reason="")
+    log = tmp_path / "overrides.jsonl"
+    for _ in "ab":  # what is there already is not added again
+        place(town, "--overrides", log)
+    [line] = [json.loads(line) for line in log.read_text().splitlines()]
+    assert (line["case"], line["override"]) == (AHMAD, ["", ""])
+    assert line["by"]
+    assert line["reason"]
+    replayed = CliRunner().invoke(app, ["--replay", str(log)])
+    assert [row["case"] for row in json.loads(replayed.stdout)["lines"]] == [AHMAD]

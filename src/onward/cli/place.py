@@ -117,7 +117,9 @@ def place(
     ] = False,
     overrides: Annotated[
         Path | None,
-        _path("Log (JSON lines) to which locks that differ are added; give --on."),
+        _path(
+            "Log (JSON lines) to which locks that differ are added, and with an operation what was decided at the desk; give --on."
+        ),
     ] = None,
     outcome: Annotated[
         list[str] | None,
@@ -204,7 +206,7 @@ def place(
             replace(tables, locks=decided), proposal.compiled.aims, seed=seed,
             seconds=time_limit, gap=gap,
         )  # fmt: skip
-        # What was decided at the desk stands in the record, with who and why.
+        # What was decided at the desk stands in the record, with who, why and the cost told then.
         lines = log.entries(before, [x for x in tables.locks if x not in decided], day)
         unsigned = log.unsigned(lines)
         if unsigned:
@@ -213,10 +215,11 @@ def place(
                  for case in unsigned],
                 "Nothing was added to the log: an override says who made it and why.",
             )  # fmt: skip
+        if operation is not None and sites is None:
+            lines = [*_decided_at_the_desk(operation), *lines]
         added = log.append(overrides, lines)
-        typer.echo(
-            f"{added} override{'' if added == 1 else 's'} added to {overrides}.", err=True
-        )
+        what = "override" if all(x["entry"] == "override" for x in lines) else "line"
+        typer.echo(f"{added} {what}{'' if added == 1 else 's'} added to {overrides}.", err=True)
     if out is not None:
         from onward.placement.workbook import write_workbook
 
@@ -237,6 +240,15 @@ def place(
             "The independent check failed:\n" + "\n".join(content["check"]["faults"])
         )
     raise typer.Exit(1 if proposal.state in ("infeasible", "time_limit") else 0)
+
+
+def _decided_at_the_desk(operation: Operation) -> list[dict[str, Any]]:
+    """Lines of the log for what officers decided at the desk; none where there is no desk."""
+    if not operation.settings.encrypted:
+        return []
+    from onward.registry.computing.override_log import log_lines
+
+    return log_lines(operation)
 
 
 def _with_arrivals(

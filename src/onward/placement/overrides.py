@@ -96,11 +96,12 @@ def unsigned(lines: Iterable[Mapping[str, Any]]) -> list[str]:
 def outcome(
     case: str,
     when: str,
-    result: str,
+    result: str | None,
     realised_cost: float | None = None,
     realised_persons: float | None = None,
 ) -> dict[str, Any]:
-    """What came of a case: result is one of `RESULTS`; costs as `costs_now` finds them."""
+    """What came of a case: result is one of `RESULTS`, None where only the cost is known yet;
+    costs as `costs_now` finds them."""
     return {"entry": "outcome", "case": case, "when": when, "result": result,
             "realised_cost": realised_cost, "realised_persons": realised_persons}  # fmt: skip
 
@@ -160,13 +161,6 @@ def latest_override(log: Iterable[Mapping[str, Any]], case: str) -> Mapping[str,
     return found[-1] if found else None
 
 
-def cost_now(
-    tables: Tables, aims: Aims, override: Mapping[str, Any], *, seed: int, seconds: float
-) -> float | None:
-    """The points of the outcome of `costs_now`."""
-    return costs_now(tables, aims, override, seed=seed, seconds=seconds)["outcome_points"]
-
-
 def costs_now(
     tables: Tables, aims: Aims, override: Mapping[str, Any], *, seed: int, seconds: float
 ) -> dict[str, float | None]:
@@ -208,7 +202,10 @@ def replay(log: Sequence[dict[str, Any]]) -> dict[str, Any]:
         elif line["entry"] == "outcome" and line["case"] in latest:
             latest[line["case"]]["realised_cost"] = line.get("realised_cost")
             latest[line["case"]]["realised_persons"] = line.get("realised_persons")
-            latest[line["case"]]["result"] = line.get("result")
+            # a cost worked out anew says nothing of what came of the case
+            latest[line["case"]]["result"] = (
+                line.get("result") or latest[line["case"]]["result"]
+            )
     both = [
         (r["predicted_cost"], r["realised_cost"])
         for r in rows

@@ -7,7 +7,7 @@ work keeps. Nothing is placed and nothing is kept as a proposal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from onward.errors import Fault, Faults, OnwardError
@@ -61,11 +61,12 @@ def _said(fault: Fault) -> str:
     return str(Fault("", "", "", fault.found, "", fault.remedy)).strip()
 
 
-def costs_now(found: Opened, *, seed: int) -> Mapping[str, float | None]:
-    """What each standing override costs by what is known now, in points of the outcome; None
-    where it can no longer be carried out. By the id of the decision."""
+def costs_now(found: Opened, *, seed: int) -> dict[str, dict[str, float | None]]:
+    """What each standing override costs by what is known now: `costs` in points of the outcome,
+    `persons` protection-weighted; None where it can no longer be carried out. Each by the id of
+    the decision."""
+    from onward.placement import overrides
     from onward.placement.aims import read_aims
-    from onward.placement.overrides import cost_now
 
     tables = tables_of(found)
     cases = {case.case for case in tables.cases}
@@ -74,6 +75,7 @@ def costs_now(found: Opened, *, seed: int) -> Mapping[str, float | None]:
         key=lambda row: row.at, reverse=True,
     )  # fmt: skip
     costs: dict[str, float | None] = {}
+    persons: dict[str, float | None] = {}
     for row in made[:MOST_COSTS]:
         if row.case not in cases:
             continue
@@ -82,7 +84,9 @@ def costs_now(found: Opened, *, seed: int) -> Mapping[str, float | None]:
             "case": row.case,
             "override": ["", ""] if held else [row.programme, row.window],
         }
-        costs[str(row.pk)] = cost_now(
+        cost = overrides.costs_now(
             tables, read_aims(None), override, seed=seed, seconds=SECONDS
         )
-    return costs
+        costs[str(row.pk)] = cost["outcome_points"]
+        persons[str(row.pk)] = cost["weighted_persons"]
+    return {"costs": costs, "persons": persons}

@@ -207,7 +207,7 @@ def _override_costs(operation: Operation, asked: Mapping[str, Any], say: Say) ->
     from onward.registry.computing.what_if import costs_now
 
     say(gettext_noop("Reading the record"))
-    return Outcome({"costs": dict(costs_now(opened(operation), seed=int(asked["seed"])))}, {})
+    return Outcome(costs_now(opened(operation), seed=int(asked["seed"])), {})
 
 
 def _report(operation: Operation, asked: Mapping[str, Any], say: Say) -> Outcome:
