@@ -268,8 +268,17 @@ class Judge:
         self.used, self.room = used[fits], room[fits]
         self.value = {
             name: self._worth(name)
-            for name in ("emergencies", "protection", "together", "who", "outcome", "keep")
+            for name in (
+                "emergencies",
+                "protection",
+                "together",
+                "who",
+                "outcome",
+                "keep",
+                "lottery",
+            )
         }
+        self.value["last week"] = self._worth("last week")
 
     def _of_group(self, floor: Floor, unit: int) -> int:
         linked = any(unit in g for g in self.groups)
@@ -340,9 +349,12 @@ class Judge:
     def ticket(self, unit: int) -> float:
         """Last week's come first, then the published draw over the numbers of the unit's cases."""
         members = [self.cases[i].case for i in self.units[unit]]
-        text = f"{self.seed}|{'+'.join(members)}"
-        drawn = int(hashlib.sha256(text.encode()).hexdigest()[:16], 16) / 16**16
-        return drawn + any(c in self.t.previous for c in members)
+        return self.drawn(unit) + any(c in self.t.previous for c in members)
+
+    def drawn(self, unit: int, *more: str) -> float:
+        name = "+".join(self.cases[i].case for i in self.units[unit])
+        text = "|".join((str(self.seed), name, *more))
+        return int(hashlib.sha256(text.encode()).hexdigest()[:16], 16) / 16**16
 
     def _worth(self, name: str) -> np.ndarray:
         total = np.zeros(len(self.choice))
@@ -368,6 +380,12 @@ class Judge:
                     by_window[s] += case.size * self.ticket(u)
                 elif name == "outcome":
                     by_window[s] += self.points(case, window)
+                elif name == "last week":
+                    members = [self.cases[j].case for j in self.units[u]]
+                    by_window[s] += case.size * any(c in self.t.previous for c in members)
+                elif name == "lottery":
+                    # one draw for the unit and the window, whatever the number of its cases
+                    by_window[s] = self.drawn(u, window.programme, window.window)
                 elif name == "keep":
                     here = (window.programme, window.window)
                     by_window[s] += self.t.previous.get(case.case) == here

@@ -17,8 +17,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from judge import Judge, TooMany, reach
 
+from onward.errors import Faults
 from onward.placement import kernels
 from onward.placement.aims import Aims, Floor, Stage, read_aims
 from onward.placement.document import document
@@ -37,6 +40,10 @@ from onward.placement.model import BARRIERS, compile_tables
 from onward.placement.propose import Proposal, propose
 
 SHIPPED = read_aims()
+ORDER_BY_PRICES = ("emergencies", "protection", "together", "who", "outcome", "keep", "lottery")
+REORDERED = settings(
+    max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
 PROGRAMMES = ("North", "South", "East", "West")
 SEASONS = ("a", "b", "c")
 DAY = date(2026, 1, 1)
@@ -269,6 +276,14 @@ def judge_order(judge: Judge, proposal: Proposal, gap: float) -> int:
         if stage.name not in judge.value:
             continue
         value = judge.value[stage.name]
+        if stage.name == "outcome" and settled_before_outcome(judge.aims):
+            held &= judge.same_people(row)
+        if stage.name == "who":  # last week's come before any draw
+            before = judge.value["last week"]
+            assert before[row] >= before[held].max() - near(1.0), (
+                "somebody of last week's is lost"
+            )
+            held &= before >= before[row] - near(1.0)
         mine, best = float(value[row]), float(value[held].max())
         where = f"{stage.name}: {stage.value} of {stage.bound}, the judge {mine} of {best}"
         lose = 0.0
@@ -288,6 +303,93 @@ def judge_order(judge: Judge, proposal: Proposal, gap: float) -> int:
         else:
             held &= value >= stage.value - abs(stage.value) * lose - near(best)
     return row
+
+
+def settled_before_outcome(aims: Aims) -> bool:
+    """Whether the aims before the outcome settle who is placed, without the draw."""
+    names = [s.name for s in aims.stages]
+    where = (outcome := aims.stage("outcome")) is None or outcome.options["decides"] == "where"
+    return where and "who" not in names and "outcome" in names[1:]
+
+
+@st.composite
+def orders(draw: st.DrawFn) -> tuple[tuple[str, ...], str]:
+    """Aims in any order, some left out, and what the outcome decides; as far as a file may."""
+    names = draw(st.permutations([s.name for s in SHIPPED.stages]))
+    names = names[: draw(st.integers(1, len(names)))]
+    decides = draw(st.sampled_from(["where", "where_and_whether"]))
+    if "outcome" in names and (
+        names[0] == "outcome" or "who" in names[names.index("outcome") :]
+    ):
+        decides = "where_and_whether"
+    return tuple(names), decides
+
+
+def reordered(aims: Aims, names: tuple[str, ...], decides: str) -> Aims:
+    stages = {s.name: s for s in aims.stages}
+    stages["outcome"] = Stage("outcome", {**stages["outcome"].options, "decides": decides})
+    return replace(aims, stages=tuple(stages[name] for name in names))
+
+
+@REORDERED
+@given(number=st.integers(0, 299), order=orders())
+def test_aims_in_any_order_are_solved_as_trying_everything_does(number, order):
+    tables, aims, judge = judged(number)
+    judge.aims = reordered(aims, *order)
+    try:
+        if not len(judge.choice):
+            return
+        proposal = propose(tables, judge.aims, gap=0.0)
+        assert proposal.state == "optimal", proposal.state
+        judge_declared(judge.aims, proposal)
+        judge_order(judge, proposal, 0.0)
+    finally:
+        judge.aims = aims
+
+
+def judge_declared(aims: Aims, proposal: Proposal) -> None:
+    """The stages stand as declared; where the outcome decides whether, the draw comes after it."""
+    names = [s.name for s in aims.stages]
+    outcome = aims.stage("outcome")
+    whether = outcome is not None and outcome.options["decides"] == "where_and_whether"
+    if whether and "who" in names and names.index("who") < names.index("outcome"):
+        names.remove("who")
+        names.insert(names.index("outcome") + 1, "who")
+    assert [s.name for s in proposal.stages] == names
+
+
+@REORDERED
+@given(number=st.integers(0, 59), order=orders())
+def test_prices_keep_the_declared_order_or_nothing_is_solved(number, order):
+    tables, aims, judge = judged(number)
+    changed = reordered(aims, *order)
+    names = order[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("onward.placement.propose.EXACT_UNITS", 0)
+        patch.setattr("onward.placement.propose.EXACT_WHEN_BOUND", 0)
+        try:
+            proposal = propose(tables, changed, seconds=20)
+        except Faults as refused:
+            (fault,) = refused.faults
+            assert fault.where == "stages"
+            assert fault.found.startswith(", ".join(names))
+            assert fault.allowed
+            assert fault.remedy
+            by_prices = [x for x in ORDER_BY_PRICES if x in names]
+            assert (
+                list(names) != by_prices
+                or "protection" not in names
+                or ("outcome" not in names and {"together", "keep"} & {*names})
+                or order[1] == "where_and_whether"
+            )
+            return
+    if proposal.state == "infeasible" or not judge.units:
+        return
+    # who is settled before togetherness, as its note says; nothing else changes its place
+    said = [s.name for s in proposal.stages if s.name != "who"]
+    assert said == [x for x in names if x != "who" and x in said]
+    assert {"protection"} <= set(said)
+    assert said[:1] == [next(x for x in names if x in said)]
 
 
 def judge_prices(number: int) -> None:

@@ -38,6 +38,9 @@ STAGE_OPTIONS: dict[str, dict[str, Any]] = {
     "keep": {},
     "lottery": {},
 }
+# The only order in which who is placed and where they go can be found from prices, on problems
+# too large for exact programs; of these, aims may be left out.
+BY_PRICES = ("emergencies", "protection", "together", "who", "outcome", "keep", "lottery")
 GROUP_FIELDS = (
     "category", "nationality", "need", "priority", "sex", "min_size", "max_size",
     "single_parent", "lone_older", "linked",
@@ -76,6 +79,49 @@ class Aims:
 
     def stage(self, name: str) -> Stage | None:
         return next((s for s in self.stages if s.name == name), None)
+
+    @property
+    def names(self) -> list[str]:
+        """The aims as declared, in order."""
+        return [s.name for s in self.stages]
+
+    @property
+    def only_where(self) -> bool:
+        """Whether the outcome chooses among places alone, and never who has one."""
+        outcome = self.stage("outcome")
+        return outcome is None or outcome.options["decides"] == "where"
+
+    def order(self) -> tuple[list[str], str]:
+        """The aims in the order in which they are solved, and the one after which who is placed
+        is settled ("" where none settles it).
+
+        As declared, but for one: where the outcome decides whether as well, the draw settles
+        what is equal after it, and not before."""
+        names = self.names
+        if "who" in names:
+            if not self.only_where and names.index("who") < names.index("outcome"):
+                names.remove("who")
+                names.insert(names.index("outcome") + 1, "who")
+            return names, "who"
+        if self.only_where and "outcome" in names[1:]:
+            return names, names[names.index("outcome") - 1]
+        return names, ""
+
+    def by_prices(self) -> bool:
+        """Whether prices can find what these aims ask, in the order in which they ask it."""
+        names = self.names
+        needs_outcome = "together" in names or "keep" in names
+        if "protection" not in names or (needs_outcome and "outcome" not in names):
+            return False
+        if not self.only_where:
+            return False
+        rest = [x for x in names if x != "who"]
+        before = set(names[: names.index("who")] if "who" in names else ["protection"])
+        return (
+            rest == sorted(rest, key=BY_PRICES.index)
+            and "protection" in before
+            and not before & {"outcome", "keep", "lottery"}
+        )
 
 
 def lone_older(case: Case) -> bool:
@@ -172,6 +218,7 @@ def parse_aims(text: str, name: str = "aims.yaml") -> Aims:
             else:
                 options[key] = value
         stages.append(Stage(stage, options))
+    _whether(stages, fault)
     floors: list[Floor] = []
     asked = document.get("floors") or []
     if not isinstance(asked, list):
@@ -217,6 +264,24 @@ def parse_aims(text: str, name: str = "aims.yaml") -> Aims:
         states_that_count=tuple(states),
         sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
+
+
+def _whether(stages: list[Stage], fault: Callable[[str, str, str, str], None]) -> None:
+    """An outcome that chooses places alone needs an aim before it that chooses who has one."""
+    names = [s.name for s in stages]
+    at = names.index("outcome") if "outcome" in names else -1
+    if at < 0 or stages[at].options["decides"] != "where":
+        return
+    if at == 0:
+        found = "decides where only, and no stage before it settles who is placed"
+    elif "who" in names[at:]:
+        found = (
+            "decides where only, and stands before the stage who, which settles who is placed"
+        )
+    else:
+        return
+    allowed = "a place further down, or decides: where_and_whether"
+    fault(f"stages[{at}]", "outcome", found, allowed)
 
 
 def _wrong_group(key: str, value: Any) -> str:

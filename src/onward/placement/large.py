@@ -40,12 +40,14 @@ EMERGENCIES_STAY = "how soon each emergency leaves"
 
 @dataclass
 class LargeAnswer:
-    """chosen (units,), stages as (name, value, bound, note), prices of the rows."""
+    """chosen (units,), stages as (name, value, bound, note), prices of the rows; by_clock: time, or
+    the part of it that a step may take, ended before the step did."""
 
     chosen: IntArray
     stages: list[tuple[str, float, float, str]]
     price: FloatArray
     outcome_price: FloatArray | None
+    by_clock: bool = False
 
 
 def together_value(
@@ -133,11 +135,13 @@ def solve_large(
         first = model.group_member[model.group_start[:-1]]
         draw[model.group_member] = np.repeat(ticket[first] + 1.0, np.diff(model.group_start))
     Counted(model, unit=DRAW * draw * model.size, dtype=value.dtype).add_to(value)
+    step = Clock(clock.left() * 0.5)
     who = solve_core(
         model, value, must=must if must.any() else None,
         gap=gap * 0.6 * _share_of_protection(model, protection, emergencies, heavy),
-        seconds=clock.left() * 0.5, seed=seed, start=start, whole=0, alike=True,
+        seconds=step.left(), seed=seed, start=start, whole=0, alike=True,
     )  # fmt: skip
+    by_clock = step.left() <= 0
     who.chosen = _by_the_draw(model, value, draw, equal, must, who.chosen)
     del value
     placed = who.chosen >= 0
@@ -180,11 +184,13 @@ def solve_large(
             bundles = bundles_of(narrowed, weight)
         begin = np.searchsorted(back, chosen[held].astype(back.dtype))
         all_must = np.ones(narrowed.units, bool)
+        step = Clock(clock.left() * (0.6 if kept is not None else 1.0))
         where = solve_core(
             narrowed, local, bundles=bundles, must=all_must, gap=gap * 0.8,
-            seconds=clock.left() * (0.6 if kept is not None else 1.0), seed=seed, start=begin,
+            seconds=step.left(), seed=seed, start=begin,
             whole=WHERE_COLUMNS,
         )  # fmt: skip
+        by_clock |= step.left() <= 0
         best_local = where.chosen
         outcome_price = where.price
         # the bound of the outcome alone: any prices prove one; so does the bound of both, less
@@ -198,11 +204,13 @@ def solve_large(
             stay = np.asarray(kept, np.float32)[back]
             worth = 0.1 * float(np.median(local[local > 0])) if np.any(local > 0) else 0.1
             for _ in range(2):
+                step = Clock(clock.left() * 0.5)
                 again = solve_core(
                     narrowed, local + np.float32(worth) * stay, bundles=bundles, must=all_must,
-                    gap=gap * 0.8, seconds=clock.left() * 0.5, seed=seed, start=best_local,
+                    gap=gap * 0.8, seconds=step.left(), seed=seed, start=best_local,
                     price=where.price,
                 )  # fmt: skip
+                by_clock |= step.left() <= 0
                 now = float(local[again.chosen].astype(float).sum())
                 if now >= got * (1 - may_lose):
                     best_local = again.chosen
@@ -225,7 +233,8 @@ def solve_large(
         stages.append(("outcome", got, max(got, bound), note))
         if kept_stage:
             stages.append(kept_stage)
-    return LargeAnswer(chosen, stages, price, outcome_price)
+    by_clock |= clock.left() <= 0
+    return LargeAnswer(chosen, stages, price, outcome_price, by_clock)
 
 
 def _listed(words: list[str]) -> str:

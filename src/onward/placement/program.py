@@ -20,6 +20,7 @@ from onward.placement.cuts import Cuts
 from onward.placement.model import BoolArray, FloatArray, IntArray, Model
 
 INF = highspy.kHighsInf
+LEAST_SECONDS = 0.05  # what a search has when time has ended, to hand back what it began with
 
 
 _greeted = False
@@ -54,7 +55,8 @@ def new_highs() -> highspy.Highs:
 class Answer:
     """value of the choice found, proven bound, column of each unit (-1 none), open pledges.
 
-    feasible False: the solver proved that no choice meets every row."""
+    feasible False: the solver proved that no choice meets every row. limit_hit: it was stopped
+    before its gap was met, by_clock: by time and not by what is counted."""
 
     feasible: bool
     value: float
@@ -62,6 +64,7 @@ class Answer:
     chosen: IntArray
     pledges: BoolArray
     limit_hit: bool = False
+    by_clock: bool = False
 
 
 @dataclass
@@ -130,7 +133,6 @@ class Program:
         self.highs = new_highs()
         self.highs.passModel(lp)
         self.integer = False
-        self.last: Answer | None = None
         self.cuts = Cuts(self.highs, self._limits(which, row, persons))
 
     def _limits(
@@ -267,21 +269,26 @@ class Program:
         nodes: int | None = None,
         tight: bool = False,
     ) -> Answer:
-        """The choice with the highest value, to a relative `gap`, within `seconds`.
+        """The choice with the highest value, to a relative `gap`, after at most so many nodes.
 
-        tight: first add what the relaxation overlooks about whole families; after that the
+        seconds: when the clock stops it, whatever was counted; the choice in hand is then the one
+        to begin with, where none better was met. tight: first add what the relaxation overlooks about whole families; after that the
         limits may no longer change."""
         h = self.highs
         self.set_value(value)
+        ends = h.getRunTime() + max(LEAST_SECONDS, seconds)
+        by_clock, relaxed = False, np.inf
         if tight:
             self.set_integer(False)
-            self.cuts.tighten(seconds)
+            if self.cuts.tighten(seconds):
+                relaxed = float(h.getInfo().objective_function_value)
+            by_clock = h.getModelStatus() == highspy.HighsModelStatus.kTimeLimit
         self.set_integer(True)
         h.setOptionValue("presolve", "off" if tight else "choose")
         h.setOptionValue("mip_rel_gap", gap)
         h.setOptionValue("mip_abs_gap", 1e-6)
         h.setOptionValue("mip_feasibility_tolerance", 1e-7)
-        h.setOptionValue("time_limit", h.getRunTime() + max(0.05, seconds))
+        h.setOptionValue("time_limit", max(ends, h.getRunTime() + LEAST_SECONDS))
         h.setOptionValue("mip_max_nodes", 2**31 - 1 if nodes is None else nodes)
         if start is not None:
             self.start_from(start)
@@ -299,8 +306,9 @@ class Program:
             return Answer(False, 0.0, 0.0, none, shut)
         info = h.getInfo()
         limit_hit = status != highspy.HighsModelStatus.kOptimal
+        by_clock |= status == highspy.HighsModelStatus.kTimeLimit
         if info.primal_solution_status != 2:
-            return Answer(True, -np.inf, np.inf, none, shut, True)
+            return Answer(True, -np.inf, np.inf, none, shut, True, by_clock)
         x = np.asarray(h.getSolution().col_value)
         chosen = none.copy()
         taken = np.flatnonzero(x[: self.m] > 0.5)
@@ -308,11 +316,9 @@ class Program:
         got = float(
             self.full(value) @ np.where(np.arange(self.columns) < self.m, np.round(x), x)
         )
-        bound = max(got, float(info.mip_dual_bound))
-        self.last = Answer(
-            True, got, bound, chosen, x[self.m : self.m + self.model.pledges] > 0.5, limit_hit
-        )
-        return self.last
+        bound = max(got, min(relaxed, float(info.mip_dual_bound)))
+        opened = x[self.m : self.m + self.model.pledges] > 0.5
+        return Answer(True, got, bound, chosen, opened, limit_hit, by_clock)
 
     def relax(
         self, value: FloatArray, *, seconds: float = 600, ranges: bool = False

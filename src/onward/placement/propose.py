@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from onward.placement.aims import Aims
+from onward.errors import Fault, Faults
+from onward.placement.aims import BY_PRICES, Aims
 from onward.placement.conflicts import fits_at_all, smallest_conflict
 from onward.placement.counted import Counted
 from onward.placement.draw import equals, follow_draw
@@ -32,6 +33,10 @@ from onward.placement.program import Answer, Clock, Prices, Program
 # locks, floors or an outcome that may decide whether, the integer program is kept for longer.
 EXACT_UNITS = 400
 EXACT_WHEN_BOUND = 2_000
+# What one stage may look at: so many choices, once for each node of its search. It is counted and
+# not timed, so that the clock decides nothing before it ends a stage, and the state says so.
+EFFORT = 4_000_000
+LEAST_NODES = 200
 HALF_WIDTH = 60_000  # columns above which values take half the memory
 PROVEN = ("emergencies", "protection", "together", "outcome", "keep")
 
@@ -117,10 +122,11 @@ def solve(
     bound_to = bool(compiled.must.any() or aims.floors)
     if not model.columns and bound_to and not fits_at_all(compiled).feasible:
         return _infeasible(compiled, seed)
-    outcome = aims.stage("outcome")
-    where = outcome is None or outcome.options["decides"] == "where"
-    if model.units <= (EXACT_UNITS if where and not bound_to else EXACT_WHEN_BOUND):
+    by_prices = aims.by_prices()
+    if model.units <= (EXACT_UNITS if by_prices and not bound_to else EXACT_WHEN_BOUND):
         return _exact(compiled, seed, wanted, seconds)
+    if not by_prices:
+        raise Faults([_too_many(aims, model.units)])
     start = None
     if bound_to:
         answer = fits_at_all(compiled)
@@ -128,6 +134,17 @@ def solve(
             return _infeasible(compiled, seed)
         start = answer.chosen
     return _large(compiled, seed, wanted, seconds, start)
+
+
+def _too_many(aims: Aims, units: int) -> Fault:
+    whether = "" if aims.only_where else ", the outcome deciding where and whether"
+    return Fault(
+        "aims", "stages", "",
+        f"{', '.join(aims.names)}{whether}; {units:,} families cannot be placed by aims in this order",
+        f"for more than {EXACT_WHEN_BOUND:,} families {', '.join(BY_PRICES)}, in this order, the "
+        "outcome deciding where; others than protection may be left out, outcome only with together and keep",
+        f"Put the stages in this order, or place at most {EXACT_WHEN_BOUND:,} families at a time.",
+    )  # fmt: skip
 
 
 def _infeasible(compiled: Compiled, seed: int) -> Proposal:
@@ -181,6 +198,8 @@ def _held(value: float, lose: float = 0.0) -> float:
 
 
 def _exact(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposal:
+    from onward.placement.last_week import Held, LastWeek
+
     model, aims = compiled.model, compiled.aims
     clock = Clock(seconds)
     together = aims.stage("together")
@@ -191,99 +210,114 @@ def _exact(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposa
         same_country=float(options["same_country"]),
         grouped=together is not None,
     )
-    locked = np.flatnonzero(compiled.must)
-    program.must_place(locked)
+    program.must_place(np.flatnonzero(compiled.must))
     columns = np.arange(model.columns)
+    last_week = LastWeek(compiled)
+    held: list[Held] = []
     results: list[StageResult] = []
-    answer: Answer | None = None
-    limit_hit = False
-    outcome = aims.stage("outcome")
-    only_where = outcome is None or outcome.options["decides"] == "where"
+    by_clock = False
     prices = None
     outcome_price = None
-    names = [s.name for s in aims.stages]
+    names, settles = aims.order()
     if model.columns == 0:
         results = [StageResult(name, 0.0, 0.0) for name in names]
         names = []
-    freeze_after = _freeze_after(names, only_where)
     main = "protection" if "protection" in names else (names[0] if names else "")
     if main:
-        prices = program.relax(
-            stage_values(compiled, main, program.unit, columns),
-            seconds=clock.left(),
-            ranges=True,
-        )
+        value = stage_values(compiled, main, program.unit, columns)
+        prices = program.relax(value, seconds=clock.left(), ranges=True)
         if prices is None and clock.left() > 0:
             return _infeasible(compiled, seed)
-        if prices is not None:
-            _whole_place(
-                program, stage_values(compiled, main, program.unit, columns), prices, clock
-            )
+        by_clock = prices is None or not _whole_place(program, value, prices, clock)
+    nodes = max(LEAST_NODES, EFFORT // max(1, model.columns))
+    begun = last_week.begin()
+    answer = None if begun is None else _answer(compiled, begun)
     for at, name in enumerate(names):
-        value = (
-            program.together
-            if name == "together"
-            else stage_values(compiled, name, program.unit, columns)
-        )
-        proven = name in PROVEN
-        nothing = not np.any(value)
-        if name == "who" and not only_where:
-            continue
-        if nothing and (answer is not None or at < len(names) - 1):
+        counts = stage_values(compiled, name, program.unit, columns)
+        value = program.together if name == "together" else counts
+        if (
+            not np.any(value)
+            and name != settles
+            and (answer is not None or at < len(names) - 1)
+        ):
             results.append(StageResult(name, 0.0, 0.0))
-        else:
-            if name == "outcome" and answer is not None:
-                relaxed = program.relax(value, seconds=clock.left())
-                outcome_price = relaxed.row if relaxed else None
-            left = len(names) - at
-            answer_now = program.solve(
-                value,
-                gap=gap / 10 if proven else 0.01,
-                seconds=clock.left() / max(1, left) * (1.5 if proven else 0.5),
-                start=answer,
-                nodes=None if proven else 200,
-                tight=True,
-            )
-            if not answer_now.feasible:
-                if answer is None:
-                    return _infeasible(compiled, seed)
-                raise AssertionError("a held stage became impossible")
-            if not np.isfinite(answer_now.value):
+            continue
+        if name == "outcome" and at:
+            relaxed = program.relax(value, seconds=clock.left())
+            outcome_price = relaxed.row if relaxed else None
+            by_clock |= relaxed is None
+        asked = None if name == "together" else counts
+        if answer is not None and last_week.before.any():
+            if settles and settles in names[:at]:
+                start = last_week.back(answer.chosen, held, counts)
+            else:
+                start = last_week.let_in(answer.chosen, held, asked)
+            answer = _answer(compiled, start)
+
+        def best(value: FloatArray, start: Answer | None) -> Answer:
+            """The best of a value, after what is counted; the clock leaves half to later aims."""
+            last = at == len(names) - 1  # noqa: B023
+            found = program.solve(
+                value, gap=gap / 10 if name != "lottery" else 0.01,  # noqa: B023
+                seconds=clock.left() / (1 if last else 2), start=start,
+                nodes=nodes if name != "lottery" else LEAST_NODES, tight=True,  # noqa: B023
+            )  # fmt: skip
+            if found.feasible and not np.isfinite(found.value) and start is not None:
                 # stopped before any choice was found: what was there before still stands
-                limit_hit = True
-                if answer is None:
-                    answer = Answer(
-                        True, 0.0, np.inf, np.full(model.units, -1),
-                        np.zeros(model.pledges, bool), True,
-                    )  # fmt: skip
-                    if compiled.must.any() or aims.floors:
-                        return _infeasible(compiled, seed)
-                continue
-            answer = answer_now
-            if name == "who":
-                _draw_among_equals(compiled, answer, names[:at])
-            result = StageResult(name, answer.value, answer.bound)
-            results.append(result)
-            limit_hit |= proven and result.gap > gap
-            lose = 0.0
-            if name == "outcome" and outcome is not None:
-                lose = float(outcome.options["may_lose"])
-            if at < len(names) - 1 and name != "who":
-                program.hold(value, _held(answer.value, lose))
-        if name == freeze_after and answer is not None:
+                chosen, pledges = start.chosen, start.pledges
+                got = last_week.worth(None if value is program.together else value, chosen)
+                return replace(found, value=got, chosen=chosen, pledges=pledges)
+            return found
+
+        if name == "who" and answer is not None and last_week.before.any():
+            # whoever had a place last week comes before any draw
+            stay = (last_week.before * model.size)[program.unit].astype(float)
+            if last_week.lost(answer.chosen):
+                found = best(stay, answer)
+                if found.feasible:
+                    answer = found
+                    by_clock |= found.by_clock
+            program.hold(stay, _held(last_week.worth(stay, answer.chosen)))
+        found = best(value, answer)
+        by_clock |= found.by_clock
+        if not found.feasible:
+            if answer is None:
+                return _infeasible(compiled, seed)
+            raise AssertionError("a held stage became impossible")
+        if not np.isfinite(found.value):
+            if compiled.must.any() or aims.floors:
+                return _infeasible(compiled, seed)
+            found = replace(found, value=0.0)
+        answer = found
+        if name == "who":
+            _draw_among_equals(compiled, answer, names[:at])
+        results.append(StageResult(name, answer.value, answer.bound))
+        lose = 0.0
+        if name == "outcome":
+            lose = float(aims.stage("outcome").options["may_lose"])  # type: ignore[union-attr]
+        if at < len(names) - 1 and name != "who":
+            least = _held(answer.value, lose)
+            program.hold(value, least)
+            held.append(Held(asked, least))
+        if name == settles:
             program.place_only(answer.chosen)
     if answer is None:
-        answer = Answer(True, 0.0, 0.0, np.full(model.units, -1), np.zeros(model.pledges, bool))
+        answer = _answer(compiled, np.full(model.units, -1))
     proposal = Proposal(
         compiled, seed, "optimal", answer.chosen, _met(compiled, answer.chosen), results
     )
     if prices is not None:
         proposal.price, proposal.fewer, proposal.more = prices.row, prices.fewer, prices.more
     proposal.outcome_price = outcome_price
-    _state(proposal, gap, limit_hit)
     if aims.floors:
-        _price_floors(proposal, clock)
+        by_clock |= not _price_floors(proposal, clock)
+    _state(proposal, gap, by_clock)
     return proposal
+
+
+def _answer(compiled: Compiled, chosen: IntArray) -> Answer:
+    """A choice as an answer to begin with."""
+    return Answer(True, 0.0, np.inf, chosen, _met(compiled, chosen))
 
 
 def _draw_among_equals(compiled: Compiled, answer: Answer, above: list[str]) -> None:
@@ -297,29 +331,19 @@ def _draw_among_equals(compiled: Compiled, answer: Answer, above: list[str]) -> 
     answer.bound = max(answer.bound, answer.value)
 
 
-def _whole_place(program: Program, value: FloatArray, prices: Prices, clock: Clock) -> None:
-    """Where a price holds for less than one place, ask what one whole place more brings."""
+def _whole_place(program: Program, value: FloatArray, prices: Prices, clock: Clock) -> bool:
+    """Where a price holds for less than one place, ask what one whole place more brings; False
+    when time ended first."""
     limit = program.model.limit
     for r in np.flatnonzero((prices.row > 1e-9) & (prices.more < 1)):
-        if clock.left() <= 0:
-            break
         program.set_limit(int(r), float(limit[r]) + 1)
         more = program.relax(value, seconds=clock.left())
         program.set_limit(int(r), float(limit[r]))
-        if more is not None:
-            prices.row[r] = max(0.0, more.value - prices.value)
-            prices.more[r] = 1.0
-
-
-def _freeze_after(names: list[str], only_where: bool) -> str:
-    """The stage after which who is placed is settled: the draw, or the last before outcome."""
-    if not only_where:
-        return ""
-    if "who" in names:
-        return "who"
-    if "outcome" in names and names.index("outcome") > 0:
-        return names[names.index("outcome") - 1]
-    return ""
+        if more is None:
+            return False
+        prices.row[r] = max(0.0, more.value - prices.value)
+        prices.more[r] = 1.0
+    return True
 
 
 def _met(compiled: Compiled, chosen: IntArray) -> BoolArray:
@@ -334,32 +358,39 @@ def _met(compiled: Compiled, chosen: IntArray) -> BoolArray:
     return met
 
 
-def _state(proposal: Proposal, gap: float, limit_hit: bool) -> None:
+def _state(proposal: Proposal, gap: float, by_clock: bool) -> None:
     proven = [s.gap for s in proposal.stages if s.name in PROVEN]
     proposal.gap = max(proven, default=0.0)
-    if proposal.gap <= 1e-6:
+    if by_clock:
+        proposal.state = "time_limit"
+    elif proposal.gap <= 1e-6:
         proposal.state = "optimal"
-    elif proposal.gap <= gap and not limit_hit:
+    elif proposal.gap <= gap:
         proposal.state = "within_gap"
     else:
         proposal.state = "time_limit"
 
 
-def _price_floors(proposal: Proposal, clock: Clock) -> None:
-    """What each floor costs in protection-weighted persons: solved with and without it."""
+def _price_floors(proposal: Proposal, clock: Clock) -> bool:
+    """What each floor costs in protection-weighted persons: solved with and without it. False when
+    time ended a solution first."""
     compiled = proposal.compiled
     value = next((s.value for s in proposal.stages if s.name == "protection"), None)
     if value is None:
-        return
+        return True
+    names, _ = compiled.aims.order()
+    before = names[: names.index("protection") + 1]
+    in_time = True
     for floor in compiled.aims.floors:
         others = tuple(f for f in compiled.aims.floors if f is not floor)
         aims = replace(
             compiled.aims, floors=others,
-            stages=tuple(s for s in compiled.aims.stages if s.name in ("emergencies", "protection")),
+            stages=tuple(s for s in compiled.aims.stages if s.name in before),
         )  # fmt: skip
         without = propose(
             compiled.tables, aims, seed=proposal.seed, seconds=max(1.0, clock.left())
         )
+        in_time &= without.state != "time_limit"
         best = next((s.value for s in without.stages if s.name == "protection"), value)
         proposal.floors.append(
             {
@@ -368,6 +399,7 @@ def _price_floors(proposal: Proposal, clock: Clock) -> None:
                 "price": round(max(0.0, best - value), 6),
             }
         )
+    return in_time
 
 
 def _large(
@@ -410,12 +442,15 @@ def _large(
         seconds=seconds,
         seed=seed,
     )
-    stages = [
-        StageResult(name, value, bound, note) for name, value, bound, note in found.stages
-    ]
+    names = compiled.aims.names
+    stages = [StageResult(*stage) for stage in found.stages if stage[0] in names]
+    if "lottery" in names:
+        tickets = compiled.column_ticket
+        drawn = float(tickets[found.chosen[found.chosen >= 0]].sum()) if len(tickets) else 0.0
+        stages.append(StageResult("lottery", drawn, np.nan, "not asked of so many cases"))
     proposal = Proposal(
         compiled, seed, "optimal", found.chosen, _met(compiled, found.chosen), stages
     )
     proposal.price, proposal.outcome_price = found.price, found.outcome_price
-    _state(proposal, gap, False)
+    _state(proposal, gap, found.by_clock)
     return proposal
