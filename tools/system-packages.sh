@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # System packages the tests need: Java for the full validation of forms and for Spark, a reader of
-# printed reports, a browser, a PostgreSQL server. Installed here when run as root on a Debian
+# printed reports, a browser, a PostgreSQL server, a tracer of system calls. Installed here when run as root on a Debian
 # system; elsewhere, says what to install.
 set -eu
 missing=()
@@ -8,6 +8,7 @@ command -v java >/dev/null || missing+=(default-jre-headless)
 command -v pdftotext >/dev/null || missing+=(poppler-utils)
 command -v chromium >/dev/null || missing+=(chromium)
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
+command -v strace >/dev/null || missing+=(strace)
 fc-list 2>/dev/null | grep -qi "noto.*arabic" || missing+=(fonts-noto-core)
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -2,12 +2,15 @@
 kept in the browser.
 
 Where the machine allows it (`unshare`), server and browser run in a network of their own that has
-no route anywhere; on any machine every connection the server's process tries is written down.
+no route anywhere; on any machine every connection the server's process tries is written down. Every page
+and a piece of each kind of work are gone through once more under `strace`, which sees what native
+libraries ask of the network as well.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +18,20 @@ from urllib.parse import urlsplit
 
 import pytest
 
+WHOLE = Path(__file__).parents[1] / "desk" / "walk_alone.py"
+CALLS = "connect,sendto,sendmsg,sendmmsg"
+NATIVE = """
+import ctypes, socket, struct
+libc = ctypes.CDLL(None, use_errno=True)
+for family, kind in ((2, 1), (2, 2), (10, 2)):
+    file = libc.socket(family, kind, 0)
+    to = struct.pack("=HHI8x" if family == 2 else "=HHI16xI", family, socket.htons(9),
+                     *([socket.htonl(0x7F000001)] if family == 2 else [0, 0]))
+    libc.connect(file, to, len(to))
+libc.sendto(libc.socket(2, 2, 0), b"x", 1, 0, struct.pack("=HHI8x", 2, socket.htons(53),
+            socket.htonl(0xC0000207)), 16)
+"""
+"""A program that reaches out past Python: over TCP, over UDP, over IPv6, and without connecting."""
 SCRIPT = Path(__file__).with_name("walk_in_browser.py")
 SECRETS = ("Zarifeh", "Nowruzian", "ظریفه", "QX7788123", "blue heron")
 
@@ -91,3 +108,59 @@ def test_no_name_is_in_the_browsers_profile_on_the_disk(walked):
         for word in SECRETS:
             assert word.encode() not in data, path
             assert word.encode("utf-16-le") not in data, path
+
+
+# -- every page, every kind of work, natively ------------------------------------------------------
+
+
+def traced(folder: Path, *command: str) -> tuple[str, list[str]]:
+    """What a command wrote, and the calls by which it or a child of it went to the network."""
+    words = [
+        "strace",
+        "-f",
+        "-qq",
+        "--seccomp-bpf",
+        "-e",
+        f"trace={CALLS}",
+        "-e",
+        "signal=none",
+    ]
+    calls = folder / "calls"
+    try:
+        done = subprocess.run(
+            [*alone(), *words, "-o", str(calls), *command],
+            capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise AssertionError("This test needs strace: apt-get install strace") from None
+    assert done.returncode == 0, (
+        "It could not be followed. It needs strace, and leave to trace (in a container: "
+        f"--cap-add=SYS_PTRACE).\n{done.stderr[-3000:]}"
+    )
+    return done.stdout, [one for one in calls.read_text().splitlines() if "AF_INET" in one]
+
+
+@pytest.mark.slow
+def test_every_page_and_every_kind_of_work_ask_nothing_of_the_network_natively_either(
+    small_template, tmp_path
+):
+    import onward_test_site as operations
+
+    folder = operations.copied(small_template, tmp_path / "meridian")
+    told, went = traced(tmp_path, sys.executable, str(WHOLE), str(folder))
+    assert went == []
+    found = json.loads(told.splitlines()[-1])
+    assert found["pages"]["200"] > 100
+    assert not [status for status in found["pages"] if status >= "500"]
+    assert found["work"] == dict.fromkeys(
+        ("look", "bring", "forecast", "compare", "placement", "report", "renew_keys"), "done"
+    )
+    assert found["exported"] > 1000
+
+
+def test_a_program_that_goes_to_the_network_past_python_is_seen(tmp_path):
+    _, went = traced(tmp_path, sys.executable, "-c", NATIVE)
+    assert [re.search(r"(connect|sendto)\(.*(AF_INET6?)", one).groups() for one in went] == [
+        ("connect", "AF_INET"), ("connect", "AF_INET"), ("connect", "AF_INET6"),
+        ("sendto", "AF_INET"),
+    ]  # fmt: skip
