@@ -174,6 +174,46 @@ def test_the_latest_forecast_stands_on_the_home_page(planned):
     assert browser("interviewer", name="other").get("/").status_code == 200
 
 
+def test_chances_are_told_by_group_and_of_the_number_that_was_asked(planned):
+    from onward.forecast.run import Forecast
+    from onward.registry.computing.runs import keep_forecast
+    from onward.registry.models import Job
+
+    levels = {name: [30.0] for name in ("q025", "q10", "q25", "median", "q75", "q90", "q975")}
+    gone = {"q10": None, "median": None, "q90": None}
+    keep_forecast(
+        planned,
+        Forecast(operation="Small", as_of="2026-06-10", deadline="2027-06-10", futures=200, seed=1,
+                 start=16, days=["2027-06-10"],
+                 fan={"everyone": levels, "main_group": levels, "recognised_group": levels},
+                 states={}, left={}, width={}, inputs={}, mean=30.0, zero=0.0, gone_95=gone,
+                 fewer_than={"5": 0.07, "20": 0.13}, assumptions=(), left_out=(), asked=[20],
+                 chances={"groups": {
+                     "main_group": {"start": 10, "zero": 0.37, "fewer_than": {"20": 0.61},
+                                    "gone_95": gone},
+                     "recognised_group": {"start": 6, "zero": 0.83, "fewer_than": {"20": 0.97},
+                                          "gone_95": {**gone, "median": "2027-02-14"}},
+                 }}),
+    )  # fmt: skip
+    lead = browser("plan_lead")
+    page = lead.get("/forecasts/").content.decode()
+    for told in ("37", "61", "83", "97", "not before the date", "14 February 2027"):
+        assert told in page, told
+    assert "Chance that fewer than 20 are left" in page
+    for text, asked in (
+        ("120", [120]),
+        ("\u0661\u0662\u0660", [120]),
+        ("", None),
+        ("many", None),
+    ):
+        answer = lead.post(
+            "/forecasts/run/", {"do": "forecast", "futures": "200", "fewer": text}
+        )
+        assert answer.status_code == 303
+        job = Job.objects.get(pk=answer["Location"].rstrip("/").rsplit("/", 1)[1])
+        assert job.asked.get("fewer_than") == asked
+
+
 def _levels(middle):
     return {name: middle + add for name, add in (
         ("q025", -60), ("q10", -40), ("q25", -20), ("mean", 0), ("median", 0), ("q75", 20),
