@@ -240,6 +240,33 @@ def test_no_form_names_an_offer_made_in_confidence(material, made, audience, sec
             assert f">{pledge.country}<" not in text
 
 
+def test_chances_stand_beside_each_group_in_the_internal_report_only(material):
+    fan = material.forecast.fan["everyone"]
+    gone = {"q10": None, "median": None, "q90": None}
+    told = {
+        "main_group": {"start": 150, "zero": 0.37, "fewer_than": {"20": 0.61}, "gone_95": gone},
+        "recognised_group": {"start": 60, "zero": 0.83, "fewer_than": {"20": 0.97},
+                             "gone_95": {**gone, "median": "2027-02-14"}},
+    }  # fmt: skip
+    forecast = replace(
+        material.forecast, fan={"everyone": fan, **dict.fromkeys(told, fan)}, asked=[20],
+        chances={"groups": told},
+    )  # fmt: skip
+    for audience, shown in (("internal", True), ("external", False)):
+        done = build(replace(material, forecast=forecast), audience)
+        tables = [table for table in done.report.tables() if table.name == "by-group"]
+        assert bool(tables) == shown
+        for table in tables:
+            assert table.columns[-3:] == [
+                "Nobody left",
+                "Fewer than 20 left",
+                "95% gone by (middle)",
+            ]
+            assert [[cell.text for cell in row[-3:]] for row in table.rows] == [
+                ["37%", "61%", "not by the deadline"], ["83%", "97%", "14 Feb 2027"],
+            ]  # fmt: skip
+
+
 def test_the_external_report_has_no_chances_no_changes_and_no_decisions(material, made):
     earlier = made["internal"].figures()
     done = build(replace(material, earlier=earlier), "external")

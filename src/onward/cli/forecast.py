@@ -391,6 +391,7 @@ def _chances_by_part(made: Forecast, titles: Mapping[str, str]) -> list[str]:
             told += [
                 f"fewer than {bound:,}: {_chance(of['fewer_than'][str(bound)], made.futures)}"
                 for bound in made.asked
+                if bound <= of["start"]
             ]
             told.append(f"95% have left: {_when(of['gone_95'], made.deadline)}")
             lines += [f"  {name.replace('_', ' ')} ({of['start']:,} here)"]
@@ -408,8 +409,9 @@ def _chances_by_part(made: Forecast, titles: Mapping[str, str]) -> list[str]:
             chances += [
                 (few.format(f"{bound:,}"), of["fewer_than"][str(bound)]) for bound in made.asked
             ]
-            # A stage that is surely empty, or surely not, is told by the ranges above.
-            if any(0 < chance < 1 for _, chance in chances):
+            # What surely holds, or surely does not, is told by the ranges above.
+            chances = [row for row in chances if 0 < row[1] < 1]
+            if chances:
                 title = names.get(name, name.replace("_", " ").capitalize())
                 odds = ", ".join(f"{w}: {_chance(c, made.futures)}" for w, c in chances)
                 rows.append(f"  {title:<32} {odds}")
