@@ -218,7 +218,8 @@ def parse_aims(text: str, name: str = "aims.yaml") -> Aims:
             else:
                 options[key] = value
         stages.append(Stage(stage, options))
-    _whether(stages, fault)
+    if not any(f.where.startswith("stages") for f in faults):
+        _whether(stages, fault)
     floors: list[Floor] = []
     asked = document.get("floors") or []
     if not isinstance(asked, list):
