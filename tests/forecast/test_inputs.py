@@ -547,6 +547,20 @@ def test_people_who_arrive_in_families_make_the_range_as_wide_as_families_do():
     assert fours.var() / alone.var() == pytest.approx(4, rel=0.2)
 
 
+def test_arriving_families_are_the_same_on_any_number_of_threads():
+    inputs = arriving(30, newcomers_of(("together", 1, 12), ("together", 3, 9), ("born", 1, 4)))
+    one, two = (
+        simulate(
+            inputs.model, inputs.draws(FUTURES, 1), FUTURES, 1, days=60, threads=threads,
+            outputs=Outputs(units_on=[59]),
+        )
+        for threads in (1, 2)
+    )  # fmt: skip
+    assert (one.units == two.units).all()
+    place = one.states.index("not_counselled")
+    assert one.units[:, 0, place, :, 2].sum() > 0
+
+
 def test_newcomers_of_unknown_families_are_taken_to_be_like_those_here():
     counts = counted(
         ("return_cleared", "main_group", 2, 30), ("return_cleared", "main_group", 6, 10)
