@@ -253,9 +253,8 @@ def extras(quick: bool) -> dict[str, Any]:
     """Questions, stability and arrivals, on middle sizes."""
     import numpy as np
 
+    from benchmarks.placement import officer
     from benchmarks.placement.generate import reference
-    from onward.placement import rolling
-    from onward.placement.core import solve_core
     from onward.placement.propose import solve
     from onward.placement.whatif import Session
 
@@ -277,35 +276,12 @@ def extras(quick: bool) -> dict[str, Any]:
             "median": round(float(np.median(clock)), 1), "worst": round(max(clock), 1),
             "median_cpu": round(float(np.median(cpu)), 1), "worst_cpu": round(max(cpu), 1),
         }  # fmt: skip
-    r = reference(1_000 if quick else 10_000, 20)
-    base = solve_core(r.model, r.value, gap=GAP, seconds=20)
-    noise = 1 + np.random.default_rng(9).uniform(-0.01, 0.01, r.model.columns)
-    keep = np.zeros(r.model.columns)
-    placed = base.chosen[base.chosen >= 0]
-    keep[placed] = 0.1 * r.model.size[r.model.unit_of_column()[placed]]
-    for name, bonus in (("without_keep", 0.0), ("with_keep", 1.0)):
-        again = solve_core(r.model, r.value * noise + bonus * keep, gap=GAP, seconds=20)
-        both = (base.chosen >= 0) & (again.chosen >= 0)
-        where = r.model.slot_programme[r.model.slot[np.maximum(base.chosen, 0)]]
-        now = r.model.slot_programme[r.model.slot[np.maximum(again.chosen, 0)]]
-        result[f"moved_{name}"] = round(float((where != now)[both].mean()), 5)
-    n, weeks, samples = (1_000, 10, 2) if quick else (2_000, 15, 5)
-    r = reference(n, 10, 1)
-    # half of the people arrive this year, the other half were last year's
-    order = np.random.default_rng(4).permutation(n)
-    this, before = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
-    limit = np.floor(r.model.limit * 0.5)
-    limit[[k for k, i in enumerate(r.model.rows) if i.kind == "pledge"]] = 0
-    small, columns = rolling.subset(r.model, this, limit)
-    history, past_columns = rolling.subset(r.model, before, limit)
-    value, past_value = r.value[columns].astype(float), r.value[past_columns].astype(float)
-    week = np.random.default_rng(5).integers(0, weeks, small.units)
-    # hindsight: all arrivals known; its proven bound, so that no share is flattered
-    hindsight = solve_core(small, value, gap=GAP, seconds=60)
-    _, greedy = rolling.run(small, value, week, None)
-    _, kept = rolling.run(small, value, week, (history, past_value), samples=samples)
-    best = hindsight.bound
-    result["rolling"] = {"greedy": round(greedy / best, 4), "prices": round(kept / best, 4)}
+    # the doors an officer uses: tables, the shipped aims, `propose`, `keep_for_later`
+    seconds = 20.0 if quick else 120.0
+    result["noise"] = officer.noise(*((200, 10) if quick else (1_000, 20)), 1, seconds)
+    result["arrivals"] = officer.arrivals(
+        *((200, 6, 8) if quick else (600, 10, 15)), 1, seconds
+    )
     return result
 
 

@@ -3,8 +3,8 @@
 Taking the best place for every case as it comes uses up places that a later case needs more. So
 each week the linear program is solved over the cases now and several sampled futures, and the
 averaged prices say what a place will be worth; as the end nears, fewer arrivals are expected,
-prices fall and places are released. In: a `Model`, a value per column, the week each unit
-arrives. Out: a choice made week by week, never with knowledge of the future.
+prices fall and places are released. In: the tables of a proposal, earlier cases, how many more are
+expected. Out: the tables with the choices closed that are worth more to somebody later.
 Source: prices from sampled futures as in Ahani, Golz et al., Operations Research 72(3), 2024.
 """
 
@@ -23,6 +23,8 @@ from onward.placement.program import Program
 from onward.placement.propose import stage_values
 
 SAMPLES = 5
+DRAW = 1e-3
+"""What a draw adds per person: so little that it decides only among equal weights."""
 PAST = "\x00earlier "
 """Before the names of earlier cases, so that none can be a case of today."""
 
@@ -88,17 +90,23 @@ def keep_for_later(
         stage_values(compiled, "protection", model.unit_of_column(), np.arange(model.columns)),
         float,
     )
+    # Persons have one of few weights, and the last place is worth one of them: at that price the
+    # cases now and later are equal, and nothing would be kept. The draw says who of them waits.
+    unit = model.unit_of_column()
+    each = value / model.size[unit]
+    most = float(each[earlier[unit]].max(initial=0.0))
+    value = value + DRAW * (compiled.ticket * model.size)[unit]
     now = np.flatnonzero(~earlier)
     # futures are drawn from the earlier cases and from those who have come since
     price = expected_prices(
         model, value, now, expected, (model, value), model.limit, seed, samples
     )
-    unit = model.unit_of_column()
     which, row, persons = model.column_rows(np.arange(model.columns), unit)
     cost = np.bincount(which, weights=price[row] * persons, minlength=model.columns)
     locked = {x.case for x in tables.locks} | {c.case for c in tables.cases if c.locked}
     kept = []
-    for j in np.flatnonzero(~earlier[unit] & (value - cost < -1e-9)):
+    # nobody waits for cases of which none is more urgent
+    for j in np.flatnonzero(~earlier[unit] & (value - cost < -1e-9) & (each < most - 1e-9)):
         members = [compiled.tables.cases[i] for i in compiled.members[unit[j]]]
         if any(c.priority == "emergency" or c.case in locked for c in members):
             continue
@@ -169,67 +177,3 @@ def expected_prices(
         if solved is not None:
             total += solved.row
     return total / max(1, samples)
-
-
-def decide_batch(
-    model: Model, value: AnyArray, batch: IntArray, price: FloatArray, limit: FloatArray
-) -> IntArray:
-    """Column (or -1: held back) for each unit of the batch: the best total of value less what
-    the places are expected to be worth later, within what is left."""
-    small, columns = subset(model, batch, limit)
-    unit = small.unit_of_column()
-    which, row, persons = small.column_rows(np.arange(small.columns), unit)
-    cost = np.bincount(which, weights=price[row] * persons, minlength=small.columns)
-    net = np.asarray(value[columns] - cost, float)
-    program = Program(small, grouped=False)
-    program.set_range(np.flatnonzero(net < 0), 0.0, 0.0)
-    answer = program.solve(net, gap=1e-4, seconds=20)
-    return np.where(answer.chosen >= 0, columns[np.maximum(answer.chosen, 0)], -1)
-
-
-def run(
-    model: Model,
-    value: AnyArray,
-    week: IntArray,
-    history: tuple[Model, AnyArray] | None,
-    *,
-    seed: int = 1,
-    samples: int = SAMPLES,
-    wait: bool = True,
-) -> tuple[IntArray, float]:
-    """Decide week by week. history None: greedily, without regard to later arrivals. wait: a
-    case that is held back is looked at again the next week. Returns choice and total value."""
-    limit = model.limit.copy()
-    chosen = np.full(model.units, -1)
-    held = np.zeros(0, np.int64)
-    last = int(week.max(initial=0))
-    for w in range(last + 1):
-        batch = (
-            np.concatenate([held, np.flatnonzero(week == w)])
-            if wait
-            else np.flatnonzero(week == w)
-        )
-        if not len(batch):
-            continue
-        price = np.zeros(len(limit))
-        # what is still expected is known only as an average rate, here the mean of the year
-        expected = round(model.units / (last + 1) * (last - w))
-        if history is not None and expected:
-            # futures are drawn from last year's cases and from all who have come so far
-            came, came_columns = subset(model, np.flatnonzero(week <= w), limit)
-            pool = (
-                joined(history[0], came),
-                np.concatenate([np.asarray(history[1]), np.asarray(value)[came_columns]]),
-            )
-            price = expected_prices(
-                model, value, batch, expected, pool, limit, seed * 1000 + w, samples
-            )
-        got = decide_batch(model, value, batch, price, limit)
-        chosen[batch] = got
-        taken = got[got >= 0]
-        if len(taken):
-            _which, row, persons = model.column_rows(taken, batch[got >= 0])
-            limit = limit - np.bincount(row, weights=persons, minlength=len(limit))
-        held = batch[got < 0]
-    placed = chosen[chosen >= 0]
-    return chosen, float(np.asarray(value, float)[placed].sum())
