@@ -1,0 +1,219 @@
+"""What an officer's doors do over time: arrivals week by week, and scores that change a little.
+
+Exists because what a solver reaches on arrays is not what a proposal reaches: here everything goes
+through `Tables`, the shipped aims, `propose` and, for places kept, `keep_for_later`, as `onward
+place` and `onward place --arrivals` do. Comes in: numbers of households and weeks, a seed. Goes
+out: the share of the best that hindsight could reach, and the share of destinations that change.
+
+    python -m benchmarks.placement.officer arrivals [--households 600 --programmes 10 --weeks 15 --seed 1]
+    python -m benchmarks.placement.officer noise [--households 600 --programmes 10 --seed 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from benchmarks.placement.generate import CATEGORIES, SIZES
+from onward.placement.aims import Aims, read_aims
+from onward.placement.inputs import Case, Limit, Pledge, Score, Selector, Tables, Window
+from onward.placement.propose import Proposal, propose
+from onward.placement.rolling import expected_arrivals, keep_for_later
+
+FIRST = date(2026, 1, 5)
+NAMES = ("LPN", "SVT", "MED", "WGR", "FAM", "CAR", "LFD")
+NATIONS = tuple("ABCDEFGH")
+URGENCY = ("normal", "urgent", "emergency")
+PLACES = 0.45
+"""Places as a share of the persons who come in all."""
+
+
+def invented(households: int, programmes: int, seed: int) -> tuple[Tables, tuple[Case, ...]]:
+    """Invented tables in the shares of the reference problem, and as many cases of the year before."""
+    rng = np.random.default_rng(seed)
+
+    def cases(name: str) -> tuple[Case, ...]:
+        n = households
+        size = rng.choice(10, n, p=SIZES) + 1
+        category, nation = rng.choice(7, n, p=CATEGORIES), rng.integers(0, 8, n)
+        urgency = rng.choice(3, n, p=(0.85, 0.13, 0.02))
+        medical = (rng.random(n) < 0.06) | (category == NAMES.index("MED"))
+        return tuple(
+            Case(
+                f"{name}{i:05}", int(size[i]), nationality=NATIONS[nation[i]],
+                category=NAMES[category[i]], priority=URGENCY[urgency[i]],
+                needs=("medical",) if medical[i] else (),
+            )
+            for i in range(n)
+        )  # fmt: skip
+
+    now, before = cases("C"), cases("P")
+    persons = sum(c.size for c in now)
+    share = rng.permutation(1.0 / np.arange(1, programmes + 1) ** 0.8)
+    quota = np.maximum(2, np.round(PLACES * persons * share / share.sum())).astype(int)
+    windows, limits = [], []
+    for p in range(programmes):
+        windows += [
+            Window(
+                f"P{p}", int(places), window,
+                max_size=int(rng.choice((10, 8, 6), p=(0.5, 0.3, 0.2))),
+                nationalities=tuple(x for x in NATIONS if rng.random() < 0.6) or ("A",),
+                categories=tuple(x for x in NAMES if rng.random() < 0.8) or ("LPN",),
+            )
+            for window, places in (("a", quota[p] // 2), ("b", quota[p] - quota[p] // 2))
+        ]  # fmt: skip
+        medical = Selector(needs=("medical",))
+        limits.append(
+            Limit(f"medical {p}", f"P{p}", int(np.ceil(0.08 * quota[p])), who=medical)
+        )
+    order = rng.permutation(programmes)
+    pledges = tuple(
+        Pledge(f"K{k}", f"P{a}", max(1, round(0.2 * int(quota[a]))), f"P{b}",
+               max(1, round(0.2 * int(quota[b]))), "a")
+        for k, (a, b) in enumerate(zip(order[:2], order[2:4], strict=True))
+    )  # fmt: skip
+    scores = tuple(
+        Score(c.case, f"P{p}", round(float(s), 4))
+        for c in now
+        for p, s in enumerate(rng.random(programmes))
+    )
+    return Tables(now, tuple(windows), tuple(limits), pledges, scores), before
+
+
+def noise(households: int, programmes: int, seed: int, seconds: float) -> dict[str, Any]:
+    """Share of the cases with a place before and after whose programme changes when every score
+    moves by up to 1%: with last week's proposal given (`--previous`), and without."""
+    tables, _ = invented(households, programmes, seed)
+    aims = read_aims()
+    first = propose(tables, aims, seconds=seconds)
+    rng = np.random.default_rng([seed, 9])
+    moved = tuple(
+        replace(s, score=s.score * float(1 + rng.uniform(-0.01, 0.01)))
+        for s in tables.scores or ()
+    )
+    result: dict[str, Any] = {"households": households, "state": first.state}
+    before = first.places()
+    for name, previous in (("with_previous", before), ("without", {})):
+        again = propose(replace(tables, scores=moved, previous=previous), aims, seconds=seconds)
+        after = again.places()
+        both = before.keys() & after.keys()
+        result[name] = round(
+            sum(before[c][0] != after[c][0] for c in both) / max(1, len(both)), 5
+        )
+    return result
+
+
+def arrivals(
+    households: int, programmes: int, weeks: int, seed: int, seconds: float
+) -> dict[str, Any]:
+    """Protection-weighted persons placed when every week's proposal is carried out, as a share of
+    the proven best with all arrivals known: as it comes, and with places kept (`--arrivals`)."""
+    tables, before = invented(households, programmes, seed)
+    aims = read_aims()
+    rng = np.random.default_rng([seed, 5])
+    last = FIRST + timedelta(days=7 * weeks - 1)
+
+    def registered(cases: tuple[Case, ...], first: date) -> tuple[Case, ...]:
+        days = rng.integers(0, 7 * weeks, len(cases))
+        return tuple(
+            replace(c, registered_on=first + timedelta(days=int(d)))
+            for c, d in zip(cases, days, strict=True)
+        )
+
+    came = registered(tables.cases, FIRST)
+    past = registered(before, FIRST - timedelta(days=364))
+    alone = replace(aims, stages=tuple(s for s in aims.stages if s.name == "protection"))
+    hindsight = next(
+        s for s in propose(replace(tables, cases=came), alone, seconds=seconds).stages
+        if s.name == "protection"
+    )  # fmt: skip
+    reached = {
+        name: _through(tables, came, kept, aims, weeks, last, seconds) / hindsight.bound
+        for name, kept in (("as_it_comes", ()), ("places_kept", past))
+    }
+    return {
+        "households": households, "weeks": weeks, "seed": seed, "hindsight_gap": round(hindsight.gap, 5),
+        **{name: round(share, 4) for name, share in reached.items()},
+    }  # fmt: skip
+
+
+def _through(
+    tables: Tables, came: tuple[Case, ...], past: tuple[Case, ...], aims: Aims, weeks: int,
+    last: date, seconds: float,
+) -> float:  # fmt: skip
+    """The weeks one after another; what each proposal places is gone from the places."""
+    total, waiting = 0.0, set()
+    for week in range(weeks):
+        on = FIRST + timedelta(days=7 * week + 6)
+        waiting |= {c.case for c in came if FIRST + timedelta(days=7 * week) <= c.registered_on <= on}  # type: ignore[operator]  # fmt: skip
+        mine = tuple(c for c in came if c.case in waiting)
+        now = replace(
+            tables, cases=mine, on=on,
+            scores=tuple(s for s in tables.scores or () if s.case in waiting),
+        )  # fmt: skip
+        if past:
+            now = keep_for_later(now, aims, past, expected_arrivals(past, on, last))
+        proposal = propose(now, aims, seconds=seconds)
+        total += next(s.value for s in proposal.stages if s.name == "protection")
+        waiting -= proposal.places().keys()
+        tables = _carried_out(tables, proposal)
+    return total
+
+
+def _carried_out(tables: Tables, proposal: Proposal) -> Tables:
+    """The tables after everybody who has a place has gone there."""
+    placed = proposal.places()
+    gone = [(c, *placed[c.case]) for c in proposal.compiled.tables.cases if c.case in placed]
+
+    def persons(programme: str, window: str = "", who: Selector | None = None) -> int:
+        return sum(
+            c.size for c, p, w in gone
+            if p == programme and window in ("", w) and (who is None or who.selects(c))
+        )  # fmt: skip
+
+    windows = {(w.programme, w.window): w.persons - persons(w.programme, w.window) for w in tables.windows}  # fmt: skip
+    still = []
+    for pledge in tables.pledges:
+        left = pledge.if_persons - persons(pledge.if_programme, "", pledge.who)
+        if left > 0:
+            still.append(replace(pledge, if_persons=left))
+        else:  # its places are there from now on
+            windows[pledge.opens_programme, pledge.opens_window] += pledge.opens_persons
+    return replace(
+        tables,
+        windows=tuple(replace(w, persons=windows[w.programme, w.window]) for w in tables.windows),
+        limits=tuple(
+            replace(x, persons=max(0, x.persons - persons(x.programme, x.window, x.who)))
+            for x in tables.limits
+        ),
+        pledges=tuple(still),
+    )  # fmt: skip
+
+
+def main() -> None:
+    """What is asked at the terminal; see the module."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    asks = parser.add_subparsers(dest="ask", required=True)
+    for name, weeks in (("noise", None), ("arrivals", 15)):
+        ask = asks.add_parser(name)
+        ask.add_argument("--households", type=int, default=600)
+        ask.add_argument("--programmes", type=int, default=10)
+        ask.add_argument("--seed", type=int, default=1)
+        ask.add_argument("--seconds", type=float, default=120.0, help="for each proposal")
+        if weeks is not None:
+            ask.add_argument("--weeks", type=int, default=weeks)
+    given = parser.parse_args()
+    size = (given.households, given.programmes)
+    if given.ask == "noise":
+        print(json.dumps(noise(*size, given.seed, given.seconds)))
+    else:
+        print(json.dumps(arrivals(*size, given.weeks, given.seed, given.seconds)))
+
+
+if __name__ == "__main__":
+    main()
