@@ -45,8 +45,11 @@ def naming_the_operation() -> Iterator[list[str]]:
         # "WITH NO DATA" takes the form of a table and none of its rows.
         if about and not text.endswith("WITH NO DATA"):
             told.append(text)
+            # A key of several columns is compared whole by one database, column by column by the other.
             assert re.search(
-                r'\boperation"? (= %s|IN \()|^INSERT INTO .*\boperation\b', text
+                r'\boperation"? (= %s|IN \()|\("\w+"\."operation", [^)]*\) = \(%s'
+                r"|^INSERT INTO .*\boperation\b",
+                text,
             ), text
         return execute(sql, params, many, context)
 

@@ -335,7 +335,11 @@ def test_a_locked_screen_opens_nothing_but_unlocking(world):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("role", ["protection_officer", "interviewer", "analyst"])
+@pytest.mark.parametrize(
+    "role",
+    ["protection_officer", "interviewer", "analyst", "supervisor", "resettlement_officer", "partner",
+     "plan_lead", "medical", "custodian"],
+)  # fmt: skip
 def test_whoever_is_shown_stands_in_the_log(world, role):
     """A page that names a person by code has written that person down as seen."""
     import re
