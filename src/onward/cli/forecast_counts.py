@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from textwrap import wrap
 from typing import Annotated, Any
 
 import typer
@@ -339,7 +340,12 @@ def _page(data: dict[str, Any]) -> str:
         for name, share in sorted(data["regimes"].items(), key=lambda item: -item[1]):
             lines.append(f"  {name:<8} {share:>4.0%}  {_MEANING[name]}")
     if data["unknown"]:
-        lines += ["", "Not yet known", *(f"  - {text}" for text in data["unknown"])]
+        lines += ["", "Not yet known"]
+        lines += [
+            line
+            for text in data["unknown"]
+            for line in wrap(text, 96, initial_indent="  - ", subsequent_indent="    ")
+        ]
     lines += [
         "",
         f"Rests on {data['counts_used']} count(s) and {data['events_used']} event(s) known on the "

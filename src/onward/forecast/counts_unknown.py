@@ -70,4 +70,6 @@ def _narrows(forecast: CountForecast, counts: int) -> str:
         return "more counts, some weeks apart"
     if forecast.kind != "stock":
         return "what the pace will depend on (vehicles, places, permits) and from when"
+    if forecast.regimes["surge"] > 0.5:
+        return "the next counts, a week or two apart, while people are leaving"
     return "whether a destination and transport are secured, and from which day"
