@@ -18,7 +18,15 @@ from onward.forecast.model import (
     Supply,
     Transition,
 )
-from onward.forecast.reasons import LAST_DAYS, narrow, narrowing, reasons, split, unknown
+from onward.forecast.reasons import (
+    LAST_DAYS,
+    narrow,
+    narrowing,
+    reasons,
+    said_names,
+    split,
+    unknown,
+)
 
 DAYS, FUTURES = 60, 400
 LAWS = {
@@ -152,3 +160,17 @@ def test_not_yet_known_is_an_answer_only_where_it_is_one():
         left={"return": {"q10": 90.0, "q90": 110.0}}, named=[("rates", "pace", 0.9)],
     )  # fmt: skip
     assert sure == []
+
+
+def test_how_many_arrive_is_one_thing_whatever_their_families():
+    laws = {
+        f"arrivals to asked [all, {size} together]": Lognormal(0.1, 0.5) for size in (1, 2, 4)
+    }
+    rows = draw(laws, FUTURES, 3)
+    final = rows.values @ np.array([1.0, 2.0, 4.0])
+    ((kind, name, share),) = narrow(
+        SimpleNamespace(sources=dict.fromkeys(laws, "rates")), rows, final
+    )
+    assert (kind, name) == ("rates", "arrivals")
+    assert share > 0.9
+    assert said_names([(kind, name, share)]) == "how many people arrive"

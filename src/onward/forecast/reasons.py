@@ -32,6 +32,7 @@ SOURCES = ("rates", "effects", "plan dates", "behaviour", "shocks", "chance")
 LEAST_SHARE = 0.03
 MOST_NAMED = 6
 NARROWEST = "What would narrow it most, if it were known"
+COMING = {"arrivals": "how many people arrive", "births": "how many children are born"}
 Kind = Literal["not chosen", "shut", "no place", "under way"]
 
 
@@ -340,6 +341,8 @@ def said_names(named: Sequence[tuple[str, str, float]]) -> str:
             if name.startswith(NAMED)
             else TERMS[name]
             if kind == "behaviour"
+            else COMING[name]
+            if kind == "rates" and name in COMING
             else words[kind].format(name)
             for kind, name, _ in named
         )
