@@ -80,17 +80,20 @@ def placements(request: HttpRequest) -> HttpResponse:
 
 
 def about(
-    content: dict[str, Any], before: dict[str, Any] | None, cases: Cases, *, sensitive: bool
-) -> dict[str, Any]:
-    """What the page says of one proposal to who sees these of its cases."""
+    content: dict[str, Any], before: dict[str, Any] | None, cases: Cases, *, sensitive: bool,
+    one: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """What the page says of one proposal to who sees these of its cases.
+
+    one  nothing is said of everybody: only a case is looked at
+    """
     ever = _confidential()
     secret = set() if sensitive else ever
     word = {case: said for case, said in standing().items() if cases.sees(case)}
     offers, whole, everybody = Offers(), content, None
     content, before = _of_theirs(content, cases), before and _of_theirs(before, cases)
-    if not cases.tell_needs or any(
-        len(content[name]) != len(whole[name]) for name in ("assignments", "unplaced")
-    ):
+    some = any(len(content[name]) != len(whole[name]) for name in ("assignments", "unplaced"))
+    if not one and (some or not cases.tell_needs):
         everybody = proposal_counts.of_everybody(whole, secret, ever)
 
     def told(row: dict[str, Any]) -> dict[str, Any]:
@@ -420,7 +423,7 @@ def case(request: HttpRequest) -> HttpResponse:
     cases = Cases(reader, "placement.decide")
     if content is None:
         raise cases.hidden(name, place=place(request))
-    shown = about(content, None, cases, sensitive=reader.may("pledge.sensitive"))
+    shown = about(content, None, cases, sensitive=reader.may("pledge.sensitive"), one=True)
     row = next((r for r in content["assignments"] if r["case"] == name), None)
     left = next((r for r in shown["content"]["unplaced"] if r["case"] == name), None)
     if row is None and left is None:
