@@ -59,7 +59,7 @@ def counted(accounts, values) -> dict[tuple[str, str, str], int]:
     from django.test.utils import CaptureQueriesContext
 
     found = {}
-    clients = {role: people.signed_in(accounts[role]) for role in EVERYBODY}
+    clients = {role: people.signed_in(accounts["here"][role]) for role in EVERYBODY}
     for row in rows():
         opens = [role for role in EVERYBODY if role in roles(row["mine"])]
         if "GET" not in row["methods"] or row["page"] in LEAVING or not opens:
