@@ -297,6 +297,14 @@ def test_what_a_proposal_says_is_said_in_the_readers_language(small, language):
             if language != "fr":
                 bare = re.sub("\u2068.*?\u2069", "", said)
                 assert set(re.findall("[A-Za-z]{3,}", bare)) <= {"WGR", "IRN"}, said
+    with translation.override("en"):
+        near = placement_words.said(
+            "nearest: canada, 2, earmark women keeps the rest for others",
+            lambda name, window: f"[{name} {window}]",
+        )
+        assert "[canada 2]" in near
+        assert near.count("[") == 1, "a share is no offer"
+        assert "keeps the rest for others" in near
     with translation.override("ar"):
         assert "«62»" in placement_words.said(
             "lock it to canada, 2", lambda name, window: f"«{len(name)}{window}»"

@@ -127,13 +127,22 @@ def _value(name: str, text: str, where: Where | None) -> str:
     return f"\u2068{text}\u2069"
 
 
+LIMITS = re.compile(r"(?:earmark|cap|floor|pledge) .+")
+"""What can stand among programmes and windows and is neither."""
+
+
 def _places(text: str, where: Where | None) -> list[str]:
-    """Programmes and windows one after another: "canada, 2, norway, 1"."""
+    """Programmes and windows one after another, and the limits met there: "canada, 2, norway, 1"."""
     found = re.findall(r"([^,]+?)(?:, (\d+))?(?:, |$)", text)
-    return [
-        where(programme, window) if where else words.listed(filter(None, (programme, window)))
-        for programme, window in found
-    ]
+    return [_place(programme, window, where) for programme, window in found]
+
+
+def _place(programme: str, window: str, where: Where | None) -> str:
+    if not window and LIMITS.fullmatch(programme):
+        return _part(programme, where)
+    if where:
+        return where(programme, window)
+    return words.listed(filter(None, (programme, window)))
 
 
 def _who(text: str, where: Where | None) -> str:
