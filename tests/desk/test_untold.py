@@ -216,4 +216,7 @@ def test_an_older_proposal_names_no_offer_withdrawn_since(changed):
     assert analyst.status_code == 200
     assert "an offer made in confidence" in analyst.content.decode()
     assert tells_nothing(analyst.content.decode())
-    assert "quiet_offer" in browser("plan_lead", name="lead").get("/places/").content.decode()
+    assert (
+        "quiet_offer"
+        in browser("resettlement_officer", name="lead").get("/places/").content.decode()
+    )

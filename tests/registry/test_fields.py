@@ -92,7 +92,8 @@ def told(world):  # noqa: F811
             for subject, person in SUBJECTS.items()
         }
     )
-    return world
+    accounts, values = world
+    return accounts["here"], values
 
 
 def shown(text: str) -> set[tuple[str, str]]:
@@ -210,7 +211,9 @@ def test_no_file_of_a_report_tells_of_anybody(told, audience):
     asked = {"audience": audience, "futures": 200, "as_of": "", "language": "en"}
     job = jobs.ask(lead, "report", asked)
     made = jobs.run_next()
-    assert made.pk == job.pk
+    while made is not None and made.pk != job.pk:  # what the desk had waiting comes first
+        made = jobs.run_next()
+    assert made is not None
     assert made.state == "done", made.message
     client = people.signed_in(lead)
     names = [file.name for file in made.files.all()]

@@ -54,7 +54,7 @@ def random_rows(
     rows: dict[str, list[dict[str, Any]]] = {}
     for name, kind in rulebook.kinds.items():
         count = draw.randint(1 if name == "person" else 0, most)
-        ids = [f"{name[0].upper()}{i + 1}" for i in range(count)]
+        ids = [f"{name[:1].upper()}{i + 1}" for i in range(count)]
         if name in ("destination", "site"):
             ids = list(PLACES[:count])
         rows[name] = [
@@ -75,7 +75,7 @@ def _random_id(kind: str, draw: random.Random, unknown: float) -> str | None:
         return None
     if kind in ("destination", "site"):
         return draw.choice(PLACES)
-    return f"{kind[0].upper()}{draw.choice((1, 1, 1, 2, 3))}"
+    return f"{kind[:1].upper()}{draw.choice((1, 1, 1, 2, 3))}"
 
 
 def random_value(fact: Fact, draw: random.Random) -> Any:

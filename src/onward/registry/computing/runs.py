@@ -33,7 +33,8 @@ def keep_forecast(operation: Operation, made: Forecast) -> str:
 
 
 def kept_forecasts(operation: Operation) -> list[tuple[str, Forecast]]:
-    """Kept runs with their names, by the day they start from, then the day asked about.
+    """Kept runs with their names, by the day they start from, then the day asked about, then as they
+    were made.
 
     raises  Faults naming every file that is no run
     """
@@ -56,7 +57,8 @@ def kept_forecasts(operation: Operation) -> list[tuple[str, Forecast]]:
             )  # fmt: skip
     if faults:
         raise Faults(faults)
-    return sorted(found, key=lambda one: (one[1].as_of, one[1].deadline, one[0]))
+    made = {name: number for number, name in enumerate(_oldest_first(files, "forecasts"))}
+    return sorted(found, key=lambda one: (one[1].as_of, one[1].deadline, made.get(one[0], 0)))
 
 
 def latest_forecast(operation: Operation) -> Forecast | None:
