@@ -326,7 +326,7 @@ def _where_it_led() -> list[forms.Input]:
                     options=[(CHOSEN, _("Where the person chose to go")),
                              (ELSEWHERE, _("Elsewhere")), (NOT_KNOWN, _("Not known"))],
                     hint=_("Only for a step by which the person leaves.")),
-        forms.Input("went_to", _("Elsewhere: which country or place"), "text",
+        forms.Input(WENT_TO, _("Elsewhere: which country or place"), "text",
                     options=here.destinations(),
                     hint=_("The code of a country, or the name of a site or recipient.")),
     ]  # fmt: skip
@@ -342,13 +342,13 @@ def _led(form: forms.Form, seen: access.Seen, move: str) -> str | None:
     found = rulebook.moves()[move]
     if not rulebook.is_movement(found):
         return None
-    led, where = form.value("led"), form.value("went_to")
+    led, where = form.value("led"), form.value(WENT_TO)
     if led == ELSEWHERE or (where and led is None):
         if not where:
-            form.fail("went_to", _("Enter the country or the place, or choose: not known."))
+            form.fail(WENT_TO, _("Enter the country or the place, or choose: not known."))
         return str(where or "")
     if where:
-        form.fail("went_to", _("Choose: elsewhere. Or leave this empty."))
+        form.fail(WENT_TO, _("Choose: elsewhere. Or leave this empty."))
     if led == CHOSEN:
         own = seen.facts.get("intended_destination") if found.records else None
         return str(own) if own else None

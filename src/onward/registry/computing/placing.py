@@ -26,6 +26,7 @@ from onward.registry.computing.offers import Offers, offers
 from onward.rulebook.grammar import parse_condition
 from onward.rulebook.model import Move, Rulebook
 from onward.safeguards.evaluate import Evaluation, evaluate
+from onward.safeguards.record import WENT_TO
 
 SITE_BEDS = "relocation_bed"
 """The capacity of the rulebook that the beds of relocation sites are."""
@@ -231,11 +232,11 @@ def _taken_back(caseload: Caseload, pathway: str) -> dict[str, set[str]]:
 def _relatives(people: pa.Table) -> dict[str, set[str]]:
     """Per household, where those of it went who have left; nothing is taken for granted."""
     found: dict[str, set[str]] = {}
-    if "went_to" in people.column_names:
-        gone = people.select(["household", "active", "went_to"])
-        for row in gone.filter(pc.is_valid(gone["went_to"])).to_pylist():
-            if row["household"] and row["went_to"] and row["active"] is False:
-                found.setdefault(row["household"], set()).add(row["went_to"])
+    if WENT_TO in people.column_names:
+        gone = people.select(["household", "active", WENT_TO])
+        for row in gone.filter(pc.is_valid(gone[WENT_TO])).to_pylist():
+            if row["household"] and row[WENT_TO] and row["active"] is False:
+                found.setdefault(row["household"], set()).add(row[WENT_TO])
     return found
 
 

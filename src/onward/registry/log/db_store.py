@@ -435,6 +435,8 @@ def insert_rows(
     """Write rows by the quickest way the database has, or give the statements that do."""
     marks = ", ".join(["%s"] * len(COLUMNS))
     head = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) VALUES "
+    if not rows:
+        return []
     if len(rows) <= 20:
         together = ", ".join([f"({marks})"] * len(rows))
         return [(head + together, [value for row in rows for value in row])]
