@@ -36,11 +36,12 @@ class Server:
         if os.getuid() == 0:
             shutil.chown(self.folder, self.user)
         self._numbers = itertools.count(1)
+        self._copies: dict[str, Path] = {}
         data = self.folder / "data"
         self._run("initdb", "-D", str(data), "-U", "boss", "--auth=trust", "-E", "UTF8", "--no-sync",
                   "--locale=C.UTF-8")  # fmt: skip
         options = f"-c listen_addresses='' -k {self.folder} -c max_connections=60"
-        options += " -c shared_preload_libraries=pg_stat_statements"
+        options += " -c shared_preload_libraries=pg_stat_statements -c max_wal_size=128MB"
         self._run("pg_ctl", "-D", str(data), "-o", options, "-l", str(self.folder / "log"), "-w",
                   "start")  # fmt: skip
         atexit.register(self.stop)
@@ -76,11 +77,18 @@ class Server:
         os.environ["ONWARD_STORE_OWNER"] = OWNER
         return self.address(name)
 
-    def copy_of(self, address: str) -> str:
-        """A copy of a database nobody is connected to."""
+    def copy_of(self, address: str, folder: Path) -> str:
+        """A copy of a database nobody is connected to; it lasts as long as the folder it is for.
+
+        A copy takes some ten megabytes, and a run makes more than a thousand.
+        """
+        for gone in [copy for copy, of in self._copies.items() if not of.exists()]:
+            self.sql("postgres", f'DROP DATABASE IF EXISTS "{gone}" WITH (FORCE)')
+            del self._copies[gone]
         name = re.search(r"@/([^?]+)", address).group(1)  # type: ignore[union-attr]
         copy = f"copy_{os.getpid()}_{next(self._numbers)}"
         self.sql("postgres", f'CREATE DATABASE "{copy}" TEMPLATE "{name}" OWNER {OWNER}')
+        self._copies[copy] = folder
         return self.address(copy)
 
 

@@ -216,7 +216,7 @@ def copied(template: Path, folder: Path) -> Path:
     text = settings.read_text("utf-8").replace(str(template) + ".key", str(key_file))
     if DATABASE == "postgresql":
         old = read_settings(settings).store
-        text = text.replace(old, server().copy_of(old))
+        text = text.replace(old, server().copy_of(old, folder))
     settings.write_text(text, "utf-8")
     return folder
 
