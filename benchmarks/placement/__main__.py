@@ -70,8 +70,8 @@ def compiled(r: Any, seed: int) -> Any:
     import numpy as np
 
     from onward.placement.aims import read_aims
+    from onward.placement.compiling import Compiled
     from onward.placement.inputs import Case, Tables, Window
-    from onward.placement.model import Compiled
 
     model = r.model
     n, rng = model.units, np.random.default_rng(seed)

@@ -22,7 +22,8 @@ import numpy as np
 from benchmarks.placement.generate import CATEGORIES, SIZES
 from onward.placement.aims import Aims, read_aims
 from onward.placement.inputs import Case, Limit, Pledge, Score, Selector, Tables, Window
-from onward.placement.propose import Proposal, propose
+from onward.placement.proposal import Proposal
+from onward.placement.propose import propose
 from onward.placement.rolling import expected_arrivals, keep_for_later
 
 FIRST = date(2026, 1, 5)

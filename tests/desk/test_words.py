@@ -286,7 +286,7 @@ def test_what_a_proposal_says_is_said_in_the_readers_language(small, language):
     from django.utils import translation
 
     from onward.desk import placement_words
-    from onward.placement.model import BARRIERS
+    from onward.placement.doors import BARRIERS
 
     reasons = [f"{barrier} ({n} programme{'s' * (n > 1)})" for barrier in BARRIERS.values() for n in (1, 4)]  # fmt: skip
     with translation.override(language):
@@ -324,6 +324,7 @@ def test_no_sentence_of_the_placement_room_is_without_words(small):
     from onward.placement import explain
     from onward.placement.aims import read_aims
     from onward.placement.propose import propose
+    from onward.placement.unused import unused
 
     met = set()
 
@@ -343,7 +344,7 @@ def test_no_sentence_of_the_placement_room_is_without_words(small):
                        seed=1, seconds=20)  # fmt: skip
         rows = explain.unplaced(made)
         texts = [*made.conflict, *(row["reason"] for row in rows), *(row["change"] for row in rows),
-                 *(row["cause"] for row in explain.unused(made))]  # fmt: skip
+                 *(row["cause"] for row in unused(made))]  # fmt: skip
         for text in filter(None, texts):
             with translation.override("ar"):
                 said = placement_words.said(text, lambda name, window: "«»")

@@ -16,8 +16,8 @@ from onward.placement.aims import read_aims
 from onward.placement.anew import place_everybody
 from onward.placement.by_programme import Choices
 from onward.placement.choices import bundles_of, open_pledges, total_value
+from onward.placement.compiling import compile_tables
 from onward.placement.core import solve_core
-from onward.placement.model import compile_tables
 from onward.placement.part import Part
 from onward.placement.pricing import Pricing
 

@@ -24,7 +24,9 @@ from judge import Judge, TooMany, reach
 from onward.errors import Faults
 from onward.placement import kernels
 from onward.placement.aims import Aims, Floor, Stage, read_aims
+from onward.placement.compiling import compile_tables
 from onward.placement.document import document
+from onward.placement.doors import BARRIERS
 from onward.placement.inputs import (
     Case,
     Limit,
@@ -36,8 +38,8 @@ from onward.placement.inputs import (
     Tables,
     Window,
 )
-from onward.placement.model import BARRIERS, compile_tables
-from onward.placement.propose import Proposal, propose
+from onward.placement.proposal import Proposal
+from onward.placement.propose import propose
 
 SHIPPED = read_aims()
 ORDER_BY_PRICES = ("emergencies", "protection", "together", "who", "outcome", "keep", "lottery")

@@ -16,11 +16,11 @@ import pytest
 
 from onward.errors import Faults
 from onward.placement.aims import parse_aims, read_aims
+from onward.placement.compiling import compile_tables, stage_values
 from onward.placement.document import document, to_json
 from onward.placement.inputs import Case, Limit, Pledge, Score, Selector, Tables, Window
-from onward.placement.model import compile_tables
 from onward.placement.program import Program
-from onward.placement.propose import EXACT_WHEN_BOUND, propose, stage_values
+from onward.placement.propose import EXACT_WHEN_BOUND, propose
 
 AIMS = read_aims()
 LONG = 300.0  # seconds that nothing here comes near

@@ -20,9 +20,9 @@ from onward.placement import overrides, rolling
 from onward.placement.aims import parse_aims, read_aims
 from onward.placement.columns import FILES
 from onward.placement.document import document
+from onward.placement.doors import BARRIERS
 from onward.placement.files import read_folder, read_tables
 from onward.placement.inputs import Case, Limit, Lock, Score, Selector, Tables, Window
-from onward.placement.model import BARRIERS
 from onward.placement.propose import propose
 from onward.placement.questions import parse_change
 from onward.placement.summary import summary

@@ -8,16 +8,18 @@ import placement_cast as cast
 import pytest
 from test_doors import SCHEMA
 
-from onward.placement import explain, margin, propose
+from onward.placement import margin, propose, worth
 from onward.placement.aims import read_aims
+from onward.placement.compiling import stage_values
 from onward.placement.document import document
 from onward.placement.program import Program
+from onward.placement.proposal import Proposal
 
 AIMS = read_aims()
 CROWDS = range(24)
 
 
-def by_prices(number: int, monkeypatch: pytest.MonkeyPatch) -> propose.Proposal:
+def by_prices(number: int, monkeypatch: pytest.MonkeyPatch) -> Proposal:
     """A crowd's proposal, made as a large one is."""
     monkeypatch.setattr(propose, "EXACT_UNITS", -1)
     monkeypatch.setattr(propose, "EXACT_WHEN_BOUND", -1)
@@ -27,10 +29,10 @@ def by_prices(number: int, monkeypatch: pytest.MonkeyPatch) -> propose.Proposal:
 class Whole:
     """The linear program over all choices."""
 
-    def __init__(self, proposal: propose.Proposal) -> None:
+    def __init__(self, proposal: Proposal) -> None:
         c = proposal.compiled
         self.model = c.model
-        self.value = propose.stage_values(
+        self.value = stage_values(
             c, "protection", c.model.unit_of_column(), np.arange(c.model.columns)
         )
         self.program = Program(c.model, grouped=False)
@@ -61,7 +63,7 @@ def test_prices_and_ranges_are_those_of_the_whole_linear_program(monkeypatch):
         if found is None or now is None:
             continue
         assert found.prices.value == pytest.approx(now, abs=1e-5), number
-        for line in explain.worth(proposal, found):
+        for line in worth.worth(proposal, found):
             row = next(
                 r for r, i in enumerate(whole.model.rows)
                 if (i.name, i.kind) == (line["limit"], line["kind"])
@@ -85,7 +87,7 @@ def test_a_pledge_is_worth_what_the_whole_linear_program_says(monkeypatch):
         if found is None:
             continue
         whole = Whole(proposal)
-        for k, line in enumerate(explain.pledges(proposal, found)):
+        for k, line in enumerate(worth.pledges(proposal, found)):
             met, unmet = (whole.most(pledge=(k, x)) for x in (1.0, 0.0))
             if met is None or unmet is None:
                 assert line["price"] is None
@@ -102,7 +104,7 @@ def test_what_is_not_worked_out_is_said_with_how_to_ask(monkeypatch):
     )  # fmt: skip
     assert document(proposal)["not_worked_out"] == []
     monkeypatch.setattr(margin, "MOST_UNITS", 0)
-    monkeypatch.setattr(explain, "EXACT_WHEN_BOUND", -1)
+    monkeypatch.setattr(worth, "EXACT_WHEN_BOUND", -1)
     content = document(proposal)
     jsonschema.validate(content, SCHEMA)
     assert {row["holds_for_more"] for row in content["limits"]} == {None}

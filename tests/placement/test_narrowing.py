@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from onward.errors import Faults
 from onward.placement.aims import read_aims
 from onward.placement.columns import BESIDE
+from onward.placement.doors import Doors
 from onward.placement.files import read_beside
 from onward.placement.inputs import Case, Opening, Tables, Window
-from onward.placement.model import Doors
 from onward.placement.narrowing import CASES, PROGRAMMES, narrowed_cases, narrowed_windows
 from onward.placement.rows import Sheet
 

@@ -20,7 +20,8 @@ from test_brute_force import judge_order, judged, near, proposed
 
 from onward.placement.aims import read_aims
 from onward.placement.inputs import Case, Lock, Pledge, Score, Tables, Window
-from onward.placement.propose import StageResult, propose
+from onward.placement.proposal import StageResult
+from onward.placement.propose import propose
 from onward.placement.questions import parse_change
 from onward.placement.whatif import what_if
 

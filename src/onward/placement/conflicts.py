@@ -13,8 +13,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from onward.placement.model import Compiled, IntArray, compile_tables, locks_of, row_limits
+from onward.placement.compiling import Compiled, compile_tables
+from onward.placement.limits import row_limits
+from onward.placement.model import IntArray
 from onward.placement.program import INF, Answer, Program
+from onward.placement.units import locks_of
 
 
 def fits_at_all(compiled: Compiled) -> Answer:

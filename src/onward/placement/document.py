@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from onward import __version__
-from onward.placement import explain
+from onward.placement import explain, worth
 from onward.placement.check import check
 from onward.placement.fairness import acceptance_effect, fairness
 from onward.placement.inputs import Tables
+from onward.placement.links import links
 from onward.placement.margin import margin_of
-from onward.placement.propose import Proposal
+from onward.placement.proposal import Proposal
 from onward.placement.references import unknown_destinations
+from onward.placement.unused import unused
 
 
 def number(value: float) -> float | None:
@@ -79,11 +81,11 @@ def document(proposal: Proposal) -> dict[str, Any]:
         "check": {"passed": not faults, "faults": faults},
         "assignments": by_case,
         "unplaced": left,
-        "limits": explain.worth(proposal, margin),
-        "pledges": explain.pledges(proposal, margin),
-        "not_worked_out": explain.not_worked_out(proposal, margin),
-        "unused": [] if proposal.state == "infeasible" else explain.unused(proposal),
-        "links": [] if proposal.state == "infeasible" else explain.links(proposal),
+        "limits": worth.worth(proposal, margin),
+        "pledges": worth.pledges(proposal, margin),
+        "not_worked_out": worth.not_worked_out(proposal, margin),
+        "unused": [] if proposal.state == "infeasible" else unused(proposal),
+        "links": [] if proposal.state == "infeasible" else links(proposal),
         "floors": proposal.floors,
         "fairness": [] if proposal.state == "infeasible" else fairness(proposal),
         "acceptance": [] if proposal.state == "infeasible" else acceptance_effect(proposal),

@@ -15,9 +15,12 @@ from typing import Any
 import numpy as np
 
 from onward.placement.aims import lone_older
+from onward.placement.compiling import Compiled
+from onward.placement.doors import first_day
 from onward.placement.inputs import Case
-from onward.placement.model import Compiled, FloatArray, IntArray, first_day
-from onward.placement.propose import EXACT_UNITS, Proposal, propose
+from onward.placement.model import FloatArray, IntArray
+from onward.placement.proposal import Proposal
+from onward.placement.propose import EXACT_UNITS, propose
 
 AGE_BANDS = ((0, 17), (18, 59), (60, 200))
 DRAWS = 20

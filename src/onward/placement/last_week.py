@@ -15,8 +15,9 @@ import numpy as np
 
 from onward.placement.chains import fill
 from onward.placement.choices import open_pledges
+from onward.placement.compiling import Compiled
 from onward.placement.large import together_value
-from onward.placement.model import BoolArray, Compiled, FloatArray, IntArray
+from onward.placement.model import BoolArray, FloatArray, IntArray
 from onward.placement.moving import settle
 
 # How much an aim outweighs the next one while chains of moves are looked for.

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from onward.placement.compiling import stage_values
 from onward.placement.model import FloatArray
 from onward.placement.pricing import Pricing
 from onward.placement.program import Prices, Program
-from onward.placement.propose import Proposal, stage_values
+from onward.placement.proposal import Proposal
 
 MOST_UNITS = 3_000
 """Up to so many units; with more, a program of so many equal cases takes longer than the proposal."""

@@ -18,9 +18,10 @@ import numpy as np
 from onward.errors import Fault, Faults
 from onward.placement.aims import Aims
 from onward.placement.document import input_hash
-from onward.placement.explain import _cell_price
+from onward.placement.explain import cell_price
 from onward.placement.inputs import Lock, Tables
-from onward.placement.propose import Proposal, propose
+from onward.placement.proposal import Proposal
+from onward.placement.propose import propose
 from onward.placement.rows import read_text
 
 KEYS = {
@@ -46,7 +47,7 @@ def predicted_cost(proposal: Proposal, lock: Lock) -> dict[str, float | None]:
         value = float(c.weight[unit]) if protection else float(c.outcome[column])
         if price is None:
             return value
-        return value - _cell_price(proposal, price, unit, int(model.slot[column]))
+        return value - cell_price(proposal, price, unit, int(model.slot[column]))
 
     options = [
         j

@@ -17,10 +17,10 @@ from datetime import date
 import numpy as np
 
 from onward.placement.aims import Aims
+from onward.placement.compiling import compile_tables, stage_values
 from onward.placement.inputs import Case, Opening, Score, Tables
-from onward.placement.model import AnyArray, FloatArray, IntArray, Model, compile_tables
+from onward.placement.model import AnyArray, FloatArray, IntArray, Model
 from onward.placement.program import Program
-from onward.placement.propose import stage_values
 
 SAMPLES = 5
 DRAW = 1e-3

@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 
 from onward.placement.aims import Aims, read_aims
+from onward.placement.compiling import stage_values
 from onward.placement.inputs import Tables
-from onward.placement.model import FloatArray, IntArray, row_limits
+from onward.placement.limits import row_limits
+from onward.placement.model import FloatArray, IntArray
 from onward.placement.moving import put_in, take_out
 from onward.placement.overrides import predicted_cost
 from onward.placement.pricing import Pricing
 from onward.placement.program import Program
-from onward.placement.propose import Proposal, propose, stage_values
+from onward.placement.proposal import Proposal
+from onward.placement.propose import propose
 from onward.placement.questions import Change, changed
 
 # What a draw adds per person, so small that it buys nobody; how far from the margin, as a share

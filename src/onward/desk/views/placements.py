@@ -19,9 +19,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from onward.desk import dates, here, placement_words, proposal_counts, words
+from onward.desk.plan_asks import About
+from onward.desk.plan_rows import rule_said
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
-from onward.placement.model import BARRIERS
+from onward.placement.doors import BARRIERS
+from onward.registry.computing.offers import SHARE
 from onward.registry.computing.placements import (
     DECISIONS,
     LEAST_REASON,
@@ -36,6 +39,7 @@ from onward.registry.permissions.cases import Cases
 from onward.registry.planning import ever_sensitive
 from onward.registry.web import jobs
 from onward.report.offers import open_names
+from onward.rulebook.model import Rulebook
 
 SHOWN = 200
 PRIORITIES = ("emergency", "urgent", "normal")
@@ -90,7 +94,7 @@ def about(
     ever = _confidential()
     secret = set() if sensitive else ever
     word = {case: said for case, said in standing().items() if cases.sees(case)}
-    offers, whole, everybody = Offers(), content, None
+    offers, whole, everybody = Offers(cases.reader), content, None
     content, before = _of_theirs(content, cases), before and _of_theirs(before, cases)
     some = any(len(content[name]) != len(whole[name]) for name in ("assignments", "unplaced"))
     if not one and (some or not cases.tell_needs):
@@ -226,11 +230,14 @@ def _cases_in(line: str) -> list[str]:
 
 
 class Offers:
-    """The plan's own words for what a proposal calls a programme and a window."""
+    """The plan's own words for what a proposal calls a programme, a window and a share of an offer.
 
-    def __init__(self) -> None:
-        found = here.plan()
-        self._pledges = found.pledges if found is not None else {}
+    reader  is told for whom a share is kept where it may read that of somebody; None: is not
+    """
+
+    def __init__(self, reader: access.Reader | None = None) -> None:
+        self._plan, self._reader = here.plan(), reader
+        self._pledges = self._plan.pledges if self._plan is not None else {}
 
     def title(self, name: str | None) -> str:
         """An offer by its country and its title; never by its id alone, which an older proposal
@@ -258,12 +265,45 @@ class Offers:
         return _("places from %(day)s") % {"day": dates.shown(opens)}
 
     def limit(self, row: Mapping[str, Any]) -> str:
-        """A limit of a proposal: its places, or as the placement room calls it."""
+        """A limit of a proposal: its places, a share of them, or as the placement room calls it."""
         if row["kind"] != "places" or row.get("programme") not in self._pledges:
-            return str(row["limit"])
+            return self.limited(str(row["limit"]))
         return words.listed(
             (self.title(row["programme"]), self.window(row["programme"], row["window"]))
         )
+
+    def limited(self, name: str) -> str:
+        """What the plan calls a limit: a share by for whom it is kept, what an offer opens by the
+        offer; anything else by its own name."""
+        pledge, sign, numbers = name.rpartition(SHARE)
+        if sign and re.fullmatch(r"\d+(\+\d+)*", numbers):
+            return _("%(offer)s, share kept for %(whom)s") % {
+                "offer": self.title(pledge),
+                "whom": words.listed(self._whom(pledge, int(n)) for n in numbers.split("+")),
+            }
+        pledge, sign, window = name.rpartition("/")
+        if sign and pledge in self._pledges:
+            return self.place(pledge, window)
+        return f"\u2068{name}\u2069"
+
+    def _whom(self, pledge: str, number: int) -> str:
+        found = self._pledges.get(pledge)
+        if found is None or number > len(found.allocations):
+            return _("some people")
+        rule, rulebook = found.allocations[number - 1].to, here.rulebook()
+        if not rule.people and not rule.columns.keys() <= self._told(rulebook):
+            return _("some people")
+        said = {"people": rule.people} if rule.people else dict(rule.columns)
+        return rule_said(About(self._plan, rulebook), said) if self._plan else ""
+
+    def _told(self, rulebook: Rulebook) -> frozenset[str]:
+        """The facts by which this reader may be told people apart: a share that is full says of a
+        case beside it what it is not."""
+        reader = self._reader
+        if reader is None:
+            return frozenset()
+        classes = {name for name in reader.rules.classes if reader.reads_somewhere(name)}
+        return reader.columns(rulebook, "person", frozenset(classes))
 
     def place(self, name: str, window: str) -> str:
         """A programme and its window as the plan calls them."""
@@ -331,7 +371,7 @@ def _quiet(text: str, secret: set[str], offers: Offers) -> str:
     made in confidence."""
     if any(name in text for name in secret):
         return _("an offer made in confidence")
-    return placement_words.said(text, offers.place)
+    return placement_words.said(text, offers.place, offers.limited)
 
 
 def _stopped(unplaced: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -441,7 +481,7 @@ def case(request: HttpRequest) -> HttpResponse:
         and word.programme in _confidential()
     ):
         word.programme, word.window = _("an offer made in confidence"), ""  # shown, not kept
-    offers = Offers()
+    offers = Offers(reader)
     shown |= {
         "decided": decision_said(word),
         "word_where": ""
