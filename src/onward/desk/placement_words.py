@@ -19,6 +19,9 @@ from onward.placement.inputs import FOR_SHARE
 
 Where = Callable[[str, str], str]
 """Programme and window -> what the plan calls them."""
+Limited = Callable[[str], str]
+"""A limit by its name -> what the plan calls it."""
+Plan = tuple[Where | None, Limited | None]
 
 FIXED = (
     "ask the people, in private, about another destination",
@@ -75,11 +78,13 @@ WHO = tuple((re.compile(pattern), said) for pattern, said in (
 ))  # fmt: skip
 
 
-def said(text: str, where: Where | None = None) -> str:
+def said(text: str, where: Where | None = None, limit: Limited | None = None) -> str:
     """What a proposal says of a case, a limit or a place left over, part by part.
 
     where   what the plan calls a programme and its window; None: as the placement room does
+    limit   what the plan calls a limit; None: as the placement room does
     """
+    plan = (where, limit)
     if text in FIXED:
         return gettext(text)
     parts = (
@@ -87,10 +92,10 @@ def said(text: str, where: Where | None = None) -> str:
         for part in text.split("; ")
         for one in re.split(r" and (?=\d+ (?:more|fewer) )", part)
     )
-    return words.listed((_part(part, where) for part in parts if part), ";")
+    return words.listed((_part(part, plan) for part in parts if part), ";")
 
 
-def _part(text: str, where: Where | None) -> str:
+def _part(text: str, plan: Plan) -> str:
     if text in FIXED:
         return gettext(text)
     if match := re.fullmatch(r"(.+?)(: .+)? \((\d+) programmes?\)", text):
@@ -98,12 +103,12 @@ def _part(text: str, where: Where | None) -> str:
         return f"{gettext(match[1])}{match[2] or ''} ({count % {'n': dates.digits(match[3])}})"
     for pattern, form in PLACED:
         if match := pattern.fullmatch(text):
-            return _filled(form, match.groupdict(), where)
+            return _filled(form, match.groupdict(), plan)
     return gettext(text)
 
 
-def _filled(form: Any, values: dict[str, str], where: Where | None) -> str:
-    told = {name: _value(name, value, where) for name, value in values.items()}
+def _filled(form: Any, values: dict[str, str], plan: Plan) -> str:
+    told = {name: _value(name, value, plan) for name, value in values.items()}
     return str(form(_whole(values["n"])) if callable(form) else form) % told
 
 
@@ -111,9 +116,9 @@ def _whole(text: str) -> int:
     return round(float(text))
 
 
-def _value(name: str, text: str, where: Where | None) -> str:
+def _value(name: str, text: str, plan: Plan) -> str:
     if name == "where":
-        return words.listed(_places(text, where))
+        return words.listed(_places(text, plan))
     if name == "n":
         return dates.counted(_whole(text))
     if name == "why":
@@ -123,7 +128,9 @@ def _value(name: str, text: str, where: Where | None) -> str:
     if name == "case":
         return f"\u2068{text.rpartition('/')[2]}\u2069"
     if name == "who":
-        return _who(text, where)
+        return _who(text, plan)
+    if name == "name" and plan[1]:
+        return plan[1](text)
     return f"\u2068{text}\u2069"
 
 
@@ -131,31 +138,31 @@ LIMITS = re.compile(r"(?:earmark|cap|floor|pledge) .+")
 """What can stand among programmes and windows and is neither."""
 
 
-def _places(text: str, where: Where | None) -> list[str]:
+def _places(text: str, plan: Plan) -> list[str]:
     """Programmes and windows one after another, and the limits met there: "canada, 2, norway, 1"."""
     found = re.findall(r"([^,]+?)(?:, (\d+))?(?:, |$)", text)
-    return [_place(programme, window, where) for programme, window in found]
+    return [_place(programme, window, plan) for programme, window in found]
 
 
-def _place(programme: str, window: str, where: Where | None) -> str:
+def _place(programme: str, window: str, plan: Plan) -> str:
     if not window and LIMITS.fullmatch(programme):
-        return _part(programme, where)
-    if where:
-        return where(programme, window)
+        return _part(programme, plan)
+    if plan[0]:
+        return plan[0](programme, window)
     return words.listed(filter(None, (programme, window)))
 
 
-def _who(text: str, where: Where | None) -> str:
+def _who(text: str, plan: Plan) -> str:
     if text in FIXED:
         return gettext(text)
     for pattern, form in WHO[:1]:
         if match := pattern.fullmatch(text):
-            return _filled(form, match.groupdict(), where)
+            return _filled(form, match.groupdict(), plan)
     return words.listed(_condition(part) for part in text.split(", "))
 
 
 def _condition(text: str) -> str:
     for pattern, form in WHO[1:]:
         if match := pattern.fullmatch(text):
-            return _filled(form, match.groupdict(), None)
+            return _filled(form, match.groupdict(), (None, None))
     return text

@@ -169,7 +169,7 @@ def answer(request: HttpRequest, job: UUID) -> HttpResponse:
     reader = request.reader  # type: ignore[attr-defined]
     row.message = message_for(reader, row)  # shown, not kept
     sensitive = reader.may("pledge.sensitive")
-    secret, offers = set() if sensitive else _confidential(), Offers()
+    secret, offers = set() if sensitive else _confidential(), Offers(reader)
     if not sensitive and any(_names(text) & secret for text in row.asked["changes"]):
         raise access.Hidden
     lines = {
@@ -196,7 +196,7 @@ def answer(request: HttpRequest, job: UUID) -> HttpResponse:
         "conflict": conflict_told(
             row.result.get("conflict") or (), cases,
             lambda line: str(CONFIDENCE) if any(name in line for name in secret)
-            else placement_words.said(line, offers.place),
+            else placement_words.said(line, offers.place, offers.limited),
         ),
         "impossible": row.state == jobs.DONE and not row.result.get("feasible"),
         "failed": row.state != jobs.DONE,

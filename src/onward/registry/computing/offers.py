@@ -107,9 +107,13 @@ def offers(
     return Offers(tuple(pledges), tuple(windows), tuple(opens), tuple(limits))
 
 
+SHARE = " share "
+"""What stands between an offer's id and the numbers of its shares in the name of a limit."""
+
+
 def share_name(pledge: Pledge, *numbers: int) -> str:
     """What shares of an offer are called in a proposal: never by whom they are for."""
-    return f"{pledge.id} share {'+'.join(map(str, numbers))}"
+    return f"{pledge.id}{SHARE}{'+'.join(map(str, numbers))}"
 
 
 def accepts(members: Sequence[Person], column: str, values: Sequence[str]) -> bool:
