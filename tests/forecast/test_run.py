@@ -18,8 +18,11 @@ from typer.testing import CliRunner
 from onward.caseload.moves import forecast_moves
 from onward.cli import forecast as command
 from onward.errors import OnwardError
-from onward.forecast import chances
+from onward.forecast import chances, courses
+from onward.forecast.draws import Gamma, draw
 from onward.forecast.inputs import build
+from onward.forecast.kernel import Group, Outputs
+from onward.forecast.model import Model, State, Transition
 from onward.forecast.run import forecast, from_json, present_by_day, scored
 from onward.forecast.scores import crps
 from onward.forecast.wording import MOST_GROUPS, groups_told, in_groups
@@ -107,7 +110,7 @@ def test_what_is_kept_fits_its_schema(one):
 def test_a_run_kept_before_the_reasons_were_given_still_reads(one):
     data = json.loads(one.to_json())
     for name in ("split", "why", "held", "narrow", "unknown", "step", "remedies", "asked",
-                 "chances"):  # fmt: skip
+                 "chances", "courses"):  # fmt: skip
         del data[name]
     assert from_json(json.dumps(data)).fan == one.fan
     del data["fan"]
@@ -167,7 +170,8 @@ def test_when_nearly_all_of_a_group_have_left_is_read_off_its_own_course():
 def test_the_page_tells_chances_by_group_and_what_was_asked():
     page = "\n".join(command.page(made(split=False, asked=[40]), {}))
     for words in ("fewer than 40 are left: ", "Chances by group", "main group (270 here)",
-                  "recognised group (40 here)", "    fewer than 40: ", "    95% have left: "):  # fmt: skip
+                  "recognised group (40 here)", "    fewer than 40: ", "    95% have left: ",
+                  "95% of those who leave by it have left: by "):  # fmt: skip
         assert words in page, words
 
 
@@ -360,3 +364,74 @@ def test_people_held_back_are_carried_at_the_pace_of_remedies_where_past_days_we
     jsonschema.validate(
         json.loads(paced.to_json()), schema, cls=jsonschema.Draft202012Validator
     )
+
+
+def test_stages_and_ways_have_courses_that_end_in_what_is_told_of_the_day(one):
+    assert one.courses["days"][-1] == one.deadline
+    assert set(one.courses["days"]) <= set(one.days)
+    for part, told in (("states", one.states), ("left", one.left)):
+        # Nobody comes back here, and of what never holds anybody no course is kept.
+        assert one.courses[part]
+        for name, levels in told.items():
+            course = one.courses[part].get(name)
+            if course is None:
+                assert not any(levels.values())
+            else:
+                assert {level: values[-1] for level, values in course.items()} == levels
+    for course in one.courses["left"].values():
+        assert (np.diff(np.array(list(course.values())), axis=1) >= 0).all()
+    here = sum(course["median"][0] for course in one.courses["states"].values())
+    first = one.days.index(one.courses["days"][0])
+    assert here == pytest.approx(one.fan["everyone"]["median"][first], abs=0.05 * one.start)
+
+
+def test_nearly_all_are_through_a_stage_for_good_and_a_way_when_95_in_100_have_left():
+    model = Model(
+        name="two steps",
+        states=[State("waiting"), State("ready"), State("away", present=False)],
+        strata=("all",),
+        start={("waiting", "all", 1): 400, ("away", "all", 1): 50},
+        transitions=[
+            Transition("asked", "waiting", "ready", "fast"),
+            Transition("left", "ready", "away", "slow", pathway="onward"),
+        ],
+    )
+    draws = draw({"fast": Gamma(2e6, 1e7), "slow": Gamma(5e5, 1e7)}, 300, 1)
+    made, stages, ways = courses.simulated(
+        model, draws, 300, 1, days=120, on=[0, 119], threads=1,
+        outputs=Outputs(present={"here": Group(states=["waiting", "ready"])}),
+    )  # fmt: skip
+    # 5% of 400 wait on: after ln 20 / 0.2 days. Those ready were none at first.
+    assert np.median(stages["waiting"].when) == pytest.approx(np.log(20) / 0.2, abs=1.5)
+    assert np.isinf(stages["ready"].when).all()
+    here = made.present["here"]
+    gone = 400 - here
+    assert (ways["onward"].people == gone[:, [0, 119]]).all()
+    for future in range(0, 300, 50):
+        day = int(ways["onward"].when[future])
+        assert gone[future, day - 1] >= 0.95 * gone[future, -1] > gone[future, day - 2]
+
+
+def test_a_way_that_nobody_takes_in_most_futures_is_dated_by_those_in_which_somebody_does():
+    people = {"stay": np.array([0.0, 0, 0, 4])}
+    days = {"stay": np.array([np.inf, np.inf, np.inf, 9])}
+    asked = chances.by_part({}, {}, {}, people, (), AS_OF, {"states": {}, "left": days})
+    of = asked["left"]["stay"]
+    assert of["zero"] == 0.75
+    assert of["gone_95"] == dict.fromkeys(("q10", "median", "q90"), "2026-06-09")
+    never = {"stay": np.full(4, np.inf)}
+    asked = chances.by_part({}, {}, {}, people, (), AS_OF, {"states": {}, "left": never})
+    assert asked["left"]["stay"]["gone_95"] == dict.fromkeys(("q10", "median", "q90"))
+
+
+def test_a_stage_that_fills_again_is_not_told_empty():
+    course = np.array([[4, 1, 60, 3, 2], [100, 9, 5, 4, 0], [100, 90, 80, 70, 60]])
+    assert courses.emptied(course, 100).tolist() == [4.0, 3.0, np.inf]
+    assert courses.nearly_left(np.array([[0, 95, 100], [0, 0, 0], [9, 10, 10]])).tolist() == [
+        2.0, np.inf, 2.0,
+    ]  # fmt: skip
+
+
+def test_many_futures_are_simulated_in_pieces_and_are_the_same(monkeypatch, one):
+    monkeypatch.setattr(courses, "PIECE", 150)
+    assert made(hashes={"log": "ab"}).to_json() == one.to_json()

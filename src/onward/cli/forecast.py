@@ -381,7 +381,7 @@ def telling(chances: Mapping[str, float], asked: Sequence[int] = ()) -> list[tup
 
 
 def _chances_by_part(made: Forecast, titles: Mapping[str, str]) -> list[str]:
-    """Chances by group, and by stage and way where they say something."""
+    """Chances and dates by group, and by stage and way where they say something."""
     lines: list[str] = []
     groups = made.chances.get("groups", {})
     if len(groups) > 1:
@@ -396,11 +396,11 @@ def _chances_by_part(made: Forecast, titles: Mapping[str, str]) -> list[str]:
             told.append(f"95% have left: {_when(of['gone_95'], made.deadline)}")
             lines += [f"  {name.replace('_', ' ')} ({of['start']:,} here)"]
             lines += [f"    {text}" for text in told]
-    for part, what, nobody, few in (
+    for part, what, nobody, few, through in (
         ("states", f"Chances by stage on {_day(made.deadline)}", "nobody stands there",
-         "fewer than {}"),
+         "fewer than {}", "95% fewer than today, for good"),
         ("left", f"Chances by way until {_day(made.deadline)}", "nobody has left by it",
-         "fewer than {} have"),
+         "fewer than {} have", "95% of those who leave by it have left"),
     ):  # fmt: skip
         rows = []
         names = titles if part == "states" else WAYS
@@ -411,10 +411,14 @@ def _chances_by_part(made: Forecast, titles: Mapping[str, str]) -> list[str]:
             ]
             # What surely holds, or surely does not, is told by the ranges above.
             chances = [row for row in chances if 0 < row[1] < 1]
-            if chances:
-                title = names.get(name, name.replace("_", " ").capitalize())
-                odds = ", ".join(f"{w}: {_chance(c, made.futures)}" for w, c in chances)
-                rows.append(f"  {title:<32} {odds}")
+            told = [", ".join(f"{w}: {_chance(c, made.futures)}" for w, c in chances)]
+            gone = of.get("gone_95", {})
+            if any(gone.values()) and name not in UNPLANNED:
+                told.append(f"{through}: {_when(gone, made.deadline)}")
+            title = names.get(name, name.replace("_", " ").capitalize())
+            for text in filter(None, told):
+                rows.append(f"  {title:<32} {text}")
+                title = ""
         if rows:
             lines += ["", what, *rows]
     return lines
@@ -431,6 +435,10 @@ WAYS = {
     "absence": "Absent, whereabouts not known",
     "death": "Died",
 }
+
+
+UNPLANNED = ("absence", "death")
+"""Ways of which nobody asks by when they are done."""
 
 
 def _from_counts(
@@ -564,6 +572,8 @@ def _when(dates: Mapping[str, str | None], deadline: str) -> str:
         return f"{first}, in half of them not by {_day(deadline)}"
     if late is None:
         return f"by {_day(middle)} in half of the futures, in 1 of 10 not by {_day(deadline)}"
+    if middle == late:
+        return f"by {_day(late)} in 9 of 10 futures"
     return f"by {_day(middle)} in half of the futures, by {_day(late)} in 9 of 10"
 
 

@@ -70,9 +70,18 @@ def gone_95(present: Any, start: float, as_of: dt.date) -> dict[str, str | None]
         return dict.fromkeys(("q10", "median", "q90"))
     reached = present <= (1 - NEARLY_ALL) * start + 1e-9
     days = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
+    return at_dates(days, as_of)
+
+
+def at_dates(days: FloatArray, as_of: dt.date) -> dict[str, str | None]:
+    """(futures,) days after `as_of`, infinity for never -> the date in each of three shares of them;
+    none where there is no future."""
+    import numpy as np
+
     found: dict[str, str | None] = {}
     for name in ("q10", "median", "q90"):
-        day = float(np.quantile(days, LEVELS[name], method="inverted_cdf"))
+        known = len(days) > 0
+        day = float(np.quantile(days, LEVELS[name], method="inverted_cdf")) if known else np.inf
         found[name] = None if np.isinf(day) else str(as_of + dt.timedelta(days=int(day)))
     return found
 
@@ -80,12 +89,15 @@ def gone_95(present: Any, start: float, as_of: dt.date) -> dict[str, str | None]
 def by_part(
     groups: Mapping[str, Any], start: Mapping[str, int], states: Mapping[str, FloatArray],
     left: Mapping[str, FloatArray], asked: Sequence[int], as_of: dt.date,
+    through: Mapping[str, Mapping[str, FloatArray]],
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """The same by group, by stage on the day, and by way out until then.
 
     groups  (futures, days) people of each;  start  people of each at first
     states  (futures,) people who stand in each on the last day
     left    (futures,) people who left by each way;  for these, nobody and fewer *have left*
+    through  "states" and "left" -> name -> (futures,) days until nearly all are through
+             (`courses`); of ways only the futures count in which anybody leaves by them
     """
     return {
         "groups": {
@@ -97,11 +109,24 @@ def by_part(
             for name, course in groups.items()
         },
         "states": {
-            name: {"zero": zero(people), "fewer_than": fewer(people, sorted(asked))}
+            name: {
+                "zero": zero(people), "fewer_than": fewer(people, sorted(asked)),
+                "gone_95": at_dates(through["states"][name], as_of),
+            }
             for name, people in states.items()
         },
         "left": {
-            name: {"zero": zero(people), "fewer_than": fewer(people, sorted(asked))}
+            name: {
+                "zero": zero(people), "fewer_than": fewer(people, sorted(asked)),
+                "gone_95": at_dates(_ever(through["left"][name]), as_of),
+            }
             for name, people in left.items()
         },
     }  # fmt: skip
+
+
+def _ever(days: FloatArray) -> FloatArray:
+    """Those of the days that come."""
+    import numpy as np
+
+    return np.asarray(days[np.isfinite(days)])

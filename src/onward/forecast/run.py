@@ -57,8 +57,11 @@ class Forecast:
     gone_95           level -> ISO date on which 95% of today's people have left, or null
     asked             numbers of people somebody asked about, besides round ones
     chances           the same by part: "groups" -> group -> start, zero, fewer_than and gone_95;
-                      "states" -> forecast state -> zero and fewer_than of those who stand there;
-                      "left" -> pathway -> zero and fewer_than of those who have left by it
+                      "states" -> forecast state -> zero, fewer_than and gone_95 of those who stand
+                      there; "left" -> pathway -> of those who have left by it (gone_95: 95% of
+                      those who do until the deadline)
+    courses           "days", about one a month; "states" and "left" -> name -> level -> people who
+                      stand there, or have left by it, on each of them
     split             what the spread on the deadline comes from: rates, effects, plan dates,
                       behaviour, shocks, chance -> share; they add up to 1
     width             what narrows the 80% range if it were known: source -> share of the range;
@@ -110,6 +113,7 @@ class Forecast:
     remedies: bool = False
     asked: Sequence[int] = field(default_factory=tuple)
     chances: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    courses: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Canonical text: the same forecast gives the same bytes."""
@@ -190,8 +194,8 @@ def forecast(
     """
     import numpy as np
 
-    from onward.forecast import chances, reasons, remedies
-    from onward.forecast.kernel import Group, Outputs, simulate
+    from onward.forecast import chances, courses, reasons, remedies
+    from onward.forecast.kernel import Group, Outputs
 
     days = (deadline - as_of).days
     if days < 1:
@@ -211,8 +215,10 @@ def forecast(
     draws = inputs.draws(futures, seed)
     if progress:
         progress(f"{futures:,} futures of {days} days")
-    made = simulate(
-        model, draws, futures, seed, days=days, outputs=wanted, threads=threads,
+    shown = [*range(6, days - 1, 7), days - 1]
+    monthly = [shown[place] for place in courses.kept_days(shown)]
+    made, stages, ways_out = courses.simulated(
+        model, draws, futures, seed, days=days, outputs=wanted, on=monthly, threads=threads,
         steps_per_day=steps_per_day,
     )  # fmt: skip
     everyone = made.present[EVERYONE]
@@ -230,7 +236,6 @@ def forecast(
         else None
     )
     beside.shutdown(wait=False)
-    shown = [*range(6, days - 1, 7), days - 1]
     sizes = np.array(made.sizes)
     by_state = (made.units[:, 0] * sizes).sum(axis=(2, 3))
     start = _here(model, model.strata, here)
@@ -286,6 +291,15 @@ def forecast(
             left,
             asked,
             as_of,
+            {
+                "states": {name: one.when for name, one in stages.items()},
+                "left": {name: one.when for name, one in ways_out.items()},
+            },
+        ),
+        courses=courses.told(
+            [(as_of + dt.timedelta(days=day + 1)).isoformat() for day in monthly],
+            stages,
+            ways_out,
         ),
         width=reasons.narrowing(shares),
         split=shares,
