@@ -72,6 +72,7 @@ def compiled(r: Any, seed: int) -> Any:
     from onward.placement.aims import read_aims
     from onward.placement.compiling import Compiled
     from onward.placement.inputs import Case, Tables, Window
+    from onward.placement.points import Scores
 
     model = r.model
     n, rng = model.units, np.random.default_rng(seed)
@@ -92,8 +93,8 @@ def compiled(r: Any, seed: int) -> Any:
         weight=r.weight, emergency=r.emergency, column_weight=None,
         outcome=r.outcome.astype(float) if named else r.outcome,
         kept=np.zeros(model.columns), ticket=rng.random(n),
-        column_ticket=rng.random(model.columns if named else 0), must=np.zeros(n, bool), barriers={},
-        slots=slots, pledges=(), impossible_locks=[], linked=linked, score={},
+        seed=seed, must=np.zeros(n, bool), barrier=np.zeros((len(cases), len(slots)), np.uint8),
+        slots=slots, pledges=(), impossible_locks=[], linked=linked, scores=Scores(Tables((), slots)),
     )  # fmt: skip
 
 

@@ -6,17 +6,19 @@ and the reason for every pair that is not possible.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from onward.placement.aims import Aims
-from onward.placement.doors import BARRIERS, Doors, pair
-from onward.placement.inputs import Pledge, Tables, Window
+from onward.placement.alike import AT_ONCE
+from onward.placement.doors import BARRIERS, CODE, NUMBER, Doors, pair
+from onward.placement.inputs import Case, Pledge, Tables, Window
 from onward.placement.limits import classes, floor_rows, limit_rows, pledge_entries, rows_met
 from onward.placement.model import AnyArray, BoolArray, FloatArray, IntArray, Model, RowInfo
-from onward.placement.points import lateness, stays_and_points, weights
+from onward.placement.points import Scores, kept_columns, lateness, outcome_of_columns, weights
 from onward.placement.units import draw, groups_of, locks_of, name_of, units_of
 
 
@@ -26,13 +28,15 @@ class Compiled:
 
     members[u]: indices of the cases of unit u. weight (n,) protection weight of the unit's
     persons; emergency (n,) its emergency persons; outcome (m,); kept (m,) cases that stay where
-    last week put them; ticket (n,) and column_ticket (m,) the draw; must (n,) the unit is
-    locked. barriers: (case index, slot) -> why not. faults: locks that cannot hold.
+    last week put them; ticket (n,) the draw; must (n,) the unit is locked. barrier (cases,
+    slots): the number of what stands between (`doors.NUMBER`), 0 for nothing. impossible_locks:
+    locks that cannot hold, and why.
     """
 
     model: Model
     tables: Tables
     aims: Aims
+    seed: int
     members: list[tuple[int, ...]]
     unit_of_case: IntArray
     weight: FloatArray
@@ -41,14 +45,33 @@ class Compiled:
     outcome: FloatArray
     kept: FloatArray
     ticket: FloatArray
-    column_ticket: FloatArray
     must: BoolArray
-    barriers: Mapping[tuple[int, int], str]
+    barrier: AnyArray
     slots: tuple[Window, ...]
     pledges: tuple[Pledge, ...]
     impossible_locks: list[tuple[str, str]]
     linked: BoolArray
-    score: Mapping[tuple[str, str], float]
+    scores: Scores
+
+    def drawn(self, columns: AnyArray, units: AnyArray) -> FloatArray:
+        """The draw of these columns, one of each of these units."""
+        slots = [self.slots[s] for s in self.model.slot[columns]]
+        return np.array(
+            [
+                draw(
+                    self.seed,
+                    name_of(self.members[u], self.tables.cases),
+                    w.programme,
+                    w.window,
+                )
+                for u, w in zip(units, slots, strict=True)
+            ]
+        )
+
+    @cached_property
+    def column_ticket(self) -> FloatArray:
+        """The draw of every column (m,)."""
+        return self.drawn(np.arange(self.model.columns), self.model.unit_of_column())
 
 
 def compile_tables(tables: Tables, aims: Aims, *, seed: int) -> Compiled:
@@ -57,67 +80,28 @@ def compile_tables(tables: Tables, aims: Aims, *, seed: int) -> Compiled:
     cases, slots = tables.cases, tables.windows
     unit_members, unit_of_case = units_of(cases)
     doors = Doors(tables, aims)
-    pledged, score = doors.pledged, doors.score
-    locks = locks_of(tables)
+    barrier = doors.of_all()
+    may = _open_to(unit_members, barrier)
+    _whole_households(unit_members, doors, barrier, may)
+    must, impossible = _locked(tables, unit_members, unit_of_case, barrier, may)
 
-    barriers: dict[tuple[int, int], str] = {}
-    open_slots: list[list[int]] = []
-    for index, case in enumerate(cases):
-        mine = []
-        for s, why in enumerate(doors.first_barriers(case)):
-            if why:
-                barriers[index, s] = why
-            else:
-                mine.append(s)
-        open_slots.append(mine)
-
-    columns: list[list[int]] = []
-    must = np.zeros(len(unit_members), bool)
-    impossible: list[tuple[str, str]] = []
-    for u, members in enumerate(unit_members):
-        options = sorted(set.intersection(*(set(open_slots[i]) for i in members)))
-        together = sum(cases[i].size for i in members)
-        if len(members) > 1:
-            fits = [
-                s
-                for s in options
-                if together <= slots[s].persons + pledged.get(pair(slots[s]), 0)
-            ]
-            for s in set(options) - set(fits):
-                for i in members:
-                    barriers[i, s] = "places"
-            options = fits
-        for i in members:
-            lock = locks.get(cases[i].case)
-            if lock is None:
-                continue
-            if not lock[0]:
-                options = []
-                continue
-            held = [s for s in options if slots[s].programme == lock[0]
-                    and (not lock[1] or slots[s].window == lock[1])]  # fmt: skip
-            if not held:
-                wanted = [s for s, w in enumerate(slots) if w.programme == lock[0]
-                          and (not lock[1] or w.window == lock[1])]  # fmt: skip
-                reasons = [
-                    barriers[j, s] for s in wanted for j in members if (j, s) in barriers
-                ]
-                if reasons:
-                    impossible.append((cases[i].case, BARRIERS[reasons[0]]))
-            must[u] = True
-            options = held
-        columns.append(options)
-
-    start = np.concatenate([[0], np.cumsum([len(c) for c in columns])]).astype(np.int64)
-    slot = np.fromiter((s for c in columns for s in c), np.int16, int(start[-1]))
+    lengths = may.sum(axis=1)
+    start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    slot = np.concatenate(
+        [np.zeros(0, np.int16)]
+        + [
+            np.nonzero(may[low : low + AT_ONCE])[1].astype(np.int16)
+            for low in range(0, len(may), AT_ONCE)
+        ]
+    )
     size = np.array([sum(cases[i].size for i in m) for m in unit_members], np.int64)
     linked_groups = groups_of(cases, unit_of_case)
     linked = np.zeros(len(unit_members), bool)
     for group in linked_groups:
         linked[list(group)] = True
-    rows, limits, selectors, scopes, sides = limit_rows(tables, aims, pledged)
+    rows, limits, selectors, scopes, sides = limit_rows(tables, aims, doors.pledged)
     klass, shares = classes(cases, unit_members, selectors, aims, linked, size)
-    group_floors = floor_rows(cases, unit_of_case, aims, linked, len(slots))
+    group_floors = floor_rows(cases, unit_of_case, aims, linked)
     for name, limit, floor_index in group_floors:
         rows.append(RowInfo("floor", name))
         limits.append(limit)
@@ -126,18 +110,11 @@ def compile_tables(tables: Tables, aims: Aims, *, seed: int) -> Compiled:
     met_start, met, met_share = rows_met(len(slots), shares, scopes, sides)
     p_of, p_row, p_coef, counted = pledge_entries(tables, aims, rows, scopes)
 
-    weight, emergency, column_weight = weights(tables, aims, unit_members, start, slot, score)
-    outcome, kept = stays_and_points(tables, aims, unit_members, start, slot, score)
-    unit_names = [name_of(m, cases) for m in unit_members]
-    before = np.array([any(cases[i].case in tables.previous for i in m) for m in unit_members])
-    ticket = np.array([draw(seed, name) for name in unit_names])
-    column_ticket = np.array(
-        [
-            draw(seed, unit_names[u], slots[s].programme, slots[s].window)
-            for u, options in enumerate(columns)
-            for s in options
-        ]
+    weight, emergency, column_weight = weights(
+        tables, aims, unit_members, start, slot, doors.scores
     )
+    before = np.array([any(cases[i].case in tables.previous for i in m) for m in unit_members])
+    ticket = np.array([draw(seed, name_of(m, cases)) for m in unit_members])
     countries = sorted({w.destination for w in slots})
     programmes = sorted({w.programme for w in slots})
     model = Model(
@@ -166,23 +143,85 @@ def compile_tables(tables: Tables, aims: Aims, *, seed: int) -> Compiled:
         model=model,
         tables=tables,
         aims=aims,
+        seed=seed,
         members=unit_members,
         unit_of_case=unit_of_case,
         weight=weight,
         emergency=emergency,
         column_weight=column_weight,
-        outcome=outcome,
-        kept=kept,
-        ticket=(ticket + before) if len(unit_names) else ticket,
-        column_ticket=column_ticket,
+        outcome=outcome_of_columns(tables, aims, doors.scores, unit_members, may),
+        kept=kept_columns(tables, unit_members, start, slot),
+        ticket=(ticket + before) if len(unit_members) else ticket,
         must=must,
-        barriers=barriers,
+        barrier=barrier,
         slots=slots,
         pledges=counted,
         impossible_locks=impossible,
         linked=linked,
-        score={k: v.score for k, v in (score or {}).items()},
+        scores=doors.scores,
     )
+
+
+def _open_to(units: Sequence[tuple[int, ...]], barrier: AnyArray) -> BoolArray:
+    """Where every case of a unit may go (units, slots)."""
+    may = barrier[np.array([m[0] for m in units], np.int64)] == 0
+    for u, members in enumerate(units):
+        for i in members[1:]:
+            may[u] &= barrier[i] == 0
+    return np.asarray(may)
+
+
+def _whole_households(
+    units: Sequence[tuple[int, ...]], doors: Doors, barrier: AnyArray, may: BoolArray
+) -> None:
+    """Windows that have room for each case of a household and not for all; in place."""
+    cases = doors.tables.cases
+    most = np.array([w.persons + doors.pledged.get(pair(w), 0) for w in doors.slots])
+    for u, members in enumerate(units):
+        if len(members) > 1:
+            small = may[u] & (sum(cases[i].size for i in members) > most)
+            barrier[np.ix_(np.array(members), np.flatnonzero(small))] = NUMBER["places"]
+            may[u] &= ~small
+
+
+def _locked(
+    tables: Tables,
+    units: Sequence[tuple[int, ...]],
+    unit_of_case: IntArray,
+    barrier: AnyArray,
+    may: BoolArray,
+) -> tuple[BoolArray, list[tuple[str, str]]]:
+    """Which units have to be placed, and the locks that cannot hold, with why; `may` is narrowed
+    in place to where the locks allow them."""
+    slots = tables.windows
+    must = np.zeros(len(units), bool)
+    impossible: list[tuple[str, str]] = []
+    locks = locks_of(tables)
+    place = {case.case: i for i, case in enumerate(tables.cases)}
+    named = [place[case] for case in locks if case in place]
+    for i in sorted(named, key=lambda i: (int(unit_of_case[i]), i)):
+        case: Case = tables.cases[i]
+        programme, window = locks[case.case]
+        u = int(unit_of_case[i])
+        if not programme:
+            may[u] = False
+            continue
+        wanted = np.array(
+            [w.programme == programme and window in ("", w.window) for w in slots], bool
+        )
+        held = may[u] & wanted
+        if not held.any():
+            reasons = [
+                CODE[barrier[j, s]]
+                for s in np.flatnonzero(wanted)
+                for j in units[u]
+                if barrier[j, s]
+            ]
+            if reasons:
+                impossible.append((case.case, BARRIERS[reasons[0]]))
+        must[u] = True
+        may[u] = held
+    return must, impossible
 
 
 def stage_values(

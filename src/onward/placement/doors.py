@@ -2,17 +2,22 @@
 
 The same question is asked when the arrays are made, when a proposal says why somebody has no
 place, and when files narrow what an operation knows; so it is answered in one place. In: `Tables`
-and `Aims`. Out: codes of `BARRIERS`, for one case or for all.
+and `Aims`. Out: codes of `BARRIERS`, all of them for one case, or the first for every case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
+
 from onward.placement.aims import Aims
+from onward.placement.alike import AT_ONCE, alike
 from onward.placement.inputs import Case, Pledge, Tables, Window
+from onward.placement.model import AnyArray, BoolArray
+from onward.placement.points import Scores
 
 # Why a case cannot go to a window, in the order in which they are looked at, and in words.
 BARRIERS = {
@@ -32,6 +37,11 @@ BARRIERS = {
     "places": "the case is larger than all places of this window",
 }
 
+NUMBER = {code: len(BARRIERS) - at for at, code in enumerate(BARRIERS)}
+"""The number of a barrier in arrays: the earlier it is looked at, the higher; 0 for none."""
+CODE = ("", *reversed(BARRIERS))
+"""The barrier of each number."""
+
 
 def first_day(case: Case, window: Window, on: date | None) -> date | None:
     """The earliest day on which the case could leave under this window; None if unbounded."""
@@ -49,10 +59,6 @@ def deadline(case: Case, window: Window) -> date | None:
     return min(days) if days else None
 
 
-def pair(window: Window) -> tuple[str, str]:
-    return (window.programme, window.window)
-
-
 def places_that_may_open(pledges: Iterable[Pledge], aims: Aims) -> dict[tuple[str, str], int]:
     places: dict[tuple[str, str], int] = {}
     for pledge in pledges:
@@ -68,15 +74,16 @@ class Doors:
     def __init__(self, tables: Tables, aims: Aims) -> None:
         self.tables, self.aims, self.slots = tables, aims, tables.windows
         self.pledged = places_that_may_open(tables.pledges, aims)
-        self.opened = (
-            None
-            if tables.openings is None
-            else {(o.case, o.destination) for o in tables.openings if o.allowed}
-        )
-        self.score = (
-            None if tables.scores is None else {(s.case, s.programme): s for s in tables.scores}
-        )
-        self.kept = frozenset(tables.kept)
+        self.opened: dict[str, set[str]] | None = None
+        if tables.openings is not None:
+            self.opened = {}
+            for o in tables.openings:
+                if o.allowed:
+                    self.opened.setdefault(o.case, set()).add(o.destination)
+        self.scores = Scores(tables)
+        self.kept: dict[str, set[tuple[str, str]]] = {}
+        for case, programme, window in tables.kept:
+            self.kept.setdefault(case, set()).add((programme, window))
         self._accepted: dict[Any, list[tuple[str, ...]]] = {}
 
     def first_barriers(self, case: Case) -> list[str]:
@@ -89,7 +96,7 @@ class Doors:
         names = (window.programme, window.destination)
         if case.consents is not None and not _any_of(names, case.consents):
             yield "consent"
-        if self.opened is not None and not any((case.case, n) in self.opened for n in names):
+        if self.opened is not None and not _any_of(names, self.opened.get(case.case, ())):
             yield "safeguards"
         if case.refused and _any_of(names, case.refused):
             yield "refused"
@@ -102,16 +109,20 @@ class Doors:
         latest = deadline(case, window)
         if earliest is not None and latest is not None and earliest > latest:
             yield "deadline"
-        if self.score is not None and (case.case, window.programme) not in self.score:
+        if self.scores.given and self.scores.of(case.case, window.programme) is None:
             yield "not scored"
-        if self.kept and (case.case, window.programme, window.window) in self.kept:
+        if self.kept and pair(window) in self.kept.get(case.case, ()):
             yield "kept"
-        if case.size > window.persons + self.pledged.get(pair(window), 0):
+        if case.size > self._most(window):
             yield "places"
+
+    def _most(self, window: Window) -> int:
+        """Places of a window with every condition met."""
+        return window.persons + self.pledged.get(pair(window), 0)
 
     def _country(self, case: Case) -> list[tuple[str, ...]]:
         """By window the criteria of the country that cases like this one do not meet."""
-        key = (case.nationality, case.categories, case.needs, case.size)
+        key = _kind(case)
         if key not in self._accepted:
             self._accepted[key] = [tuple(self._refuses(case, w)) for w in self.slots]
         return self._accepted[key]
@@ -128,6 +139,110 @@ class Doors:
         if set(window.excluded_needs) & set(case.needs):
             yield "need"
 
+    # --- all cases at once --------------------------------------------------------------------
 
-def _any_of(names: Sequence[str], wanted: Sequence[str]) -> bool:
+    def of_all(self) -> AnyArray:
+        """The `NUMBER` of the first barrier of every case and window (cases, slots), 0 for none.
+
+        Cases that are alike in what a barrier looks at are looked at once."""
+        cases = self.tables.cases
+        found = np.zeros((len(cases), len(self.slots)), np.uint8)
+        for of_case, row in self._looks():
+            _raise(found, *alike(cases, of_case, row))
+        if self.scores.given:
+            number = NUMBER["not scored"]
+            missing = np.isnan(self.scores.value)
+            for s, window in enumerate(self.slots):
+                column = self.scores.column.get(window.programme)
+                out = True if column is None else missing[self.scores.row, column]
+                np.maximum(found[:, s], number, out=found[:, s], where=out)
+        return found
+
+    def _looks(self) -> Iterator[tuple[Callable[[Case], Hashable], Callable[[Case], AnyArray]]]:
+        """What barriers look at in a case, and the numbers by window for a case like it."""
+        slots = self.slots
+        named: dict[str, BoolArray] = {}
+        for s, window in enumerate(slots):
+            for name in (window.programme, window.destination):
+                named.setdefault(name, np.zeros(len(slots), bool))[s] = True
+
+        def among(names: Iterable[str]) -> BoolArray:
+            here = np.zeros(len(slots), bool)
+            for name in names:
+                if name in named:
+                    here |= named[name]
+            return here
+
+        def numbers(code: str, closed: AnyArray | list[bool]) -> AnyArray:
+            return np.where(closed, NUMBER[code], 0).astype(np.uint8)
+
+        nowhere = np.zeros(len(slots), np.uint8)
+        yield (
+            lambda c: c.consents,
+            lambda c: nowhere if c.consents is None else numbers("consent", ~among(c.consents)),
+        )
+        opened = self.opened
+        if opened is not None:
+            yield (
+                lambda c: frozenset(opened.get(c.case, ())),
+                lambda c: numbers("safeguards", ~among(opened.get(c.case, ()))),
+            )
+        yield lambda c: c.refused, lambda c: numbers("refused", among(c.refused))
+        yield lambda c: c.forbidden, lambda c: numbers("forbidden", among(c.forbidden))
+        yield _kind, lambda c: _first_numbers(self._country(c))
+        yield (
+            lambda c: c.unmet,
+            lambda c: numbers("condition", [w.programme in c.unmet for w in slots]),
+        )
+        yield lambda c: (c.ready_on, c.leave_by), self._too_late()
+        if self.kept:
+            kept = self.kept
+            yield (
+                lambda c: frozenset(kept.get(c.case, ())),
+                lambda c: numbers("kept", [pair(w) in kept.get(c.case, ()) for w in slots]),
+            )
+        most = np.array([self._most(w) for w in slots])
+        yield lambda c: c.size, lambda c: numbers("places", c.size > most)
+
+    def _too_late(self) -> Callable[[Case], AnyArray]:
+        """By window whether a case could leave only after the last day it may."""
+        never, always = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+        opens = np.array([w.opens.toordinal() if w.opens else always for w in self.slots])
+        ends = np.array([w.last_day.toordinal() if w.last_day else never for w in self.slots])
+        days = np.array([w.processing_days for w in self.slots])
+
+        def row(case: Case) -> AnyArray:
+            ready = case.ready_on or self.tables.on
+            first = opens if ready is None else np.maximum(opens, ready.toordinal() + days)
+            last = (
+                ends if case.leave_by is None else np.minimum(ends, case.leave_by.toordinal())
+            )
+            return np.where(first > last, NUMBER["deadline"], 0).astype(np.uint8)
+
+        return row
+
+
+def _kind(case: Case) -> Hashable:
+    """What the criteria of a country look at."""
+    return (case.nationality, case.category, case.category_2, case.needs, case.size)
+
+
+def _first_numbers(codes: Sequence[Sequence[str]]) -> AnyArray:
+    return np.array([NUMBER[x[0]] if x else 0 for x in codes], np.uint8)
+
+
+def _raise(found: AnyArray, rows: AnyArray, which: AnyArray) -> None:
+    """The higher of two numbers, by case and window, in place."""
+    if not rows.any():
+        return
+    for low in range(0, len(found), AT_ONCE):
+        part = found[low : low + AT_ONCE]
+        np.maximum(part, rows[which[low : low + AT_ONCE]], out=part)
+
+
+def _any_of(names: Sequence[str], wanted: Iterable[str]) -> bool:
     return names[0] in wanted or names[1] in wanted
+
+
+def pair(window: Window) -> tuple[str, str]:
+    return (window.programme, window.window)

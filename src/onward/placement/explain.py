@@ -75,7 +75,7 @@ def assignments(proposal: Proposal) -> list[Row]:
             del best["_cost"], best["_same"]
         key = int(model.klass[unit]) * model.slots + slot
         met = model.met[model.met_start[key] : model.met_start[key + 1]]
-        parts = outcome_parts(case, window, c.aims, c.score)
+        parts = outcome_parts(case, window, c.aims, c.scores.of(case.case, window.programme))
         before = c.tables.previous.get(case.case)
         rows.append(
             {

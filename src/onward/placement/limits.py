@@ -90,21 +90,30 @@ def classes(
     """Class of each unit: the share of its persons that each selector and floor counts."""
     shares: dict[tuple[float, ...], int] = {}
     klass = np.zeros(len(units), np.int64)
+    selected: dict[object, tuple[bool, ...]] = {}
     for u, members in enumerate(units):
-        share = tuple(
-            sum(cases[i].size for i in members if who.selects(cases[i])) / int(size[u])
-            for who in selectors
-        ) + tuple(
-            sum(cases[i].size for i in members if in_group(cases[i], f.group, bool(linked[u])))
-            / int(size[u])
-            for f in aims.floors
-        )
+        counted = []
+        for i in members:
+            case = cases[i]
+            # what a selector looks at: cases that are alike in it are looked at once
+            kind = (case.categories, case.nationality, case.needs, case.size, case.shares)
+            if kind not in selected:
+                selected[kind] = tuple(who.selects(case) for who in selectors)
+            groups = tuple(in_group(case, f.group, bool(linked[u])) for f in aims.floors)
+            counted.append((case.size, selected[kind] + groups))
+        if len(members) == 1:
+            share = tuple(map(float, counted[0][1]))
+        else:
+            share = tuple(
+                sum(persons for persons, inside in counted if inside[k]) / int(size[u])
+                for k in range(len(selectors) + len(aims.floors))
+            )
         klass[u] = shares.setdefault(share, len(shares))
     return klass, list(shares)
 
 
 def floor_rows(
-    cases: Sequence[Case], unit_of_case: IntArray, aims: Aims, linked: BoolArray, slots: int
+    cases: Sequence[Case], unit_of_case: IntArray, aims: Aims, linked: BoolArray
 ) -> list[tuple[str, float, int]]:
     found = []
     for f, floor in enumerate(aims.floors):

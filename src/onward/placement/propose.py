@@ -126,8 +126,8 @@ def _large(
     names = compiled.aims.names
     stages = [StageResult(*stage) for stage in found.stages if stage[0] in names]
     if "lottery" in names:
-        tickets = compiled.column_ticket
-        drawn = float(tickets[found.chosen[found.chosen >= 0]].sum()) if len(tickets) else 0.0
+        units = np.flatnonzero((found.chosen >= 0) & bool(compiled.members))
+        drawn = float(compiled.drawn(found.chosen[units], units).sum())
         stages.append(StageResult("lottery", drawn, np.nan, "not asked of so many cases"))
     proposal = Proposal(
         compiled, seed, "optimal", found.chosen, pledges_met(compiled, found.chosen), stages

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from onward.placement.doors import BARRIERS
+from onward.placement.doors import BARRIERS, CODE, NUMBER
+from onward.placement.model import FloatArray, IntArray
 from onward.placement.proposal import Proposal
 
 Row = dict[str, Any]
@@ -22,10 +23,11 @@ def unused(proposal: Proposal) -> list[Row]:
     c, model = proposal.compiled, proposal.compiled.model
     slack = proposal.slack()
     keeping = _kept_for_later(proposal)
-    waiting: dict[int, list[int]] = {}
-    for u in np.flatnonzero(proposal.chosen < 0).tolist():
-        for j in range(model.start[u], model.start[u + 1]):
-            waiting.setdefault(int(model.slot[j]), []).append(u)
+    unit = model.unit_of_column()
+    waiting = proposal.chosen[unit] < 0
+    late = c.barrier == NUMBER["deadline"]
+    late &= (proposal.chosen[c.unit_of_case] < 0)[:, None]
+    ever_late = late.any(axis=0)
     rows: list[Row] = []
     for s, window in enumerate(c.slots):
         free = round(slack[s])
@@ -35,27 +37,21 @@ def unused(proposal: Proposal) -> list[Row]:
             continue
         if free <= 0:
             continue
-        who = waiting.get(s, [])
+        who = unit[waiting & (model.slot == s)]
         if any(model.size[u] <= free for u in keeping.get(s, ())):
             cause = BARRIERS["kept"]
-        elif not who:
-            late = any(
-                c.barriers.get((i, s)) == "deadline" and proposal.chosen[c.unit_of_case[i]] < 0
-                for i in range(len(c.tables.cases))
-            )
+        elif not len(who):
             cause = (
-                "processing ends after the deadline" if late else "nobody left who may go there"
+                "processing ends after the deadline"
+                if ever_late[s]
+                else "nobody left who may go there"
             )
-        elif all(model.size[u] > free for u in who):
+        elif np.all(model.size[who] > free):
             cause = "cases too large for what is left"
+        elif _room(proposal, who, s, slack):
+            cause = "the aims place others first"
         else:
             cause = "a sub-quota is full"
-            for u in who:
-                key = int(model.klass[u]) * model.slots + s
-                e = slice(model.met_start[key], model.met_start[key + 1])
-                if np.all(model.met_share[e] * model.size[u] <= slack[model.met[e]] + 1e-6):
-                    cause = "the aims place others first"
-                    break
         rows.append(
             {
                 "programme": window.programme,
@@ -65,6 +61,18 @@ def unused(proposal: Proposal) -> list[Row]:
             }
         )
     return rows
+
+
+def _room(proposal: Proposal, units: IntArray, slot: int, slack: FloatArray) -> bool:
+    """Whether no limit stands in the way of one of these units in a slot."""
+    model = proposal.compiled.model
+    for klass in np.unique(model.klass[units]):
+        key = int(klass) * model.slots + slot
+        e = slice(model.met_start[key], model.met_start[key + 1])
+        size = model.size[units[model.klass[units] == klass]].min()
+        if np.all(model.met_share[e] * size <= slack[model.met[e]] + 1e-6):
+            return True
+    return False
 
 
 def _kept_for_later(proposal: Proposal) -> dict[int, list[int]]:
@@ -77,6 +85,6 @@ def _kept_for_later(proposal: Proposal) -> dict[int, list[int]]:
         s, u = slots.get((programme, window)), unit.get(case)
         if s is None or u is None or proposal.chosen[u] >= 0:
             continue
-        if {c.barriers.get((i, s), "") for i in c.members[u]} <= {"kept", ""}:
+        if {CODE[c.barrier[i, s]] for i in c.members[u]} <= {"kept", ""}:
             found.setdefault(s, []).append(u)
     return found

@@ -16,6 +16,7 @@ import numpy as np
 
 from onward.placement.aims import Aims, read_aims
 from onward.placement.compiling import stage_values
+from onward.placement.doors import NUMBER
 from onward.placement.inputs import Tables
 from onward.placement.limits import row_limits
 from onward.placement.model import FloatArray, IntArray
@@ -200,7 +201,8 @@ def what_if(
         rows = {r: new for r, new in enumerate(now) if new != model.limit[r]}
         grown = {r for r, new in rows.items() if new > model.limit[r] and r < model.slots}
         # cases that were too large for a window are not in the warm program
-        too_large = {s for (_, s), why in proposal.compiled.barriers.items() if why == "places"}
+        barrier = proposal.compiled.barrier
+        too_large = set(np.flatnonzero((barrier == NUMBER["places"]).any(axis=0)).tolist())
         if not grown & too_large:
             answer = session.limits(rows)
             # a condition that no longer holds closes places elsewhere: solve that in full
