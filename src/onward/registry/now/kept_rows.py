@@ -131,7 +131,9 @@ def thing_rows(
     """
     if sites is None:
         people = caseload.people
-        sites = dict(zip(people["id"].to_pylist(), people["site"].to_pylist(), strict=True))
+        # A rulebook of one place says of nobody where they live.
+        where = people["site"].to_pylist() if "site" in people.column_names else []
+        sites = dict(zip(people["id"].to_pylist(), where, strict=True)) if where else {}
     ends_of = ends(caseload.rulebook)
     rows = []
     for kind, table in caseload.tables.items():
