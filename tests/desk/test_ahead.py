@@ -214,6 +214,55 @@ def test_chances_are_told_by_group_and_of_the_number_that_was_asked(planned):
         assert job.asked.get("fewer_than") == asked
 
 
+def test_stages_and_ways_are_told_along_the_way(planned):
+    from onward.forecast.run import Forecast
+    from onward.registry.computing.runs import keep_forecast
+
+    names = ("q025", "q10", "q25", "median", "q75", "q90", "q975")
+
+    def course(*middles):
+        return {
+            name: [middle + 7.0 * place for middle in middles]
+            for place, name in enumerate(names, -3)
+        }
+
+    def last(of):
+        return {name: values[-1] for name, values in of.items()}
+
+    none = dict.fromkeys(("q10", "median", "q90"))
+    stage, home, dead = course(431, 333, 217), course(51, 83, 119), course(21, 22, 23)
+    days = ["2026-10-10", "2027-02-10", "2027-06-10"]
+    keep_forecast(
+        planned,
+        Forecast(operation="Small", as_of="2026-06-10", deadline="2027-06-10", futures=200, seed=1,
+                 start=16, days=days, fan={"everyone": course(900, 700, 500)},
+                 states={"not_engaging": last(stage)}, width={}, inputs={}, mean=30.0, zero=0.0,
+                 left={"return": last(home), "death": last(dead)}, gone_95=none, fewer_than={},
+                 assumptions=(), left_out=(),
+                 courses={"days": days, "states": {"not_engaging": stage},
+                          "left": {"return": home, "death": dead}},
+                 chances={"groups": {}, "states": {"not_engaging": {
+                     "zero": 0.0, "fewer_than": {}, "gone_95": {**none, "median": "2027-05-14"}}},
+                     "left": {name: {"zero": 0.0, "fewer_than": {},
+                                     "gone_95": {**none, "median": day}}
+                              for name, day in (("return", "2027-04-09"), ("death", "2027-03-03"))}}),
+    )  # fmt: skip
+    lead = browser("plan_lead")
+    page = lead.get("/forecasts/").content.decode()
+    for told in (
+        "Nearly empty from",
+        "14 May 2027",
+        "203 to 231",
+        "9 April 2027",
+        "105 to 133",
+    ):
+        assert told in page, told
+    # Nobody asks by when deaths are done.
+    assert "3 March 2027" not in page
+    arabic = lead.get("/forecasts/", headers={"accept-language": "ar"}).content.decode()
+    assert "شبه خالية ابتداءً من" in arabic
+
+
 def _levels(middle):
     return {name: middle + add for name, add in (
         ("q025", -60), ("q10", -40), ("q25", -20), ("mean", 0), ("median", 0), ("q75", 20),

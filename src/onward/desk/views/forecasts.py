@@ -38,6 +38,11 @@ SOURCES = {
     "behaviour": gettext_lazy("how people choose as the date nears"), "plan dates": gettext_lazy("when the plan's work is done"),
     "effects": gettext_lazy("how much the plan's work gives"), "chance": gettext_lazy("chance"),
 }  # fmt: skip
+LEAST_SHOWN = 5
+"""People at a stage or by a way, in one of ten futures, to be shown."""
+DAYS_ALONG = 4
+UNPLANNED = ("absence", "death")
+"""Ways of which nobody asks by when they are done."""
 LEAST_SHARE = 0.005
 """A smaller part of the range's width is said to be nothing."""
 LEAST_TOLD = 20
@@ -114,13 +119,18 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
         "states": [
             {"title": words.translated(states[name].title if name in states else name), **_round(v)}
             for name, v in sorted(made.states.items(), key=lambda item: -item[1]["median"])
-            if v["q90"] >= 5
+            if v["q90"] >= LEAST_SHOWN
         ],
         "left": [
             {"title": forecast_words.way(way), **_round(v)}
             for way, v in sorted(made.left.items(), key=lambda item: -item[1]["median"])
-            if v["q90"] >= 5
+            if v["q90"] >= LEAST_SHOWN
         ],
+        "stages_along": _along(
+            made, "states", made.states,
+            lambda name: words.translated(states[name].title if name in states else name),
+        ),
+        "ways_along": _along(made, "left", made.left, forecast_words.way),
         "groups": [
             {"title": words.code(group), **{n: round(v[n][-1]) for n in LEVELS}}
             for group, v in made.fan.items() if group != EVERYONE
@@ -142,6 +152,35 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
         ],
         "changed": _changed(made, earlier) if earlier is not None else None,
     }  # fmt: skip
+
+
+def _along(
+    made: Forecast, part: str, told: Mapping[str, Mapping[str, float]],
+    title: Callable[[str], str],
+) -> dict[str, Any]:  # fmt: skip
+    """Stages or ways on a few days until the date, and by when nearly all are through; nothing for
+    a run kept before that was told.
+
+    told  those on the date: the same stand here, in the same order
+    """
+    courses = made.courses.get(part, {})
+    if not courses:
+        return {}
+    days = made.courses["days"]
+    steps = sorted({*range(2, len(days) - 1, max(len(days) // DAYS_ALONG, 1)), len(days) - 1})
+    gone = made.chances.get(part, {})
+    return {
+        "days": [date.fromisoformat(days[i]) for i in steps],
+        "rows": [
+            {
+                "title": title(name),
+                "on": [{n: round(courses[name][n][i]) for n in LEVELS} for i in steps],
+                "gone": "" if name in UNPLANNED else gone[name]["gone_95"]["median"],
+            }
+            for name, levels in sorted(told.items(), key=lambda item: -item[1]["median"])
+            if levels["q90"] >= LEAST_SHOWN and name in courses
+        ],
+    }
 
 
 def _likely(made: Forecast) -> list[tuple[int, float]]:
