@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from onward.errors import OnwardError
 from onward.forecast.counts import prior_settings, relevant_counts, spaced, stock_evidence
+from onward.forecast.counts_split import split
 from onward.forecast.counts_unknown import gone_95, unknown
 from onward.forecast.history import Count, Event, Kind, Series
 from onward.forecast.reference_class import CountForecast, ReferenceClass
@@ -152,6 +153,44 @@ def test_when_nearly_all_have_left_agrees_with_how_many_are_left(alone: Referenc
     assert known
     assert known == sorted(known)
     assert gone_95(ask(alone, falling, 90, 120, kind="cumulative")) is None
+
+
+def test_the_width_is_taken_apart_and_its_parts_add_up(alone: ReferenceClass):
+    falling = series((0, 10000), (30, 9400), (60, 8800), (90, 8200))
+    near = ask(alone, falling, 90, 200).split
+    assert set(near) == {"fit", "regime", "plan dates", "rates", "chance"}
+    assert sum(near.values()) == pytest.approx(1, abs=0.003)
+    # Without a date, no date can be in doubt; an announced one is.
+    assert near["plan dates"] == 0
+    dated = ask(alone, falling, 90, 200, deadline(85, 190)).split
+    assert dated["plan dates"] > 0.05
+    # Tomorrow is what goes on today; in three years it is what comes until then.
+    far = ask(alone, falling, 90, 1200).split
+    assert far["chance"] > near["chance"]
+    rising = series((0, 100), (30, 400), (60, 600), (90, 900))
+    assert ask(alone, rising, 90, 120, kind="cumulative").split == {"rates": 1.0}
+
+
+def test_the_parts_of_a_planted_spread_are_found_again():
+    rng = np.random.default_rng(4)
+    n = 40_000
+    doing, dated = rng.integers(0, 2, n), rng.integers(0, 3, n)
+    pace = rng.standard_normal(n)
+    noise = rng.standard_normal(n)
+    people = 100.0 * doing + 50 * np.sqrt(1.5) * (dated - 1) + 100 * pace + 50 * noise
+    none = np.zeros(0)
+    found = split(people, doing, dated, pace, none, none)
+    # Variances 2500, 2500, 10000 and 2500 of 17500; tenths of a pace leave a little of it.
+    assert found["fit"] == pytest.approx(0, abs=0.001)
+    assert found["regime"] == pytest.approx(1 / 7, abs=0.02)
+    assert found["plan dates"] == pytest.approx(1 / 7, abs=0.02)
+    assert found["rates"] == pytest.approx(4 / 7, abs=0.04)
+    assert found["chance"] == pytest.approx(1 / 7, abs=0.04)
+    # Nothing that courses took for true says anything: all of it is chance, however many cells.
+    few = 400
+    told = split(noise[:few], doing[:few], dated[:few], pace[:few], none, none)
+    assert told["chance"] > 0.9
+    assert split(np.full(9, 5.0), doing[:9], dated[:9], pace[:9], none, none) == {}
 
 
 def test_what_counts_cannot_tell_is_said_and_what_would_narrow_it(alone: ReferenceClass):

@@ -270,6 +270,7 @@ def _forecast(
         "gone_95": gone_95(forecast),
         "unknown": unknown(forecast, len(chosen[0].known_on(origin))),
         "regimes": forecast.regimes,
+        "split": forecast.split,
         "reference": list(forecast.reference),
         "seed": used,
         "draws": len(draws),
@@ -289,6 +290,13 @@ _MEANING = {
     "trickle": "leaving slowly",
     "surge": "leaving in numbers",
     "pause": "stopped after people had begun to leave",
+}
+_SOURCES = {
+    "fit": "whether the recent pace simply goes on, or none of this fits",
+    "regime": "what is going on",
+    "plan dates": "what announced dates mean",
+    "rates": "how fast people leave or come",
+    "chance": "what comes later, and chance",
 }
 _WHAT = {
     "stock": "People still there",
@@ -339,6 +347,13 @@ def _page(data: dict[str, Any]) -> str:
         ]
         for name, share in sorted(data["regimes"].items(), key=lambda item: -item[1]):
             lines.append(f"  {name:<8} {share:>4.0%}  {_MEANING[name]}")
+    if data["split"]:
+        lines += ["", "What the uncertainty comes from"]
+        lines += [
+            f"  {_SOURCES[name]:<62}{share:>4.0%}"
+            for name, share in sorted(data["split"].items(), key=lambda item: -item[1])
+            if share >= 0.005
+        ]
     if data["unknown"]:
         lines += ["", "Not yet known"]
         lines += [

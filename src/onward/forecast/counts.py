@@ -298,6 +298,15 @@ class _Futures:
         freed = (self.aim > self.day) & (self.aim == finish)
         self.aim[freed], self.aim_left[freed] = -1.0, 0.0
 
+    def done_by(self, target: int) -> IntArray:
+        """What announced dates mean to each course: 0 nothing, 1 done by `target`, 2 done later."""
+        finish = np.where(self.aim > self.day, self.aim, math.inf)
+        for begin, end, _left in self.deadlines.values():
+            meant = np.isfinite(begin) & (end > self.day)
+            finish = np.where(meant, np.minimum(finish, end), finish)
+        found: IntArray = np.where(np.isinf(finish), 0, np.where(finish <= target, 1, 2))
+        return found
+
     def _follow_deadlines(self) -> None:
         for deadline, (start, finish, left) in self.deadlines.items():
             due = (start <= self.day) & (finish > self.day + 1)
@@ -533,6 +542,30 @@ def stock_evidence(
     return out
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """Courses of events carried to the target, one to a row.
+
+    people   people present on the target, whole and not below zero
+    gone     days from the origin until no more than GONE_SHARE of the last count are left,
+             infinity where that does not come about by the target
+    doing    regime at the origin;  pace  its daily rate
+    dated    what announced dates mean at the origin: 0 nothing, 1 done by the target, 2 later
+    """
+
+    people: FloatArray
+    gone: FloatArray
+    doing: IntArray
+    dated: IntArray
+    pace: FloatArray
+
+    @property
+    def regimes(self) -> dict[str, float]:
+        """Regime -> share of the courses at the origin."""
+        shares = np.bincount(self.doing, minlength=5) / len(self.doing)
+        return dict(zip(REGIMES, shares.tolist(), strict=True))
+
+
 def forecast_stock(
     settings: Settings,
     weights: FloatArray,
@@ -544,16 +577,12 @@ def forecast_stock(
     official: float | None = None,
     draws: int,
     seed: int,
-) -> tuple[FloatArray, FloatArray, dict[str, float]]:
-    """Draws of the people present on `target`, when they were nearly all gone, and the chance of
-    each regime at the origin.
+) -> Drawn:
+    """Draws of the people present on `target`, and what they rest on.
 
     counts, events  only those known at the origin; the caller has cut them
     official        people the plan of the day says will remain on `target`, where it is known;
                     heard as one more deadline unless an announced one falls within two weeks
-    returns         (draws,) people, whole and not below zero; (draws,) days from the origin until
-                    no more than GONE_SHARE of the last count are left, infinity where that does
-                    not come about by the target; regime name -> share of futures
     """
     rng = np.random.default_rng(seed)
     counts = relevant_counts(counts)
@@ -572,7 +601,8 @@ def forecast_stock(
         abs(day - target.toordinal()) <= _LEAST_GAP_DAYS for day in futures.announced
     ):
         futures.hear_of_deadline(target.toordinal(), official)
-    shares = np.bincount(futures.regime, minlength=5) / draws
+    doing, pace = futures.regime.copy(), futures.rate.copy()
+    dated = futures.done_by(target.toordinal())
     enough = GONE_SHARE * counts[-1].value
     gone = np.where(futures.people <= enough, 0.0, math.inf)
 
@@ -585,4 +615,4 @@ def forecast_stock(
     moving = people > 0
     noise = rng.standard_normal(draws) * 0.02 * people
     people[moving] = np.maximum(people[moving] + noise[moving], 0.0)
-    return np.round(people), gone, dict(zip(REGIMES, shares.tolist(), strict=True))
+    return Drawn(np.round(people), gone, doing, dated, pace)

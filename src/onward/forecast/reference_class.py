@@ -31,6 +31,7 @@ from onward.forecast.counts import (
     prior_settings,
     stock_evidence,
 )
+from onward.forecast.counts_split import split
 from onward.forecast.history import (
     Count,
     Event,
@@ -95,6 +96,7 @@ class CountForecast:
     notes        what the reader should know about the basis
     gone         for a stock, days from the origin until 95% of the last count have left, ascending;
                  infinity where they have not by the target
+    split        what the spread comes from (`counts_split`)
     """
 
     kind: Kind
@@ -106,6 +108,7 @@ class CountForecast:
     reference: tuple[str, ...]
     notes: tuple[str, ...]
     gone: FloatArray = field(default_factory=lambda: np.zeros(0))
+    split: dict[str, float] = field(default_factory=dict)
 
     def quantile(self, share: float) -> float:
         """The count below which `share` of the draws lie."""
@@ -336,7 +339,7 @@ class ReferenceClass:
         weights, used = self.weights(case, series.name, origin)
         doubted = round(self.doubt * draws)
         plain = round((draws - doubted) * self.plain_pace) if len(counts) > 1 else 0
-        people, gone, regimes = forecast_stock(
+        drawn = forecast_stock(
             self.settings,
             weights,
             counts,
@@ -360,11 +363,12 @@ class ReferenceClass:
             origin,
             target,
             counts[-1],
-            np.sort(np.concatenate([people, np.round(carried), np.round(unfit)])),
-            regimes,
+            np.sort(np.concatenate([drawn.people, np.round(carried), np.round(unfit)])),
+            drawn.regimes,
             used,
             tuple(notes),
-            np.sort(np.concatenate([gone, *others])),
+            np.sort(np.concatenate([drawn.gone, *others])),
+            split(drawn.people, drawn.doing, drawn.dated, drawn.pace, carried, unfit),
         )
 
     def _pace(
@@ -399,8 +403,11 @@ class ReferenceClass:
             best = max(value for _, _, value in paces)
             pace = np.minimum(pace, best * rng.uniform(1.0, _CEILING, draws))
         values = pace if kind == "flow" else last.value + pace * days
+        final = np.sort(np.round(values))
+        # A total or a flow is its pace and nothing else.
+        share = {"rates": 1.0} if final[0] < final[-1] else {}
         return CountForecast(
-            kind, origin, target, last, np.sort(np.round(values)), {}, tuple(used), tuple(notes)
+            kind, origin, target, last, final, {}, tuple(used), tuple(notes), split=share
         )
 
     def _carried(
