@@ -294,6 +294,46 @@ def test_a_case_of_people_in_two_offices_is_seen_by_who_reads_both(two_offices):
     assert cases(analyst).sees(NEAR)
 
 
+def test_a_family_in_two_offices_is_decided_on_by_one_officer_once_both_offices_agree(
+    two_offices,
+):
+    from onward.caseload.events import Subject
+    from onward.registry.models import PersonNow
+    from onward.registry.permissions import access, assignments
+    from onward.registry.recording import acts
+
+    PersonNow.objects.filter(person="H1-P2").update(
+        office=people.ELSEWHERE, site=people.ELSEWHERE
+    )
+    here = people.account("here", "resettlement_officer")
+    client, name = people.signed_in(here), newest(two_offices)
+    page = client.get("/places/").content.decode()
+    assert "Families in two offices" in page, "who decides is said"
+    assert re.search(r"<li>.*H1.*</li>", page)
+    assert f"case={NEAR.replace('/', '%2F')}" not in page, "and nothing else of the case"
+    form = {"proposal": name, "case": NEAR, "decision": "accepted"}
+    assert client.post("/places/case/", form).status_code == 404
+    # The other office agrees: its supervisor finds the officer among those to assign to.
+    boss = people.account("boss", "supervisor", office=people.ELSEWHERE)
+    chosen = {"people": ["H1-P2"], "do": "assign"}
+    page = people.signed_in(boss).post("/people/chosen/", chosen).content.decode()
+    assert "decides on the place of a family in both offices" in page
+    sent = {**chosen, "send": "yes", "account": here.account_id, "reason": "one place for both"}
+    assert people.signed_in(boss).post("/people/chosen/", sent).status_code == 303
+    assert "Families in two offices" not in client.get("/places/").content.decode()
+    assert client.post("/places/case/", form).status_code == 303
+    # That opens the line of the case, and neither the person's page nor a step.
+    assert client.get("/people/H1-P2/").status_code == 404
+    with pytest.raises(access.Hidden):
+        acts.record(
+            here, Subject("person", "H1-P2"), "recorded", effective="2026-06-01",
+            facts={"language": "ar"}, idempotency_key="x",
+        )  # fmt: skip
+    [given] = assignments.of("H1-P2")
+    assignments.end_assignment(boss, given, reason="no longer agreed")
+    assert client.post("/places/case/", form).status_code == 404
+
+
 def test_a_case_whose_people_left_or_chose_anew_is_that_of_its_household(two_offices):
     from onward.registry.models import PersonNow
 

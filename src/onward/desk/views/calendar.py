@@ -493,6 +493,19 @@ def _assign(request: HttpRequest, reader: access.Reader, rows: list[PersonNow]) 
         if set(reader.rules.may(row.roles, "person.read")) - {"referred"}
     ]  # fmt: skip
     options = [(row.account_id, str(row)) for row in accounts]
+    # A family with members in two offices is placed by one officer to whom the other office
+    # assigned its members: that is how both agree.
+    for row in (
+        Account.objects.filter(is_active=True)
+        .exclude(office=reader.account.office)
+        .order_by("office", "username")
+    ):
+        if "assigned" in reader.rules.may(row.roles, "placement.decide"):
+            accounts.append(row)
+            said = _("%(name)s, %(office)s: decides on the place of a family in both offices")
+            options.append(
+                (row.account_id, said % {"name": row, "office": words.site(row.office)})
+            )
     form = forms.Form(
         [
             forms.Input("account", _("Colleague"), "pick", options=options, required=True),

@@ -166,6 +166,10 @@ def about(
             "programmes": [{**row, "where": offers.title(row["programme"])} for row in everybody["programmes"]],
             "emergencies": [{**row, "reason": quiet(row["reason"])} for row in everybody["emergencies"]],
         },
+        "parted": sorted(
+            row["case"] for name in ("assignments", "unplaced") for row in whole.get(name) or ()
+            if not one and cases.parted(row["case"])
+        )[:SHOWN],
         "each_person": any(
             row.get("counted") == "each person" for row in content["fairness"]
             if row["grouping"] in ("sex", "age")

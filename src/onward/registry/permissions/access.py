@@ -241,10 +241,10 @@ class Reader:
         return listed <= set(self.rules.may(self._roles, "person.read"))
 
     def reads_of_all(self, class_: str, action: str = "person.list") -> bool:
-        """Whether a class of fields may be read of exactly those with whom the account may do
+        """Whether a class of fields may be read of everybody with whom the account may do
         something."""
         reaches = self.rules.may(self._roles, action)
-        return set(self.rules.reads(self._roles, class_)) == set(reaches)
+        return set(reaches) <= set(self.rules.reads(self._roles, class_))
 
     def reach_of(self, action: str) -> frozenset[str]:
         """Whom the account may do something with."""

@@ -81,6 +81,18 @@ class Cases:
             for name in _called_after(case)
         )
 
+    def parted(self, case: str) -> bool:
+        """Whether some of the people in a case are in reach and some are not: a family with
+        members in two offices, on which nobody of one of them decides."""
+        if self.everybodys:
+            return False
+        if case in self._within.units or case in self._beyond.units:
+            return case in self._within.units and case in self._beyond.units
+        return any(
+            name in self._within.names and name in self._beyond.names
+            for name in _called_after(case)
+        )
+
     @property
     def tell_needs(self) -> bool:
         """Whether what the people of the cases in reach need may be read as well."""
