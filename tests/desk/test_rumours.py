@@ -57,6 +57,43 @@ def test_a_rumour_is_answered_with_what_people_may_be_told_and_somebody_approved
     assert "has been answered" in lead.get("/rumours/").content.decode()
 
 
+def test_an_answer_is_brought_to_where_the_rumour_was_heard(small):
+    from onward.registry.models import ThingNow
+
+    planned(small)
+    bilal = cast.signed_in(cast.account("bilal", "interviewer"))
+    page = bilal.get("/rumours/").content.decode()
+    assert "No rumour has been written down yet." in page
+    assert "has been answered" not in page, "nothing was heard, so nothing was answered"
+    heard = {"heard_on": "2026-06-05", "topic": "return", "risk": "high"}
+    said = bilal.post("/rumours/", {**heard, "heard_at": "x" * 61, "key": "r-0"})
+    assert said.status_code == 422
+    assert "At most 60 characters" in said.content.decode(), "a place, and no story"
+    assert (
+        bilal.post("/rumours/", {**heard, "heard_at": "B-4, clinic", "key": "r-1"}).status_code
+        == 303
+    )
+    assert (
+        bilal.post("/rumours/", {**heard, "heard_on": "2026-06-04", "key": "r-2"}).status_code
+        == 303
+    )
+    page = bilal.get("/rumours/").content.decode()
+    assert "<bdi>B-4, clinic</bdi>" in page
+    assert '<option value="B-4, clinic">' in page, "the same place is called the same again"
+    found = {
+        str(row.facts.get("heard_at")): row.thing
+        for row in ThingNow.objects.filter(kind="rumour")
+    }
+    lead = cast.signed_in(cast.account("lead", "plan_lead"))
+    assert (
+        "Bring the answer there"
+        in lead.get(f"/rumours/{found['B-4, clinic']}/").content.decode()
+    )
+    assert (
+        "Bring the answer there" not in lead.get(f"/rumours/{found['None']}/").content.decode()
+    )
+
+
 def test_an_answer_is_read_out_in_a_persons_language_and_what_is_kept_is_not(small):
     planned(small)
     bilal = cast.signed_in(cast.account("bilal", "interviewer"))

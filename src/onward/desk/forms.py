@@ -29,6 +29,7 @@ FEW = 7
 """Up to so many allowed values are shown side by side; more become a list to choose from."""
 
 HINTS = {
+    ("rumour", "heard_at"): _("The part of the camp or the place, as Block 4 or the clinic, so that the answer is brought there. No tent, and nobody's name."),
     ("incident", "severity"): _("1: detention, disappearance or violence. Every pending move there is paused until somebody has reviewed it."),
     ("incident", "destination"): _("The code of a country, or the name of a site or recipient. Left empty, moves everywhere are paused."),
 }  # fmt: skip
@@ -264,12 +265,12 @@ def _meant(each: Input, text: str) -> Any:
             )
         return text
     if len(text) > each.limit:
-        raise ValueError(
-            gettext(
-                "At most %(number)s characters. The person's own account belongs in the sealed notes."
-            )
-            % {"number": dates.digits(str(each.limit))}
+        said = gettext(
+            "At most %(number)s characters. The person's own account belongs in the sealed notes."
         )
+        if each.limit < TEXT_LIMIT:  # a name, a place: nobody would put an account there
+            said = gettext("At most %(number)s characters.")
+        raise ValueError(said % {"number": dates.digits(str(each.limit))})
     return text
 
 

@@ -1,12 +1,14 @@
 """Rumours: heard, checked, answered. What is not answered is answered by somebody else.
 
-A rumour is recorded by its topic and risk, never by who said it and never in words that could
-name anybody. What answers it is a message of the plan, approved like every other.
+A rumour is recorded by its topic, its risk and the part of the camp it was heard in, never by who
+said it and never in words that could name anybody. What answers it is a message of the plan,
+approved like every other, and is brought to where the rumour was heard.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Any
 
@@ -26,7 +28,9 @@ from onward.registry.permissions import access
 from onward.registry.recording import acts
 
 KIND = "rumour"
-HEARD = ("heard_on", "topic", "risk")
+HEARD = ("heard_on", "heard_at", "topic", "risk")
+NEEDED = ("heard_on", "topic", "risk")
+MOST_LETTERS, MOST_PLACES = 60, 40
 ACTIONS = ("person.record_interview", "calendar.edit", "plan.read")
 
 
@@ -38,8 +42,11 @@ def rumours(request: HttpRequest) -> HttpResponse:
     rulebook = here.rulebook()
     declared = KIND in rulebook.kinds
     form = forms.form_for(
-        rulebook, KIND, columns=HEARD, required=HEARD, values={"heard_on": here.today().isoformat()}
+        rulebook, KIND, columns=HEARD, required=NEEDED, values={"heard_on": here.today().isoformat()}
     ) if declared else forms.Form([])  # fmt: skip
+    heard, sites = list(ThingNow.objects.filter(kind=KIND)), _sites()
+    if (place_ := form.get("heard_at")) is not None:
+        place_.options, place_.limit = _places(heard, sites), MOST_LETTERS
     extra: dict[str, Any] = {}
     if request.method == "POST" and declared:
         form.read(request.POST)
@@ -56,20 +63,41 @@ def rumours(request: HttpRequest) -> HttpResponse:
                 return done(request, _("The rumour is recorded."), "desk:rumours")
     order = {"high": 0, "medium": 1, "low": 2}
     rows = sorted(
-        ThingNow.objects.filter(kind=KIND),
+        heard,
         key=lambda row: (bool(row.facts.get("answered_on")), order.get(str(row.facts.get("risk")), 3),
                          str(row.facts.get("heard_on") or "")),
     )  # fmt: skip
+    shown = [(row, _where(row, sites)) for row in rows]
     return render(
         request, "desk/rumours.html",
         {
-            "open": [row for row in rows if not row.facts.get("answered_on")],
-            "answered": [row for row in rows if row.facts.get("answered_on")][-40:],
-            "form": form, "key": request.POST.get("key") or once(),
+            "open": [one for one in shown if not one[0].facts.get("answered_on")],
+            "answered": [one for one in shown if one[0].facts.get("answered_on")][-40:],
+            "ever": bool(rows), "form": form, "key": request.POST.get("key") or once(),
             "may_answer": reader.may("plan.edit") or reader.may("text.approve"), **extra,
         },
         status=422 if form.problems or extra else 200,
     )  # fmt: skip
+
+
+def _sites() -> list[str]:
+    rows = ThingNow.objects.filter(kind="site").order_by("thing")
+    return list(rows.values_list("thing", flat=True))
+
+
+def _where(row: ThingNow, sites: Collection[str]) -> str:
+    """Where a rumour was heard: a site as people call it, a part of the camp as it was written."""
+    place = str(row.facts.get("heard_at") or "")
+    return words.site(place) if place in sites else place
+
+
+def _places(heard: Iterable[ThingNow], sites: Collection[str]) -> list[tuple[str, str]]:
+    """Where a rumour can be heard: the sites, and what was written before, so that one part of the
+    camp is called by one name."""
+    before = {str(row.facts["heard_at"]) for row in heard if row.facts.get("heard_at")}
+    found = [(name, words.site(name)) for name in sites]
+    found += [(name, name) for name in sorted(before - set(sites))]
+    return found[:MOST_PLACES]
 
 
 @page("rumours", "plan.edit", "text.approve", methods=("GET", "POST"))
@@ -134,7 +162,7 @@ def rumour(request: HttpRequest, rumour: str) -> HttpResponse:
                 return done(request, _("Kept."), "desk:rumours")
     return render(
         request, "desk/rumour.html",
-        {"row": row, "form": form,
+        {"row": row, "where": _where(row, _sites()), "form": form,
          "answers": [(name, title, found[name].texts.values()) for name, title in sorted(answers.items())],
          "reads": request.reader.may("person.record_interview") or request.reader.may("text.approve"),  # type: ignore[attr-defined]
          "key": request.POST.get("key") or once(), **extra},
