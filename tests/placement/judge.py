@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import pairwise
+from itertools import chain, combinations, pairwise
 from math import ceil
 
 import numpy as np
 
 from onward.placement.aims import Aims, Floor
-from onward.placement.inputs import Case, Limit, Selector, Tables, Window
+from onward.placement.inputs import Case, Limit, Pledge, Selector, Tables, Window
 
 MOST_CHOICES = 300_000
 
@@ -139,6 +139,8 @@ class Judge:
             found.add("size")
         if set(case.needs) & set(window.excluded_needs):
             found.add("need")
+        if window.programme in case.unmet:
+            found.add("condition")
         if self.t.scores is not None and not any(
             s.case == case.case and s.programme == window.programme for s in self.t.scores
         ):
@@ -451,10 +453,12 @@ class Judge:
         return total
 
     def fewest_more(self, case: str, row: int) -> int | None:
-        """The fewest persons by which places, caps and earmarks would have to give way for this
-        case to be let in beside everybody of a choice; None where no window may take it.
+        """The fewest persons by which places, caps, earmarks and conditions of pledges would have
+        to give way for this case to be let in beside everybody of a choice; None where no window
+        may take it.
 
-        One place more in a window also leaves one more for those an earmark is not for."""
+        One place more in a window also leaves one more for those an earmark is not for. Whoever is
+        let in counts towards the conditions."""
         unit = self.unit_of[case]
         best: int | None = None
         for s, window in enumerate(self.windows):
@@ -462,38 +466,66 @@ class Judge:
                 continue
             joined = self.choice[row].copy()
             joined[unit] = s
-            opened = self.opened[row]
-            fewest = max(0, int(self.used[row, s] + self.size(unit) - self.room[row, s]))
-            for more in range(fewest, fewest + 60):
-                total = more
-                for limit in self.t.limits:
-                    r = reach(limit, self.windows)
-                    if s not in r:
-                        continue
-                    taken = sum(
-                        self.counted(limit, u) for u in range(len(self.units)) if joined[u] in r
-                    )
-                    if limit.kind == "cap":
-                        total += max(0, taken - limit.persons)
-                        continue
-                    places = sum(self.places(x) for x in r) + more
-                    gift = sum(
-                        p.opens_persons
-                        for k, p in enumerate(self.pledges)
-                        if opened[k]
-                        and any(
-                            (self.windows[x].programme, self.windows[x].window)
-                            == (p.opens_programme, p.opens_window)
-                            for x in r
-                        )
-                    )
-                    # an earmark gives way one by one: how far until the others fit
-                    less = 0
-                    while (
-                        less <= limit.persons
-                        and taken > max(0, places - (limit.persons - less)) + gift
-                    ):
-                        less += 1
-                    total += less
-                best = total if best is None else min(best, total)
+            lacking = [max(0, p.if_persons - self._taken(p, joined)) for p in self.pledges]
+            closed = [k for k, n in enumerate(lacking) if n]
+            for lowered in chain.from_iterable(
+                combinations(closed, n) for n in range(len(closed) + 1)
+            ):
+                opened = [k for k, n in enumerate(lacking) if not n or k in lowered]
+                total = sum(lacking[k] for k in lowered)
+                more = self._fewest_with(s, unit, joined, opened)
+                best = total + more if best is None else min(best, total + more)
         return best
+
+    def _taken(self, pledge: Pledge, choice: np.ndarray) -> int:
+        """Persons that count towards the condition of a pledge in a choice."""
+        there = [s for s, w in enumerate(self.windows) if w.programme == pledge.if_programme]
+        return sum(
+            self.cases[i].size
+            for u, members in enumerate(self.units)
+            if choice[u] in there
+            for i in members
+            if counts(pledge.who, self.cases[i])
+        )
+
+    def _fewest_with(self, s: int, unit: int, joined: np.ndarray, opened: Sequence[int]) -> int:
+        """The fewest persons by which places, caps and earmarks would have to give way, these
+        pledges being open."""
+        places = self.places(s) + self._gift(opened, [s])
+        persons = sum(self.size(u) for u in range(len(self.units)) if joined[u] == s)
+        best: int | None = None
+        fewest = max(0, persons - places)
+        for more in range(fewest, fewest + 60):
+            total = more
+            for limit in self.t.limits:
+                r = reach(limit, self.windows)
+                if s not in r:
+                    continue
+                taken = sum(
+                    self.counted(limit, u) for u in range(len(self.units)) if joined[u] in r
+                )
+                if limit.kind == "cap":
+                    total += max(0, taken - limit.persons)
+                    continue
+                there = sum(self.places(x) for x in r) + more
+                gift = self._gift(opened, r)
+                # an earmark gives way one by one: how far until the others fit
+                less = 0
+                while (
+                    less <= limit.persons
+                    and taken > max(0, there - (limit.persons - less)) + gift
+                ):
+                    less += 1
+                total += less
+            best = total if best is None else min(best, total)
+        assert best is not None
+        return best
+
+    def _gift(self, opened: Sequence[int], windows: Sequence[int]) -> int:
+        """Places that open pledges bring to some windows in all."""
+        here = {(self.windows[x].programme, self.windows[x].window) for x in windows}
+        return sum(
+            p.opens_persons
+            for k, p in enumerate(self.pledges)
+            if k in opened and (p.opens_programme, p.opens_window) in here
+        )

@@ -172,6 +172,12 @@ def problem(number: int, most: int = 8) -> tuple[Tables, Aims]:
             if rng.random() < 0.6:
                 w = rng.choice(windows)
                 previous[c] = (w.programme, w.window)
+    conditions = random.Random(f"conditions {number}")
+    if conditions.random() < 0.3:
+        cases = [
+            replace(c, unmet=tuple(p for p in names if conditions.random() < 0.4 * hard))
+            for c in cases
+        ]
     tables = Tables(
         tuple(cases), tuple(windows), tuple(limits), tuple(pledges),
         tuple(scores) if scored else None,
@@ -519,14 +525,21 @@ def let_in(
 def changed(tables: Tables, asked_of_them: set[str], words: str) -> Tables:
     """The tables after one part of a change, as an officer would read it."""
     windows, limits, cases = list(tables.windows), list(tables.limits), list(tables.cases)
-    scores, openings = tables.scores, tables.openings
+    scores, openings, pledges = tables.scores, tables.openings, tables.pledges
+    fewer = re.fullmatch(r"(\d+) fewer persons? asked for by condition (.+)", words)
     more = re.fullmatch(
         r"(\d+) (more places? in|fewer places? kept by earmark|more persons? under \w+) (.+)",
         words,
     )
     days = re.fullmatch(r"(\d+) days? more, or faster processing, in (.+)", words)
     head, _, names = words.partition(": ")
-    if more and more[2].startswith("more place"):
+    if fewer:
+        assert fewer[2] in {p.pledge for p in pledges}
+        pledges = tuple(
+            replace(p, if_persons=p.if_persons - int(fewer[1])) if p.pledge == fewer[2] else p
+            for p in pledges
+        )
+    elif more and more[2].startswith("more place"):
         (at,) = [i for i, w in enumerate(windows) if w.name == more[3]]
         windows[at] = replace(windows[at], persons=windows[at].persons + int(more[1]))
     elif more:
@@ -547,6 +560,14 @@ def changed(tables: Tables, asked_of_them: set[str], words: str) -> Tables:
         ]
         cases = [
             replace(c, leave_by=c.leave_by and c.leave_by + longer)
+            if c.case in asked_of_them
+            else c
+            for c in cases
+        ]
+    elif head == "see which condition of the offer is not known to be met":
+        met = names.split(", ")[-1]
+        cases = [
+            replace(c, unmet=tuple(p for p in c.unmet if p != met))
             if c.case in asked_of_them
             else c
             for c in cases
@@ -581,6 +602,7 @@ def changed(tables: Tables, asked_of_them: set[str], words: str) -> Tables:
         cases=tuple(cases),
         scores=scores,
         openings=openings,
+        pledges=pledges,
     )
 
 

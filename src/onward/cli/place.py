@@ -31,6 +31,12 @@ app = command_app()
 MOST_LINES = 40
 """Cases shown of each list; all of them are in the data."""
 
+MANY = 20_000
+"""With more cases it is said how far it has come, even where nobody watches."""
+
+LEAST_OF_A_CASE = 50
+"""Bytes that a row of a file of cases takes at least, about, where it says more than a size."""
+
 MOST_PRICES = 5
 """Limits shown of those where one more place is worth most."""
 
@@ -154,7 +160,7 @@ def place(
         pledges=pledges, openings=openings, locks=locks, previous=previous, on=on, sites=sites,
     )  # fmt: skip
     from onward.placement.aims import read_aims
-    from onward.placement.document import document, to_json, write_csv
+    from onward.placement.document import document, json_pieces, write_csv, write_json
     from onward.placement.propose import propose
 
     if gap is not None and not 0 <= gap < 1:
@@ -178,9 +184,11 @@ def place(
     if outcome:
         _log_outcomes(overrides, outcome, on, tables, read_aims(aims), seed, time_limit)
         return
+    many = len(tables.cases)
     _say(
-        f"Placing {len(tables.cases):,} cases in {len(tables.windows):,} windows ...",
-        len(tables.cases),
+        f"Placing {many:,} cases in {len(tables.windows):,} windows; a search ends after "
+        f"{time_limit:g} seconds ...",
+        many,
     )
     proposal = propose(tables, read_aims(aims), seed=seed, seconds=time_limit, gap=gap)
     if what_if:
@@ -195,6 +203,7 @@ def place(
         else:
             _print_difference(answer)
         raise typer.Exit(0 if answer["feasible"] else 1)
+    _say("Saying of every case why ...", many)
     content = document(proposal)
     if overrides is not None and proposal.state == "infeasible":
         typer.echo("Nothing was added to the log: no proposal keeps these locks.", err=True)
@@ -221,18 +230,27 @@ def place(
         what = "override" if all(x["entry"] == "override" for x in lines) else "line"
         typer.echo(f"{added} {what}{'' if added == 1 else 's'} added to {overrides}.", err=True)
     if out is not None:
-        from onward.placement.workbook import write_workbook
+        from onward.placement.workbook import MOST_ROWS, write_workbook
 
+        _say(f"Writing to {out} ...", many)
         write_csv(content, out)
-        (out / "proposal.json").write_text(to_json(content), "utf-8")
-        write_workbook(content, out / "proposal.xlsx")
-        typer.echo(f"Written: {out}/proposal.json, proposal.xlsx and CSV tables.", err=True)
+        write_json(content, out / "proposal.json")
+        if many <= MOST_ROWS:
+            write_workbook(content, out / "proposal.xlsx")
+            typer.echo(f"Written: {out}/proposal.json, proposal.xlsx and CSV tables.", err=True)
+        else:
+            typer.echo(
+                f"Written: {out}/proposal.json and CSV tables. No workbook: a spreadsheet has no room "
+                f"for {many:,} cases. Give what you change as a CSV of locks (case, programme, window, "
+                "by, reason).",
+                err=True,
+            )
     if operation is not None and sites is None and content["check"]["passed"]:
         from onward.registry.computing.runs import keep_proposal
 
         typer.echo(f"Kept as placements/{keep_proposal(operation, content)}.", err=True)
     if as_json:
-        typer.echo(to_json(content), nl=False)
+        sys.stdout.writelines(json_pieces(content))
     else:
         print_proposal(content)
     if not content["check"]["passed"]:
@@ -336,7 +354,8 @@ def _log_outcomes(
 
 
 def _say(text: str, cases: int) -> None:
-    if cases > 500 and sys.stderr.isatty():
+    """How far it has come: to somebody who watches, and of many cases to a log as well."""
+    if cases > (MANY if not sys.stderr.isatty() else 500):
         typer.echo(text, err=True)
 
 
@@ -379,6 +398,9 @@ def _tables(
                    "missing", "a CSV file", "See `onward place --help` for the smallest input.")
              for key in missing]
         )  # fmt: skip
+    if files["cases"] is not None and files["cases"].is_file():
+        about = files["cases"].stat().st_size // LEAST_OF_A_CASE
+        _say(f"Reading {files['cases'].name} and what belongs to it ...", about)
     return None, read_tables(on=day, **files), ()  # type: ignore[arg-type]
 
 
@@ -497,19 +519,25 @@ def print_proposal(content: dict[str, Any]) -> None:
 
 
 def _print_unplaced(console: Console, unplaced: list[dict[str, Any]]) -> None:
-    """What stops whom: every reason once, the most frequent first, and the cases by its number."""
+    """What stops whom: every reason once, the most frequent first, and the cases by its number,
+    emergencies first."""
+    from onward.placement.inputs import PRIORITIES
+
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in unplaced:
         found.setdefault((row["reason"], row["change"]), []).append(row)
     order = sorted(found, key=lambda key: (-len(found[key]), key))
     number = {key: str(at) for at, key in enumerate(order, 1)}
+    first = sorted(unplaced, key=lambda row: (PRIORITIES.index(row["priority"]), row["case"]))
+    shown = {(row["reason"], row["change"]) for row in first[:MOST_LINES]}
     reasons = _cases("no place", "cases", "persons", "why", "what would place them")
-    for key in order:
+    for key in (key for at, key in enumerate(order) if at < MOST_LINES or key in shown):
         rows = found[key]
         reasons.add_row(number[key], str(len(rows)), str(sum(r["size"] for r in rows)), *key)
     console.print(reasons)
+    _more(order)
     left = _cases("case", "persons", "priority", "no place, by number")
-    for row in unplaced[:MOST_LINES]:
+    for row in first[:MOST_LINES]:
         key = (row["reason"], row["change"])
         left.add_row(row["case"], str(row["size"]), row["priority"], number[key])
     console.print(left)

@@ -44,6 +44,10 @@ PLACED = tuple((re.compile(pattern), said) for pattern, said in (
     (r"ask to accept these categories: (?P<where>.+)", _("ask to accept these categories: %(where)s")),
     (r"ask to accept this size: (?P<where>.+)", _("ask to accept this size: %(where)s")),
     (r"ask whether the need can be met: (?P<where>.+)", _("ask whether the need can be met: %(where)s")),
+    (r"see which condition of the offer is not known to be met: (?P<where>.+)",
+     _("see which condition of the offer is not known to be met: %(where)s")),
+    (r"(?P<n>\d+) fewer persons? asked for by condition (?P<name>.+)",
+     lambda n: ngettext("%(n)s fewer person asked for by the condition “%(name)s”", "%(n)s fewer persons asked for by the condition “%(name)s”", n)),
     (r"lock the case there, or expect fewer arrivals: (?P<where>.+)", _("lock the case there, or expect fewer arrivals: %(where)s")),
     (r"lock it to (?P<where>.+)", _("put it there by your own word: %(where)s")),
     (r"nearest: (?P<where>.+)", _("nearest: %(where)s")),
@@ -60,6 +64,7 @@ PLACED = tuple((re.compile(pattern), said) for pattern, said in (
     (r"earmark (?P<name>.+) keeps the rest for others", _("“%(name)s” keeps the rest for others")),
     (r"pledge is (?P<state>\w+)", _("the pledge is: %(state)s")),
     (r"(?:cap|floor|pledge) (?P<name>[^:]+)", _("the limit “%(name)s”")),
+    (r"condition (?P<name>[^:]+)", _("the condition “%(name)s”")),
     (r"lock that holds case (?P<case>\S+) back", _("your word that case %(case)s is held back")),
     (r"lock of case (?P<case>\S+) to (?P<where>.+)", _("your word that case %(case)s goes there: %(where)s")),
     (r"lock of case (?P<case>\S+): (?P<why>.+)", _("your word on case %(case)s: %(why)s")),
@@ -134,7 +139,7 @@ def _value(name: str, text: str, plan: Plan) -> str:
     return f"\u2068{text}\u2069"
 
 
-LIMITS = re.compile(r"(?:earmark|cap|floor|pledge) .+")
+LIMITS = re.compile(r"(?:earmark|cap|floor|pledge|condition) .+")
 """What can stand among programmes and windows and is neither."""
 
 

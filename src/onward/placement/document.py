@@ -10,8 +10,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,35 @@ def number(value: float) -> float | None:
 
 def input_hash(tables: Tables) -> str:
     """SHA-256 of the tables, whatever the order of their rows."""
-    text = json.dumps(asdict(tables.in_order()), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256()
+    for piece in _in_pieces(tables.in_order()):
+        digest.update(piece.encode())
+    return digest.hexdigest()
+
+
+def _in_pieces(tables: Tables) -> Iterator[str]:
+    """The tables as one JSON object, keys sorted; a row at a time, since there may be a million."""
+    encode = json.JSONEncoder(sort_keys=True, default=str).encode
+    begin = "{"
+    for name in sorted(field.name for field in fields(tables)):
+        yield f"{begin}{encode(name)}: "
+        begin = ", "
+        value = getattr(tables, name)
+        if isinstance(value, tuple):
+            yield "["
+            for at, row in enumerate(value):
+                yield (", " if at else "") + encode(_plain(row))
+            yield "]"
+        else:
+            yield encode(value)
+    yield "}"
+
+
+def _plain(row: Any) -> Any:
+    """A row of a table as plain data."""
+    if not is_dataclass(row):
+        return row
+    return {field.name: _plain(getattr(row, field.name)) for field in fields(row)}
 
 
 def document(proposal: Proposal) -> dict[str, Any]:
@@ -94,7 +121,25 @@ def document(proposal: Proposal) -> dict[str, Any]:
 
 def to_json(content: dict[str, Any]) -> str:
     """The document as text, keys in published order, ending in a newline."""
-    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    return "".join(json_pieces(content))
+
+
+def json_pieces(content: dict[str, Any]) -> Iterator[str]:
+    """The same text piece by piece, so that a large one is never held whole."""
+
+    def text(value: Any, deep: int) -> str:
+        found = json.dumps(value, ensure_ascii=False, indent=2)
+        return found.replace("\n", "\n" + " " * deep)
+
+    for at, (key, value) in enumerate(content.items()):
+        yield ("," if at else "{") + f"\n  {text(key, 0)}: "
+        if isinstance(value, list) and value:
+            for row, each in enumerate(value):
+                yield ("," if row else "[") + "\n    " + text(each, 4)
+            yield "\n  ]"
+        else:
+            yield text(value, 2)
+    yield "\n}\n"
 
 
 CSV_TABLES = ("assignments", "unplaced", "stages", "limits", "pledges", "unused", "links",
@@ -126,6 +171,11 @@ def safe(value: Any) -> Any:
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return "'" + value
     return value
+
+
+def write_json(content: dict[str, Any], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(json_pieces(content))
 
 
 def write_csv(content: dict[str, Any], folder: Path) -> list[Path]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from onward.placement.advice import barred, nearest, no_option, row_words
-from onward.placement.doors import Doors, first_day
-from onward.placement.model import FloatArray
+import numpy as np
+
+from onward.placement.advice import Advice
+from onward.placement.doors import first_day
+from onward.placement.model import FloatArray, Model
 from onward.placement.points import outcome_parts
 from onward.placement.proposal import Proposal, rounded
 from onward.placement.units import draw, name_of
@@ -19,11 +21,12 @@ from onward.placement.units import draw, name_of
 Row = dict[str, Any]
 
 
-def cell_price(proposal: Proposal, price: FloatArray, unit: int, slot: int) -> float:
-    model = proposal.compiled.model
-    key = int(model.klass[unit]) * model.slots + slot
-    e = slice(model.met_start[key], model.met_start[key + 1])
-    return float((price[model.met[e]] * model.met_share[e]).sum() * model.size[unit])
+def cell_prices(model: Model, price: FloatArray) -> FloatArray:
+    """What the limits that a class of units meets in a slot cost a person there (classes, slots)."""
+    cells = len(model.met_start) - 1
+    cell = np.repeat(np.arange(cells), np.diff(model.met_start))
+    flat = np.bincount(cell, weights=price[model.met] * model.met_share, minlength=cells)
+    return np.asarray(flat, float).reshape(-1, model.slots)
 
 
 def _drawn(proposal: Proposal, unit: int) -> float:
@@ -37,8 +40,10 @@ def assignments(proposal: Proposal) -> list[Row]:
     why (points of the outcome by part), next_best (programme, window, fewer_points,
     cost_after_prices), kept (None without last week), limits (rows of the place that are full)."""
     c, model = proposal.compiled, proposal.compiled.model
-    slack = proposal.slack()
+    full = proposal.slack() < 1
+    full[[r for r, info in enumerate(model.rows) if info.kind == "floor"]] = False
     price = proposal.outcome_price
+    cost = None if price is None else cell_prices(model, price)
     rows: list[Row] = []
     for i, case in enumerate(c.tables.cases):
         unit = int(c.unit_of_case[i])
@@ -48,31 +53,6 @@ def assignments(proposal: Proposal) -> list[Row]:
         slot = int(model.slot[column])
         window = c.slots[slot]
         day = first_day(case, window, c.tables.on)
-        best: Row | None = None
-        here = c.outcome[column] - (
-            cell_price(proposal, price, unit, slot) if price is not None else 0
-        )
-        for j in range(model.start[unit], model.start[unit + 1]):
-            if j == column:
-                continue
-            s = int(model.slot[j])
-            there = c.outcome[j]
-            if price is not None:
-                there = there - cell_price(proposal, price, unit, s)
-            cost = max(0.0, float(here - there))
-            # another programme says more than another window of the same one
-            same = c.slots[s].programme == window.programme
-            if best is None or (same, cost) < (best["_same"], best["_cost"] - 1e-12):
-                best = {
-                    "programme": c.slots[s].programme,
-                    "window": c.slots[s].window,
-                    "fewer_points": rounded(c.outcome[column] - c.outcome[j]),
-                    "cost_after_prices": rounded(cost) if price is not None else None,
-                    "_cost": cost,
-                    "_same": same,
-                }
-        if best is not None:
-            del best["_cost"], best["_same"]
         key = int(model.klass[unit]) * model.slots + slot
         met = model.met[model.met_start[key] : model.met_start[key + 1]]
         parts = outcome_parts(case, window, c.aims, c.scores.of(case.case, window.programme))
@@ -91,24 +71,46 @@ def assignments(proposal: Proposal) -> list[Row]:
                 if not c.tables.previous
                 else before == (window.programme, window.window),
                 "why": {k: rounded(v) for k, v in parts.items()},
-                "full_limits": [
-                    model.rows[r].name
-                    for r in met
-                    if slack[r] < 1 and model.rows[r].kind != "floor"
-                ],
-                "next_best": best,
+                "full_limits": [model.rows[r].name for r in met[full[met]]],
+                "next_best": _next_best(proposal, unit, column, cost),
             }
         )
     return rows
 
 
+def _next_best(
+    proposal: Proposal, unit: int, column: int, cost: FloatArray | None
+) -> Row | None:
+    """The place that would do next best for a unit; None where it has no other. Another programme
+    says more than another window of the same one. cost: of a person, from `cell_prices`."""
+    c, model = proposal.compiled, proposal.compiled.model
+    begin, end = int(model.start[unit]), int(model.start[unit + 1])
+    if end - begin < 2:
+        return None
+    slots = model.slot[begin:end].astype(np.int64)
+    worth = c.outcome[begin:end]
+    if cost is not None:
+        worth = worth - cost[model.klass[unit]][slots] * model.size[unit]
+    fewer = np.maximum(0.0, worth[column - begin] - worth)
+    fewer[column - begin] = np.inf
+    others = model.slot_programme[slots] != model.slot_programme[model.slot[column]]
+    near = np.where(others, fewer, np.inf) if others.any() else fewer
+    at = int(np.round(near, 9).argmin())  # the first of those that are as good
+    window = c.slots[slots[at]]
+    return {
+        "programme": window.programme,
+        "window": window.window,
+        "fewer_points": rounded(c.outcome[column] - c.outcome[begin + at]),
+        "cost_after_prices": None if cost is None else rounded(fewer[at]),
+    }
+
+
 def unplaced(proposal: Proposal) -> list[Row]:
     """One row per unplaced case: case, size, priority, draw, code, reason, stopped_by (limits that
     are full), change (the cheapest change that would place it, in words)."""
-    c, model = proposal.compiled, proposal.compiled.model
-    slack = proposal.slack()
+    c = proposal.compiled
     held = _held_back(proposal)
-    doors = Doors(c.tables, c.aims)
+    advice = Advice(proposal)
     rows: list[Row] = []
     for i, case in enumerate(c.tables.cases):
         unit = int(c.unit_of_case[i])
@@ -123,30 +125,34 @@ def unplaced(proposal: Proposal) -> list[Row]:
             row |= {"code": "infeasible", "reason": "no proposal: locks or floors clash",
                     "stopped_by": [], "change": "; ".join(proposal.conflict)}  # fmt: skip
         else:
-            near = nearest(proposal, doors, unit, slack)
-            if near is None:
-                row |= no_option(proposal, doors, i, unit, slack)
-            elif near.short:
-                names = [row_words(proposal, r) for r in near.short]
-                possible = model.start[unit + 1] > model.start[unit]
-                row |= {
-                    "code": "full" if possible else "places",
-                    "reason": f"every possible window is full; nearest: {', '.join(names)}"
-                    if possible
-                    else barred(proposal, doors, i, unit),
-                    "stopped_by": [model.rows[r].name for r in near.short],
-                    "change": near.words,
-                }
-            else:
-                row |= {
-                    "code": "not proposed",
-                    "reason": f"there is room in {c.slots[near.slot].name}, but the aims settle "
-                    "otherwise (see the gap of the stages)",
-                    "stopped_by": [],
-                    "change": f"lock it to {c.slots[near.slot].name}",
-                }
+            row |= _why_not(proposal, advice, i, unit)
         rows.append(row)
     return rows
+
+
+def _why_not(proposal: Proposal, advice: Advice, i: int, unit: int) -> Row:
+    """code, reason, stopped_by and change for a case that no lock holds back."""
+    c, model = proposal.compiled, proposal.compiled.model
+    near = advice.nearest(unit)
+    if near is None:
+        return advice.no_option(i, unit)
+    if not near.words:
+        return {
+            "code": "not proposed",
+            "reason": f"there is room in {c.slots[near.slot].name}, but the aims settle "
+            "otherwise (see the gap of the stages)",
+            "stopped_by": [],
+            "change": f"lock it to {c.slots[near.slot].name}",
+        }
+    possible = model.start[unit + 1] > model.start[unit]
+    return {
+        "code": "full" if possible else "places",
+        "reason": f"every possible window is full; nearest: {advice.in_words(near)}"
+        if possible
+        else advice.barred(i, unit),
+        "stopped_by": advice.stops(near),
+        "change": near.words,
+    }
 
 
 def _held_back(proposal: Proposal) -> set[int]:

@@ -5,20 +5,22 @@ seed. Out: one row per group: persons, share placed, days and windows waited, an
 share when cases are taken in random order, each to the first best place that fits.
 """
 
+# mypy: disable-error-code="no-untyped-def,untyped-decorator"
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numba import njit
 
 from onward.placement.aims import lone_older
 from onward.placement.compiling import Compiled
 from onward.placement.doors import first_day
 from onward.placement.inputs import Case
-from onward.placement.model import FloatArray, IntArray
+from onward.placement.model import FloatArray
 from onward.placement.proposal import Proposal
 from onward.placement.propose import EXACT_UNITS, propose
 
@@ -88,32 +90,58 @@ age of every person are known they count persons; where only the principal appli
 grouping says so in its name."""
 
 
+@njit(cache=True)
+def _place_in_turn(
+    order, start, slot, size, klass, slots, met_start, met, share, worth, slack, placed
+):
+    """Each unit in turn to the place of most worth that has room for it; slack and placed change."""
+    for u in order:
+        best = -1
+        for j in range(start[u], start[u + 1]):
+            if best >= 0 and worth[j] <= worth[best]:
+                continue
+            key = klass[u] * slots + slot[j]
+            fits = True
+            for e in range(met_start[key], met_start[key + 1]):
+                if share[e] * size[u] > slack[met[e]]:
+                    fits = False
+                    break
+            if fits:
+                best = j
+        if best >= 0:
+            key = klass[u] * slots + slot[best]
+            for e in range(met_start[key], met_start[key + 1]):
+                slack[met[e]] -= share[e] * size[u]
+            placed[u] += 1
+
+
 def random_order(compiled: Compiled, seed: int, draws: int = DRAWS) -> FloatArray:
     """Share of draws in which each unit is placed when cases come in random order."""
     model = compiled.model
     placed = np.zeros(model.units)
-    shares = model.met_share
-    preferred: list[IntArray] = []
-    for u in range(model.units):
-        columns = np.arange(model.start[u], model.start[u + 1])
-        preferred.append(columns[np.argsort(-compiled.outcome[columns], kind="stable")])
     for draw in range(draws):
         slack = model.limit.copy()
         slack[[r for r, i in enumerate(model.rows) if i.kind in ("pledge", "floor")]] = np.inf
         order = np.random.default_rng([seed, draw]).permutation(model.units)
         locked = compiled.must[order]
-        for u in np.concatenate([order[locked], order[~locked]]):
-            size, base = model.size[u], int(model.klass[u]) * model.slots
-            for j in preferred[u]:
-                key = base + int(model.slot[j])
-                a, b = model.met_start[key], model.met_start[key + 1]
-                rows = model.met[a:b]
-                need = shares[a:b] * size
-                if (need <= slack[rows]).all():
-                    slack[rows] -= need
-                    placed[u] += 1
-                    break
+        _place_in_turn(
+            np.concatenate([order[locked], order[~locked]]), model.start, model.slot, model.size,
+            model.klass, model.slots, model.met_start, model.met, model.met_share,
+            compiled.outcome, slack, placed,
+        )  # fmt: skip
     return placed / draws
+
+
+@dataclass
+class _Group:
+    """What is counted of one group; wait and window: (persons, persons times the number)."""
+
+    cases: int = 0
+    persons: int = 0
+    placed: int = 0
+    by_chance: float = 0.0
+    wait: tuple[int, float] = (0, 0.0)
+    window: tuple[int, float] = (0, 0.0)
 
 
 def fairness(proposal: Proposal, draws: int | None = None) -> list[dict[str, Any]]:
@@ -125,12 +153,13 @@ def fairness(proposal: Proposal, draws: int | None = None) -> list[dict[str, Any
         draws = DRAWS if model.units <= 2_000 else 3
     chance = random_order(c, proposal.seed, draws)
     later = {float(o): float(i) for i, o in enumerate(sorted(set(model.slot_order.tolist())))}
-    table: dict[tuple[str, str], list[tuple[int, bool, float, float | None, float | None]]] = {}
+    table: dict[str, dict[str, _Group]] = {grouping: {} for grouping in GROUPINGS}
     for i, case in enumerate(c.tables.cases):
         unit = int(c.unit_of_case[i])
         column = int(proposal.chosen[unit])
+        by_chance, linked = float(chance[unit]), bool(c.linked[unit])
         wait: float | None = None
-        window: float | None = None
+        window = 0.0
         if column >= 0:
             slot = int(model.slot[column])
             window = later[float(model.slot_order[slot])]
@@ -138,43 +167,46 @@ def fairness(proposal: Proposal, draws: int | None = None) -> list[dict[str, Any
             since = case.registered_on or case.ready_on or c.tables.on
             wait = float((day - since).days) if day and since else None
         for grouping, (_, of) in GROUPINGS.items():
-            for group, persons in of(case, bool(c.linked[unit])).items():
-                table.setdefault((grouping, group), []).append(
-                    (persons, column >= 0, float(chance[unit]), wait, window)
-                )
+            for group, persons in of(case, linked).items():
+                told = table[grouping].get(group)
+                if told is None:
+                    told = table[grouping][group] = _Group()
+                told.cases += 1
+                told.persons += persons
+                told.by_chance += persons * by_chance
+                if column >= 0:
+                    told.placed += persons
+                    told.window = (told.window[0] + persons, told.window[1] + persons * window)
+                if wait is not None:
+                    told.wait = (told.wait[0] + persons, told.wait[1] + persons * wait)
     rows = []
     for grouping, (counted, _) in GROUPINGS.items():
-        groups = sorted(g for k, g in table if k == grouping)
+        groups = sorted(table[grouping])
         if grouping != "all" and groups in ([], ["none"], ["no"]):
             continue
         for group in groups:
-            lines = table[grouping, group]
-            persons = sum(x[0] for x in lines)
-            got = sum(x[0] for x in lines if x[1])
+            told = table[grouping][group]
             rows.append(
                 {
                     "grouping": grouping,
                     "group": group,
                     "counted": counted,
-                    "cases": len(lines),
-                    "persons": persons,
-                    "placed_persons": got,
-                    "share": round(got / persons, 4),
-                    "share_random_order": round(sum(x[0] * x[2] for x in lines) / persons, 4),
-                    "mean_wait_days": _mean([(x[0], x[3]) for x in lines], 1),
-                    "mean_window": _mean([(x[0], x[4]) for x in lines], 2),
+                    "cases": told.cases,
+                    "persons": told.persons,
+                    "placed_persons": told.placed,
+                    "share": round(told.placed / told.persons, 4),
+                    "share_random_order": round(told.by_chance / told.persons, 4),
+                    "mean_wait_days": _mean(told.wait, 1),
+                    "mean_window": _mean(told.window, 2),
                 }
             )
     return rows
 
 
-def _mean(values: list[tuple[int, float | None]], digits: int) -> float | None:
+def _mean(counted: tuple[int, float], digits: int) -> float | None:
     """The mean over persons of what is known; None where nothing is."""
-    known = [(persons, x) for persons, x in values if x is not None]
-    if not known:
-        return None
-    persons, found = zip(*known, strict=True)
-    return round(float(np.average(found, weights=persons)), digits)
+    persons, total = counted
+    return round(total / persons, digits) if persons else None
 
 
 def acceptance_effect(proposal: Proposal, seconds: float = 20.0) -> list[dict[str, Any]]:

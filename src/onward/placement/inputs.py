@@ -21,7 +21,7 @@ FOR_SHARE = "those for whom the share is kept"
 BUT_SHARE = f"everybody but {FOR_SHARE}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Case:
     """One case: people who are processed together and never split.
 
@@ -188,7 +188,7 @@ class Pledge:
     state: str = "open"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Score:
     """Expected outcome of one case in one programme, 0 to 1 or any scale the officer uses;
     `acceptance` is the chance that the country accepts, when known."""
@@ -199,7 +199,7 @@ class Score:
     acceptance: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Opening:
     """What the safeguards answered for one case and one destination (a country or programme).
 

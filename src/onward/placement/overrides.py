@@ -18,7 +18,7 @@ import numpy as np
 from onward.errors import Fault, Faults
 from onward.placement.aims import Aims
 from onward.placement.document import input_hash
-from onward.placement.explain import cell_price
+from onward.placement.explain import cell_prices
 from onward.placement.inputs import Lock, Tables
 from onward.placement.proposal import Proposal
 from onward.placement.propose import propose
@@ -47,7 +47,8 @@ def predicted_cost(proposal: Proposal, lock: Lock) -> dict[str, float | None]:
         value = float(c.weight[unit]) if protection else float(c.outcome[column])
         if price is None:
             return value
-        return value - cell_price(proposal, price, unit, int(model.slot[column]))
+        cost = cell_prices(model, price)[model.klass[unit], model.slot[column]]
+        return value - float(cost * model.size[unit])
 
     options = [
         j

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from onward.errors import Fault, one_of
@@ -36,11 +37,11 @@ class Known:
     cases_in: str
     places_in: str
 
-    @property
+    @cached_property
     def programmes(self) -> frozenset[str]:
         return frozenset(programme for programme, _ in self.pairs or ())
 
-    @property
+    @cached_property
     def destinations(self) -> frozenset[str]:
         return self.programmes | self.countries
 
@@ -91,7 +92,9 @@ def check_cases(
 ) -> None:
     """Names in the file of cases. slow: a programme needs days, so a case needs a first one."""
     tell = _Teller(faults, sheet.name)
-    spelt = {_plain(name): name for name in sorted(known.destinations)}
+    destinations = known.destinations
+    spelt = {_plain(name): name for name in sorted(destinations)}
+    plain: dict[str, str] = {}  # a name is looked at once
     without_day = []
     unread = {line for line, _ in sheet.partial}
     for tell.line, v in sheet.known:
@@ -108,8 +111,12 @@ def check_cases(
                 tell.unknown("locked_window", "a window", known.places_in)
         for column in OF_DESTINATIONS if known.pairs is not None else ():
             for name in v.get(column, ()):
-                meant = spelt.get(_plain(name))
-                if name not in known.destinations and meant is not None:
+                if name in destinations:
+                    continue
+                if name not in plain:
+                    plain[name] = _plain(name)
+                meant = spelt.get(plain[name])
+                if meant is not None:
                     tell(column, f"a name that {known.places_in} spells otherwise", meant,
                          "Write it as it is written there.")  # fmt: skip
         if slow and on is None and "ready_on" not in v and tell.line not in unread:

@@ -8,6 +8,7 @@ the cells that hold it. In: a path and the name of its table in `columns`. Out: 
 from __future__ import annotations
 
 import csv
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,14 @@ from onward.placement.columns import EVERY, LONG_TEXT, NotAllowed
 
 Row = tuple[int, dict[str, Any]]
 """The line of a file on which a row begins, and its values."""
+Seen = dict[str, dict[str, Any]]
+"""Of each column the cells that were read before, with their values."""
 
 ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 LONGEST = 10_000
+REMEMBERED = 100_000
+"""How many different cells of a column are remembered, so that the same text is read once."""
+UNREADABLE = re.compile("[\ud800-\udfff\0\ufffd]")
 NOT_UTF8 = "Save the file again as CSV UTF-8."
 
 
@@ -94,6 +100,8 @@ def read_rows(path: Path, table: str, faults: list[Fault]) -> Sheet:
         return Sheet(name, frozenset(header), ())
     good: list[Row] = []
     partial: list[Row] = []
+    seen: Seen = {}
+    del text  # a large file need not be held twice
     for line, cells in records:
         if cells is None:
             faults.append(
@@ -119,7 +127,7 @@ def read_rows(path: Path, table: str, faults: list[Fault]) -> Sheet:
             partial.append((line, _salvaged(header, cells, table)))
             continue
         before = len(faults)
-        values = _values(name, line, header, cells, table, faults)
+        values = _values(name, line, header, cells, table, faults, seen)
         (good if len(faults) == before else partial).append((line, values))
     return Sheet(name, frozenset(header), tuple(good), tuple(partial))
 
@@ -174,12 +182,17 @@ def _values(
     cells: Sequence[str],
     table: str,
     faults: list[Fault],
+    seen: Seen,
 ) -> dict[str, Any]:
-    """What could be read of one row; what could not is a fault."""
+    """What could be read of one row; what could not is a fault. seen: cells read before, by column."""
     columns = EVERY[table]
     values: dict[str, Any] = {}
     bad = set()
     for column, cell in zip(header, cells, strict=False):
+        known = seen.setdefault(column, {})
+        if cell in known:
+            values[column] = known[cell]
+            continue
         if column not in columns or not cell.strip():
             continue
         try:
@@ -192,7 +205,10 @@ def _values(
                     "one line", "a line break inside the cell",
                     "Close the quote on its own line, or take the break out.",
                 )  # fmt: skip
-            values[column] = columns[column][0](unicodedata.normalize("NFC", cell.strip()))
+            value = columns[column][0](unicodedata.normalize("NFC", cell.strip()))
+            values[column] = value
+            if len(known) < REMEMBERED:
+                known[cell] = value
         except NotAllowed as wrong:
             bad.add(column)
             faults.append(
@@ -210,12 +226,12 @@ def _salvaged(header: Sequence[str], cells: Sequence[str], table: str) -> dict[s
     """The name of a row that cannot be read, so that others that speak of it are not at fault."""
     needed = {c for c, (_, required) in EVERY[table].items() if required}
     told: list[Fault] = []
-    values = _values("", 0, header, cells, table, told)
+    values = _values("", 0, header, cells, table, told, {})
     return {k: v for k, v in values.items() if k in needed}
 
 
 def _readable(cell: str) -> bool:
-    return not any("\ud800" <= c <= "\udfff" or c in "\0\ufffd" for c in cell)
+    return UNREADABLE.search(cell) is None
 
 
 def once(
