@@ -662,6 +662,10 @@ def test_a_sentence_of_the_forecast_names_steps_and_states_by_their_titles(small
 
     plain = forecast_words.in_plain("T7.done (return home) from wants_return was not seen.")
     assert plain == "Return home from “Chose return” was not seen."
+    said = forecast_words.in_plain(
+        "resettlement_place: places of one pledge left over when it ends are counted as usable"
+    )
+    assert said.startswith(("Resettlement place: places", "“Resettlement place”: places"))
 
 
 def test_commas_and_colons_are_those_of_the_readers_language():

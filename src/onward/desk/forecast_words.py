@@ -151,7 +151,7 @@ def in_plain(text: str) -> str:
     text = re.sub(
         r"\bT\d+[a-z]?\.[a-z_]+ \(([^)]+)\)", lambda at: at[1][:1].upper() + at[1][1:], text
     )
-    text = words.steps_named(rulebook, text)
+    text = wording.called(words.steps_named(rulebook, text), wording.titles(rulebook, plan))
     titles = _titles(plan.hash if plan is not None else "", rulebook.hash)
     if not titles:
         return text

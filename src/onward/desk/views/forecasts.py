@@ -40,7 +40,7 @@ SOURCES = {
 }  # fmt: skip
 LEAST_SHOWN = 5
 """People at a stage or by a way, in one of ten futures, to be shown."""
-DAYS_ALONG = 4
+DAYS_ALONG = 3
 UNPLANNED = ("absence", "death")
 """Ways of which nobody asks by when they are done."""
 LEAST_SHARE = 0.005
@@ -138,10 +138,9 @@ def about(made: Forecast, earlier: Forecast | None) -> dict[str, Any]:
         "fewer": sorted(
             {*_likely(made)[:4], *((bound, made.fewer_than[str(bound)]) for bound in made.asked)}
         ),
-        "asked": list(made.asked),
         "sure": [
             {"title": words.code(group), "zero": of["zero"], "gone": of["gone_95"]["median"],
-             "fewer": [of["fewer_than"][str(bound)] for bound in made.asked]}
+             "fewer": [(bound, of["fewer_than"][str(bound)]) for bound in made.asked]}
             for group, of in made.chances.get("groups", {}).items()
         ],
         "gone": {n: made.gone_95.get(n) for n in LEVELS},
@@ -158,7 +157,7 @@ def _along(
     made: Forecast, part: str, told: Mapping[str, Mapping[str, float]],
     title: Callable[[str], str],
 ) -> dict[str, Any]:  # fmt: skip
-    """Stages or ways on a few days until the date, and by when nearly all are through; nothing for
+    """Stages or ways on a few days before the date, and by when nearly all are through; nothing for
     a run kept before that was told.
 
     told  those on the date: the same stand here, in the same order
@@ -167,19 +166,23 @@ def _along(
     if not courses:
         return {}
     days = made.courses["days"]
-    steps = sorted({*range(2, len(days) - 1, max(len(days) // DAYS_ALONG, 1)), len(days) - 1})
+    # The date itself stands in the table above.
+    steps = [len(days) * place // (DAYS_ALONG + 1) for place in range(1, DAYS_ALONG + 1)]
+    steps = sorted({place for place in steps if place < len(days) - 1})
     gone = made.chances.get(part, {})
+    rows = [
+        {
+            "title": title(name),
+            "on": [{n: round(courses[name][n][i]) for n in LEVELS} for i in steps],
+            "gone": "" if name in UNPLANNED else gone[name]["gone_95"]["median"],
+        }
+        for name, levels in sorted(told.items(), key=lambda item: -item[1]["median"])
+        if levels["q90"] >= LEAST_SHOWN and name in courses
+    ]
     return {
         "days": [date.fromisoformat(days[i]) for i in steps],
-        "rows": [
-            {
-                "title": title(name),
-                "on": [{n: round(courses[name][n][i]) for n in LEVELS} for i in steps],
-                "gone": "" if name in UNPLANNED else gone[name]["gone_95"]["median"],
-            }
-            for name, levels in sorted(told.items(), key=lambda item: -item[1]["median"])
-            if levels["q90"] >= LEAST_SHOWN and name in courses
-        ],
+        "rows": rows,
+        "dated": any(row["gone"] for row in rows),
     }
 
 
