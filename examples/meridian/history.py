@@ -27,6 +27,7 @@ ORIGIN, HOST = "XAA", "XBB"
 THIRD = ["NOR", "CAN", "PRT", "NZL"]
 OLD_SHEET, NEW_SHEET, NEW_FROM = "2", "3", dt.date(2026, 9, 14)
 RENEWED = ("return", "onward")  # pathways whose sheet was replaced
+WAIVER_TEXT = "1"  # the version of the waiver's text, in every language
 NOT_APPROVED = "ckb"  # the language the new sheet is not approved in yet
 ASKED_AGAIN = dt.date(2026, 9, 28)
 INFORMATION_CHANGED = dt.date(2026, 8, 20)
@@ -605,7 +606,8 @@ class Casework:
                 {
                     "ref": ref, "person": person.number, "date": day,
                     "destination": case.destination, "read_on": day - dt.timedelta(days=4),
-                    "signed_on": day, "identity_and_dependants": True, "route_stated": True,
+                    "signed_on": day, "text_version": WAIVER_TEXT, "text_language": person.language,
+                    "identity_and_dependants": True, "route_stated": True,
                     "told_what_ends": True, "witnessed": complete, "capacity_noted": True,
                     "right_to_cancel": True, "how_to_reapply": True, "property_and_medical": True,
                     "contact_agreed": True, "copy_given": complete, "releases_claims": False,

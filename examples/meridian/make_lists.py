@@ -32,6 +32,7 @@ from history import (
     Casework,
     Logs,
     THIRD,
+    WAIVER_TEXT,
 )
 from people import Resident, TITLES, households, of_one_family
 
@@ -189,6 +190,12 @@ def operation_records(folder: Path) -> None:
                                "pathway": pathway, "version": "3", "language": language,
                                "approved": language != "ckb", "current": True})  # fmt: skip
     write_csv(folder / "sheets.csv", sheets)
+    write_csv(
+        folder / "waiver_texts.csv",
+        [{"ref": f"waiver-{WAIVER_TEXT}-{language}", "date": START, "version": WAIVER_TEXT,
+          "language": language, "approved": True, "approved_on": START, "current": True}
+         for language in ("fa", "ar", "ckb")],
+    )  # fmt: skip
     countries = [{"ref": code, "date": START, "information_updated_on": dt.date(2024, 9, 2)}
                  for code in (ORIGIN, HOST, *THIRD)]  # fmt: skip
     countries.append({"ref": ORIGIN, "date": INFORMATION_CHANGED,

@@ -21,7 +21,8 @@ from onward.caseload.events import (
     new_event,
 )
 from onward.dates import LAST_YEAR
-from onward.rulebook import load, shipped_path
+from onward.errors import Faults
+from onward.rulebook import load, loads, shipped_path
 
 NOW = datetime(2026, 6, 1, 8, tzinfo=UTC)
 HOME = (2, 30, 90, 180, 365)
@@ -58,7 +59,8 @@ class Log:
         return event
 
     def add(self, said):
-        people = after_outcome.whom(self.rulebook, said)
+        owners = after_outcome.owners_in([*self.events, *said])
+        people = after_outcome.whom(self.rulebook, said, owners)
         people = after_outcome.everybody_they_are(people, self.whose)
         due = after_outcome.consequences(
             self.rulebook, after_outcome.about([*self.events, *said], people),
@@ -71,6 +73,10 @@ class Log:
 
     def left(self, person="p1", move="T7.done", day="2026-03-01", **how):
         return self.say((PERSON, person), move, day, **how)
+
+    def made(self, day, result="safe", *, person="p1", on=None):
+        on = str(on or day)
+        return self.say(self.contact(day, person), RECORDED, on, done_on=on, result=result)
 
     def take_back(self, event):
         return self.say(
@@ -267,8 +273,92 @@ def test_two_who_were_followed_up_and_turn_out_to_be_one_are_followed_up_once_an
     assert log.contacts() == before
 
 
+def test_who_is_detained_is_visited_every_month_until_somebody_closes_the_follow_up():
+    log = Log()
+    log.left(move="T20.done")
+    last = date(2026, 3, 1) + timedelta(days=360)
+    log.made(days((330,))[0])
+    assert log.due()[-1] == last, "a year of them, and the last is still to come"
+    made = log.made(last)
+    assert log.due() == days((*TO_THE_HOST, 390))
+    log.made(days((390,))[0], "not_reached")
+    assert log.due() == days((*TO_THE_HOST, 390, 420)), "silence does not end it"
+    log.take_back(made)
+    assert log.due() == days((*TO_THE_HOST, 390, 420)), (
+        "what was tried later stays, and so does the next"
+    )
+    closed = log.left(move="T21.closed", day=days((400,))[0])
+    assert log.due() == days((*TO_THE_HOST, 390))
+    log.take_back(closed)
+    assert log.due() == days((*TO_THE_HOST, 390, 420))
+
+
+def test_who_went_on_from_there_is_visited_there_no_longer():
+    log = Log()
+    log.left(move="T20.done")
+    log.left(day="2027-01-10")
+    last = date(2027, 1, 10) + timedelta(days=365)
+    log.made(last)
+    assert log.due() == sorted({*days(TO_THE_HOST), *days(HOME, "2027-01-10")})
+
+
+def test_nobody_who_died_is_visited_further():
+    log = Log()
+    log.left(move="T20.done")
+    log.left(move="T22.deceased", day=days((360,))[0])
+    log.made(days((360,))[0])
+    assert log.due() == days(TO_THE_HOST)
+
+
+@pytest.mark.parametrize("move", ["T7.done", "T17.departed", "T20.done"])
+def test_a_closed_follow_up_ends_the_contacts_to_come_and_leaves_those_that_were_due(move):
+    log = Log()
+    log.left(move=move)
+    before = log.contacts()
+    closed = log.left(move="T21.closed", day="2026-03-20")
+    wanted = [n for n in CALENDAR["protected-camp"][move] if n <= 19]
+    assert log.due() == days(wanted), "what was due by then is still to be said"
+    log.take_back(closed)
+    assert log.contacts() == before
+
+
+def test_an_incident_opens_a_closed_follow_up_again():
+    log = Log()
+    log.left()
+    before = log.contacts()
+    log.say(("incident", "i1"), RECORDED, "2026-03-05", person="p1", severity=1)
+    log.left(move="T21.closed", day="2026-03-20")
+    assert log.due() == days((2,)), "one that was known when it was closed does not"
+    log.say(("incident", "i2"), RECORDED, "2026-04-20", person="p2", severity=1)
+    assert log.due() == days((2,)), "nor what befell somebody else"
+    log.say(("incident", "i3"), RECORDED, "2026-04-21", person="p1", severity=1)
+    assert log.contacts() == before
+
+
+def test_a_closing_is_of_its_own_time_away():
+    log = Log()
+    log.left(day="2025-03-01")
+    log.left(move="T21.closed", day="2025-04-20")
+    log.left(day="2026-03-01")
+    early = [*days((2, 30), "2025-03-01")]
+    assert log.due() == [*early, *days(HOME)]
+    log.left(move="T21.closed", day="2026-03-20")
+    assert log.due() == [*early, *days((2,))]
+
+
+def test_a_calendar_that_ends_asks_for_nothing_more_and_one_that_goes_on_says_after_what():
+    log = Log()
+    log.left()
+    log.made(days((365,))[0])
+    assert log.due() == days(HOME)
+    text = shipped_path("protected-camp").read_text("utf-8")
+    empty = text.replace("onward: {days: [30]", "onward: {then_every: 7, days: []")
+    with pytest.raises(Faults, match="then_every"):
+        loads(empty)
+
+
 ACTIONS = st.tuples(
-    st.sampled_from(["leave", "leave", "retract", "correct", "die"]),
+    st.sampled_from(["leave", "leave", "retract", "correct", "die", "close", "harm"]),
     st.integers(0, 10**6),
     st.sampled_from(["p1", "p2", "p3"]),
     st.integers(0, 500),
@@ -279,8 +369,10 @@ ACTIONS = st.tuples(
 @settings(max_examples=30)
 @given(actions=st.lists(ACTIONS, min_size=1, max_size=14))
 def test_everybody_who_left_alive_has_exactly_the_contacts_of_the_calendar(name, actions):
-    log, stands = Log(name), {}
+    log, stands, harmed = Log(name), {}, []
     moves = sorted({*CALENDAR[name], *RULEBOOKS[name].moves()})
+    closes = "T21.closed"
+    assert closes in moves
     for what, pick, person, offset in actions:
         day = date(2026, 1, 1) + timedelta(days=offset)
         if what == "leave":
@@ -289,6 +381,12 @@ def test_everybody_who_left_alive_has_exactly_the_contacts_of_the_calendar(name,
             event = log.left(person, move, day)
         elif what == "die":
             event = log.left(person, "T22.deceased", day)
+        elif what == "close":
+            event = log.left(person, closes, day)
+        elif what == "harm":
+            log.say(("incident", f"i{len(harmed)}"), RECORDED, day, person=person, severity=1)
+            harmed.append((person, len(log.events)))
+            continue
         elif not stands:
             continue
         else:
@@ -298,6 +396,7 @@ def test_everybody_who_left_alive_has_exactly_the_contacts_of_the_calendar(name,
                 continue
             event = log.left(old.subject.id, old.kind, day, put=old.id)
         stands[event.id] = event
+    place = {event.id: number for number, event in enumerate(log.events, 1)}
     contacts = log.contacts()
     for person in ("p1", "p2", "p3"):
         theirs = [e for e in stands.values() if e.subject.id == person]
@@ -307,6 +406,17 @@ def test_everybody_who_left_alive_has_exactly_the_contacts_of_the_calendar(name,
             for event in theirs
             if event.effective <= died
             for due in days(CALENDAR[name].get(event.kind, ()), event.effective)
+            if str(due)
+            <= min(
+                (
+                    e.effective
+                    for e in theirs
+                    if e.kind == closes
+                    and e.effective >= event.effective
+                    and not any(who == person and at > place[e.id] for who, at in harmed)
+                ),
+                default="9",
+            )
         }
         assert sorted(row["due_on"] for row in contacts if row["person"] == person) == sorted(
             wanted

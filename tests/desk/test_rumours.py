@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import registry_cast as cast
 import yaml
 
@@ -148,6 +150,8 @@ def test_the_waivers_words_are_the_plans_once_somebody_approved_them(small):
 
     from onward.registry.models import PersonNow
     from onward.registry.planning import adopt_plan
+    from onward.registry.recording import acts
+    from onward.registry.recording.actors import Actor
 
     def page_in(language):
         person = PersonNow.objects.get(person="H1-P1")
@@ -179,5 +183,25 @@ def test_the_waivers_words_are_the_plans_once_somebody_approved_them(small):
     assert "words that come with Onward" in shipped
     unknown = page_in("prs")
     assert "printed in English" in unknown, "nobody is given a paper they cannot read unawares"
+    assert "Approved, not on record" in approved, "its signature would open nothing yet"
+    assert "Approved, not on record" in officer.get("/texts/").content.decode()
+    assert 'value="1"' not in officer.get("/people/H1-P1/add/waiver/").content.decode()
+    person = PersonNow.objects.get(person="H1-P1")
+    person.facts = {**person.facts, "language": "fa"}
+    person.save()
+    facts = {"version": "1", "language": "fa", "approved": True, "approved_on": "2026-06-01"}
+    lead = Actor("lead", frozenset({"plan_lead"}))
+    acts.record(
+        lead, ("waiver_text", "waiver-1-fa"), "recorded", effective="2026-06-01",
+        facts={**facts, "current": True}, idempotency_key="text",
+    )  # fmt: skip
+    assert (
+        "Approved, not on record" not in officer.get("/people/H1-P1/waiver/").content.decode()
+    )
+    form = officer.get("/people/H1-P1/add/waiver/").content.decode()
+    assert re.search(
+        r'name="text_version"[^>]*value="1"|value="1"[^>]*name="text_version"', form
+    )
+    assert "Language of the text that was signed" in form
     assert "Waiver" in officer.get("/texts/").content.decode()
     assert "متن برگه" not in officer.get("/people/H1-P1/read-aloud/").content.decode()

@@ -163,6 +163,62 @@ def test_nobody_who_had_died_is_followed_up(small):
     assert projection.compare(small) == []
 
 
+def test_who_is_held_by_the_host_is_visited_until_the_follow_up_is_closed(small):
+    recorded("H4-P1", "T20.done", day=date(2025, 4, 1))
+    began = date(2025, 4, 1)
+    contacted("H4-P1", days((360,), began)[0], "safe")
+    assert due("H4-P1")[-1] == days((390,), began)[0]
+    closed = recorded("H4-P1", "T21.closed", day=date(2026, 4, 5))
+    assert due("H4-P1") == days(TO_THE_HOST[:-1], began)
+    acts.record(AMINA, ("incident", "i-1"), "recorded", effective="2026-06-09",
+                facts={"person": "H4-P1", "severity": 1}, idempotency_key="i-1")  # fmt: skip
+    assert due("H4-P1")[-1] == days((390,), began)[0], "what befell somebody opens it again"
+    acts.retract(AMINA, closed.id, idempotency_key="not-closed")
+    assert due("H4-P1")[-1] == days((390,), began)[0]
+    assert projection.compare(small) == []
+
+
+def test_a_list_that_says_a_contact_was_made_or_a_follow_up_closed_says_it_of_the_calendar(
+    small, tmp_path
+):
+    from onward.registry.importing.commit import Importer
+
+    def bring(name, kind, columns, row):
+        (tmp_path / f"{name}.csv").write_text(",".join(columns) + "\n" + row, "utf-8")
+        targets = ", ".join(f"{column}: {to}" for column, to in columns.items())
+        (tmp_path / f"{name}.yaml").write_text(
+            f"profile: {name}\nnumbers: camp\ncalendar: gregorian\ndate_order: year-month-day\n"
+            "file: {encoding: utf-8, delimiter: comma}\n"
+            f"{kind}\ncolumns: {{{targets}}}\n", "utf-8",
+        )  # fmt: skip
+        importer = Importer(small, by="list")
+        importer.bring(tmp_path / f"{name}.csv", tmp_path / f"{name}.yaml")
+        projection.ensure(small)
+
+    people = {"no": "person", "family": "household", "born": "birth", "from": "effective"}
+    bring("people", "rows: people", people, "1,A,1980,2025-01-01\n")
+    steps = {"no": "person", "day": "event.date", "step": "event.kind"}
+    bring("steps", "rows: events", steps, "1,2025-04-01,T20.done\n")
+    (person,) = {event.subject.id for event in small.store.read() if event.kind == "T20.done"}
+    began = date(2025, 4, 1)
+    assert due(person) == days(TO_THE_HOST, began)
+    made = {
+        "no": "person",
+        "day": "event.date",
+        "due": "due_on",
+        "done": "done_on",
+        "said": "result",
+    }
+    last = days((360,), began)[0]
+    bring(
+        "made", "rows: events\nevent: {kind: follow_up}", made, f"1,{last},{last},{last},safe\n"
+    )
+    assert due(person)[-1] == days((390,), began)[0]
+    bring("closed", "rows: events", steps, "1,2026-04-05,T21.closed\n")
+    assert due(person) == days(TO_THE_HOST[:-1], began)
+    assert projection.compare(small) == []
+
+
 def test_of_two_registrations_of_one_person_the_contacts_are_not_doubled(small):
     acts.record(AMINA, ("person", "H2-P1"), "merged", effective="2026-06-01",
                 facts={"into": "H4-P1"}, idempotency_key="one")  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from random import Random
@@ -27,9 +27,10 @@ from onward.caseload.events import (
     new_event,
 )
 from onward.dates import LAST_YEAR, day_range
-from onward.rulebook.model import Rulebook
+from onward.rulebook.model import FollowUpRule, Rulebook
 
 DUE = "due_on"
+INCIDENT = "incident"
 AFTER, TAKEN_BACK, NO_LONGER = "after:", "after-taken-back:", "after-no-longer:"
 """What the keys of events begin with that follow from an outcome, and from its being unsaid."""
 
@@ -45,19 +46,49 @@ def keeps(rulebook: Rulebook) -> bool:
     return kind.facts[DUE].type in ("date", "partial_date") and bool(rulebook.contacts_after)
 
 
-def whom(rulebook: Rulebook, said: Iterable[Event]) -> set[str]:
-    """The people whose contacts may change by some events: an outcome, a death, two records found to
-    be one person, or anything that corrects or takes back what was said of somebody."""
+def whom(
+    rulebook: Rulebook,
+    said: Iterable[Event],
+    owners: Callable[[set[str]], Mapping[str, str]] = lambda contacts: {},
+) -> set[str]:
+    """The people whose contacts may change by some events: an outcome, a death, the end of the
+    follow-up or an incident after it, two records found to be one person, anything that corrects or
+    takes back what was said of somebody, and, where contacts go on, one of theirs.
+
+    owners  of contacts by id, whose they are; asked only where it matters
+    """
     if not keeps(rulebook):
         return set()
-    telling = {*rulebook.contacts_after, *_deaths(rulebook), MERGED}
-    found = set()
+    telling = {
+        *rulebook.contacts_after, *_deaths(rulebook), *rulebook.follow_up_closed_by, MERGED,
+    }  # fmt: skip
+    goes_on = any(rule.then_every for rule in rulebook.followed_up.values())
+    found, contacts = set(), set()
     for event in said:
-        if event.subject.kind == PERSON and (event.supersedes or event.kind in telling):
+        kind = event.subject.kind
+        if kind == PERSON and (event.supersedes or event.kind in telling):
             found.add(event.subject.id)
             if event.kind == MERGED:
                 found.add(str(event.facts["into"]))
-    return found
+        elif kind == INCIDENT and rulebook.follow_up_closed_by and event.facts.get(PERSON):
+            found.add(str(event.facts[PERSON]))
+        elif kind == KIND and goes_on:
+            if event.facts.get(PERSON):
+                found.add(str(event.facts[PERSON]))
+            else:
+                contacts.add(event.subject.id)
+    return found | set(owners(contacts).values()) if contacts else found
+
+
+def owners_in(log: Iterable[Event]) -> Callable[[set[str]], Mapping[str, str]]:
+    """Whose contacts are, by a log."""
+    return lambda contacts: {
+        event.subject.id: str(event.facts[PERSON])
+        for event in log
+        if event.subject.kind == KIND
+        and event.subject.id in contacts
+        and event.facts.get(PERSON)
+    }
 
 
 def everybody_they_are(people: Iterable[str], whose: Mapping[str, str]) -> set[str]:
@@ -82,7 +113,7 @@ def merged_into(events: Iterable[Event]) -> dict[str, str]:
 
 
 def about(events: Iterable[Event], people: set[str]) -> list[Event]:
-    """What a log says of some people and of the contacts that name one of them."""
+    """What a log says of some people, of the contacts that name one of them, and of what befell them."""
     events = list(events)
     theirs = {
         event.subject.id
@@ -94,6 +125,7 @@ def about(events: Iterable[Event], people: set[str]) -> list[Event]:
         for event in events
         if (event.subject.kind == PERSON and event.subject.id in people)
         or (event.subject.kind == KIND and event.subject.id in theirs)
+        or (event.subject.kind == INCIDENT and event.facts.get(PERSON) in people)
     ]
 
 
@@ -177,6 +209,11 @@ def _deaths(rulebook: Rulebook) -> frozenset[str]:
     )
 
 
+def is_made(facts: Mapping[str, Any]) -> bool:
+    """Whether somebody made a contact, whatever came of it."""
+    return facts.get("done_on") is not None or facts.get("result") is not None
+
+
 @dataclass(frozen=True)
 class _Wanted:
     """A contact that the calendar asks for and nobody has planned.
@@ -225,8 +262,7 @@ class _Contact:
 
     @property
     def made(self) -> bool:
-        facts = self.facts
-        return facts.get("done_on") is not None or facts.get("result") is not None
+        return is_made(self.facts)
 
     @property
     def said_alone(self) -> bool:
@@ -249,7 +285,7 @@ class _Record:
     """What is on record of some people: outcomes that stand, and contacts."""
 
     def __init__(self, rulebook: Rulebook, events: Sequence[Event]) -> None:
-        self._days = rulebook.contacts_after
+        self._calendar = rulebook.followed_up
         self._by_id = {event.id: event for event in events}
         gone = {event.supersedes for event in events if event.supersedes}
         standing = [e for e in events if e.kind != RETRACTED and e.id not in gone]
@@ -264,10 +300,16 @@ class _Record:
         self._outcomes = [
             event
             for event in standing
-            if event.subject.kind == PERSON and event.kind in self._days
+            if event.subject.kind == PERSON and event.kind in self._calendar
             and day_range(event.effective)[1] <= died.get(self._who(event), date.max)
         ]  # fmt: skip
+        self._died, self._closed = died, self._closings(standing, rulebook.follow_up_closed_by)
         self._contacts = _contacts(events)
+        self._made: dict[str, str] = {}  # the day of the last contact that was made
+        for contact in self._contacts:
+            place = self._place(contact) if contact.live and contact.made else None
+            if place is not None:
+                self._made[place[0]] = max(place[1], self._made.get(place[0], ""))
         by_hand = {
             e.supersedes for e in events
             if e.kind == RETRACTED and not e.idempotency_key.startswith(TAKEN_BACK)
@@ -283,6 +325,20 @@ class _Record:
     def _who(self, event: Event) -> str:
         return self._whose.get(event.subject.id, event.subject.id)
 
+    def _closings(
+        self, standing: Iterable[Event], closes: frozenset[str]
+    ) -> Mapping[str, list[date]]:
+        """The days on which somebody closed the follow-up of each person. What befell them that was
+        said afterwards reopens it."""
+        closed: dict[str, list[date]] = defaultdict(list)
+        for event in standing:
+            if event.subject.kind == PERSON and event.kind in closes:
+                closed[self._who(event)].append(day_range(event.effective)[1])
+            elif event.subject.kind == INCIDENT and event.facts.get(PERSON):
+                person = str(event.facts[PERSON])
+                closed.pop(self._whose.get(person, person), None)
+        return closed
+
     def _said_as(self, event: Event) -> list[str]:
         """The ids of an event and of everything that it stands in place of."""
         found = [event.id]
@@ -295,13 +351,37 @@ class _Record:
         asked = []
         for event in self._outcomes:
             said_as = self._said_as(event)
-            for after in self._days[event.kind]:
-                day = day_range(event.effective)[1] + timedelta(days=after)
-                if day.year > LAST_YEAR:  # no event can say it, and what happened is recorded
-                    continue
+            for after, day in self._days_after(event):
                 ours = [c for one in said_as for c in self._ours.get((one, after), ())]
                 asked.append((event, after, day, ours))
         return asked
+
+    def _days_after(self, event: Event) -> Iterator[tuple[int, date]]:
+        """The days of the calendar after an outcome; and where it goes on, one more whenever the
+        last one was made. After the follow-up was closed there are none."""
+        rule, who = self._calendar[event.kind], self._who(event)
+        first = day_range(event.effective)[1]
+        # A closing of before was of an earlier time away.
+        closed = min((on for on in self._closed.get(who, ()) if on >= first), default=date.max)
+        for after in (*rule.days, *self._further(rule, who, first)):
+            day = first + timedelta(days=after)
+            # No event can say a later year, and what happened is recorded.
+            if day.year <= LAST_YEAR and day <= closed:
+                yield after, day
+
+    def _further(self, rule: FollowUpRule, who: str, first: date) -> Iterator[int]:
+        """How many days after the outcome the calendar goes on: to one more than was ever made. A death
+        ends that, and so does another outcome: whoever went home is in nobody's custody."""
+        after, made = (rule.days[-1] if rule.then_every else 0), self._made.get(who, "")
+        others = (day_range(e.effective)[1] for e in self._outcomes if self._who(e) == who)
+        until = min((day for day in others if day > first), default=date.max)
+        until = min(until, self._died.get(who, date.max))
+        while rule.then_every:
+            last = first + timedelta(days=after)
+            if last.isoformat() > made or last >= until:
+                return
+            after += rule.then_every
+            yield after
 
     def unfounded(self) -> list[_Contact]:
         """Contacts for which there is no outcome any more, or on another day."""
@@ -312,12 +392,11 @@ class _Record:
             if contact.due_first == day.isoformat() or contact.made
         }
         outcomes = {one for event in self._outcomes for one in self._said_as(event)}
-        kept = self._days_of()
         found = [
             contact
             for contact in self._contacts
             if contact.live and contact.of is not None and contact.id not in founded
-            and (contact.of[0] not in outcomes or contact.of[1] in kept)
+            and (contact.of[0] not in outcomes or self._keeps(contact.of[1]))
         ]  # fmt: skip
         return found + self._twice({contact.id for contact in found})
 
@@ -344,8 +423,15 @@ class _Record:
             return None
         return self._whose.get(str(person), str(person)), str(due)
 
-    def _days_of(self) -> set[int]:
-        return {after for days in self._days.values() for after in days}
+    def _keeps(self, after: int) -> bool:
+        """Whether the calendar has a contact so many days after some outcome. One that a calendar of
+        before asked for stays."""
+        return any(
+            after in rule.days
+            or (rule.then_every and after > rule.days[-1]
+                and (after - rule.days[-1]) % rule.then_every == 0)
+            for rule in self._calendar.values()
+        )  # fmt: skip
 
     def missing(self) -> list[_Wanted]:
         """Contacts that are asked for and that nothing stands for."""

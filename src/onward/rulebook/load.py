@@ -755,7 +755,9 @@ class _RulebookReader(Reader):
         for name, entry in self.mapping(node, "follow_up_calendar", free=True).items():
             path = f"follow_up_calendar.{name}"
             self.refers(entry, path, name, pathways, "pathway")
-            parts = self.mapping(entry, path, required=("days", "tolerance_days"))
+            parts = self.mapping(
+                entry, path, required=("days", "tolerance_days"), optional=("then_every",)
+            )
             days = tuple(
                 self.integer(item, f"{path}.days", least=1)
                 for item in self.items(parts.get("days"), f"{path}.days")
@@ -765,7 +767,13 @@ class _RulebookReader(Reader):
                     parts.get("days"), f"{path}.days", "days out of order", "rising days"
                 )
             tolerance = self.integer(parts.get("tolerance_days"), f"{path}.tolerance_days")
-            rules[name] = FollowUpRule(name, days, tolerance)
+            every = parts.get("then_every")
+            goes_on = self.integer(every, f"{path}.then_every", least=1) if every else 0
+            if goes_on and not days:
+                self.fault(
+                    every, f"{path}.then_every", "no days before it", "days to go on from"
+                )
+            rules[name] = FollowUpRule(name, days, tolerance, goes_on)
         return rules
 
 

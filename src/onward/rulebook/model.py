@@ -225,9 +225,16 @@ class ForecastState:
 
 @dataclass(frozen=True)
 class FollowUpRule:
+    """When people are contacted after an outcome.
+
+    days        after it
+    then_every  days between further contacts, for as long as nobody closes the follow-up; 0: none
+    """
+
     pathway: str
     days: tuple[int, ...]
     tolerance_days: int
+    then_every: int = 0
 
 
 @dataclass(frozen=True)
@@ -267,7 +274,12 @@ class Rulebook:
 
     @cached_property
     def contacts_after(self) -> Mapping[str, tuple[int, ...]]:
-        """Move -> days after it on which somebody is contacted: the calendar of its pathway.
+        """Move -> days after it on which somebody is contacted: the calendar of its pathway."""
+        return {key: rule.days for key, rule in self.followed_up.items()}
+
+    @cached_property
+    def followed_up(self) -> Mapping[str, FollowUpRule]:
+        """Move -> the calendar that begins with it.
 
         What opens the process `follow_up` says which moves these are. For a pathway of which it
         names none, every move into a stage that ends in an outcome or a hand-over.
@@ -275,13 +287,22 @@ class Rulebook:
         process = self.processes.get("follow_up")
         opens = process.opens if process else ()
         ends = {s.name for s in self.axes["stage"].states.values() if s.ends in ENDS_LIVING}
-        found: dict[str, tuple[int, ...]] = {}
+        found: dict[str, FollowUpRule] = {}
         for rule in self.follow_up.values():
             theirs = [m for m in self._moves.values() if m.pathway == rule.pathway]
             named = [m for m in theirs if m.key in opens or m.transition in opens]
             for move in named or [m for m in theirs if m.targets.get("stage") in ends]:
-                found[move.key] = rule.days
+                found[move.key] = rule
         return found
+
+    @cached_property
+    def follow_up_closed_by(self) -> frozenset[str]:
+        """The moves by which somebody says that nobody is contacted any more."""
+        process = self.processes.get("follow_up")
+        closes = process.closes if process else ()
+        return frozenset(
+            m.key for m in self._moves.values() if m.key in closes or m.transition in closes
+        )
 
     def safeguards_for(self, move: Move, at: When) -> tuple[str, ...]:
         """The safeguards asked of a move, in the rulebook's order, without repeats.

@@ -620,7 +620,16 @@ def _suggested(seen: access.Seen, kind: str) -> dict[str, Any]:
     if kind in ("consent", "waiver", "document", "assessment", "incident"):
         gone = seen.facts.get(WENT_TO) if kind == "incident" else None
         found["destination"] = gone or seen.facts.get("intended_destination")
+    if kind == "waiver" and (text := _waiver_text(seen)):
+        found |= {"text_version": text.get("version"), "text_language": text.get("language")}
     return found
+
+
+def _waiver_text(seen: access.Seen) -> dict[str, Any]:
+    """The current waiver on record in the person's language. One in another is not put forward."""
+    language = seen.facts.get("language")
+    rows = ThingNow.objects.filter(kind="waiver_text", facts__current=True).order_by("thing")
+    return next((row.facts for row in rows if row.facts.get("language") == language), {})
 
 
 @page("people", "person.edit", "person.record_interview", "person.record_medical", methods=BOTH)

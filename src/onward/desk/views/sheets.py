@@ -6,7 +6,7 @@ marked across the page and cannot support a consent.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -78,22 +78,39 @@ def unapproved() -> int:
     return sum(row["current"] and not row["approved"] for row in rows)
 
 
-@page("sheets", "person.record_interview", "text.approve")
-def sheets(request: HttpRequest) -> HttpResponse:
-    on_record = {
+ON_RECORD = {"sheet": "sheet", "waiver": "waiver_text"}
+"""Kind of message -> the kind of record that says which version may be signed for or on."""
+
+
+def _on_record(kind: str) -> set[tuple[str, str, str]]:
+    """(pathway, version, language) of the texts that are on record as approved and current."""
+    return {
         (
-            str(row.facts.get("pathway")),
+            str(row.facts.get("pathway") or ""),
             str(row.facts.get("version")),
             str(row.facts.get("language")),
-        ): row.facts
-        for row in ThingNow.objects.filter(kind="sheet")
-    }
-    rows = _texts(kinds=COUNSELLING, answers=True)
-    for row in rows:
-        facts = on_record.get((row["pathway"], row["version"], row["language"]), {})
-        row["supports"] = bool(
-            row["approved"] and facts.get("approved") and facts.get("current")
         )
+        for row in ThingNow.objects.filter(kind=ON_RECORD[kind])
+        if row.facts.get("approved") and row.facts.get("current")
+    }
+
+
+def _lacks_record(rows: Sequence[dict[str, Any]]) -> None:
+    """Mark the approved texts on which a signature would open nothing: safeguards go by the
+    record, and it does not hold this version."""
+    known = {kind: _on_record(kind) for kind in {row["kind"] for row in rows} & {*ON_RECORD}}
+    for row in rows:
+        found = known.get(row["kind"])
+        pathways = row["ways"] if row["kind"] == "sheet" else ("",)
+        row["unrecorded"] = found is not None and not any(
+            (pathway, row["version"], row["language"]) in found for pathway in pathways
+        )
+
+
+@page("sheets", "person.record_interview", "text.approve")
+def sheets(request: HttpRequest) -> HttpResponse:
+    rows = _texts(kinds=COUNSELLING, answers=True)
+    _lacks_record(rows)
     return render(request, "desk/sheets.html", {"rows": rows})
 
 
@@ -162,6 +179,8 @@ def waiver(request: HttpRequest, person: str) -> HttpResponse:
         raise Http404
     spoken = str(seen.facts.get("language") or "en")
     text = _own_waiver(spoken)
+    if text is not None and "waiver_text" in rulebook.kinds:
+        _lacks_record([text])
     language = spoken.split("-")[0]
     language = language if language in DRAFT else "en"
     declared = rulebook.kinds["waiver"].facts

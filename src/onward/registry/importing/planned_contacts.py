@@ -57,11 +57,12 @@ def contacts_beside(
 
     log  all that is on record
     """
-    people = after_outcome.whom(operation.rulebook, said)
+    told = [*log, *said]
+    people = after_outcome.whom(operation.rulebook, said, after_outcome.owners_in(told))
     if not people:
         return []
     people = after_outcome.everybody_they_are(people, after_outcome.merged_into(log))
     return after_outcome.consequences(
-        operation.rulebook, after_outcome.about([*log, *said], people),
+        operation.rulebook, after_outcome.about(told, people),
         operation=operation.settings.id, by=by, instant=now, random=random.SystemRandom(),
     )  # fmt: skip

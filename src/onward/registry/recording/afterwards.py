@@ -24,7 +24,7 @@ def beside(
 ) -> list[Event]:
     """What must be written of contacts together with these events. Asks nothing of the record where
     they bear on none."""
-    people = after_outcome.whom(rulebook, said)
+    people = after_outcome.whom(rulebook, said, lambda contacts: _owners(store, contacts))
     if not people:
         return []
     from onward.registry.identities.merged import known_by
@@ -37,28 +37,39 @@ def beside(
     )  # fmt: skip
 
 
+def _owners(store: DatabaseStore, contacts: set[str]) -> dict[str, str]:
+    """Whose these contacts are."""
+    found = after_outcome.owners_in(_asked(_about_contacts(store, contacts)))(contacts)
+    return dict(found)
+
+
+def _about_contacts(store: DatabaseStore, contacts: set[str]) -> list[tuple[str, list[object]]]:
+    return [
+        store.where(
+            f"subject_kind = %s AND subject_id IN ({', '.join(['%s'] * len(part))})",
+            [KIND, *part],
+        )
+        for part in parts(contacts)
+    ]
+
+
 def _on_record(store: DatabaseStore, people: set[str]) -> list[Event]:
-    """All that is said of some people and of the contacts that name one of them."""
+    """All that is said of some people, of the contacts that name one of them and of what befell them."""
     told = [
         question
         for part in parts(people)
         for marks in [", ".join(["%s"] * len(part))]
         for question in (
             store.where(f"subject_kind = %s AND subject_id IN ({marks})", [PERSON, *part]),
-            store.where(f"owner IN ({marks}) AND subject_kind = %s", [*part, KIND]),
+            store.where(
+                f"owner IN ({marks}) AND subject_kind IN (%s, %s)",
+                [*part, KIND, after_outcome.INCIDENT],
+            ),
         )
     ]
     found = _asked(told)
     contacts = {event.subject.id for event in found if event.subject.kind == KIND}
-    found += _asked(
-        [
-            store.where(
-                f"subject_kind = %s AND subject_id IN ({', '.join(['%s'] * len(part))})",
-                [KIND, *part],
-            )
-            for part in parts(contacts)
-        ]
-    )
+    found += _asked(_about_contacts(store, contacts))
     return sorted({event.seq: event for event in found}.values(), key=lambda event: event.seq)
 
 

@@ -44,6 +44,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "headcount": ("headcount.record",),
     "rumour": (INTERVIEW, "calendar.edit", "plan.read", PLAN, "text.approve"),
     "sheet": ("text.approve",),
+    "waiver_text": ("text.approve",),
 }
 """Any one of these is enough to record something of a kind. A kind not named: the plan's editors."""
 
