@@ -294,6 +294,7 @@ class Judge:
                 "need": g.get("need") in c.needs,
                 "priority": g.get("priority") == c.priority,
                 "min_size": c.size >= g.get("min_size", 0),
+                "max_size": c.size <= g.get("max_size", 99),
                 "lone_older": lone is g.get("lone_older"),
                 "linked": linked is g.get("linked"),
             }

@@ -423,6 +423,46 @@ def judge_prices(number: int) -> None:
         held = judge.value["emergencies"] >= judge.value["emergencies"].max() - near(1.0)
         price = max(0.0, float(best - protection[held].max()))
         assert line["price"] == pytest.approx(price, abs=1e-5), line
+        assert line["price_at_least"] == pytest.approx(price, abs=1e-4), line
+        assert line["price_at_most"] == pytest.approx(price, abs=1e-4), line
+
+
+def judge_prices_of_floors_of_many(number: int) -> int:
+    """Where prices guide the search, no floor costs less or more than is said it can."""
+    tables, aims = problem(number)
+    cases = tuple(
+        replace(c, priority="urgent" if c.priority == "emergency" else c.priority)
+        for c in tables.cases
+    )
+    group: dict[str, Any] = [{"min_size": 3}, {"nationality": "B"}, {"category": "MED"}][
+        number % 3
+    ]
+    tables = replace(tables, cases=cases, locks=())
+    aims = replace(
+        aims, floors=(Floor("floor", group, 0.5), Floor("small", {"max_size": 2}, 0.2))
+    )
+    try:
+        judge = Judge(tables, aims)
+    except TooMany:
+        return 0
+    if not len(judge.choice):
+        return 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("onward.placement.propose.EXACT_UNITS", 0)
+        patch.setattr("onward.placement.propose.EXACT_WHEN_BOUND", 0)
+        proposal = propose(tables, aims, seconds=20)
+    assert [line["floor"] for line in proposal.floors] == ["floor", "small"]
+    mine = judge.value["protection"].max()
+    for line, other in zip(proposal.floors, aims.floors[::-1], strict=True):
+        without = Judge(tables, replace(aims, floors=(other,))).value["protection"].max()
+        true = float(without - mine)
+        assert line["price_at_least"] - 1e-4 <= true <= line["price_at_most"] + 1e-4, line
+        assert line["price_at_least"] <= line["price"] <= line["price_at_most"], line
+    return sum(line["price_at_most"] > 0 for line in proposal.floors)
+
+
+def test_where_prices_guide_the_search_the_cost_of_a_floor_is_within_what_is_said():
+    assert sum(judge_prices_of_floors_of_many(number) for number in range(60)) > 10
 
 
 def asked(change: str) -> int:

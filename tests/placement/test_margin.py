@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jsonschema
 import numpy as np
 import placement_cast as cast
 import pytest
 from test_doors import SCHEMA
 
-from onward.placement import margin, propose, worth
-from onward.placement.aims import read_aims
+from onward.placement import floors, margin, propose, worth
+from onward.placement.aims import Floor, read_aims
 from onward.placement.compiling import stage_values
 from onward.placement.document import document
 from onward.placement.program import Program
@@ -112,3 +114,28 @@ def test_what_is_not_worked_out_is_said_with_how_to_ask(monkeypatch):
     ranges, conditions = content["not_worked_out"]
     assert "--what-if" in ranges
     assert "--what-if" in conditions
+
+
+@pytest.mark.parametrize(
+    ("what", "so_many", "said"),
+    [
+        ("MOST_UNITS", -1, "this is not worked out for more than"),
+        ("LEAST_SECONDS", 1e9, "time ended first"),
+    ],
+)
+def test_a_floor_that_is_not_priced_says_so_and_why(monkeypatch, what, so_many, said):
+    monkeypatch.setattr(propose, "EXACT_UNITS", -1)
+    monkeypatch.setattr(propose, "EXACT_WHEN_BOUND", -1)
+    aims = replace(AIMS, floors=(Floor("large families", {"min_size": 4}, 0.1),))
+    tables = replace(cast.crowd(1), locks=())
+    priced = document(propose.propose(tables, aims, seconds=20))
+    assert [line["floor"] for line in priced["floors"]] == ["large families"]
+    assert not any("floor" in line for line in priced["not_worked_out"])
+    monkeypatch.setattr(floors, what, so_many)
+    content = document(propose.propose(tables, aims, seconds=20))
+    jsonschema.validate(content, SCHEMA)
+    assert content["floors"] == []
+    (line,) = [
+        x for x in content["not_worked_out"] if x.startswith("What the floor large families")
+    ]
+    assert said in line

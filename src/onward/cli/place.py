@@ -568,7 +568,7 @@ def _print_prices(console: Console, content: dict[str, Any]) -> None:
         )  # fmt: skip
     for row in content["floors"]:
         console.print(
-            f"{row['floor']}: at least {row['share']:.0%} placed, which costs {row['price']:.3g}",
+            f"{row['floor']}: at least {row['share']:.0%} placed, which costs {_about(row)}",
             markup=False,
         )
     for line in content["not_worked_out"]:
@@ -578,6 +578,13 @@ def _print_prices(console: Console, content: dict[str, Any]) -> None:
             "What places, conditions and floors are worth or cost is in protection-weighted persons; "
             "points are those of the outcome."
         )
+
+
+def _about(row: dict[str, Any]) -> str:
+    """What a floor costs; where that is not known, the least and the most it can be as well."""
+    least, most = (f"{row[key]:.3g}" for key in ("price_at_least", "price_at_most"))
+    price = f"{row['price']:.3g}"
+    return price if least == most else f"{price} (at least {least}, at most {most})"
 
 
 def _where(row: dict[str, Any]) -> str:

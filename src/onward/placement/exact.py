@@ -29,8 +29,10 @@ class _Impossible(Exception):
     """No choice keeps every lock and floor."""
 
 
-def exact(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposal:
-    """The proposal of one integer program for each aim."""
+def exact(
+    compiled: Compiled, seed: int, gap: float, seconds: float, price: bool = True
+) -> Proposal:
+    """The proposal of one integer program for each aim; price: whether floors are priced."""
     search = _Search(compiled, gap, Clock(seconds))
     try:
         prices = search.prices()
@@ -44,7 +46,7 @@ def exact(compiled: Compiled, seed: int, gap: float, seconds: float) -> Proposal
     if prices is not None:
         proposal.price, proposal.fewer, proposal.more = prices.row, prices.fewer, prices.more
     proposal.outcome_price = search.outcome_price
-    if compiled.aims.floors:
+    if compiled.aims.floors and price:
         search.by_clock |= not price_floors(proposal, search.clock)
     proposal.settle_state(gap, search.by_clock)
     return proposal

@@ -17,8 +17,10 @@ from onward.placement.compiling import Compiled, compile_tables
 from onward.placement.conflicts import fits_at_all
 from onward.placement.counted import Counted
 from onward.placement.exact import equal_units, exact, infeasible
+from onward.placement.floors import price_floors_in_time
 from onward.placement.inputs import Tables
 from onward.placement.model import IntArray
+from onward.placement.program import Clock
 from onward.placement.proposal import Proposal, StageResult, pledges_met
 
 # Up to so many units every stage is one integer program; above, prices guide the search. With
@@ -35,16 +37,23 @@ def propose(
     seed: int = 1,
     seconds: float = 120.0,
     gap: float | None = None,
+    price_floors: bool = True,
 ) -> Proposal:
     """The proposal for these tables under these aims.
 
     seconds stops a stage that has not met its gap (the state then says time_limit); gap
-    replaces the one in the aims."""
-    return solve(compile_tables(tables, aims, seed=seed), seed=seed, seconds=seconds, gap=gap)
+    replaces the one in the aims; price_floors: whether it is worked out what each floor costs."""
+    compiled = compile_tables(tables, aims, seed=seed)
+    return solve(compiled, seed=seed, seconds=seconds, gap=gap, price_floors=price_floors)
 
 
 def solve(
-    compiled: Compiled, *, seed: int = 1, seconds: float = 120.0, gap: float | None = None
+    compiled: Compiled,
+    *,
+    seed: int = 1,
+    seconds: float = 120.0,
+    gap: float | None = None,
+    price_floors: bool = True,
 ) -> Proposal:
     """The proposal for tables that are compiled already; see `propose`."""
     aims = compiled.aims
@@ -60,7 +69,7 @@ def solve(
         return infeasible(compiled, seed)
     by_prices = aims.by_prices()
     if model.units <= (EXACT_UNITS if by_prices and not bound_to else EXACT_WHEN_BOUND):
-        return exact(compiled, seed, wanted, seconds)
+        return exact(compiled, seed, wanted, seconds, price_floors)
     if not by_prices:
         raise Faults([_too_many(aims, model.units)])
     start = None
@@ -69,7 +78,11 @@ def solve(
         if not answer.feasible:
             return infeasible(compiled, seed)
         start = answer.chosen
-    return _large(compiled, seed, wanted, seconds, start)
+    clock = Clock(seconds)
+    proposal = _large(compiled, seed, wanted, seconds, start)
+    if price_floors and aims.floors:
+        price_floors_in_time(proposal, clock)
+    return proposal
 
 
 def _too_many(aims: Aims, units: int) -> Fault:

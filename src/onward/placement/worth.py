@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from onward.placement import floors
 from onward.placement.compiling import stage_values
 from onward.placement.margin import Margin
 from onward.placement.model import FloatArray
@@ -76,13 +77,27 @@ def _range(values: FloatArray | None, r: int) -> float | None:
 def not_worked_out(proposal: Proposal, margin: Margin | None = None) -> list[str]:
     """What is left out at this size, why, and how to ask for it; in words, nothing where all is there."""
     c = proposal.compiled
-    if proposal.price is None or proposal.fewer is not None or margin is not None:
+    if proposal.state == "infeasible":
         return []
+    said = []
+    for floor in c.aims.floors[len(proposal.floors) :]:
+        if c.aims.stage("protection") is None:
+            why = "protection is not among the aims, so there is nothing to count it in."
+        elif c.model.units > floors.MOST_UNITS:
+            why = (
+                f"this is not worked out for more than {floors.MOST_UNITS:,} cases that may travel apart. "
+                "Take it out of the aims and compare the protection-weighted persons."
+            )
+        else:
+            why = "time ended first. Give more --time-limit."
+        said.append(f"What the floor {floor.name} costs: {why}")
+    if proposal.price is None or proposal.fewer is not None or margin is not None:
+        return said
     large = f"this is not worked out for {c.model.units:,} cases that may travel apart"
-    said = [
+    said.append(
         f"For how many places a price holds: {large}, since it would take longer than the proposal. "
         'Ask with --what-if "places:PROGRAMME@WINDOW=+5".'
-    ]
+    )
     if c.pledges and c.model.units > EXACT_WHEN_BOUND:
         said.append(
             f"What meeting the condition of a pledge is worth: {large}. "
