@@ -234,6 +234,7 @@ def make(template: Path, folder: Path) -> Whole:
             *([section, "new"] for section in ("authorities", "assurances", "pledges", "actions",
                                                "messages", "milestones", "deadlines")),
         ],
+        "desk:wording": [["fa"], ["ckb"]],
         "desk:rumour": [[ThingNow.objects.get(kind="rumour").thing]],
         "desk:places_answer": [[what_if.pk]],
         "desk:import": [[draft.pk]],

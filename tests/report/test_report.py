@@ -968,6 +968,10 @@ def test_no_sentence_of_a_report_stays_english(made, language):
         said = spoken(report, speech)
         assert say(DRAFT) in said.summary
         assert say(DRAFT) != DRAFT
+        approved = spoken(report, speech, approved=True)
+        assert list(approved.summary) == list(said.summary)[:-1], (
+            "somebody answers for the words"
+        )
         defined = [(a, say(title), say(text)) for a, title, text in DEFINED]
         plain = set(sentences(render_html(report, DEFINED)))
         left += [

@@ -40,7 +40,8 @@ EVENT_KINDS: Final = (RECORDED, REGISTERED, MERGED, RETRACTED, ADOPTED, BREACH, 
 
 RULEBOOK_SUBJECT: Final = "rulebook"
 PLAN_SUBJECT: Final = "plan"
-ADOPTED_SUBJECTS: Final = (RULEBOOK_SUBJECT, PLAN_SUBJECT)
+WORDS_SUBJECT: Final = "words"
+ADOPTED_SUBJECTS: Final = (RULEBOOK_SUBJECT, PLAN_SUBJECT, WORDS_SUBJECT)
 """What can be adopted. Its id is the SHA-256 of what was adopted."""
 
 PERSON: Final = "person"

@@ -236,6 +236,7 @@ SAYS_NO = (
     "lists",
     "exporting",
     "planning",
+    "wordings",
 )
 """Rooms and modules of the registry whose refusals a page shows as they are."""
 

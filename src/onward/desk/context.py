@@ -11,6 +11,7 @@ from django.utils.translation import get_language, get_language_info
 
 from onward.desk import here, words
 from onward.desk.navigation import menu
+from onward.registry import wordings
 from onward.registry.models import Alarm, PersonNow
 from onward.registry.permissions.roles import load_rules
 from onward.registry.signing_in.signin import is_locked
@@ -24,6 +25,11 @@ def desk(request: HttpRequest) -> dict[str, Any]:
 def _nobody() -> bool:
     """Whether the record is still empty; asked by a page that has nobody to show."""
     return not PersonNow.objects.exists()
+
+
+def _draft() -> bool:
+    """Whether the page's words are a translation that nobody approved."""
+    return wordings.is_draft(here.operation(), get_language() or "en")
 
 
 def _desk(request: HttpRequest) -> dict[str, Any]:
@@ -47,6 +53,7 @@ def _desk(request: HttpRequest) -> dict[str, Any]:
         "menu": menu(actions, area) if inside else [],
         "alarms": Alarm.objects.filter(seen_at=None).count,
         "actions": actions,
+        "draft": SimpleLazyObject(_draft),
         "nobody": _nobody,
         "judging": SimpleLazyObject(here.judging),
         "roles": [

@@ -32,6 +32,7 @@ from onward.desk.views import (
     session,
     sheets,
     who,
+    wordings,
 )
 
 app_name = "desk"
@@ -46,6 +47,7 @@ urlpatterns = [
     *households.urls,
     *exceptions.urls,
     *sheets.urls,
+    *wordings.urls,
     *people.urls,
     *files.urls,
     *who.urls,

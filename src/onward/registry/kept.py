@@ -19,7 +19,7 @@ from onward.registry.keyring.keys import is_wrapped, unwrap, wrap
 if TYPE_CHECKING:
     from onward.registry.operation import Operation
 
-KEPT_FOLDERS = ("forecasts", "placements", "reports", "plans", "exports")
+KEPT_FOLDERS = ("forecasts", "placements", "reports", "plans", "exports", "words")
 _NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,119}", re.ASCII)
 
 

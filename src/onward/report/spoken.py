@@ -25,15 +25,18 @@ from onward.report.saying import Sayer, Speech
 DRAFT = "This translation is a draft: nobody has approved it. The English report is the one that counts."
 
 
-def spoken(report: Report, speech: Speech) -> Report:
-    """The report in the language of `speech`; its figures and what is hidden stay the same."""
+def spoken(report: Report, speech: Speech, *, approved: bool = False) -> Report:
+    """The report in the language of `speech`; its figures and what is hidden stay the same.
+
+    approved  somebody answers for the words of this language: nothing is said of a draft
+    """
     if speech.language == "en":
         return report
     say = Sayer(speech)
     return replace(
         report,
         operation=say(report.operation), headline=say(report.headline),
-        summary=[*(say(line) for line in report.summary), say(DRAFT)],
+        summary=[*(say(line) for line in report.summary), *([] if approved else [say(DRAFT)])],
         sections=[
             Section(one.name, say(one.title), [_block(block, say) for block in one.blocks])
             for one in report.sections

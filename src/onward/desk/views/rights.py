@@ -21,6 +21,7 @@ from onward.desk.days import DayField
 from onward.desk.story.happened import Happened, timeline
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
+from onward.registry import wordings
 from onward.registry.data_protection import own_words, rights
 from onward.registry.data_protection.read_out import read_out as read_out_of
 from onward.registry.identities.merged import whose
@@ -209,6 +210,7 @@ def _show(
             "due": found.extended_on or found.due_on,
             "late": rights.late(found, here.today()),
             "answered_in": found.language or "en",
+            "draft": wordings.is_draft(here.operation(), found.language or "en"),
             "right_to_left": found.language in ("ar", "fa", "ckb"),
             "outcomes": [
                 (name, _(words))

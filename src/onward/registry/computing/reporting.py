@@ -20,6 +20,7 @@ from onward.caseload.events import OVERRIDE, RETRACTED
 from onward.caseload.model import Caseload
 from onward.dates import day_range
 from onward.errors import OnwardError, one_of
+from onward.registry import wordings
 from onward.registry.computing.analysis import forecast_of, material_of, opened, public_plan
 from onward.registry.computing.comparing import track_of
 from onward.registry.computing.runs import (
@@ -183,7 +184,8 @@ def make_report(
     ]
     say(WRITING)
     in_words = replace(
-        spoken(report, tongue), operation=operation.settings.titled(tongue.language)
+        spoken(report, tongue, approved=not wordings.is_draft(operation, tongue.language)),
+        operation=operation.settings.titled(tongue.language),
     )
     contents = {
         "html": render_html(in_words, definitions, tongue).encode(),

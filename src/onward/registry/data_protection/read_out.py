@@ -15,7 +15,7 @@ from typing import Any
 
 from django.utils.translation import get_language, gettext, gettext_noop, override
 
-from onward.registry import site
+from onward.registry import site, wordings
 from onward.registry.data_protection import own_words, rights
 from onward.registry.identities import attachments
 from onward.registry.identities.merged import ids_of, whose
@@ -109,8 +109,8 @@ def read_out(by: Account, request: RightsRequest, *, signed_in: datetime | None)
         )
         sections += [(title, [Part("", lines)]) for title, lines in last if lines]
     return ReadOut(
-        person, language, language in ("ar", "fa", "ckb"), language != "en",
-        site.operation().default_date(), sections,
+        person, language, language in ("ar", "fa", "ckb"),
+        wordings.is_draft(site.operation(), language), site.operation().default_date(), sections,
     )  # fmt: skip
 
 
