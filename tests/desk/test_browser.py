@@ -456,7 +456,7 @@ def test_pages_that_appear_only_after_work_have_no_fault_either(desk, small, lan
     custodian.goto("/administration/keys/")
     look.at(custodian)
     custodian.get_by_role("button", name=say("Renew the keys")).click()
-    custodian.get_by_role("link", name=say("Go on")).wait_for()
+    custodian.get_by_role("link", name=say("See what came of it")).wait_for()
     look.at(custodian)
     lead = look.as_(cast.account("vera", "plan_lead"))
     lead.goto("/plan/")

@@ -53,7 +53,7 @@ def of_person(request: HttpRequest) -> HttpResponse:
 
 def _shown(request: HttpRequest, rows: Any, chosen: dict[str, Any]) -> HttpResponse:
     found = paged(request, rows)
-    names = {str(a.pk): str(a) for a in Account.objects.all()}
+    names = {str(a.pk): words.translated(str(a)) for a in Account.objects.all()}
     rules = load_rules()
     titles = {name: words.translated(each.title) for name, each in rules.actions.items()}
     titles |= {name: str(title) for name, title in words.ACTIONS.items()}
@@ -156,7 +156,7 @@ def bait(request: HttpRequest) -> HttpResponse:
 
 
 def _alarms(request: HttpRequest) -> dict[str, Any]:
-    names = {str(a.pk): str(a) for a in Account.objects.all()}
+    names = {str(a.pk): words.translated(str(a)) for a in Account.objects.all()}
     rows = alarms.alarms_for(request.user)[:100]
     seen = Alarm.objects.exclude(seen_at=None).order_by("-seen_at")[:20]
     return {
