@@ -256,6 +256,23 @@ def test_an_unknown_name_in_a_question_is_a_fault():
     assert "North" in str(wrong.value)
 
 
+def test_a_delay_of_a_window_without_days_is_a_fault_and_not_an_answer_of_nothing():
+    tables = Tables(
+        (Case("C1", 1),), (Window("North", 1), Window("South", 1, opens=date(2026, 4, 1)))
+    )
+    proposal = propose(tables, AIMS)
+    with pytest.raises(Faults) as wrong:
+        what_if(proposal, [parse_change("delay:North=30")])
+    assert "without a first or last day" in str(wrong.value)
+    assert what_if(proposal, [parse_change("delay:South=30")])["feasible"]
+
+
+def test_a_workbook_that_is_not_there_is_told_as_that():
+    result = run(EXAMPLES / "smallest", "--locks", "no-such.xlsx")
+    assert isinstance(result.exception, Faults)
+    assert "no such file" in str(result.exception)
+
+
 def test_an_override_in_question_says_what_it_would_do_and_cost():
     t = Tables(
         (Case("C1", 2), Case("C2", 2)),

@@ -110,7 +110,10 @@ def _fault(tables: Tables, change: Change) -> Fault | None:
         return Fault("--what-if", "", what, found, one_of(sorted(set(known))), remedy)
 
     if what in OF_PLACES:
-        there = any(change.means(w) for w in tables.windows)
+        there = [w for w in tables.windows if change.means(w)]
+        if what == "delay" and there and not any(w.opens or w.closes for w in there):
+            return Fault("--what-if", "", what, "a window without a first or last day", "one that has days",
+                         "Give its days under opens and closes: without them a delay changes nothing.")  # fmt: skip
         return None if there else missing(windows + programmes)
     if what in ("limit", "condition"):
         known = [x.limit for x in tables.limits]

@@ -145,6 +145,9 @@ def _lines(path: Path, faults: list[Fault]) -> list[tuple[int, dict[str, str]]]:
     """The rows of the first sheet by their number, as text; faults are appended."""
     from python_calamine import CalamineWorkbook
 
+    if not path.is_file():
+        faults.append(Fault(str(path), "", "", "no such file", "a workbook", "Check the path."))
+        return []
     try:
         book = CalamineWorkbook.from_path(str(path))
         rows = book.get_sheet_by_name(SHEET).to_python(skip_empty_area=False)
