@@ -10,8 +10,11 @@ import pytest
 import registry_cast as people
 from test_planning import PLAN
 
+from onward.errors import Faults
 from onward.plan.edit import entries
 from onward.registry.planning import adopt_plan, adoptions, plan_version
+from onward.registry.recording import acts
+from onward.registry.recording.actors import Actor
 
 MORE = (
     PLAN
@@ -392,3 +395,76 @@ def test_nobody_else_changes_the_plan(planned, role):
     client = people.signed_in(people.account("someone", role))
     assert client.get("/plan/pledges/new/").status_code == 403
     assert "/plan/pledges/" not in client.get("/plan/").content.decode()
+
+
+WHY = {"holds_from": "2026-06-10", "reason": "It was said otherwise"}
+
+
+@pytest.mark.parametrize("word", ["H1-P1", "H1", "h1-p1"])
+def test_no_words_of_a_plan_hold_anybodys_id(planned, word):
+    client = lead()
+    address, sent = opened(client, "actions", "Interview everyone")
+    sent |= {"title": f"Ask {word}, again", **WHY}
+    answer = client.post(address, {**sent, "do": "check"})
+    page = html.unescape(answer.content.decode())
+    if word == "h1-p1":  # nobody's id is written so
+        assert answer.status_code == 200
+        return
+    assert answer.status_code == 422
+    assert "The id of a person or a household on record. What concerns one person" in page
+    assert page.count(word) <= 2, "in the field as it was typed, and in no sentence"
+    assert len(adoptions(planned)) == 1
+
+
+def test_why_a_plan_is_changed_holds_nobodys_id(planned):
+    client = lead()
+    address, sent = opened(client, "actions", "Interview everyone")
+    sent |= {"title": "Ask again", **WHY, "reason": "Because of H1-P1"}
+    answer = client.post(address, {**sent, "do": "check"})
+    assert answer.status_code == 422
+    assert "The id of a person or a household on record" in html.unescape(
+        answer.content.decode()
+    )
+
+
+def test_a_text_of_the_plan_is_refused_with_the_line_that_holds_an_id(planned):
+    long = "3f2a1c0b-77aa-4c11-9d1e-0123456789ab"
+    acts.register_household(
+        Actor("amina", people.EVERYBODYS), [acts.Member({"birth": "1990"}, person=long)],
+        effective="2026-06-01", household="55aa1c0b-77aa-4c11-9d1e-0123456789ab",
+        idempotency_key="long",
+    )  # fmt: skip
+    client = lead()
+    for said in (f"# waits for {long}", "# waits for 3f2a1c0b…89ab", "# 55aa1c0b…89ab waits"):
+        text = MORE.replace("authorities:", f"{said}\nauthorities:")
+        with pytest.raises(Faults, match=r"line 9.* the id of a person or a household"):
+            adopt_plan(planned, text, effective="2026-06-05", by="chantal")
+        sent = {"text": text, "effective": "2026-06-05", "replaces": ""}
+        page = html.unescape(
+            client.post("/plan/edit/", {**sent, "do": "check"}).content.decode()
+        )
+        assert (
+            "The id of a person or a household on record" in page
+            or "the id of a person" in page
+        )
+    message = MORE.replace("Draft of a text", f"Tell {long} first")
+    with pytest.raises(Faults) as refused:
+        adopt_plan(planned, message, effective="2026-06-05", by="chantal")
+    assert [fault.field for fault in refused.value.faults] == ["messages.sheet.texts.fa.text"]
+    assert long not in str(refused.value)
+    assert len(adoptions(planned)) == 1
+
+
+def test_whom_a_plan_lists_stands_in_the_log_when_its_text_is_read(planned):
+    from onward.registry.models import AccessEntry
+
+    text = MORE.replace("type: sc_resolution,", "type: sc_resolution, beneficiaries: {people: [H1-P1, H2-P1]},")  # fmt: skip
+    adopt_plan(planned, text, effective="2026-06-05", by="chantal")
+    client = lead()
+    assert "H1-P1" not in client.get("/plan/").content.decode(), "a plan's page counts them"
+    assert "H1-P1" in client.get("/plan/edit/").content.decode()
+    logged = AccessEntry.objects.exclude(people=[]).values_list("action", "people", "place")
+    assert list(logged) == [("plan.edit", ["H1-P1", "H2-P1"], "desk:plan_edit")]
+    address, sent = opened(client, "authorities", "Mandate")
+    client.post(address, {**sent, **WHY, "title": "The mandate", "do": "check"})
+    assert [place for _action, _people, place in logged.all()][1:] == ["desk:plan_entry"]

@@ -291,8 +291,10 @@ def _plan_texts() -> Iterator[str]:
     from onward.plan import model
     from onward.plan.gantt import WORDS
     from onward.plan.timeline import KINDS
+    from onward.registry import plan_people
 
     yield from WORDS.values()
+    yield from (plan_people.FOUND, plan_people.ALLOWED, plan_people.REMEDY)
     yield from KINDS.values()
     yield from _said()
     yield from (text[:1].upper() + text[1:] for text in model.FACTORS.values())

@@ -104,12 +104,13 @@ def adopt_plan(
 
     replaces  the hash of the version it was edited from; a newer one in between is a conflict
     reason    why, in few words without names; kept in the event
-    raises    Faults with everything wrong in the text, or with the lines it would cross
-              (`plan.check.NEVER_ADOPTED`); OnwardError on a conflict, or where
+    raises    Faults with everything wrong in the text, with the words that name somebody by
+              their id, or with the lines it would cross (`plan.check.NEVER_ADOPTED`); OnwardError on a conflict, or where
               the plan is a file edited by hand
     """
     from onward.plan.check import NEVER_ADOPTED, check_plan, reads_beside
     from onward.plan.load import loads_plan
+    from onward.registry.plan_people import refuse_people
 
     if not operation.settings.encrypted:
         raise OnwardError(f"The plan of this operation is a file: edit {PLAN} in its folder.")
@@ -124,6 +125,7 @@ def adopt_plan(
             [Fault(PLAN, f"line {f.line}", f.what, f.found, remedy=f.remedy) for f in crossed],
             "The plan was not adopted.",
         )
+    refuse_people(operation, text, file=PLAN, reason=reason)
     version = _version(operation.path / PLAN, text.encode())
     now = plan_version(operation)
     if replaces is not None and now is not None and now.sha256 != replaces:

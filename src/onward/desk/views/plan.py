@@ -30,7 +30,9 @@ from onward.plan.draws import PlanDraws, milestone_chances, plan_draws
 from onward.plan.gantt import WORDS, gantt_list, gantt_svg
 from onward.plan.model import FACTORS, Message, Plan
 from onward.plan.timeline import ALERT_DAYS, KINDS, alerts
+from onward.registry.operation import PLAN
 from onward.registry.permissions import access
+from onward.registry.plan_people import listed, refuse_people
 from onward.registry.planning import adopt_plan, adoptions, plan_version
 
 FUTURES, SEED = 2000, 1
@@ -272,6 +274,8 @@ def edit(request: HttpRequest) -> HttpResponse:
         "history": adoptions(operation)[::-1][:20] if operation.settings.encrypted else [],
         "as_file": not operation.settings.encrypted,
     }
+    if now is not None and (people := listed(now.text.decode())):
+        access.log(request.user, "plan.edit", people=people, place=place(request))
     if request.method == "POST":
         text = request.POST.get("text", "").replace("\r\n", "\n")
         upload = request.FILES.get("file")
@@ -326,6 +330,8 @@ def _checked(text: str) -> dict[str, Any]:
     day, rulebook = here.today(), here.rulebook()
     name = str(here.operation().path / "plan.yaml")
     new = loads_plan(text, rulebook, file=name)
+    if here.operation().settings.encrypted:
+        refuse_people(here.operation(), text, file=PLAN)
     findings = check_plan(new, rulebook, as_of=day, text_of=reads_beside(Path(name)))
     old = here.plan()
     changes = []

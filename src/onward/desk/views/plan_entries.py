@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -25,8 +26,10 @@ from onward.errors import Fault, Faults, OnwardError
 from onward.plan.check import check_plan, reads_beside
 from onward.plan.edit import entries, lends, with_entry
 from onward.plan.load import loads_plan
+from onward.registry import plan_people
 from onward.registry.kept import kept
 from onward.registry.permissions import access
+from onward.registry.plan_people import listed, refuse_people
 from onward.registry.planning import PlanVersion, adopt_plan, adoptions, plan_version
 from onward.registry.signing_in import signin
 
@@ -107,6 +110,8 @@ def _change(
         try:
             text = with_entry(now.text.decode(), part.name, name, after)
             plan = loads_plan(text, here.rulebook(), file="plan.yaml")
+            reason = str(asked.facts.get("reason") or "")
+            refuse_people(here.operation(), text, file="plan.yaml", reason=reason)
         except Faults as wrong:
             _place_faults(form, part, name, wrong.faults, shown)
         except OnwardError as problem:
@@ -117,6 +122,7 @@ def _change(
             shown["findings"] = _new_findings(plan, form.about.plan)
             shown["lent"] = _lent(now.text.decode(), text, part.name, name, form.about.plan)
             shown["lines"] = _lines(now.text.decode(), text)
+            _log_lists(request, shown["lines"], [*listed(now.text.decode()), *listed(text)])
             shown["digest"] = hashlib.sha256(text.encode()).hexdigest()
             if asked.facts and not asked.problems and request.POST.get("do") == "adopt":
                 answer = _adopt(request, shown, now, text, before == after)
@@ -139,6 +145,15 @@ def _lines(old: str, new: str) -> list[tuple[str, str]]:
         for line in difflib.ndiff(old.splitlines(), new.splitlines())
         if line[0] in "-+" and line[2:].strip()
     ]
+
+
+def _log_lists(
+    request: HttpRequest, lines: Sequence[tuple[str, str]], people: Sequence[str]
+) -> None:
+    """Whom the lines that are shown name, who stand on a list of the plan, in the log of access."""
+    read = [one for one in dict.fromkeys(people) if any(one in line for _sign, line in lines)]
+    if read:
+        access.log(request.user, "plan.edit", people=read, place=place(request))
 
 
 def _taken(shown: dict[str, Any]) -> set[str]:
@@ -206,8 +221,18 @@ def _place_faults(
             tail = fault.field[len(start) :]
             for each in form.form.inputs:
                 if each.name == tail or each.name.startswith(tail + "."):
-                    each.error = _("This does not fit the rest of the plan.")
+                    each.error = _said_beside(fault)
                     break
+        elif fault.field == "reason":
+            shown["asked"].fail("reason", _said_beside(fault))
+
+
+def _said_beside(fault: Fault) -> str:
+    """A fault in the words that stand beside its field."""
+    if fault.found != plan_people.FOUND:
+        return _("This does not fit the rest of the plan.")
+    say = plan_words.Sayer(here.plan(), here.rulebook())
+    return f"{say(fault.found).capitalize()}. {say(fault.remedy)}"
 
 
 def _said(problem: Fault | OnwardError) -> str:
