@@ -14,6 +14,7 @@ from onward.placement import floors, margin, propose, worth
 from onward.placement.aims import Floor, read_aims
 from onward.placement.compiling import stage_values
 from onward.placement.document import document
+from onward.placement.one_more import rising
 from onward.placement.program import Program
 from onward.placement.proposal import Proposal
 
@@ -37,6 +38,7 @@ class Whole:
         self.value = stage_values(
             c, "protection", c.model.unit_of_column(), np.arange(c.model.columns)
         )
+        self.rising = rising(c)
         self.program = Program(c.model, grouped=False)
         self.program.must_place(np.flatnonzero(c.must))
 
@@ -44,9 +46,12 @@ class Whole:
         if pledge is not None:
             column = np.array([self.program.m + pledge[0]])
             self.program.set_range(column, pledge[1], pledge[1])
-        self.program.set_limit(row, float(self.model.limit[row]) + more)
+        rises = self.rising[row]
+        for r, by in rises.items():
+            self.program.set_limit(r, float(self.model.limit[r]) + by * more)
         found = self.program.relax(self.value)
-        self.program.set_limit(row, float(self.model.limit[row]))
+        for r in rises:
+            self.program.set_limit(r, float(self.model.limit[r]))
         if pledge is not None:
             self.program.set_range(column, 0.0, 1.0)
         return None if found is None else found.value

@@ -16,6 +16,7 @@ from onward.placement.draw import equals, follow_draw
 from onward.placement.floors import price_floors
 from onward.placement.last_week import Held, LastWeek
 from onward.placement.model import AnyArray, FloatArray, IntArray
+from onward.placement.one_more import OneMore, Rises, worth_of_one_more
 from onward.placement.program import Answer, Clock, Prices, Program
 from onward.placement.proposal import Proposal, StageResult, pledges_met
 
@@ -44,7 +45,7 @@ def exact(
         compiled, seed, "optimal", chosen, pledges_met(compiled, chosen), search.results
     )
     if prices is not None:
-        proposal.price, proposal.fewer, proposal.more = prices.row, prices.fewer, prices.more
+        proposal.price, proposal.one_more = prices.row, search.one_more
     proposal.outcome_price = search.outcome_price
     if compiled.aims.floors and price:
         search.by_clock |= not price_floors(proposal, search.clock)
@@ -100,6 +101,7 @@ class _Search:
         self.results: list[StageResult] = []
         self.answer: Answer | None = None
         self.outcome_price: FloatArray | None = None
+        self.one_more: OneMore | None = None
         self.by_clock = False
         self.nodes = max(LEAST_NODES, EFFORT // max(1, self.model.columns))
         self.names, self.settles = compiled.aims.order()
@@ -121,10 +123,23 @@ class _Search:
         prices = self.program.relax(value, seconds=self.clock.left(), ranges=True)
         if prices is None and self.clock.left() > 0:
             raise _Impossible
-        self.by_clock = prices is None or not _whole_place(
-            self.program, value, prices, self.clock
-        )
+        self.by_clock = prices is None
+        if prices is not None:
+            self.one_more, in_time = worth_of_one_more(
+                self.compiled, prices, lambda rises: self._value_with(value, rises)
+            )
+            self.by_clock = not in_time
         return prices
+
+    def _value_with(self, value: FloatArray, rises: Rises) -> float | None:
+        """The value of the linear program with limits that rise; None where time ended."""
+        limit = self.model.limit
+        for r, by in rises.items():
+            self.program.set_limit(r, float(limit[r]) + by)
+        found = self.program.relax(value, seconds=self.clock.left())
+        for r in rises:
+            self.program.set_limit(r, float(limit[r]))
+        return None if found is None else found.value
 
     def all_aims(self) -> None:
         """Every aim in order."""
@@ -226,18 +241,3 @@ def _draw_among_equals(compiled: Compiled, answer: Answer, above: list[str]) -> 
     )
     answer.value = float((compiled.ticket * model.size)[answer.chosen >= 0].sum())
     answer.bound = max(answer.bound, answer.value)
-
-
-def _whole_place(program: Program, value: FloatArray, prices: Prices, clock: Clock) -> bool:
-    """Where a price holds for less than one place, ask what one whole place more brings; False
-    when time ended first."""
-    limit = program.model.limit
-    for r in np.flatnonzero((prices.row > 1e-9) & (prices.more < 1)):
-        program.set_limit(int(r), float(limit[r]) + 1)
-        more = program.relax(value, seconds=clock.left())
-        program.set_limit(int(r), float(limit[r]))
-        if more is None:
-            return False
-        prices.row[r] = max(0.0, more.value - prices.value)
-        prices.more[r] = 1.0
-    return True

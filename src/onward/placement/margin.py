@@ -13,6 +13,7 @@ import numpy as np
 
 from onward.placement.compiling import stage_values
 from onward.placement.model import FloatArray
+from onward.placement.one_more import OneMore, Rises, worth_of_one_more
 from onward.placement.pricing import Pricing
 from onward.placement.program import Prices, Program
 from onward.placement.proposal import Proposal
@@ -27,8 +28,7 @@ ROUNDS = 20
 
 
 class Margin:
-    """prices: of each row, and by how many places fewer or more they hold (`Prices`); None where
-    they do not settle."""
+    """prices: of each row, None where they do not settle; one_more: what one more place is worth."""
 
     def __init__(self, proposal: Proposal) -> None:
         compiled = proposal.compiled
@@ -42,11 +42,13 @@ class Margin:
         assert proposal.price is not None
         self._join(proposal.price, NEAR)
         self.prices: Prices | None = None
-        self.program: Program | None = None
+        self.one_more: OneMore | None = None
         found = self._settled({}, ranges=True)
         if found is not None:
-            self.program, self.prices = found
-            self._whole_places()
+            program, self.prices = found
+            self.one_more, _ = worth_of_one_more(
+                compiled, self.prices, lambda rises: self._value_with(program, rises)
+            )
 
     def _join(self, price: FloatArray, near: float) -> None:
         """Take in what is near the margin at these prices; of many as good as equal the best few."""
@@ -94,19 +96,18 @@ class Margin:
         over = self._at_most(found.row, met) + more - found.value
         return over <= 1e-7 * max(1.0, abs(found.value))
 
-    def _whole_places(self) -> None:
-        """Where a price holds for less than one place, ask what one whole place more brings."""
-        assert self.program is not None
-        assert self.prices is not None
-        prices, limit = self.prices, self.model.limit
-        keep = np.flatnonzero(self.inside)
-        for r in np.flatnonzero((prices.row > 1e-9) & (prices.more < 1)):
-            self.program.set_limit(int(r), float(limit[r]) + 1)
-            found = self.program.relax(self.value[keep])
-            self.program.set_limit(int(r), float(limit[r]))
-            if found is not None and self._proven(found, {}, float(found.row[r])):
-                prices.row[r] = max(0.0, found.value - prices.value)
-                prices.more[r] = 1.0
+    def _value_with(self, program: Program, rises: Rises) -> float | None:
+        """The value of the linear program with limits that rise; None where it is not proven."""
+        limit = self.model.limit
+        for r, by in rises.items():
+            program.set_limit(r, float(limit[r]) + by)
+        found = program.relax(self.value[self.inside])
+        for r in rises:
+            program.set_limit(r, float(limit[r]))
+        if found is None:
+            return None
+        more = sum(float(found.row[r]) * by for r, by in rises.items())
+        return found.value if self._proven(found, {}, more) else None
 
     def pledge(self, k: int) -> float | None:
         """Protection-weighted persons with the condition of a pledge met less without it; None
@@ -120,7 +121,7 @@ class Margin:
 def margin_of(proposal: Proposal) -> Margin | None:
     """The margin of a proposal that prices guided; None where it is not asked, or too large."""
     model = proposal.compiled.model
-    asked = proposal.price is not None and proposal.fewer is None
+    asked = proposal.price is not None and proposal.one_more is None
     if not asked or not model.columns or model.units > MOST_UNITS:
         return None
     found = Margin(proposal)

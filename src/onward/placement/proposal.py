@@ -11,6 +11,7 @@ import numpy as np
 
 from onward.placement.compiling import Compiled
 from onward.placement.model import BoolArray, FloatArray, IntArray
+from onward.placement.one_more import OneMore
 
 PROVEN = ("emergencies", "protection", "together", "outcome", "keep")
 
@@ -41,10 +42,10 @@ class Proposal:
     """chosen (units,) column or -1; state is optimal, within_gap, time_limit or infeasible.
 
     gap: the largest gap of the stages that are proven. conflict: when infeasible, the smallest
-    set of locks, floors and limits found that cannot hold together, in words. price (rows,)
-    and fewer/more: worth of one more place in protection-weighted persons and the change of
-    the limit within which it holds (None: not computed at this size). outcome_price (rows,):
-    the same in points of the outcome, with who is placed held."""
+    set of locks, floors and limits found that cannot hold together, in words. price (rows,): of
+    each limit, in protection-weighted persons; outcome_price (rows,): the same in points of the
+    outcome, with who is placed held. one_more: what one more place is worth (None: not computed at
+    this size)."""
 
     compiled: Compiled
     seed: int
@@ -55,8 +56,7 @@ class Proposal:
     gap: float = 0.0
     conflict: list[str] = field(default_factory=list)
     price: FloatArray | None = None
-    fewer: FloatArray | None = None
-    more: FloatArray | None = None
+    one_more: OneMore | None = None
     outcome_price: FloatArray | None = None
     floors: list[dict[str, object]] = field(default_factory=list)
 

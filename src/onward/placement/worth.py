@@ -13,7 +13,7 @@ import numpy as np
 from onward.placement import floors
 from onward.placement.compiling import stage_values
 from onward.placement.margin import Margin
-from onward.placement.model import FloatArray
+from onward.placement.one_more import priced
 from onward.placement.program import Program
 from onward.placement.proposal import Proposal, rounded
 from onward.placement.propose import EXACT_UNITS, EXACT_WHEN_BOUND
@@ -31,11 +31,15 @@ def worth(proposal: Proposal, margin: Margin | None = None) -> list[Row]:
 
     margin   where prices guided the search, the linear program they came near"""
     model = proposal.compiled.model
-    price, fewer, more = proposal.price, proposal.fewer, proposal.more
-    if margin is not None and margin.prices is not None:
-        price, fewer, more = margin.prices.row, margin.prices.fewer, margin.prices.more
     if proposal.state == "infeasible":
         return []
+    found = proposal.one_more if margin is None else margin.one_more
+    value, by_points = (
+        None if price is None else priced(proposal.compiled, price)
+        for price in (proposal.price, proposal.outcome_price)
+    )
+    if found is not None:
+        value = found.worth
     slack = proposal.slack()
     rows: list[Row] = []
     for r, info in enumerate(model.rows):
@@ -57,21 +61,17 @@ def worth(proposal: Proposal, margin: Margin | None = None) -> list[Row]:
                 "counts": ("everybody but " if info.kind == "earmark" else "") + info.who,
                 "persons": round(used),
                 "allowed": round(model.limit[r] + opened),
-                "worth_of_one_more": None if price is None else rounded(price[r]),
-                "outcome_of_one_more": None
-                if proposal.outcome_price is None
-                else rounded(proposal.outcome_price[r]),
-                "holds_for_fewer": _range(fewer, r),
-                "holds_for_more": _range(more, r),
+                "worth_of_one_more": None if value is None else rounded(value[r]),
+                "outcome_of_one_more": None if by_points is None else rounded(by_points[r]),
+                "holds_for_fewer": None if found is None else _range(found.fewer[r]),
+                "holds_for_more": None if found is None else _range(found.more[r]),
             }
         )
     return rows
 
 
-def _range(values: FloatArray | None, r: int) -> float | None:
-    if values is None or not np.isfinite(values[r]) or values[r] > 1e15:
-        return None
-    return rounded(values[r])
+def _range(places: float) -> float | None:
+    return rounded(places) if np.isfinite(places) and places <= 1e15 else None
 
 
 def not_worked_out(proposal: Proposal, margin: Margin | None = None) -> list[str]:
@@ -91,7 +91,7 @@ def not_worked_out(proposal: Proposal, margin: Margin | None = None) -> list[str
         else:
             why = "time ended first. Give more --time-limit."
         said.append(f"What the floor {floor.name} costs: {why}")
-    if proposal.price is None or proposal.fewer is not None or margin is not None:
+    if proposal.price is None or proposal.one_more is not None or margin is not None:
         return said
     large = f"this is not worked out for {c.model.units:,} cases that may travel apart"
     said.append(
