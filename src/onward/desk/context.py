@@ -50,7 +50,7 @@ def _desk(request: HttpRequest) -> dict[str, Any]:
         "as_of": here.today() if inside else None,
         "inside": inside,
         "locked": locked,
-        "menu": menu(actions, area) if inside else [],
+        "menu": menu(actions, here.rulebook().kinds, area) if inside else [],
         "alarms": Alarm.objects.filter(seen_at=None).count,
         "actions": actions,
         "draft": SimpleLazyObject(_draft),

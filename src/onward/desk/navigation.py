@@ -21,6 +21,7 @@ class Entry:
     page     name of the address
     needs    any of these actions shows it; none: everybody
     area     addresses of the same area mark the entry as current
+    kind     what the rulebook must know for the page to have anything to show; "": nothing
     """
 
     title: Any
@@ -28,6 +29,7 @@ class Entry:
     icon: str
     needs: tuple[str, ...] = ()
     area: str = ""
+    kind: str = ""
 
 
 MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
@@ -38,8 +40,8 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("People"), "desk:people", "people", ("person.list",), "people"),
             Entry(_("Households"), "desk:households", "household", ("person.list",), "households"),
             Entry(_("Calendar"), "desk:calendar", "calendar", ("calendar.read",), "calendar"),
-            Entry(_("Head-count"), "desk:headcount", "count", ("headcount.record",), "headcount"),
-            Entry(_("Convoys"), "desk:convoys", "convoy", ("person.record_movement",), "convoys"),
+            Entry(_("Head-count"), "desk:headcount", "count", ("headcount.record",), "headcount", "headcount"),
+            Entry(_("Convoys"), "desk:convoys", "convoy", ("person.record_movement",), "convoys", "convoy"),
             Entry(_("Exceptions"), "desk:overrides", "rights",
                   ("override.propose", "override.approve"), "exceptions"),
             Entry(_("Texts to read aloud"), "desk:sheets", "speak",
@@ -75,13 +77,21 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
 )  # fmt: skip
 
 
-def menu(actions: Collection[str], here: str = "") -> list[dict[str, Any]]:
-    """The menu of somebody who may do these actions; `here`: the area of the page shown."""
+def menu(
+    actions: Collection[str], kinds: Collection[str], here: str = ""
+) -> list[dict[str, Any]]:
+    """The menu of somebody who may do these actions.
+
+    kinds  of things that the rulebook knows
+    here   the area of the page shown
+    """
     groups = []
     for title, entries in MENU:
         lines = []
         for entry in entries:
             if entry.needs and not set(entry.needs) & set(actions):
+                continue
+            if entry.kind and entry.kind not in kinds:
                 continue
             try:
                 address = reverse(entry.page)

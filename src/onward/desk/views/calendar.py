@@ -270,6 +270,8 @@ def bulk(request: HttpRequest) -> HttpResponse:
     reader.listed(rows, place=place(request))
     if what == "assign":
         return _assign(request, reader, rows)
+    if (what if what == "convoy" else KIND) not in here.rulebook().kinds:
+        raise Http404
     if what == "convoy":
         return _convoy(request, reader, rows)
     return _schedule(request, reader, rows)

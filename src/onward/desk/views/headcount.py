@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -167,6 +167,9 @@ def _absent(rulebook: Rulebook, site: str) -> list[tuple[str, int]]:
 
 @page("headcount", "headcount.record", methods=("GET", "POST"))
 def headcount(request: HttpRequest) -> HttpResponse:
+    rulebook = here.rulebook()
+    if "headcount" not in rulebook.kinds:
+        raise Http404
     reader = request.reader  # type: ignore[attr-defined]
     # Sites where this account sees people one by one: a count elsewhere would tell of one on a day.
     sites = list(
@@ -187,11 +190,10 @@ def headcount(request: HttpRequest) -> HttpResponse:
             else (sites[0] if sites else "")
         )
     )
-    rulebook = here.rulebook()
     extra: dict[str, Any] = {}
     form = forms.form_for(
         rulebook, "headcount", required=("day", "counted"), values={"day": here.today().isoformat()}
-    ) if "headcount" in rulebook.kinds else forms.Form([])  # fmt: skip
+    )  # fmt: skip
     if request.method == "POST" and site:
         form.read(request.POST)
         if form.valid and form.facts["day"] > here.today().isoformat():

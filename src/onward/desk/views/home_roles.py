@@ -85,7 +85,7 @@ def with_people(reader: Any, people: QuerySet[PersonNow], today: date) -> dict[s
             {"person": row.person, "at": row.facts.get("starts_at"), "room": row.facts.get("room")}
             for row in sorted(theirs, key=lambda row: str(row.facts.get("starts_at") or ""))
         ][:SHOWN]  # fmt: skip
-    if reader.may("headcount.record"):
+    if reader.may("headcount.record") and "headcount" in here.rulebook().kinds:
         shown["counted"] = _counted(today)
         shown["differs"] = shown["counted"] and _differs(reader.account.office, today)
     if not mine:
@@ -225,7 +225,7 @@ def with_the_host(reader: Any) -> dict[str, Any]:
         "assurances": given,
         "host_messages": tell,
         "paused": with_host.exists(),
-        "counted": _counted(today),
+        "counted": _counted(today) if "headcount" in here.rulebook().kinds else None,
     }
 
 

@@ -49,8 +49,12 @@ def people(request: HttpRequest) -> HttpResponse:
             "casework": reader.reads_somewhere("confidential"),
             "bulk": [
                 a
-                for a in ("calendar.edit", "person.record_movement", "person.assign")
-                if reader.may(a)
+                for a, kind in (
+                    ("calendar.edit", "appointment"),
+                    ("person.record_movement", "convoy"),
+                    ("person.assign", ""),
+                )
+                if reader.may(a) and (not kind or kind in rulebook.kinds)
             ],
             "stages": rulebook.axes["stage"].states,
         },

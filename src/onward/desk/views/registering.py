@@ -63,7 +63,9 @@ def register(request: HttpRequest) -> HttpResponse:
     members = [
         _person(n, {"role_in_household": "head" if n == 0 else None}) for n in range(size)
     ]
-    form = forms.Form([site, forms.when(here.today().isoformat(), _("Day registered")),
+    # Under a rulebook of one place nobody is asked where somebody lives.
+    head = [site] if "site" in here.rulebook().kinds["person"].refs else []
+    form = forms.Form([*head, forms.when(here.today().isoformat(), _("Day registered")),
                        *[field for fields in members for field in fields]])  # fmt: skip
     extra: dict[str, Any] = {}
     if request.method == "POST" and data.get("do") == "register":
@@ -89,7 +91,7 @@ def register(request: HttpRequest) -> HttpResponse:
                                 "desk:household", home)  # fmt: skip
     return render(
         request, "desk/register.html",
-        {"form": form, "head": form.inputs[:2], "members": members, "size": size, "most": range(1, MOST + 1),
+        {"form": form, "head": form.inputs[: len(head) + 1], "members": members, "size": size, "most": range(1, MOST + 1),
          "key": request.POST.get("key") or once(), **extra},
         status=422 if form.problems or extra.get("faults") else 200,
     )  # fmt: skip
@@ -136,7 +138,9 @@ def _write(request: HttpRequest, form: forms.Form, size: int, extra: dict[str, A
                 )
         if code := form.facts.get(f"m{number}-number"):
             identity["number"] = str(code)
-        members.append(acts.Member({**facts, "site": form.facts["site"]}, identity))
+        if "site" in form.facts:
+            facts["site"] = form.facts["site"]
+        members.append(acts.Member(facts, identity))
     try:
         return acts.register_household(
             request.user, members, effective=form.facts["effective"],
