@@ -899,3 +899,29 @@ def test_an_exception_takes_two_people_and_a_reason(small):
 def test_a_hard_safeguard_has_no_exception(small):
     officer = browser("protection_officer")
     assert officer.get("/people/H2-P1/steps/T7.done/exception/G3.consent/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "fact", "value"),
+    [("consent", "pathway", "return"), ("interview", "purpose", "interview"), ("assessment", "topic", "capacity")],
+)  # fmt: skip
+def test_a_record_says_what_it_is_of_and_an_empty_form_records_nothing(
+    small, kind, fact, value
+):
+    from onward.registry.models import ThingNow
+
+    amina = cast.signed_in(cast.account("amina", "protection_officer"))
+    before = ThingNow.objects.filter(kind=kind).count()
+    refused = amina.post(f"/people/H1-P1/add/{kind}/", {"effective": "2026-06-10", "key": "a"})
+    assert refused.status_code == 422
+    assert f'<a href="#f-{fact}' in refused.content.decode(), "the summary leads to the field"
+    assert ThingNow.objects.filter(kind=kind).count() == before
+    sent = {"effective": "2026-06-10", fact: value, "key": "b"}
+    assert amina.post(f"/people/H1-P1/add/{kind}/", sent).status_code == 303
+    assert ThingNow.objects.filter(kind=kind).count() == before + 1
+
+
+def test_a_complaint_is_taken_with_nothing_but_the_day(small):
+    amina = cast.signed_in(cast.account("amina", "protection_officer"))
+    sent = {"received_on": "2026-06-10", "key": "c"}
+    assert amina.post("/people/H1-P1/add/complaint/", sent).status_code == 303

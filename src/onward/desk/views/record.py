@@ -320,12 +320,12 @@ CHOSEN, ELSEWHERE, NOT_KNOWN = "chosen", "elsewhere", "not_known"
 """Where a step led by which somebody leaves."""
 
 
-def _where_it_led() -> list[forms.Input]:
+def _where_it_led(hint: Any = "") -> list[forms.Input]:
     return [
         forms.Input("led", _("Where it led"), "one",
                     options=[(CHOSEN, _("Where the person chose to go")),
                              (ELSEWHERE, _("Elsewhere")), (NOT_KNOWN, _("Not known"))],
-                    hint=_("Only for a step by which the person leaves.")),
+                    hint=hint),
         forms.Input(WENT_TO, _("Elsewhere: which country or place"), "text",
                     options=here.destinations(),
                     hint=_("The code of a country, or the name of a site or recipient.")),
@@ -382,7 +382,7 @@ def took_place(request: HttpRequest, person: str) -> HttpResponse:
         [
             forms.Input("move", _("What took place"), "pick", options=options, required=True,
                         value=request.GET.get("move", "")),
-            *_where_it_led(),
+            *_where_it_led(_("Only for a step by which the person leaves.")),
             forms.when(here.today().isoformat()),
             forms.evidence(),
             forms.scanned(),
@@ -484,6 +484,15 @@ def amend(request: HttpRequest, person: str, kind: str, thing: str) -> HttpRespo
     return _thing(request, person, kind, thing)
 
 
+SAYS_WHAT: dict[str, tuple[str, ...]] = {
+    "interview": ("purpose",), "consent": ("pathway",), "release": ("recipient",),
+    "waiver": ("destination",), "assessment": ("topic",), "decision": ("topic",),
+    "document": ("type",),
+}  # fmt: skip
+"""Facts without which a new record would say nothing of what it is. A complaint, a fear, a claim
+and an incident ask for none: they are taken with whatever is known."""
+
+
 def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> HttpResponse:
     rulebook = here.rulebook()
     if kind not in recordable.NEEDS or kind not in rulebook.kinds:
@@ -511,7 +520,7 @@ def _thing(request: HttpRequest, person: str, kind: str, thing: str | None) -> H
         columns.discard(contacts.LOOKED_INTO)  # said on the page of the review
     form = forms.form_for(
         rulebook, kind, columns, values=on_record or _suggested(seen, kind),
-        places=here.destinations(),
+        required=SAYS_WHAT.get(kind, ()) if row is None else (), places=here.destinations(),
     )  # fmt: skip
     if kind in (booking.KIND, booking.UNWANTED):
         ask_who(form, reader, kind)
