@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import http.server
+import re
 import threading
 
 import altair as alt
@@ -75,3 +77,24 @@ def test_a_chart_that_asks_for_something_from_elsewhere_is_refused_and_fetches_n
     with pytest.raises(ValueError, match="from elsewhere"):
         svg(chart)
     assert asked == []
+
+
+def test_dates_in_a_fan_stand_on_white_so_that_no_line_of_the_scale_strikes_them_through():
+    days = [dt.date(2026, 10, 31) + dt.timedelta(days=30 * n) for n in range(1, 5)]
+    bands = {
+        name: [4100.0] * 4 for name in ("q025", "q10", "q25", "median", "q75", "q90", "q975")
+    }
+    seen = [(dt.date(2026, 8, 31), 4300.0), (dt.date(2026, 10, 31), 4200.0)]
+    made = charts.fan(
+        days,
+        bands,
+        seen,
+        days[-1],
+        deadline_label="28 February 2027",
+        title="T",
+        description="D",
+    )
+    for label in ("28 February 2027", "31 Oct 2026"):
+        behind, before = re.findall(rf"<text[^>]*>{label}</text>", made)
+        assert 'stroke="white"' in behind
+        assert "stroke" not in before

@@ -148,11 +148,11 @@ def fan(
     for side, align, dx in (("m", "center", 0), ("l", "right", -5), ("r", "left", 6)):
         found = [label for label in labels if label["side"] == side]
         if found:
-            layers.append(
-                alt.Chart(data(values=found))
-                .mark_text(align=cast(Any, align), dx=dx, fontSize=size, color=INK)
-                .encode(x="day:T", y=y("y"), text="label:N")
-            )
+            written = alt.Chart(data(values=found)).encode(x="day:T", y=y("y"), text="label:N")
+            look: dict[str, Any] = {"align": cast(Any, align), "dx": dx, "fontSize": size}
+            if side == "l":  # a line of the scale may run through it
+                layers.append(written.mark_text(**look, stroke="white", strokeWidth=5))
+            layers.append(written.mark_text(**look, color=INK))
     chart = alt.layer(*layers).properties(
         width=width - (172 if narrow else 200), height=250 if narrow else 300,
         padding={"left": 4, "top": 6, "right": 4, "bottom": 4},
