@@ -51,8 +51,12 @@ def test_changed_words_are_a_draft_again_and_only_what_changed_has_to_be_read(
     from onward.registry import wordings
 
     boss = browser("chantal", "supervisor")
-    page = boss.get("/words/fa/").content.decode()
-    assert "Changed since they were approved" not in page, "nobody approved any yet"
+    page = boss.get("/words/fa/?all=yes").content.decode()
+    assert "?show=changed" not in page, "nobody approved any yet"
+    assert "%(" not in page.partition("<main")[2], (
+        "a sentence is read without marks of the program"
+    )
+    assert "\u2066[place]\u2069" in page
     assert approve(boss).status_code == 303
     text = catalogue.paths("fa")[0].read_text("utf-8").replace('msgstr "خانه"', 'msgstr "سرا"')
     monkeypatch.setattr(wordings, "_words", lambda language: catalogue.compiled("fa", text))

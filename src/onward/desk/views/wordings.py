@@ -7,6 +7,7 @@ changed has to be read again.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -22,6 +23,7 @@ from onward.errors import OnwardError
 from onward.registry import wordings as kept_words
 from onward.registry.models import Account
 
+FILLED_IN = re.compile(r"%(?:\((\w+)\))?[sd](?![a-z])")
 SIGNS = 12
 """Of a version so many signs are shown, as of every other hash."""
 
@@ -80,7 +82,12 @@ def wording(request: HttpRequest, language: str) -> HttpResponse:
     texts = (
         changed if show == "changed" and changed is not None else kept_words.texts_of(language)
     )
-    rows, whole = sorted(texts.items()), request.GET.get("all") == "yes"
+    # Whole sentences first, then those that begin with what is filled in.
+    ordered = sorted(
+        texts.items(), key=lambda row: (not row[0][0].isalpha(), row[0].casefold())
+    )
+    rows = [(_readable(english), _readable(said)) for english, said in ordered]
+    whole = request.GET.get("all") == "yes"
     return render(
         request, "desk/wording.html",
         {"about": about, "form": form, "show": show, "changed": changed, "whole": whole,
@@ -103,6 +110,12 @@ def _about(language: str) -> dict[str, Any]:
         "approval": found,
         "by": str(by) if by is not None else (found.by if found else ""),
     }
+
+
+def _readable(text: str) -> str:
+    """A text as whoever reads it through sees it: what a page fills in stands in brackets, in its
+    own direction, or a mark of the program would tear the sentence apart."""
+    return FILLED_IN.sub(lambda found: f"\u2066[{found[1] or '…'}]\u2069", text)
 
 
 def _page(request: HttpRequest, rows: list[tuple[str, str]], *, whole: bool) -> Page:
