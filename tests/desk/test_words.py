@@ -786,6 +786,19 @@ def test_a_number_in_a_card_on_a_telephone_says_what_it_counts():
     assert bare == {}, "its column has no heading there"
 
 
+def test_the_plan_is_read_on_a_telephone_line_by_line_and_not_in_slivers():
+    (plan,) = [file for file in TEMPLATES if file.name == "plan.html"]
+    page = plan.read_text("utf-8")
+    for part in ("clocks", "stones", "basis", "pledges", "messages"):
+        found = re.search(
+            rf'aria-labelledby="{part}"><table class="([^"]*)">(.*?)</table>', page, re.S
+        )
+        assert found, part
+        assert "cards" in found[1], part
+        cells = re.findall(r"<td[^>]*>", found[2])
+        assert sum("data-label" in cell for cell in cells) >= len(cells) - 2, part
+
+
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_what_is_not_on_record_at_all_is_named_once_in_the_readers_language(small, language):
     """Somebody nobody has heard yet: "Interview or counselling: none on record"."""
