@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from benchmarks import libraries
 from benchmarks.forecast.__main__ import against, agreement
+
+from onward.forecast.search import climb
 
 OURS = np.random.default_rng(1).normal(1000, 30, 4000).round()
 
@@ -42,3 +45,35 @@ def test_a_peer_of_another_shape_is_found_by_its_whole_distribution():
     assert abs(found["sd_z"]) < 4
     assert found["ks_p"] < 0.001
     assert not found["agrees"]
+
+
+def test_conditions_and_packages_are_held_against_worlds_whose_answer_is_known():
+    """The libraries beside them are optional; where one is missing, ours is judged alone."""
+    boxes_ = libraries.conditions(4, 2000)["onward"]
+    assert boxes_["found"] == 4
+    assert boxes_["density"] > 0.75
+    assert boxes_["coverage"] > 0.35
+    assert boxes_["limits"] < 3
+    assert boxes_["off by"] < 0.08
+    packages = libraries.packages(3)
+    assert packages["onward"]["share of the best"] > 0.9
+    assert packages["onward"]["share of the best"] > packages["at random"]["share of the best"]
+
+
+def test_a_search_tries_the_same_packages_every_time_and_no_more_than_it_may():
+    def worth(package):
+        return float(
+            sum(package) - 3 * (package[0] == package[1]) + (package == (2, 1, 0, 2))
+        ), 0.0
+
+    def fits(package):
+        return sum(package) <= 5
+
+    tried = climb((3, 3, 3, 3), fits, worth, most=40)
+    assert tried == climb((3, 3, 3, 3), fits, worth, most=40)
+    assert len(set(tried)) == len(tried) <= 40
+    assert all(map(fits, tried))
+    assert tried[0] == (0, 0, 0, 0)
+    # With room to try them all it finds the best and ends by itself.
+    everything = climb((3, 3, 3, 3), fits, worth, most=10_000)
+    assert max(everything, key=worth) == (2, 1, 0, 2)

@@ -7,8 +7,8 @@ the poorer half of all futures and circumstances, with what they cost. Never by 
 that only empties the camp gains nothing here. The limits on what a lever may touch are in
 `scenarios.py`; what counts as an option is in `options.py`.
 
-With few packages every one is tried; with many, one lever is changed at a time from several
-starts, and the answer says that it is not proven best.
+With few packages every one is tried; with many, a search changes one lever at a time and starts anew
+near the best, and the answer says that it is not proven best.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import datetime as dt
 import itertools
 import json
 import math
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 KIND = "onward-levers-1"
 EVERY = 400
+TRIED = 400
+"""Packages tried where not every one is."""
+IDLE = 50
+"""Climbs in a row that try nothing new, and then there is nothing left to try."""
 FEW = 96
 SHOWN = 8
 Package: TypeAlias = tuple[int, ...]
@@ -173,7 +178,9 @@ def search(
             progress(f"{number} of {len(possible)} packages, {few} futures each")
             gain(package, few)
     else:
-        possible = _climb(levers, sizes, limits, lambda p: score(p, few), progress)
+        possible = climb(
+            sizes, lambda p: affordable(levers, p, limits), lambda p: score(p, few), progress
+        )
     ranked = sorted(possible, key=lambda package: score(package, few), reverse=True)
     finalists = ranked[: 2 * SHOWN]
     for number, package in enumerate(finalists, 1):
@@ -323,15 +330,24 @@ def _ties(best: FloatArray, other: FloatArray) -> bool:
     return poorer_half(best) - poorer_half(other) <= 2 * error
 
 
-def _climb(
-    levers: Levers,
+def climb(
     sizes: Sequence[int],
-    budgets: Mapping[str, float],
+    allowed: Callable[[Package], bool],
     score: Callable[[Package], tuple[float, float]],
-    progress: Callable[[str], None],
+    progress: Callable[[str], None] = lambda text: None,
+    *,
+    most: int = TRIED,
 ) -> list[Package]:
-    """Change one lever, or exchange two, while that helps; from nothing and from every single
-    option. Returns every package tried."""
+    """Change one lever, or exchange two, while that helps; then set a few anew from the best so far
+    and climb again.
+
+    sizes    how many ways each lever has, leaving it counted
+    allowed  whether a package keeps within the budgets; doing nothing does
+    most     packages to be tried at most
+    returns  every package tried, the best among them wherever it stands
+    source   iterated local search (Lourenço, Martin and Stützle, 2003); the same every time
+    """
+    chance = random.Random(0).random  # noqa: S311 - the same packages every time
     tried: dict[Package, tuple[float, float]] = {}
 
     def value(package: Package) -> tuple[float, float]:
@@ -340,26 +356,41 @@ def _climb(
             tried[package] = score(package)
         return tried[package]
 
-    nothing = tuple(0 for _ in sizes)
-    singles = [
-        (*nothing[:place], number, *nothing[place + 1 :])
-        for place, size in enumerate(sizes)
-        for number in range(1, size)
-    ]
-    starts = [nothing, *sorted((s for s in singles if affordable(levers, s, budgets)), key=value, reverse=True)[:3]]  # fmt: skip
-    for start in starts:
-        here = start
-        while True:
-            near = [
-                package
-                for package in _neighbours(here, sizes)
-                if affordable(levers, package, budgets)
-            ]
-            best = max(near, key=value, default=here)
-            if value(best) <= value(here):
-                break
-            here = best
+    here = best = tuple(0 for _ in sizes)
+    value(best)
+    idle = 0
+    while len(tried) < most and idle < IDLE:
+        known = len(tried)
+        better: Package | None = here
+        while better is not None and len(tried) < most:
+            here, better = better, None
+            near = [package for package in _neighbours(here, sizes) if allowed(package)]
+            for package in sorted(near, key=lambda _: chance()):
+                if package not in tried and len(tried) >= most:
+                    break
+                if value(package) > value(here):
+                    better = package
+                    break
+        best = max(best, better or here, key=value)
+        here = _shaken(best, sizes, allowed, chance)
+        idle = idle + 1 if len(tried) == known else 0
     return list(tried)
+
+
+def _shaken(
+    best: Package, sizes: Sequence[int], allowed: Callable[[Package], bool],
+    chance: Callable[[], float],
+) -> Package:  # fmt: skip
+    """The package with three or four levers set anew, where that can be paid."""
+    for _ in range(IDLE):
+        places = sorted(range(len(sizes)), key=lambda _: chance())[: 3 + int(2 * chance())]
+        found = tuple(
+            int(chance() * size) if place in places else best[place]
+            for place, size in enumerate(sizes)
+        )
+        if found != best and allowed(found):
+            return found
+    return best
 
 
 def _neighbours(package: Package, sizes: Sequence[int]) -> list[Package]:
