@@ -1000,6 +1000,18 @@ def test_the_proposed_places_are_said_in_every_language(worlds, proposal, langua
     assert "Officers decide" not in said.blocks[0].text
     assert "random order" in fair.note
     assert "random order" not in own.note
+    missing, asked = (
+        next(b for b in s.blocks if getattr(b, "name", "") == "missing-places")
+        for s in (plain, said)
+    )
+    assert {row[0].text for row in missing.rows} >= {
+        "Norland, Spring",
+        "one fewer place kept for others: Sudmark women at risk",
+    }
+    for before, after in ((missing.title, asked.title), (missing.note, asked.note)):
+        assert before != after
+    assert not set(missing.columns) & set(asked.columns) - {"Worth"}
+    assert not any("kept for others" in row[0].text for row in asked.rows)
     ages = [n for n, row in enumerate(fair.rows) if "18-59" in row[0].text]
     assert ages
     assert all(speech.figures("18–59") in own.rows[n][0].text for n in ages)

@@ -59,6 +59,9 @@ def summary(
         "missing_places": [
             {
                 "ask": r["limit"],
+                "kind": r["kind"],
+                "programme": r["programme"],
+                "window": r["window"],
                 "for_whom": r["counts"],
                 "worth_per_place": r["worth_of_one_more"],
                 "holds_for_places": r["holds_for_more"],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
 from onward.report.counted import by_grouping, stopped_by, table_of
 from onward.report.disclosure import TOTAL
@@ -101,7 +103,7 @@ def placement(w: Writer) -> Section | None:
         blocks.append(
             Table("missing-places", "The most valuable missing places: whom to ask, and for whom",
                   ["Ask for one more in", "For whom", "Worth", "Holds for"],
-                  [[words(x["ask"]), words(x["for_whom"]), decimal(x["worth_per_place"]),
+                  [[words(_asked(x)), words(x["for_whom"]), decimal(x["worth_per_place"]),
                     words("–") if x["holds_for_places"] is None else decimal(x["holds_for_places"])]
                    for x in found["missing_places"]],
                   w.on, "Worth: protection-weighted people placed by one more place. Holds for: so many places more.",
@@ -120,6 +122,18 @@ def placement(w: Writer) -> Section | None:
     if fair is not None:
         blocks.append(fair)
     return Section("placement", "Proposed places", blocks)
+
+
+def _asked(missing: Mapping[str, Any]) -> str:
+    """What to ask for: a place, or a share or limit that gives way by one."""
+    if missing["kind"] == "places":
+        return ", ".join(filter(None, (plain_name(missing["programme"]), missing["window"])))
+    said = (
+        "one fewer place kept for others"
+        if missing["kind"] == "earmark"
+        else "one more under the limit"
+    )
+    return f"{said}: {missing['ask']}"
 
 
 def _fairness(w: Writer) -> Table | None:
