@@ -668,7 +668,7 @@ def test_a_sentence_of_the_forecast_names_steps_and_states_by_their_titles(small
     assert said.startswith(("Resettlement place: places", "“Resettlement place”: places"))
 
 
-def test_commas_and_colons_are_those_of_the_readers_language():
+def test_commas_and_colons_are_those_of_the_readers_language(small):
     from django.utils import translation
 
     from onward.desk import words
@@ -678,6 +678,8 @@ def test_commas_and_colons_are_those_of_the_readers_language():
         with translation.override(language):
             said[language] = "".join(map(words.sign, ",;:"))
     assert said == {"en": ",;:", "fr": ",\u202f;\u202f:", "fa": "،؛:"}
+    joined = [file.name for file in TEMPLATES if "|join:" in file.read_text("utf-8")]
+    assert joined == [], "a list is said with `listed`, which knows the reader's marks"
 
 
 @pytest.mark.parametrize("language", ["fr", "ar", "fa", "ckb"])

@@ -124,9 +124,9 @@ def signed(value: float | None) -> SafeString | str:
 
 
 @register.filter
-def listed(parts: Any) -> str:
-    """Words one after another, with the comma of the reader's script."""
-    return words.listed(map(str, parts or ()))
+def listed(parts: Any, mark: str = ",") -> str:
+    """Words one after another, with the comma, or another mark, of the reader's script."""
+    return words.listed(map(str, parts or ()), mark)
 
 
 @register.simple_tag
