@@ -130,3 +130,9 @@ def test_holding_back_one_of_many_equal_cases_is_expected_to_cost_nobody_a_place
     assert predicted_cost(proposal, Lock(held, ""))["weighted_persons"] == 0
     again = propose(replace(shared(6), locks=(Lock(held, ""),)), AIMS)
     assert len(again.places()) == len(proposal.places())
+
+
+def test_holding_back_a_case_that_nobody_waits_behind_is_expected_to_cost_its_persons():
+    tables = Tables((Case("C0", 2), Case("C1", 2)), (Window("North", 4),))
+    proposal = propose(tables, AIMS)
+    assert predicted_cost(proposal, Lock("C0", ""))["weighted_persons"] == 2

@@ -41,14 +41,19 @@ def predicted_cost(proposal: Proposal, lock: Lock) -> dict[str, float | None]:
     now = int(proposal.chosen[unit])
 
     def worth(column: int, protection: bool) -> float:
+        """What a place brings less what its seats would bring to others, by prices."""
         if column < 0:
             return 0.0
         price = proposal.price if protection else proposal.outcome_price
         value = float(c.weight[unit]) if protection else float(c.outcome[column])
         if price is None:
             return value
-        cost = cell_prices(model, price)[model.klass[unit], model.slot[column]]
-        return value - float(cost * model.size[unit])
+        slot = int(model.slot[column])
+        cost = float(cell_prices(model, price)[model.klass[unit], slot])
+        if protection and column == now and proposal.one_more is not None:
+            # seats given up are worth what one more brings: nothing where nobody waits for them
+            cost = min(cost, float(proposal.one_more.worth[slot]))
+        return value - cost * float(model.size[unit])
 
     options = [
         j
