@@ -50,8 +50,8 @@ def predicted_cost(proposal: Proposal, lock: Lock) -> dict[str, float | None]:
             return value
         slot = int(model.slot[column])
         cost = float(cell_prices(model, price)[model.klass[unit], slot])
-        if protection and column == now and proposal.one_more is not None:
-            # seats given up are worth what one more brings: nothing where nobody waits for them
+        if protection and not lock.programme and proposal.one_more is not None:
+            # seats left free are worth what one more brings: nothing where nobody waits for them
             cost = min(cost, float(proposal.one_more.worth[slot]))
         return value - cost * float(model.size[unit])
 
