@@ -445,7 +445,15 @@ def test_a_floor_places_its_group_and_has_a_price():
     t = Tables((Case("C1", 1, age=70), Case("C2", 3, age=30)), (Window("North", 3),))
     proposal = propose(t, parse_aims(text))
     assert proposal.places() == {"C1": ("North", "")}
-    assert proposal.floors == [{"floor": "Lone", "share": 1.0, "price": 2.0}]
+    assert proposal.floors == [
+        {
+            "floor": "Lone",
+            "share": 1.0,
+            "price": 2.0,
+            "price_at_least": 2.0,
+            "price_at_most": 2.0,
+        }
+    ]
 
 
 # --- sizes -----------------------------------------------------------------------------------
