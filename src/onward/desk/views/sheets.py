@@ -6,6 +6,7 @@ marked across the page and cannot support a consent.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -16,12 +17,15 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from onward import __version__
+from onward.caseload.events import RECORDED, Subject
 from onward.desk import dates, here, sight, words
-from onward.desk.views.shared import page, place
+from onward.desk.views.shared import done, once, page, place, sent_key
+from onward.errors import OnwardError
 from onward.plan.model import COUNSELLING
 from onward.plan.telling import may_be_told, replaced
 from onward.registry.models import ThingNow
 from onward.registry.permissions import access
+from onward.registry.recording import acts
 
 RIGHT_TO_LEFT = ("fa", "ar", "ckb", "ps", "ur", "az-arab")
 DRAFT = {"fa": "پیش‌نویس", "ar": "مسودة", "ckb": "ڕەشنووس", "fr": "BROUILLON", "en": "DRAFT"}
@@ -114,19 +118,80 @@ def sheets(request: HttpRequest) -> HttpResponse:
     return render(request, "desk/sheets.html", {"rows": rows})
 
 
-@page("sheets", "person.record_interview", "text.approve")
-def sheet(request: HttpRequest, message: str, language: str) -> HttpResponse:
-    row = next(
-        (
-            r
-            for r in _texts(kinds=COUNSELLING, answers=True)
-            if r["message"] == message and r["language"] == language
-        ),
-        None,
-    )
+def _one(message: str, language: str) -> dict[str, Any]:
+    """One language of one text, with whether the record holds it."""
+    rows = _texts(kinds=COUNSELLING, answers=True)
+    row = next((r for r in rows if (r["message"], r["language"]) == (message, language)), None)
     if row is None:
         raise Http404
-    return render(request, "desk/sheet.html", {"sheet": row})
+    _lacks_record([row])
+    return row
+
+
+@page("sheets", "person.record_interview", "text.approve")
+def sheet(request: HttpRequest, message: str, language: str) -> HttpResponse:
+    return render(request, "desk/sheet.html", {"sheet": _one(message, language), "key": once()})
+
+
+@page("sheets", "text.approve", methods=("POST",))
+def sheet_on_record(request: HttpRequest, message: str, language: str) -> HttpResponse:
+    """Put a text that the plan has approved on record as the current one, in place of the version
+    before: safeguards ask the record, not the plan."""
+    access.require(request.user, "text.approve", place=place(request))
+    row = _one(message, language)
+    if not (row["approved"] and row["current"] and row["unrecorded"]):
+        said = (
+            _("It is on record already.") if row["approved"] and row["current"]
+            else _("Only an approved text that is in force can be put on record.")
+        )  # fmt: skip
+        return render(
+            request,
+            "desk/sheet.html",
+            {"sheet": row, "key": once(), "faults": [said]},
+            status=422,
+        )
+    try:
+        acts.record_batch(
+            request.user, _putting_on_record(row), idempotency_key=sent_key(request) or once()
+        )
+    except OnwardError as problem:
+        shown = {"sheet": row, "key": once(), "faults": [str(problem)]}
+        return render(request, "desk/sheet.html", shown, status=422)
+    return done(request, _("The text is on record as the current one."), "desk:sheets")
+
+
+def _putting_on_record(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is recorded of a text: this version approved and current, those before it no longer.
+
+    row  one of `_texts`"""
+    kind, today = ON_RECORD[row["kind"]], here.today().isoformat()
+    declared = here.rulebook().kinds[kind].facts
+    known = list(ThingNow.objects.filter(kind=kind).order_by("thing"))
+    entries = []
+    for pathway in row["ways"] if row["kind"] == "sheet" else ("",):
+        alike = [
+            one for one in known
+            if one.facts.get("language") == row["language"]
+            and (not pathway or one.facts.get("pathway") == pathway)
+        ]  # fmt: skip
+        this = [one for one in alike if str(one.facts.get("version")) == row["version"]]
+        facts: dict[str, Any] = {"approved": True, "current": True}
+        if "approved_on" in declared:
+            facts["approved_on"] = row["approved_on"].isoformat()
+        for before in alike:
+            if before.facts.get("current") and before not in this:
+                gone: dict[str, Any] = {"current": False}
+                if "replaced_on" in declared:
+                    gone["replaced_on"] = today
+                entries.append((before.thing, gone))
+        if not this:
+            facts |= {"version": row["version"], "language": row["language"]}
+            facts |= {"pathway": pathway} if pathway else {}
+        entries.append((this[0].thing if this else str(uuid.uuid4()), facts))
+    return [
+        {"subject": Subject(kind, thing), "kind": RECORDED, "effective": today, "facts": facts}
+        for thing, facts in entries
+    ]
 
 
 @page("people", "person.record_interview")
@@ -244,6 +309,7 @@ def drawing(request: HttpRequest) -> HttpResponse:
 urls = [
     path("texts/", sheets, name="sheets"),
     path("texts/<str:message>/<str:language>/", sheet, name="sheet"),
+    path("texts/<str:message>/<str:language>/record/", sheet_on_record, name="sheet_on_record"),
     path("people/<str:person>/read-aloud/", read_aloud, name="read_aloud"),
     path("people/<str:person>/waiver/", waiver, name="waiver"),
     path("rulebook/", rulebook, name="rulebook"),
