@@ -396,3 +396,11 @@ def test_what_is_written_is_its_owners_alone_and_no_dump_can_hold_a_key(tmp_path
     )  # fmt: skip
     assert drawn.stat().st_mode & 0o777 == 0o600
     assert done.stderr.strip().endswith("(0, 0)")
+
+
+def test_too_few_futures_are_refused_before_anything_is_built(tmp_path):
+    out = tmp_path / "made"
+    done = onward("demo", out, "--futures", 40)
+    assert done.returncode == 2
+    assert "200 or more" in done.stderr
+    assert not out.exists()

@@ -27,8 +27,11 @@ def demo(
     report.html, report.pdf and report.xlsx and prints the headline. Everybody is invented.
     """
     from onward.cli.work import write_report
+    from onward.forecast.run import LEAST_FUTURES
     from onward.registry.examples import new_from_example
 
+    if futures < LEAST_FUTURES:
+        raise typer.BadParameter(f"--futures {futures}: {LEAST_FUTURES} or more are needed.")
     started = time.monotonic()
     # The simulator compiles on the other core while the lists are brought in.
     compiling = subprocess.Popen(

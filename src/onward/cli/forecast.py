@@ -43,7 +43,6 @@ app = command_app(cls=_RunUnlessNamed)
 
 DIRECTORY = Annotated[Path, typer.Argument(metavar="DIR", help="The operation folder.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
-LEAST_FUTURES = 200
 
 
 @app.command()
@@ -489,6 +488,7 @@ def _check_request(
     from onward.errors import Fault, Faults, one_of
     from onward.forecast.behaviour import TERMS
     from onward.forecast.chances import refused
+    from onward.forecast.run import LEAST_FUTURES
 
     faults = [
         Fault("", "", "--without", f'"{term}"', one_of(TERMS))
