@@ -94,7 +94,8 @@ def round_shares(
     pricing(price)
     lead = leads(pricing)
     need = bound * (1 - gap) if bound > 0 else bound * (1 + gap)
-    count, more = 600, 1.0
+    # where everybody has to stay placed, who loses most finds no place without those at the margin
+    count, more = 600, 2.0 if pricing.must.all() else 1.0
     while clock.left() > 0.05:
         # first every choice that the prices like better than the one in hand, largest loss
         # first; then those at the margin as well, more of them each time
