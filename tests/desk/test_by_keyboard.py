@@ -109,6 +109,7 @@ def test_interview_refusal_withdrawal_and_departure(desk, small, language):
     page = at_home(desk, language, "amina", "supervisor")
     person(page, "H1-P1")
     follow(page, 'a[href$="/add/interview/"]')
+    choose(page, "#f-purpose-1")
     for fact in ("alone", "impartial_body", "confidential_place", "own_interpreter"):
         choose(page, f"#f-{fact}-0")
     send(page)
