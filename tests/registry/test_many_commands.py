@@ -16,9 +16,9 @@ import copy
 import csv
 import io
 import json
-import os
 import random
 import sys
+import uuid
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -97,7 +97,7 @@ class Office:
         code, _out, err = onward(
             "new", folder, "--rulebook", self.rulebook.name, "--from", "2026-01-01",
             "--key-file", folder.parent / "camp.key",
-            "--store", site_for_tests.new_store(f"commands_{os.getpid()}_{folder.parent.name}"),
+            "--store", site_for_tests.new_store(f"commands_{uuid.uuid4().hex}"),
         )  # fmt: skip
         assert code == 0, err
         settings = folder / "operation.toml"
