@@ -106,7 +106,7 @@ def _lacks_record(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         found = known.get(row["kind"])
         pathways = row["ways"] if row["kind"] == "sheet" else ("",)
-        row["unrecorded"] = found is not None and not any(
+        row["unrecorded"] = found is not None and not all(
             (pathway, row["version"], row["language"]) in found for pathway in pathways
         )
 
