@@ -635,9 +635,12 @@ def _suggested(seen: access.Seen, kind: str) -> dict[str, Any]:
 
 
 def _waiver_text(seen: access.Seen) -> dict[str, Any]:
-    """The current waiver on record in the person's language. One in another is not put forward."""
+    """The approved, current waiver on record in the person's language. One in another is not put forward."""
     language = seen.facts.get("language")
-    rows = ThingNow.objects.filter(kind="waiver_text", facts__current=True).order_by("thing")
+    rows = ThingNow.objects.filter(
+        kind="waiver_text", facts__approved=True, facts__current=True
+    )
+    rows = rows.order_by("thing")
     return next((row.facts for row in rows if row.facts.get("language") == language), {})
 
 
