@@ -277,12 +277,17 @@ def test_a_list_is_left_and_found_again_without_javascript(desk, small):
     page.goto("/imports/")
     page.locator("main a[href^='/imports/'] + .status").wait_for()
     page.locator("main ul.plain a[href^='/imports/']").click()
-    while page.get_by_role("link", name="Look again").count():
-        page.get_by_role("link", name="Look again").click()
-    page.get_by_role("button", name="Record the list").click()
-    while page.get_by_role("link", name="Look again").count():
-        page.get_by_role("link", name="Look again").click()
-    page.get_by_text("The list is recorded").wait_for()
+    record = page.get_by_role("button", name="Record the list")
+    looked_until(page, record)
+    record.click()
+    looked_until(page, page.get_by_text("The list is recorded"))
+
+
+def looked_until(page, wanted) -> None:
+    """Look again at work under way, as its page asks for, until what is wanted stands there."""
+    again = page.get_by_role("link", name="Look again")
+    while wanted.or_(again).first.wait_for() or not wanted.count():
+        again.click()
 
 
 # -- by keyboard --------------------------------------------------------------------------------------

@@ -218,6 +218,7 @@ def make(template: Path, folder: Path) -> Whole:
         "desk:convoy": [["bus-1"]],
         "desk:household": [["H1"], ["H7"]],
         "desk:sheet": [["sheet", "fa"]],
+        "desk:sheet_on_record": [["sheet", "fa"]],
         "desk:file": [[person, paper]],
         "desk:step": [["H1-P1", "T7.done"], ["H2-P1", "T7.done"]],
         "desk:step_facts": [["H2-P1", "T7.done"]],
