@@ -58,8 +58,8 @@ def give_back() -> None:
 def warm() -> None:
     """Compile and load what is compiled once per installation."""
     from benchmarks.placement.generate import reference
-    from onward.placement.choices import bundles_of
-    from onward.placement.core import solve_core
+    from onward.placement.solving.large.core import solve_core
+    from onward.placement.solving.prices.choices import bundles_of
 
     r = reference(2_500, 10)
     solve_core(r.model, r.value, bundles=bundles_of(r.model, 2.0), seconds=3)
@@ -69,10 +69,10 @@ def compiled(r: Any, seed: int) -> Any:
     """The reference problem with all aims, as the product solves it."""
     import numpy as np
 
-    from onward.placement.aims import read_aims
-    from onward.placement.compiling import Compiled
-    from onward.placement.inputs import Case, Tables, Window
-    from onward.placement.points import Scores
+    from onward.placement.inputs.aims import read_aims
+    from onward.placement.inputs.tables import Case, Tables, Window
+    from onward.placement.problem.compiling import Compiled
+    from onward.placement.problem.points import Scores
 
     model = r.model
     n, rng = model.units, np.random.default_rng(seed)
@@ -102,9 +102,9 @@ def exact_arrays(r: Any) -> Any:
     """The whole reference problem as one program: every column and every bundle."""
     import numpy as np
 
-    from onward.placement.choices import bundles_of
-    from onward.placement.part import Part
-    from onward.placement.pricing import Pricing
+    from onward.placement.solving.prices.choices import bundles_of
+    from onward.placement.solving.prices.pricing import Pricing
+    from onward.placement.solving.programs.part import Part
 
     bundles = bundles_of(r.model, 2 * r.apart)
     pricing = Pricing(r.model, r.value, bundles, np.zeros(r.model.units, bool))
@@ -129,8 +129,8 @@ def one(what: str, n: int, d: int, seed: int, limit: float, gap: float) -> dict[
     worked = time.process_time()
     began = time.perf_counter()
     if what == "ours":
-        from onward.placement.choices import bundles_of, open_pledges
-        from onward.placement.core import solve_core
+        from onward.placement.solving.large.core import solve_core
+        from onward.placement.solving.prices.choices import bundles_of, open_pledges
 
         a = solve_core(
             model,
@@ -198,7 +198,7 @@ def cpsat(r: Any, limit: float, gap: float) -> dict[str, Any]:
     import numpy as np
     from ortools.sat.python import cp_model
 
-    from onward.placement.choices import bundles_of
+    from onward.placement.solving.prices.choices import bundles_of
 
     model = r.model
     bundles = bundles_of(model, 2 * r.apart)
@@ -256,8 +256,8 @@ def extras(quick: bool) -> dict[str, Any]:
 
     from benchmarks.placement import officer
     from benchmarks.placement.generate import reference
+    from onward.placement.deciding.whatif import Session
     from onward.placement.propose import solve
-    from onward.placement.whatif import Session
 
     result: dict[str, Any] = {}
     for n in (1_000,) if quick else (1_000, 10_000):

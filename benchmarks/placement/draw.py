@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from onward.placement import propose as room
-from onward.placement.aims import read_aims
-from onward.placement.inputs import Case, Tables, Window
+from onward.placement.inputs.aims import read_aims
+from onward.placement.inputs.tables import Case, Tables, Window
 
 SIZES = (1, 1, 1, 2, 2, 3, 4)
 

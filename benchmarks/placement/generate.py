@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onward.placement.model import FloatArray, IntArray, Model, RowInfo
+from onward.placement.problem.model import FloatArray, IntArray, Model, RowInfo
 
 WINDOWS = 4
 SIZES = (0.38, 0.14, 0.12, 0.12, 0.10, 0.06, 0.04, 0.02, 0.01, 0.01)

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.placement.generate import CATEGORIES, SIZES
-from onward.placement.aims import Aims, read_aims
-from onward.placement.inputs import Case, Limit, Pledge, Score, Selector, Tables, Window
-from onward.placement.proposal import Proposal
+from onward.placement.inputs.aims import Aims, read_aims
+from onward.placement.inputs.tables import Case, Limit, Pledge, Score, Selector, Tables, Window
 from onward.placement.propose import propose
 from onward.placement.rolling import expected_arrivals, keep_for_later
+from onward.placement.solving.proposal import Proposal
 
 FIRST = date(2026, 1, 5)
 NAMES = ("LPN", "SVT", "MED", "WGR", "FAM", "CAR", "LFD")

@@ -2,7 +2,7 @@
 
     python -m benchmarks.scale.pricing [--cases 1000000] [--passes 5] [--no-spark] [--json]
 
-The kernel is the placement room's own (`placement.kernels.best_choices`). Cases are invented, each
+The kernel is the placement room's own (`placement.solving.prices.kernels.best_choices`). Cases are invented, each
 with the same number of choices among programmes and months. On Spark the prices go out with every
 pass, one bound and the persons by class and slot come back from each block; the cases themselves
 stay in the memory of the workers, made there once. Both ways must give the same numbers to the
@@ -50,7 +50,7 @@ def cases(block: int, count: int) -> tuple[np.ndarray, ...]:
 
 def priced(block: int, count: int, price: np.ndarray) -> tuple[float, np.ndarray]:
     """A block's bound and the persons that its best choices bring to each class and slot."""
-    from onward.placement.kernels import best_choices, demand
+    from onward.placement.solving.prices.kernels import best_choices, demand
 
     start, slot, value, size, klass, must = cases(block, count)
     best = np.empty(count, dtype=np.int64)

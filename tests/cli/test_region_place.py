@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from onward.caseload import Subject, new_event
 from onward.cli.region import app
 from onward.errors import Faults, OnwardError
-from onward.placement.files import read_locks
+from onward.placement.inputs.files import read_locks
 from onward.registry import Settings, create_operation
 from onward.registry.computing.snapshot import write_snapshot
 from onward.rulebook import load, shipped_path

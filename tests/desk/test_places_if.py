@@ -8,7 +8,7 @@ import pytest
 import registry_cast as people
 from test_planning import PLAN
 
-from onward.placement.inputs import Case, Score, Tables, Window
+from onward.placement.inputs.tables import Case, Score, Tables, Window
 from onward.registry.computing.runs import keep_proposal, kept_proposals
 
 SECRET = "An offer in confidence"
@@ -131,7 +131,7 @@ def test_what_an_override_really_costs_stands_beside_what_was_expected(proposed)
 
 
 def test_what_was_decided_at_the_desk_is_a_line_of_the_log_that_is_replayed(proposed, tmp_path):
-    from onward.placement import overrides
+    from onward.placement.deciding import overrides
     from onward.registry.computing.override_log import log_lines
 
     officer = browser("resettlement_officer")

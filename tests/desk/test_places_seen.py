@@ -10,7 +10,7 @@ from test_places_if import OPEN, keep_places
 from test_planning import PLAN
 
 from onward.errors import OnwardError
-from onward.placement.doors import BARRIERS
+from onward.placement.problem.doors import BARRIERS
 from onward.registry.computing.runs import keep_proposal, kept_proposals
 
 FAR, NEAR = "household/house-far-1", "household/H1"

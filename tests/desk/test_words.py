@@ -286,7 +286,7 @@ def test_what_a_proposal_says_is_said_in_the_readers_language(small, language):
     from django.utils import translation
 
     from onward.desk import placement_words
-    from onward.placement.doors import BARRIERS
+    from onward.placement.problem.doors import BARRIERS
 
     reasons = [f"{barrier} ({n} programme{'s' * (n > 1)})" for barrier in BARRIERS.values() for n in (1, 4)]  # fmt: skip
     with translation.override(language):
@@ -321,10 +321,10 @@ def test_no_sentence_of_the_placement_room_is_without_words(small):
     from placement_cast import locked_tables, tables
 
     from onward.desk import placement_words
-    from onward.placement import explain
-    from onward.placement.aims import read_aims
+    from onward.placement.inputs.aims import read_aims
     from onward.placement.propose import propose
-    from onward.placement.unused import unused
+    from onward.placement.telling import explain
+    from onward.placement.telling.unused import unused
 
     met = set()
 

@@ -16,8 +16,8 @@ from math import ceil
 
 import numpy as np
 
-from onward.placement.aims import Aims, Floor
-from onward.placement.inputs import Case, Limit, Pledge, Selector, Tables, Window
+from onward.placement.inputs.aims import Aims, Floor
+from onward.placement.inputs.tables import Case, Limit, Pledge, Selector, Tables, Window
 
 MOST_CHOICES = 300_000
 

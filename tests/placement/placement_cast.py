@@ -10,8 +10,17 @@ import numpy as np
 from benchmarks.placement.generate import Reference
 from hypothesis import strategies as st
 
-from onward.placement.inputs import Case, Limit, Lock, Pledge, Score, Selector, Tables, Window
-from onward.placement.model import IntArray
+from onward.placement.inputs.tables import (
+    Case,
+    Limit,
+    Lock,
+    Pledge,
+    Score,
+    Selector,
+    Tables,
+    Window,
+)
+from onward.placement.problem.model import IntArray
 
 
 @st.composite
@@ -140,7 +149,7 @@ def crowd(number: int) -> Tables:
 
 def everything(t: Tables) -> list[dict[str, tuple[str, str]]]:
     """Every assignment of cases to windows that the independent check allows."""
-    from onward.placement.check import check
+    from onward.placement.telling.check import check
 
     places = [None, *[(w.programme, w.window) for w in t.windows]]
     found = []

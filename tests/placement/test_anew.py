@@ -12,14 +12,14 @@ import pytest
 from benchmarks.placement.generate import reference
 from placement_cast import crowd, placed_by_hand
 
-from onward.placement.aims import read_aims
-from onward.placement.anew import place_everybody
-from onward.placement.by_programme import Choices
-from onward.placement.choices import bundles_of, open_pledges, total_value
-from onward.placement.compiling import compile_tables
-from onward.placement.core import solve_core
-from onward.placement.part import Part
-from onward.placement.pricing import Pricing
+from onward.placement.inputs.aims import read_aims
+from onward.placement.problem.compiling import compile_tables
+from onward.placement.solving.large.core import solve_core
+from onward.placement.solving.prices.choices import bundles_of, open_pledges, total_value
+from onward.placement.solving.prices.pricing import Pricing
+from onward.placement.solving.programs.anew import place_everybody
+from onward.placement.solving.programs.by_programme import Choices
+from onward.placement.solving.programs.part import Part
 
 
 def placed(seed, bonus=0.0):

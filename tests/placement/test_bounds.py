@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onward.placement.covers import lifted_cover
-from onward.placement.cuts import size_functions
+from onward.placement.solving.programs.covers import lifted_cover
+from onward.placement.solving.programs.cuts import size_functions
 
 SIZES = st.lists(st.integers(1, 7), min_size=2, max_size=8)
 

@@ -22,12 +22,8 @@ from hypothesis import strategies as st
 from judge import Judge, TooMany, reach
 
 from onward.errors import Faults
-from onward.placement import kernels
-from onward.placement.aims import Aims, Floor, Stage, read_aims
-from onward.placement.compiling import compile_tables
-from onward.placement.document import document
-from onward.placement.doors import BARRIERS
-from onward.placement.inputs import (
+from onward.placement.inputs.aims import Aims, Floor, Stage, read_aims
+from onward.placement.inputs.tables import (
     Case,
     Limit,
     Lock,
@@ -38,8 +34,12 @@ from onward.placement.inputs import (
     Tables,
     Window,
 )
-from onward.placement.proposal import Proposal
+from onward.placement.problem.compiling import compile_tables
+from onward.placement.problem.doors import BARRIERS
 from onward.placement.propose import propose
+from onward.placement.solving.prices import kernels
+from onward.placement.solving.proposal import Proposal
+from onward.placement.telling.document import document
 
 SHIPPED = read_aims()
 ORDER_BY_PRICES = ("emergencies", "protection", "together", "who", "outcome", "keep", "lottery")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from benchmarks.placement.generate import Reference, reference
 
-from onward.placement.chains import fill
-from onward.placement.choices import open_pledges, total_value
-from onward.placement.core import CoreAnswer, solve_core
-from onward.placement.large import _narrow
+from onward.placement.solving.large.core import CoreAnswer, solve_core
+from onward.placement.solving.large.stages import _narrow
+from onward.placement.solving.prices.choices import open_pledges, total_value
+from onward.placement.solving.search.chains import fill
 
 
 def who(problem: Reference) -> CoreAnswer:

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from onward.errors import Faults
-from onward.placement.aims import parse_aims, read_aims
-from onward.placement.compiling import compile_tables, stage_values
-from onward.placement.document import document, to_json
-from onward.placement.inputs import Case, Limit, Pledge, Score, Selector, Tables, Window
-from onward.placement.program import Program
+from onward.placement.inputs.aims import parse_aims, read_aims
+from onward.placement.inputs.tables import Case, Limit, Pledge, Score, Selector, Tables, Window
+from onward.placement.problem.compiling import compile_tables, stage_values
 from onward.placement.propose import EXACT_WHEN_BOUND, propose
+from onward.placement.solving.programs.program import Program
+from onward.placement.telling.document import document, to_json
 
 AIMS = read_aims()
 LONG = 300.0  # seconds that nothing here comes near

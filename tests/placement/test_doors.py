@@ -16,18 +16,20 @@ from typer.testing import CliRunner
 
 from onward.cli.place import app
 from onward.errors import Faults
-from onward.placement import overrides, rolling
-from onward.placement.aims import parse_aims, read_aims
-from onward.placement.columns import FILES
-from onward.placement.document import document
-from onward.placement.doors import BARRIERS
-from onward.placement.files import read_folder, read_tables
-from onward.placement.inputs import Case, Limit, Lock, Score, Selector, Tables, Window
+from onward.placement import rolling
+from onward.placement.deciding import overrides
+from onward.placement.deciding.questions import parse_change
+from onward.placement.deciding.whatif import Session, ask, what_if
+from onward.placement.inputs.aims import parse_aims, read_aims
+from onward.placement.inputs.columns import FILES
+from onward.placement.inputs.files import read_folder, read_tables
+from onward.placement.inputs.given_back import locks_from_workbook
+from onward.placement.inputs.tables import Case, Limit, Lock, Score, Selector, Tables, Window
+from onward.placement.problem.doors import BARRIERS
 from onward.placement.propose import propose
-from onward.placement.questions import parse_change
-from onward.placement.summary import summary
-from onward.placement.whatif import Session, ask, what_if
-from onward.placement.workbook import locks_from_workbook, write_workbook
+from onward.placement.telling.document import document
+from onward.placement.telling.summary import summary
+from onward.placement.telling.workbook import write_workbook
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "placement"
@@ -59,7 +61,7 @@ def test_the_same_input_gives_the_same_bytes_in_a_fresh_process():
 
 def test_computing_loads_no_web_framework():
     code = (
-        "import sys, onward.placement.document, onward.placement.whatif, onward.placement.large;"
+        "import sys, onward.placement.telling.document, onward.placement.deciding.whatif, onward.placement.solving.large.stages;"
         "print([m for m in ('django', 'sqlite3', 'flask') if m in sys.modules])"
     )
     out = subprocess.run(

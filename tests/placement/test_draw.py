@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onward.placement import propose as room
-from onward.placement.aims import read_aims
-from onward.placement.draw import equals, follow_draw
-from onward.placement.inputs import Case, Tables, Window
-from onward.placement.model import Model, RowInfo
+from onward.placement.inputs.aims import read_aims
+from onward.placement.inputs.tables import Case, Tables, Window
+from onward.placement.problem.model import Model, RowInfo
+from onward.placement.solving.draw import equals, follow_draw
 
 AIMS = read_aims()
 

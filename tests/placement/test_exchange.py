@@ -7,9 +7,14 @@ import pytest
 from benchmarks.placement.generate import reference
 from placement_cast import placed_by_hand
 
-from onward.placement.choices import bundles_of, open_pledges, possible, total_value
-from onward.placement.core import solve_core
-from onward.placement.exchange import exchange
+from onward.placement.solving.large.core import solve_core
+from onward.placement.solving.prices.choices import (
+    bundles_of,
+    open_pledges,
+    possible,
+    total_value,
+)
+from onward.placement.solving.search.exchange import exchange
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

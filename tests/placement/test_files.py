@@ -14,13 +14,13 @@ from typer.testing import CliRunner
 
 from onward.cli.place import app
 from onward.errors import Fault, Faults
-from onward.placement.aims import parse_aims, read_aims
-from onward.placement.document import document
-from onward.placement.files import read_folder, read_locks
-from onward.placement.inputs import Case, Lock, Tables, Window
-from onward.placement.overrides import append, read
+from onward.placement.deciding.overrides import append, read
+from onward.placement.inputs.aims import parse_aims, read_aims
+from onward.placement.inputs.files import read_folder, read_locks
+from onward.placement.inputs.tables import Case, Lock, Tables, Window
 from onward.placement.propose import propose
-from onward.placement.workbook import write_workbook
+from onward.placement.telling.document import document
+from onward.placement.telling.workbook import write_workbook
 
 ROOT = Path(__file__).parents[2]
 SPRING = ROOT / "examples" / "placement" / "spring"

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from benchmarks.placement.generate import reference
 
-from onward.placement.choices import bundles_of, open_pledges, total_value
-from onward.placement.exchange import exchange
-from onward.placement.fitting import Fitting, fit_everybody
-from onward.placement.large import _narrow
-from onward.placement.part import Part
-from onward.placement.pricing import Pricing
-from onward.placement.program import Clock
-from onward.placement.rounding import within_limits
+from onward.placement.solving.large.rounding import within_limits
+from onward.placement.solving.large.stages import _narrow
+from onward.placement.solving.prices.choices import bundles_of, open_pledges, total_value
+from onward.placement.solving.prices.pricing import Pricing
+from onward.placement.solving.programs.part import Part
+from onward.placement.solving.programs.program import Clock
+from onward.placement.solving.search.exchange import exchange
+from onward.placement.solving.search.fitting import Fitting, fit_everybody
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from benchmarks.placement.generate import reference
 
-from onward.placement.choices import open_pledges, total_value
-from onward.placement.core import solve_core
-from onward.placement.making_way import bring_in
-from onward.placement.model import Model, RowInfo
-from onward.placement.pricing import Pricing, snapped
-from onward.placement.program import Clock
+from onward.placement.problem.model import Model, RowInfo
+from onward.placement.solving.large.core import solve_core
+from onward.placement.solving.prices.choices import open_pledges, total_value
+from onward.placement.solving.prices.pricing import Pricing, snapped
+from onward.placement.solving.programs.program import Clock
+from onward.placement.solving.search.making_way import bring_in
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ import test_brute_force as small
 from test_doors import run
 
 from onward.cli import place as screen
-from onward.placement import workbook
-from onward.placement.aims import read_aims
-from onward.placement.compiling import compile_tables
-from onward.placement.document import document, input_hash, to_json, write_json
-from onward.placement.doors import CODE, Doors
-from onward.placement.inputs import Case, Score, Tables, Window
-from onward.placement.points import outcome_parts
+from onward.placement.inputs.aims import read_aims
+from onward.placement.inputs.tables import Case, Score, Tables, Window
+from onward.placement.problem.compiling import compile_tables
+from onward.placement.problem.doors import CODE, Doors
+from onward.placement.problem.points import outcome_parts
 from onward.placement.propose import propose
+from onward.placement.telling import workbook
+from onward.placement.telling.document import document, input_hash, to_json, write_json
 
 AIMS = read_aims()
 PROBLEMS = range(150)
@@ -64,7 +64,7 @@ def test_cases_beyond_what_is_looked_at_together_are_looked_at_too(monkeypatch):
     tables, aims = small.problem(3)
     whole = compile_tables(tables, aims, seed=1)
     for module in ("doors", "points", "compiling"):
-        monkeypatch.setattr(f"onward.placement.{module}.AT_ONCE", 2)
+        monkeypatch.setattr(f"onward.placement.problem.{module}.AT_ONCE", 2)
     parts = compile_tables(tables, aims, seed=1)
     assert np.array_equal(whole.barrier, parts.barrier)
     assert np.array_equal(whole.model.slot, parts.model.slot)

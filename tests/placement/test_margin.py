@@ -10,13 +10,15 @@ import placement_cast as cast
 import pytest
 from test_doors import SCHEMA
 
-from onward.placement import floors, margin, propose, worth
-from onward.placement.aims import Floor, read_aims
-from onward.placement.compiling import stage_values
-from onward.placement.document import document
-from onward.placement.one_more import rising
-from onward.placement.program import Program
-from onward.placement.proposal import Proposal
+from onward.placement import propose
+from onward.placement.inputs.aims import Floor, read_aims
+from onward.placement.problem.compiling import stage_values
+from onward.placement.solving import floors
+from onward.placement.solving.one_more import rising
+from onward.placement.solving.programs.program import Program
+from onward.placement.solving.proposal import Proposal
+from onward.placement.telling import margin, worth
+from onward.placement.telling.document import document
 
 AIMS = read_aims()
 CROWDS = range(24)

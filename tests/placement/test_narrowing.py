@@ -10,13 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onward.errors import Faults
-from onward.placement.aims import read_aims
-from onward.placement.columns import BESIDE
-from onward.placement.doors import Doors
-from onward.placement.files import read_beside
-from onward.placement.inputs import Case, Opening, Tables, Window
-from onward.placement.narrowing import CASES, PROGRAMMES, narrowed_cases, narrowed_windows
-from onward.placement.rows import Sheet
+from onward.placement.inputs.aims import read_aims
+from onward.placement.inputs.columns import BESIDE
+from onward.placement.inputs.files import read_beside
+from onward.placement.inputs.narrowing import (
+    CASES,
+    PROGRAMMES,
+    narrowed_cases,
+    narrowed_windows,
+)
+from onward.placement.inputs.rows import Sheet
+from onward.placement.inputs.tables import Case, Opening, Tables, Window
+from onward.placement.problem.doors import Doors
 
 ON = date(2026, 3, 1)
 DAY = st.dates(date(2026, 1, 1), date(2026, 12, 31))

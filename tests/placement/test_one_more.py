@@ -10,13 +10,13 @@ import pytest
 import test_brute_force as small
 
 from onward.placement import propose as way
-from onward.placement.aims import Aims, read_aims
-from onward.placement.compiling import compile_tables, stage_values
-from onward.placement.document import document
-from onward.placement.inputs import Case, Limit, Lock, Selector, Tables, Window
-from onward.placement.overrides import predicted_cost
-from onward.placement.program import Program
+from onward.placement.deciding.overrides import predicted_cost
+from onward.placement.inputs.aims import Aims, read_aims
+from onward.placement.inputs.tables import Case, Limit, Lock, Selector, Tables, Window
+from onward.placement.problem.compiling import compile_tables, stage_values
 from onward.placement.propose import propose
+from onward.placement.solving.programs.program import Program
+from onward.placement.telling.document import document
 
 AIMS = read_aims()
 

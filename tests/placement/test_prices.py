@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from benchmarks.placement.generate import reference
 
-from onward.placement import core
-from onward.placement.choices import bundles_of, open_pledges
-from onward.placement.core import WHOLE_COLUMNS, solve_core
-from onward.placement.pricing import Pricing, some_units
+from onward.placement.solving.large import core
+from onward.placement.solving.large.core import WHOLE_COLUMNS, solve_core
+from onward.placement.solving.prices.choices import bundles_of, open_pledges
+from onward.placement.solving.prices.pricing import Pricing, some_units
 
 
 def dual_side(r):

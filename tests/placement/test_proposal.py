@@ -15,10 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onward.placement.aims import parse_aims, read_aims
-from onward.placement.check import check
-from onward.placement.document import document, to_json
-from onward.placement.inputs import (
+from onward.placement.inputs.aims import parse_aims, read_aims
+from onward.placement.inputs.tables import (
     Case,
     Limit,
     Lock,
@@ -30,6 +28,8 @@ from onward.placement.inputs import (
     Window,
 )
 from onward.placement.propose import propose
+from onward.placement.telling.check import check
+from onward.placement.telling.document import document, to_json
 
 AIMS = read_aims()
 SLOWLY = settings(

@@ -18,12 +18,12 @@ import pytest
 from judge import Judge, TooMany
 from test_brute_force import judge_order, judged, near, proposed
 
-from onward.placement.aims import read_aims
-from onward.placement.inputs import Case, Lock, Pledge, Score, Tables, Window
-from onward.placement.proposal import StageResult
+from onward.placement.deciding.questions import parse_change
+from onward.placement.deciding.whatif import what_if
+from onward.placement.inputs.aims import read_aims
+from onward.placement.inputs.tables import Case, Lock, Pledge, Score, Tables, Window
 from onward.placement.propose import propose
-from onward.placement.questions import parse_change
-from onward.placement.whatif import what_if
+from onward.placement.solving.proposal import StageResult
 
 AIMS = read_aims()
 KINDS = ("places", "remove", "add", "delay", "limit", "condition", "unlock", "place", "wait")

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from onward.errors import Faults
-from onward.placement.aims import read_aims
-from onward.placement.document import document
-from onward.placement.inputs import Case, Tables
+from onward.placement.inputs.aims import read_aims
+from onward.placement.inputs.tables import Case, Tables
 from onward.placement.propose import propose
+from onward.placement.telling.document import document
 from onward.plan import loads_plan
 from onward.registry.computing.offers import Offers, accepts, offers
 from onward.rulebook import load, shipped_path

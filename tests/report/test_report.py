@@ -311,10 +311,10 @@ def test_every_figure_has_a_title_a_date_its_table_and_every_indicator_a_definit
 @pytest.fixture(scope="module")
 def proposal():
     """The shipped example of placement, solved as the terminal solves it."""
-    from onward.placement.aims import read_aims
-    from onward.placement.document import document
-    from onward.placement.files import read_folder
+    from onward.placement.inputs.aims import read_aims
+    from onward.placement.inputs.files import read_folder
     from onward.placement.propose import propose
+    from onward.placement.telling.document import document
 
     folder = example("meridian").parent / "placement" / "spring"
     tables = replace(read_folder(folder), on=date(2026, 10, 25))

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from onward.placement.aims import Aims
-    from onward.placement.inputs import Lock, Tables
+    from onward.placement.inputs.aims import Aims
+    from onward.placement.inputs.tables import Lock, Tables
     from onward.registry import Operation
 
 app = command_app()
@@ -144,12 +144,12 @@ def place(
     ] = False,
 ) -> None:
     if show_aims:
-        from onward.placement.aims import DEFAULT
+        from onward.placement.inputs.aims import DEFAULT
 
         typer.echo(DEFAULT.read_text("utf-8"), nl=False)
         return
     if replay is not None:
-        from onward.placement import overrides as log
+        from onward.placement.deciding import overrides as log
 
         if not replay.exists():
             raise Faults([Fault(str(replay), "", "", "no such file", "a log of overrides")])
@@ -159,9 +159,9 @@ def place(
         folder, cases=cases, programmes=programmes, scores=scores, limits=limits,
         pledges=pledges, openings=openings, locks=locks, previous=previous, on=on, sites=sites,
     )  # fmt: skip
-    from onward.placement.aims import read_aims
-    from onward.placement.document import document, json_pieces, write_csv, write_json
+    from onward.placement.inputs.aims import read_aims
     from onward.placement.propose import propose
+    from onward.placement.telling.document import document, json_pieces, write_csv, write_json
 
     if gap is not None and not 0 <= gap < 1:
         raise Faults([Fault("--gap", "", "", "not a share", "a number from 0 to below 1")])
@@ -192,8 +192,8 @@ def place(
     )
     proposal = propose(tables, read_aims(aims), seed=seed, seconds=time_limit, gap=gap)
     if what_if:
-        from onward.placement.questions import parse_change
-        from onward.placement.whatif import what_if as ask
+        from onward.placement.deciding.questions import parse_change
+        from onward.placement.deciding.whatif import what_if as ask
 
         answer = ask(
             proposal, [parse_change(t) for t in what_if], seconds=time_limit, exact=not quick
@@ -208,7 +208,7 @@ def place(
     if overrides is not None and proposal.state == "infeasible":
         typer.echo("Nothing was added to the log: no proposal keeps these locks.", err=True)
     elif overrides is not None:
-        from onward.placement import overrides as log
+        from onward.placement.deciding import overrides as log
 
         day = _needed_day(on)
         before = propose(
@@ -230,7 +230,7 @@ def place(
         what = "override" if all(x["entry"] == "override" for x in lines) else "line"
         typer.echo(f"{added} {what}{'' if added == 1 else 's'} added to {overrides}.", err=True)
     if out is not None:
-        from onward.placement.workbook import MOST_ROWS, write_workbook
+        from onward.placement.telling.workbook import MOST_ROWS, write_workbook
 
         _say(f"Writing to {out} ...", many)
         write_csv(content, out)
@@ -273,7 +273,7 @@ def _with_arrivals(
     tables: Tables, aims: Aims, file: Path, until: str | None, seed: int
 ) -> Tables:
     """Tables in which places are kept for the cases still expected, as earlier ones came."""
-    from onward.placement.files import read_cases
+    from onward.placement.inputs.files import read_cases
     from onward.placement.rolling import expected_arrivals, keep_for_later
 
     past = read_cases(file)
@@ -298,11 +298,11 @@ def _with_arrivals(
 
 def _say_left_out(locks: Path, tables: Tables) -> None:
     """Cases whose row was taken out of the workbook: that says nothing, so somebody should know."""
-    from onward.placement.files import WORKBOOKS
+    from onward.placement.inputs.files import WORKBOOKS
 
     if locks.suffix.lower() not in WORKBOOKS:
         return
-    from onward.placement.workbook import cases_in_workbook
+    from onward.placement.inputs.given_back import cases_in_workbook
 
     gone = sorted({case.case for case in tables.cases} - cases_in_workbook(locks))
     if gone:
@@ -325,7 +325,7 @@ def _log_outcomes(
     seconds: float,
 ) -> None:  # fmt: skip
     """Add what came of overridden cases to the log, each with its cost by what is known now."""
-    from onward.placement import overrides as log
+    from onward.placement.deciding import overrides as log
 
     day = _needed_day(on)
     if path is None or not path.exists():
@@ -363,7 +363,7 @@ def _tables(
     folder: Path | None, *, on: str | None, sites: Path | None, **files: Path | None
 ) -> tuple[Operation | None, Tables, tuple[Lock, ...]]:
     """The operation, if it is one; the tables; which locks in them its officers decided."""
-    from onward.placement.files import read_tables
+    from onward.placement.inputs.files import read_tables
 
     day = None
     if on is not None:
@@ -410,7 +410,7 @@ def _from_operation(
     """Cases from the record, places from the plan or the beds of sites, what is open from the
     safeguards, what officers decided at the desk; a file given beside them (scores, limits, locks,
     last week's proposal, more about cases and programmes) is added."""
-    from onward.placement.files import read_beside, read_windows
+    from onward.placement.inputs.files import read_beside, read_windows
     from onward.registry import open_operation
     from onward.registry.computing.analysis import opened
     from onward.registry.computing.decided import word_of_officers
@@ -521,7 +521,7 @@ def print_proposal(content: dict[str, Any]) -> None:
 def _print_unplaced(console: Console, unplaced: list[dict[str, Any]]) -> None:
     """What stops whom: every reason once, the most frequent first, and the cases by its number,
     emergencies first."""
-    from onward.placement.inputs import PRIORITIES
+    from onward.placement.inputs.tables import PRIORITIES
 
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in unplaced:

@@ -241,10 +241,10 @@ def place(
     from onward.cli.place import print_proposal
     from onward.cli.work import day
     from onward.errors import Fault, Faults, OnwardError
-    from onward.placement.aims import read_aims
-    from onward.placement.document import document, to_json, write_csv
-    from onward.placement.files import read_beside, read_windows
+    from onward.placement.inputs.aims import read_aims
+    from onward.placement.inputs.files import read_beside, read_windows
     from onward.placement.propose import propose
+    from onward.placement.telling.document import document, to_json, write_csv
     from onward.plan.model import THIRD_COUNTRY
     from onward.registry.computing.region_places import region_tables, shares, write_shares
 
@@ -269,7 +269,7 @@ def place(
     content = document(proposal)
     rows = shares(content, members)
     if out is not None:
-        from onward.placement.workbook import write_workbook
+        from onward.placement.telling.workbook import write_workbook
 
         write_csv(content, out)
         (out / "proposal.json").write_text(to_json(content), "utf-8")

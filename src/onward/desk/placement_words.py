@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from onward.desk import dates, words
-from onward.placement.inputs import FOR_SHARE
+from onward.placement.inputs.tables import FOR_SHARE
 
 Where = Callable[[str, str], str]
 """Programme and window -> what the plan calls them."""

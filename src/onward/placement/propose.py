@@ -12,16 +12,16 @@ from __future__ import annotations
 import numpy as np
 
 from onward.errors import Fault, Faults
-from onward.placement.aims import BY_PRICES, Aims
-from onward.placement.compiling import Compiled, compile_tables
-from onward.placement.conflicts import fits_at_all
-from onward.placement.counted import Counted
-from onward.placement.exact import equal_units, exact, infeasible
-from onward.placement.floors import price_floors_in_time
-from onward.placement.inputs import Tables
-from onward.placement.model import IntArray
-from onward.placement.program import Clock
-from onward.placement.proposal import Proposal, StageResult, pledges_met
+from onward.placement.inputs.aims import BY_PRICES, Aims
+from onward.placement.inputs.tables import Tables
+from onward.placement.problem.compiling import Compiled, compile_tables
+from onward.placement.problem.counted import Counted
+from onward.placement.problem.model import IntArray
+from onward.placement.solving import floors
+from onward.placement.solving.conflicts import fits_at_all
+from onward.placement.solving.exact import equal_units, exact, infeasible
+from onward.placement.solving.programs.program import Clock
+from onward.placement.solving.proposal import Proposal, StageResult, pledges_met
 
 # Up to so many units every stage is one integer program; above, prices guide the search. With
 # locks, floors or an outcome that may decide whether, the integer program is kept for longer.
@@ -69,7 +69,11 @@ def solve(
         return infeasible(compiled, seed)
     by_prices = aims.by_prices()
     if model.units <= (EXACT_UNITS if by_prices and not bound_to else EXACT_WHEN_BOUND):
-        return exact(compiled, seed, wanted, seconds, price_floors)
+        clock = Clock(seconds)
+        proposal = exact(compiled, seed, wanted, clock)
+        if price_floors and not floors.price_floors(proposal, clock, _other(compiled, seed)):
+            proposal.settle_state(wanted, by_clock=True)
+        return proposal
     if not by_prices:
         raise Faults([_too_many(aims, model.units)])
     start = None
@@ -81,8 +85,17 @@ def solve(
     clock = Clock(seconds)
     proposal = _large(compiled, seed, wanted, seconds, start)
     if price_floors and aims.floors:
-        price_floors_in_time(proposal, clock)
+        floors.price_floors_in_time(proposal, clock, _other(compiled, seed))
     return proposal
+
+
+def _other(compiled: Compiled, seed: int) -> floors.Propose:
+    """How the same tables are proposed for under other aims, to compare with."""
+
+    def other(aims: Aims, seconds: float) -> Proposal:
+        return propose(compiled.tables, aims, seed=seed, seconds=seconds, price_floors=False)
+
+    return other
 
 
 def _too_many(aims: Aims, units: int) -> Fault:
@@ -100,7 +113,7 @@ def _large(
     compiled: Compiled, seed: int, gap: float, seconds: float, start: IntArray | None
 ) -> Proposal:
     """Above a few thousand units: who by prices, then where with who held."""
-    from onward.placement.large import solve_large
+    from onward.placement.solving.large.stages import solve_large
 
     model = compiled.model
     # values of half the width where there are millions of them

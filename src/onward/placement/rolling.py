@@ -16,11 +16,11 @@ from datetime import date
 
 import numpy as np
 
-from onward.placement.aims import Aims
-from onward.placement.compiling import compile_tables, stage_values
-from onward.placement.inputs import Case, Opening, Score, Tables
-from onward.placement.model import AnyArray, FloatArray, IntArray, Model
-from onward.placement.program import Program
+from onward.placement.inputs.aims import Aims
+from onward.placement.inputs.tables import Case, Opening, Score, Tables
+from onward.placement.problem.compiling import compile_tables, stage_values
+from onward.placement.problem.model import AnyArray, FloatArray, IntArray, Model
+from onward.placement.solving.programs.program import Program
 
 SAMPLES = 5
 DRAW = 1e-3

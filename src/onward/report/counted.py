@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from onward.placement.summary import summary as placement_summary
+from onward.placement.telling.summary import summary as placement_summary
 from onward.plan.lapses import lapses
 from onward.report.disclosure import Audience, Counts, alone
 from onward.report.indicators import (

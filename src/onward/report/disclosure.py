@@ -264,7 +264,7 @@ class _Attack:
     def __init__(self, group: Sequence[Shown]) -> None:
         import highspy
 
-        from onward.placement.program import new_highs
+        from onward.placement.solving.programs.program import new_highs
 
         self._shown = [dict(table.shown) for table in group]
         self._group = list(group)

@@ -23,7 +23,7 @@ from onward.desk.plan_asks import About
 from onward.desk.plan_rows import rule_said
 from onward.desk.views.shared import done, page, place
 from onward.errors import OnwardError
-from onward.placement.doors import BARRIERS
+from onward.placement.problem.doors import BARRIERS
 from onward.registry.computing.offers import SHARE
 from onward.registry.computing.placements import (
     DECISIONS,

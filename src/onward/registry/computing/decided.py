@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from onward.placement.inputs import Lock, Tables
+from onward.placement.inputs.tables import Lock, Tables
 from onward.registry.computing.analysis import Opened
 from onward.registry.computing.runs import last_proposal
 

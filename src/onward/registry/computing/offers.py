@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from onward.placement.inputs import PRIORITIES, Limit, Selector, Window
-from onward.placement.inputs import Pledge as Opens
+from onward.placement.inputs.tables import PRIORITIES, Limit, Selector, Window
+from onward.placement.inputs.tables import Pledge as Opens
 from onward.plan.model import Plan, Pledge, Rule
 
 Person = Mapping[str, Any]

@@ -20,8 +20,8 @@ OVERRIDES = ("moved", "held")
 
 
 def log_lines(operation: Operation) -> list[dict[str, Any]]:
-    """Entries as `placement.overrides` reads them, in the order of the decisions."""
-    from onward.placement.overrides import outcome
+    """Entries as `placement.deciding.overrides` reads them, in the order of the decisions."""
+    from onward.placement.deciding.overrides import outcome
     from onward.registry.models import PlacementDecision
 
     proposals = dict(kept_proposals(operation))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from onward.placement.inputs import Tables
+from onward.placement.inputs.tables import Tables
 from onward.registry.computing.analysis import Opened
 
 FACTS = ("unit", "sex", "birth_last")

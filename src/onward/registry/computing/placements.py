@@ -36,9 +36,9 @@ def propose_places(
 
     raises  OnwardError when the plan holds no places, or the independent check fails
     """
-    from onward.placement.aims import read_aims
-    from onward.placement.document import document
+    from onward.placement.inputs.aims import read_aims
     from onward.placement.propose import propose
+    from onward.placement.telling.document import document
 
     say("Asking the safeguards for each country")
     tables = with_people(with_word_of_officers(placement_tables(found), found), found)

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from onward.caseload.model import Caseload
 from onward.errors import OnwardError
-from onward.placement.inputs import PRIORITIES, Case, Opening, Tables, Window
+from onward.placement.inputs.tables import PRIORITIES, Case, Opening, Tables, Window
 from onward.plan.model import NEEDS, SURE_PLEDGES
 from onward.registry.computing.analysis import Opened
 from onward.registry.computing.offers import Offers, offers

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onward.errors import OnwardError, one_of
-from onward.placement.inputs import Case, Opening, Tables, Window
+from onward.placement.inputs.tables import Case, Opening, Tables, Window
 from onward.plan.model import THIRD_COUNTRY
 from onward.registry.computing.analysis import opened
 from onward.registry.computing.people_of_cases import with_people

@@ -135,7 +135,7 @@ def keep_proposal(operation: Operation, content: Mapping[str, Any]) -> str:
 
     The proposal that was made last, made again, keeps its name.
     """
-    from onward.placement.document import to_json
+    from onward.placement.telling.document import to_json
 
     same_day = [
         (name, old) for name, old in kept_proposals(operation) if old.get("on") == content["on"]

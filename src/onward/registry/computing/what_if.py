@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from onward.errors import Fault, Faults, OnwardError
-from onward.placement.inputs import Tables
+from onward.placement.inputs.tables import Tables
 from onward.registry.computing.analysis import Opened
 from onward.registry.computing.decided import standing, with_word_of_officers
 from onward.registry.computing.placements import SECONDS
@@ -33,8 +33,8 @@ def places_if(found: Opened, questions: Sequence[str], *, seed: int) -> dict[str
 
     raises  Faults for a question that names what is not there; OnwardError without places
     """
-    from onward.placement.questions import parse_change
-    from onward.placement.whatif import ask
+    from onward.placement.deciding.questions import parse_change
+    from onward.placement.deciding.whatif import ask
 
     changes = [parse_change(text) for text in questions]
     try:
@@ -65,8 +65,8 @@ def costs_now(found: Opened, *, seed: int) -> dict[str, dict[str, float | None]]
     """What each standing override costs by what is known now: `costs` in points of the outcome,
     `persons` protection-weighted; None where it can no longer be carried out. Each by the id of
     the decision."""
-    from onward.placement import overrides
-    from onward.placement.aims import read_aims
+    from onward.placement.deciding import overrides
+    from onward.placement.inputs.aims import read_aims
 
     tables = tables_of(found)
     cases = {case.case for case in tables.cases}

@@ -298,7 +298,7 @@ NEEDS = {
 def cases_of(job: Job) -> list[str]:
     """The cases of a proposal that a piece of work was asked about: whoever does not see each of
     them sees nothing of the work."""
-    from onward.placement.questions import OF_CASES
+    from onward.placement.deciding.questions import OF_CASES
 
     named = [str(job.asked["case"])] if job.asked.get("case") else []
     for question in job.asked.get("changes") or ():
