@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
+
 import pytest
 import registry_cast as cast
 import yaml
+from django.utils import timezone
 from test_ahead import PLAN
 from test_rumours import APPROVED, BASE
 
@@ -60,6 +64,16 @@ def test_an_approved_waiver_is_put_on_record_and_the_one_before_is_replaced(plan
     again = lead.post("/texts/waiver_2/fa/record/", {"key": "two"})
     assert again.status_code == 422
     assert "on record already" in again.content.decode()
+
+
+def test_a_text_goes_on_record_only_soon_after_a_sign_in(planned):
+    at = timezone.now() - timedelta(minutes=9, seconds=58)
+    lead = cast.signed_in(cast.account("lead", "plan_lead"), at=at)
+    assert "Put it on record" in lead.get("/texts/waiver_2/fa/").content.decode()
+    time.sleep(3)
+    answer = lead.post("/texts/waiver_2/fa/record/", {"key": "late"})
+    assert answer["Location"].startswith("/sign-in/again/")
+    assert "2" not in on_record("waiver_text")
 
 
 def test_a_sheet_goes_on_record_for_its_pathway_only(planned):

@@ -21,19 +21,23 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from onward.caseload.events import PERSON, RECORDED
 from onward.desk import here, words
 from onward.desk.views.shared import done, page, place
 from onward.errors import Fault, Faults, OnwardError
-from onward.intake.events import declared
+from onward.intake.events import declared, kind_of_list
 from onward.intake.mapping import suggest_columns
-from onward.intake.profile import IDENTITY, STRUCTURE, parse_profile, shipped_profiles
+from onward.intake.profile import IDENTITY, STRUCTURE, Profile, parse_profile, shipped_profiles
 from onward.intake.read import Reading, read
 from onward.intake.review import BASES, CHOICES
 from onward.registry.importing import drafts, lists
+from onward.registry.importing.commit import event_kind_of
 from onward.registry.importing.receipts import imports_now
 from onward.registry.keyring.keys import KeyRefused
 from onward.registry.models import ImportDraft, Job
 from onward.registry.permissions import access
+from onward.registry.permissions.roles import load_rules
+from onward.registry.recording import duties
 from onward.registry.signing_in import signin
 from onward.registry.web import jobs
 from onward.said import unpacked
@@ -315,11 +319,7 @@ def _take(request: HttpRequest, row: ImportDraft) -> HttpResponse:
     elif does == "map":
         row.profile = _profile(request, row)
         try:
-            found = parse_profile(row.profile, declared(here.rulebook(), "person"))
-            if found.rows == "events":
-                # What happened to people, decisions and departures among it: by their own roles.
-                access.require(request.user, "person.record_movement", place=place(request))
-                access.require(request.user, "person.record_decision", place=place(request))
+            _may_bring(request, _parsed(row.profile))
         except Faults as wrong:
             row.profile = ""
             row.save()
@@ -348,6 +348,32 @@ def _commit(request: HttpRequest, row: ImportDraft) -> HttpResponse:
     if seen is not None and seen.state == jobs.DONE and seen.result.get("step") == "confirm":
         jobs.ask(request.user, jobs.BRING, lists.asked_of(row))
     return _to(row)
+
+
+def _parsed(profile: str) -> Profile:
+    """The mapping, checked against the facts of what it lists."""
+    rulebook = here.rulebook()
+    return parse_profile(
+        profile, declared(rulebook, kind_of_list(rulebook, event_kind_of(profile)))
+    )
+
+
+def _may_bring(request: HttpRequest, profile: Profile) -> None:
+    """Refuse a list of what its bringer may not record by hand. Row by row the record asks again
+    (`lists.look`, `lists.bring`); what asks by hand for a fresh sign-in asks for one here too."""
+    if profile.rows != "events":
+        return
+    # What happened to people, decisions and departures among it: by their own roles.
+    access.require(request.user, "person.record_movement", place=place(request))
+    access.require(request.user, "person.record_decision", place=place(request))
+    rulebook, kind = here.rulebook(), profile.event_kind or ""
+    if kind not in rulebook.kinds or kind == PERSON:
+        return
+    needed = duties.to_record(rulebook, kind, RECORDED, {})
+    duties.require(request.user, "", needed)  # type: ignore[arg-type]
+    actions = load_rules().actions
+    if any(all(actions[one].fresh for one in group) for group in needed):
+        signin.require_fresh(request)
 
 
 def _profile(request: HttpRequest, row: ImportDraft) -> str:

@@ -26,6 +26,7 @@ from onward.plan.telling import may_be_told, replaced
 from onward.registry.models import ThingNow
 from onward.registry.permissions import access
 from onward.registry.recording import acts
+from onward.registry.signing_in import signin
 
 RIGHT_TO_LEFT = ("fa", "ar", "ckb", "ps", "ur", "az-arab")
 DRAFT = {"fa": "پیش‌نویس", "ar": "مسودة", "ckb": "ڕەشنووس", "fr": "BROUILLON", "en": "DRAFT"}
@@ -138,6 +139,7 @@ def sheet_on_record(request: HttpRequest, message: str, language: str) -> HttpRe
     """Put a text that the plan has approved on record as the current one, in place of the version
     before: safeguards ask the record, not the plan."""
     access.require(request.user, "text.approve", place=place(request))
+    signin.require_fresh(request)
     row = _one(message, language)
     if not (row["approved"] and row["current"] and row["unrecorded"]):
         said = (

@@ -127,8 +127,12 @@ class Importer:
     """
 
     def __init__(self, operation: Operation, *, by: str = IMPORTER,
-                 clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:  # fmt: skip
+                 clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+                 allowed: Callable[[Sequence[tuple[int, Event]]], None] = lambda said: None) -> None:  # fmt: skip
+        """allowed  asked before anything is written, with what a list says of what happened, row by
+        row; raises where its bringer may not say it. No role binds whoever holds the key"""
         self.operation = operation
+        self._allowed = allowed
         self.by = by
         self._clock = clock
         self._log: list[Event] = list(operation.store.read())
@@ -271,6 +275,7 @@ class Importer:
             new_id=lambda: str(uuid.uuid4()),
             joins=joins_of(operation, self._log, rows, earlier, doubles),
         )
+        self._allowed(self._of_rows(rows, batch))
         decided: list[Event] = []
         if doubles is not None:
             days = {e.subject.id: e.effective for e in batch.events if e.subject.kind == PERSON}
@@ -308,6 +313,15 @@ class Importer:
             merged=sum(event.kind == MERGED for event in decided),
             left_out=len(staged.faulty),
         )
+
+    def _of_rows(self, rows: Sequence[StagedRow], batch: Batch) -> list[tuple[int, Event]]:
+        """What the batch says of what happened, each with the row that says it."""
+        row_of = {row.key: row.row for row in rows if row.event is not None}
+        return [
+            (row_of[parts[0]], event)
+            for event in batch.events
+            if (parts := imported_key(event.idempotency_key)) and parts[0] in row_of
+        ]
 
     def _follow(self) -> None:
         """Read the log again when somebody has recorded since."""
@@ -506,13 +520,21 @@ def secret(operation: Operation) -> bytes:
 def _event_kind(profile: Path) -> str | None:
     """The kind of record a profile adds, read before its columns can be checked."""
     try:
-        raw = yaml.safe_load(profile.read_text("utf-8"))
+        return event_kind_of(profile.read_text("utf-8"))
     except FileNotFoundError:
         raise OnwardError(
             f"{profile} was not found. A profile says which column is which fact: see "
             "docs/reference/import-profiles.md."
         ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def event_kind_of(profile: str) -> str | None:
+    """The kind of record that the text of a profile adds; None where it says of none."""
+    try:
+        raw = yaml.safe_load(profile)
+    except yaml.YAMLError:
         return None
     event = raw.get("event") if isinstance(raw, dict) else None
     kind = event.get("kind") if isinstance(event, dict) else None

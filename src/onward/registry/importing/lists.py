@@ -16,10 +16,12 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext_noop
 
+from onward.caseload.events import Event
 from onward.errors import Fault, Faults, OnwardError
 from onward.intake.corrections import faulty_rows
 from onward.intake.households import check_households
@@ -33,6 +35,7 @@ from onward.registry.importing.undoing import undo
 from onward.registry.models import Account, ImportDraft, PersonNow
 from onward.registry.operation import Operation
 from onward.registry.permissions import access, grants
+from onward.registry.recording.writing import Writing
 from onward.said import packed, unpacked
 
 LOG = logging.getLogger("onward.jobs")
@@ -89,7 +92,7 @@ def look(
 def _looked(
     operation: Operation, draft: ImportDraft, by: Account, files: drafts.InMemory, say: Say
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    importer = Importer(operation, by=draft.by)
+    importer = Importer(operation, by=draft.by, allowed=partial(_may_say, by))
     say(gettext_noop("Checking every row"))
     checked = importer.check(files.list, files.profile, answers=_answers(draft))
     staged, partly = checked.staged, _partly(draft)
@@ -202,6 +205,26 @@ def _of_other_offices(by: Account, rows: Mapping[str, int]) -> list[Fault]:
     ]  # fmt: skip
 
 
+def _may_say(by: Account, said: Sequence[tuple[int, Event]]) -> None:
+    """Refuse a list that says of what happened, or of a text, what its bringer may not record by
+    hand. Who somebody is, is taken from a list by whoever may bring one in.
+
+    said    what it says, with the row of each
+    raises  Faults with the first row that is refused
+    """
+    found = Writing(by).refused([(e.subject, e.kind, e.facts) for _row, e in said])
+    if found is None:
+        return
+    at, why = found
+    sentence, remedy = str(why), gettext_noop("Take the row out of the list.")
+    if isinstance(why, access.Refused):
+        sentence = gettext_noop("something that your roles do not let you record")
+        remedy = gettext_noop("Let somebody bring the list in whose roles include it.")
+    elif isinstance(why, access.Hidden):
+        sentence = gettext_noop("somebody you may not see, or who is not on record")
+    raise Faults([Fault("", f"row {said[at][0]}", "", sentence, "", remedy)])
+
+
 # -- deciding ---------------------------------------------------------------------------------
 
 
@@ -252,7 +275,7 @@ def bring(operation: Operation, asked: Mapping[str, Any], say: Say) -> dict[str,
     draft, by = _draft(asked)
     if draft.receipt:
         raise OnwardError("The list was recorded already; nothing was recorded twice.")
-    importer = Importer(operation, by=draft.by)
+    importer = Importer(operation, by=draft.by, allowed=partial(_may_say, by))
     with drafts.opened(draft) as files:
         say(gettext_noop("Checking every row"))
         checked = importer.check(files.list, files.profile, answers=_answers(draft))

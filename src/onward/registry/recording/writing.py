@@ -157,6 +157,13 @@ class Writing:
 
     def may_record_all(self, said: Sequence[tuple[Subject, str, Mapping[str, Any]]]) -> None:
         """As `may_record`, for many at once: two questions, however many they are."""
+        if (found := self.refused(said)) is not None:
+            raise found[1]
+
+    def refused(
+        self, said: Sequence[tuple[Subject, str, Mapping[str, Any]]]
+    ) -> tuple[int, OnwardError] | None:
+        """The first of these that this actor may not record, by its place, and why not."""
         from onward.registry.models import PersonNow, ThingNow
 
         things: dict[tuple[str, str], Any] = {}
@@ -170,8 +177,13 @@ class Writing:
         people: dict[str, Any] = dict.fromkeys(whose)
         for part in neighbourhood.parts(sorted(whose - {""})):
             people |= {row.person: row for row in PersonNow.objects.filter(person__in=part)}
-        for about, kind, facts in said:
-            self._may_record(about, kind, facts, things.get((about.kind, about.id)), people)
+        for number, (about, kind, facts) in enumerate(said):
+            thing = things.get((about.kind, about.id))
+            try:
+                self._may_record(about, kind, facts, thing, people)
+            except OnwardError as why:
+                return number, why
+        return None
 
     def _may_record(
         self, about: Subject, kind: str, facts: Mapping[str, Any], thing: Any,
