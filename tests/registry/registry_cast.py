@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -122,6 +122,17 @@ def cast() -> dict[str, Any]:
         "chantal": account("chantal", "supervisor"),
         "dawit": account("dawit", "protection_officer", office=ELSEWHERE),
     }
+
+
+def still_at_work(who: Any) -> Any:
+    """A browser in which somebody signed in an hour ago and has worked since."""
+    from onward.registry.signing_in.signin import SEEN
+
+    client = signed_in(who, at=datetime.now(UTC) - timedelta(hours=1))
+    session = client.session
+    session[SEEN] = time.time()
+    session.save()
+    return client
 
 
 def signed_in(who: Any, *, at: datetime | None = None, factor: bool = True) -> Any:
