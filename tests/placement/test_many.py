@@ -14,6 +14,7 @@ import test_brute_force as small
 from test_doors import run
 
 from onward.cli import place as screen
+from onward.placement.inputs import given_back
 from onward.placement.inputs.aims import read_aims
 from onward.placement.inputs.tables import Case, Score, Tables, Window
 from onward.placement.problem.compiling import compile_tables
@@ -119,9 +120,9 @@ def test_a_workbook_written_row_by_row_is_changed_and_given_back_as_any_other(
         monkeypatch.setattr(workbook, "HELD_WHOLE", held)
         assert run(crowd, "--out", tmp_path / name).exit_code == 0
         faults: list = []
-        assert workbook.locks_from_workbook(tmp_path / name / "proposal.xlsx", faults) == {}
+        assert given_back.locks_from_workbook(tmp_path / name / "proposal.xlsx", faults) == {}
         assert faults == []
-        books[name] = workbook.cases_in_workbook(tmp_path / name / "proposal.xlsx")
+        books[name] = given_back.cases_in_workbook(tmp_path / name / "proposal.xlsx")
     assert books["whole"] == books["rows"]
     assert len(books["rows"]) == 60
 
