@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from onward.forecast.building_differ import DIFFER, OWN, divided, with_paces
 from onward.forecast.compare import play
+from onward.forecast.conditions_told import variables
 from onward.forecast.differ import (
     SHARES,
     SIZES,
@@ -32,7 +33,6 @@ from onward.forecast.kernel import Outputs, simulate
 from onward.forecast.model import Arrival, Model, State, Transition
 from onward.forecast.options import ways
 from onward.forecast.run import forecast
-from onward.forecast.wording import variables
 
 FIRST = dt.date(2026, 1, 1)
 DAYS, PERIOD = 240, 20

@@ -10,13 +10,13 @@ import pytest
 
 from onward.forecast.building_differ import DIFFER
 from onward.forecast.conditions import Limit
+from onward.forecast.conditions_told import sentence
 from onward.forecast.reasons import SOURCES, Kind
 from onward.forecast.wording import (
     DOUBTS,
     REASONS,
     REMEDIES_OF_DOUBT,
     reason_title,
-    sentence,
     titles,
 )
 from onward.plan.load import load_plan

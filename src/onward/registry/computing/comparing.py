@@ -103,8 +103,8 @@ def comparison_of(
     titles      pathway -> its words
     """
     from onward.forecast.compare import compare
+    from onward.forecast.conditions_told import conditions_of
     from onward.forecast.options import ways
-    from onward.forecast.wording import conditions_of
 
     scenarios = scenarios_of(found, files)
     ground = groundwork(found, by)
