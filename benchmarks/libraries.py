@@ -27,12 +27,12 @@ from typing import Any
 
 import numpy as np
 
-from onward.forecast.conditions import boxes
-from onward.forecast.draws import ParameterDraws
-from onward.forecast.inputs import Inputs, build
-from onward.forecast.kernel import Group, Outputs, simulate
-from onward.forecast.reasons import SOURCES, split
-from onward.forecast.search import Package, climb
+from onward.forecast.building.inputs import Inputs, build
+from onward.forecast.scenarios.conditions import boxes
+from onward.forecast.scenarios.search import Package, climb
+from onward.forecast.simulator.draws import ParameterDraws
+from onward.forecast.simulator.futures import Group, Outputs, simulate
+from onward.forecast.telling.reasons import SOURCES, split
 from onward.plan.effects import plan_effects
 from onward.registry import open_operation
 from onward.registry.computing.analysis import draws_of, groundwork, opened
@@ -293,7 +293,7 @@ def weight(times: int) -> dict[str, Any]:
     """Seconds to import, packages brought in that Onward does not have, and their size."""
     have = _needed("onward")
     found = {}
-    for name, module in {**LIBRARIES, "onward": "onward.forecast.conditions"}.items():
+    for name, module in {**LIBRARIES, "onward": "onward.forecast.scenarios.conditions"}.items():
         if name != "onward" and missing(name):
             continue
         more = [one for one in _needed(name) if one not in have] if name != "onward" else []

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.planted import camps, forecasts
-from onward.forecast.kernel import Outputs, simulate
-from onward.forecast.lending import paces_of
-from onward.forecast.paces import Paces, Seen
-from onward.forecast.scores import covered, crps
+from onward.forecast.learning.lending import paces_of
+from onward.forecast.learning.paces import Paces, Seen
+from onward.forecast.simulator.futures import Outputs, simulate
+from onward.forecast.telling.scores import covered, crps
 from onward.report.paces import released
 
 FIRST_OTHER = 500_000

@@ -24,10 +24,10 @@ import numpy as np
 import pyarrow as pa
 
 from onward.caseload.fold import fold
-from onward.forecast.held import judged
-from onward.forecast.inputs import build
-from onward.forecast.kernel import Outputs, simulate
-from onward.forecast.remedies import (
+from onward.forecast.building.inputs import build
+from onward.forecast.simulator.futures import Outputs, simulate
+from onward.forecast.telling.held import judged
+from onward.forecast.telling.remedies import (
     EVERY_DAYS,
     LEAST_STEPS,
     MOST_STEPS,
@@ -40,7 +40,7 @@ from onward.forecast.remedies import (
     step_ends,
     turns,
 )
-from onward.forecast.scores import covered, crps
+from onward.forecast.telling.scores import covered, crps
 from onward.plan.effects import plan_effects
 from onward.registry import open_operation
 from onward.registry.computing.analysis import draws_of, first_day, groundwork, opened

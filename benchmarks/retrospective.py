@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from onward.caseload.counting import exposures
-from onward.forecast.inputs import build
-from onward.forecast.kernel import Group, Outputs, simulate
+from onward.forecast.building.inputs import build
 from onward.forecast.run import present_by_day
-from onward.forecast.scores import covered, crps
+from onward.forecast.simulator.futures import Group, Outputs, simulate
+from onward.forecast.telling.scores import covered, crps
 from onward.registry import open_operation
 from onward.registry.computing.analysis import draws_of, groundwork, opened
 from onward.registry.examples import new_from_example

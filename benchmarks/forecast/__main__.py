@@ -26,10 +26,10 @@ import numpy as np
 
 from benchmarks.forecast import job, operation
 from onward.engine.cores import cores
-from onward.forecast.draws import draw
-from onward.forecast.kernel import Futures, Outputs, simulate
-from onward.forecast.model import Effect, Model
-from onward.forecast.scores import fan
+from onward.forecast.simulator.draws import draw
+from onward.forecast.simulator.futures import Futures, Outputs, simulate
+from onward.forecast.simulator.model import Effect, Model
+from onward.forecast.telling.scores import fan
 
 PEERS = ("mesa", "starsim", "simpy", "epydemix", "numpy people", "numpy counts")
 MODULES = {
@@ -178,8 +178,8 @@ def real(folder: str, n: int) -> dict[str, object]:
     """An operation's own forecast, everything on: only its simulation is timed."""
     from pathlib import Path
 
-    from onward.forecast.inputs import build
-    from onward.forecast.kernel import Group
+    from onward.forecast.building.inputs import build
+    from onward.forecast.simulator.futures import Group
     from onward.plan.effects import plan_effects
     from onward.registry import open_operation
     from onward.registry.computing.analysis import draws_of, groundwork, opened

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from onward.forecast.draws import Fixed, Gamma, Lognormal
-from onward.forecast.model import (
+from onward.forecast.simulator.draws import Fixed, Gamma, Lognormal
+from onward.forecast.simulator.model import (
     Approach,
     Effect,
     Feedback,

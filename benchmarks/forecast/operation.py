@@ -10,8 +10,15 @@ from __future__ import annotations
 
 import math
 
-from onward.forecast.draws import Discrete, Distribution, Gamma, Later, Lognormal, Triangular
-from onward.forecast.model import (
+from onward.forecast.simulator.draws import (
+    Discrete,
+    Distribution,
+    Gamma,
+    Later,
+    Lognormal,
+    Triangular,
+)
+from onward.forecast.simulator.model import (
     Approach,
     Capacity,
     Effect,

@@ -31,16 +31,16 @@ from benchmarks.history.panel import (
     weighted_crps,
     weighted_quantile,
 )
-from onward.forecast import backtest
-from onward.forecast.backtest_scores import crps, pit_bars
-from onward.forecast.counts import FloatArray
-from onward.forecast.history import Count, Series, read_answers, read_inputs
-from onward.forecast.reference_class import (
+from onward.forecast.counts import backtest
+from onward.forecast.counts.backtest_scores import crps, pit_bars
+from onward.forecast.counts.history import Count, Series, read_answers, read_inputs
+from onward.forecast.counts.reference_class import (
     DOUBT,
     PLAIN_PACE,
     ReferenceClass,
     shipped_operations,
 )
+from onward.forecast.counts.stock import FloatArray
 
 SEED = 7
 # NEIGHBOURS and the features were settled on origin years up to 2003; these come after.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onward.errors import Fault, Faults, OnwardError
-from onward.forecast.counts import FloatArray
+from onward.forecast.counts.stock import FloatArray
 
 NEIGHBOURS = 300
 # Ten people added to every stock before a ratio is taken: two people becoming six is no tripling.

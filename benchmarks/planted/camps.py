@@ -28,7 +28,7 @@ from benchmarks.planted.simulator import (
     present,
     shocks,
 )
-from onward.forecast.building_pace import DEADLINE_SCALE_DAYS
+from onward.forecast.building.pace import DEADLINE_SCALE_DAYS
 from onward.plan.draws import PlanDraws
 from onward.plan.effects import PlanEffect, PlanEffects
 from onward.rulebook import load, shipped_path

@@ -16,9 +16,9 @@ import numpy as np
 from benchmarks.planted.camps import DEADLINE_DAY, SEEN_DAYS, Camp, load_rulebook
 from benchmarks.planted.simulator import AS_OF, World
 from onward.caseload.moves import ForecastMove, forecast_moves
-from onward.forecast.inputs import Inputs, build
-from onward.forecast.kernel import Outputs, simulate
-from onward.forecast.paces import Paces
+from onward.forecast.building.inputs import Inputs, build
+from onward.forecast.learning.paces import Paces
+from onward.forecast.simulator.futures import Outputs, simulate
 
 LAYERS = (
     "process noise only",

@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks.planted.camps import DEADLINE_DAY, SEEN_DAYS, Structure, camp_of
 from benchmarks.planted.forecasts import LAYERS, futures_of, inputs_of
-from onward.forecast.kernel import Outputs, simulate
-from onward.forecast.scores import covered, crps, interval_score
+from onward.forecast.simulator.futures import Outputs, simulate
+from onward.forecast.telling.scores import covered, crps, interval_score
 
 LEADS = ((1, 7), (8, 14), (15, 30), (31, 60), (61, 120), (121, 245))
 

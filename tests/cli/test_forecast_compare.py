@@ -23,9 +23,9 @@ from onward.cli.forecast_compare import (
     waiting_words,
 )
 from onward.errors import Faults
-from onward.forecast.compare import Bar, Case, Comparison, Regret
-from onward.forecast.decide_by import DecideBy
-from onward.forecast.search import Found, Search
+from onward.forecast.scenarios.compare import Bar, Case, Comparison, Regret
+from onward.forecast.scenarios.decide_by import DecideBy
+from onward.forecast.scenarios.search import Found, Search
 from onward.report.comparison import comparison_report, waiting_report
 from onward.report.html import render_html
 
@@ -254,7 +254,7 @@ def test_the_first_run_on_a_machine_compiles_beside_other_work_and_says_so(
     monkeypatch, tmp_path
 ):
     from onward.cli import compiling
-    from onward.forecast import warm
+    from onward.forecast.simulator import warm
 
     started = []
 
@@ -271,12 +271,12 @@ def test_the_first_run_on_a_machine_compiles_beside_other_work_and_says_so(
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     said = []
     compiling.compile_beside(said.append)()
-    assert started == ["onward.forecast.warm", *["waited"] * 3]
+    assert started == ["onward.forecast.simulator.warm", *["waited"] * 3]
     assert "once on this machine" in said[0]
     assert ["seconds so far" in text for text in said] == [False, True, True]
-    kept = tmp_path / "forecast_x"
+    kept = tmp_path / "kernel_x"
     kept.mkdir()
-    (kept / "kernel_general.run_days-1.py311.nbi").write_bytes(b"")
+    (kept / "general.run_days-1.py311.nbi").write_bytes(b"")
     assert warm.cached()
     monkeypatch.setattr(warm, "warm", lambda: started.append("loaded"))
     compiling.compile_beside(said.append)()
@@ -285,7 +285,7 @@ def test_the_first_run_on_a_machine_compiles_beside_other_work_and_says_so(
 
 
 def test_the_forecasts_words_name_things_as_the_plan_does():
-    from onward.forecast.wording import called
+    from onward.forecast.telling.wording import called
 
     titles = {"exit_permits": "Memorandum on exit permits", "norway": "Norway, resettlement",
               "monitors": "Return monitors"}  # fmt: skip

@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 from onward.cli.forecast_reasons import TOO_NARROW, doubt, why
-from onward.forecast.reasons import SOURCES
-from onward.forecast.wording import DOUBTS, REASONS
+from onward.forecast.telling.reasons import SOURCES
+from onward.forecast.telling.wording import DOUBTS, REASONS
 
 
 def test_reasons_and_doubts_are_told_in_the_forecasts_own_words():

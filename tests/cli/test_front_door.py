@@ -356,7 +356,7 @@ def test_a_computing_room_loads_no_web_framework_and_no_database(room):
             ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(
                 ".__init__"
             )
-            for path in (ROOT / "src" / "onward" / room).glob("*.py")
+            for path in (ROOT / "src" / "onward" / room).rglob("*.py")
         )
     )
     assert loaded_after(every) & {*WEB, "sqlite3", "psycopg"} == set()

@@ -20,9 +20,16 @@ from typer.testing import CliRunner
 from onward.cli.backtest import app as backtest_app
 from onward.cli.forecast_counts import app as counts_app
 from onward.errors import OnwardError
-from onward.forecast import backtest as room
-from onward.forecast.backtest_scores import covers, crps, crps_against, pit_bars, place
-from onward.forecast.history import Count, Event, Inputs, Truth, read_answers, read_inputs
+from onward.forecast.counts import backtest as room
+from onward.forecast.counts.backtest_scores import covers, crps, crps_against, pit_bars, place
+from onward.forecast.counts.history import (
+    Count,
+    Event,
+    Inputs,
+    Truth,
+    read_answers,
+    read_inputs,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "examples" / "history"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from onward.forecast.behaviour import NEWS_HALF, ROWS, TERMS, Behaviour, Past, learn
+from onward.forecast.learning.behaviour import NEWS_HALF, ROWS, TERMS, Behaviour, Past, learn
 
 GROUPS = ["main", "freed"]
 

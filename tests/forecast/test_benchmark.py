@@ -7,7 +7,7 @@ import pytest
 from benchmarks import libraries
 from benchmarks.forecast.__main__ import against, agreement
 
-from onward.forecast.search import climb
+from onward.forecast.scenarios.search import climb
 
 OURS = np.random.default_rng(1).normal(1000, 30, 4000).round()
 

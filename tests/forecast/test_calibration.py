@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from onward.forecast.behaviour import (
+from onward.forecast.learning.behaviour import (
     HOLD_PRIOR,
     NEWS_HALF,
     NEWS_LAG_DAYS,
@@ -23,8 +23,7 @@ from onward.forecast.behaviour import (
     Past,
     learn,
 )
-from onward.forecast.draws import Lognormal, draw
-from onward.forecast.estimate import (
+from onward.forecast.learning.estimate import (
     FEW_STEPS,
     MEMORIES,
     MEMORY_DOUBT,
@@ -38,6 +37,7 @@ from onward.forecast.estimate import (
     Observed,
     fit,
 )
+from onward.forecast.simulator.draws import Lognormal, draw
 
 GROUPS, STEPS, PERIODS, LENGTH = 3, 6, 13, 28
 PEOPLE, WAITING = 700, 400

@@ -14,18 +14,18 @@ import pytest
 
 from onward.caseload.moves import forecast_moves
 from onward.errors import Faults
-from onward.forecast.building_differ import DIFFER
-from onward.forecast.compare import assumed, compare, cost_per_option, play
-from onward.forecast.conditions import boxes
-from onward.forecast.decide_by import decide_by, decision_day, delayed, last_day
-from onward.forecast.draws import Discrete, Fixed, Gamma
-from onward.forecast.edges import Edge
-from onward.forecast.estimate import Rates
-from onward.forecast.inputs import Inputs
-from onward.forecast.model import Capacity, Gate, Model, State, Supply, Transition
-from onward.forecast.options import ways
-from onward.forecast.scenarios import Change, Lever, Levers, Scenario
-from onward.forecast.search import budgets_of, search
+from onward.forecast.building.classes import DIFFER
+from onward.forecast.building.inputs import Inputs
+from onward.forecast.learning.edges import Edge
+from onward.forecast.learning.estimate import Rates
+from onward.forecast.scenarios.compare import assumed, compare, cost_per_option, play
+from onward.forecast.scenarios.conditions import boxes
+from onward.forecast.scenarios.decide_by import decide_by, decision_day, delayed, last_day
+from onward.forecast.scenarios.options import ways
+from onward.forecast.scenarios.scenario import Change, Lever, Levers, Scenario
+from onward.forecast.scenarios.search import budgets_of, search
+from onward.forecast.simulator.draws import Discrete, Fixed, Gamma
+from onward.forecast.simulator.model import Capacity, Gate, Model, State, Supply, Transition
 from onward.plan.model import Uncertain, UncertainDate
 from onward.rulebook import load, shipped_path
 
@@ -161,7 +161,7 @@ def test_whoever_could_go_counts_like_whoever_went_and_nobody_handed_over_counts
     assert (run.options["return"] <= DAYS).all()
     assert (many.options["return"] >= run.options["return"]).all()
     # Where seats are left over, whoever is cleared and still here could go that day.
-    from onward.forecast.kernel import Outputs, simulate
+    from onward.forecast.simulator.futures import Outputs, simulate
 
     rows = make([SEATS]).draws(60, 3)
     again = simulate(

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onward.errors import OnwardError
-from onward.forecast.counts import prior_settings, relevant_counts, spaced, stock_evidence
-from onward.forecast.counts_split import split
-from onward.forecast.counts_unknown import gone_95, unknown
-from onward.forecast.history import Count, Event, Kind, Series
-from onward.forecast.reference_class import CountForecast, ReferenceClass
+from onward.forecast.counts.history import Count, Event, Kind, Series
+from onward.forecast.counts.reference_class import CountForecast, ReferenceClass
+from onward.forecast.counts.split import split
+from onward.forecast.counts.stock import prior_settings, relevant_counts, spaced, stock_evidence
+from onward.forecast.counts.unknown import gone_95, unknown
 
 START = date(2020, 1, 1)
 

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from onward.cli import forecast as command
 from onward.errors import Faults
-from onward.forecast.counts_kept import kept, read, scored
-from onward.forecast.history import Count, Series
+from onward.forecast.counts.history import Count, Series
+from onward.forecast.counts.kept import kept, read, scored
 
 SCHEMAS = Path(__file__).parents[2] / "docs/reference/schemas"
 HEAD = "series,date,value\n"
@@ -128,7 +128,7 @@ def test_a_kept_text_of_another_kind_is_refused():
 
 
 def test_a_series_of_any_name_has_a_file():
-    from onward.forecast.counts_kept import kept
+    from onward.forecast.counts.kept import kept
 
     run = {"series": "camp/2012 ../north", "origin": "2012-01-01", "target": "2012-02-01"}
     name, text = kept(run, date(2012, 1, 2))

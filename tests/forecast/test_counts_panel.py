@@ -20,9 +20,9 @@ from benchmarks.history.panel import (
 )
 
 from onward.errors import Faults, OnwardError
-from onward.forecast.backtest_scores import crps
-from onward.forecast.history import Count, Series
-from onward.forecast.reference_class import ReferenceClass
+from onward.forecast.counts.backtest_scores import crps
+from onward.forecast.counts.history import Count, Series
+from onward.forecast.counts.reference_class import ReferenceClass
 
 COUNTRIES = [f"{a}{b}{c}" for a in "AB" for b in "CD" for c in "EFGHI"]
 

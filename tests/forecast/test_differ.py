@@ -13,10 +13,8 @@ from benchmarks.planted import camps, forecasts, simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onward.forecast.building_differ import DIFFER, OWN, divided, with_paces
-from onward.forecast.compare import play
-from onward.forecast.conditions_told import variables
-from onward.forecast.differ import (
+from onward.forecast.building.classes import DIFFER, OWN, divided, with_paces
+from onward.forecast.learning.differ import (
     SHARES,
     SIZES,
     Differ,
@@ -27,12 +25,14 @@ from onward.forecast.differ import (
     paces,
     prior,
 )
-from onward.forecast.draws import Fixed, draw
-from onward.forecast.edges import Edge
-from onward.forecast.kernel import Outputs, simulate
-from onward.forecast.model import Arrival, Model, State, Transition
-from onward.forecast.options import ways
+from onward.forecast.learning.edges import Edge
 from onward.forecast.run import forecast
+from onward.forecast.scenarios.compare import play
+from onward.forecast.scenarios.conditions_told import variables
+from onward.forecast.scenarios.options import ways
+from onward.forecast.simulator.draws import Fixed, draw
+from onward.forecast.simulator.futures import Outputs, simulate
+from onward.forecast.simulator.model import Arrival, Model, State, Transition
 
 FIRST = dt.date(2026, 1, 1)
 DAYS, PERIOD = 240, 20

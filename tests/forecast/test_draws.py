@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from onward.errors import Faults
-from onward.forecast.draws import (
+from onward.forecast.simulator.draws import (
     Beta,
     Discrete,
     Fixed,

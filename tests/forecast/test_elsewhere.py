@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from onward.errors import Faults
-from onward.forecast.elsewhere import Borrowed, aligned, borrowed
-from onward.forecast.estimate import Observed, fit
-from onward.forecast.paces import Paces, Seen, check, digests, read, steps_taken
+from onward.forecast.learning.elsewhere import Borrowed, aligned, borrowed
+from onward.forecast.learning.estimate import Observed, fit
+from onward.forecast.learning.paces import Paces, Seen, check, digests, read, steps_taken
 from onward.report.paces import released
 from onward.report.saying import taken
 from onward.report.texts import TEXTS

@@ -6,11 +6,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from onward.forecast.draws import draw
-from onward.forecast.estimate import Observed, fit, stopped
-from onward.forecast.kernel import Outputs, simulate
-from onward.forecast.model import Model, State, Transition
-from onward.forecast.wandering import alike
+from onward.forecast.learning.estimate import Observed, fit, stopped
+from onward.forecast.learning.wandering import alike
+from onward.forecast.simulator.draws import draw
+from onward.forecast.simulator.futures import Outputs, simulate
+from onward.forecast.simulator.model import Model, State, Transition
 
 
 def camp(

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 
-from onward.forecast.edges import Edge
-from onward.forecast.held import held_back, judged
+from onward.forecast.learning.edges import Edge
+from onward.forecast.telling.held import held_back, judged
 
 EDGES = [Edge("cleared", "T7.done", "returned", 5), Edge("cleared", "T17.departed", "gone", 2),
          Edge("cleared", "T4.stay", "wants_stay", 1), Edge("submitted", "T15.accepted", "accepted", 3)]  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from onward.errors import Faults, OnwardError
-from onward.forecast.history import (
+from onward.forecast.counts.history import (
     kind_from_name,
     read_answers,
     read_day,

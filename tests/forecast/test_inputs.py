@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from onward.caseload.moves import forecast_moves
 from onward.caseload.newcomers import SCHEMA
-from onward.forecast.behaviour import Behaviour
-from onward.forecast.draws import Fixed, Gamma
-from onward.forecast.edges import departing, edges_of
-from onward.forecast.inputs import build
-from onward.forecast.kernel import Outputs, simulate
-from onward.forecast.reasons import reasons
+from onward.forecast.building.inputs import build
+from onward.forecast.learning.behaviour import Behaviour
+from onward.forecast.learning.edges import departing, edges_of
+from onward.forecast.simulator.draws import Fixed, Gamma
+from onward.forecast.simulator.futures import Outputs, simulate
+from onward.forecast.telling.reasons import reasons
 from onward.plan.draws import PlanDraws
 from onward.plan.effects import PlanEffect, PlanEffects
 from onward.plan.model import Rule, Threshold

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
 from onward.errors import Faults
-from onward.forecast.draws import (
+from onward.forecast.simulator.draws import (
     Fixed,
     Gamma,
     Lognormal,
@@ -21,8 +21,8 @@ from onward.forecast.draws import (
     draw,
     no_parameters,
 )
-from onward.forecast.kernel import Group, Outputs, simulate, step_bias
-from onward.forecast.model import (
+from onward.forecast.simulator.futures import Group, Outputs, simulate, step_bias
+from onward.forecast.simulator.model import (
     Approach,
     Arrival,
     Capacity,
@@ -498,7 +498,8 @@ def test_missing_and_short_draws_are_refused():
 
 def test_stating_a_model_loads_neither_numba_nor_scipy():
     code = (
-        "import sys, onward.forecast.model, onward.forecast.draws, onward.forecast.kernel\n"
+        "import sys\n"
+        "from onward.forecast.simulator import draws, futures, model\n"
         "sys.exit(any(m in sys.modules for m in ('numba', 'scipy', 'scoringrules')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -506,7 +507,7 @@ def test_stating_a_model_loads_neither_numba_nor_scipy():
 
 def test_a_read_only_installation_still_computes(tmp_path):
     code = (
-        "from onward.forecast.kernel_draw import compiled\n"
+        "from onward.forecast.simulator.kernel.chance import compiled\n"
         "import numba\n"
         "from numba.core import caching\n"
         "class Nowhere(caching.FunctionCache):\n"
@@ -520,7 +521,7 @@ def test_a_read_only_installation_still_computes(tmp_path):
 
 
 def test_machine_code_lies_where_nobody_else_could_have_put_it(tmp_path):
-    from onward.forecast.kernel_draw import own_folder
+    from onward.forecast.simulator.kernel.chance import own_folder
 
     own = own_folder(tmp_path)
     assert own is not None
@@ -538,17 +539,20 @@ def test_machine_code_lies_where_nobody_else_could_have_put_it(tmp_path):
 def test_what_two_processes_compiled_is_found_by_a_third(tmp_path):
     place = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     asked = (
-        "from onward.forecast import kernel_general, warm; warm.warm(); "
-        "print(warm.cached(), sum(kernel_general.run_days.stats.cache_misses.values()))"
+        "from onward.forecast.simulator import warm; "
+        "from onward.forecast.simulator.kernel import general; warm.warm(); "
+        "print(warm.cached(), sum(general.run_days.stats.cache_misses.values()))"
     )
-    subprocess.run([sys.executable, "-m", "onward.forecast.warm"], env=place, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "onward.forecast.simulator.warm"], env=place, check=True
+    )
     said = subprocess.run(
         [sys.executable, "-c", asked], env=place, check=True, capture_output=True, text=True
     ).stdout
     assert said.split() == ["True", "0"]
     # What is stored is loaded without what compiling needs, and compiling still works after it.
     asked = (
-        "import sys; from onward.forecast import warm; warm.warm(); "
+        "import sys; from onward.forecast.simulator import warm; warm.warm(); "
         "print('numba.typed.typeddict' in sys.modules); import numba; "
         "print(numba.njit(lambda x: x + x.sum())(__import__('numpy').ones(2))[0]); "
         "print('numba.typed.typeddict' in sys.modules)"
@@ -565,9 +569,9 @@ def test_stored_machine_code_gives_what_compiling_it_gave(path, tmp_path):
     """A process that only loads: what makes arrays needs numba's memory set up all the same."""
     place = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     asked = (
-        "from onward.forecast.draws import no_parameters\n"
-        "from onward.forecast.kernel import Outputs, simulate\n"
-        "from onward.forecast.model import Model, State, Transition\n"
+        "from onward.forecast.simulator.draws import no_parameters\n"
+        "from onward.forecast.simulator.futures import Outputs, simulate\n"
+        "from onward.forecast.simulator.model import Model, State, Transition\n"
         "model = Model(\n"
         "    states=[State('here'), State('gone', present=False)], strata=['all'],\n"
         "    start={('here', 'all', 1): 300},\n"

@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import ks_2samp
 
 from onward.errors import Faults
-from onward.forecast.draws import Gamma, Triangular, draw, no_parameters
-from onward.forecast.kernel import Outputs, one_by_one, simulate
-from onward.forecast.model import (
+from onward.forecast.simulator.draws import Gamma, Triangular, draw, no_parameters
+from onward.forecast.simulator.futures import Outputs, one_by_one, simulate
+from onward.forecast.simulator.model import (
     Approach,
     Arrival,
     Capacity,

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pytest
 
 from onward.engine import DuckEngine
-from onward.forecast.draws import Discrete, Fixed, Gamma
-from onward.forecast.inputs import Inputs
+from onward.forecast.building.inputs import Inputs
 from onward.forecast.many import (
     FUTURES_SCHEMA,
     LEVELS_IN_1000,
@@ -24,7 +23,8 @@ from onward.forecast.many import (
     level_stages,
     seed_of,
 )
-from onward.forecast.model import Model, State, Transition
+from onward.forecast.simulator.draws import Discrete, Fixed, Gamma
+from onward.forecast.simulator.model import Model, State, Transition
 
 FUTURES, SEED, DAYS = 60, 5, (10, 40)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from onward.forecast.movements import Movement, days_to_come, movement
+from onward.forecast.learning.movements import Movement, days_to_come, movement
 
 AS_OF = dt.date(2026, 10, 31)
 

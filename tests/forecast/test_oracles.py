@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from onward.forecast.draws import no_parameters
-from onward.forecast.kernel import Outputs, simulate
-from onward.forecast.model import (
+from onward.forecast.simulator.draws import no_parameters
+from onward.forecast.simulator.futures import Outputs, simulate
+from onward.forecast.simulator.model import (
     Capacity,
     Effect,
     Feedback,

@@ -18,10 +18,10 @@ from onward.caseload.pace import pace
 from onward.caseload.table import events_table
 from onward.caseload.waits import waits
 from onward.engine import DuckEngine
-from onward.forecast import differ
-from onward.forecast.draws import no_parameters
-from onward.forecast.kernel import Outputs, simulate
-from onward.forecast.model import Model, State, Transition
+from onward.forecast.learning import differ
+from onward.forecast.simulator.draws import no_parameters
+from onward.forecast.simulator.futures import Outputs, simulate
+from onward.forecast.simulator.model import Model, State, Transition
 
 EVEN = dict.fromkeys(simulator.PACE, 1.0)
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from onward.forecast.draws import Discrete, Lognormal, Normal, draw
-from onward.forecast.kernel import Outputs, simulate
-from onward.forecast.model import (
+from onward.forecast.simulator.draws import Discrete, Lognormal, Normal, draw
+from onward.forecast.simulator.futures import Outputs, simulate
+from onward.forecast.simulator.model import (
     Capacity,
     Effect,
     Gate,
@@ -18,7 +18,7 @@ from onward.forecast.model import (
     Supply,
     Transition,
 )
-from onward.forecast.reasons import (
+from onward.forecast.telling.reasons import (
     LAST_DAYS,
     narrow,
     narrowing,

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from onward.forecast.edges import Edge
-from onward.forecast.remedies import (
+from onward.forecast.learning.edges import Edge
+from onward.forecast.telling.remedies import (
     AGES,
     EVERY_DAYS,
     LEAST_STEPS,

@@ -18,14 +18,14 @@ from typer.testing import CliRunner
 from onward.caseload.moves import forecast_moves
 from onward.cli import forecast as command
 from onward.errors import OnwardError
-from onward.forecast import chances, courses
-from onward.forecast.draws import Gamma, draw
-from onward.forecast.inputs import build
-from onward.forecast.kernel import Group, Outputs
-from onward.forecast.model import Model, State, Transition
+from onward.forecast.building.inputs import build
 from onward.forecast.run import forecast, from_json, present_by_day, scored
-from onward.forecast.scores import crps
-from onward.forecast.wording import MOST_GROUPS, groups_told, in_groups
+from onward.forecast.simulator.draws import Gamma, draw
+from onward.forecast.simulator.futures import Group, Outputs
+from onward.forecast.simulator.model import Model, State, Transition
+from onward.forecast.telling import chances, courses
+from onward.forecast.telling.scores import crps
+from onward.forecast.telling.wording import MOST_GROUPS, groups_told, in_groups
 from onward.rulebook import load, shipped_path
 
 ROOT = Path(__file__).parents[2]

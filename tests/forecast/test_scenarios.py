@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from onward.errors import Faults
-from onward.forecast.scenario_plan import applied, effects_of, touched
-from onward.forecast.scenario_reader import load_scenario, loads_levers, loads_scenario
+from onward.forecast.scenarios.plan import applied, effects_of, touched
+from onward.forecast.scenarios.reader import load_scenario, loads_levers, loads_scenario
 from onward.plan import load_plan, plan_draws, plan_effects
 from onward.rulebook import load, shipped_path
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onward.forecast import scores
+from onward.forecast.telling import scores
 
 counts = st.lists(st.integers(0, 50), min_size=1, max_size=30)
 

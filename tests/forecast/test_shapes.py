@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from onward.forecast.shapes import PLAIN, Waited, log_left, shape_of, waited_by_state
+from onward.forecast.learning.shapes import PLAIN, Waited, log_left, shape_of, waited_by_state
 
 EDGES = np.array([0, 3, 7, 14, 21, 28, 42, 56, 84, 112, 168, 252, 365, 548, 100_000.0])
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from onward.cli.forecast_groups import page
-from onward.forecast.strata import candidates, facts_told
+from onward.forecast.learning.strata import candidates, facts_told
 from onward.rulebook import load, shipped_path
 
 ROOT = Path(__file__).parents[2]

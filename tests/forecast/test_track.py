@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from onward.forecast.levels import LEVELS
 from onward.forecast.run import EVERYONE, Forecast
+from onward.forecast.telling.levels import LEVELS
 from onward.forecast.track import days_wanted, track
 from onward.report.track_record import blocks, sentences, track_report
 

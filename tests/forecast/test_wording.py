@@ -8,11 +8,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from onward.forecast.building_differ import DIFFER
-from onward.forecast.conditions import Limit
-from onward.forecast.conditions_told import sentence
-from onward.forecast.reasons import SOURCES, Kind
-from onward.forecast.wording import (
+from onward.forecast.building.classes import DIFFER
+from onward.forecast.scenarios.conditions import Limit
+from onward.forecast.scenarios.conditions_told import sentence
+from onward.forecast.telling.reasons import SOURCES, Kind
+from onward.forecast.telling.wording import (
     DOUBTS,
     REASONS,
     REMEDIES_OF_DOUBT,

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from onward.cli.forecast import app
 from onward.engine import DuckEngine
 from onward.errors import Faults, OnwardError
-from onward.forecast.paces import read
+from onward.forecast.learning.paces import read
 from onward.registry import open_operation
 from onward.registry.computing.analysis import forecast_of, opened
 from onward.registry.computing.paces import keep, released_on, to_release

@@ -12,8 +12,8 @@ from onward.caseload.fold import fold
 from onward.caseload.moves import forecast_moves
 from onward.caseload.table import events_table
 from onward.engine import DuckEngine
-from onward.forecast.edges import Edge
-from onward.forecast.remedies import EVERY_DAYS, MOST_STEPS, pace, past
+from onward.forecast.learning.edges import Edge
+from onward.forecast.telling.remedies import EVERY_DAYS, MOST_STEPS, pace, past
 from onward.registry.computing.analysis import turns_of
 from onward.rulebook import load, shipped_path
 

@@ -485,7 +485,7 @@ def forecast_section(material, **changes):
 
 
 def test_every_kind_of_doubt_has_words(material):
-    from onward.forecast.reasons import SOURCES
+    from onward.forecast.telling.reasons import SOURCES
 
     section, done = forecast_section(
         material,

@@ -45,10 +45,10 @@ def backtest(
     docs/reference/history-folder.md, the method in docs/explanation/forecast-counts.md.
     """
     from onward.errors import OnwardError, one_of
-    from onward.forecast import backtest as room
-    from onward.forecast.counts import SEED
-    from onward.forecast.history import read_answers, read_inputs
-    from onward.forecast.reference_class import DRAWS
+    from onward.forecast.counts import backtest as room
+    from onward.forecast.counts.history import read_answers, read_inputs
+    from onward.forecast.counts.reference_class import DRAWS
+    from onward.forecast.counts.stock import SEED
 
     inputs = read_inputs(folder)
     cases = sorted({test.case for test in inputs.tests})

@@ -17,8 +17,8 @@ from threading import Thread
 SAID_EVERY_SECONDS = 5.0
 LATER = (
     "onward.plan.effects", "onward.caseload.pace", "onward.safeguards.everybody",
-    "onward.forecast.inputs", "onward.forecast.held", "onward.forecast.run",
-    "onward.forecast.reasons", "sqlglot",
+    "onward.forecast.building.inputs", "onward.forecast.telling.held", "onward.forecast.run",
+    "onward.forecast.telling.reasons", "sqlglot",
 )  # fmt: skip
 """What a forecast loads once the record is read."""
 
@@ -26,7 +26,7 @@ LATER = (
 def compile_beside(say: Callable[[str], None]) -> Callable[[], None]:
     """Start compiling in a process of its own if nothing is cached, else loading beside other work;
     returns what waits for it."""
-    from onward.forecast.warm import cached, warm
+    from onward.forecast.simulator.warm import cached, warm
 
     if cached():
         # Loading what is cached takes a third of a second, while the record is being read: the log
@@ -42,7 +42,7 @@ def compile_beside(say: Callable[[str], None]) -> Callable[[], None]:
         return loading.join
     say("Preparing the simulator, once on this machine: some 15 seconds")
     process = subprocess.Popen(
-        [sys.executable, "-m", "onward.forecast.warm"],
+        [sys.executable, "-m", "onward.forecast.simulator.warm"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 

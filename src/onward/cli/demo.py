@@ -35,7 +35,7 @@ def demo(
     started = time.monotonic()
     # The simulator compiles on the other core while the lists are brought in.
     compiling = subprocess.Popen(
-        [sys.executable, "-m", "onward.forecast.warm"],
+        [sys.executable, "-m", "onward.forecast.simulator.warm"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 

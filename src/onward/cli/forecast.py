@@ -161,8 +161,8 @@ def run(
     assert directory is not None
     from onward.cli.compiling import compile_beside
     from onward.cli.work import day
-    from onward.forecast.behaviour import Behaviour
-    from onward.forecast.wording import titles
+    from onward.forecast.learning.behaviour import Behaviour
+    from onward.forecast.telling.wording import titles
     from onward.registry.computing.analysis import forecast_of, opened
     from onward.registry.computing.runs import keep_forecast
 
@@ -311,7 +311,7 @@ def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:
 
     titles   what states and things of the plan are called, by id
     """
-    from onward.forecast.wording import called
+    from onward.forecast.telling.wording import called
 
     levels = made.deadline_levels()
     lines = [
@@ -362,7 +362,7 @@ def page(made: Forecast, titles: Mapping[str, str]) -> list[str]:
 
 def _renamed(line: str, titles: Mapping[str, str]) -> str:
     """`called` for a line that ends in a share, which stays in its column."""
-    from onward.forecast.wording import called
+    from onward.forecast.telling.wording import called
 
     found = re.fullmatch(r"  (.*?) +(\d+%)", line)
     if found is None:
@@ -446,7 +446,7 @@ def _from_counts(
 ) -> None:  # fmt: skip
     from onward.cli.forecast_counts import forecast_counts
     from onward.errors import Fault, Faults
-    from onward.forecast.chances import refused
+    from onward.forecast.telling.chances import refused
 
     faults = []
     if directory is not None:
@@ -486,9 +486,9 @@ def _check_request(
 ) -> None:  # fmt: skip
     """Everything wrong with the options at once."""
     from onward.errors import Fault, Faults, one_of
-    from onward.forecast.behaviour import TERMS
-    from onward.forecast.chances import refused
+    from onward.forecast.learning.behaviour import TERMS
     from onward.forecast.run import LEAST_FUTURES
+    from onward.forecast.telling.chances import refused
 
     faults = [
         Fault("", "", "--without", f'"{term}"', one_of(TERMS))

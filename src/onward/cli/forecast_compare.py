@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from onward.forecast.compare import Case, Comparison
-    from onward.forecast.decide_by import DecideBy
-    from onward.forecast.search import Search
+    from onward.forecast.scenarios.compare import Case, Comparison
+    from onward.forecast.scenarios.decide_by import DecideBy
+    from onward.forecast.scenarios.search import Search
     from onward.registry.computing.analysis import Opened
 
 LEAST_FUTURES = 100
@@ -163,7 +163,7 @@ WHAT_COUNTS = (
 # -- words ------------------------------------------------------------------------------------
 def comparison_text(made: Comparison) -> list[str]:
     """A comparison in words."""
-    from onward.forecast.wording import assumed
+    from onward.forecast.telling.wording import assumed
 
     lines = [
         f"From {_say_day(made.as_of)} to {_say_day(made.deadline)}, {made.start:,} people at the "
@@ -381,7 +381,7 @@ def levers_text(made: Search) -> list[str]:
 
 
 def _page(found: Opened, made: Comparison, out: Path) -> list[Path]:
-    from onward.forecast.wording import called, titles
+    from onward.forecast.telling.wording import called, titles
     from onward.report.comparison import comparison_report
     from onward.report.html import render_html
 

@@ -95,7 +95,7 @@ def forecast_counts(
     data = _forecast(counts, series, origin, by, events, case, kind, official, seed, fewer_than)
     typer.echo(json.dumps(data, indent=2) if as_json else _page(data))
     if keep is not None:
-        from onward.forecast.counts_kept import kept
+        from onward.forecast.counts.kept import kept
 
         name, text = kept(data, date.today())  # noqa: DTZ011
         keep.mkdir(parents=True, exist_ok=True)
@@ -110,8 +110,8 @@ def score_counts(folder: Path, counts: Path, as_json: bool) -> None:
     raises  OnwardError when the counts cannot be read; Faults naming every file that is no run
     """
     from onward.errors import Fault, Faults
-    from onward.forecast.counts_kept import read, scored
-    from onward.forecast.history import read_series
+    from onward.forecast.counts.history import read_series
+    from onward.forecast.counts.kept import read, scored
 
     runs, faults = [], []
     for file in sorted(folder.glob("counts-*.json")):
@@ -180,12 +180,18 @@ def _forecast(
     from typing import cast
 
     from onward.errors import Fault, Faults, OnwardError, one_of
-    from onward.forecast.chances import bounds, fewer
-    from onward.forecast.counts import SEED
-    from onward.forecast.counts_unknown import gone_95, unknown
-    from onward.forecast.history import KINDS, Kind, kind_from_name, read_events, read_series
-    from onward.forecast.reference_class import shipped_reference
+    from onward.forecast.counts.history import (
+        KINDS,
+        Kind,
+        kind_from_name,
+        read_events,
+        read_series,
+    )
+    from onward.forecast.counts.reference_class import shipped_reference
+    from onward.forecast.counts.stock import SEED
+    from onward.forecast.counts.unknown import gone_95, unknown
     from onward.forecast.run import equally_likely
+    from onward.forecast.telling.chances import bounds, fewer
 
     faults: list[Fault] = []
 

@@ -16,7 +16,7 @@ import typer
 from onward.cli.forecast_compare import AS_OF, DIRECTORY, JSON
 
 if TYPE_CHECKING:
-    from onward.forecast.strata import Fact, Step
+    from onward.forecast.learning.strata import Fact, Step
     from onward.rulebook.model import Rulebook
 
 MOST_STEPS = 4
@@ -32,7 +32,7 @@ def groups(directory: DIRECTORY, as_of: AS_OF = None, as_json: JSON = False) -> 
     from dataclasses import asdict
 
     from onward.cli.work import day
-    from onward.forecast.strata import candidates
+    from onward.forecast.learning.strata import candidates
     from onward.registry import open_operation
     from onward.registry.computing.analysis import opened
     from onward.registry.computing.comparing import facts_of

@@ -15,7 +15,7 @@ from onward.cli.forecast_compare import DIRECTORY, JSON
 from onward.cli.work import Beside, day
 
 if TYPE_CHECKING:
-    from onward.forecast.paces import Paces
+    from onward.forecast.learning.paces import Paces
     from onward.rulebook.model import Rulebook
 
 

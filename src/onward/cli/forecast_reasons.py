@@ -22,7 +22,12 @@ def why(made: Forecast, titles: Mapping[str, str]) -> list[str]:
     """Who is left and why, and whom safeguards hold back."""
     lines: list[str] = []
     if made.why:
-        from onward.forecast.wording import REASONS, groups_told, in_groups, reason_title
+        from onward.forecast.telling.wording import (
+            REASONS,
+            groups_told,
+            in_groups,
+            reason_title,
+        )
 
         told = groups_told(made.why)
         names = [name.replace("_", " ") for name in told]
@@ -58,7 +63,7 @@ def doubt(made: Forecast) -> list[str]:
     """What the uncertainty comes from, what would narrow it, and what is not known yet."""
     lines: list[str] = []
     if made.split:
-        from onward.forecast.wording import DOUBTS
+        from onward.forecast.telling.wording import DOUBTS
 
         words = dict(DOUBTS)
         if "plan" not in made.inputs:
@@ -70,7 +75,7 @@ def doubt(made: Forecast) -> list[str]:
             for name, share in sorted(made.split.items(), key=lambda item: -item[1])
         ]
     if made.narrow:
-        from onward.forecast.reasons import NARROWEST, narrower, said_names
+        from onward.forecast.telling.reasons import NARROWEST, narrower, said_names
 
         lines += ["", f"{NARROWEST}, and by about how much"]
         lines += [
@@ -79,7 +84,7 @@ def doubt(made: Forecast) -> list[str]:
             for row in made.narrow
         ]
     if made.unknown:
-        from onward.forecast.reasons import NARROWEST
+        from onward.forecast.telling.reasons import NARROWEST
 
         lines += ["", "Not yet known"]
         lines += [f"  - {text}" for text in made.unknown if not text.startswith(NARROWEST)]

@@ -94,7 +94,7 @@ def _templates() -> Iterator[tuple[str, str]]:
 def rulebook_texts() -> list[str]:
     """Titles, labels, sentences, remedies, owners and allowed values of the shipped rulebooks."""
     from onward.desk import list_words, placement_words, words
-    from onward.forecast.wording import DOUBTS, REASONS, REMEDIES_OF_DOUBT
+    from onward.forecast.telling.wording import DOUBTS, REASONS, REMEDIES_OF_DOUBT
     from onward.placement.problem.doors import BARRIERS
     from onward.placement.telling.fairness import GROUPINGS
     from onward.plan.clocks import STATUS_BY_LAW

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from onward.desk import dates, here, sight, words
-from onward.forecast import wording
+from onward.forecast.telling import wording
 
 DAY = r"(?P<day>\d{1,2} [A-Z][a-z]+ \d{4})"
 WHAT = r"“?(?P<what>[^“”]+?)”?"

@@ -1,11 +1,13 @@
 """Who will still be here on the date: from a rulebook, a log and a plan to simulated futures.
 
-read       `edges`, `record`: the moves of the rulebook, what the log says of them
-believe    `estimate`, `shapes`, `movements`, `behaviour`, `differ`, `elsewhere`: paces and doubts
-put together  `inputs`, `building*`: a `model` and the laws of its parameters (`draws`)
-simulate   `kernel*`: futures, counted; `many` for several operations
-answer     `run`, `reasons`, `wording`: one forecast; `scores`, `track`: how past ones did
-compare    `scenario*`, `compare`, `options`, `search`, `conditions*`, `decide_by`
-lend       `lending`, `paces`: what another operation may learn from
-without a register  `counts*`, `reference_class*`, `history`, `backtest*`: published counts alone
+`run` is the door: one forecast of an operation, kept. `many` asks many operations at once, `track`
+says how kept forecasts have done. Each folder uses only those above it in this list, `scenarios` and
+`counts` not each other:
+
+simulator  a model stated as plain data becomes futures
+learning   what the rulebook, the log and other operations say of who moves, and how fast
+building   an operation becomes a model
+telling    what is said of futures: ranges, chances, reasons, scores, words
+scenarios  what else might be done, or happen, side by side
+counts     forecasts without a register, from published counts alone
 """

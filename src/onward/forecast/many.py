@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import pyarrow as pa
 
 from onward.engine import Stage
-from onward.forecast.draws import Distribution, ParameterDraws, draw
-from onward.forecast.inputs import Inputs
-from onward.forecast.model import Gate
+from onward.forecast.building.inputs import Inputs
+from onward.forecast.simulator.draws import Distribution, ParameterDraws, draw
+from onward.forecast.simulator.model import Gate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +68,7 @@ class Closing:
     operations: frozenset[str] = frozenset()
 
     def parameters(self) -> dict[str, Distribution]:
-        from onward.forecast.draws import Later
+        from onward.forecast.simulator.draws import Later
 
         if isinstance(self.start, Later) or isinstance(self.lasts, Later):
             raise ValueError(
@@ -118,7 +118,7 @@ def simulated(
     """
     import numpy as np
 
-    from onward.forecast.kernel import Group, Outputs, simulate
+    from onward.forecast.simulator.futures import Group, Outputs, simulate
 
     inputs, drawn = prepared(job, shared, futures, seed)
     here = [state.id for state in inputs.model.states if state.present]

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from onward import __version__
 from onward.errors import OnwardError
-from onward.forecast.inputs import Inputs
-from onward.forecast.levels import LEVELS, at_levels, over_days
+from onward.forecast.building.inputs import Inputs
+from onward.forecast.telling.levels import LEVELS, at_levels, over_days
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
 
-    from onward.forecast.model import Model
-    from onward.forecast.reasons import Reason
+    from onward.forecast.simulator.model import Model
+    from onward.forecast.telling.reasons import Reason
     from onward.rulebook.model import Rulebook
 
     FloatArray = npt.NDArray[np.float64]
@@ -194,8 +194,8 @@ def forecast(
     """
     import numpy as np
 
-    from onward.forecast import chances, courses, reasons, remedies
-    from onward.forecast.kernel import Group, Outputs
+    from onward.forecast.simulator.futures import Group, Outputs
+    from onward.forecast.telling import chances, courses, reasons, remedies
 
     days = (deadline - as_of).days
     if days < 1:
@@ -353,7 +353,7 @@ def scored(made: Forecast, present: Mapping[str, int]) -> dict[str, Any]:
     """
     import numpy as np
 
-    from onward.forecast.scores import crps
+    from onward.forecast.telling.scores import crps
 
     rows: list[dict[str, Any]] = []
     for index, day in enumerate(made.days):
@@ -457,7 +457,7 @@ def _step(
     """What the daily step costs against the one asked for."""
     if steps_per_day == 1:
         return {}
-    from onward.forecast.kernel import step_bias
+    from onward.forecast.simulator.futures import step_bias
 
     (bias,) = step_bias(
         inputs.model, draws, futures, seed, days=days, finer=steps_per_day

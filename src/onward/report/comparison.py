@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from onward.forecast.wording import assumed
+from onward.forecast.telling.wording import assumed
 from onward.report import scenario_charts as charts
 from onward.report.model import (
     Block,
@@ -27,8 +27,8 @@ from onward.report.model import (
 from onward.report.saying import Sayer
 
 if TYPE_CHECKING:
-    from onward.forecast.compare import Case, Comparison
-    from onward.forecast.decide_by import DecideBy
+    from onward.forecast.scenarios.compare import Case, Comparison
+    from onward.forecast.scenarios.decide_by import DecideBy
 
 Words = Callable[["Case"], str]
 

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from onward.forecast.paces import Paces, Seen
+from onward.forecast.learning.paces import Paces, Seen
 from onward.report.disclosure import RULES, rounded
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from onward.forecast.wording import remark, titles
+from onward.forecast.telling.wording import remark, titles
 from onward.report.counted import Counted
 from onward.report.disclosure import RULES, TOTAL, Audience, rounded
 from onward.report.indicators.record import Record

@@ -30,7 +30,7 @@ from onward.report.offers import sensitive_names
 from onward.report.saying import Sayer
 
 if TYPE_CHECKING:
-    from onward.forecast.scenarios import Scenario
+    from onward.forecast.scenarios.scenario import Scenario
 
 LEVELS = ("q10", "median", "q90")
 KINDS = ("plan", "choice", "circumstance")
@@ -171,8 +171,8 @@ def all_told(document: Any, tells: Callable[[str], bool]) -> bool:
 
 def deferrable(tells: Callable[[str], bool]) -> list[tuple[str, str, str]]:
     """The choices that have a day to move and may be told: (file, id, title)."""
-    from onward.forecast.decide_by import decision_day
-    from onward.forecast.scenario_reader import load_scenario
+    from onward.forecast.scenarios.decide_by import decision_day
+    from onward.forecast.scenarios.reader import load_scenario
 
     found, rows = here.plan(), []
     for file in here.operation().scenarios if found is not None else ():

@@ -21,9 +21,15 @@ from onward.desk import dates, forecast_words, here, words
 from onward.desk.views import compared, past_forecasts
 from onward.desk.views.shared import page, place
 from onward.errors import OnwardError
-from onward.forecast.reasons import NARROWEST, narrower
 from onward.forecast.run import EVERYONE, LEAST_FUTURES, Forecast
-from onward.forecast.wording import REASONS, groups_told, in_groups, reason_title, titles
+from onward.forecast.telling.reasons import NARROWEST, narrower
+from onward.forecast.telling.wording import (
+    REASONS,
+    groups_told,
+    in_groups,
+    reason_title,
+    titles,
+)
 from onward.registry.computing.runs import kept_forecasts
 from onward.registry.models import Job
 from onward.registry.permissions import access
@@ -340,7 +346,7 @@ def _scenarios(tells: Callable[[str], bool]) -> list[dict[str, str]]:
     found = here.plan()
     if found is None:
         return []
-    from onward.forecast.scenario_reader import load_scenario
+    from onward.forecast.scenarios.reader import load_scenario
 
     rows = []
     for file in here.operation().scenarios:

@@ -26,9 +26,9 @@ from onward.registry.planning import plan_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from onward.forecast.behaviour import Behaviour
-    from onward.forecast.inputs import Inputs
-    from onward.forecast.paces import Paces
+    from onward.forecast.building.inputs import Inputs
+    from onward.forecast.learning.behaviour import Behaviour
+    from onward.forecast.learning.paces import Paces
     from onward.forecast.run import Forecast
     from onward.forecast.track import Track
     from onward.plan.draws import PlanDraws
@@ -138,7 +138,7 @@ class Groundwork:
     paces: Sequence[Paces] = ()
 
     def for_build(self, found: Opened) -> dict[str, Any]:
-        """The arguments of `forecast.inputs.build` that no plan changes."""
+        """The arguments of `forecast.building.inputs.build` that no plan changes."""
         return {
             "counts": self.counts, "exposures": self.exposures, "steps": self.steps,
             "waits": self.waits, "departures": self.departures, "newcomers": self.newcomers, "stays": self.stays,
@@ -176,7 +176,7 @@ def _read_past(found: Opened) -> Mapping[str, pa.Table]:
     from onward.caseload.moves import forecast_moves
     from onward.caseload.newcomers import newcomers
     from onward.caseload.pace import pace
-    from onward.forecast.edges import departing
+    from onward.forecast.learning.edges import departing
 
     first = first_day(found)
     if (found.as_of - first).days < PERIOD_DAYS:
@@ -235,10 +235,10 @@ def forecast_of(
     fewer_than  numbers of people: how likely it is that fewer are left
     ready   waits for the simulator where it is being prepared; asked before simulating
     """
-    from onward.forecast.behaviour import Behaviour
-    from onward.forecast.held import held_back
-    from onward.forecast.inputs import build
+    from onward.forecast.building.inputs import build
+    from onward.forecast.learning.behaviour import Behaviour
     from onward.forecast.run import forecast
+    from onward.forecast.telling.held import held_back
 
     rulebook = found.rulebook
     about = f"judged-{rulebook.floor_hash[:24]}-{found.as_of}"
@@ -317,8 +317,8 @@ def turns_of(found: Opened, inputs: Inputs, say: Callable[[str], None]) -> pa.Ta
     import numpy as np
 
     from onward.caseload.fold import fold
-    from onward.forecast.held import judged
-    from onward.forecast.remedies import Standing, past_days, standing, turns
+    from onward.forecast.telling.held import judged
+    from onward.forecast.telling.remedies import Standing, past_days, standing, turns
     from onward.safeguards.everybody import evaluate_all
 
     days = past_days(found.as_of, first_day(found))
@@ -357,7 +357,7 @@ def hashes_of(found: Opened) -> dict[str, str]:
     if found.plan is not None:
         hashes["plan"] = found.plan.hash
     if found.paces:
-        from onward.forecast.paces import digests
+        from onward.forecast.learning.paces import digests
 
         hashes["paces"] = digests(found.paces)
     return hashes
@@ -365,7 +365,7 @@ def hashes_of(found: Opened) -> dict[str, str]:
 
 def _judged(found: Opened, caseload: Caseload) -> pa.Table:
     """Every next step of everybody, judged by the safeguards on the day."""
-    from onward.forecast.held import judged
+    from onward.forecast.telling.held import judged
     from onward.safeguards.everybody import evaluate_all
 
     return judged(evaluate_all(caseload, on=found.as_of, engine=found.engine))

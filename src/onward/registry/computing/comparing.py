@@ -27,12 +27,12 @@ from onward.registry.computing.analysis import (
 )
 
 if TYPE_CHECKING:
-    from onward.forecast.compare import Comparison
-    from onward.forecast.decide_by import DecideBy
-    from onward.forecast.inputs import Inputs
-    from onward.forecast.scenarios import Scenario
-    from onward.forecast.search import Search
-    from onward.forecast.strata import Fact
+    from onward.forecast.building.inputs import Inputs
+    from onward.forecast.learning.strata import Fact
+    from onward.forecast.scenarios.compare import Comparison
+    from onward.forecast.scenarios.decide_by import DecideBy
+    from onward.forecast.scenarios.scenario import Scenario
+    from onward.forecast.scenarios.search import Search
     from onward.forecast.track import Track
     from onward.plan.effects import PlanEffects
     from onward.plan.model import Plan
@@ -56,8 +56,8 @@ def maker_of(
     everything  every scenario that will be asked for, so that all models have the same steps
     raises      OnwardError when there is no plan to depart from
     """
-    from onward.forecast.inputs import build
-    from onward.forecast.scenario_plan import applied, effects_of, touched
+    from onward.forecast.building.inputs import build
+    from onward.forecast.scenarios.plan import applied, effects_of, touched
     from onward.plan.draws import plan_draws
     from onward.plan.effects import plan_effects
 
@@ -102,9 +102,9 @@ def comparison_of(
     fewer_than  "what would have to be true for fewer than so many to be here"
     titles      pathway -> its words
     """
-    from onward.forecast.compare import compare
-    from onward.forecast.conditions_told import conditions_of
-    from onward.forecast.options import ways
+    from onward.forecast.scenarios.compare import compare
+    from onward.forecast.scenarios.conditions_told import conditions_of
+    from onward.forecast.scenarios.options import ways
 
     scenarios = scenarios_of(found, files)
     ground = groundwork(found, by)
@@ -137,8 +137,8 @@ def decide_by_of(
     progress: Say = lambda text: None,
 ) -> DecideBy:
     """How long the choice of one scenario file can wait."""
-    from onward.forecast.decide_by import decide_by, decision_day
-    from onward.forecast.options import ways
+    from onward.forecast.scenarios.decide_by import decide_by, decision_day
+    from onward.forecast.scenarios.options import ways
 
     (scenario,) = scenarios_of(found, [file])
     decision_day(scenario)
@@ -172,9 +172,9 @@ def search_of(
     against  scenario files of circumstances to hold out against
     budgets  UNIT=AMOUNT, instead of those of the file
     """
-    from onward.forecast.options import ways
-    from onward.forecast.scenario_reader import load_levers
-    from onward.forecast.search import budgets_of, check_levers, search
+    from onward.forecast.scenarios.options import ways
+    from onward.forecast.scenarios.reader import load_levers
+    from onward.forecast.scenarios.search import budgets_of, check_levers, search
 
     rulebook = found.rulebook
     levers = load_levers(file, _plan_of(found), rulebook)
@@ -206,7 +206,7 @@ def scenarios_of(found: Opened, files: Sequence[Path]) -> list[Scenario]:
     operation lies on its machine is nothing for a page.
     """
     from onward.errors import Fault, Faults
-    from onward.forecast.scenario_reader import load_scenario
+    from onward.forecast.scenarios.reader import load_scenario
 
     plan, own = _plan_of(found), found.operation.scenarios
     read: list[Scenario] = []
@@ -271,8 +271,8 @@ def facts_of(found: Opened) -> list[Fact]:
     raises  OnwardError when nobody is on record
     """
     from onward.caseload.counting import counts, exposures
-    from onward.forecast.record import start_cells
-    from onward.forecast.strata import candidates, facts_told
+    from onward.forecast.learning.record import start_cells
+    from onward.forecast.learning.strata import candidates, facts_told
 
     rulebook, (facts, _) = found.rulebook, candidates(found.rulebook)
     first = first_day(found)

@@ -25,7 +25,7 @@ from onward.registry.computing.analysis import (
 from onward.registry.kept import kept
 
 if TYPE_CHECKING:
-    from onward.forecast.paces import Paces
+    from onward.forecast.learning.paces import Paces
     from onward.registry.operation import Operation
 
 KEPT = "paces-"
@@ -39,8 +39,8 @@ def paces_to_give(found: Opened, ground: Groundwork | None = None) -> Paces:
     ground  what was read of its record; None: it is read
     raises  OnwardError when the record is too short to read a pace from
     """
-    from onward.forecast.inputs import build
-    from onward.forecast.lending import paces_of
+    from onward.forecast.building.inputs import build
+    from onward.forecast.learning.lending import paces_of
     from onward.report.paces import released
 
     read = replace(ground or groundwork(found, found.as_of + AHEAD), paces=())
@@ -94,7 +94,7 @@ def released_then(operation: Operation, day: dt.date) -> Paces:
 
     raises  OnwardError naming the days of which some were
     """
-    from onward.forecast.paces import read
+    from onward.forecast.learning.paces import read
 
     days = released_on(operation)
     if day not in days:

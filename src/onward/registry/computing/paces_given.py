@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from onward.errors import Fault, Faults
 
 if TYPE_CHECKING:
-    from onward.forecast.paces import Paces
+    from onward.forecast.learning.paces import Paces
     from onward.registry.operation import Operation
     from onward.rulebook.model import Rulebook
 
@@ -22,7 +22,7 @@ def given(operation: Operation, rulebook: Rulebook) -> Sequence[Paces]:
     raises  Faults naming everything wrong in them
     """
     from onward.caseload.moves import forecast_moves
-    from onward.forecast.paces import check, read
+    from onward.forecast.learning.paces import check, read
 
     read_, faults = [], []
     for path in operation.paces:

@@ -269,7 +269,7 @@ def _jobs(
         given = [one for one in read.paces if one.operation not in own]
         ground = replace(read, paces=[*lent[name], *given])
         if found.plan is None:
-            from onward.forecast.inputs import build
+            from onward.forecast.building.inputs import build
 
             rulebook = found.rulebook
             built = build(rulebook, effects=None, behaviour=True, **ground.for_build(found))
@@ -301,8 +301,8 @@ def closings_in(path: Path, day: dt.date, jobs: Sequence[Job]) -> tuple[Closing,
 
     raises  OnwardError for a file that cannot be read; Faults naming everything wrong in it
     """
-    from onward.forecast.draws import Discrete
     from onward.forecast.many import Closing
+    from onward.forecast.simulator.draws import Discrete
 
     try:
         rows = tomllib.loads(path.read_text("utf-8")).get("closing", [])

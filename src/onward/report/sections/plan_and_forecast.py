@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from onward.forecast.reasons import NARROWEST, narrower
 from onward.forecast.run import EVERYONE, Forecast
-from onward.forecast.wording import (
+from onward.forecast.telling.reasons import NARROWEST, narrower
+from onward.forecast.telling.wording import (
     DOUBTS,
     REASONS,
     REMEDIES_OF_DOUBT,
