@@ -323,3 +323,83 @@ def test_whoever_handles_breaches_finds_on_their_first_page_who_must_still_be_to
     assert first not in breaches.to_tell(cast["chantal"])
     page = client.get("/").content.decode()
     assert "The plan lead and the supervisor of the office" not in page
+
+
+# -- found on loading a log --------------------------------------------------------------------
+
+
+@pytest.fixture
+def loaded(small):
+    """A log of another program, in which two people were handed over and nothing says of a breach."""
+    import random
+    from datetime import UTC, datetime
+
+    from onward.caseload.events import Subject, canonical_bytes, instant_text, new_event
+    from onward.registry import breaches
+    from onward.registry.importing.loaded import load_log
+    from onward.registry.models import Breach
+    from onward.registry.now import projection
+
+    at = datetime(2026, 6, 10, 8, tzinfo=UTC)
+    events = [
+        new_event(
+            small.rulebook, operation="meridian", subject=Subject("person", person),
+            kind="T20.done", effective=day, by="elsewhere", instant=at,
+            random=random.Random(person), idempotency_key=f"taken {person}",
+        )
+        for person, day in (("H3-P1", "2026-05-02"), ("H4-P1", "2026-05-03"))
+    ]  # fmt: skip
+    lines = [canonical_bytes(e.placed(seq=0, recorded=instant_text(at))) for e in events]
+    assert load_log(small, lines, keep_instants=False).breaches == 2
+    projection.ensure(small)
+    breaches.follow()
+    return list(Breach.objects.exclude(event="").order_by("pk"))
+
+
+def test_what_is_found_on_loading_a_log_stands_in_the_register_and_says_so(small, cast, loaded):
+    from onward.registry import breaches
+
+    assert {tuple(found.people) for found in loaded} == {("H3-P1",), ("H4-P1",)}
+    for found in loaded:
+        assert abs(found.found_at - now()) < timedelta(minutes=10), "found now, whenever it was"
+        assert "lead" in {notice.whom for notice in breaches.still_to_tell(found)}
+    client = people.signed_in(cast["chantal"])
+    page = client.get("/breaches/").content.decode()
+    assert page.count("on loading a log") == 2
+    one = client.get(f"/breaches/{loaded[0].pk}/").content.decode()
+    assert "on loading a log" in one
+    assert "Day of the movement" in one
+    home = client.get("/").content.decode().split('id="to-tell"')[1].split("</section>")[0]
+    assert home.count("The plan lead and the supervisor of the office") == 1, (
+        "one line for both"
+    )
+
+
+def test_a_breach_recorded_here_does_not_say_that_it_was_found_on_loading(small, cast, moved):
+    from onward.registry import breaches
+
+    assert breaches.found_with(cast["chantal"], moved) == []
+    page = people.signed_in(cast["chantal"]).get(f"/breaches/{moved.pk}/").content.decode()
+    assert "on loading a log" not in page
+    assert 'name="alike"' not in page
+
+
+def test_those_found_on_one_loading_are_told_and_closed_in_one_go(small, cast, loaded):
+    from onward.registry import breaches
+
+    first, other = loaded
+    client = people.signed_in(cast["chantal"])
+    address = f"/breaches/{first.pk}/act/"
+    told = {"do": "tell", "whom": "lead", "text": "by telephone to both of them"}
+    client.post(address, told)
+    assert "lead" in {notice.whom for notice in breaches.still_to_tell(other)}, "not ticked"
+    for notice in breaches.still_to_tell(first):
+        client.post(address, {**told, "whom": notice.whom, "alike": "yes"})
+    assert [n.whom for n in breaches.still_to_tell(other)] == ["lead"]
+    closing = {"do": "close", "text": "Every departure is asked about.", "alike": "yes"}
+    client.post(address, closing)
+    first.refresh_from_db()
+    other.refresh_from_db()
+    assert (first.state, other.state) == ("closed", "open"), "somebody was still to be told"
+    far = people.account("far", "supervisor", office=people.ELSEWHERE)
+    assert breaches.found_with(far, other) == []

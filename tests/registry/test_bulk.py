@@ -152,3 +152,133 @@ if site_for_tests.DATABASE == "postgresql":  # an embedded store has one writer
         reader = read_for(3)
         assert load(empty.store, empty.rulebook, lines, workers=1) == len(lines)
         reader.join()
+
+
+# -- movements in a log from elsewhere -----------------------------------------------------------
+
+
+def told(small, about, kind, /, *, key, effective="2026-06-01", **facts):
+    """A line of a log that another program wrote."""
+    import random
+
+    from onward.caseload.events import Subject, new_event
+
+    subject = about if isinstance(about, tuple) else ("person", about)
+    event = new_event(
+        small.rulebook, operation="meridian", subject=Subject(*subject), kind=kind,
+        effective=effective, by="elsewhere", instant=LATER, random=random.Random(key),
+        facts=facts, idempotency_key=key, opens=kind == "registered",
+    )  # fmt: skip
+    return event
+
+
+def as_lines(events):
+    return [
+        canonical_bytes(
+            event.placed(seq=0, recorded=instant_text(LATER + timedelta(seconds=number)))
+        )
+        for number, event in enumerate(events)
+    ]
+
+
+def breaches(small):
+    return [event for event in small.store.read() if event.kind == "breach"]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_movement_against_a_safeguard_is_found_on_loading_once(small, keep):
+    from onward.registry.importing.loaded import load_log
+
+    before = breaches(small)
+    gone = told(small, "H3-P1", "T20.done", key="taken")
+    loaded = load_log(small, as_lines([gone]), keep_instants=keep)
+    assert (loaded.events, loaded.breaches) == (1, 1)
+    [found] = breaches(small)[len(before) :]
+    assert found.subject.id == "H3-P1"
+    assert found.facts["move"] == "T20.done"
+    assert found.facts["severity"] == 1
+    assert "G14.in_force" in found.facts["safeguards"], found.facts
+    assert found.effective == gone.effective
+    assert found.recorded >= small.store.read_where("event_id = %s", [gone.id])[0].recorded
+    with pytest.raises(OnwardError, match="already"):
+        load_log(small, as_lines([gone]), keep_instants=keep)
+    # The same movement from another export of the same log: answered for already.
+    other = told(small, "H3-P1", "T20.done", key="taken-again")
+    assert load_log(small, as_lines([other]), keep_instants=keep).breaches == 0
+    assert len(breaches(small)) == len(before) + 1
+    assert verify.verify(small, deep=False).sound
+
+
+def test_a_loaded_movement_is_judged_as_a_recorded_one_is(small):
+    from datetime import date
+
+    from registry_cast import EVERYBODYS
+
+    from onward.registry.importing.loaded import load_log
+    from onward.registry.recording.actors import Actor
+    from onward.registry.recording.writing import Writing
+    from onward.safeguards.record import breach_for
+
+    made = [
+        ("H3-P1", "T20.done"),
+        ("H4-P1", "T7.done"),
+        ("H1-P1", "T16.departed"),
+        ("H2-P1", "T4.withdrawn"),
+    ]
+    expected = {}
+    for person, move in made:
+        writing = Writing(Actor("driver", EVERYBODYS, "camp-1"))
+        answer = writing.asked([person], move, date(2026, 6, 1), destination=None)
+        if (breach := breach_for(answer, person)) is not None:
+            expected[person] = breach.facts()
+    assert set(expected) == {"H3-P1", "H4-P1", "H1-P1"}
+    before = len(breaches(small))
+    load_log(small, as_lines([told(small, who, move, key=f"by {who}") for who, move in made]))
+    assert {e.subject.id: e.facts for e in breaches(small)[before:]} == expected
+
+
+def test_what_was_known_later_neither_opens_a_breach_nor_is_part_of_one(small):
+    from onward.registry.importing.loaded import load_log
+
+    def pressed(person):
+        return told(
+            small, ("complaint", f"{person}-pressed"), "recorded", key=f"{person} pressed",
+            person=person, category="coercion", triaged=False, effective="2026-05-20",
+        )  # fmt: skip
+
+    before = len(breaches(small))
+    log = [
+        pressed("H3-P1"), told(small, "H3-P1", "T20.done", key="after"),
+        told(small, "H4-P1", "T20.done", key="before"), pressed("H4-P1"),
+    ]  # fmt: skip
+    load_log(small, as_lines(log))
+    found = {e.subject.id: set(e.facts["safeguards"]) for e in breaches(small)[before:]}
+    assert any(key.startswith("G17.") for key in found["H3-P1"])
+    assert not any(key.startswith("G17.") for key in found["H4-P1"])
+
+
+def test_of_somebody_not_on_record_nothing_is_known(small):
+    from onward.registry.importing.loaded import load_log
+
+    before = len(breaches(small))
+    load_log(small, as_lines([told(small, "nobody-1", "T20.done", key="unknown")]))
+    [found] = breaches(small)[before:]
+    assert {"G14.in_force", "G5.fear"} & set(found.facts["safeguards"]), found.facts
+
+
+def test_a_log_that_holds_its_breaches_opens_none(small):
+    from onward.registry.importing.loaded import load_log
+
+    before = len(breaches(small))
+    gone = told(small, "H3-P1", "T20.done", key="taken")
+    known = told(
+        small,
+        "H3-P1",
+        "breach",
+        key="known",
+        move="T20.done",
+        safeguards=["G14.in_force"],
+        severity=1,
+    )
+    assert load_log(small, as_lines([gone, known])).breaches == 0
+    assert len(breaches(small)) == before + 1

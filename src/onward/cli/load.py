@@ -29,11 +29,13 @@ def load(
     """Example: onward load our-camp ../old/our-camp
 
     Checks every event against the rulebook in force and appends them all, or none. The events keep
-    the instants at which they were recorded. Names do not move with a log: bring the lists in
-    again, or restore a backup.
+    the instants at which they were recorded. A movement in the log that was made although a safeguard
+    was not met, and of which it holds no breach, opens one, found now: it stands in the register of
+    breaches with who must be told. Names do not move with a log: bring the lists in again, or restore
+    a backup.
     """
     from onward.registry import open_operation
-    from onward.registry.log.bulk import load as fill
+    from onward.registry.importing.loaded import load_log
     from onward.registry.log.db_store import DatabaseStore
     from onward.registry.now import projection
 
@@ -44,13 +46,19 @@ def load(
             f"{directory} keeps its record in plain files; load needs an encrypted one."
         )
     began = time.monotonic()
-    number = fill(
-        operation.store, operation.rulebook, lines, keep_instants=not now, file=source.name,
+    done = load_log(
+        operation, lines, keep_instants=not now, file=source.name,
         say=lambda text: sys.stderr.write(f"{text}\n") if sys.stderr.isatty() else None,
     )  # fmt: skip
     seconds = time.monotonic() - began
     projection.rebuild(operation)
-    typer.echo(f"{number:,} events loaded in {seconds:.1f} s.")
+    typer.echo(f"{done.events:,} events loaded in {seconds:.1f} s.")
+    if done.breaches:
+        many = "movement was" if done.breaches == 1 else "movements were"
+        typer.echo(
+            f"{done.breaches:,} {many} made although a safeguard was not met, and nothing in the log "
+            f"says so. Who must be told: onward breaches {directory}"
+        )
 
 
 def _lines(source: Path) -> Iterable[bytes]:

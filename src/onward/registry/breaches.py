@@ -26,6 +26,7 @@ from django.utils.translation import get_language, gettext
 from onward.caseload.events import BREACH, RETRACTED, instant_of
 from onward.errors import OnwardError, one_of
 from onward.registry import site
+from onward.registry.importing.loaded import FOUND
 from onward.registry.models import Account, Breach, BreachNotice, EventRow
 from onward.registry.permissions import access, alarms
 from onward.report import tongues
@@ -161,6 +162,24 @@ def taken_back(breaches: Sequence[Breach]) -> set[str]:
     events = [breach.event for breach in breaches if breach.event]
     rows = EventRow.objects.filter(kind=RETRACTED, supersedes__in=events)
     return {str(event) for event in rows.values_list("supersedes", flat=True)}
+
+
+def found_with(account: Account, breach: Breach) -> list[Breach]:
+    """The other open breaches this account sees that were found on the same loading of a log: a log
+    of years may hold hundreds, of which the same people are told in one go."""
+    events = EventRow.objects.filter(kind=BREACH, key__startswith=FOUND)
+    row = events.filter(event_id=breach.event).first() if breach.event else None
+    if row is None:
+        return []
+    same = events.filter(recorded=row.recorded).exclude(event_id=row.event_id)
+    found = list(
+        seen_by(account)
+        .filter(state="open", event__in=same.values("event_id"))
+        .prefetch_related("notices")
+        .order_by("pk")
+    )
+    gone = taken_back(found)
+    return [one for one in found if one.event not in gone]
 
 
 def waiting(breach: Breach) -> list[BreachNotice]:

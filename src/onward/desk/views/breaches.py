@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
@@ -20,6 +21,7 @@ from onward.desk import here, sight, words
 from onward.desk.views.shared import Page, done, page, paged, place
 from onward.errors import OnwardError
 from onward.registry import breaches as register
+from onward.registry.importing.loaded import FOUND
 from onward.registry.models import Account, Breach, BreachNotice, EventRow
 from onward.registry.permissions import access
 from onward.registry.permissions.roles import load_rules
@@ -99,12 +101,16 @@ class Movement:
     """What a movement's breach says to one reader.
 
     where   where it led, if that was recorded
+    day     on which it took place
+    found   whether it was found on loading a log, and not as it was recorded
     person  "" for who may not read casework of the person
     opens   whether this reader may open the person's page
     """
 
     step: str = ""
     where: str = ""
+    day: str = ""
+    found: bool = False
     person: str = ""
     opens: bool = False
     safeguards: tuple[str, ...] = ()
@@ -133,14 +139,14 @@ def _movements(request: HttpRequest, rows: Sequence[Breach]) -> Mapping[str, Mov
     found = {}
     for event in events:
         if event.subject_id not in told:
-            found[event.event_id] = Movement()
+            found[event.event_id] = Movement(found=event.key.startswith(FOUND))
             continue
         facts = json.loads(event.canonical)["facts"]
         move = str(facts.get("move"))
         where = led.get((event.subject_id, move, event.effective))
         found[event.event_id] = Movement(
-            words.move(rulebook, move), here.destination(where or ""), event.subject_id,
-            event.subject_id in opens,
+            words.move(rulebook, move), here.destination(where or ""), event.effective,
+            event.key.startswith(FOUND), event.subject_id, event.subject_id in opens,
             tuple(
                 words.translated(sentences[key]) if reader.told_of(rulebook, key)
                 else _("Not shown to your role")
@@ -200,6 +206,7 @@ def _show_breach(
             "breach": found,
             "movement": _movements(request, [found]).get(found.event),
             "gone": bool(register.taken_back([found])),
+            "alike": len(register.found_with(request.user, found)),  # type: ignore[arg-type]
             "closed_by": closed_by or found.closed_by,
             "danger": DANGER[found.danger],
             "dangers": [(n, t) for n, t in DANGER.items() if n != found.danger],
@@ -224,23 +231,37 @@ def breach_act(request: HttpRequest, pk: Any) -> HttpResponse:
     what, text = request.POST.get("do", ""), request.POST.get("text", "")
     whom = request.POST.get("whom", "")
     try:
-        if what in ("tell", "not"):
-            notice = get_object_or_404(BreachNotice, breach=found, whom=whom)
-            (register.tell if what == "tell" else register.do_not_tell)(
-                request.user, notice, text
-            )
-        elif what == "judge":
-            register.reassess(request.user, found, request.POST.get("danger", ""))
-        elif what == "close":
-            register.close(request.user, found, text)
-        else:
-            raise OnwardError(_("Choose what to do."))
+        with transaction.atomic():
+            _act(request, found, what, whom, text)
     except (access.SignInAgain, access.Refused):
         raise
     except OnwardError as error:
         about = {"judge": "danger", "close": "lesson"}.get(what, f"text-{whom}")
         return _show_breach(request, found, wrong=(slugify(about), str(error)))
     return done(request, _("Recorded."), "desk:breach", found.pk)
+
+
+def _act(request: HttpRequest, found: Breach, what: str, whom: str, text: str) -> None:
+    """Do one thing with a breach and, where it is ticked, with those found on the same loading."""
+    by: Account = request.user  # type: ignore[assignment]
+    others = register.found_with(by, found) if request.POST.get("alike") else []
+    if what in ("tell", "not"):
+        notice = get_object_or_404(BreachNotice, breach=found, whom=whom)
+        answer = register.tell if what == "tell" else register.do_not_tell
+        answer(by, notice, text)
+        for other in others:
+            for alike in register.waiting(other):
+                if alike.whom == whom:
+                    answer(by, alike, text)
+    elif what == "judge":
+        register.reassess(by, found, request.POST.get("danger", ""))
+    elif what == "close":
+        register.close(by, found, text)
+        for other in others:
+            if not register.waiting(other):
+                register.close(by, other, text)
+    else:
+        raise OnwardError(_("Choose what to do."))
 
 
 urls = [

@@ -24,9 +24,7 @@ import yaml
 
 from onward.caseload.after_outcome import merged_into
 from onward.caseload.events import MERGED, PERSON, Event, Subject, instant_text, new_event
-from onward.caseload.fold import fold
 from onward.caseload.table import events_table
-from onward.dates import day_range
 from onward.engine import DuckEngine
 from onward.engine.cores import cores
 from onward.errors import Fault, Faults, OnwardError
@@ -52,14 +50,13 @@ from onward.registry.importing.doubles import (
     joins_of,
     known_as,
 )
+from onward.registry.importing.movements import breaches_on, by_day, movers_in, shared
 from onward.registry.importing.named_before import with_what_was_before
 from onward.registry.importing.planned_contacts import as_planned, contacts_beside
 from onward.registry.importing.receipts import BREACH_KEY, Written, receipt_id, write_receipt
 from onward.registry.log.store import together
 from onward.registry.operation import Operation
-from onward.rulebook.model import Rulebook
-from onward.safeguards.evaluate import evaluate
-from onward.safeguards.record import WENT_TO, Breach, breach_for, opens_breach
+from onward.safeguards.record import Breach
 
 IMPORTER = "import"
 
@@ -389,20 +386,13 @@ class Importer:
     def _breaches(self, events: Sequence[Event], now: datetime) -> list[Event]:
         """A breach event for each movement of the batch made with a failed safeguard."""
         rulebook = self.operation.rulebook
-        moves = rulebook.moves()
-        movers = [
-            e for e in events if e.kind in moves and opens_breach(rulebook, moves[e.kind])
-        ]
+        movers = movers_in(rulebook, events)
         if not movers:
             return []
-        asked: dict[date, dict[tuple[str, str | None], list[str]]]
-        asked = defaultdict(lambda: defaultdict(list))
-        for event in movers:
-            made = event.kind, event.facts.get(WENT_TO)
-            asked[day_range(event.effective)[1]][made].append(event.subject.id)
+        asked = by_day(movers)
         left = {event.id for event in movers}
         before = [e for e in (*self._log, *events) if e.id not in left]
-        near = _around({event.subject.id for event in movers}, before, _shared(rulebook))
+        near = _around({event.subject.id for event in movers}, before, shared(rulebook))
         placed = [
             event.placed(seq=number, recorded=event.recorded or instant_text(now))
             for number, event in enumerate(near, 1)
@@ -411,16 +401,11 @@ class Importer:
 
         def judged(days: Sequence[date]) -> list[tuple[date, Breach]]:
             engine = DuckEngine(threads=1)
-            found: list[tuple[date, Breach]] = []
-            for day in days:
-                caseload = fold(tables, rulebook, as_of=day, known_at=None, engine=engine)
-                for (move, to), people in asked[day].items():
-                    answer = evaluate(
-                        caseload, move, on=day, engine=engine, destination=to, people=people
-                    )
-                    breaches = (breach_for(answer, person) for person in people)
-                    found += [(day, breach) for breach in breaches if breach]
-            return found
+            return [
+                (day, breach)
+                for day in days
+                for breach in breaches_on(day, asked[day], tables, rulebook, engine)
+            ]
 
         days = sorted(asked)
         workers = max(min(cores(), len(days)), 1)
@@ -465,17 +450,6 @@ class _BreachKeys:
             if self._corrections.stands(event):
                 return event.idempotency_key
         return f"{base}#{len(earlier)}" if earlier else base
-
-
-def _shared(rulebook: Rulebook) -> set[str]:
-    """Kinds that bear on a person although they belong to another: what happened after somebody
-    left for a place bears on everybody who leaves for it."""
-    return {
-        relation.kind
-        for relations in rulebook.relations.values()
-        for relation in relations.values()
-        if not {PERSON, "household"} & {relation.kind, *relation.join}
-    }
 
 
 def _around(people: set[str], events: Sequence[Event], shared: Collection[str]) -> list[Event]:

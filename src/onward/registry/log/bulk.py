@@ -64,11 +64,13 @@ def load(
     workers: int = 0,
     file: str = "",
     say: Callable[[str], None] = lambda text: None,
+    after: Callable[[], Iterable[bytes]] = tuple,
 ) -> int:
     """Append every line, or nothing; returns how many.
 
     keep_instants  keep when each event was recorded; they must not fall. Otherwise: now
     workers        processes; 0: one for each core
+    after          asked, once every line was found right, for the lines that follow from them
     raises         Faults with what is wrong, OnwardError when an event is there already
     """
     from django.db import IntegrityError, OperationalError, connection
@@ -100,7 +102,12 @@ def load(
                 if as_copy and place is None:
                     _staging(cursor)
                 linked = False
-                for part in _in_order(pool, lines, peaks.size + 1, count, file):
+
+                def parts() -> Iterator[Part]:
+                    yield from _in_order(pool, lines, peaks.size + 1, count, file)
+                    yield from _in_order(pool, after(), peaks.size + 1, count, file)
+
+                for part in parts():
                     if part.faults:
                         raise Faults(part.faults[:MOST_FAULTS], "Nothing was loaded.")
                     if part.first < last:
