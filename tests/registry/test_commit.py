@@ -325,13 +325,46 @@ def test_the_page_of_imports_reads_the_log_again_only_for_what_bears_on_one(smal
     before = receipts.imports_now(small)
     ordinary = happens(1, person="H1-P1", category="services")
     assert receipts.imports_now(small) == before == whole(small)
-    assert len(read) == 1
+    assert len(read) == 0, "every import has its receipt"
     happens(2, key="row:7@2026-06-10#digest", person="H1-P1", category="services")
     assert len(receipts.imports_now(small)) == len(before) + 1
-    assert len(read) == 2
+    assert len(read) == 1, "no receipt says so"
     happens(1, kind="retracted", key="back", supersedes=ordinary.id)
     assert receipts.imports_now(small) == whole(small)
-    assert len(read) == 3
+    assert len(read) == 2
+
+
+def test_the_page_of_imports_goes_by_receipts_and_by_what_took_back_what(small, monkeypatch):
+    from onward.registry.importing import receipts
+
+    whole = receipts.with_state
+
+    def refused(one):
+        raise AssertionError("the whole log was read")
+
+    monkeypatch.setattr(receipts, "with_state", refused)
+
+    def undone():
+        receipts._kept.clear()
+        found = receipts.imports_now(small)
+        assert found == whole(small)
+        return [gone for _receipt, gone in found]
+
+    assert undone() == []
+    first = bring_encrypted(small, LIST)
+    assert undone() == [False]
+    second = bring_encrypted(small, LIST.replace("1991", "1992"))
+    assert second.corrected == 1
+    assert undone() == [False, False]
+    undo(small, second.receipt)
+    assert undone() == [False, True], "what it had corrected stands again"
+    undo(small, first.receipt)
+    assert undone() == [True, True]
+    monkeypatch.undo()
+    for path in (small.path / "imports").glob("*.json"):
+        path.unlink()
+    receipts._kept.clear()
+    assert all(one.rebuilt for one, _gone in receipts.imports_now(small))
 
 
 CONTACTS = """

@@ -22,6 +22,7 @@ from onward.caseload.events import RETRACTED, Event
 from onward.errors import OnwardError
 from onward.intake.events import Corrections, imported_key
 from onward.registry.importing.doubles import IMPORTED_DECISION
+from onward.registry.log.db_store import DatabaseStore
 from onward.registry.operation import Operation
 
 FORM = 1
@@ -117,19 +118,20 @@ def receipts(operation: Operation, log: Sequence[Event] | None = None) -> list[W
     """
     events = list(operation.store.read()) if log is None else log
     here = {event.id for event in events}
-    folder = operation.path / "imports"
-    kept = [read_receipt(path) for path in sorted(folder.glob("*.json"))]
-    kept = [
-        receipt
-        for receipt in kept
-        if receipt.operation == operation.settings.id and receipt.event_ids <= here
-    ]
+    kept = [receipt for receipt in _written(operation) if receipt.event_ids <= here]
     known = {event for receipt in kept for event in receipt.event_ids}
     found = kept + [_rebuilt(batch) for batch in _batches(events, known)]
     place = {event.id: event.seq for event in events}
     return sorted(
         found, key=lambda receipt: min((place[e] for e in receipt.event_ids), default=0)
     )
+
+
+def _written(operation: Operation) -> list[Written]:
+    """The receipts in `imports/` that are this operation's."""
+    folder = operation.path / "imports"
+    found = [read_receipt(path) for path in sorted(folder.glob("*.json"))]
+    return [receipt for receipt in found if receipt.operation == operation.settings.id]
 
 
 def _batches(events: Sequence[Event], known: set[str]) -> Iterator[list[Event]]:
@@ -192,12 +194,40 @@ def with_state(operation: Operation) -> list[tuple[Written, bool]]:
     ]
 
 
+def _by_receipts(operation: Operation) -> list[tuple[Written, bool]] | None:
+    """As `with_state`, from the receipts and what corrects or takes back anything, which is little
+    beside the log; None where the log holds imported events that no receipt names."""
+    store = operation.store
+    if not isinstance(store, DatabaseStore):
+        return None
+    kept = [receipt for receipt in _written(operation) if receipt.events]
+    seq_of = store.seqs_of([receipt.events[0][0] for receipt in kept])
+    # A list is recorded whole or not at all: where its first event is, all of them are.
+    kept = [receipt for receipt in kept if receipt.events[0][0] in seq_of]
+    known = frozenset[str]().union(*(receipt.event_ids for receipt in kept))
+    after = store.read_where("supersedes IS NOT NULL", [])
+    back = [event for event in after if put_back_for(event) is not None]
+    theirs = [event for event in back if imported_key(event.idempotency_key) is not None]
+    if store.count_of_keys(IMPORTED_KEYS) != len(known) + len(theirs):
+        return None
+    gone, live = {event.supersedes for event in after}, Corrections(after).live
+    again = {put_back_for(event) for event in back if live(event)}
+    kept.sort(key=lambda receipt: seq_of[receipt.events[0][0]])
+    return [
+        (receipt, not (receipt.event_ids - gone or receipt.event_ids & again))
+        for receipt in kept
+    ]
+
+
+IMPORTED_KEYS = ("%@%#%", f"{BREACH_KEY}%", f"{IMPORTED_DECISION}%")
+"""What the keys of imported events are like, as a database asks."""
+
 _kept: dict[str, tuple[int, int, list[tuple[Written, bool]]]] = {}
 
 
 def imports_now(operation: Operation) -> list[tuple[Written, bool]]:
-    """As `with_state`, for a page: the log is read again only when something recorded since bears
-    on an import. To read all of a large one takes seconds."""
+    """As `with_state`, for a page: asked again only when something recorded since bears on an
+    import, and of the whole log, which takes seconds, only where a receipt is missing."""
     store: Any = operation.store
     size = store.last_seq()
     folder = operation.path / "imports"
@@ -210,7 +240,8 @@ def imports_now(operation: Operation) -> list[tuple[Written, bool]]:
         since = store.read_where("seq > %s AND seq <= %s", [seen, size]) if seen < size else ()
         fresh = any(event.supersedes or _imported(event) for event in since)
     if fresh:
-        found = with_state(operation)
+        known = _by_receipts(operation)
+        found = with_state(operation) if known is None else known
         _kept.clear()
     _kept[path] = (size, files, found)
     return found

@@ -329,6 +329,34 @@ class DatabaseStore:
         """Events of which a condition on the table's columns holds, by seq."""
         return self._read(f" AND ({clause})", values)
 
+    def seqs_of(self, ids: Sequence[str]) -> dict[str, int]:
+        """Where events are in the log, by id; those that are not are left out."""
+        from django.db import connection
+
+        found: dict[str, int] = {}
+        with connection.cursor() as cursor:
+            for start in range(0, len(ids), CHUNK):
+                part = ids[start : start + CHUNK]
+                cursor.execute(
+                    f"SELECT event_id, seq FROM {TABLE} WHERE operation = %s "
+                    f"AND event_id IN ({', '.join(['%s'] * len(part))})",
+                    [self.operation, *part],
+                )
+                found.update(cursor.fetchall())
+        return found
+
+    def count_of_keys(self, likes: Sequence[str]) -> int:
+        """How many idempotency keys are like one of these; the index of keys answers it."""
+        from django.db import connection
+
+        some = " OR ".join(["idempotency_key LIKE %s"] * len(likes))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT count(*) FROM {TABLE} WHERE operation = %s AND ({some})",
+                [self.operation, *likes],
+            )
+            return int(cursor.fetchone()[0])
+
     def where(self, clause: str, values: Sequence[Any]) -> tuple[str, list[Any]]:
         """`read_where` as a question for `trips.ask`; `events_of` reads the answer."""
         return self._question(f" AND ({clause})", values)
