@@ -9,6 +9,8 @@ import pytest
 import registry_cast as people
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from onward.errors import OnwardError
+
 LIST = """Number,Family,Full name,Father,Sex,Date of birth,Relation
 301,F9,Kamran Daneshvar,Yusef,M,1984-05-06,head
 302,F9,Leyla Daneshvar,Murad,F,1988-02-11,spouse
@@ -256,6 +258,41 @@ columns: {Number: person, Day: event.date, Fit: fitness_finding, Speaks: languag
         boss, table.replace(",fit", ","), profile.replace("Fit: fitness_finding", "Fit: ignore")
     )
     assert "This would be recorded" in looked(boss, address).content.decode()
+
+
+def test_a_clerk_puts_no_finding_of_health_on_record_by_a_list_of_people(small, clerk):
+    from onward.registry.recording import acts
+
+    header, *lines = LIST.strip().splitlines()
+    fit = (
+        "\n".join([f"{header},Fit", f"{lines[0]},fit", *(f"{line}," for line in lines[1:])])
+        + "\n"
+    )
+    columns = {**COLUMNS, "to:7": "fitness_finding"}
+    before = counts()
+    address = upload(clerk, fit)["Location"]
+    clerk.post(address, {"do": "map", **columns})
+    page = looked(clerk, address)
+    assert page.status_code == 422
+    assert "something that your roles do not let you record" in page.content.decode()
+    assert "row 2" in page.content.decode()
+    recorded(clerk, address)
+    assert counts() == before
+    clerk.post(address, {"do": "remap"})
+    clerk.post(address, {"do": "map", **columns, "to:7": "ignore"})
+    recorded(clerk, address)
+    assert counts()[1] == before[1] + 3
+    who = people.account("gul", "data_clerk")
+    with pytest.raises(OnwardError, match="roles do not include"):
+        acts.register_household(
+            who, [acts.Member({"fitness_finding": "fit"})], effective="2026-06-01",
+            idempotency_key="health",
+        )  # fmt: skip
+    with pytest.raises(OnwardError, match="roles do not include"):
+        acts.record(
+            who, ("person", "H1-P1"), "registered", effective="2026-06-01",
+            facts={"fitness_finding": "fit"}, idempotency_key="health again",
+        )  # fmt: skip
 
 
 def test_nobody_is_made_one_with_somebody_hidden(small, clerk):

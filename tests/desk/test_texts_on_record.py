@@ -95,3 +95,39 @@ def test_a_draft_is_not_put_on_record_nor_by_who_may_not_approve(planned):
     assert "Put it on record" not in officer.get("/texts/waiver_2/fa/").content.decode()
     assert officer.post("/texts/waiver_2/fa/record/", {"key": "o"}).status_code in (403, 404)
     assert on_record("waiver_text") == {}
+
+
+def test_words_are_approved_anew_soon_after_a_sign_in_whichever_page_changes_them(planned):
+    from onward.registry.planning import plan_version
+
+    text = plan_version(planned).text.decode()
+    lead = cast.still_at_work(cast.account("lead", "plan_lead"))
+    sent = {"effective": "2026-06-10", "do": "adopt"}
+
+    def adopted(changed):
+        form = {
+            **sent,
+            "text": changed,
+            "replaces": plan_version(planned).sha256,
+            "next": "/plan/edit/",
+        }
+        return lead.post("/plan/edit/", form)
+
+    other = text.replace("title: Going home", "title: Going home again")
+    assert other != text
+    assert adopted(other)["Location"] == "/plan/", "no text was approved with that"
+    for changed in (
+        other.replace(APPROVED["text"], APPROVED["text"] + "."),
+        other.replace("version: '9'", "version: '10'"),
+        other.replace("translator: interpreter 2", "translator: interpreter 2\n        approved_by: x\n"
+                      "        approved_on: 2026-05-01"),
+    ):  # fmt: skip
+        assert changed != other
+        answer = adopted(changed)
+        assert answer["Location"].startswith("/sign-in/again/"), answer.content.decode()
+        assert plan_version(planned).text.decode() == other
+    from django.utils.html import escape
+
+    page = lead.get("/plan/edit/").content.decode()
+    assert 'name="next" value="/plan/edit/"' in page
+    assert escape(changed.strip()) in page, "what was typed is there"

@@ -186,13 +186,6 @@ class EntryForm:
             self.form.fail(ask.path, gettext("A day as 2026-10-31, or the id of a deadline."))
             return text
 
-    def approves(self) -> bool:
-        """Whether a text would be approved with this form."""
-        return any(
-            each.name.endswith((".approved_by", ".approved_on")) and each.name in self.touched()
-            and sent(each.value) for each in self.form.inputs
-        )  # fmt: skip
-
     def rebased(self, now: EntryForm) -> None:
         """What somebody else changed meanwhile shows in the fields nobody touched here."""
         mine = self.touched()

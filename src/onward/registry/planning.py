@@ -58,6 +58,22 @@ def plan_version(operation: Operation, as_of: date | None = None) -> PlanVersion
     return found
 
 
+def approves_anew(before: Plan | None, after: Plan) -> bool:
+    """Whether a plan holds a text as approved that the one before did not: another text, another
+    version or way it is told for, or another approval."""
+    return bool(_approved(after) - (_approved(before) if before is not None else set()))
+
+
+def _approved(plan: Plan) -> set[tuple[object, ...]]:
+    return {
+        (message.id, message.kind, message.version, tuple(sorted(message.pathways)), text.language,
+         text.text, text.path, text.approved_by, text.approved_on)
+        for message in plan.messages.values()
+        for text in message.texts.values()
+        if text.approved
+    }  # fmt: skip
+
+
 def plan_of(operation: Operation, rulebook: Rulebook, as_of: date | None = None) -> Plan | None:
     """The plan that holds on a day; raises Faults with everything wrong in it."""
     from onward.plan.load import loads_plan

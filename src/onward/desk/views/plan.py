@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from onward.dates import NotADate, full_date
 from onward.desk import dates, here, plan_asks, plan_words, words
 from onward.desk.dates import digits
-from onward.desk.views.shared import done, page, place
+from onward.desk.views.shared import done, fresh_or_kept, page, place, typed_before
 from onward.errors import Faults, OnwardError
 from onward.plan.check import check_plan, reads_beside
 from onward.plan.draws import PlanDraws, milestone_chances, plan_draws
@@ -33,7 +33,7 @@ from onward.plan.timeline import ALERT_DAYS, KINDS, alerts
 from onward.registry.operation import PLAN
 from onward.registry.permissions import access
 from onward.registry.plan_people import listed, refuse_people
-from onward.registry.planning import adopt_plan, adoptions, plan_version
+from onward.registry.planning import adopt_plan, adoptions, approves_anew, plan_version
 
 FUTURES, SEED = 2000, 1
 MOST_CHARACTERS = 400_000
@@ -274,6 +274,8 @@ def edit(request: HttpRequest) -> HttpResponse:
         "history": adoptions(operation)[::-1][:20] if operation.settings.encrypted else [],
         "as_file": not operation.settings.encrypted,
     }
+    if (typed := typed_before(request)) is not None:
+        shown |= {name: typed.get(name, "") for name in ("text", "replaces", "effective")}
     if now is not None and (people := listed(now.text.decode())):
         access.log(request.user, "plan.edit", people=people, place=place(request))
     if request.method == "POST":
@@ -300,6 +302,9 @@ def edit(request: HttpRequest) -> HttpResponse:
                 said = _("Not a date. Write it as 2026-10-31, or 1405-08-09 (Solar Hijri).")
                 shown |= {"about": "effective", "faults": [said]}
                 return render(request, "desk/plan_edit.html", shown, status=422)
+            if approves_anew(here.plan(), checked["plan"]):
+                access.require(request.user, "text.approve", place=place(request))
+                fresh_or_kept(request)
             try:
                 adopt_plan(
                     operation, text, effective=effective, by=request.user.account_id,
@@ -353,7 +358,7 @@ def _checked(text: str) -> dict[str, Any]:
         (one.severity, plan_words.finding_said(one, new, rulebook, in_text=True))
         for one in findings
     ]
-    return {"findings": told, "changes": changes}
+    return {"plan": new, "findings": told, "changes": changes}
 
 
 def _without_line(thing: Any) -> Any:

@@ -30,7 +30,13 @@ from onward.registry import plan_people
 from onward.registry.kept import kept
 from onward.registry.permissions import access
 from onward.registry.plan_people import listed, refuse_people
-from onward.registry.planning import PlanVersion, adopt_plan, adoptions, plan_version
+from onward.registry.planning import (
+    PlanVersion,
+    adopt_plan,
+    adoptions,
+    approves_anew,
+    plan_version,
+)
 from onward.registry.signing_in import signin
 
 LEAST_REASON = 3
@@ -264,7 +270,8 @@ def _adopt(
     if same or request.POST.get("digest") != shown["digest"]:
         shown["again"] = not same
         return None
-    if not shown["removing"] and shown["entry"].approves():
+    plan = loads_plan(text, here.rulebook(), file="plan.yaml")
+    if approves_anew(here.plan(), plan):
         access.require(request.user, "text.approve", place=place(request))
         signin.require_fresh(request)
     facts = shown["asked"].facts

@@ -59,6 +59,8 @@ from onward.registry.operation import Operation
 from onward.safeguards.record import Breach
 
 IMPORTER = "import"
+Allowed = Callable[[Sequence[tuple[int, Event]], str], None]
+"""Refuses a list for what it says: events with the rows that say them, and what a row is."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,9 @@ class Importer:
 
     def __init__(self, operation: Operation, *, by: str = IMPORTER,
                  clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-                 allowed: Callable[[Sequence[tuple[int, Event]]], None] = lambda said: None) -> None:  # fmt: skip
-        """allowed  asked before anything is written, with what a list says of what happened, row by
-        row; raises where its bringer may not say it. No role binds whoever holds the key"""
+                 allowed: Allowed = lambda said, rows: None) -> None:  # fmt: skip
+        """allowed  asked before anything is written, with what a list says, row by row; raises where
+        its bringer may not say it. No role binds whoever holds the key"""
         self.operation = operation
         self._allowed = allowed
         self.by = by
@@ -272,7 +274,7 @@ class Importer:
             new_id=lambda: str(uuid.uuid4()),
             joins=joins_of(operation, self._log, rows, earlier, doubles),
         )
-        self._allowed(self._of_rows(rows, batch))
+        self._allowed(self._of_rows(rows, batch), staged.profile.rows)
         decided: list[Event] = []
         if doubles is not None:
             days = {e.subject.id: e.effective for e in batch.events if e.subject.kind == PERSON}
@@ -312,8 +314,10 @@ class Importer:
         )
 
     def _of_rows(self, rows: Sequence[StagedRow], batch: Batch) -> list[tuple[int, Event]]:
-        """What the batch says of what happened, each with the row that says it."""
-        row_of = {row.key: row.row for row in rows if row.event is not None}
+        """What the batch says, each with the row that says it; households belong to no one row."""
+        row_of = {
+            row.key if row.event is not None else row.person or row.key: row.row for row in rows
+        }
         return [
             (row_of[parts[0]], event)
             for event in batch.events

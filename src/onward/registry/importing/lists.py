@@ -27,6 +27,7 @@ from onward.intake.corrections import faulty_rows
 from onward.intake.households import check_households
 from onward.intake.read import Question
 from onward.intake.review import Decision, in_order, pair_code, side_by_side
+from onward.registry import site
 from onward.registry.importing import drafts
 from onward.registry.importing.commit import Importer
 from onward.registry.importing.doubles import Doubles
@@ -35,6 +36,7 @@ from onward.registry.importing.undoing import undo
 from onward.registry.models import Account, ImportDraft, PersonNow
 from onward.registry.operation import Operation
 from onward.registry.permissions import access, grants
+from onward.registry.recording import duties
 from onward.registry.recording.writing import Writing
 from onward.said import packed, unpacked
 
@@ -205,14 +207,19 @@ def _of_other_offices(by: Account, rows: Mapping[str, int]) -> list[Fault]:
     ]  # fmt: skip
 
 
-def _may_say(by: Account, said: Sequence[tuple[int, Event]]) -> None:
-    """Refuse a list that says of what happened, or of a text, what its bringer may not record by
-    hand. Who somebody is, is taken from a list by whoever may bring one in.
+def _may_say(by: Account, said: Sequence[tuple[int, Event]], rows: str) -> None:
+    """Refuse a list that says what its bringer may not record by hand. Who somebody is, and whom a
+    list of people corrects, is asked before (`_of_other_offices`): of these only what is said.
 
     said    what it says, with the row of each
+    rows    "people", or "events" where it says what happened
     raises  Faults with the first row that is refused
     """
-    found = Writing(by).refused([(e.subject, e.kind, e.facts) for _row, e in said])
+    found = (
+        _refused_of_people(by, said)
+        if rows == "people"
+        else Writing(by).refused([(e.subject, e.kind, e.facts) for _row, e in said])
+    )
     if found is None:
         return
     at, why = found
@@ -223,6 +230,22 @@ def _may_say(by: Account, said: Sequence[tuple[int, Event]]) -> None:
     elif isinstance(why, access.Hidden):
         sentence = gettext_noop("somebody you may not see, or who is not on record")
     raise Faults([Fault("", f"row {said[at][0]}", "", sentence, "", remedy)])
+
+
+def _refused_of_people(
+    by: Account, said: Sequence[tuple[int, Event]]
+) -> tuple[int, OnwardError] | None:
+    """The first row whose facts of a person are not this account's to say: a finding of health."""
+    rulebook = site.operation().rulebook
+    first: dict[frozenset[str], int] = {}
+    for number, (_row, event) in enumerate(said):
+        first.setdefault(frozenset(event.facts), number)
+    for names, number in first.items():
+        try:
+            duties.require(by, "", duties.of_person(rulebook, names))
+        except OnwardError as why:
+            return number, why
+    return None
 
 
 # -- deciding ---------------------------------------------------------------------------------

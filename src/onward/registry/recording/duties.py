@@ -166,7 +166,7 @@ def to_record(
             step: tuple[str, ...] = (FOLLOW_UP, MOVEMENT)
         else:
             step = (ALWAYS,) if is_always(rulebook, kind) else (MOVEMENT,)
-        return [step, *_of_facts(rulebook, facts)]
+        return [step, *of_person(rulebook, facts)]
     if subject_kind != "person":
         word = SEEN_TO.get(subject_kind, "")
         by_word = [(REVIEW,)] if facts.get(word) else []
@@ -174,13 +174,13 @@ def to_record(
         alone = bool(by_word) and facts.keys() == {word}
         return by_word if alone else [KINDS.get(subject_kind, (PLAN,)), *by_word]
     if kind == "registered":
-        return [(REGISTER,)]
+        return [(REGISTER,), *of_person(rulebook, facts)]
     if kind in ("merged", "retracted"):
         return [(EDIT, REGISTER)]
-    return _of_facts(rulebook, facts) or [(EDIT, INTERVIEW, MEDICAL)]
+    return of_person(rulebook, facts) or [(EDIT, INTERVIEW, MEDICAL)]
 
 
-def _of_facts(rulebook: Rulebook, facts: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def of_person(rulebook: Rulebook, facts: Iterable[str]) -> list[tuple[str, ...]]:
     """What saying these facts of a person needs, by the class of each."""
     classes = load_rules().field_classes(rulebook)["person"]
     return [

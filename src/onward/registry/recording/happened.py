@@ -222,7 +222,9 @@ def register_household(
     """
     writing = Writing(actor)
     writing.key(idempotency_key)
-    duties.require(actor, "", [(duties.REGISTER,)])
+    said = {name for member in members for name in member.facts}
+    needed = [(duties.REGISTER,), *duties.of_person(writing.rulebook, said)]
+    duties.require(actor, "", needed)
 
     def act() -> Done:
         # Whoever is here already is registered again only by who may see them.
