@@ -257,6 +257,24 @@ def test_what_was_known_later_neither_opens_a_breach_nor_is_part_of_one(small):
     assert not any(key.startswith("G17.") for key in found["H4-P1"])
 
 
+def test_a_movement_is_judged_by_the_rulebook_of_its_day(small):
+    from dataclasses import replace
+
+    from onward.registry.importing.loaded import load_log
+
+    step = small.rulebook.transitions["T20"]
+    before = replace(
+        small.rulebook, hash="ab" * 32,
+        transitions={**small.rulebook.transitions, "T20": replace(step, safeguards=("G17",), path=())},
+    )  # fmt: skip
+    old, new = (told(small, who, "T20.done", key=f"by {who}") for who in ("H3-P1", "H4-P1"))
+    lines = as_lines([replace(old, rulebook=before.hash), new])
+    assert load_log(small, lines, rulebooks={before.hash: before}).breaches >= 1
+    found = {e.subject.id: set(e.facts["safeguards"]) for e in breaches(small)}
+    assert "G14.in_force" in found["H4-P1"]
+    assert not any(key.startswith("G14.") for key in found.get("H3-P1", ()))
+
+
 def test_of_somebody_not_on_record_nothing_is_known(small):
     from onward.registry.importing.loaded import load_log
 

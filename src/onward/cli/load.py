@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from onward.cli.commands import command_app
 from onward.errors import OnwardError
+
+if TYPE_CHECKING:
+    from onward.rulebook.model import Rulebook
 
 app = command_app()
 
@@ -31,7 +33,8 @@ def load(
     Checks every event against the rulebook in force and appends them all, or none. The events keep
     the instants at which they were recorded. A movement in the log that was made although a safeguard
     was not met, and of which it holds no breach, opens one, found now: it stands in the register of
-    breaches with who must be told. Names do not move with a log: bring the lists in again, or restore
+    breaches with who must be told. It is judged by the rulebook under which it was recorded, where the
+    folder holds that one. Names do not move with a log: bring the lists in again, or restore
     a backup.
     """
     from onward.registry import open_operation
@@ -39,7 +42,7 @@ def load(
     from onward.registry.log.db_store import DatabaseStore
     from onward.registry.now import projection
 
-    lines = _lines(source)
+    lines, rulebooks = _lines(source)
     operation = open_operation(directory)
     if not isinstance(operation.store, DatabaseStore):
         raise OnwardError(
@@ -47,7 +50,7 @@ def load(
         )
     began = time.monotonic()
     done = load_log(
-        operation, lines, keep_instants=not now, file=source.name,
+        operation, lines, keep_instants=not now, file=source.name, rulebooks=rulebooks,
         say=lambda text: sys.stderr.write(f"{text}\n") if sys.stderr.isatty() else None,
     )  # fmt: skip
     seconds = time.monotonic() - began
@@ -61,20 +64,20 @@ def load(
         )
 
 
-def _lines(source: Path) -> Iterable[bytes]:
+def _lines(source: Path) -> tuple[list[bytes], dict[str, Rulebook]]:
+    """The lines of a log, and the rulebooks under which a folder's events were recorded."""
     from onward.caseload.events import ADOPTED, canonical_bytes
     from onward.registry import open_operation
     from onward.registry.web import starting
 
     if source.is_dir():
-        found = [
-            canonical_bytes(event)
-            for event in open_operation(source).store.read()
-            if event.kind != ADOPTED
-        ]
+        operation = open_operation(source)
+        events = [event for event in operation.store.read() if event.kind != ADOPTED]
+        kept = {hash: operation.rulebook_kept(hash) for hash in {e.rulebook for e in events}}
         starting.close_site()
-        return found
+        lines = [canonical_bytes(event) for event in events]
+        return lines, {hash: one for hash, one in kept.items() if one is not None}
     try:
-        return source.read_bytes().splitlines()
+        return source.read_bytes().splitlines(), {}
     except OSError:
         raise OnwardError(f"{source} cannot be read.") from None

@@ -181,6 +181,15 @@ class Operation:
             return accept(load(self.rulebook_path))
         then = [event for event in adopted if day_range(event.effective)[1] <= as_of]
         wanted = (then[-1] if then else adopted[0]).subject.id
+        if (found := self.rulebook_kept(wanted)) is not None:
+            return found
+        raise OnwardError(
+            f"The rulebook in force ({wanted[:12]}…) is not in {self.path.name}/rulebooks. "
+            "Put the adopted file back, or adopt the one in rulebook.yaml."
+        )
+
+    def rulebook_kept(self, wanted: str) -> Rulebook | None:
+        """The rulebook of a hash, where the folder has its file."""
         if wanted in self._loaded:
             return self._loaded[wanted]
         for path in (self.rulebook_path, self.path / "rulebooks" / f"{wanted}.yaml"):
@@ -190,10 +199,7 @@ class Operation:
                     floor = load_floor(rulebook.floor).hash
                     self._loaded[wanted] = replace(rulebook, floor_hash=floor)
                     return self._loaded[wanted]
-        raise OnwardError(
-            f"The rulebook in force ({wanted[:12]}…) is not in {self.path.name}/rulebooks. "
-            "Put the adopted file back, or adopt the one in rulebook.yaml."
-        )
+        return None
 
     def rulebook_read(self, wanted: str) -> Rulebook | None:
         """The adopted rulebook of a hash, when it was read before."""

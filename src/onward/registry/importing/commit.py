@@ -50,7 +50,7 @@ from onward.registry.importing.doubles import (
     joins_of,
     known_as,
 )
-from onward.registry.importing.movements import breaches_on, by_day, movers_in, shared
+from onward.registry.importing.movements import breaches_on, by_day, kinds_of_movers, shared
 from onward.registry.importing.named_before import with_what_was_before
 from onward.registry.importing.planned_contacts import as_planned, contacts_beside
 from onward.registry.importing.receipts import BREACH_KEY, Written, receipt_id, write_receipt
@@ -390,7 +390,8 @@ class Importer:
     def _breaches(self, events: Sequence[Event], now: datetime) -> list[Event]:
         """A breach event for each movement of the batch made with a failed safeguard."""
         rulebook = self.operation.rulebook
-        movers = movers_in(rulebook, events)
+        kinds = kinds_of_movers(rulebook)
+        movers = [event for event in events if event.kind in kinds]
         if not movers:
             return []
         asked = by_day(movers)

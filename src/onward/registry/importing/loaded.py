@@ -3,7 +3,8 @@
 Exists because such a log may come from a program that opened no breach, and whoever was moved against
 a safeguard must be answered for all the same. Comes in: an operation and the lines of a log. Goes out:
 the log, and a breach for each such movement of which none is on record yet, found on the day of the
-loading. Each is judged by what was known when it was recorded, and by no movement recorded with it.
+loading. Each is judged by the rulebook of its day, where that is at hand, by what was known when it
+was recorded, and by no movement recorded with it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 
 from onward.caseload.events import (
     BREACH,
@@ -36,14 +38,15 @@ from onward.registry.importing.movements import (
     breaches_on,
     by_day,
     day_of,
-    movers_in,
+    kinds_of_movers,
+    shared,
 )
 from onward.registry.log.bulk import load
 from onward.registry.log.db_store import DatabaseStore
 from onward.registry.operation import Operation
 from onward.rulebook.model import Rulebook, When
 from onward.safeguards.evaluate import asked_findings
-from onward.safeguards.record import Breach, opens_breach
+from onward.safeguards.record import Breach
 
 FOUND = "found:"
 """What the key of a breach begins with that was found on loading; its movement's id follows."""
@@ -64,18 +67,19 @@ def load_log(
     *,
     keep_instants: bool = True,
     file: str = "",
+    rulebooks: Mapping[str, Rulebook] = MappingProxyType({}),
     say: Callable[[str], None] = lambda text: None,
 ) -> Loaded:
     """Append a log and the breaches found in it, or nothing.
 
-    raises  as `registry.log.bulk.load`
+    rulebooks  by hash, as they were when movements of the log were recorded
+    raises     as `registry.log.bulk.load`
     """
     store, rulebook = operation.store, operation.rulebook
     assert isinstance(store, DatabaseStore)
     lines = list(lines)
-    moves = [
-        key.encode() for key, move in rulebook.moves().items() if opens_breach(rulebook, move)
-    ]
+    every = (rulebook, *rulebooks.values())
+    moves = {key.encode() for one in every for key in kinds_of_movers(one)}
     moved = any(key in line for line in lines for key in moves)
     earlier = store.read() if moved else []
     found: list[Event] = []
@@ -88,7 +92,14 @@ def load_log(
         if not keep_instants:
             loaded = [replace(event, recorded=now) for event in loaded]
         found.extend(
-            breaches_of(rulebook, earlier, loaded, operation=operation.settings.id, say=say)
+            breaches_of(
+                rulebook,
+                earlier,
+                loaded,
+                operation=operation.settings.id,
+                rulebooks=rulebooks,
+                say=say,
+            )
         )
         at = max(now, loaded[-1].recorded)
         yield from (canonical_bytes(event.placed(seq=0, recorded=at)) for event in found)
@@ -105,39 +116,46 @@ def breaches_of(
     loaded: Sequence[Event],
     *,
     operation: str,
+    rulebooks: Mapping[str, Rulebook] = MappingProxyType({}),
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Event]:
     """The breaches to append after what is loaded, in the order of their movements.
 
-    earlier  what is on record
-    loaded   what comes after it, with the instants at which it was recorded
+    rulebook   the one in force: by it are judged those of whose own rulebook nothing is known
+    earlier    what is on record
+    loaded     what comes after it, with the instants at which it was recorded
+    rulebooks  those of their day, by hash
     """
-    movers = movers_in(rulebook, loaded)
+    rulebooks = {**rulebooks, rulebook.hash: rulebook}
+    kinds = {hash: kinds_of_movers(one) for hash, one in rulebooks.items()}
+    own = kinds[rulebook.hash]
+    movers = [event for event in loaded if event.kind in kinds.get(event.rulebook, own)]
     together: dict[str, set[str]] = defaultdict(set)
     for event in movers:
         together[event.recorded].add(event.id)
     log = [*earlier, *loaded]
     stands, answered = Corrections(log), _answered(log)
-    groups: dict[tuple[str, date], list[Event]] = defaultdict(list)
+    groups: dict[tuple[str, date, str], list[Event]] = defaultdict(list)
     for event in movers:
         if stands.live(event) and (event.subject.id, event.kind, day_of(event)) not in answered:
-            groups[event.recorded, day_of(event)].append(event)
+            its = event.rulebook if event.rulebook in rulebooks else rulebook.hash
+            groups[event.recorded, day_of(event), its].append(event)
     if not groups:
         return []
-    around = Around(log, rulebook)
+    around = Around(log, set().union(*map(shared, rulebooks.values())))
 
-    def judged(some: Sequence[tuple[str, date]]) -> list[tuple[Event, Breach]]:
+    def judged(some: Sequence[tuple[str, date, str]]) -> list[tuple[Event, Breach]]:
         engine = DuckEngine(threads=1)
         found = []
-        for until, day in some:
-            group = groups[until, day]
+        for until, day, hash in some:
+            group, its = groups[until, day, hash], rulebooks[hash]
             people = {event.subject.id for event in group}
             near = around.of(people, until=until, without=together[until])
             placed = [e.placed(seq=n, recorded=e.recorded) for n, e in enumerate(near, 1)]
-            tables = events_table(placed, rulebook)
+            tables = events_table(placed, its)
             opened = {
                 (breach.person, breach.move): breach
-                for breach in _opened(day, by_day(group)[day], tables, rulebook, engine)
+                for breach in _opened(day, by_day(group)[day], tables, its, engine)
             }
             for event in group:
                 if (breach := opened.get((event.subject.id, event.kind))) is not None:

@@ -24,10 +24,10 @@ Asked = Mapping[tuple[str, str | None], Sequence[str]]
 """What is asked of one day: a move and where it led -> the people who made it."""
 
 
-def movers_in(rulebook: Rulebook, events: Iterable[Event]) -> list[Event]:
-    """The events that say of a movement or hand-over which a failed safeguard makes a breach."""
-    moves = rulebook.moves()
-    return [e for e in events if e.kind in moves and opens_breach(rulebook, moves[e.kind])]
+def kinds_of_movers(rulebook: Rulebook) -> set[str]:
+    """The kinds of events that say of a movement or hand-over which a failed safeguard makes a
+    breach."""
+    return {key for key, move in rulebook.moves().items() if opens_breach(rulebook, move)}
 
 
 def day_of(mover: Event) -> date:
@@ -75,8 +75,9 @@ class Around:
     """A log, asked again and again for what can bear on a few people: their own events, their
     households' members', what is shared, and everything that belongs to nobody in particular."""
 
-    def __init__(self, log: Sequence[Event], rulebook: Rulebook) -> None:
-        self._log, everybodys = log, shared(rulebook)
+    def __init__(self, log: Sequence[Event], everybodys: Collection[str]) -> None:
+        """everybodys  kinds of `shared`"""
+        self._log = log
         self._homes: dict[str, set[str]] = defaultdict(set)
         self._members: dict[str, set[str]] = defaultdict(set)
         owners: dict[tuple[str, str], set[str]] = defaultdict(set)
