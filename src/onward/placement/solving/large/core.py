@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from onward.placement.problem.model import AnyArray, BoolArray, FloatArray, IntArray, Model
-from onward.placement.solving.large.rounding import let_in, round_shares
+from onward.placement.solving.large.rounding import let_in, round_choice, round_shares
 from onward.placement.solving.large.whole import solve_whole
 from onward.placement.solving.prices.choices import (
     Bundles,
@@ -36,6 +36,7 @@ from onward.placement.solving.prices.pricing import (
 )
 from onward.placement.solving.programs.part import Part, part_around
 from onward.placement.solving.programs.program import Clock
+from onward.placement.solving.programs.seats import balance
 from onward.placement.solving.search.chains import fill
 from onward.placement.solving.search.making_way import bring_in
 
@@ -232,9 +233,23 @@ def solve_core(
     note(f"descent: bound {bound:.4f}, {pricing.passes} passes")
     level = float(np.median(best_price[best_price > 0])) if (best_price > 0).any() else 1.0
     # a good choice first, whatever time leaves for the rest
-    try_prices(best_price, SOFTNESS[-1] * level)
+    if not must.all():
+        try_prices(best_price, SOFTNESS[-1] * level)
     if closing() or (clock.left() <= 0 and best_value > -np.inf):
         return answer()
+
+    if must.all():
+        # everybody has a place: only how many of a size go where has to be mended
+        opened = pricing.gain(best_price) > 0
+        pricing(best_price)
+        begun = balance(pricing, bound, pricing.spread(SOFTNESS[-1] * level), opened, clock)
+        note("moves from window to window counted")
+        rounded = round_choice(
+            pricing, best_price, bound, begun, opened, best, best_value, gap, clock, note
+        )
+        if rounded is not None:
+            best, _, best_value = rounded
+            return answer()
 
     # sifting: units whose best choice leads clearly are fixed, the rest is solved exactly
     lp_value, was_clean = np.inf, False

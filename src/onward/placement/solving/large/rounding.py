@@ -21,6 +21,7 @@ from onward.placement.solving.search.chains import fill
 from onward.placement.solving.search.fitting import Fitting, fit_everybody
 from onward.placement.solving.search.making_way import make_way
 from onward.placement.solving.search.moving import settle
+from onward.placement.solving.search.passing import pass_on
 from onward.placement.solving.search.refill import refill
 
 # Shares of its price that an empty place counts while slots are refilled, in turn.
@@ -90,7 +91,82 @@ def round_shares(
         opened, _ = open_pledges(model, best) or (np.zeros(model.pledges, bool), None)
         return best, opened, best_value
     nothing = start is None and polished is None and chained is None
-    base = chosen if nothing else best
+    return _improved(
+        pricing, price, bound, chosen if nothing else best, best, best_value, gap, clock, note
+    )
+
+
+def round_choice(
+    pricing: Pricing,
+    price: FloatArray,
+    bound: float,
+    chosen: IntArray,
+    wanted: BoolArray,
+    best: IntArray,
+    best_value: float,
+    gap: float,
+    clock: Clock,
+    note: Callable[[str], None],
+) -> tuple[IntArray, BoolArray, float] | None:
+    """Whole choices from one in which a few limits are broken; None if somebody who has to be placed is
+    left without.
+
+    best, best_value: the choice in hand; wanted: the pledges whose conditions should still be met."""
+    model = pricing.model
+    current = everybody_in(pricing, price, bound, chosen, wanted, clock)
+    if current is None:
+        return None
+    got = total_value(model, pricing.value, pricing.bundles, current)
+    note(f"everybody let in: {got:.4f}")
+    if got > best_value:
+        best, best_value = current, got
+    if bound - best_value <= gap * max(1e-9, abs(bound)):
+        return best, open_pledges(model, best)[0], best_value
+    return _improved(pricing, price, bound, best, best, best_value, gap, clock, note)
+
+
+def everybody_in(
+    pricing: Pricing,
+    price: FloatArray,
+    bound: float,
+    chosen: IntArray,
+    wanted: BoolArray,
+    clock: Clock,
+) -> IntArray | None:
+    """A choice that keeps every limit and leaves nobody out who has to be placed, near one that does not;
+    None if none was found. wanted: the pledges whose conditions should still be met."""
+    model = pricing.model
+    pricing(price)
+    shared = together(model, pricing.bundles, chosen)
+    current = pass_on(pricing, price, bound, chosen, wanted, shared, clock)
+    left = np.flatnonzero(pricing.must & (current < 0))
+    if len(left):
+        left = left[np.argsort(-model.size[left], kind="stable")]
+        current = fill(model, pricing.value, current, left, pricing.must, shared, passes=8)
+        current = make_way(pricing, price, current, shared, clock)
+        if np.any(pricing.must & (current < 0)) and model.columns <= FITTED_COLUMNS:
+            fitted = fit_everybody(_fitting(pricing, price), current, clock)
+            current = current if fitted is None else fitted
+        pricing(price)
+        current = pass_on(pricing, price, bound, current, wanted, shared, clock)
+    fits = open_pledges(model, current)[1].all()
+    return current if fits and not np.any(pricing.must & (current < 0)) else None
+
+
+def _improved(
+    pricing: Pricing,
+    price: FloatArray,
+    bound: float,
+    base: IntArray,
+    best: IntArray,
+    best_value: float,
+    gap: float,
+    clock: Clock,
+    note: Callable[[str], None],
+) -> tuple[IntArray, BoolArray, float]:
+    """The best of a choice in hand and of integer programs over those with the smallest leads, more of
+    them until the gap is met."""
+    model, value = pricing.model, pricing.value
     pricing(price)
     lead = leads(pricing)
     need = bound * (1 - gap) if bound > 0 else bound * (1 + gap)
