@@ -22,7 +22,10 @@ from onward.placement.solving.search.passing import pass_on
 
 
 def by_hand(
-    sizes: list[int], values: list[dict[int, float]], places: list[int], caps: dict | None = None
+    sizes: list[int],
+    values: list[dict[int, float]],
+    places: list[int],
+    caps: dict | None = None,
 ) -> Model:
     """Units of these sizes, who may go to the slots of `values`; caps: {slot: persons of class 1}."""
     caps = caps or {}
@@ -134,7 +137,9 @@ def crowd(request):
 
 
 def over(model, chosen, opened):
-    return float(np.maximum(0.0, model.usage(chosen) + model.pledged(opened) - model.limit).sum())
+    return float(
+        np.maximum(0.0, model.usage(chosen) + model.pledged(opened) - model.limit).sum()
+    )
 
 
 def test_counted_moves_leave_no_more_too_many_and_shared_windows_alone(crowd):

@@ -140,7 +140,12 @@ def _too_many(pricing: Pricing) -> float:
 
 
 def _whole_part(
-    matrix: csc_array, gain: FloatArray, many: IntArray, slack: FloatArray, cost: float, clock: Clock
+    matrix: csc_array,
+    gain: FloatArray,
+    many: IntArray,
+    slack: FloatArray,
+    cost: float,
+    clock: Clock,
 ) -> AnyArray | None:
     """How often each move is made, the fractions cut off; None when time ends first. A person too
     many costs `cost`."""

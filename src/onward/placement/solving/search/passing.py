@@ -20,7 +20,11 @@ from onward.placement.solving.prices.pricing import Pricing
 from onward.placement.solving.programs.program import Clock
 from onward.placement.solving.search.moving import move, take_out
 
-NEAR = (0.05, 0.5, 20.0)  # what a move on a path may lose, as a share of the mean value, in turn
+NEAR = (
+    0.05,
+    0.5,
+    20.0,
+)  # what a move on a path may lose, as a share of the mean value, in turn
 MOST = 150_000  # columns looked at, about
 HOPS = 6
 TRIES = 12
@@ -288,7 +292,16 @@ def let_through(
                     )  # fmt: skip
                     own, own_unit = near[some], near_unit[some]
                 _arcs(
-                    near, near_unit, near_loss, now_loss, banned, still, chosen, *args, best, which
+                    near,
+                    near_unit,
+                    near_loss,
+                    now_loss,
+                    banned,
+                    still,
+                    chosen,
+                    *args,
+                    best,
+                    which,
                 )
                 length = _path(
                     full, own_unit, own, own_loss, price, chosen, *args, best, which, dist, back_over,
