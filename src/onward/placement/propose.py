@@ -114,8 +114,11 @@ def _large(
 ) -> Proposal:
     """Above a few thousand units: who by prices, then where with who held."""
     from onward.placement.solving.large.stages import solve_large
+    from onward.placement.solving.last_week import LastWeek
 
     model = compiled.model
+    if start is None:
+        start = LastWeek(compiled).begin()
     # values of half the width where there are millions of them
     width = np.float32 if model.columns > HALF_WIDTH else np.float64
     weight = compiled.column_weight

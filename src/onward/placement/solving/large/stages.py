@@ -17,10 +17,17 @@ from onward.placement.problem.model import AnyArray, BoolArray, FloatArray, IntA
 from onward.placement.solving.draw import follow_draw
 from onward.placement.solving.large.core import solve_core
 from onward.placement.solving.large.whole import sharp_bound
-from onward.placement.solving.prices.choices import bundles_of, total_value
+from onward.placement.solving.prices.choices import (
+    Bundles,
+    CoreAnswer,
+    bundles_of,
+    open_pledges,
+    total_value,
+)
 from onward.placement.solving.prices.pricing import Pricing, descend, snapped
 from onward.placement.solving.programs.program import Clock
 from onward.placement.solving.search.chains import fill
+from onward.placement.solving.search.moving import settle
 
 # What a draw is worth per person, where the smallest weight of a person is 1: too little to
 # buy a person anywhere.
@@ -184,6 +191,9 @@ def solve_large(
             bundles = bundles_of(narrowed, weight)
         begin = np.searchsorted(back, chosen[held].astype(back.dtype))
         all_must = np.ones(narrowed.units, bool)
+        stay = None if kept is None else np.asarray(kept, np.float32)[back]
+        if stay is not None:
+            begin = _as_last_week(narrowed, local, begin, stay)
         step = Clock(clock.left() * (0.6 if kept is not None else 1.0))
         where = solve_core(
             narrowed, local, bundles=bundles, must=all_must, gap=gap * 0.8,
@@ -200,22 +210,17 @@ def solve_large(
         bound = min(bound, where.bound - shared, where.alone)
         got = float(local[best_local].astype(float).sum())
         kept_stage = None
-        if kept is not None:
-            stay = np.asarray(kept, np.float32)[back]
-            worth = 0.1 * float(np.median(local[local > 0])) if np.any(local > 0) else 0.1
-            for _ in range(2):
-                step = Clock(clock.left() * 0.5)
-                again = solve_core(
-                    narrowed, local + np.float32(worth) * stay, bundles=bundles, must=all_must,
-                    gap=gap * 0.8, seconds=step.left(), seed=seed, start=best_local,
-                    price=where.price,
-                )  # fmt: skip
-                by_clock |= step.left() <= 0
-                now = float(local[again.chosen].astype(float).sum())
-                if now >= got * (1 - may_lose):
-                    best_local = again.chosen
-                    break
-                worth /= 4
+        if stay is not None:
+            none = np.zeros(narrowed.columns)
+            together_now = total_value(narrowed, none, bundles, begin) >= shared
+            least = got * (1 - may_lose)
+            if together_now and float(local[begin].astype(float).sum()) >= least:
+                best_local = begin  # last week's, as near as can be: nothing has to move
+            else:
+                best_local, ended = _near_last_week(
+                    narrowed, local, stay, bundles, begin, where, least, gap, clock, seed
+                )
+                by_clock |= ended
             some = np.flatnonzero(np.diff(narrowed.start) > 0)
             most = np.maximum.reduceat(stay, narrowed.start[some]).sum() if len(some) else 0.0
             kept_stage = ("keep", float(stay[best_local].sum()), float(most),
@@ -235,6 +240,67 @@ def solve_large(
             stages.append(kept_stage)
     by_clock |= clock.left() <= 0
     return LargeAnswer(chosen, stages, price, outcome_price, by_clock)
+
+
+def _as_last_week(model: Model, value: AnyArray, begin: IntArray, stay: AnyArray) -> IntArray:
+    """Everybody where last week had them, as far as that fits, the others let in around them; `begin` where
+    that leaves somebody out. stay (m,): the cases that a column leaves where they were."""
+    some = np.flatnonzero(stay > 0)
+    unit = model.unit_of_column()[some]
+    by = np.argsort(stay[some], kind="stable")  # the one with most cases comes last
+    last = np.full(model.units, -1)
+    last[unit[by]] = some[by]
+    wished = np.where(last >= 0, last, begin)
+    # whoever had a place comes before who is new
+    order = np.argsort(last < 0, kind="stable")
+    none = np.zeros(model.units, bool)
+    for opened in (open_pledges(model, wished)[0], open_pledges(model, begin)[0]):
+        chosen = np.full(model.units, -1)
+        slack = model.limit - model.pledged(opened)
+        settle(
+            order, wished[order], model.slot, model.size, model.klass, model.slots, model.met_start,
+            model.met, model.met_share, slack, chosen,
+        )  # fmt: skip
+        out = np.flatnonzero(chosen < 0)
+        if len(out):
+            chosen = fill(model, value, chosen, out, ~none, none)
+        if np.all(chosen >= 0) and open_pledges(model, chosen)[1].all():
+            return chosen
+    return begin
+
+
+def _near_last_week(
+    model: Model,
+    value: AnyArray,
+    stay: AnyArray,
+    bundles: Bundles | None,
+    begin: IntArray,
+    where: CoreAnswer,
+    least: float,
+    gap: float,
+    clock: Clock,
+    seed: int,
+) -> tuple[IntArray, bool]:
+    """Where everybody goes if staying counts as well, worth at least `least` in value; else as it was
+    found without. And whether time ended it."""
+    worth = 0.1 * float(np.median(value[value > 0])) if np.any(value > 0) else 0.1
+    everybody = np.ones(model.units, bool)
+    ended = False
+    for _ in range(2):
+        step = Clock(clock.left() * 0.5)
+        both = value + np.float32(worth) * stay
+        start = max(
+            (begin, where.chosen), key=lambda one: total_value(model, both, bundles, one)
+        )
+        again = solve_core(
+            model, both, bundles=bundles, must=everybody, gap=gap * 0.8, seconds=step.left(), seed=seed,
+            start=start, price=where.price,
+        )  # fmt: skip
+        ended |= step.left() <= 0
+        if float(value[again.chosen].astype(float).sum()) >= least:
+            return again.chosen, ended
+        worth /= 4
+    return where.chosen, ended
 
 
 def _listed(words: list[str]) -> str:
