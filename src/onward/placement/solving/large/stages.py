@@ -32,6 +32,9 @@ from onward.placement.solving.search.moving import settle
 # What a draw is worth per person, where the smallest weight of a person is 1: too little to
 # buy a person anywhere.
 DRAW = 2e-4
+# What staying where last week had them counts beside the outcome at first, in median values; and how often
+# it is tried with a quarter of that, where the outcome loses too much.
+STAYING, STEPS = 0.4, 3
 WEIGHED = 2e-2  # the same while chains of moves follow the draw, where nothing else may be lost
 # Columns up to which where they go is found from the whole linear program.
 WHERE_COLUMNS = 300_000
@@ -283,10 +286,10 @@ def _near_last_week(
 ) -> tuple[IntArray, bool]:
     """Where everybody goes if staying counts as well, worth at least `least` in value; else as it was
     found without. And whether time ended it."""
-    worth = 0.1 * float(np.median(value[value > 0])) if np.any(value > 0) else 0.1
+    worth = STAYING * float(np.median(value[value > 0])) if np.any(value > 0) else STAYING
     everybody = np.ones(model.units, bool)
     ended = False
-    for _ in range(2):
+    for _ in range(STEPS):
         step = Clock(clock.left() * 0.5)
         both = value + np.float32(worth) * stay
         start = max(

@@ -13,14 +13,14 @@ import highspy
 import numpy as np
 from scipy.sparse import csc_array
 
-from onward.placement.problem.model import AnyArray, BoolArray, FloatArray, IntArray
+from onward.placement.problem.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.solving.prices import kernels
 from onward.placement.solving.prices.choices import together
 from onward.placement.solving.prices.pricing import Pricing
 from onward.placement.solving.programs.program import INF, Clock, new_highs
 
 NEAR = 0.05  # what a move may lose to be looked at, as a share of the mean value
-MOST = 300_000  # columns looked at, about: where there are more, only what loses less
+MOST = 120_000  # columns looked at, about: where there are more, only what loses less
 MOVING = 7e-4  # what any move costs, as a share of the mean value: of equal answers, the one that moves fewest
 OVER = 3.0  # what a person too many costs, in largest values
 ROUNDS = 6
@@ -37,6 +37,7 @@ def balance(
     mean = abs(bound) / max(1, model.units)
     shared = together(model, pricing.bundles, chosen)
     room = model.limit - model.pledged(opened)
+    near = np.where(shared, -1.0, NEAR * mean)
     best, least = chosen, np.inf
     for _ in range(ROUNDS):
         slack = room - model.usage(chosen)
@@ -46,21 +47,31 @@ def balance(
         best, least = chosen, over
         if over < 1e-6:
             break
-        chosen = _moved(pricing, chosen, shared, slack, mean, clock)
+        chosen = _moved(pricing, chosen, near, slack, mean, clock)
     return best
+
+
+def counting_in(model: Model, rows: IntArray) -> BoolArray:
+    """The units (n,) that could count in one of these rows."""
+    cell = np.repeat(np.arange(len(model.met_start) - 1), np.diff(model.met_start))
+    classes = np.zeros((len(model.met_start) - 1) // model.slots, bool)
+    classes[np.unique(cell[np.isin(model.met, rows)] // model.slots)] = True
+    return np.asarray(classes[model.klass])
 
 
 def _moved(
     pricing: Pricing,
     chosen: IntArray,
-    shared: BoolArray,
+    near: FloatArray,
     slack: FloatArray,
     mean: float,
     clock: Clock,
 ) -> IntArray:
     """One program over counts of moves and its whole part carried out."""
     model = pricing.model
-    to, unit, loss = _candidates(pricing, chosen, shared, mean)
+    to, unit, loss = near_columns(pricing, near)
+    elsewhere = (chosen[unit] >= 0) & (to != chosen[unit])
+    to, unit, loss = to[elsewhere], unit[elsewhere], loss[elsewhere]
     if not len(to):
         return chosen
     here = model.slot[chosen[unit]].astype(np.int64)
@@ -98,27 +109,27 @@ def _moved(
     )
 
 
-def _candidates(
-    pricing: Pricing, chosen: IntArray, shared: BoolArray, mean: float
+def near_columns(
+    pricing: Pricing, width: FloatArray, most: int = MOST
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    """Columns that units outside shared slots could move to, the unit of each and what it loses by
-    the prices against the unit's best choice."""
+    """Columns that lose at most `width` (n,) by the prices against the best of their unit (none where it
+    is below 0), the unit of each and what it loses. More than `most`, and only those that lose less."""
     model = pricing.model
     args = (model.start, model.slot, pricing.value, model.size, model.klass, pricing.cell)
     near = np.zeros(model.units, np.int64)
-    share = NEAR
+    each = width.copy()
+    least = float(width[width >= 0].min(initial=0.0))
     while True:
-        width = np.where(shared | (chosen < 0), -1.0, share * mean)
-        kernels.count_near(*args, pricing.first, width, near)
-        near[width < 0] = 0
-        if near.sum() - model.units <= MOST or share < 1e-4:
+        near[:] = 0
+        kernels.count_near(*args, pricing.first, each, near)
+        if near.sum() - model.units <= most or least < 1e-9:
             break
-        share /= 2
+        # those who may lose no more than most may come last
+        each = np.where(each <= 2.0 * least, each / 2.0, each)
+        least /= 2.0
     columns = np.zeros(int(near.sum()), np.int64)
-    kernels.list_near(*args, pricing.first, width, columns)
+    kernels.list_near(*args, pricing.first, each, columns)
     unit = np.repeat(np.arange(model.units), near)
-    elsewhere = columns != chosen[unit]
-    columns, unit = columns[elsewhere], unit[elsewhere]
     cell = pricing.cell[model.klass[unit], model.slot[columns]]
     loss = pricing.first[unit] - (pricing.value[columns] - model.size[unit] * cell)
     return columns, unit, np.asarray(loss, float)

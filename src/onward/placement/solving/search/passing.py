@@ -15,9 +15,9 @@ import numpy as np
 from numba import njit
 
 from onward.placement.problem.model import BoolArray, FloatArray, IntArray, Model
-from onward.placement.solving.prices import kernels
 from onward.placement.solving.prices.pricing import Pricing
 from onward.placement.solving.programs.program import Clock
+from onward.placement.solving.programs.seats import counting_in, near_columns
 from onward.placement.solving.search.moving import move, take_out
 
 NEAR = (
@@ -363,8 +363,10 @@ def pass_on(
     value = np.asarray(pricing.value)
     sizes = 1 + min(LARGEST, int(model.size.max(initial=1)))
 
-    def through(tasks: IntArray, near: float) -> int:
-        columns, unit, loss = _near(pricing, near * mean)
+    def through(tasks: IntArray, near: float, scarce: BoolArray | None = None) -> int:
+        width = np.full(model.units, NEAR[0] * mean)
+        width[slice(None) if scarce is None else scarce] = near * mean
+        columns, unit, loss = near_columns(pricing, width, MOST)
         # at the last even those who share a window may part, so that somebody has a place at all
         held = still if near < NEAR[-1] else np.zeros(model.units, bool)
         return int(
@@ -379,12 +381,14 @@ def pass_on(
         # limits on some first, whoever leaves them leaves a slot as well
         over = np.flatnonzero(slack < -1e-6)[::-1]
         if len(over) and clock.left() > 0:
-            through(-1 - over, near)
+            through(-1 - over, near, counting_in(model, over[over >= model.slots]))
     _drop(model, chosen, still, slack)
     for near in NEAR:
         out = np.flatnonzero(pricing.must & (chosen < 0))
         if len(out) and clock.left() > 0:
-            through(out[np.argsort(-model.size[out], kind="stable")], near)
+            # whoever counts like those without a place may lose more
+            scarce = np.isin(model.klass, model.klass[out])
+            through(out[np.argsort(-model.size[out], kind="stable")], near, scarce)
     for _ in range(PASSES):
         lost = np.zeros(model.units)
         placed = np.flatnonzero((chosen >= 0) & ~still)
@@ -406,22 +410,3 @@ def _drop(model: Model, chosen: IntArray, still: BoolArray, slack: FloatArray) -
             order, row, model.slot, model.size, model.klass, model.slots, model.met_start, model.met,
             model.met_share, slack, chosen,
         )  # fmt: skip
-
-
-def _near(pricing: Pricing, width: float) -> tuple[IntArray, IntArray, FloatArray]:
-    """The columns that lose at most so much, less where they would be too many; unit and loss of each."""
-    model = pricing.model
-    args = (model.start, model.slot, pricing.value, model.size, model.klass, pricing.cell)
-    near = np.zeros(model.units, np.int64)
-    while True:
-        each = np.full(model.units, width)
-        kernels.count_near(*args, pricing.first, each, near)
-        if near.sum() - model.units <= MOST or width < 1e-9:
-            break
-        width /= 2
-    columns = np.zeros(int(near.sum()), np.int64)
-    kernels.list_near(*args, pricing.first, each, columns)
-    unit = np.repeat(np.arange(model.units), near)
-    cell = pricing.cell[model.klass[unit], model.slot[columns]]
-    loss = pricing.first[unit] - (pricing.value[columns] - model.size[unit] * cell)
-    return columns, unit, np.asarray(loss, float)
