@@ -226,7 +226,9 @@ def solve_core(
         del few
         softness, count = SOFTNESS[1:], count * 6
     if count == PART_UNITS:
-        bound, best_price = descend(pricing, price, SOFTNESS, until=half_time)
+        # where everybody has to be placed some limits have no room to spare: only prices to the end say so
+        rounds = 100 if must.all() else 30
+        bound, best_price = descend(pricing, price, SOFTNESS, rounds=rounds, until=half_time)
     else:
         # to the end, so that what the smoothed choices bring fits every limit nearly
         bound, best_price = descend(pricing, price, SOFTNESS[3:], rounds=100, until=half_time)
