@@ -27,8 +27,10 @@ NEAR = (
 )  # what a move on a path may lose, as a share of the mean value, in turn
 MOST = 150_000  # columns looked at, about
 HOPS = 6
-TRIES = 12
-PASSES = 5
+TRIES = 6
+PASSES = 4
+ANEW = 600  # units placed anew in one pass, at most
+IDLE = 0.05  # a pass that brings something for fewer of them is the last
 WORSE = 0.0005  # what somebody loses to be placed anew, as a share of the mean value
 LARGEST = 40  # persons: larger families stay where they are while others move
 
@@ -396,8 +398,8 @@ def pass_on(
         cell = pricing.cell[model.klass[placed], model.slot[column]]
         lost[placed] = pricing.first[placed] - (value[column] - model.size[placed] * cell)
         some = np.flatnonzero(lost > WORSE * mean)
-        some = some[np.argsort(-lost[some], kind="stable")]
-        if not len(some) or clock.left() <= 0 or not through(some, NEAR[0]):
+        some = some[np.argsort(-lost[some], kind="stable")][:ANEW]
+        if not len(some) or clock.left() <= 0 or through(some, NEAR[0]) < IDLE * len(some):
             break
     return chosen
 
