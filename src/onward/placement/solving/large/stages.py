@@ -32,10 +32,10 @@ from onward.placement.solving.search.moving import settle
 # What a draw is worth per person, where the smallest weight of a person is 1: too little to
 # buy a person anywhere.
 DRAW = 2e-4
-# What staying where last week had them counts beside the outcome at first, in median values; and how often
-# it is tried with a quarter of that, where the outcome loses too much.
-STAYING, STEPS = 0.4, 3
 WEIGHED = 2e-2  # the same while chains of moves follow the draw, where nothing else may be lost
+# What staying where last week had them counts beside the outcome at first, as a multiple of what each of
+# those who would move may lose; and how often it is tried, each time with a quarter of that.
+STAYING, STEPS = 4.0, 3
 # Columns up to which where they go is found from the whole linear program.
 WHERE_COLUMNS = 300_000
 # Columns up to which the bound of who is placed is looked for in what whole families can do.
@@ -284,11 +284,13 @@ def _near_last_week(
     clock: Clock,
     seed: int,
 ) -> tuple[IntArray, bool]:
-    """Where everybody goes if staying counts as well, worth at least `least` in value; else as it was
-    found without. And whether time ended it."""
-    worth = STAYING * float(np.median(value[value > 0])) if np.any(value > 0) else STAYING
+    """Where everybody goes if staying counts as well: of what was found that is worth at least `least` in
+    value, that in which most stay. And whether time ended it."""
+    got = float(value[where.chosen].astype(float).sum())
+    moves = int(np.count_nonzero(where.chosen != begin))
+    worth = STAYING * max(1e-9, got - least) / max(1, moves)
     everybody = np.ones(model.units, bool)
-    ended = False
+    best, ended = where.chosen, False
     for _ in range(STEPS):
         step = Clock(clock.left() * 0.5)
         both = value + np.float32(worth) * stay
@@ -301,9 +303,10 @@ def _near_last_week(
         )  # fmt: skip
         ended |= step.left() <= 0
         if float(value[again.chosen].astype(float).sum()) >= least:
-            return again.chosen, ended
+            best = max((best, again.chosen), key=lambda one: float(stay[one].sum()))
+            break
         worth /= 4
-    return where.chosen, ended
+    return best, ended
 
 
 def _listed(words: list[str]) -> str:
