@@ -14,7 +14,6 @@ import numpy as np
 from onward.placement.problem.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.solving.large.rounding import (
     QUICK_COLUMNS,
-    everybody_in,
     refill_slots,
     round_shares,
 )
@@ -111,13 +110,6 @@ def solve_whole(
         if refilled is not None:
             better(refilled[0])
             note(f"refilled slot by slot: {best_value:.4f}")
-
-    if start is not None and not done():
-        wanted = share[part.m + part.nb :][: part.p] > 0.5
-        passed = everybody_in(pricing, price, bound, rounded, wanted, clock)
-        if passed is not None:
-            better(passed)
-        note(f"places passed on: {best_value:.4f}")
 
     def in_hand() -> FloatArray:
         """What each choice may lose to be no worse than what its unit has in the best choice;
