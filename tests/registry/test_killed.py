@@ -45,6 +45,7 @@ def test_twenty_landed_kills(small):
 
 @pytest.mark.slow
 @pytest.mark.proof
+@pytest.mark.both
 def test_two_hundred_landed_kills(small):
     at_every_kind(killed(small, 200, seed=2))
 
