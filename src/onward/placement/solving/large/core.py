@@ -252,6 +252,7 @@ def solve_core(
         if rounded is not None:
             best, _, best_value = rounded
             return answer()
+        try_prices(best_price, SOFTNESS[-1] * level)
 
     # sifting: units whose best choice leads clearly are fixed, the rest is solved exactly
     lp_value, was_clean = np.inf, False

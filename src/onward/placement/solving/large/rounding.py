@@ -21,7 +21,7 @@ from onward.placement.solving.search.chains import fill
 from onward.placement.solving.search.fitting import Fitting, fit_everybody
 from onward.placement.solving.search.making_way import make_way
 from onward.placement.solving.search.moving import settle
-from onward.placement.solving.search.passing import pass_on
+from onward.placement.solving.search.passing import can_pass, pass_on
 from onward.placement.solving.search.refill import refill
 
 # Shares of its price that an empty place counts while slots are refilled, in turn.
@@ -136,6 +136,8 @@ def everybody_in(
     """A choice that keeps every limit and leaves nobody out who has to be placed, near one that does not;
     None if none was found. wanted: the pledges whose conditions should still be met."""
     model = pricing.model
+    if not can_pass(model):
+        return None
     pricing(price)
     shared = together(model, pricing.bundles, chosen)
     current = pass_on(pricing, price, bound, chosen, wanted, shared, clock)

@@ -33,6 +33,9 @@ ANEW = 600  # units placed anew in one pass, at most
 IDLE = 0.05  # a pass that brings something for fewer of them is the last
 WORSE = 0.0005  # what somebody loses to be placed anew, as a share of the mean value
 LARGEST = 40  # persons: larger families stay where they are while others move
+MOST_ARCS = (
+    20_000_000  # moves between windows by size: with more the tables outgrow the problem
+)
 
 
 @njit(cache=True)
@@ -345,6 +348,15 @@ def let_through(
     return done
 
 
+def _sizes(model: Model) -> int:
+    return 1 + min(LARGEST, int(model.size.max(initial=1)))
+
+
+def can_pass(model: Model) -> bool:
+    """Whether there are few enough windows for paths over all of them."""
+    return _sizes(model) * model.slots**2 <= MOST_ARCS
+
+
 def pass_on(
     pricing: Pricing,
     price: FloatArray,
@@ -363,7 +375,7 @@ def pass_on(
     slack = model.limit - model.usage(chosen) - model.pledged(opened)
     mean = abs(bound) / max(1, model.units)
     value = np.asarray(pricing.value)
-    sizes = 1 + min(LARGEST, int(model.size.max(initial=1)))
+    sizes = _sizes(model)
 
     def through(tasks: IntArray, near: float, scarce: BoolArray | None = None) -> int:
         width = np.full(model.units, NEAR[0] * mean)
