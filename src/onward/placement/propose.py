@@ -117,8 +117,7 @@ def _large(
     from onward.placement.solving.last_week import LastWeek
 
     model = compiled.model
-    if start is None:
-        start = LastWeek(compiled).begin()
+    last = LastWeek(compiled).begin() if start is None else None
     # values of half the width where there are millions of them
     width = np.float32 if model.columns > HALF_WIDTH else np.float64
     weight = compiled.column_weight
@@ -148,6 +147,7 @@ def _large(
         may_lose=float(outcome.options["may_lose"]) if outcome else 0.0,
         must=compiled.must,
         start=start,
+        last=last,
         gap=gap,
         seconds=seconds,
         seed=seed,

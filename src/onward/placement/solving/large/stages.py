@@ -125,9 +125,10 @@ def solve_large(
     seconds: float,
     seed: int,
     start: IntArray | None = None,
+    last: IntArray | None = None,
 ) -> LargeAnswer:
     """See the module. outcome, kept: (m,); ticket: (n,) 0 to below 2; equal (n,): the same for
-    units among which the draw alone decides."""
+    units among which the draw alone decides; last (n,): last week's choice, as far as it still fits."""
     clock = Clock(seconds)
     stages: list[tuple[str, float, float, str]] = []
     if emergencies is not None and not emergencies.anything():
@@ -152,6 +153,11 @@ def solve_large(
         seconds=step.left(), seed=seed, start=start, whole=0, alike=True,
     )  # fmt: skip
     by_clock = step.left() <= 0
+    # among choices that count the same the draw comes last, and last week's before it
+    if last is not None and total_value(model, value, None, last) > total_value(
+        model, value, None, who.chosen
+    ):
+        who.chosen = last
     who.chosen = _by_the_draw(model, value, draw, equal, must, who.chosen)
     del value
     placed = who.chosen >= 0
@@ -230,6 +236,13 @@ def solve_large(
                           "bound: everyone proposed before and placed now stays")  # fmt: skip
         chosen = np.full(model.units, -1)
         chosen[held] = back[best_local]
+        # where somebody goes may also be sooner, or count more: what was held is told as it ends
+        for k, (name, counted) in enumerate(
+            (n, c) for n, c in (("emergencies", emergencies), ("protection", protection)) if c
+        ):
+            assert stages[k][0] == name
+            ends = float(counted.of(held, chosen[held]).astype(float).sum())
+            stages[k] = (name, ends, max(ends, stages[k][2]), stages[k][3])
         got = float(points[chosen[held]].astype(float).sum())
         value_t = together_value(model, chosen, same_window, same_country)
         most_t = max(value_t, together_at_most(narrowed, best_local, same_window, same_country))
