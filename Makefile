@@ -45,7 +45,7 @@ proofs: $(VENV)/.installed-test
 
 ## postgresql: what touches the record, again, on a PostgreSQL server started for the run
 postgresql: $(VENV)/.installed-test
-	ONWARD_TEST_DATABASE=postgresql $(PYTEST) -m "not soak and not browser and (both or not proof)" tests/registry tests/desk
+	ONWARD_TEST_DATABASE=postgresql $(PYTEST) -m "not soak and not browser and (both or not slow)" tests/registry tests/desk
 
 ## everyday: the quick part of the suite
 everyday: $(VENV)/.installed-test

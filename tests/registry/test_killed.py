@@ -130,6 +130,7 @@ def test_a_step_of_an_upgrade_that_was_not_noted_was_not_taken(small, monkeypatc
 
 
 @pytest.mark.slow
+@pytest.mark.both
 def test_an_upgrade_of_the_tables_killed_ten_times_is_as_before_or_whole(small):
     upgraded(small, 10)
 

@@ -50,6 +50,7 @@ def test_four_desks_write_at_once(small):
 
 
 @pytest.mark.slow
+@pytest.mark.both
 def test_eight_desks_write_1250_events_each(small):
     told = check(small, WRITERS, EACH)
     # Shown by pytest -s; how long it takes is the machine's own and asserted nowhere.

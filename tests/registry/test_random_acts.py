@@ -197,6 +197,7 @@ def walk(small, seed: int, steps: int) -> Week:
 
 
 @pytest.mark.slow
+@pytest.mark.both
 def test_a_random_week_of_twelve_acts(small):
     week = walk(small, 5, 12)
     assert week.recorded > 0

@@ -125,6 +125,7 @@ def found_in_the_database(small, times, seed):
 
 
 @pytest.mark.slow
+@pytest.mark.both
 def test_three_hundred_tamperings_in_the_database_are_found(small):
     kinds = found_in_the_database(small, 300, seed=4)
     assert set(kinds) == set(tampering.KINDS)
