@@ -5,7 +5,8 @@ one clearly best choice, and only some hundreds lie at a margin; those are left 
 solver. The value at any prices, right or wrong, is a proven bound, so the gap reported is always
 proven. In: a `Model` and a value per column. Out: a choice, its value, the bound and the prices.
 Method: Lagrangian relaxation of the coupling rows, sample prices, a quasi-Newton descent on the
-dual, sifting with an exact linear program, then integer programs on price-marginal cases.
+dual; where everybody has to be placed, moves between windows counted and places passed on; else sifting
+with an exact linear program; then integer programs on price-marginal cases.
 """
 
 from __future__ import annotations

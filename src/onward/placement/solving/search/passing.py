@@ -249,8 +249,8 @@ def let_through(
     met_start, met, met_share, slack, chosen, hops, tries, sizes,
 ):  # fmt: skip
     """Let units in, in turn, by the cheapest path each; who has a place gives it up for a path that
-    brings more. A task of -1 - s lets enough persons leave the slot s, which has too many. Returns how
-    many tasks brought something."""
+    brings more. A task of -1 - r lets enough persons leave the row r, which has too many. Returns how
+    many paths were taken."""
     best, which = np.empty((sizes, slots, slots)), np.empty((sizes, slots, slots), np.int64)
     dist = np.empty((hops, slots, sizes))
     back_over = np.empty((hops, slots, sizes), np.int64)
