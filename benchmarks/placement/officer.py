@@ -1,12 +1,13 @@
-"""What an officer's doors do over time: arrivals week by week, and scores that change a little.
+"""What an officer's doors do over time: arrivals week by week, scores that change a little, cases that withdraw.
 
 Exists because what a solver reaches on arrays is not what a proposal reaches: here everything goes
 through `Tables`, the shipped aims, `propose` and, for places kept, `keep_for_later`, as `onward
 place` and `onward place --arrivals` do. Comes in: numbers of households and weeks, a seed. Goes
-out: the share of the best that hindsight could reach, and the share of destinations that change.
+out: the share of the best that hindsight could reach, and how many destinations change.
 
     python -m benchmarks.placement.officer arrivals [--households 600 --programmes 10 --weeks 15 --seed 1]
     python -m benchmarks.placement.officer noise [--households 600 --programmes 10 --seed 1]
+    python -m benchmarks.placement.officer withdrawals [--households 600 --programmes 10 --seed 1]
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ NATIONS = tuple("ABCDEFGH")
 URGENCY = ("normal", "urgent", "emergency")
 PLACES = 0.45
 """Places as a share of the persons who come in all."""
+MAY_LOSE = (0.001, 0.003, 0.005, 0.01)
+"""What staying may cost of the expected outcome, where cases withdraw."""
 
 
 def invented(households: int, programmes: int, seed: int) -> tuple[Tables, tuple[Case, ...]]:
@@ -106,6 +109,38 @@ def noise(households: int, programmes: int, seed: int, seconds: float) -> dict[s
         result[name] = round(
             sum(before[c][0] != after[c][0] for c in both) / max(1, len(both)), 5
         )
+    return result
+
+
+def withdrawals(households: int, programmes: int, seed: int, seconds: float) -> dict[str, Any]:
+    """What happens to the others when one in a hundred of those with a place withdraws: how many go to
+    another programme, and what expected outcome is had, by what staying may cost (`may_lose`)."""
+    tables, _ = invented(households, programmes, seed)
+    aims = read_aims()
+    before = propose(tables, aims, seconds=seconds).places()
+    rng = np.random.default_rng([seed, 7])
+    gone = set(rng.choice(sorted(before), max(1, round(len(before) / 100)), replace=False))
+    left = replace(
+        tables,
+        cases=tuple(c for c in tables.cases if c.case not in gone),
+        scores=tuple(s for s in tables.scores or () if s.case not in gone),
+        previous=before,
+    )
+    result: dict[str, Any] = {"households": households, "seed": seed, "withdrawn": len(gone)}
+    for lose in MAY_LOSE:
+        stages = tuple(
+            replace(s, options={**s.options, "may_lose": lose}) if s.name == "outcome" else s
+            for s in aims.stages
+        )
+        again = propose(left, replace(aims, stages=stages), seconds=seconds)
+        after = again.places()
+        both = (before.keys() - gone) & after.keys()
+        result[f"may_lose {lose}"] = {
+            "with_a_place_both_times": len(both),
+            "other_programme": sum(before[c][0] != after[c][0] for c in both),
+            "other_programme_or_window": sum(before[c] != after[c] for c in both),
+            "outcome": round(next(s.value for s in again.stages if s.name == "outcome"), 3),
+        }
     return result
 
 
@@ -200,18 +235,19 @@ def main() -> None:
     """What is asked at the terminal; see the module."""
     parser = argparse.ArgumentParser(description=__doc__)
     asks = parser.add_subparsers(dest="ask", required=True)
-    for name, weeks in (("noise", None), ("arrivals", 15)):
-        ask = asks.add_parser(name)
-        ask.add_argument("--households", type=int, default=600)
-        ask.add_argument("--programmes", type=int, default=10)
-        ask.add_argument("--seed", type=int, default=1)
-        ask.add_argument("--seconds", type=float, default=120.0, help="for each proposal")
+    for name, weeks in (("noise", None), ("withdrawals", None), ("arrivals", 15)):
+        door = asks.add_parser(name)
+        door.add_argument("--households", type=int, default=600)
+        door.add_argument("--programmes", type=int, default=10)
+        door.add_argument("--seed", type=int, default=1)
+        door.add_argument("--seconds", type=float, default=120.0, help="for each proposal")
         if weeks is not None:
-            ask.add_argument("--weeks", type=int, default=weeks)
+            door.add_argument("--weeks", type=int, default=weeks)
     given = parser.parse_args()
     size = (given.households, given.programmes)
-    if given.ask == "noise":
-        print(json.dumps(noise(*size, given.seed, given.seconds)))
+    if given.ask in ("noise", "withdrawals"):
+        ask = noise if given.ask == "noise" else withdrawals
+        print(json.dumps(ask(*size, given.seed, given.seconds)))
     else:
         print(json.dumps(arrivals(*size, given.weeks, given.seed, given.seconds)))
 

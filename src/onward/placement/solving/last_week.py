@@ -16,7 +16,7 @@ import numpy as np
 from onward.placement.problem.compiling import Compiled
 from onward.placement.problem.model import BoolArray, FloatArray, IntArray
 from onward.placement.solving.large.stages import together_value
-from onward.placement.solving.prices.choices import open_pledges
+from onward.placement.solving.prices.choices import last_choice, open_pledges
 from onward.placement.solving.search.chains import fill
 from onward.placement.solving.search.moving import settle
 
@@ -39,15 +39,8 @@ class LastWeek:
 
     def __init__(self, compiled: Compiled) -> None:
         self.compiled = compiled
-        model = compiled.model
         self.before: BoolArray = compiled.ticket >= 1.0
-        self.column: IntArray = np.full(model.units, -1)
-        stays = np.flatnonzero(compiled.kept > 0)
-        unit = model.unit_of_column()[stays]
-        by = np.argsort(
-            compiled.kept[stays], kind="stable"
-        )  # the one with most cases comes last
-        self.column[unit[by]] = stays[by]
+        self.column: IntArray = last_choice(compiled.model, compiled.kept)
         together = compiled.aims.stage("together")
         self._shared = (
             (float(together.options["same_window"]), float(together.options["same_country"]))

@@ -14,7 +14,13 @@ import numpy as np
 from onward.placement.problem.model import BoolArray, FloatArray, IntArray
 from onward.placement.solving.prices import kernels
 from onward.placement.solving.prices.choices import open_pledges, together, total_value
-from onward.placement.solving.prices.pricing import SOFTNESS, Pricing, leads, lost_by
+from onward.placement.solving.prices.pricing import (
+    SOFTNESS,
+    Pricing,
+    column_loss,
+    leads,
+    lost_by,
+)
 from onward.placement.solving.programs.part import Part, part_around
 from onward.placement.solving.programs.program import Clock
 from onward.placement.solving.search.chains import fill
@@ -337,10 +343,8 @@ def _fitting(pricing: Pricing, price: FloatArray) -> Fitting:
     """What everybody is fitted in by, when prices say what a choice loses."""
     model = pricing.model
     bound, _ = pricing(price)
-    unit = model.unit_of_column()
-    cell = pricing.cell[model.klass[unit], model.slot]
-    worth = pricing.value - model.size[unit] * cell
-    return Fitting(pricing, np.maximum(0.0, pricing.first[unit] - worth), bound)
+    loss = column_loss(pricing, np.arange(model.columns), model.unit_of_column())
+    return Fitting(pricing, np.maximum(0.0, loss), bound)
 
 
 def refill_slots(

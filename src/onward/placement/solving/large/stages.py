@@ -21,6 +21,7 @@ from onward.placement.solving.prices.choices import (
     Bundles,
     CoreAnswer,
     bundles_of,
+    last_choice,
     open_pledges,
     total_value,
 )
@@ -34,8 +35,9 @@ from onward.placement.solving.search.moving import settle
 DRAW = 2e-4
 WEIGHED = 2e-2  # the same while chains of moves follow the draw, where nothing else may be lost
 # What staying where last week had them counts beside the outcome at first, as a multiple of what each of
-# those who would move may lose; and how often it is tried, each time with a quarter of that.
-STAYING, STEPS = 4.0, 3
+# those who would move may lose; and how often another weight is tried, more where staying cost too little
+# and less where it cost too much.
+STAYING, STEPS = 4.0, 4
 # Columns up to which where they go is found from the whole linear program.
 WHERE_COLUMNS = 300_000
 # Columns up to which the bound of who is placed is looked for in what whole families can do.
@@ -261,11 +263,7 @@ def solve_large(
 def _as_last_week(model: Model, value: AnyArray, begin: IntArray, stay: AnyArray) -> IntArray:
     """Everybody where last week had them, as far as that fits, the others let in around them; `begin` where
     that leaves somebody out. stay (m,): the cases that a column leaves where they were."""
-    some = np.flatnonzero(stay > 0)
-    unit = model.unit_of_column()[some]
-    by = np.argsort(stay[some], kind="stable")  # the one with most cases comes last
-    last = np.full(model.units, -1)
-    last[unit[by]] = some[by]
+    last = last_choice(model, stay)
     wished = np.where(last >= 0, last, begin)
     # whoever had a place comes before who is new
     order = np.argsort(last < 0, kind="stable")
@@ -304,11 +302,13 @@ def _near_last_week(
     worth = STAYING * max(1e-9, got - least) / max(1, moves)
     everybody = np.ones(model.units, bool)
     best, ended = where.chosen, False
+    enough = too_much = 0.0  # the most that kept `least`, the least that did not
     for _ in range(STEPS):
         step = Clock(clock.left() * 0.5)
         both = value + np.float32(worth) * stay
         start = max(
-            (begin, where.chosen), key=lambda one: total_value(model, both, bundles, one)
+            (begin, where.chosen, best),
+            key=lambda one: total_value(model, both, bundles, one),
         )
         again = solve_core(
             model, both, bundles=bundles, must=everybody, gap=gap * 0.8, seconds=step.left(), seed=seed,
@@ -317,8 +317,13 @@ def _near_last_week(
         ended |= step.left() <= 0
         if float(value[again.chosen].astype(float).sum()) >= least:
             best = max((best, again.chosen), key=lambda one: float(stay[one].sum()))
-            break
-        worth /= 4
+            if model.columns > WHERE_COLUMNS:
+                break  # each look takes long there
+            enough = worth
+            worth = float(np.sqrt(worth * too_much)) if too_much else worth * 4
+        else:
+            too_much = worth
+            worth = float(np.sqrt(worth * enough)) if enough else worth / 4
     return best, ended
 
 

@@ -43,6 +43,18 @@ def bundles_of(model: Model, bonus: float) -> Bundles:
     return Bundles(group, start, column, unit, np.full(b, bonus))
 
 
+def last_choice(model: Model, stays: AnyArray) -> IntArray:
+    """Each unit's column (n,) that leaves most of its cases where last week had them, -1 where none does.
+
+    stays (m,): how many cases a column leaves there."""
+    some = np.flatnonzero(stays > 0)
+    unit = model.unit_of_column()[some]
+    by = np.argsort(stays[some], kind="stable")  # the one with most cases comes last
+    last = np.full(model.units, -1)
+    last[unit[by]] = some[by]
+    return last
+
+
 @dataclass
 class CoreAnswer:
     """chosen (n,) column per unit or -1; pledges open; value; proven bound; price of each row.

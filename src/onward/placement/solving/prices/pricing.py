@@ -173,17 +173,20 @@ class Pricing:
         return spread
 
 
+def column_loss(pricing: Pricing, column: AnyArray, unit: AnyArray) -> FloatArray:
+    """What these columns lose against the best choice of their units at the current prices."""
+    model = pricing.model
+    cell = pricing.cell[model.klass[unit], model.slot[column]]
+    worth = pricing.value[column] - model.size[unit] * cell
+    return np.asarray(pricing.first[unit] - worth, float)
+
+
 def lost_by(pricing: Pricing, chosen: IntArray) -> FloatArray:
     """What each unit loses against its best choice at the current prices; groups as a whole."""
     model = pricing.model
     taken = np.flatnonzero(chosen >= 0)
-    got = np.zeros(model.units)
-    column = chosen[taken]
-    got[taken] = (
-        pricing.value[column]
-        - model.size[taken] * pricing.cell[model.klass[taken], model.slot[column]]
-    )
-    lost = pricing.first - got
+    lost = np.array(pricing.first, float)
+    lost[taken] = column_loss(pricing, chosen[taken], taken)
     bundles = pricing.bundles
     if bundles is not None and len(bundles):
         match = chosen[bundles.unit] == bundles.column

@@ -16,7 +16,7 @@ from scipy.sparse import csc_array
 from onward.placement.problem.model import AnyArray, BoolArray, FloatArray, IntArray, Model
 from onward.placement.solving.prices import kernels
 from onward.placement.solving.prices.choices import together
-from onward.placement.solving.prices.pricing import Pricing
+from onward.placement.solving.prices.pricing import Pricing, column_loss
 from onward.placement.solving.programs.program import INF, Clock, new_highs
 
 NEAR = 0.05  # what a move may lose to be looked at, as a share of the mean value
@@ -130,9 +130,7 @@ def near_columns(
     columns = np.zeros(int(near.sum()), np.int64)
     kernels.list_near(*args, pricing.first, each, columns)
     unit = np.repeat(np.arange(model.units), near)
-    cell = pricing.cell[model.klass[unit], model.slot[columns]]
-    loss = pricing.first[unit] - (pricing.value[columns] - model.size[unit] * cell)
-    return columns, unit, np.asarray(loss, float)
+    return columns, unit, column_loss(pricing, columns, unit)
 
 
 def _beyond_places(pricing: Pricing) -> IntArray:
