@@ -286,10 +286,13 @@ def test_a_rulebook_without_a_word_for_it_keeps_no_list_that_nobody_could_empty(
 
 def test_home_the_list_and_the_report_count_the_same_contacts(small):
     """Every result on every side of every limit, for people gone in three ways and one still here."""
+    import random
+    from datetime import UTC, datetime
     from itertools import product
 
     from onward.caseload import contacts, spells
-    from onward.caseload.events import Subject
+    from onward.caseload.events import Subject, new_event
+    from onward.registry.now import projection
     from onward.registry.recording import acts
     from onward.registry.recording.actors import Actor
     from onward.report.indicators.afterwards import follow_ups
@@ -298,22 +301,30 @@ def test_home_the_list_and_the_report_count_the_same_contacts(small):
     anybody = Actor("mira", cast.EVERYBODYS)
     went = {"H1-P1": "T7.done", "H2-P1": "T20.done", "H3-P1": "T17.departed", "H4-P1": None,
             "H1-P2": "T22.deceased"}  # fmt: skip
-    number = 0
+    maker, made = random.Random(1), []
     for person, move in went.items():
         if move:
             acts.record(anybody, Subject("person", person), move, effective="2026-03-01",
                         idempotency_key=f"went-{person}")  # fmt: skip
-        made = product(("2026-05-01", "2026-05-27", "2026-06-07", "2026-06-09", "2026-06-30"),
-                       (None, "safe", "concern", "refused", "not_reached"))  # fmt: skip
-        for due, result in made:
+        for due, result in product(
+            ("2026-05-01", "2026-05-27", "2026-06-07", "2026-06-09", "2026-06-30"),
+            (None, "safe", "concern", "refused", "not_reached"),
+        ):
             if person == "H1-P1" and result not in (None, "not_reached"):
                 continue  # they never answered at all
-            number += 1
             facts = {"person": person, "due_on": due}
             if result:
                 facts |= {"done_on": min(due, "2026-06-08"), "result": result}
-            acts.record(anybody, Subject("follow_up", f"f-{number}"), "recorded", effective="2026-03-01",
-                        facts=facts, idempotency_key=f"f-{number}")  # fmt: skip
+            name = f"f-{len(made)}"
+            made.append(
+                new_event(
+                    small.rulebook, operation="meridian", subject=Subject("follow_up", name), kind="recorded",
+                    effective="2026-03-01", by="mira", instant=datetime(2026, 6, 9, tzinfo=UTC), random=maker,
+                    facts=facts, idempotency_key=name,
+                )
+            )  # fmt: skip
+    small.record(made)
+    projection.ensure(small)
     engine = small.engine()
     log = small.events_table(small.rulebook)
     stays = spells(log, small.rulebook, as_of=small.default_date(), engine=engine)
