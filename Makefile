@@ -8,6 +8,8 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check -c tools/constra
 DESK := out/desk
 # Neighbours stay on one worker, which shares what the tests of a file set up.
 PYTEST := $(PY) -m pytest -n 2 --dist worksteal
+# The record, and the pages that read and write most of it.
+ON_A_SERVER := tests/registry $(patsubst %,tests/desk/test_%.py,contacts fieldwork home_roles imports people words)
 
 .PHONY: demo test proofs postgresql everyday soak mutation serve bench lint docs lock packages sbom clean
 
@@ -45,7 +47,7 @@ proofs: $(VENV)/.installed-test
 
 ## postgresql: what touches the record, again, on a PostgreSQL server started for the run
 postgresql: $(VENV)/.installed-test
-	ONWARD_TEST_DATABASE=postgresql $(PYTEST) -m "not soak and not browser and (both or not slow)" tests/registry tests/desk
+	ONWARD_TEST_DATABASE=postgresql $(PYTEST) -m "not soak and not browser and (both or not slow)" $(ON_A_SERVER)
 
 ## everyday: the quick part of the suite
 everyday: $(VENV)/.installed-test
