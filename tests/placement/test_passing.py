@@ -7,6 +7,7 @@ import pytest
 from benchmarks.placement.generate import reference
 
 from onward.placement.problem.model import Model
+from onward.placement.solving.large import core
 from onward.placement.solving.large.core import solve_core
 from onward.placement.solving.large.stages import _narrow
 from onward.placement.solving.prices.choices import (
@@ -190,3 +191,25 @@ def test_everybody_is_in_near_the_bound_where_prices_guide_the_search(crowd):
     assert open_pledges(model, found.chosen)[1].all()
     assert found.value <= found.bound + 1e-6
     assert found.bound - found.value <= 0.005 * found.bound
+
+
+@pytest.mark.parametrize("crowd", [2], indirect=True)
+def test_nothing_more_is_begun_once_time_has_ended(crowd, monkeypatch):
+    pricing, _, _, _, start = crowd
+
+    def ends(*given):
+        clock = next(x for x in given if isinstance(x, Clock))
+        monkeypatch.setattr(clock, "left", lambda: 0.0)
+
+    def begun(*_given, **_more):
+        raise AssertionError("begun after time had ended")
+
+    monkeypatch.setattr(core, "round_choice", ends)
+    for name in ("let_in", "part_around", "round_shares"):
+        monkeypatch.setattr(core, name, begun)
+    found = solve_core(
+        pricing.model, pricing.value, bundles=pricing.bundles,
+        must=np.ones(pricing.model.units, bool), gap=0.0001, seconds=120, start=start, whole=0,
+    )  # fmt: skip
+    assert np.array_equal(found.chosen, start)
+    assert found.bound > found.value

@@ -253,6 +253,8 @@ def solve_core(
         if rounded is not None:
             best, _, best_value = rounded
             return answer()
+        if clock.left() <= 0 and best_value > -np.inf:
+            return answer()
         try_prices(best_price, SOFTNESS[-1] * level)
 
     # sifting: units whose best choice leads clearly are fixed, the rest is solved exactly

@@ -148,6 +148,8 @@ def everybody_in(
     shared = together(model, pricing.bundles, chosen)
     current = pass_on(pricing, price, bound, chosen, wanted, shared, clock)
     left = np.flatnonzero(pricing.must & (current < 0))
+    if len(left) and clock.left() <= 0:
+        return None
     if len(left):
         left = left[np.argsort(-model.size[left], kind="stable")]
         current = fill(model, pricing.value, current, left, pricing.must, shared, passes=8)
