@@ -296,11 +296,12 @@ def _near_last_week(
     seed: int,
 ) -> tuple[IntArray, bool]:
     """Where everybody goes if staying counts as well: of what was found that is worth at least `least` in
-    value, that in which most stay. And whether time ended it."""
+    value, and leaves no group apart for it, that in which most stay. And whether time ended it."""
     got = float(value[where.chosen].astype(float).sum())
     moves = int(np.count_nonzero(where.chosen != begin))
     worth = STAYING * max(1e-9, got - least) / max(1, moves)
-    everybody = np.ones(model.units, bool)
+    everybody, none = np.ones(model.units, bool), np.zeros(model.columns)
+    shared = total_value(model, none, bundles, where.chosen)
     best, ended = where.chosen, False
     enough = too_much = 0.0  # the most that kept `least`, the least that did not
     for _ in range(STEPS):
@@ -315,7 +316,8 @@ def _near_last_week(
             start=start, price=where.price,
         )  # fmt: skip
         ended |= step.left() <= 0
-        if float(value[again.chosen].astype(float).sum()) >= least:
+        together_now = total_value(model, none, bundles, again.chosen) >= shared
+        if together_now and float(value[again.chosen].astype(float).sum()) >= least:
             best = max((best, again.chosen), key=lambda one: float(stay[one].sum()))
             if model.columns > WHERE_COLUMNS:
                 break  # each look takes long there
