@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 import registry_cast as cast
@@ -306,16 +307,21 @@ def test_an_instant_is_told_by_the_clocks_of_where_the_operation_is(small, monke
 
 
 def test_home_says_once_what_many_breaches_ask_for_by_the_same_minute(small):
+    import time_machine
+    from django.utils import timezone
+
     from onward.caseload.events import Subject
     from onward.registry import breaches
     from onward.registry.recording import acts
 
     boss = cast.account("chantal", "supervisor")
-    for person in ("H2-P1", "H5-P1"):
-        acts.record(boss, Subject("person", person), "T16.departed", effective="2026-06-10",
-                    idempotency_key=f"went-{person}")  # fmt: skip
-    breaches.follow()
-    page = html.unescape(cast.signed_in(boss).get("/").content.decode())
+    within = (timezone.now() + timedelta(minutes=1)).replace(second=20)
+    with time_machine.travel(within):
+        for person in ("H2-P1", "H5-P1"):
+            acts.record(boss, Subject("person", person), "T16.departed", effective="2026-06-10",
+                        idempotency_key=f"went-{person}")  # fmt: skip
+        breaches.follow()
+        page = html.unescape(cast.signed_in(boss).get("/").content.decode())
     told = page.split('id="to-tell"')[1].split("</section>")[0]
     lines = re.findall(r"<li>.*?</li>", told)
     assert len(lines) == len({re.sub("<[^>]+>", "", line) for line in lines})

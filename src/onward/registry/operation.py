@@ -13,7 +13,8 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -42,6 +43,7 @@ from onward.rulebook.check import accept
 from onward.rulebook.floor import load_floor
 from onward.rulebook.load import load, loads
 from onward.rulebook.model import Rulebook
+from onward.rulebook.reading import read_bytes
 
 RULEBOOK = "rulebook.yaml"
 PLAN = "plan.yaml"
@@ -70,6 +72,17 @@ def memory_gb() -> float:
 def machine_engine() -> DuckEngine:
     """The engine of this machine, with the memory that it is allowed."""
     return DuckEngine(memory_gb=memory_gb())
+
+
+@lru_cache(maxsize=8)
+def _accepted(data: bytes, file: str) -> Rulebook:
+    """A rulebook that was checked when it was adopted, with the hash of its floor.
+
+    Read once in a process: the same bytes always say the same, a floor comes with the program,
+    and what is worked out of a rulebook stays with it.
+    """
+    rulebook = loads(data, file=file)
+    return replace(rulebook, floor_hash=load_floor(rulebook.floor).hash)
 
 
 class Keeping(Protocol):
@@ -190,16 +203,15 @@ class Operation:
 
     def rulebook_kept(self, wanted: str) -> Rulebook | None:
         """The rulebook of a hash, where the folder has its file."""
-        if wanted in self._loaded:
-            return self._loaded[wanted]
-        for path in (self.rulebook_path, self.path / "rulebooks" / f"{wanted}.yaml"):
-            if path.exists():
-                rulebook = load(path)
-                if rulebook.hash == wanted:
-                    floor = load_floor(rulebook.floor).hash
-                    self._loaded[wanted] = replace(rulebook, floor_hash=floor)
-                    return self._loaded[wanted]
-        return None
+        if wanted not in self._loaded:
+            for path in (self.rulebook_path, self.path / "rulebooks" / f"{wanted}.yaml"):
+                if not path.exists():
+                    continue
+                data = read_bytes(path, "rulebook")
+                if sha256(data).hexdigest() == wanted:
+                    self._loaded[wanted] = _accepted(data, path.name)
+                    break
+        return self._loaded.get(wanted)
 
     def rulebook_read(self, wanted: str) -> Rulebook | None:
         """The adopted rulebook of a hash, when it was read before."""

@@ -38,6 +38,8 @@ Booleans: TypeAlias = npt.NDArray[np.bool_]
 Whole: TypeAlias = npt.NDArray[np.int64]
 _WORD = re.compile(r"\w+")
 WORD = 63  # findings per int64 word of `failed_…`
+KEPT_QUESTIONS = 32
+"""Most forms of the same questions that are kept with a rulebook."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,65 @@ def evaluate_all(
     )
     nulls = nulls_of(caseload, asking)
     nulls["", "asked__recipient"] = hand_over_to is None
+    asked = _questions(rulebook, on, nulls)
+    inputs = inputs_of(caseload, asked.stages)
+    inputs[KIND + "person"] = person.append_column(
+        "ask", pa.array(np.arange(people, dtype=np.int64))
+    )
+    # A column that no stage names need not be sent to a cluster.
+    inputs = {
+        name: table.select([column for column in table.column_names if column in asked.words])
+        for name, table in inputs.items()
+    }
+    inputs["question"] = pa.table({"recipient": pa.array([hand_over_to], pa.string())})
+    answers = engine.run(asked.stages, inputs, ["answers"])["answers"]
+    row = np.asarray(answers["ask"])
+    holds: dict[str, Booleans] = {}
+    for index, sql in enumerate(asked.columns):
+        values = np.zeros(people, dtype=bool)
+        values[row] = np.asarray(pc.fill_null(answers[f"c{index}"], False), dtype=bool)
+        holds[sql] = values
+    del answers
+    return _assemble(caseload, asked, holds, row, on)
+
+
+@dataclass(frozen=True)
+class _Questions:
+    """What is asked of everybody, as stages.
+
+    steps    each next step, when it is asked about, and its findings
+    forms    per step and finding, the SQL it is asked as
+    columns  the forms without repetition: the answers' columns c0, c1 …
+    words    every word of the stages
+    """
+
+    steps: tuple[tuple[Move, When, tuple[Finding, ...]], ...]
+    forms: tuple[tuple[str, ...], ...]
+    columns: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    words: frozenset[str]
+
+
+def _questions(
+    rulebook: Rulebook, on: date, nulls: Mapping[tuple[str, str], bool]
+) -> _Questions:
+    """What to ask under a rulebook on a date, where these columns hold any NULL.
+
+    For few people writing it takes as long as judging by it, and a desk asks the same again
+    with every act: the last few stay with their rulebook.
+    """
+    kept: dict[object, _Questions] = rulebook.__dict__.setdefault("_next_steps_asked", {})
+    key = (on, frozenset(nulls.items()))
+    found = kept.get(key)
+    if found is None:
+        found = _written(rulebook, on, nulls)
+        if len(kept) >= KEPT_QUESTIONS:
+            kept.pop(next(iter(kept)), None)
+        kept[key] = found
+    return found
+
+
+def _written(rulebook: Rulebook, on: date, nulls: Mapping[tuple[str, str], bool]) -> _Questions:
     plan = Compiler(
         rulebook,
         on=on,
@@ -122,34 +183,15 @@ def evaluate_all(
             "asked__recipient": "q.recipient",
         },
     )
-    steps = _steps(rulebook)
-    columns: dict[str, str] = {}
-    asked: list[list[str]] = []
-    for move, _, findings in steps:
-        asked.append([_form(plan, move, finding, columns, on) for finding in findings])
-    outputs = {f"c{index}": sql for index, sql in enumerate(columns)}
-    stages = plan.finish(outputs)
-    inputs = inputs_of(caseload, stages)
-    inputs[KIND + "person"] = person.append_column(
-        "ask", pa.array(np.arange(people, dtype=np.int64))
+    steps = tuple(_steps(rulebook))
+    forms = tuple(
+        tuple(_form(plan, move, finding, on) for finding in findings)
+        for move, _, findings in steps
     )
-    inputs = {name: _named(table, stages) for name, table in inputs.items()}
-    inputs["question"] = pa.table({"recipient": pa.array([hand_over_to], pa.string())})
-    answers = engine.run(stages, inputs, ["answers"])["answers"]
-    row = np.asarray(answers["ask"])
-    holds: dict[str, Booleans] = {}
-    for index, sql in enumerate(columns):
-        values = np.zeros(people, dtype=bool)
-        values[row] = np.asarray(pc.fill_null(answers[f"c{index}"], False), dtype=bool)
-        holds[sql] = values
-    del answers
-    return _assemble(caseload, steps, asked, holds, row, on, stages)
-
-
-def _named(table: pa.Table, stages: list[Stage]) -> pa.Table:
-    """The columns that any stage names: the others need not be sent to a cluster."""
-    words = {word for stage in stages for word in _WORD.findall(stage.sql)}
-    return table.select([name for name in table.column_names if name in words])
+    columns = tuple(dict.fromkeys(sql for of_step in forms for sql in of_step))
+    stages = tuple(plan.finish({f"c{index}": sql for index, sql in enumerate(columns)}))
+    words = frozenset(word for stage in stages for word in _WORD.findall(stage.sql))
+    return _Questions(steps, forms, columns, stages, words)
 
 
 def _steps(rulebook: Rulebook) -> list[tuple[Move, When, tuple[Finding, ...]]]:
@@ -161,28 +203,22 @@ def _steps(rulebook: Rulebook) -> list[tuple[Move, When, tuple[Finding, ...]]]:
     return found
 
 
-def _form(
-    plan: Compiler, move: Move, finding: Finding, columns: dict[str, str], on: date
-) -> str:
+def _form(plan: Compiler, move: Move, finding: Finding, on: date) -> str:
     """The finding's SQL as this move asks it: equal texts are computed once."""
     condition = plan.expander.condition(finding.condition, "person", finding.line)
     pathway = None if move.pathway in PATHWAY_OWN else move.pathway
     to = "asked__recipient" if move.pathway == "handover" else "asked__destination"
-    sql = plan.expression(plan.expander.expand(condition.node, Asking(on, pathway, to)))
-    columns.setdefault(sql, finding.key)
-    return sql
+    return plan.expression(plan.expander.expand(condition.node, Asking(on, pathway, to)))
 
 
 def _assemble(
     caseload: Caseload,
-    steps: list[tuple[Move, When, tuple[Finding, ...]]],
-    asked: list[list[str]],
+    asked: _Questions,
     holds: Mapping[str, Booleans],
     active: Whole,
     on: date,
-    stages: list[Stage],
 ) -> NextSteps:
-    rulebook, person = caseload.rulebook, caseload.people
+    rulebook, person, steps = caseload.rulebook, caseload.people, asked.steps
     keys = list(findings_of(rulebook))
     words = -(-len(keys) // WORD) or 1
     is_active = np.zeros(person.num_rows, dtype=bool)
@@ -198,7 +234,7 @@ def _assemble(
     for index, (move, at, findings) in enumerate(steps):
         rows = np.flatnonzero(is_active & next_step(person, move) & ~_there(person, move))
         masks = [np.zeros(len(rows), dtype=np.int64) for _ in range(words)]
-        for finding, sql in zip(findings, asked[index], strict=True):
+        for finding, sql in zip(findings, asked.forms[index], strict=True):
             bit = keys.index(finding.key)
             fails = ~holds[sql][rows]
             masks[bit // WORD] |= fails.astype(np.int64) << np.int64(bit % WORD)
@@ -242,7 +278,7 @@ def _assemble(
         floor_hash=rulebook.floor_hash,
         person_row=person_row,
         step=step,
-        stages=tuple(stages),
+        stages=asked.stages,
     )
 
 
