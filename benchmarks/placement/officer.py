@@ -22,7 +22,8 @@ import numpy as np
 
 from benchmarks.placement.generate import CATEGORIES, SIZES
 from onward.placement.inputs.aims import Aims, read_aims
-from onward.placement.inputs.tables import Case, Limit, Pledge, Score, Selector, Tables, Window
+from onward.placement.inputs.scores import Score
+from onward.placement.inputs.tables import Case, Limit, Pledge, Selector, Tables, Window
 from onward.placement.propose import propose
 from onward.placement.rolling import expected_arrivals, keep_for_later
 from onward.placement.solving.proposal import Proposal

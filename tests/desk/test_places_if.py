@@ -8,7 +8,8 @@ import pytest
 import registry_cast as people
 from test_planning import PLAN
 
-from onward.placement.inputs.tables import Case, Score, Tables, Window
+from onward.placement.inputs.scores import Score
+from onward.placement.inputs.tables import Case, Tables, Window
 from onward.registry.computing.runs import keep_proposal, kept_proposals
 
 SECRET = "An offer in confidence"

@@ -10,12 +10,12 @@ import numpy as np
 from benchmarks.placement.generate import Reference
 from hypothesis import strategies as st
 
+from onward.placement.inputs.scores import Score
 from onward.placement.inputs.tables import (
     Case,
     Limit,
     Lock,
     Pledge,
-    Score,
     Selector,
     Tables,
     Window,

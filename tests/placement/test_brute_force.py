@@ -23,13 +23,13 @@ from judge import Judge, TooMany, reach
 
 from onward.errors import Faults
 from onward.placement.inputs.aims import Aims, Floor, Stage, read_aims
+from onward.placement.inputs.scores import Score
 from onward.placement.inputs.tables import (
     Case,
     Limit,
     Lock,
     Opening,
     Pledge,
-    Score,
     Selector,
     Tables,
     Window,

@@ -16,7 +16,8 @@ import pytest
 
 from onward.errors import Faults
 from onward.placement.inputs.aims import parse_aims, read_aims
-from onward.placement.inputs.tables import Case, Limit, Pledge, Score, Selector, Tables, Window
+from onward.placement.inputs.scores import Score
+from onward.placement.inputs.tables import Case, Limit, Pledge, Selector, Tables, Window
 from onward.placement.problem.compiling import compile_tables, stage_values
 from onward.placement.propose import EXACT_WHEN_BOUND, propose
 from onward.placement.solving.programs.program import Program

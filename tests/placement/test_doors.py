@@ -24,7 +24,8 @@ from onward.placement.inputs.aims import parse_aims, read_aims
 from onward.placement.inputs.columns import FILES
 from onward.placement.inputs.files import read_folder, read_tables
 from onward.placement.inputs.given_back import locks_from_workbook
-from onward.placement.inputs.tables import Case, Limit, Lock, Score, Selector, Tables, Window
+from onward.placement.inputs.scores import Score
+from onward.placement.inputs.tables import Case, Limit, Lock, Selector, Tables, Window
 from onward.placement.problem.doors import BARRIERS
 from onward.placement.propose import propose
 from onward.placement.telling.document import document

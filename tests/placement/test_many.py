@@ -16,7 +16,8 @@ from test_doors import run
 from onward.cli import place as screen
 from onward.placement.inputs import given_back
 from onward.placement.inputs.aims import read_aims
-from onward.placement.inputs.tables import Case, Score, Tables, Window
+from onward.placement.inputs.scores import Score
+from onward.placement.inputs.tables import Case, Tables, Window
 from onward.placement.problem.compiling import compile_tables
 from onward.placement.problem.doors import CODE, Doors
 from onward.placement.problem.points import outcome_parts

@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from onward.placement.inputs.aims import parse_aims, read_aims
+from onward.placement.inputs.scores import Score
 from onward.placement.inputs.tables import (
     Case,
     Limit,
     Lock,
     Opening,
     Pledge,
-    Score,
     Selector,
     Tables,
     Window,

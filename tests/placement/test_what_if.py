@@ -21,7 +21,8 @@ from test_brute_force import judge_order, judged, near, proposed
 from onward.placement.deciding.questions import parse_change
 from onward.placement.deciding.whatif import what_if
 from onward.placement.inputs.aims import read_aims
-from onward.placement.inputs.tables import Case, Lock, Pledge, Score, Tables, Window
+from onward.placement.inputs.scores import Score
+from onward.placement.inputs.tables import Case, Lock, Pledge, Tables, Window
 from onward.placement.propose import propose
 from onward.placement.solving.proposal import StageResult
 

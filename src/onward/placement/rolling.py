@@ -17,7 +17,8 @@ from datetime import date
 import numpy as np
 
 from onward.placement.inputs.aims import Aims
-from onward.placement.inputs.tables import Case, Opening, Score, Tables
+from onward.placement.inputs.scores import Score, ScoreColumns
+from onward.placement.inputs.tables import Case, Opening, Tables
 from onward.placement.problem.compiling import compile_tables, stage_values
 from onward.placement.problem.model import AnyArray, FloatArray, IntArray, Model
 from onward.placement.solving.programs.program import Program
@@ -78,7 +79,9 @@ def keep_for_later(
         openings=None if tables.openings is None
         else (*tables.openings, *(Opening(c.case, p, True) for c in named for p in places)),
         scores=None if tables.scores is None
-        else (*tables.scores, *(Score(c.case, p, 0.0) for c in named for p in programmes)),
+        else ScoreColumns.of(
+            (*tables.scores, *(Score(c.case, p, 0.0) for c in named for p in programmes))
+        ),
     )  # fmt: skip
     compiled = compile_tables(replace(joint, cases=tuple(
         replace(c, locked="", locked_window="") for c in joint.cases)), aims, seed=seed)  # fmt: skip

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from onward.errors import Fault, Faults, one_of
+from onward.placement.inputs.scores import ScoreColumns
 from onward.placement.inputs.tables import Case, Lock, Tables, Window
 
 GRAMMAR = (
@@ -196,7 +197,8 @@ def _with_programme(tables: Tables, change: Change) -> Tables:
 
     scores, openings = tables.scores, tables.openings
     if scores is not None:
-        scores += tuple(replace(s, programme=new) for s in scores if s.programme == model)
+        like = (replace(s, programme=new) for s in scores if s.programme == model)
+        scores = ScoreColumns.of((*scores, *like))
     if openings is not None:
         openings += tuple(
             replace(o, destination=new) for o in openings if o.destination == model

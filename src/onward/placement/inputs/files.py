@@ -24,13 +24,14 @@ from onward.placement.inputs.references import (
     known_to,
 )
 from onward.placement.inputs.rows import Row, Sheet, once, read_rows, read_text
+from onward.placement.inputs.scores import Score, ScoreColumns
+from onward.placement.inputs.scores_file import read_scores
 from onward.placement.inputs.tables import (
     Case,
     Limit,
     Lock,
     Opening,
     Pledge,
-    Score,
     Selector,
     Tables,
     Window,
@@ -94,10 +95,13 @@ def read_tables(
     of_cases = _sheet(cases, "cases", faults)
     of_programmes = _sheet(programmes, "programmes", faults)
     beside = {"scores": scores, "limits": limits, "pledges": pledges, "open": openings}
+    known = known_from(of_cases, of_programmes)
+    quick = read_scores(scores, known) if scores and not faults else None
+    if quick is not None:
+        beside["scores"] = None
     sheets = {name: _sheet(path, name, faults) for name, path in beside.items() if path}
     if not of_programmes.known and not faults:
         faults.append(Fault(programmes.name, "", "", "no programme", "at least one row"))
-    known = known_from(of_cases, of_programmes)
     slow = any(
         v.get("processing_days") and (v.get("closes") or v.get("valid_to"))
         for _, v in of_programmes.known
@@ -117,7 +121,7 @@ def read_tables(
         windows=tuple(Window(**v) for _, v in of_programmes.rows),
         limits=_limits(sheets),
         pledges=_pledges(sheets),
-        scores=_scores(sheets),
+        scores=_scores(sheets) if quick is None else quick,
         openings=None
         if "open" not in sheets
         else tuple(Opening(**v) for _, v in sheets["open"].rows),
@@ -139,11 +143,11 @@ def _pledges(sheets: Mapping[str, Sheet]) -> tuple[Pledge, ...]:
     return tuple(Pledge(who=_selector(v), **v) for _, v in _rows(sheets, "pledges"))
 
 
-def _scores(sheets: Mapping[str, Sheet]) -> tuple[Score, ...] | None:
+def _scores(sheets: Mapping[str, Sheet]) -> ScoreColumns | None:
     """None without a file: then every pair is possible."""
     if "scores" not in sheets:
         return None
-    return tuple(Score(**v) for _, v in sheets["scores"].rows)
+    return ScoreColumns.of(Score(**v) for _, v in sheets["scores"].rows)
 
 
 def read_cases(path: Path) -> tuple[Case, ...]:
@@ -180,10 +184,11 @@ def read_beside(
     faults: list[Fault] = []
     found: dict[str, Any] = {}
     known = known_to(tables, where)
+    quick = read_scores(files["scores"], known) if "scores" in files else None
     sheets = {
         name: _sheet(files[name], name, faults)
         for name in ("scores", "limits", "pledges")
-        if name in files
+        if name in files and not (name == "scores" and quick is not None)
     }
     sheets |= {
         f"{name} beside": _sheet(files[name], f"{name} beside", faults)
@@ -223,8 +228,8 @@ def read_beside(
         found["previous"] = read_previous(files["previous"], faults)
     if faults:
         raise Faults(faults, _count(faults))
-    if "scores" in sheets:
-        found["scores"] = _scores(sheets)
+    if "scores" in files:
+        found["scores"] = _scores(sheets) if quick is None else quick
     if "limits" in sheets:
         found["limits"] = (*tables.limits, *_limits(sheets))
     if "pledges" in sheets:

@@ -175,6 +175,20 @@ def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[s
         at += used
 
 
+def read_cell(table: str, column: str, cell: str) -> Any:
+    """The value of one cell; raises NotAllowed with what may stand there."""
+    if not _readable(cell):
+        raise NotAllowed("UTF-8 text", "not UTF-8 text", NOT_UTF8)
+    if len(cell) > LONGEST:
+        raise NotAllowed(f"at most {LONGEST:,} characters", "a cell too long to be one")
+    if "\n" in cell and column not in LONG_TEXT:
+        raise NotAllowed(
+            "one line", "a line break inside the cell",
+            "Close the quote on its own line, or take the break out.",
+        )  # fmt: skip
+    return EVERY[table][column][0](unicodedata.normalize("NFC", cell.strip()))
+
+
 def _values(
     name: str,
     line: int,
@@ -196,16 +210,7 @@ def _values(
         if column not in columns or not cell.strip():
             continue
         try:
-            if not _readable(cell):
-                raise NotAllowed("UTF-8 text", "not UTF-8 text", NOT_UTF8)
-            if len(cell) > LONGEST:
-                raise NotAllowed(f"at most {LONGEST:,} characters", "a cell too long to be one")
-            if "\n" in cell and column not in LONG_TEXT:
-                raise NotAllowed(
-                    "one line", "a line break inside the cell",
-                    "Close the quote on its own line, or take the break out.",
-                )  # fmt: skip
-            value = columns[column][0](unicodedata.normalize("NFC", cell.strip()))
+            value = read_cell(table, column, cell)
             values[column] = value
             if len(known) < REMEMBERED:
                 known[cell] = value

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from onward.placement.inputs.scores import ScoreColumns
+
 PRIORITIES = ("emergency", "urgent", "normal")
 PLEDGE_STATES = ("verbal", "offered", "confirmed", "open", "exhausted", "withdrawn")
 CONFIDENTIALITY = ("public", "partners", "sensitive")
@@ -189,17 +191,6 @@ class Pledge:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """Expected outcome of one case in one programme, 0 to 1 or any scale the officer uses;
-    `acceptance` is the chance that the country accepts, when known."""
-
-    case: str
-    programme: str
-    score: float
-    acceptance: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Opening:
     """What the safeguards answered for one case and one destination (a country or programme).
 
@@ -229,6 +220,7 @@ class Lock:
 class Tables:
     """Everything one proposal is made from. `openings` None: the safeguards were not asked.
 
+    scores     given as any sequence of `Score`, kept as columns
     expected   cases expected later, of which `rolling.keep_for_later` knew
     kept       (case, programme, window) not proposed now: kept for those expected later"""
 
@@ -236,13 +228,17 @@ class Tables:
     windows: tuple[Window, ...]
     limits: tuple[Limit, ...] = ()
     pledges: tuple[Pledge, ...] = ()
-    scores: tuple[Score, ...] | None = None
+    scores: ScoreColumns | None = None
     openings: tuple[Opening, ...] | None = None
     locks: tuple[Lock, ...] = ()
     previous: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     on: date | None = None
     expected: int = 0
     kept: tuple[tuple[str, str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.scores is not None:
+            object.__setattr__(self, "scores", ScoreColumns.of(self.scores))
 
     def in_order(self) -> Tables:
         """The same tables, sorted by name, so that the order of rows in a file is nothing."""
@@ -252,9 +248,7 @@ class Tables:
             windows=tuple(sorted(self.windows, key=window_key)),
             limits=tuple(sorted(self.limits, key=lambda x: (x.limit, x.programme, x.window))),
             pledges=tuple(sorted(self.pledges, key=lambda p: p.pledge)),
-            scores=None
-            if self.scores is None
-            else tuple(sorted(self.scores, key=lambda s: (s.case, s.programme))),
+            scores=None if self.scores is None else self.scores.in_order(),
             openings=None
             if self.openings is None
             else tuple(sorted(self.openings, key=lambda o: (o.case, o.destination))),

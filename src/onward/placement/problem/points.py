@@ -32,15 +32,19 @@ class Scores:
         shape = (len(tables.cases) if self.given else 0, len(names))
         self.value = np.full(shape, np.nan)
         self.acceptance: FloatArray | None = None
-        for s in tables.scores or ():
-            i, k = self.place.get(s.case), self.column.get(s.programme)
-            if i is None or k is None:
-                continue
-            self.value[i, k] = s.score
-            if s.acceptance is not None:
-                if self.acceptance is None:
-                    self.acceptance = np.ones(shape)
-                self.acceptance[i, k] = s.acceptance
+        if tables.scores is None:
+            return
+        scores = tables.scores
+        row = np.array([self.place.get(name, -1) for name in scores.cases], np.int64)
+        column = np.array([self.column.get(name, -1) for name in scores.programmes], np.int64)
+        i, k = row[scores.case], column[scores.programme]
+        ours = (i >= 0) & (k >= 0)
+        i, k = i[ours], k[ours]
+        self.value[i, k] = scores.score[ours]
+        if scores.acceptance is not None and not np.isnan(scores.acceptance[ours]).all():
+            chance = scores.acceptance[ours]
+            self.acceptance = np.ones(shape)
+            self.acceptance[i, k] = np.where(np.isnan(chance), 1.0, chance)
 
     def of(self, case: str, programme: str) -> float | None:
         """The score of a case for a programme, None where none was given."""

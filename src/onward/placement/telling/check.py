@@ -12,6 +12,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+import numpy as np
+
+from onward.placement.inputs.scores import ScoreColumns
 from onward.placement.inputs.tables import Case, Tables, Window
 
 
@@ -25,7 +28,7 @@ def check(
     faults: list[str] = []
     cases = {c.case: c for c in tables.cases}
     windows = {(w.programme, w.window): w for w in tables.windows}
-    scored = None if tables.scores is None else {(s.case, s.programme) for s in tables.scores}
+    scored = None if tables.scores is None else _scored(tables.scores, placed)
     allowed = None
     if tables.openings is not None:
         allowed = {(o.case, o.destination) for o in tables.openings if o.allowed}
@@ -99,6 +102,16 @@ def check(
         if persons > most:
             faults.append(f"limit {limit.limit}: {persons} persons, at most {most}")
     return faults
+
+
+def _scored(
+    scores: ScoreColumns, placed: Mapping[str, tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """The pairs of the placements that were scored."""
+    at = {name: k for k, name in enumerate(scores.programmes)}
+    there = np.array([at.get(placed.get(name, ("", ""))[0], -1) for name in scores.cases])
+    rows = np.flatnonzero(scores.programme == there[scores.case])
+    return {(s.case, s.programme) for s in (scores[int(row)] for row in rows)}
 
 
 def _broken(

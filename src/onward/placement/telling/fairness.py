@@ -215,7 +215,7 @@ def acceptance_effect(proposal: Proposal, seconds: float = 20.0) -> list[dict[st
     share_used). Empty when no chance is given, or above the size that is solved exactly."""
     c = proposal.compiled
     stage = c.aims.stage("protection")
-    known = any(s.acceptance is not None for s in c.tables.scores or ())
+    known = c.tables.scores is not None and c.tables.scores.acceptance is not None
     if not known or stage is None or c.model.units > EXACT_UNITS or not proposal.stages:
         return []
     placed: dict[bool, set[str]] = {}
