@@ -109,12 +109,12 @@ def days(text: str) -> set[tuple[str, str]]:
     }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("role", EVERYBODY)
-def test_claims_health_and_complaints_are_shown_to_the_roles_of_the_table_only(told, role):
+@pytest.fixture(scope="module", params=EVERYBODY)
+def walk(told, request):
+    """A role, its session, and what every page shows it: of each its row, of whom, status and text."""
     accounts, values = told
-    client = people.signed_in(accounts[role])
-    table, found = written(), {}
+    client = people.signed_in(accounts[request.param])
+    answers = []
     for row in rows():
         if "GET" not in row["methods"] or row["page"] in LEAVING:
             continue
@@ -124,8 +124,18 @@ def test_claims_health_and_complaints_are_shown_to_the_roles_of_the_table_only(t
             else ["mine"]
         ):
             answer = client.get(address(row, subject, values))
-            for which in days(b"".join(answer).decode("utf-8", "replace")):
-                found.setdefault(which, []).append((row["page"], row["args"]))
+            text = b"".join(answer).decode("utf-8", "replace")
+            answers.append((row, subject, answer.status_code, text))
+    return request.param, client, answers
+
+
+@pytest.mark.slow
+def test_claims_health_and_complaints_are_shown_to_the_roles_of_the_table_only(walk):
+    role, _, answers = walk
+    table, found = written(), {}
+    for row, _, _, text in answers:
+        for which in days(text):
+            found.setdefault(which, []).append((row["page"], row["args"]))
     allowed = {
         (kind, subject)
         for kind, subject in DAYS
@@ -142,10 +152,8 @@ ASKS = {"desk:put-right"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("role", EVERYBODY)
-def test_a_role_is_shown_the_fields_of_the_table_when_it_asks_and_none_before(told, role):
-    accounts, values = told
-    client = people.signed_in(accounts[role])
+def test_a_role_is_shown_the_fields_of_the_table_when_it_asks_and_none_before(walk):
+    role, client, answers = walk
     table = written()
 
     def allowed(subject):
@@ -156,21 +164,13 @@ def test_a_role_is_shown_the_fields_of_the_table_when_it_asks_and_none_before(to
         return {(kind, subject) for kind in FIELDS if set(table[f"read {kind}", role]) & mine}
 
     wrong, opened = [], 0
-    for row in rows():
-        if "GET" not in row["methods"] or row["page"] in LEAVING:
-            continue
-        for subject in (
-            SUBJECTS
-            if {"person", "household", "right"} & set(row["args"].split())
-            else ["mine"]
-        ):
-            answer = client.get(address(row, subject, values))
-            opened += answer.status_code == 200
-            found = shown(b"".join(answer).decode("utf-8", "replace"))
-            if row["page"] in ASKS:
-                found = set(found) - allowed(subject)
-            if found:
-                wrong.append((row["page"], subject, sorted(found)))
+    for row, subject, status, text in answers:
+        opened += status == 200
+        found = shown(text)
+        if row["page"] in ASKS:
+            found = set(found) - allowed(subject)
+        if found:
+            wrong.append((row["page"], subject, sorted(found)))
     assert not wrong, "\n".join(map(str, wrong))
     assert opened > 10
     for subject, person in SUBJECTS.items():

@@ -40,6 +40,44 @@ def test_answers_come_in_the_order_asked_and_as_what_was_asked_for(small):
         trips.ask(people.values("person"))
 
 
+def test_questions_that_stand_are_answered_about_each_key_as_if_written_for_it(small):
+    from uuid import uuid4
+
+    import registry_cast as cast
+
+    from onward.registry.models import Account, Assignment
+    from onward.registry.permissions import assignments
+
+    boss = cast.account("chantal", "supervisor")
+    amina, bahar = cast.account("amina", "interviewer"), cast.account("bahar", "counsellor")
+    assignments.assign(boss, "H1-P1", to=amina, reason="interview")
+    assignments.assign(boss, "H2-P1", to=bahar, reason="interview")
+    made = []
+
+    def questions(key):
+        made.append(key)
+        return [
+            Account.objects.filter(pk=key),
+            Assignment.objects.filter(account_id=key).values_list("person", flat=True),
+            ("SELECT %s", [f"account:{key}"]),
+            Account.objects.none(),
+        ]
+
+    standing = trips.Standing(questions)
+    for who in (amina, bahar, amina):
+        anew = trips.ask(*questions(who.pk))
+        assert trips.ask(*standing.of(who.pk)) == anew
+        assert [account.username for account in anew[0]] == [who.username]
+        assert anew[1:] == [
+            ["H1-P1" if who is amina else "H2-P1"], [(f"account:{who.pk}",)], []
+        ]  # fmt: skip
+    assert trips.ask(*standing.of(uuid4()))[0] == []
+    keys = {amina.pk, bahar.pk}
+    assert len([key for key in made if key not in keys]) == 1, "written once"
+    standing.of(amina.pk, "another operation")
+    assert len([key for key in made if key not in keys]) == 2
+
+
 def test_what_is_changed_together_is_changed_as_each_alone(small):
     from django.db import IntegrityError, transaction
 

@@ -9,8 +9,10 @@ moment; the embedded database is asked one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any, TypeAlias
+from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
@@ -25,12 +27,12 @@ Statement: TypeAlias = tuple[str, Sequence[Any]]
 Question: TypeAlias = "Statement | QuerySet[Any]"
 
 
-def ask(*questions: Question) -> list[list[Any]]:
+def ask(*questions: Question | _Asked) -> list[list[Any]]:
     """The answers, in order: rows of a statement, and of a queryset what it yields.
 
     A queryset yields its models, or rows where it is a `values_list`.
     """
-    made = [_Asked(each) for each in questions]
+    made = [each if isinstance(each, _Asked) else _Asked(each) for each in questions]
     sent = [each for each in made if each.statement is not None]
     for each, rows in zip(sent, _rows([each.statement for each in sent]), strict=True):
         each.rows = rows
@@ -117,11 +119,48 @@ class _Asked:
         except EmptyResultSet:
             self.statement = None
 
+    def about(self, key: UUID) -> _Asked:
+        """The same question about another key than the one it was written for."""
+        other = copy(self)
+        if self.statement is not None:
+            text, values = self.statement
+            other.statement = text, [_about(value, key) for value in values]
+        return other
+
     def answer(self) -> list[Any]:
         if self._compiler is None or self.statement is None:
             return list(self.rows)
         rows = self._compiler.results_iter([self.rows])
         return [self._make(row) if self._make else tuple(row) for row in rows]
+
+
+_SOME = UUID("5f0e3c52-9d0b-4a3e-8f55-6b8f6d1c2a70")
+"""The key that standing questions are written for."""
+
+
+class Standing:
+    """Questions that every page asks, each time about another key: written once, which takes longer
+    than answering them.
+
+    make   the questions about a key; they hang on nothing else but what is named in `of`
+    """
+
+    def __init__(self, make: Callable[[UUID], Sequence[Question]]) -> None:
+        self._make = make
+        self._written: dict[tuple[object, ...], list[_Asked]] = {}
+
+    def of(self, key: UUID, *beside: object) -> list[_Asked]:
+        """The questions about this key, for `ask`. beside: what else is written into them."""
+        kind = (connection.vendor, *beside)
+        if kind not in self._written:
+            self._written[kind] = [_Asked(each) for each in self._make(_SOME)]
+        return [each.about(key) for each in self._written[kind]]
+
+
+def _about(value: Any, key: UUID) -> Any:
+    if isinstance(value, str):
+        return value.replace(str(_SOME), str(key)).replace(_SOME.hex, key.hex)
+    return key if value == _SOME else value
 
 
 def _rows(statements: Sequence[Statement | None]) -> list[list[Any]]:

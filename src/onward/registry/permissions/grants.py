@@ -16,11 +16,14 @@ import hmac
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from onward.errors import OnwardError
 
 if TYPE_CHECKING:
+    from onward.registry.database.trips import Standing
     from onward.registry.models import Account, Assignment, ExportDecision, Recipient
 
 FIRST = bytes(32)
@@ -248,16 +251,24 @@ def account_is_as_given(account: Account) -> bool:
     return _as_given(account, *trips.ask(*_of_account(account.pk)))
 
 
-def account_of(key: Any) -> tuple[Account | None, bool]:
+@lru_cache(maxsize=1)
+def _standing() -> Standing:
+    """What every page asks of the account that opens it."""
+    from onward.registry.database.trips import Standing
+    from onward.registry.models import Account
+
+    return Standing(
+        lambda key: [Account.objects.filter(pk=key), *_of_account(key), *_of_assigned(key)]
+    )
+
+
+def account_of(key: UUID) -> tuple[Account | None, bool]:
     """The account of a key, and whether it and its second factors are what the program last made
     of them: what every page asks first, in one trip. Which of its assignments nobody gave is
     noted with it."""
     from onward.registry.database import trips
-    from onward.registry.models import Account
 
-    [accounts, lines, factors, *assigned] = trips.ask(
-        Account.objects.filter(pk=key), *_of_account(key), *_of_assigned(key)
-    )
+    [accounts, lines, factors, *assigned] = trips.ask(*_standing().of(key, _operation()))
     if not accounts:
         return None, False
     accounts[0].forged = _forged(*assigned)
