@@ -1,13 +1,16 @@
-"""What an officer's doors do over time: arrivals week by week, scores that change a little, cases that withdraw.
+"""What an officer's doors do: arrivals week by week, scores that change a little, cases that withdraw, and
+a file of scores for all cases and programmes.
 
 Exists because what a solver reaches on arrays is not what a proposal reaches: here everything goes
 through `Tables`, the shipped aims, `propose` and, for places kept, `keep_for_later`, as `onward
 place` and `onward place --arrivals` do. Comes in: numbers of households and weeks, a seed. Goes
-out: the share of the best that hindsight could reach, and how many destinations change.
+out: the share of the best that hindsight could reach, how many destinations change, and how long a file
+takes beside a reader of CSV that checks nothing.
 
     python -m benchmarks.placement.officer arrivals [--households 600 --programmes 10 --weeks 15 --seed 1]
     python -m benchmarks.placement.officer noise [--households 600 --programmes 10 --seed 1]
     python -m benchmarks.placement.officer withdrawals [--households 600 --programmes 10 --seed 1]
+    python -m benchmarks.placement.officer scores [--households 600 --programmes 10 --seed 1]
 """
 
 from __future__ import annotations
@@ -16,12 +19,18 @@ import argparse
 import json
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from tempfile import TemporaryDirectory
+from time import process_time
 from typing import Any
 
 import numpy as np
+from pyarrow import csv
 
 from benchmarks.placement.generate import CATEGORIES, SIZES
 from onward.placement.inputs.aims import Aims, read_aims
+from onward.placement.inputs.files import read_tables
 from onward.placement.inputs.scores import Score
 from onward.placement.inputs.tables import Case, Limit, Pledge, Selector, Tables, Window
 from onward.placement.propose import propose
@@ -232,11 +241,50 @@ def _carried_out(tables: Tables, proposal: Proposal) -> Tables:
     )  # fmt: skip
 
 
+def scores(households: int, programmes: int, seed: int) -> dict[str, Any]:
+    """Reading a file of scores for every case and programme, with its names and numbers checked,
+    beside pyarrow's reader of CSV, which checks nothing: processor seconds of both, and memory."""
+    rng = np.random.default_rng(seed)
+    with TemporaryDirectory() as folder:
+        there = Path(folder)
+        (there / "cases.csv").write_text(
+            "case,size\n" + "".join(f"C{i},1\n" for i in range(households))
+        )
+        (there / "programmes.csv").write_text(
+            "programme,persons\n" + "".join(f"P{k},9\n" for k in range(programmes))
+        )
+        with open(there / "scores.csv", "w") as file:
+            file.write("case,programme,score\n")
+            for i in range(households):
+                row = rng.random(programmes)
+                file.write("".join(f"C{i},P{k},{row[k]:.3f}\n" for k in range(programmes)))
+        began = process_time()
+        csv.read_csv(there / "scores.csv")
+        limit = process_time() - began
+        began = process_time()
+        tables = read_tables(
+            cases=there / "cases.csv", programmes=there / "programmes.csv",
+            scores=there / "scores.csv",
+        )  # fmt: skip
+        ours = process_time() - began
+        return {
+            "scores": len(tables.scores or ()), "mb": round((there / "scores.csv").stat().st_size / 1e6),
+            "cpu_seconds": round(ours, 2), "pyarrow_cpu_seconds": round(limit, 2),
+            "times_pyarrow": round(ours / limit, 1),
+            "peak_mib": getrusage(RUSAGE_SELF).ru_maxrss // 1024,
+        }  # fmt: skip
+
+
 def main() -> None:
     """What is asked at the terminal; see the module."""
     parser = argparse.ArgumentParser(description=__doc__)
     asks = parser.add_subparsers(dest="ask", required=True)
-    for name, weeks in (("noise", None), ("withdrawals", None), ("arrivals", 15)):
+    for name, weeks in (
+        ("noise", None),
+        ("withdrawals", None),
+        ("scores", None),
+        ("arrivals", 15),
+    ):
         door = asks.add_parser(name)
         door.add_argument("--households", type=int, default=600)
         door.add_argument("--programmes", type=int, default=10)
@@ -246,7 +294,9 @@ def main() -> None:
             door.add_argument("--weeks", type=int, default=weeks)
     given = parser.parse_args()
     size = (given.households, given.programmes)
-    if given.ask in ("noise", "withdrawals"):
+    if given.ask == "scores":
+        print(json.dumps(scores(*size, given.seed)))
+    elif given.ask in ("noise", "withdrawals"):
         ask = noise if given.ask == "noise" else withdrawals
         print(json.dumps(ask(*size, given.seed, given.seconds)))
     else:

@@ -618,11 +618,14 @@ def changed(tables: Tables, asked_of_them: set[str], words: str) -> Tables:
         cases = [replace(c, forbidden=()) if c.case in asked_of_them else c for c in cases]
     elif words == "score the case for a programme":
         known = {(s.case, s.programme) for s in scores or ()}
-        scores = (scores or ()) + tuple(
-            Score(c, w.programme, 0.0)
-            for c in asked_of_them
-            for w in {x.programme: x for x in windows}.values()
-            if (c, w.programme) not in known
+        scores = (
+            *(scores or ()),
+            *(
+                Score(c, w.programme, 0.0)
+                for c in asked_of_them
+                for w in {x.programme: x for x in windows}.values()
+                if (c, w.programme) not in known
+            ),
         )
     else:
         lifted: dict[str, Any] = {

@@ -10,13 +10,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from onward import __version__
 from onward.placement.inputs.references import unknown_destinations
+from onward.placement.inputs.scores import ScoreColumns
 from onward.placement.inputs.tables import Tables
 from onward.placement.solving.proposal import Proposal
 from onward.placement.telling import explain, worth
@@ -25,6 +26,9 @@ from onward.placement.telling.fairness import acceptance_effect, fairness
 from onward.placement.telling.links import links
 from onward.placement.telling.margin import margin_of
 from onward.placement.telling.unused import unused
+
+AT_ONCE = 100_000
+"""Scores that are written at a time."""
 
 
 def number(value: float) -> float | None:
@@ -50,7 +54,11 @@ def _in_pieces(tables: Tables) -> Iterator[str]:
         yield f"{begin}{encode(name)}: "
         begin = ", "
         value = getattr(tables, name)
-        if isinstance(value, tuple):
+        if isinstance(value, ScoreColumns):
+            yield "["
+            yield from _scores_in_pieces(value, encode)
+            yield "]"
+        elif isinstance(value, tuple):
             yield "["
             for at, row in enumerate(value):
                 yield (", " if at else "") + encode(_plain(row))
@@ -58,6 +66,27 @@ def _in_pieces(tables: Tables) -> Iterator[str]:
         else:
             yield encode(value)
     yield "}"
+
+
+def _scores_in_pieces(scores: ScoreColumns, encode: Callable[[str], str]) -> Iterator[str]:
+    """The scores as rows of JSON, keys sorted; names are written once, since rows may be millions."""
+    cases = [encode(name) for name in scores.cases]
+    programmes = [encode(name) for name in scores.programmes]
+    for at in range(0, len(scores), AT_ONCE):
+        part = scores[at : at + AT_ONCE]
+        chance = [None] * len(part) if part.acceptance is None else part.acceptance.tolist()
+        rows = zip(
+            chance,
+            part.case.tolist(),
+            part.programme.tolist(),
+            part.score.tolist(),
+            strict=True,
+        )
+        yield (", " if at else "") + ", ".join(
+            f'{{"acceptance": {"null" if c is None or c != c else repr(c)}, "case": {cases[i]}, '
+            f'"programme": {programmes[k]}, "score": {score!r}}}'
+            for c, i, k, score in rows
+        )
 
 
 def _plain(row: Any) -> Any:
