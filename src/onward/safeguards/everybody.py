@@ -164,8 +164,8 @@ def _questions(
     found = kept.get(key)
     if found is None:
         found = _written(rulebook, on, nulls)
-        if len(kept) >= KEPT_QUESTIONS:
-            kept.pop(next(iter(kept)), None)
+        for oldest in list(kept)[: len(kept) + 1 - KEPT_QUESTIONS]:
+            kept.pop(oldest, None)  # another thread may have been quicker
         kept[key] = found
     return found
 

@@ -262,13 +262,14 @@ def _standing() -> Standing:
     )
 
 
-def account_of(key: UUID) -> tuple[Account | None, bool]:
+def account_of(key: Any) -> tuple[Account | None, bool]:
     """The account of a key, and whether it and its second factors are what the program last made
     of them: what every page asks first, in one trip. Which of its assignments nobody gave is
     noted with it."""
     from onward.registry.database import trips
 
-    [accounts, lines, factors, *assigned] = trips.ask(*_standing().of(key, _operation()))
+    asked = _standing().of(UUID(str(key)), _operation())
+    [accounts, lines, factors, *assigned] = trips.ask(*asked)
     if not accounts:
         return None, False
     accounts[0].forged = _forged(*assigned)
