@@ -43,6 +43,28 @@ def test_all_at_once_gives_the_same_answers_as_one_at_a_time(bench, name):
                 assert listed["open"] == answer.is_open(person)
 
 
+def test_what_is_kept_of_other_days_and_other_gaps_changes_no_answer(
+    bench, camp, going_home, monkeypatch
+):
+    """Questions stay with their rulebook; what is asked on a day, of people with these gaps, is as if
+    nothing had been asked before."""
+    monkeypatch.setattr("onward.safeguards.everybody.KEPT_QUESTIONS", 3)
+    camp, draw = replace(camp), random.Random(11)
+    worlds = [bench.caseload(going_home, camp)]
+    worlds += [world_of(camp, draw, unknown) for unknown in (0.0, 0.5)]
+    days = [ON, date(2026, 12, 1), date(2030, 1, 1)]
+    answers = set()
+    for world, day in draw.sample([(w, d) for w in worlds for d in days] * 2, 18):
+        kept = evaluate_all(world, on=day, engine=bench.engine)
+        anew = replace(world, rulebook=replace(camp))
+        first = evaluate_all(anew, on=day, engine=bench.engine)
+        assert kept.stages == first.stages
+        assert kept.table.equals(first.table)
+        answers.add(str(kept.table.to_pydict()))
+    assert len(answers) > len(worlds), "the day matters here"
+    assert len(camp.__dict__["_next_steps_asked"]) == 3
+
+
 def test_relations_bring_along_only_what_is_read_and_what_closes_them_is_joined_once(
     bench, camp
 ):
