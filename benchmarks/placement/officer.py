@@ -7,7 +7,7 @@ place` and `onward place --arrivals` do. Comes in: numbers of households and wee
 out: the share of the best that hindsight could reach, how many destinations change, and how long a file
 takes beside a reader of CSV that checks nothing.
 
-    python -m benchmarks.placement.officer arrivals [--households 600 --programmes 10 --weeks 15 --seed 1]
+    python -m benchmarks.placement.officer arrivals [--households 600 --programmes 10 --weeks 15 --samples 15 --seed 1]
     python -m benchmarks.placement.officer noise [--households 600 --programmes 10 --seed 1]
     python -m benchmarks.placement.officer withdrawals [--households 600 --programmes 10 --seed 1]
     python -m benchmarks.placement.officer scores [--households 600 --programmes 10 --seed 1]
@@ -34,7 +34,7 @@ from onward.placement.inputs.files import read_tables
 from onward.placement.inputs.scores import Score
 from onward.placement.inputs.tables import Case, Limit, Pledge, Selector, Tables, Window
 from onward.placement.propose import propose
-from onward.placement.rolling import expected_arrivals, keep_for_later
+from onward.placement.rolling import SAMPLES, expected_arrivals, keep_for_later
 from onward.placement.solving.proposal import Proposal
 
 FIRST = date(2026, 1, 5)
@@ -155,7 +155,12 @@ def withdrawals(households: int, programmes: int, seed: int, seconds: float) -> 
 
 
 def arrivals(
-    households: int, programmes: int, weeks: int, seed: int, seconds: float
+    households: int,
+    programmes: int,
+    weeks: int,
+    seed: int,
+    seconds: float,
+    samples: int = SAMPLES,
 ) -> dict[str, Any]:
     """Protection-weighted persons placed when every week's proposal is carried out, as a share of
     the proven best with all arrivals known: as it comes, and with places kept (`--arrivals`)."""
@@ -179,7 +184,8 @@ def arrivals(
         if s.name == "protection"
     )  # fmt: skip
     reached = {
-        name: _through(tables, came, kept, aims, weeks, last, seconds) / hindsight.bound
+        name: _through(tables, came, kept, aims, weeks, last, seconds, samples)
+        / hindsight.bound
         for name, kept in (("as_it_comes", ()), ("places_kept", past))
     }
     return {
@@ -190,7 +196,7 @@ def arrivals(
 
 def _through(
     tables: Tables, came: tuple[Case, ...], past: tuple[Case, ...], aims: Aims, weeks: int,
-    last: date, seconds: float,
+    last: date, seconds: float, samples: int,
 ) -> float:  # fmt: skip
     """The weeks one after another; what each proposal places is gone from the places."""
     total, waiting = 0.0, set()
@@ -203,7 +209,8 @@ def _through(
             scores=tuple(s for s in tables.scores or () if s.case in waiting),
         )  # fmt: skip
         if past:
-            now = keep_for_later(now, aims, past, expected_arrivals(past, on, last))
+            expected = expected_arrivals(past, on, last)
+            now = keep_for_later(now, aims, past, expected, samples=samples)
         proposal = propose(now, aims, seconds=seconds)
         total += next(s.value for s in proposal.stages if s.name == "protection")
         waiting -= proposal.places().keys()
@@ -292,6 +299,7 @@ def main() -> None:
         door.add_argument("--seconds", type=float, default=120.0, help="for each proposal")
         if weeks is not None:
             door.add_argument("--weeks", type=int, default=weeks)
+            door.add_argument("--samples", type=int, default=SAMPLES, help="futures drawn")
     given = parser.parse_args()
     size = (given.households, given.programmes)
     if given.ask == "scores":
@@ -300,7 +308,8 @@ def main() -> None:
         ask = noise if given.ask == "noise" else withdrawals
         print(json.dumps(ask(*size, given.seed, given.seconds)))
     else:
-        print(json.dumps(arrivals(*size, given.weeks, given.seed, given.seconds)))
+        more = (given.weeks, given.seed, given.seconds, given.samples)
+        print(json.dumps(arrivals(*size, *more)))
 
 
 if __name__ == "__main__":
